@@ -1,0 +1,225 @@
+//! What is there, at one instant: streams, builds, aliases, strays.
+//!
+//! A census is pure data. A survey of a mirror makes one, and so does a JSON file (`plan --census`); everything
+//! that decides takes a census and nothing else, so that a decision can be repeated, explained and tested
+//! anywhere. The JSON form is a contract: fields are only ever added, and what is not known is `null` or absent.
+
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the JSON form.
+pub const CENSUS_VERSION: u32 = 1;
+
+/// What a mirror holds, as seen at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// The version of this form, [`CENSUS_VERSION`].
+    pub census: u32,
+    /// When it was taken.
+    pub at: Stamp,
+    /// The lines of builds, sorted by name.
+    #[serde(default)]
+    pub streams: Vec<StreamCensus>,
+    /// The names that point at builds or directories, sorted by path.
+    #[serde(default)]
+    pub aliases: Vec<AliasCensus>,
+    /// What has no place in the layout, sorted by path.
+    #[serde(default)]
+    pub strays: Vec<StrayCensus>,
+}
+
+/// One line of builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCensus {
+    /// Its name.
+    pub stream: Stream,
+    /// Its builds, oldest first where the age is known.
+    #[serde(default)]
+    pub builds: Vec<BuildCensus>,
+}
+
+/// One build, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildCensus {
+    /// Its name in the stream.
+    pub build: BuildName,
+    /// When it was built, from its record or its name, never from a file's time.
+    #[serde(default)]
+    pub created: Option<Stamp>,
+    /// The respin: what orders builds of one instant.
+    #[serde(default)]
+    pub seq: u64,
+    /// When it became visible in the mirror.
+    #[serde(default)]
+    pub published: Option<Stamp>,
+    /// How it went.
+    #[serde(default)]
+    pub result: Outcome,
+    /// When it was last written to, for builds that are not finished.
+    #[serde(default)]
+    pub last_activity: Option<Stamp>,
+    /// What was said of it since.
+    #[serde(default)]
+    pub labels: BTreeMap<String, LabelCensus>,
+    /// Who wants it kept, and why.
+    #[serde(default)]
+    pub holds: Vec<Hold>,
+    /// Who is using it at this moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<LeaseCensus>,
+    /// Until when it is locked; a lock can only be lengthened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Stamp>,
+    /// Builds that it needs, by id, symlinks inside it that lead into them included.
+    #[serde(default)]
+    pub requires: Vec<BuildId>,
+    /// How many files it has.
+    #[serde(default)]
+    pub files: Option<u64>,
+    /// How many bytes they have, each inode counted once.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// How many of these bytes no other build shares, so that removing this one alone frees them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_alone: Option<u64>,
+    /// What makes it unfit for a verdict: an impossible date, a contradiction.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// The value of a label, with its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelCensus {
+    /// What was said.
+    pub value: String,
+    /// Since when.
+    #[serde(default)]
+    pub since: Option<Stamp>,
+    /// Who said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// A reasoned wish that a build stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who wants it.
+    pub who: String,
+    /// What for.
+    pub why: String,
+    /// Until when; nothing means until it is taken back.
+    #[serde(default)]
+    pub until: Option<Stamp>,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Stamp>,
+}
+
+/// Somebody who is reading or linking from a build right now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseCensus {
+    /// Who it is.
+    pub who: String,
+    /// When the lease runs out by itself; nothing means not known, which protects.
+    #[serde(default)]
+    pub until: Option<Stamp>,
+}
+
+/// A name that points at a build or a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasCensus {
+    /// Where the name lies.
+    pub path: RelPath,
+    /// What it leads to below the root, every link on the way followed; nothing when it dangles, loops or leaves.
+    #[serde(default)]
+    pub target: Option<RelPath>,
+    /// Whether its stream must not be touched while it is missing, dangling or looping.
+    #[serde(default)]
+    pub required: bool,
+    /// How it moved, oldest first.
+    #[serde(default)]
+    pub moves: Vec<AliasMove>,
+    /// Why there is no target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One move of an alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasMove {
+    /// What it pointed at before; nothing when it was new.
+    #[serde(default)]
+    pub from: Option<RelPath>,
+    /// When it moved.
+    pub at: Stamp,
+}
+
+/// Something that has no place in the layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrayCensus {
+    /// Where it lies; bytes that are no UTF-8 are shown escaped.
+    pub path: String,
+    /// Which rule it breaks.
+    pub why: String,
+}
+
+impl Census {
+    /// Returns a census of nothing.
+    pub fn empty(at: Stamp) -> Self {
+        Self { census: CENSUS_VERSION, at, streams: Vec::new(), aliases: Vec::new(), strays: Vec::new() }
+    }
+
+    /// Returns every build with its id.
+    pub fn builds(&self) -> impl Iterator<Item = (BuildId, &BuildCensus)> {
+        self.streams.iter().flat_map(|stream| {
+            stream
+                .builds
+                .iter()
+                .map(|build| (BuildId::new(stream.stream.clone(), build.build.clone()), build))
+        })
+    }
+
+    /// Returns the build of that id.
+    pub fn build(&self, id: &BuildId) -> Option<&BuildCensus> {
+        self.stream(&id.stream)?.builds.iter().find(|build| build.build == id.name)
+    }
+
+    /// Returns the stream of that name.
+    pub fn stream(&self, stream: &Stream) -> Option<&StreamCensus> {
+        self.streams.iter().find(|line| line.stream == *stream)
+    }
+
+    /// Sorts everything, so that equal mirrors give equal text whatever the order in which they were read.
+    pub fn sort(&mut self) {
+        for stream in &mut self.streams {
+            stream.builds.sort_by(|a, b| (a.created, a.seq, &a.build).cmp(&(b.created, b.seq, &b.build)));
+        }
+        self.streams.sort_by(|a, b| a.stream.cmp(&b.stream));
+        self.aliases.sort_by(|a, b| a.path.cmp(&b.path));
+        self.strays.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+}
+
+impl BuildCensus {
+    /// Returns a build of which only the name is known.
+    pub fn named(build: BuildName) -> Self {
+        Self {
+            build,
+            created: None,
+            seq: 0,
+            published: None,
+            result: Outcome::Unknown,
+            last_activity: None,
+            labels: BTreeMap::new(),
+            holds: Vec::new(),
+            leases: Vec::new(),
+            locked_until: None,
+            requires: Vec::new(),
+            files: None,
+            bytes: None,
+            bytes_alone: None,
+            problem: None,
+        }
+    }
+}

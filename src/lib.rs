@@ -1,0 +1,4 @@
+//! mirrorkeep publishes build trees into a mirror, keeps the names that point at them true, and decides which go.
+
+pub mod census;
+pub mod word;

@@ -1,0 +1,18 @@
+//! What things are called: names and values that every other folder speaks in.
+//!
+//! Text becomes one of these types once, at the edge, and prints back the same. Nothing here does I/O, reads the
+//! clock or uses anything else of the crate.
+
+mod build;
+mod digest;
+mod label;
+mod outcome;
+mod path;
+mod stamp;
+
+pub use build::{BuildId, BuildName, NameError, Stream};
+pub use digest::{Digest, DigestError, Hasher};
+pub use label::{Label, LabelError};
+pub use outcome::{Outcome, OutcomeError};
+pub use path::{PathError, RelPath};
+pub use stamp::{Stamp, StampError};

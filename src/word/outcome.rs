@@ -1,0 +1,56 @@
+//! How a build went.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// How a build went, as its marker or its record says; it decides the lane in which retention sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The build succeeded; only such a build may be `latest`.
+    Success,
+    /// The build failed; what it left is published for those who look into it.
+    Fail,
+    /// Nothing was new, so nothing was built.
+    Empty,
+    /// No marker yet: still being filled, or left half-done.
+    Partial,
+    /// Nothing is known. Unknown means keep.
+    #[default]
+    Unknown,
+}
+
+/// Says why a text is no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no result; `success`, `fail`, `empty`, `partial` and `unknown` are accepted")]
+pub struct OutcomeError(String);
+
+impl Outcome {
+    /// Returns the word, as in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Fail => "fail",
+            Self::Empty => "empty",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = OutcomeError;
+
+    fn from_str(text: &str) -> Result<Self, OutcomeError> {
+        [Self::Success, Self::Fail, Self::Empty, Self::Partial, Self::Unknown]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+            .ok_or_else(|| OutcomeError(text.escape_debug().to_string()))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

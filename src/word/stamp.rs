@@ -1,0 +1,192 @@
+//! An instant in UTC, to the second.
+//!
+//! A stamp names a build on disk in the compact form `20181205T060000Z` and stands in JSON as
+//! `2018-12-05T06:00:00Z`. Both are read strictly: 30 February, a leap second, local time or a missing `Z` are
+//! errors, never a guess, since a guess would decide what gets deleted.
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// The spelling in a path, as the StarlingX spec has it.
+const COMPACT: &str = "%Y%m%dT%H%M%SZ";
+
+/// A UTC instant to the second, from year 1970 to 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(DateTime<Utc>);
+
+/// Says why a text is not a stamp.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StampError {
+    /// The text has another shape.
+    #[error("`{0}` is not a stamp; UTC such as `20181205T060000Z` or `2018-12-05T06:00:00Z` is accepted")]
+    Shape(String),
+    /// The shape is right, but there is no such instant.
+    #[error("`{0}` is an impossible date or time")]
+    Impossible(String),
+}
+
+impl Stamp {
+    /// Returns the stamp that many seconds after the start of 1970, or nothing outside the years 1970 to 9999.
+    pub fn from_unix(seconds: i64) -> Option<Self> {
+        let instant = DateTime::from_timestamp(seconds, 0)?;
+        (seconds >= 0 && seconds <= 253_402_300_799).then_some(Self(instant))
+    }
+
+    /// Returns the seconds since the start of 1970.
+    pub fn unix(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// Returns the instant as chrono has it, for calendar arithmetic.
+    pub fn instant(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// Returns the stamp of that instant, its fraction of a second cut off.
+    pub fn from_instant(instant: DateTime<Utc>) -> Option<Self> {
+        Self::from_unix(instant.timestamp())
+    }
+
+    /// Returns the form that JSON holds, `2018-12-05T06:00:00Z`.
+    pub fn iso(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    /// Returns the stamp `seconds` later, or earlier when negative; nothing outside the years 1970 to 9999.
+    pub fn checked_add(self, seconds: i64) -> Option<Self> {
+        Self::from_unix(self.unix().checked_add(seconds)?)
+    }
+
+    /// Returns how many seconds lie between `earlier` and this stamp; negative when `earlier` is later.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.unix() - earlier.unix()
+    }
+
+    /// Writes the stamp as a chrono format string says, such as a layout's `%Y%m%d`.
+    pub fn spell(self, format: &str) -> String {
+        self.0.format(format).to_string()
+    }
+
+    /// Reads a UTC stamp that was written as `format` says; parts of the time that the format lacks are zero.
+    ///
+    /// The text must be exactly what the stamp prints as again, so that every instant has one spelling.
+    pub fn read(text: &str, format: &str) -> Result<Self, StampError> {
+        let day_only =
+            || chrono::NaiveDate::parse_from_str(text, format).ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+        let naive = NaiveDateTime::parse_from_str(text, format).ok().or_else(day_only);
+        let shaped = || {
+            let model = Self(DateTime::UNIX_EPOCH).spell(format);
+            model.len() == text.len()
+                && model.bytes().zip(text.bytes()).all(|(a, b)| a.is_ascii_digit() == b.is_ascii_digit())
+        };
+        let Some(naive) = naive else {
+            let text = text.escape_debug().to_string();
+            return Err(if shaped() { StampError::Impossible(text) } else { StampError::Shape(text) });
+        };
+        let stamp = Self::from_unix(naive.and_utc().timestamp());
+        stamp
+            .filter(|stamp| stamp.spell(format) == text)
+            .ok_or_else(|| StampError::Impossible(text.escape_debug().to_string()))
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = StampError;
+
+    fn from_str(text: &str) -> Result<Self, StampError> {
+        if !text.contains('-') {
+            return Self::read(text, COMPACT);
+        }
+        let instant = DateTime::parse_from_rfc3339(text);
+        let stamp = instant.ok().and_then(|instant| {
+            (instant.timestamp_subsec_nanos() == 0).then(|| Self::from_unix(instant.timestamp()))?
+        });
+        stamp.ok_or_else(|| {
+            let text = text.escape_debug().to_string();
+            let shaped =
+                text.len() >= 20 && text.is_ascii() && text.chars().take(4).all(|c| c.is_ascii_digit());
+            if shaped { StampError::Impossible(text) } else { StampError::Shape(text) }
+        })
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format(COMPACT).fmt(f)
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.iso())
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn case(text: &str, expected: Result<&str, &str>) {
+        match (text.parse::<Stamp>(), expected) {
+            (Ok(stamp), Ok(iso)) => assert_eq!(stamp.iso(), iso),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (got, _) => panic!("`{text}` gave {got:?}"),
+        }
+    }
+
+    #[test]
+    fn both_spellings_are_read_and_nothing_near_them() {
+        case("20181205T060000Z", Ok("2018-12-05T06:00:00Z"));
+        case("2018-12-05T06:00:00Z", Ok("2018-12-05T06:00:00Z"));
+        case("2018-12-05T07:00:00+01:00", Ok("2018-12-05T06:00:00Z"));
+        case("20240229T000000Z", Ok("2024-02-29T00:00:00Z"));
+        case("20230229T000000Z", Err("impossible"));
+        case("20180230T000000Z", Err("impossible"));
+        case("20181205T240000Z", Err("impossible"));
+        case("20181205T235960Z", Err("impossible"));
+        case("20181205T060000", Err("not a stamp"));
+        case("20181205t060000z", Err("not a stamp"));
+        case(" 0181205T060000Z", Err("not a stamp"));
+        case("20181110", Err("not a stamp"));
+        case("2018.10.b3", Err("not a stamp"));
+        case("19691231T235959Z", Err("impossible"));
+        case("2018-12-05T06:00:00.5Z", Err("impossible"));
+        case("", Err("not a stamp"));
+    }
+
+    #[test]
+    fn a_layout_may_spell_a_day_only() {
+        assert_eq!(Stamp::read("20181110", "%Y%m%d").unwrap().iso(), "2018-11-10T00:00:00Z");
+        assert!(Stamp::read("2018111", "%Y%m%d").is_err());
+        assert!(Stamp::read("20181131", "%Y%m%d").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_stamp_prints_back_the_same(seconds in 0i64..253_402_300_800) {
+            let stamp = Stamp::from_unix(seconds).unwrap();
+            prop_assert_eq!(stamp.to_string().parse::<Stamp>().unwrap(), stamp);
+            prop_assert_eq!(stamp.iso().parse::<Stamp>().unwrap(), stamp);
+        }
+
+        #[test]
+        fn stamps_sort_as_they_read(a in 0i64..253_402_300_800, b in 0i64..253_402_300_800) {
+            let (a, b) = (Stamp::from_unix(a).unwrap(), Stamp::from_unix(b).unwrap());
+            prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,24}") {
+            let _ = text.parse::<Stamp>();
+        }
+    }
+}
