@@ -4,6 +4,9 @@
 //! that decides takes a census and nothing else, so that a decision can be repeated, explained and tested
 //! anywhere. The JSON form is a contract: fields are only ever added, and what is not known is `null` or absent.
 
+pub use crate::record::{Hold, LabelValue as LabelCensus};
+
+use crate::record::BuildRecord;
 use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,34 +89,6 @@ pub struct BuildCensus {
     /// What makes it unfit for a verdict: an impossible date, a contradiction.
     #[serde(default)]
     pub problem: Option<String>,
-}
-
-/// The value of a label, with its history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabelCensus {
-    /// What was said.
-    pub value: String,
-    /// Since when.
-    #[serde(default)]
-    pub since: Option<Stamp>,
-    /// Who said it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub who: Option<String>,
-}
-
-/// A reasoned wish that a build stay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// Who wants it.
-    pub who: String,
-    /// What for.
-    pub why: String,
-    /// Until when; nothing means until it is taken back.
-    #[serde(default)]
-    pub until: Option<Stamp>,
-    /// Since when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Stamp>,
 }
 
 /// Somebody who is reading or linking from a build right now.
@@ -220,6 +195,23 @@ impl BuildCensus {
             bytes: None,
             bytes_alone: None,
             problem: None,
+        }
+    }
+}
+
+impl From<BuildRecord> for BuildCensus {
+    fn from(record: BuildRecord) -> Self {
+        Self {
+            created: record.created,
+            seq: record.seq,
+            published: record.published,
+            result: record.result,
+            labels: record.labels,
+            requires: record.requires,
+            files: Some(record.files),
+            bytes: Some(record.bytes),
+            problem: record.problem,
+            ..Self::named(record.id.name)
         }
     }
 }

@@ -14,5 +14,5 @@ pub use build::{BuildId, BuildName, NameError, Stream};
 pub use digest::{Digest, DigestError, Hasher};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
-pub use path::{PathError, RelPath};
+pub use path::{OWN_DIR, PathError, RelPath};
 pub use stamp::{Stamp, StampError};

@@ -7,6 +7,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
+/// The directory below a root that holds what mirrorkeep knows and is never served.
+pub const OWN_DIR: &str = ".mirrorkeep";
+
 /// The longest name that common file systems hold, in bytes.
 const NAME_MAX: usize = 255;
 
@@ -44,6 +47,19 @@ impl RelPath {
     /// Returns the root itself, the path without a name.
     pub const fn root() -> Self {
         Self(String::new())
+    }
+
+    /// Returns the path of `below` in the own area, such as `lock`; the area itself for an empty text.
+    ///
+    /// `below` is a name of ours: a text that is no path gives the area itself.
+    pub fn own(below: &str) -> Self {
+        let area = Self(OWN_DIR.to_owned());
+        area.child(below).unwrap_or(area)
+    }
+
+    /// Returns whether this is the own area or lies in it.
+    pub fn is_own(&self) -> bool {
+        self.names().next() == Some(OWN_DIR)
     }
 
     /// Returns whether this is the root itself.

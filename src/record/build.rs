@@ -1,0 +1,96 @@
+//! The record of a build: what is known of it beyond its files.
+//!
+//! One JSON file a build in the own area. It can be lost: the tree is the truth, and a record is made again from
+//! the tree. Labels are the one thing in it that changes after publishing.
+
+use crate::record::LabelValue;
+use crate::word::{BuildId, Digest, Outcome, Stamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the JSON form.
+pub const BUILD_RECORD_VERSION: u32 = 1;
+
+/// What is known of one build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildRecord {
+    /// The version of this form, [`BUILD_RECORD_VERSION`].
+    pub record: u32,
+    /// Which build.
+    pub id: BuildId,
+    /// When it was built.
+    pub created: Option<Stamp>,
+    /// The respin, which orders builds of one instant.
+    #[serde(default)]
+    pub seq: u64,
+    /// When it became visible here.
+    pub published: Option<Stamp>,
+    /// How it went.
+    pub result: Outcome,
+    /// What was said of it since.
+    #[serde(default)]
+    pub labels: BTreeMap<String, LabelValue>,
+    /// Builds that it needs.
+    #[serde(default)]
+    pub requires: Vec<BuildId>,
+    /// How many files it has.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// The digest of its SHA256SUMS.
+    pub sums: Option<Digest>,
+    /// How the record came to be.
+    pub origin: Origin,
+    /// What makes it unfit for a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// How a record came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Written by the publish that laid the build out.
+    Published,
+    /// Made from a tree that others laid out.
+    Adopted,
+    /// Made again from the tree after the record was lost.
+    Rebuilt,
+}
+
+/// Says why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// No JSON of the form.
+    #[error("it is no build record")]
+    Form(#[source] serde_json::Error),
+    /// Written by a later version.
+    #[error("it has version {0}; this program reads version {BUILD_RECORD_VERSION}")]
+    Version(u32),
+    /// It speaks of another build than its place says.
+    #[error("it speaks of `{0}`")]
+    OtherBuild(BuildId),
+}
+
+impl BuildRecord {
+    /// Reads the record of the build `id`.
+    pub fn parse(bytes: &[u8], id: &BuildId) -> Result<Self, RecordError> {
+        let record: Self = serde_json::from_slice(bytes).map_err(RecordError::Form)?;
+        if record.record != BUILD_RECORD_VERSION {
+            return Err(RecordError::Version(record.record));
+        }
+        if record.id != *id {
+            return Err(RecordError::OtherBuild(record.id));
+        }
+        Ok(record)
+    }
+
+    /// Writes the record.
+    pub fn write(&self) -> String {
+        // A record holds nothing that JSON cannot.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,257 @@
+//! The list of what a build holds, kept beside its record.
+//!
+//! More than SHA256SUMS can say: mode, time and inode of each file as published, and how its source looked then,
+//! so that the next publish can tell what is the same without reading it again. Kept as lines with tabs, since a
+//! build may have hundreds of thousands of files; the last line counts the others, so that a cut file is noticed.
+
+use crate::word::{Digest, RelPath};
+use std::fmt::Write;
+
+/// The first line of the file.
+const HEAD: &str = "mirrorkeep-manifest 1";
+
+/// What one build holds, sorted by path, SHA256SUMS left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manifest {
+    /// Its regular files.
+    pub files: Vec<FileEntry>,
+    /// Its symlinks.
+    pub links: Vec<LinkEntry>,
+    /// Its empty directories.
+    pub dirs: Vec<RelPath>,
+}
+
+/// One file of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Where it lies in the build.
+    pub path: RelPath,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its time as published, in nanoseconds since 1970.
+    pub mtime: i128,
+    /// Its inode as published; 0 where the store has none.
+    pub inode: u64,
+    /// How its source looked when it was published.
+    pub seen: Option<Seen>,
+}
+
+/// What tells a source file that was not touched since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its time, in nanoseconds since 1970.
+    pub mtime: i128,
+    /// Its inode.
+    pub inode: u64,
+}
+
+/// One symlink of a build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkEntry {
+    /// Where it lies in the build.
+    pub path: RelPath,
+    /// What it holds.
+    pub text: String,
+}
+
+/// One difference between two manifests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Only the second has it.
+    Added(RelPath),
+    /// Only the first has it.
+    Missing(RelPath),
+    /// Both have it, with other bytes, another mode or another kind.
+    Changed(RelPath),
+}
+
+/// Says why a manifest cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// The file is of another version, or no manifest at all.
+    #[error("its first line is not `{HEAD}`; it was written by another version, or is damaged")]
+    Head,
+    /// A line that is not of the form.
+    #[error("line {0} is damaged")]
+    Line(usize),
+    /// The last line is missing or counts otherwise.
+    #[error("it is cut off or damaged: its last line does not count the others")]
+    Cut,
+}
+
+impl Manifest {
+    /// Returns how many bytes the files have.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// Sorts everything by path.
+    pub fn sort(&mut self) {
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.links.sort();
+        self.dirs.sort();
+    }
+
+    /// Returns what `other` has that this one has not, and the other way round; times and inodes do not count.
+    pub fn changes(&self, other: &Self) -> Vec<Change> {
+        use std::collections::BTreeMap;
+        type What<'a> = (Option<(&'a Digest, u32)>, Option<&'a str>);
+        fn of(manifest: &Manifest) -> BTreeMap<&RelPath, What<'_>> {
+            let files = manifest.files.iter().map(|f| (&f.path, (Some((&f.digest, f.mode)), None)));
+            let links = manifest.links.iter().map(|l| (&l.path, (None, Some(&*l.text))));
+            files.chain(links).chain(manifest.dirs.iter().map(|dir| (dir, (None, None)))).collect()
+        }
+        let (mine, theirs) = (of(self), of(other));
+        let mut changes: Vec<Change> = Vec::new();
+        for (path, what) in &mine {
+            match theirs.get(path) {
+                None => changes.push(Change::Missing((*path).clone())),
+                Some(that) if that != what => changes.push(Change::Changed((*path).clone())),
+                Some(_) => {}
+            }
+        }
+        let added = theirs.keys().filter(|path| !mine.contains_key(*path));
+        changes.extend(added.map(|path| Change::Added((*path).clone())));
+        changes.sort();
+        changes
+    }
+
+    /// Writes the manifest.
+    pub fn write(&self) -> String {
+        let mut text = String::with_capacity(64 + self.files.len() * 160);
+        text.push_str(HEAD);
+        text.push('\n');
+        for f in &self.files {
+            let seen = f.seen.map_or("-\t-".to_owned(), |seen| format!("{}\t{}", seen.mtime, seen.inode));
+            // Writing to a string cannot fail.
+            writeln!(
+                text,
+                "f\t{}\t{}\t{:o}\t{}\t{}\t{seen}\t{}",
+                f.digest,
+                f.size,
+                f.mode,
+                f.mtime,
+                f.inode,
+                f.path.as_str()
+            )
+            .ok();
+        }
+        for link in &self.links {
+            writeln!(text, "l\t{}\t{}", link.text, link.path.as_str()).ok();
+        }
+        for dir in &self.dirs {
+            writeln!(text, "d\t{}", dir.as_str()).ok();
+        }
+        writeln!(text, "end\t{}", self.files.len() + self.links.len() + self.dirs.len()).ok();
+        text
+    }
+
+    /// Reads a manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let text = str::from_utf8(bytes).map_err(|_| ManifestError::Head)?;
+        let mut lines = text.lines().enumerate();
+        if lines.next().map(|(_, line)| line) != Some(HEAD) {
+            return Err(ManifestError::Head);
+        }
+        let mut manifest = Self::default();
+        let mut counted = None;
+        for (index, line) in lines {
+            let damaged = || ManifestError::Line(index + 1);
+            if counted.is_some() {
+                return Err(ManifestError::Cut);
+            }
+            let (kind, rest) = line.split_once('\t').ok_or_else(damaged)?;
+            match kind {
+                "f" => manifest.files.push(file(rest).ok_or_else(damaged)?),
+                "l" => {
+                    let (text, path) = rest.split_once('\t').ok_or_else(damaged)?;
+                    let path = path.parse().map_err(|_| damaged())?;
+                    manifest.links.push(LinkEntry { path, text: text.to_owned() });
+                }
+                "d" => manifest.dirs.push(rest.parse().map_err(|_| damaged())?),
+                "end" => counted = rest.parse().ok(),
+                _ => return Err(damaged()),
+            }
+        }
+        let count = manifest.files.len() + manifest.links.len() + manifest.dirs.len();
+        if counted == Some(count) { Ok(manifest) } else { Err(ManifestError::Cut) }
+    }
+}
+
+/// Reads what follows `f` on a line.
+fn file(rest: &str) -> Option<FileEntry> {
+    let mut columns = rest.splitn(8, '\t');
+    let digest = columns.next()?.parse().ok()?;
+    let size = columns.next()?.parse().ok()?;
+    let mode = u32::from_str_radix(columns.next()?, 8).ok()?;
+    let mtime = columns.next()?.parse().ok()?;
+    let inode = columns.next()?.parse().ok()?;
+    let seen = match (columns.next()?, columns.next()?) {
+        ("-", "-") => None,
+        (mtime, inode) => Some(Seen { mtime: mtime.parse().ok()?, inode: inode.parse().ok()? }),
+    };
+    let path = columns.next()?.parse().ok()?;
+    Some(FileEntry { path, size, digest, mode, mtime, inode, seen })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(path: RelPath, size: u64, seen: Option<(i64, u64)>) -> FileEntry {
+        let digest = Digest::of(path.as_str().as_bytes());
+        let seen = seen.map(|(mtime, inode)| Seen { mtime: i128::from(mtime), inode });
+        FileEntry { path, size, digest, mode: 0o444, mtime: -5, inode: 7, seen }
+    }
+
+    prop_compose! {
+        fn any_manifest()(
+            files in prop::collection::btree_map("[ !-.0-~é]{1,9}", (any::<u64>(), any::<Option<(i64, u64)>>()), 0..6),
+            links in prop::collection::btree_map("[a-z]{1,5}", "[ -~]{1,9}", 0..3),
+            dirs in prop::collection::btree_set("[a-z]{1,5}", 0..3),
+        ) -> Manifest {
+            let files = files.into_iter().filter_map(|(name, (size, seen))| Some(entry(name.parse().ok()?, size, seen)));
+            let links = links.into_iter().map(|(name, text)| LinkEntry { path: name.parse().unwrap(), text });
+            let dirs = dirs.into_iter().map(|name| name.parse().unwrap()).collect();
+            let mut manifest = Manifest { files: files.collect(), links: links.collect(), dirs };
+            manifest.sort();
+            manifest
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_manifest_prints_back_the_same(manifest in any_manifest()) {
+            prop_assert_eq!(Manifest::parse(manifest.write().as_bytes()).unwrap(), manifest);
+        }
+
+        #[test]
+        fn a_cut_manifest_is_never_taken_for_whole(manifest in any_manifest(), cut in 0usize..400) {
+            let text = manifest.write();
+            let short: String = text.chars().take(cut).collect();
+            let complete = short.trim_end() == text.trim_end();
+            prop_assert_eq!(Manifest::parse(short.as_bytes()).is_ok(), complete);
+        }
+
+        #[test]
+        fn changes_are_none_only_of_the_same(a in any_manifest(), b in any_manifest()) {
+            prop_assert!(a.changes(&a).is_empty());
+            prop_assert_eq!(a.changes(&b).len(), b.changes(&a).len());
+        }
+    }
+
+    #[test]
+    fn each_difference_is_named() {
+        let path = |text: &str| text.parse::<RelPath>().unwrap();
+        let old = Manifest { files: vec![entry(path("a"), 1, None), entry(path("b"), 1, None)], ..Manifest::default() };
+        let mut new = Manifest { files: vec![entry(path("b"), 1, None), entry(path("c"), 1, None)], ..Manifest::default() };
+        new.files[0].mode = 0o555;
+        let expected = [Change::Added(path("c")), Change::Missing(path("a")), Change::Changed(path("b"))];
+        assert_eq!(old.changes(&new), expected);
+    }
+}

@@ -1,0 +1,20 @@
+//! What is written inside and beside a build: pure text to types and back.
+//!
+//! Each file here is one format with its reader, its writer and the law that they agree. `docs/format.md` states
+//! every byte.
+
+mod build;
+mod context;
+mod event;
+mod manifest;
+mod said;
+mod sums;
+mod version_order;
+
+pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
+pub use context::{Context, ContextError, ContextProblem};
+pub use event::{Event, EventError, EventKind, Phase};
+pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
+pub use said::{Hold, LabelValue};
+pub use sums::{SUMS_NAME, Sums, SumsError};
+pub use version_order::version_order;

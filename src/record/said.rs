@@ -1,0 +1,32 @@
+//! What people say of a build after it was published: labels and holds.
+
+use crate::word::Stamp;
+use serde::{Deserialize, Serialize};
+
+/// The value of a label, with its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelValue {
+    /// What was said.
+    pub value: String,
+    /// Since when.
+    #[serde(default)]
+    pub since: Option<Stamp>,
+    /// Who said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// A reasoned wish that a build stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who wants it.
+    pub who: String,
+    /// What for.
+    pub why: String,
+    /// Until when; nothing means until it is taken back.
+    #[serde(default)]
+    pub until: Option<Stamp>,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Stamp>,
+}

@@ -1,0 +1,126 @@
+//! SHA256SUMS: a build's checksums, in the format of coreutils.
+//!
+//! `sha256sum -c SHA256SUMS` in the build's directory, or under any alias of it, checks every file. Names with a
+//! backslash are escaped as coreutils does; names with control characters never get this far.
+
+use crate::word::{Digest, RelPath};
+use std::fmt;
+
+/// The file's name at the top of a build.
+pub const SUMS_NAME: &str = "SHA256SUMS";
+
+/// The digest of each file, sorted by path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums(Vec<(RelPath, Digest)>);
+
+/// Says which line of a checksum file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {why}; `DIGEST  PATH` is wanted, as `sha256sum` writes it")]
+pub struct SumsError {
+    line: usize,
+    why: String,
+}
+
+impl Sums {
+    /// Returns the sums of these files.
+    pub fn of(files: impl IntoIterator<Item = (RelPath, Digest)>) -> Self {
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort();
+        Self(files)
+    }
+
+    /// Returns each path with its digest.
+    pub fn files(&self) -> &[(RelPath, Digest)] {
+        &self.0
+    }
+
+    /// Reads a checksum file as coreutils writes it, in text or binary mode.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SumsError> {
+        let mut files = Vec::new();
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            let wrong = |why: String| SumsError { line: index + 1, why };
+            let line = str::from_utf8(line).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
+            if line.is_empty() {
+                continue;
+            }
+            let (escaped, rest) = line.strip_prefix('\\').map_or((false, line), |rest| (true, rest));
+            let (digest, name) = rest
+                .split_once("  ")
+                .or_else(|| rest.split_once(" *"))
+                .ok_or_else(|| wrong("it has no two columns".to_owned()))?;
+            let digest = digest.parse().map_err(|error| wrong(format!("{error}")))?;
+            let name = if escaped { unescape(name).map_err(wrong)? } else { name.to_owned() };
+            let name = name.strip_prefix("./").unwrap_or(&name);
+            let path: RelPath = name.parse().map_err(|error| wrong(format!("{error}")))?;
+            files.push((path, digest));
+        }
+        files.sort();
+        if let Some(((path, _), _)) = files.iter().zip(files.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
+            return Err(SumsError { line: 0, why: format!("`{path}` stands there twice") });
+        }
+        Ok(Self(files))
+    }
+}
+
+impl fmt::Display for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(path, digest)| match path.as_str() {
+            name if name.contains('\\') => writeln!(f, "\\{digest}  {}", name.replace('\\', "\\\\")),
+            name => writeln!(f, "{digest}  {name}"),
+        })
+    }
+}
+
+fn unescape(name: &str) -> Result<String, String> {
+    let mut text = String::with_capacity(name.len());
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('\\')) => text.push('\\'),
+            ('\\', Some('n')) => text.push('\n'),
+            ('\\', Some('r')) => text.push('\r'),
+            ('\\', _) => return Err("its name ends in an unfinished escape".to_owned()),
+            (c, _) => text.push(c),
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let error = Sums::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let digest = Digest::of(b"");
+        refused("abc", "line 1: it has no two columns");
+        refused(&format!("{digest}  a\nxyz  b\n"), "line 2: `xyz` is not a SHA-256");
+        refused(&format!("{digest}  ../a\n"), "line 1");
+        refused(&format!("{digest}  /a\n"), "absolute");
+        refused(&format!("\\{digest}  a\\nb\n"), "control");
+        refused(&format!("{digest}  a\n{digest}  a\n"), "twice");
+    }
+
+    #[test]
+    fn what_others_write_is_read() {
+        let digest = Digest::of(b"");
+        let sums = Sums::parse(format!("{digest} *./b\n{digest}  a\n").as_bytes()).unwrap();
+        assert_eq!(sums.to_string(), format!("{digest}  a\n{digest}  b\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn sums_print_back_the_same(names in prop::collection::btree_set("[ -.0-~]{1,12}", 0..8)) {
+            let paths = names.iter().filter_map(|name| name.parse::<RelPath>().ok());
+            let sums = Sums::of(paths.map(|path| (path.clone(), Digest::of(path.as_str().as_bytes()))));
+            prop_assert_eq!(Sums::parse(sums.to_string().as_bytes()).unwrap(), sums);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What a store can do, asked instead of guessed.
+
+use serde::{Deserialize, Serialize};
+
+/// What a store can do; written down by `init` as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one answer to one question, named in the file")]
+pub struct Abilities {
+    /// A whole tree can be moved into place in one step.
+    pub moves_trees: bool,
+    /// Two files can share their bytes.
+    pub shares_files: bool,
+    /// Names can be symlinks that a web server follows.
+    pub symlinks: bool,
+    /// A file can be created only if nothing is there, also when many try at once.
+    pub creates_once: bool,
+    /// A lock keeps others out, and is let go when its holder dies.
+    pub locks: bool,
+}

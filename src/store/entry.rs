@@ -1,0 +1,116 @@
+//! What is found in a store, and how something is to be put there.
+
+use crate::word::Digest;
+use std::path::Path;
+
+/// What kind of thing lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symlink or an alias pointer.
+    Link,
+    /// A device, FIFO or socket.
+    Other,
+}
+
+/// What lies at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub mtime: i128,
+    /// When its inode last changed, in seconds since 1970; for stores without inodes the time of writing.
+    pub ctime: i64,
+    /// Permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// Who owns it: user and group.
+    pub owner: (u32, u32),
+    /// What tells the file itself from its names: device and inode.
+    pub inode: (u64, u64),
+    /// How many names it has.
+    pub names: u64,
+    /// The text of a link.
+    pub link: Option<String>,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What lies directly in one directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// What has a name that a path can hold, sorted.
+    pub entries: Vec<Listed>,
+    /// Names that no path can hold (not UTF-8, control characters), escaped.
+    pub odd: Vec<String>,
+}
+
+/// Whether a file may be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Nothing may be there; exactly one of many that try at once succeeds.
+    Create,
+    /// Whatever was there is replaced.
+    Replace,
+}
+
+/// How a published file is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Permission bits; never writable, never set-id.
+    pub mode: u32,
+    /// The time it shall carry, in nanoseconds since 1970; nothing leaves the time of writing.
+    pub mtime: Option<i128>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filled {
+    /// How many bytes.
+    pub size: u64,
+    /// Their digest.
+    pub digest: Digest,
+}
+
+/// Whether bytes could be shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// They are; the file is in place.
+    Yes,
+    /// They cannot (link limit, other file system, not permitted, gone): copy them.
+    No,
+}
+
+/// How the bytes of a source come in without a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// By a copy that shares its blocks until one side is written to.
+    Reflink,
+    /// By a second name for the same inode.
+    Link,
+    /// By renaming it.
+    Move,
+}
+
+/// A file outside the store, open and known by its path.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFile<'a> {
+    /// The open file: its bytes are the ones that were looked at.
+    pub file: &'a std::fs::File,
+    /// The directory that holds it, open.
+    pub dir: &'a std::fs::File,
+    /// Its path, for messages; its last name is looked up in `dir`.
+    pub path: &'a Path,
+}

@@ -1,0 +1,98 @@
+//! What went wrong with which path: callers branch on the kind, people read the text.
+
+use std::io;
+
+/// The kinds that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// Nothing is there.
+    NotFound,
+    /// Something is there already.
+    AlreadyExists,
+    /// No bytes or no inodes are left, or a quota is used up.
+    NoSpace,
+    /// Not permitted.
+    Denied,
+    /// The file system is read-only.
+    ReadOnly,
+    /// A symlink lies on the way, or the path would leave the root.
+    Escapes,
+    /// The two places lie on different file systems.
+    CrossDevice,
+    /// Somebody else holds the lock.
+    Busy,
+    /// A directory is not empty.
+    NotEmpty,
+    /// A file where a directory is wanted, or the other way round.
+    WrongKind,
+    /// The file is larger than what makes sense there.
+    TooLarge,
+    /// A name is too long for this file system.
+    NameTooLong,
+    /// Too many open files.
+    TooManyOpen,
+    /// The store cannot do this at all.
+    Unsupported,
+    /// Anything else, a broken disk among it.
+    Io,
+}
+
+/// Says what was being done to which path, and what came in the way.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} `{at}`")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    doing: &'static str,
+    at: String,
+    source: io::Error,
+}
+
+impl StoreError {
+    /// Returns an error of doing something to a path.
+    pub fn new(doing: &'static str, at: impl ToString, source: impl Into<io::Error>) -> Self {
+        let source = source.into();
+        Self { kind: kind_of(&source), doing, at: at.to_string(), source }
+    }
+
+    /// Returns an error with a kind and reason of our own.
+    pub fn because(kind: StoreErrorKind, doing: &'static str, at: impl ToString, why: &str) -> Self {
+        Self { kind, doing, at: at.to_string(), source: io::Error::other(why.to_owned()) }
+    }
+
+    /// Returns the kind.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Returns whether nothing was there.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == StoreErrorKind::NotFound
+    }
+}
+
+/// Returns the kind of an error of the operating system.
+fn kind_of(error: &io::Error) -> StoreErrorKind {
+    use rustix::io::Errno;
+    let Some(errno) = Errno::from_io_error(error) else {
+        return match error.kind() {
+            io::ErrorKind::NotFound => StoreErrorKind::NotFound,
+            io::ErrorKind::AlreadyExists => StoreErrorKind::AlreadyExists,
+            _ => StoreErrorKind::Io,
+        };
+    };
+    match errno {
+        Errno::NOENT => StoreErrorKind::NotFound,
+        Errno::EXIST => StoreErrorKind::AlreadyExists,
+        Errno::NOSPC | Errno::DQUOT => StoreErrorKind::NoSpace,
+        Errno::ACCESS | Errno::PERM => StoreErrorKind::Denied,
+        Errno::ROFS => StoreErrorKind::ReadOnly,
+        Errno::LOOP => StoreErrorKind::Escapes,
+        Errno::XDEV => StoreErrorKind::CrossDevice,
+        Errno::NOTEMPTY => StoreErrorKind::NotEmpty,
+        Errno::ISDIR | Errno::NOTDIR => StoreErrorKind::WrongKind,
+        Errno::NAMETOOLONG => StoreErrorKind::NameTooLong,
+        Errno::MFILE | Errno::NFILE => StoreErrorKind::TooManyOpen,
+        Errno::OPNOTSUPP | Errno::NOSYS => StoreErrorKind::Unsupported,
+        _ => StoreErrorKind::Io,
+    }
+}

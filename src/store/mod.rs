@@ -1,0 +1,104 @@
+//! How bytes are kept: places below one root, and what can be done to them in one step.
+//!
+//! A [`Store`] knows paths and bytes, nothing of builds or layouts. Each method is one intention with a law that
+//! the contract suite holds every store to; what a store cannot do it says in its [`Abilities`] instead of
+//! pretending. No method follows a symlink below the root or leaves it.
+
+mod ability;
+mod entry;
+mod error;
+mod posix;
+
+pub use ability::Abilities;
+pub use entry::{Entry, Fill, Filled, Kind, Listed, Listing, Put, Shared, SourceFile, Take};
+pub use error::{StoreError, StoreErrorKind};
+pub use posix::Posix;
+
+use crate::word::RelPath;
+use std::{fmt::Debug, io::Read, time::Duration};
+
+/// The result of asking a store for something.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Something held for as long as the value lives, such as a lock.
+#[must_use = "what is guarded is let go at once when the guard is dropped"]
+pub struct Guard(#[expect(dead_code, reason = "held for its destructor")] Box<dyn Send + Sync>);
+
+impl Guard {
+    /// Returns a guard that lets go when `held` is dropped.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+impl Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+/// A root and what lies below it.
+///
+/// A method that changes something returns only when the change survives a power cut, but for the four that fill
+/// a stage (`fill`, `share`, `take`, `link`, `make_dir`): these wait for `settle`.
+pub trait Store: Debug + Send + Sync {
+    /// Returns what this store can do.
+    fn abilities(&self) -> Abilities;
+
+    /// Returns the root as a person would write it.
+    fn shown(&self) -> String;
+
+    /// Returns what is at `at`, a symlink as itself; nothing when nothing is there.
+    fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
+
+    /// Returns what lies directly in the directory `dir`, sorted by name.
+    fn list(&self, dir: &RelPath) -> Result<Listing>;
+
+    /// Returns the whole file at `at`; an error when it is larger than `limit` bytes.
+    fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>>;
+
+    /// Opens the file at `at` for reading from its start.
+    fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>>;
+
+    /// Puts a small file in place in one step, making the directories above it: a reader sees the old or the new.
+    fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()>;
+
+    /// Adds `line` to the end of the log at `log`.
+    fn append(&self, log: &RelPath, line: &[u8]) -> Result<()>;
+
+    /// Removes one file or link; one that is not there is removed already.
+    fn remove(&self, at: &RelPath) -> Result<()>;
+
+    /// Removes an empty directory; one that is not there is removed already.
+    fn remove_dir(&self, at: &RelPath) -> Result<()>;
+
+    /// Makes a directory and those above it, readable for all when it lies outside the own area.
+    fn make_dir(&self, at: &RelPath) -> Result<()>;
+
+    /// Writes what `from` yields to the new file `at`, hashing in the same pass; replaces an unfinished one.
+    fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled>;
+
+    /// Lets the new file `to` share the bytes of the file `from`, without copying them.
+    fn share(&self, from: &RelPath, to: &RelPath) -> Result<Shared>;
+
+    /// Brings a file from outside in as the new file `at` without copying it.
+    fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared>;
+
+    /// Makes a symlink with that text inside a stage.
+    fn link(&self, at: &RelPath, text: &str) -> Result<()>;
+
+    /// Returns once everything written below `at` survives a power cut; an error means it must be written again.
+    fn settle(&self, at: &RelPath) -> Result<()>;
+
+    /// Moves the tree `from` to the place `to`, where nothing may be, in one step.
+    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()>;
+
+    /// Makes the alias `at` lead to `target` in one step, whether it was there or not.
+    fn point(&self, at: &RelPath, target: &RelPath) -> Result<()>;
+
+    /// Takes the lock at `at`, waiting that long for others; `who` is told to those who wait.
+    fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard>;
+
+    /// Removes everything below and including `at` and returns how many entries went.
+    fn discard(&self, at: &RelPath) -> Result<u64>;
+}

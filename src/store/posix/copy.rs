@@ -1,0 +1,65 @@
+//! One pass over a file's bytes: read, hash, write.
+
+use crate::store::Filled;
+use crate::word::Hasher;
+use rustix::io::{Errno, ReadWriteFlags};
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, IoSlice, Read, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// How much is read at once: more leaves the processor's cache before it is hashed and written.
+const PIECE: usize = 128 * 1024;
+
+/// `RWF_DONTCACHE` of Linux 6.14: start write-back at once and do not keep the pages.
+const DONT_CACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+
+thread_local! {
+    /// One buffer a thread, whatever the number of files.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
+}
+
+/// Copies everything that `from` yields to `to` and returns size and digest.
+///
+/// `uncached` says whether the file system takes uncached writes; it is cleared when it turns out not to.
+pub(super) fn copy_and_hash(from: &mut dyn Read, to: &mut File, uncached: &AtomicBool) -> io::Result<Filled> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut hasher = Hasher::new();
+        let mut size = 0;
+        loop {
+            let read = match from.read(buffer) {
+                Ok(0) => return Ok(Filled { size, digest: hasher.finish() }),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let piece = buffer.get(..read).unwrap_or_default();
+            hasher.update(piece);
+            write(piece, to, size, uncached)?;
+            size += piece.len() as u64;
+        }
+    })
+}
+
+/// Writes one piece at its offset, without the page cache where that is possible.
+fn write(mut piece: &[u8], to: &mut File, offset: u64, uncached: &AtomicBool) -> io::Result<()> {
+    let mut offset = offset;
+    while uncached.load(Ordering::Relaxed) && !piece.is_empty() {
+        match rustix::io::pwritev2(&*to, &[IoSlice::new(piece)], offset, DONT_CACHE) {
+            Ok(written) => {
+                offset += written as u64;
+                piece = piece.get(written..).unwrap_or_default();
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => uncached.store(false, Ordering::Relaxed),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    if piece.is_empty() {
+        return Ok(());
+    }
+    std::os::unix::fs::FileExt::write_all_at(to, piece, offset)?;
+    to.flush()
+}

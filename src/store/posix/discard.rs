@@ -1,0 +1,182 @@
+//! Removing a tree, in parallel, by directory handles.
+//!
+//! A directory is the unit of work: one thread reads its names, removes its files in the order of their inodes
+//! (file systems free them faster so) and hands its sub-directories on; whoever removes the last of these removes
+//! the directory itself. Nothing is found by its full path twice, so a symlink that is swapped in while we work is
+//! never followed, and a directory of another file system is reported and left alone. One failure does not stop
+//! the rest.
+
+use super::Posix;
+use crate::store::{Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::{
+    ffi::CString,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What all threads of one removal share.
+#[derive(Debug)]
+struct Work {
+    device: u64,
+    removed: AtomicU64,
+    failures: Mutex<Vec<(String, Errno)>>,
+}
+
+/// An open directory whose entries are going; the last one to let go of it removes it.
+#[derive(Debug)]
+struct Going {
+    fd: OwnedFd,
+    shown: String,
+    name: CString,
+    above: Option<Arc<Going>>,
+    work: Arc<Work>,
+}
+
+impl Work {
+    fn failed(&self, path: String, errno: Errno) {
+        if let Ok(mut failures) = self.failures.lock() {
+            failures.push((path, errno));
+        }
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let Some(above) = &self.above else { return };
+        match rustix::fs::unlinkat(&above.fd, &self.name, AtFlags::REMOVEDIR) {
+            Ok(()) => {
+                self.work.removed.fetch_add(1, Ordering::Relaxed);
+            }
+            // What keeps it from being empty was reported already.
+            Err(Errno::NOTEMPTY | Errno::NOENT | Errno::EXIST) => {}
+            Err(errno) => self.work.failed(self.shown.clone(), errno),
+        }
+    }
+}
+
+impl Posix {
+    pub(super) fn discard_tree(&self, at: &RelPath) -> Result<u64> {
+        const DOING: &str = "remove the tree";
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let fd = match self.open_at(at, flags, DOING) {
+            Ok(fd) => fd,
+            Err(error) => match error.kind() {
+                StoreErrorKind::NotFound => return Ok(0),
+                StoreErrorKind::WrongKind | StoreErrorKind::Escapes => {
+                    return self.unlink(at, AtFlags::empty()).map(|()| 1);
+                }
+                _ => return Err(error),
+            },
+        };
+        let device = rustix::fs::fstat(&fd).map_err(|errno| StoreError::new(DOING, at, errno))?.st_dev;
+        if device != self.device {
+            let why = "it is another file system";
+            return Err(StoreError::because(StoreErrorKind::CrossDevice, DOING, at, why));
+        }
+        let work = Arc::new(Work { device, removed: AtomicU64::new(0), failures: Mutex::new(Vec::new()) });
+        let top = Arc::new(Going {
+            fd,
+            shown: at.to_string(),
+            name: CString::default(),
+            above: None,
+            work: Arc::clone(&work),
+        });
+        rayon::scope(|scope| empty(top, scope));
+        let mut failures = work.failures.lock().map(|failures| failures.clone()).unwrap_or_default();
+        failures.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some((path, errno)) = failures.into_iter().next() {
+            return Err(StoreError::new("remove", path, errno));
+        }
+        self.unlink(at, AtFlags::REMOVEDIR)?;
+        Ok(work.removed.load(Ordering::Relaxed) + 1)
+    }
+}
+
+/// Removes what is in a directory, its sub-directories by tasks of their own.
+fn empty<'s>(dir: Arc<Going>, scope: &rayon::Scope<'s>) {
+    let (files, dirs) = match names(&dir) {
+        Ok(found) => found,
+        Err(errno) => return dir.work.failed(dir.shown.clone(), errno),
+    };
+    for name in dirs {
+        let above = Arc::clone(&dir);
+        scope.spawn(move |scope| enter(above, name, scope));
+    }
+    let mut removed = 0;
+    for (_, name) in files {
+        match unlink(&dir, &name) {
+            Ok(()) => removed += 1,
+            Err(Errno::NOENT) => {}
+            Err(errno) => dir.work.failed(format!("{}/{}", dir.shown, name.to_string_lossy()), errno),
+        }
+    }
+    dir.work.removed.fetch_add(removed, Ordering::Relaxed);
+}
+
+/// Opens a sub-directory without following a link and empties it.
+fn enter<'s>(above: Arc<Going>, name: CString, scope: &rayon::Scope<'s>) {
+    let shown = format!("{}/{}", above.shown, name.to_string_lossy());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = || rustix::fs::openat(&above.fd, &name, flags, Mode::empty());
+    let opened = open().or_else(|errno| match errno {
+        // Our own tree without permission for ourselves: take it, as `rm -rf` by its owner could.
+        Errno::ACCESS => {
+            rustix::fs::chmodat(&above.fd, &name, Mode::RWXU, AtFlags::empty())?;
+            open()
+        }
+        errno => Err(errno),
+    });
+    match opened.and_then(|fd| Ok((rustix::fs::fstat(&fd)?.st_dev, fd))) {
+        Ok((device, _)) if device != above.work.device => above.work.failed(shown, Errno::XDEV),
+        Ok((_, fd)) => {
+            let work = Arc::clone(&above.work);
+            empty(Arc::new(Going { fd, shown, name, above: Some(above), work }), scope);
+        }
+        Err(Errno::NOENT) => {}
+        Err(errno) => above.work.failed(shown, errno),
+    }
+}
+
+type Files = Vec<(u64, CString)>;
+
+/// Returns the files of a directory by inode number, and its sub-directories.
+fn names(dir: &Going) -> rustix::io::Result<(Files, Vec<CString>)> {
+    let (mut files, mut dirs) = (Vec::new(), Vec::new());
+    for found in Dir::read_from(&dir.fd)? {
+        let found = found?;
+        let name = found.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let kind = match found.file_type() {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(&dir.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(stat.st_mode)
+            }
+            kind => kind,
+        };
+        if kind == FileType::Directory {
+            dirs.push(name.to_owned());
+        } else {
+            files.push((found.ino(), name.to_owned()));
+        }
+    }
+    files.sort_unstable_by_key(|(inode, _)| *inode);
+    Ok((files, dirs))
+}
+
+fn unlink(dir: &Going, name: &CString) -> rustix::io::Result<()> {
+    match rustix::fs::unlinkat(&dir.fd, name, AtFlags::empty()) {
+        Err(Errno::ACCESS) => {
+            rustix::fs::fchmod(&dir.fd, Mode::RWXU)?;
+            rustix::fs::unlinkat(&dir.fd, name, AtFlags::empty())
+        }
+        done => done,
+    }
+}

@@ -1,0 +1,63 @@
+//! The lock of a mirror: one at a time, let go by the kernel when its holder dies.
+//!
+//! Taking it fails when somebody else keeps it for longer than the caller waits, and when the file system knows no
+//! locks at all (then nothing is trusted). On NFS it holds between machines only where the server has a lock
+//! manager; `docs/reliability.md` says what that means.
+
+use super::Posix;
+use crate::store::{Guard, Put, Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::io::Errno;
+use std::{
+    fs::File,
+    io::{Read, Seek, Write},
+    time::{Duration, Instant},
+};
+
+/// How long to sleep between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Posix {
+    pub(super) fn lock_file(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
+        const DOING: &str = "take the lock";
+        let started = Instant::now();
+        loop {
+            let fd = match self.open_at(at, OFlags::RDWR, DOING) {
+                Err(error) if error.is_not_found() => {
+                    match self.put_file(at, b"", Put::Create) {
+                        Err(error) if error.kind() != StoreErrorKind::AlreadyExists => return Err(error),
+                        _ => continue,
+                    }
+                }
+                opened => opened?,
+            };
+            let mut file = File::from(fd);
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if self.is_still(at, &file)? => {
+                    // Only for people who wonder who has it; the lock itself is the kernel's.
+                    file.set_len(0).and_then(|()| file.rewind()).ok();
+                    writeln!(file, "{who}").ok();
+                    return Ok(Guard::new(file));
+                }
+                // Somebody removed the file under us: take the one that is there now.
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) if started.elapsed() >= wait => {
+                    let mut holder = String::new();
+                    (&file).take(200).read_to_string(&mut holder).ok();
+                    let holder = holder.trim();
+                    let why = if holder.is_empty() { "somebody else holds it".to_owned() } else { format!("{holder} holds it") };
+                    return Err(StoreError::because(StoreErrorKind::Busy, DOING, at, &why));
+                }
+                Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(PAUSE.min(wait)),
+                Err(errno) => return Err(StoreError::new(DOING, at, errno)),
+            }
+        }
+    }
+
+    /// Returns whether that open file is what lies at the path.
+    fn is_still(&self, at: &RelPath, file: &File) -> Result<bool> {
+        let stat = rustix::fs::fstat(file).map_err(|errno| StoreError::new("look at", at, errno))?;
+        Ok(self.look_at(at)?.is_some_and(|entry| entry.inode == (stat.st_dev, stat.st_ino)))
+    }
+}

@@ -1,0 +1,130 @@
+//! A directory as a store: hard links, symlinks, renames.
+//!
+//! Every path is resolved by `openat2` below the root with symlinks refused, so that nothing that a reader, a
+//! script or an attacker puts into the tree makes us act elsewhere. What replaces something is written in the own
+//! area first, synced, renamed into place, and its directory synced. Not promised on file systems without atomic
+//! rename or locks that other machines see (old NFS): `init` tries these out.
+
+mod copy;
+mod discard;
+mod lock;
+mod open;
+mod place;
+mod stage;
+
+use crate::store::{
+    Abilities, Entry, Fill, Filled, Guard, Listing, Put, Result, Shared, SourceFile, Store, StoreError, Take,
+};
+use crate::word::RelPath;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64},
+    time::Duration,
+};
+
+/// A directory and what lies below it.
+#[derive(Debug)]
+pub struct Posix {
+    shown: PathBuf,
+    root: OwnedFd,
+    device: u64,
+    serial: AtomicU64,
+    uncached: AtomicBool,
+}
+
+impl Posix {
+    /// Opens the directory `root`, which must exist.
+    pub fn open(root: &Path) -> Result<Self> {
+        let failed = |errno| StoreError::new("open the mirror at", root.display(), errno);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(root, flags, Mode::empty()).map_err(failed)?;
+        let device = rustix::fs::fstat(&fd).map_err(failed)?.st_dev;
+        let shown = root.to_owned();
+        Ok(Self { shown, root: fd, device, serial: AtomicU64::new(0), uncached: AtomicBool::new(true) })
+    }
+}
+
+impl Store for Posix {
+    fn abilities(&self) -> Abilities {
+        Abilities { moves_trees: true, shares_files: true, symlinks: true, creates_once: true, locks: true }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.display().to_string()
+    }
+
+    fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
+        self.look_at(at)
+    }
+
+    fn list(&self, dir: &RelPath) -> Result<Listing> {
+        self.list_dir(dir)
+    }
+
+    fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        self.read_all(at, limit)
+    }
+
+    fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.open_file(at)?))
+    }
+
+    fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
+        self.put_file(at, bytes, how)
+    }
+
+    fn append(&self, log: &RelPath, line: &[u8]) -> Result<()> {
+        self.append_line(log, line)
+    }
+
+    fn remove(&self, at: &RelPath) -> Result<()> {
+        self.unlink(at, rustix::fs::AtFlags::empty())
+    }
+
+    fn remove_dir(&self, at: &RelPath) -> Result<()> {
+        self.unlink(at, rustix::fs::AtFlags::REMOVEDIR)
+    }
+
+    fn make_dir(&self, at: &RelPath) -> Result<()> {
+        self.make_dirs(at).map(drop)
+    }
+
+    fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+        self.fill_file(at, from, how)
+    }
+
+    fn share(&self, from: &RelPath, to: &RelPath) -> Result<Shared> {
+        self.share_file(from, to)
+    }
+
+    fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {
+        self.take_file(from, at, how, fill)
+    }
+
+    fn link(&self, at: &RelPath, text: &str) -> Result<()> {
+        self.make_link(at, text)
+    }
+
+    fn settle(&self, at: &RelPath) -> Result<()> {
+        self.sync_all(at)
+    }
+
+    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.move_tree(from, to)
+    }
+
+    fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
+        self.point_alias(at, target)
+    }
+
+    fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
+        self.lock_file(at, who, wait)
+    }
+
+    fn discard(&self, at: &RelPath) -> Result<u64> {
+        self.discard_tree(at)
+    }
+}

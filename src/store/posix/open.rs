@@ -1,0 +1,159 @@
+//! Finding things below the root without following a symlink, and reading them.
+
+use super::Posix;
+use crate::store::{Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::{fs::File, io::Read, os::unix::ffi::OsStrExt};
+
+impl Posix {
+    /// Opens what lies at a path, refusing symlinks on the way and at the end.
+    pub(super) fn open_at(
+        &self,
+        at: &RelPath,
+        flags: OFlags,
+        doing: &'static str,
+    ) -> Result<OwnedFd, StoreError> {
+        let text = if at.is_root() { "." } else { at.as_str() };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        loop {
+            let opened =
+                rustix::fs::openat2(&self.root, text, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+            match opened {
+                // The kernel asks for another try when something was renamed on the way.
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::LOOP) => {
+                    let why = "a symlink lies on the way, and mirrorkeep follows none";
+                    return Err(StoreError::because(StoreErrorKind::Escapes, doing, at, why));
+                }
+                opened => return opened.map_err(|errno| StoreError::new(doing, at, errno)),
+            }
+        }
+    }
+
+    /// Opens the directory above a path and returns it with the last name.
+    pub(super) fn above<'a>(&self, at: &'a RelPath, doing: &'static str) -> Result<(OwnedFd, &'a str)> {
+        let dir = at.parent().ok_or_else(|| {
+            StoreError::because(StoreErrorKind::WrongKind, doing, at, "the root cannot be changed as a whole")
+        })?;
+        let fd = self.open_at(&dir, OFlags::PATH | OFlags::DIRECTORY, doing)?;
+        Ok((fd, at.name()))
+    }
+
+    pub(super) fn look_at(&self, at: &RelPath) -> Result<Option<Entry>> {
+        const DOING: &str = "look at";
+        if at.is_root() {
+            let stat = rustix::fs::fstat(&self.root).map_err(|errno| StoreError::new(DOING, at, errno))?;
+            return Ok(Some(entry(&stat, None)));
+        }
+        let (dir, name) = match self.above(at, DOING) {
+            Ok(found) => found,
+            Err(error) if missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::new(DOING, at, errno)),
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+                let text = rustix::fs::readlinkat(&dir, name, Vec::new());
+                let text = text.map_err(|errno| StoreError::new("read the link", at, errno))?;
+                Ok(Some(entry(&stat, Some(text.to_string_lossy().into_owned()))))
+            }
+            Ok(stat) => Ok(Some(entry(&stat, None))),
+        }
+    }
+
+    pub(super) fn list_dir(&self, at: &RelPath) -> Result<Listing> {
+        const DOING: &str = "list";
+        let failed = |errno| StoreError::new(DOING, at, errno);
+        let fd = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
+        let mut listing = Listing::default();
+        for found in Dir::read_from(&fd).map_err(failed)? {
+            let found = found.map_err(failed)?;
+            let name = found.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match found.file_type() {
+                // Some file systems do not say; nothing is assumed.
+                FileType::Unknown => {
+                    let stat = rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+                    FileType::from_raw_mode(stat.st_mode)
+                }
+                kind => kind,
+            };
+            match name.to_str().ok().filter(|name| name.parse::<RelPath>().is_ok()) {
+                Some(name) => listing.entries.push(Listed { name: name.to_owned(), kind: kind_of(kind) }),
+                None => listing.odd.push(name.to_bytes().escape_ascii().to_string()),
+            }
+        }
+        listing.entries.sort();
+        listing.odd.sort();
+        Ok(listing)
+    }
+
+    pub(super) fn open_file(&self, at: &RelPath) -> Result<File> {
+        const DOING: &str = "open";
+        // Not blocking: a FIFO in the place of a file must not hang us.
+        let fd = self.open_at(at, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, DOING)?;
+        regular(&fd, at)?;
+        Ok(File::from(fd))
+    }
+
+    pub(super) fn read_all(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = self.open_file(at)?;
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| StoreError::new("read", at, error))?;
+        if bytes.len() as u64 > limit {
+            let why = format!("it is larger than the {limit} bytes that make sense there");
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "read", at, &why));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Returns whether an error says that nothing can be at the path.
+fn missing(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::WrongKind)
+}
+
+/// Refuses what is not a regular file.
+fn regular(fd: impl AsFd, at: &RelPath) -> Result<()> {
+    let stat = rustix::fs::fstat(fd).map_err(|errno| StoreError::new("look at", at, errno))?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        return Ok(());
+    }
+    Err(StoreError::because(StoreErrorKind::WrongKind, "open", at, "it is not a regular file"))
+}
+
+fn kind_of(kind: FileType) -> Kind {
+    match kind {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Dir,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
+    }
+}
+
+fn entry(stat: &Stat, link: Option<String>) -> Entry {
+    Entry {
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        mtime: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+        ctime: stat.st_ctime,
+        mode: stat.st_mode & 0o7777,
+        owner: (stat.st_uid, stat.st_gid),
+        inode: (stat.st_dev, stat.st_ino),
+        names: stat.st_nlink,
+        link,
+    }
+}
+
+/// Returns a name as bytes that a system call takes.
+pub(super) fn raw(name: &std::ffi::OsStr) -> &[u8] {
+    name.as_bytes()
+}

@@ -1,0 +1,167 @@
+//! Replacing a file, an alias or a tree in one step.
+//!
+//! A reader sees the old content or the new, never a part; a power cut changes nothing of that, because file and
+//! directory are synced before the call returns. The unfinished copy lies in the own area under a unique name, so
+//! that a kill leaves nothing in public and nothing in anybody's way.
+
+use super::Posix;
+use crate::store::{Put, Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::{fs::File, io::Write, sync::atomic::Ordering};
+
+/// What served directories look like, whatever the umask.
+const DIR_MODE: Mode = Mode::from_raw_mode(0o755);
+
+impl Posix {
+    pub(super) fn put_file(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
+        const DOING: &str = "write";
+        let failed = |error: std::io::Error| StoreError::new(DOING, at, error);
+        let home = at.parent().unwrap_or_default();
+        self.make_dirs(&home)?;
+        let (dir, name) = self.above(at, DOING)?;
+        let (scratch, temporary) = self.scratch()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&scratch, &*temporary, flags, Mode::from_raw_mode(0o600));
+        let mut file = File::from(made.map_err(|errno| StoreError::new(DOING, at, errno))?);
+        let mode = Mode::from_raw_mode(if at.is_own() { 0o600 } else { 0o444 });
+        let done = file
+            .write_all(bytes)
+            .and_then(|()| Ok(rustix::fs::fchmod(&file, mode)?))
+            .and_then(|()| file.sync_all())
+            .map_err(failed)
+            .and_then(|()| match how {
+                Put::Replace => rustix::fs::renameat(&scratch, &*temporary, &dir, name),
+                Put::Create => {
+                    rustix::fs::renameat_with(&scratch, &*temporary, &dir, name, RenameFlags::NOREPLACE)
+                }
+            }
+            .map_err(|errno| StoreError::new(DOING, at, errno)));
+        if done.is_err() {
+            // Best effort: what stays behind is cleared by `recover`.
+            rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();
+        }
+        done?;
+        self.sync_dir(&home)
+    }
+
+    pub(super) fn append_line(&self, log: &RelPath, line: &[u8]) -> Result<()> {
+        const DOING: &str = "append to";
+        let failed = |error: std::io::Error| StoreError::new(DOING, log, error);
+        let open = || self.open_at(log, OFlags::WRONLY | OFlags::APPEND, DOING);
+        let fd = match open() {
+            Err(error) if error.is_not_found() => {
+                self.put_file(log, b"", Put::Create)?;
+                open()?
+            }
+            opened => opened?,
+        };
+        let mut file = File::from(fd);
+        file.write_all(line).and_then(|()| file.sync_data()).map_err(failed)
+    }
+
+    pub(super) fn unlink(&self, at: &RelPath, flags: AtFlags) -> Result<()> {
+        const DOING: &str = "remove";
+        let (dir, name) = match self.above(at, DOING) {
+            Ok(found) => found,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match rustix::fs::unlinkat(&dir, name, flags) {
+            Ok(()) => self.sync_dir(&at.parent().unwrap_or_default()),
+            Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(StoreError::new(DOING, at, errno)),
+        }
+    }
+
+    pub(super) fn point_alias(&self, at: &RelPath, target: &RelPath) -> Result<()> {
+        const DOING: &str = "point the alias";
+        let text = at.link_to(target);
+        let home = at.parent().unwrap_or_default();
+        self.make_dirs(&home)?;
+        let (dir, name) = self.above(at, DOING)?;
+        if let Ok(stat) = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
+            && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink
+        {
+            let why = "something that is no link is there, and it is left alone";
+            return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
+        }
+        let (scratch, temporary) = self.scratch()?;
+        rustix::fs::symlinkat(&*text, &scratch, &*temporary)
+            .map_err(|errno| StoreError::new(DOING, at, errno))?;
+        if let Err(errno) = rustix::fs::renameat(&scratch, &*temporary, &dir, name) {
+            rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();
+            return Err(StoreError::new(DOING, at, errno));
+        }
+        self.sync_dir(&home)?;
+        let seen = self.look_at(at)?.and_then(|entry| entry.link);
+        if seen.as_deref() == Some(&*text) {
+            return Ok(());
+        }
+        let why = "it reads back as something else; somebody moved it at the same moment";
+        Err(StoreError::because(StoreErrorKind::Busy, DOING, at, why))
+    }
+
+    pub(super) fn move_tree(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        const DOING: &str = "move into place";
+        let home = to.parent().unwrap_or_default();
+        self.make_dirs(&home)?;
+        let (source, old) = self.above(from, DOING)?;
+        let (dir, name) = self.above(to, DOING)?;
+        rustix::fs::renameat_with(&source, old, &dir, name, RenameFlags::NOREPLACE)
+            .map_err(|errno| StoreError::new(DOING, to, errno))?;
+        self.sync_dir(&home)?;
+        self.sync_dir(&from.parent().unwrap_or_default())
+    }
+
+    /// Makes a directory and those above it and returns it open; each new name is synced.
+    pub(super) fn make_dirs(&self, at: &RelPath) -> Result<OwnedFd> {
+        const DOING: &str = "make the directory";
+        let open = || self.open_at(at, OFlags::PATH | OFlags::DIRECTORY, DOING);
+        match open() {
+            Err(error) if error.is_not_found() => {}
+            opened => return opened,
+        }
+        let home = at.parent().unwrap_or_default();
+        let above = self.make_dirs(&home)?;
+        match rustix::fs::mkdirat(&above, at.name(), DIR_MODE) {
+            Ok(()) => {
+                let mode = if at.as_str() == crate::word::OWN_DIR { Mode::RWXU } else { DIR_MODE };
+                let made = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
+                rustix::fs::fchmod(&made, mode).map_err(|errno| StoreError::new(DOING, at, errno))?;
+                // A stage is synced as a whole when it is settled.
+                if !at.is_within(&RelPath::own("stage")) {
+                    self.sync_dir(&home)?;
+                }
+            }
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(StoreError::new(DOING, at, errno)),
+        }
+        open()
+    }
+
+    /// Syncs a directory, so that the names in it survive a power cut.
+    pub(super) fn sync_dir(&self, at: &RelPath) -> Result<()> {
+        const DOING: &str = "sync the directory";
+        let fd = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
+        sync(fd).map_err(|errno| StoreError::new(DOING, at, errno))
+    }
+
+    /// Returns the directory for unfinished copies and a name that nobody else uses.
+    pub(super) fn scratch(&self) -> Result<(OwnedFd, String)> {
+        let dir = self.make_dirs(&RelPath::own("tmp"))?;
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let unique = uuid::Uuid::new_v4().simple();
+        Ok((dir, format!("{}-{serial}-{unique}", std::process::id())))
+    }
+}
+
+/// Syncs a file or directory; file systems that cannot sync directories say so and are believed.
+fn sync(fd: impl AsFd) -> rustix::io::Result<()> {
+    match rustix::fs::fsync(fd) {
+        Err(Errno::INVAL) => Ok(()),
+        done => done,
+    }
+}
