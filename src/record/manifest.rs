@@ -125,21 +125,11 @@ impl Manifest {
         let mut text = String::with_capacity(64 + self.files.len() * 160);
         text.push_str(HEAD);
         text.push('\n');
-        for f in &self.files {
-            let seen = f.seen.map_or("-\t-".to_owned(), |seen| format!("{}\t{}", seen.mtime, seen.inode));
-            // Writing to a string cannot fail.
-            writeln!(
-                text,
-                "f\t{}\t{}\t{:o}\t{}\t{}\t{seen}\t{}",
-                f.digest,
-                f.size,
-                f.mode,
-                f.mtime,
-                f.inode,
-                f.path.as_str()
-            )
-            .ok();
+        for file in &self.files {
+            text.push_str(&file.line());
+            text.push('\n');
         }
+        // Writing to a string cannot fail.
         for link in &self.links {
             writeln!(text, "l\t{}\t{}", link.text, link.path.as_str()).ok();
         }
@@ -166,7 +156,7 @@ impl Manifest {
             }
             let (kind, rest) = line.split_once('\t').ok_or_else(damaged)?;
             match kind {
-                "f" => manifest.files.push(file(rest).ok_or_else(damaged)?),
+                "f" => manifest.files.push(FileEntry::parse(line).ok_or_else(damaged)?),
                 "l" => {
                     let (text, path) = rest.split_once('\t').ok_or_else(damaged)?;
                     let path = path.parse().map_err(|_| damaged())?;
@@ -182,20 +172,29 @@ impl Manifest {
     }
 }
 
-/// Reads what follows `f` on a line.
-fn file(rest: &str) -> Option<FileEntry> {
-    let mut columns = rest.splitn(8, '\t');
-    let digest = columns.next()?.parse().ok()?;
-    let size = columns.next()?.parse().ok()?;
-    let mode = u32::from_str_radix(columns.next()?, 8).ok()?;
-    let mtime = columns.next()?.parse().ok()?;
-    let inode = columns.next()?.parse().ok()?;
-    let seen = match (columns.next()?, columns.next()?) {
-        ("-", "-") => None,
-        (mtime, inode) => Some(Seen { mtime: mtime.parse().ok()?, inode: inode.parse().ok()? }),
-    };
-    let path = columns.next()?.parse().ok()?;
-    Some(FileEntry { path, size, digest, mode, mtime, inode, seen })
+impl FileEntry {
+    /// Writes the entry as a line of a manifest, without its end.
+    pub fn line(&self) -> String {
+        let Self { path, size, digest, mode, mtime, inode, seen } = self;
+        let seen = seen.map_or("-\t-".to_owned(), |seen| format!("{}\t{}", seen.mtime, seen.inode));
+        format!("f\t{digest}\t{size}\t{mode:o}\t{mtime}\t{inode}\t{seen}\t{}", path.as_str())
+    }
+
+    /// Reads a line as [`FileEntry::line`] writes it.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut columns = line.strip_prefix("f\t")?.splitn(8, '\t');
+        let digest = columns.next()?.parse().ok()?;
+        let size = columns.next()?.parse().ok()?;
+        let mode = u32::from_str_radix(columns.next()?, 8).ok()?;
+        let mtime = columns.next()?.parse().ok()?;
+        let inode = columns.next()?.parse().ok()?;
+        let seen = match (columns.next()?, columns.next()?) {
+            ("-", "-") => None,
+            (mtime, inode) => Some(Seen { mtime: mtime.parse().ok()?, inode: inode.parse().ok()? }),
+        };
+        let path = columns.next()?.parse().ok()?;
+        Some(Self { path, size, digest, mode, mtime, inode, seen })
+    }
 }
 
 #[cfg(test)]

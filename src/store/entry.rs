@@ -66,6 +66,15 @@ pub enum Put {
     Replace,
 }
 
+/// Whether a line of a log must survive a power cut before the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Append {
+    /// It must.
+    Durable,
+    /// It must survive a kill of the process only.
+    Quick,
+}
+
 /// How a published file is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
@@ -93,11 +102,18 @@ pub enum Shared {
     No,
 }
 
+/// How two files of a store share their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Two names for one inode; on an object store a copy made by the server.
+    Link,
+    /// Two inodes that share blocks until one is written to.
+    Reflink,
+}
+
 /// How the bytes of a source come in without a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// By a copy that shares its blocks until one side is written to.
-    Reflink,
     /// By a second name for the same inode.
     Link,
     /// By renaming it.

@@ -10,7 +10,7 @@ mod error;
 mod posix;
 
 pub use ability::Abilities;
-pub use entry::{Entry, Fill, Filled, Kind, Listed, Listing, Put, Shared, SourceFile, Take};
+pub use entry::{Append, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Take};
 pub use error::{StoreError, StoreErrorKind};
 pub use posix::Posix;
 
@@ -64,7 +64,7 @@ pub trait Store: Debug + Send + Sync {
     fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()>;
 
     /// Adds `line` to the end of the log at `log`.
-    fn append(&self, log: &RelPath, line: &[u8]) -> Result<()>;
+    fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()>;
 
     /// Removes one file or link; one that is not there is removed already.
     fn remove(&self, at: &RelPath) -> Result<()>;
@@ -79,7 +79,7 @@ pub trait Store: Debug + Send + Sync {
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled>;
 
     /// Lets the new file `to` share the bytes of the file `from`, without copying them.
-    fn share(&self, from: &RelPath, to: &RelPath) -> Result<Shared>;
+    fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared>;
 
     /// Brings a file from outside in as the new file `at` without copying it.
     fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared>;

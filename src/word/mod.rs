@@ -9,6 +9,7 @@ mod label;
 mod outcome;
 mod path;
 mod stamp;
+mod yaml;
 
 pub use build::{BuildId, BuildName, NameError, Stream};
 pub use digest::{Digest, DigestError, Hasher};
@@ -16,3 +17,4 @@ pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RelPath};
 pub use stamp::{Stamp, StampError};
+pub use yaml::{Document, Mark, Problem};

@@ -13,7 +13,7 @@ mod place;
 mod stage;
 
 use crate::store::{
-    Abilities, Entry, Fill, Filled, Guard, Listing, Put, Result, Shared, SourceFile, Store, StoreError, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store, StoreError, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
@@ -76,8 +76,8 @@ impl Store for Posix {
         self.put_file(at, bytes, how)
     }
 
-    fn append(&self, log: &RelPath, line: &[u8]) -> Result<()> {
-        self.append_line(log, line)
+    fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {
+        self.append_line(log, line, how)
     }
 
     fn remove(&self, at: &RelPath) -> Result<()> {
@@ -96,8 +96,11 @@ impl Store for Posix {
         self.fill_file(at, from, how)
     }
 
-    fn share(&self, from: &RelPath, to: &RelPath) -> Result<Shared> {
-        self.share_file(from, to)
+    fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {
+        match how {
+            Share::Link => self.share_file(from, to),
+            Share::Reflink => self.clone_file(from, to, fill),
+        }
     }
 
     fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {

@@ -5,7 +5,7 @@
 //! that a kill leaves nothing in public and nothing in anybody's way.
 
 use super::Posix;
-use crate::store::{Put, Result, StoreError, StoreErrorKind};
+use crate::store::{Append, Put, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
@@ -47,7 +47,7 @@ impl Posix {
         self.sync_dir(&home)
     }
 
-    pub(super) fn append_line(&self, log: &RelPath, line: &[u8]) -> Result<()> {
+    pub(super) fn append_line(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {
         const DOING: &str = "append to";
         let failed = |error: std::io::Error| StoreError::new(DOING, log, error);
         let open = || self.open_at(log, OFlags::WRONLY | OFlags::APPEND, DOING);
@@ -58,8 +58,9 @@ impl Posix {
             }
             opened => opened?,
         };
-        let mut file = File::from(fd);
-        file.write_all(line).and_then(|()| file.sync_data()).map_err(failed)
+        let file = File::from(fd);
+        let synced = |()| if how == Append::Durable { file.sync_data() } else { Ok(()) };
+        (&file).write_all(line).and_then(synced).map_err(failed)
     }
 
     pub(super) fn unlink(&self, at: &RelPath, flags: AtFlags) -> Result<()> {

@@ -41,6 +41,20 @@ impl Posix {
         shared(linked, to, DOING)
     }
 
+    pub(super) fn clone_file(&self, from: &RelPath, to: &RelPath, fill: Fill) -> Result<Shared> {
+        let source = match self.open_file(from) {
+            Ok(source) => source,
+            Err(error) if error.is_not_found() => return Ok(Shared::No),
+            Err(error) => return Err(error),
+        };
+        let (file, dir) = self.create(to)?;
+        if rustix::fs::ioctl_ficlone(&file, &source).is_err() {
+            rustix::fs::unlinkat(&dir, to.name(), AtFlags::empty()).ok();
+            return Ok(Shared::No);
+        }
+        dress(&file, fill).map(|()| Shared::Yes).map_err(|errno| StoreError::new("clone", to, errno))
+    }
+
     pub(super) fn take_file(
         &self,
         from: &SourceFile<'_>,
@@ -53,19 +67,11 @@ impl Posix {
             let why = "the source has no name";
             return Err(StoreError::because(StoreErrorKind::WrongKind, DOING, at, why));
         };
-        if how == Take::Reflink {
-            let (file, dir) = self.create(at)?;
-            if rustix::fs::ioctl_ficlone(&file, from.file).is_err() {
-                rustix::fs::unlinkat(&dir, at.name(), AtFlags::empty()).ok();
-                return Ok(Shared::No);
-            }
-            return dress(&file, fill).map(|()| Shared::Yes).map_err(|e| StoreError::new(DOING, at, e));
-        }
         let dir = self.make_dirs(&at.parent().unwrap_or_default())?;
         rustix::fs::unlinkat(&dir, at.name(), AtFlags::empty()).ok();
         let taken = match how {
             Take::Move => rustix::fs::renameat(from.dir, name, &dir, at.name()),
-            _ => rustix::fs::linkat(from.dir, name, &dir, at.name(), AtFlags::empty()),
+            Take::Link => rustix::fs::linkat(from.dir, name, &dir, at.name(), AtFlags::empty()),
         };
         if shared(taken, at, DOING)? == Shared::No {
             return Ok(Shared::No);

@@ -1,0 +1,119 @@
+//! Saying something of a build after it was published, and moving the names that depend on it.
+
+use crate::act::Moved;
+use crate::act::recover::{RecoverError, settle};
+use crate::act::repoint::{RepointError, due, repoint};
+use crate::layout::NoPlace;
+use crate::mirror::{Fact, JournalError, KeptError, LeaseError, Mirror, builds_of};
+use crate::record::{EventKind, LabelValue};
+use crate::store::StoreError;
+use crate::word::{BuildId, Label, Stamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What labelling did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabelReport {
+    /// Which build.
+    pub id: BuildId,
+    /// All its labels now.
+    pub labels: BTreeMap<String, LabelValue>,
+    /// Names that moved.
+    pub aliases: Vec<Moved>,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Says why a build was not labelled.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelActError {
+    /// The layout has no place for it.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// It is not there.
+    #[error("there is no build `{0}`")]
+    NoBuild(BuildId),
+    /// It has no record.
+    #[error("`{0}` was laid down by others and has no record yet")]
+    NoRecord(BuildId),
+    /// An earlier command's leftovers could not be settled.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// What is kept of the build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The label stands, but a name could not be moved.
+    #[error("the label is set, but a name could not be moved")]
+    Repoint(#[from] RepointError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot label the build")]
+    Store(#[from] StoreError),
+}
+
+/// Whether something is done or only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Done.
+    Real,
+    /// Only told what would be done.
+    Trial,
+}
+
+/// Sets labels of a build and takes those away that are named in `drop`.
+pub fn label(
+    mirror: &Mirror,
+    id: &BuildId,
+    set: &[Label],
+    drop: &[String],
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<LabelReport, LabelActError> {
+    let path = mirror.layout().build_path(id)?;
+    let lease = mirror.lease()?;
+    if mode == Mode::Real {
+        settle(&lease, clock)?;
+    }
+    if mirror.store().look(&path)?.is_none() {
+        return Err(LabelActError::NoBuild(id.clone()));
+    }
+    let mut record = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let before = record.labels.clone();
+    let now = clock();
+    for label in set {
+        if record.labels.get(label.key()).is_none_or(|old| old.value != label.value()) {
+            let who = Some(mirror.who().to_owned());
+            let said = LabelValue { value: label.value().to_owned(), since: Some(now), who };
+            record.labels.insert(label.key().to_owned(), said);
+        }
+    }
+    for key in drop {
+        record.labels.remove(key);
+    }
+    let changed = record.labels != before;
+    let labels = record.labels.clone();
+    let mut aliases = Vec::new();
+    if changed && mode == Mode::Real {
+        let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
+        let gone = drop.iter().map(|key| (key.clone(), Value::Null));
+        let said: Map<String, Value> = wanted.chain(gone).collect();
+        let fact = Fact::new(EventKind::Labelled, id).with("labels", said);
+        let intent = lease.intend(now, fact.clone())?;
+        lease.keep_record(&record)?;
+        lease.tell(now, fact, Some(intent))?;
+    }
+    if mode == Mode::Real {
+        // Also when nothing changed: an earlier try may have been cut off before the names moved.
+        let builds = builds_of(mirror, &id.stream)?;
+        for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))? {
+            aliases.push(repoint(&lease, &alias, &mirror.layout().build_path(&to)?, now)?);
+        }
+    }
+    Ok(LabelReport { id: id.clone(), labels, aliases, changed })
+}

@@ -1,0 +1,564 @@
+//! Publishing a build: everything beside the mirror first, then one rename that makes it visible.
+//!
+//! A reader sees the whole build or none. Killed before the rename, nothing is visible and the next try goes on
+//! where this one stopped; killed after it, the next command that changes anything finishes record, aliases and
+//! event from what the stage's seal says. Publishing the same build with the same content again succeeds and
+//! changes nothing; with other content it fails and says what differs.
+
+use crate::act::recover::{RecoverError, settle};
+use crate::act::reveal::{Revealed, RevealError, reveal};
+use crate::act::{
+    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceError, SourceSpec, StageError, Staged,
+    Stop, Tally, Watch, Watched, context_of, hash,
+};
+use crate::decide::Reuse;
+use crate::layout::{Created, NoPlace, Place};
+use crate::mirror::{JournalError, KeptError, LeaseError, Mirror, builds_of};
+use crate::record::{
+    BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry, Manifest,
+    Origin, SUMS_NAME,
+};
+use crate::store::{StoreError, StoreErrorKind};
+use crate::word::{BuildId, Digest, Label, Outcome, RelPath, Stamp};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
+
+/// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
+const SKEW: i64 = 3600;
+
+/// How many earlier builds are asked for bytes that are there already.
+const ASKED: usize = 30;
+
+/// What is to be published.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    /// As which build.
+    pub id: BuildId,
+    /// From where.
+    pub sources: Vec<SourceSpec>,
+    /// How the build went; nothing means as its marker says, and success without one.
+    pub result: Option<Outcome>,
+    /// Its CONTEXT, if it is to have one that is not among the sources.
+    pub context: Option<ContextFrom>,
+    /// What is said of it from the start.
+    pub labels: Vec<Label>,
+    /// Builds that it needs.
+    pub requires: Vec<BuildId>,
+    /// How its bytes come in.
+    pub filling: Filling,
+}
+
+/// Where a CONTEXT comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextFrom {
+    /// From a file made elsewhere.
+    File(PathBuf),
+    /// From the git checkouts below a directory.
+    Checkouts(PathBuf),
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublishReport {
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lies, below the root.
+    pub path: RelPath,
+    /// Whether it was published now or had been there with the same content.
+    pub outcome: PublishOutcome,
+    /// How the build went.
+    pub result: Outcome,
+    /// How many files it has, SHA256SUMS not counted.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// How many bytes were written.
+    pub copied_bytes: u64,
+    /// How many files share their bytes with earlier builds.
+    pub shared_files: u64,
+    /// How many bytes these have.
+    pub shared_bytes: u64,
+    /// How many files an interrupted try had laid out already.
+    pub resumed_files: u64,
+    /// Names that moved.
+    pub aliases: Vec<Moved>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Whether a build was published now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublishOutcome {
+    /// It is visible now and was not before.
+    Published,
+    /// It was there already, with the same content.
+    Unchanged,
+    /// Nothing was done, since only a trial was asked for.
+    Trial,
+}
+
+/// Says why a build was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The layout has no place for the build.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// The stamp lies in the future.
+    #[error("the build `{0}` would come from the future: it is {1} now")]
+    Future(BuildId, String),
+    /// Files that have no place in the build.
+    #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
+    Strays(Vec<String>),
+    /// The source cannot be taken.
+    #[error("the source cannot be published:\n  {0}")]
+    Source(#[source] SourceError),
+    /// There is nothing in it.
+    #[error("the source holds no file, and a build with result `{0}` has some")]
+    Nothing(Outcome),
+    /// The layout has no CONTEXT.
+    #[error("the layout `{0}` has no place for a CONTEXT file")]
+    NoContext(String),
+    /// The CONTEXT file cannot be read.
+    #[error("cannot read the context file `{path}`")]
+    ReadContext {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The CONTEXT file is not of the strict form.
+    #[error("`{0}` is no CONTEXT that is safe to source: {1}")]
+    Context(String, ContextError),
+    /// The checkouts cannot be asked.
+    #[error("cannot make a CONTEXT")]
+    Git(#[from] GitError),
+    /// Two results.
+    #[error("the source holds the marker `{marker}`, and the result is to be `{result}`")]
+    TwoResults {
+        /// The marker that is there.
+        marker: RelPath,
+        /// The result that was asked for.
+        result: Outcome,
+    },
+    /// The layout has no such marker.
+    #[error("the layout `{layout}` has no marker for the result `{result}`")]
+    NoMarker {
+        /// Which layout.
+        layout: String,
+        /// Which result.
+        result: Outcome,
+    },
+    /// A build that is needed is not there.
+    #[error("`{0}` is required, but it is not in the mirror")]
+    NoRequired(BuildId),
+    /// It is there with other content.
+    #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
+    Differs {
+        /// Which build.
+        id: BuildId,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// A build is there that mirrorkeep did not publish.
+    #[error("`{0}` is there already, but was laid down by others")]
+    Foreign(BuildId),
+    /// It could not be laid out.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// It could not be made visible.
+    #[error(transparent)]
+    Reveal(#[from] RevealError),
+    /// An earlier command's leftovers could not be settled.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// An alias could not be moved; the build itself is published.
+    #[error("the build is published, but a name could not be moved")]
+    Repoint(#[from] RepointError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot reach the mirror")]
+    Store(#[from] StoreError),
+    /// Asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+fn told(strays: &[String]) -> String {
+    let more = strays.len().saturating_sub(20);
+    let shown: Vec<&str> = strays.iter().take(20).map(String::as_str).collect();
+    let tail = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+    shown.join("\n  ") + &tail
+}
+
+fn differences(changes: &[Change]) -> String {
+    let lines = changes.iter().map(|change| match change {
+        Change::Added(path) => format!("new here: {path}"),
+        Change::Missing(path) => format!("missing here: {path}"),
+        Change::Changed(path) => format!("changed: {path}"),
+    });
+    told(&lines.collect::<Vec<_>>())
+}
+
+/// Everything of a build but the bytes of its files: what is to be published, checked.
+struct Prepared {
+    path: RelPath,
+    created: Stamp,
+    result: Outcome,
+    source: Source,
+    /// Small files of ours: CONTEXT and marker.
+    own: Vec<(RelPath, Vec<u8>)>,
+    warnings: Vec<String>,
+}
+
+/// Publishes a build; `clock` tells the time, and is asked when a time is written down.
+pub fn publish(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<PublishReport, PublishError> {
+    let mut prepared = prepare(mirror, publishing, clock())?;
+    settle(&mirror.lease()?, clock)?;
+    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        return Ok(report);
+    }
+    let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
+    // Whoever held the ticket before us may have published it.
+    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        staged.discard()?;
+        return Ok(report);
+    }
+    let filled = fill(mirror, publishing, &prepared, &mut staged, watch, stop);
+    let tally = match filled {
+        Ok(tally) => tally,
+        Err(error) => {
+            if !error.leaves_a_good_stage() {
+                staged.discard().ok();
+            }
+            return Err(error.into());
+        }
+    };
+    let manifest = staged.manifest().clone();
+    let sealed = staged.seal(record(publishing, &prepared, mirror.who()), prepared.path.clone())?;
+    stop.check()?;
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
+    prepared.warnings.extend(warnings);
+    Ok(report(publishing, &prepared, &manifest, &tally, aliases, PublishOutcome::Published))
+}
+
+/// Says what publishing would do, and changes nothing.
+pub fn try_publish(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<PublishReport, PublishError> {
+    let prepared = prepare(mirror, publishing, clock())?;
+    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        return Ok(report);
+    }
+    let (none, tally) = (Manifest::default(), Tally::default());
+    let mut report = report(publishing, &prepared, &none, &tally, Vec::new(), PublishOutcome::Trial);
+    report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
+    report.bytes = prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+    Ok(report)
+}
+
+/// Checks everything that can be checked without copying.
+fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepared, PublishError> {
+    let id = &publishing.id;
+    let path = mirror.layout().build_path(id)?;
+    let created = match mirror.layout().created(id) {
+        Created::At(stamp, _) => stamp,
+        Created::Unnamed => now,
+        Created::Impossible(why) => return Err(mirror.layout().no_build_name(id, &why).into()),
+    };
+    if created.since(now) > SKEW {
+        return Err(PublishError::Future(id.clone(), now.to_string()));
+    }
+    for required in &publishing.requires {
+        let at = mirror.layout().build_path(required)?;
+        if mirror.store().look(&at)?.is_none() {
+            return Err(PublishError::NoRequired(required.clone()));
+        }
+    }
+    let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
+    let mut warnings = std::mem::take(&mut source.warnings);
+    let strays = strays(mirror, &path, &source);
+    if !strays.is_empty() {
+        return Err(PublishError::Strays(strays));
+    }
+    let (result, marker) = result(mirror, publishing.result, &source)?;
+    let artifacts = source.files.iter().filter(|file| !is_own_file(mirror, &file.to)).count();
+    if artifacts == 0 && result == Outcome::Success {
+        return Err(PublishError::Nothing(result));
+    }
+    let mut own: Vec<(RelPath, Vec<u8>)> = marker.into_iter().collect();
+    own.extend(context(mirror, publishing, &source)?);
+    for (to, _) in &own {
+        if source.files.iter().any(|file| file.to == *to) {
+            warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
+        }
+    }
+    source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
+    Ok(Prepared { path, created, result, source, own, warnings })
+}
+
+/// Returns what the layout has no place for.
+fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
+    let files = source.files.iter().map(|file| &file.to);
+    let links = source.links.iter().map(|(to, _)| to);
+    let mut strays = Vec::new();
+    for to in files.chain(links).chain(&source.dirs) {
+        if to.as_str() == SUMS_NAME {
+            strays.push(format!("`{to}`: mirrorkeep writes this file itself; leave it out of the source"));
+            continue;
+        }
+        match mirror.layout().place(&root.join(to)) {
+            Place::Inside { .. } => {}
+            Place::Stray(stray) => {
+                let nearest = stray.nearest.as_deref().and_then(|near| near.strip_prefix(&format!("{root}/")));
+                let nearest = nearest.map(|near| format!(" (nearest: `{near}`)")).unwrap_or_default();
+                strays.push(format!("`{to}`: {}{nearest}", stray.why));
+            }
+            other => strays.push(format!("`{to}`: this is the place of {}", other.kind())),
+        }
+    }
+    strays
+}
+
+/// Returns whether a file of the source is a marker or CONTEXT and no artifact.
+fn is_own_file(mirror: &Mirror, to: &RelPath) -> bool {
+    let markers = mirror.layout().markers();
+    markers.context.as_ref() == Some(to) || markers.results.iter().any(|marker| marker.paths.contains(to))
+}
+
+/// A small file of ours with its place.
+type OwnFile = (RelPath, Vec<u8>);
+
+/// Returns how the build went, and the marker that is to be written if the source has none.
+fn result(
+    mirror: &Mirror,
+    wanted: Option<Outcome>,
+    source: &Source,
+) -> Result<(Outcome, Option<OwnFile>), PublishError> {
+    let markers = &mirror.layout().markers().results;
+    let there = markers.iter().find_map(|marker| {
+        let at = marker.paths.iter().find(|path| source.files.iter().any(|file| file.to == **path))?;
+        Some((marker.outcome, at.clone()))
+    });
+    match (there, wanted) {
+        (Some((outcome, _)), None) => Ok((outcome, None)),
+        (Some((outcome, _)), Some(result)) if outcome == result => Ok((outcome, None)),
+        (Some((_, marker)), Some(result)) => Err(PublishError::TwoResults { marker, result }),
+        (None, wanted) => {
+            let result = wanted.unwrap_or(Outcome::Success);
+            let marker = markers.iter().find(|marker| marker.outcome == result);
+            let at = marker.and_then(|marker| marker.paths.first()).ok_or_else(|| PublishError::NoMarker {
+                layout: mirror.layout().name().to_owned(),
+                result,
+            })?;
+            let content = marker.and_then(|marker| marker.content.clone()).unwrap_or_default();
+            Ok((result, Some((at.clone(), content.into_bytes()))))
+        }
+    }
+}
+
+/// Returns the CONTEXT that is to be written; one among the sources is checked and stays where it is.
+fn context(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    source: &Source,
+) -> Result<Option<OwnFile>, PublishError> {
+    let read = |path: &std::path::Path| {
+        let shown = path.display().to_string();
+        let bytes = std::fs::read(path);
+        let bytes = bytes.map_err(|source| PublishError::ReadContext { path: shown.clone(), source })?;
+        Context::parse(&bytes).map_err(|error| PublishError::Context(shown, error))
+    };
+    let at = mirror.layout().markers().context.clone();
+    match (&publishing.context, at) {
+        (None, Some(at)) => {
+            if let Some(file) = source.files.iter().find(|file| file.to == at) {
+                read(&file.from)?;
+            }
+            Ok(None)
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(PublishError::NoContext(mirror.layout().name().to_owned())),
+        (Some(ContextFrom::File(path)), Some(at)) => Ok(Some((at, read(path)?.to_string().into_bytes()))),
+        (Some(ContextFrom::Checkouts(dir)), Some(at)) => Ok(Some((at, context_of(dir)?.to_string().into_bytes()))),
+    }
+}
+
+/// Fills a stage with everything that belongs to the build.
+fn fill(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    staged: &mut Staged<'_>,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<Tally, StageError> {
+    watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
+    let reuse = match publishing.filling.dedupe {
+        Some(_) => earlier(mirror, publishing, prepared, watch),
+        None => Reuse::default(),
+    };
+    let tally = staged.fill(&prepared.source, &reuse, publishing.filling, watch, stop)?;
+    for (to, bytes) in &prepared.own {
+        staged.add(to, bytes)?;
+    }
+    Ok(tally)
+}
+
+/// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
+fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch: &dyn Watch) -> Reuse {
+    let stream = &publishing.id.stream;
+    let mut builds = match builds_of(mirror, stream) {
+        Ok(builds) => builds,
+        Err(error) => {
+            watch.say(&format!("earlier builds are not reused: {error}"));
+            return Reuse::default();
+        }
+    };
+    builds.retain(|build| build.problem.is_none());
+    builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
+    let sizes = prepared.source.files.iter().map(|file| file.size).collect();
+    let found: Vec<(RelPath, Manifest)> = builds
+        .iter()
+        .take(ASKED)
+        .filter_map(|build| {
+            let id = BuildId::new(stream.clone(), build.build.clone());
+            let manifest = mirror.manifest(&id).ok()??;
+            Some((mirror.layout().build_path(&id).ok()?, manifest))
+        })
+        .collect();
+    Reuse::of(found.iter().map(|(path, manifest)| (path, manifest.clone())), &sizes)
+}
+
+/// Returns the report of a build that is there already with the same content, or fails when it is another.
+fn there_already(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<Option<PublishReport>, PublishError> {
+    let id = &publishing.id;
+    if mirror.store().look(&prepared.path)?.is_none() {
+        return Ok(None);
+    }
+    let (Some(record), Some(manifest)) = (mirror.record(id)?, mirror.manifest(id)?) else {
+        return Err(PublishError::Foreign(id.clone()));
+    };
+    watch.expect("comparing", prepared.source.files.len() as u64, prepared.source.bytes());
+    let wanted = wanted(prepared, watch, stop)?;
+    let changes = manifest.changes(&wanted);
+    if !changes.is_empty() {
+        return Err(PublishError::Differs { id: id.clone(), changes });
+    }
+    let mut report =
+        report(publishing, prepared, &manifest, &Tally::default(), Vec::new(), PublishOutcome::Unchanged);
+    report.result = record.result;
+    Ok(Some(report))
+}
+
+/// Returns what the build would hold, by reading the whole source.
+fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifest, PublishError> {
+    let read = |entry: &crate::act::SourceEntry| -> Result<FileEntry, StageError> {
+        let open = entry.open()?;
+        let digest = hash(&mut Watched { from: &open.file, watch, stop });
+        let digest = digest.map_err(|source| match stop.check() {
+            Err(interrupted) => StageError::from(interrupted),
+            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+        })?;
+        entry.unchanged(&open)?;
+        watch.file(&entry.to);
+        Ok(file_entry(&entry.to, entry.size, digest, entry.mode()))
+    };
+    let files: Result<Vec<FileEntry>, StageError> = prepared.source.files.par_iter().map(read).collect();
+    let mut files = files?;
+    let own = prepared.own.iter();
+    files.extend(own.map(|(to, bytes)| file_entry(to, bytes.len() as u64, Digest::of(bytes), 0o444)));
+    let links = prepared.source.links.iter();
+    let links = links.map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() }).collect();
+    let mut manifest = Manifest { files, links, dirs: prepared.source.dirs.clone() };
+    manifest.sort();
+    Ok(manifest)
+}
+
+fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry {
+    FileEntry { path: path.clone(), size, digest, mode, mtime: 0, inode: 0, seen: None }
+}
+
+/// Returns the record that the stage is sealed with; what is known only later is filled in then.
+fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecord {
+    let said = |label: &Label| {
+        let value = label.value().to_owned();
+        (label.key().to_owned(), LabelValue { value, since: None, who: Some(who.to_owned()) })
+    };
+    BuildRecord {
+        record: BUILD_RECORD_VERSION,
+        id: publishing.id.clone(),
+        created: Some(prepared.created),
+        seq: 0,
+        published: None,
+        result: prepared.result,
+        labels: publishing.labels.iter().map(said).collect::<BTreeMap<_, _>>(),
+        requires: publishing.requires.clone(),
+        files: 0,
+        bytes: 0,
+        sums: None,
+        origin: Origin::Published,
+        problem: None,
+    }
+}
+
+fn report(
+    publishing: &Publishing,
+    prepared: &Prepared,
+    manifest: &Manifest,
+    tally: &Tally,
+    aliases: Vec<Moved>,
+    outcome: PublishOutcome,
+) -> PublishReport {
+    PublishReport {
+        id: publishing.id.clone(),
+        path: prepared.path.clone(),
+        outcome,
+        result: prepared.result,
+        files: manifest.files.len() as u64,
+        bytes: manifest.bytes(),
+        copied_bytes: tally.copied.load(Ordering::Relaxed),
+        shared_files: tally.shared.load(Ordering::Relaxed),
+        shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
+        resumed_files: tally.resumed.load(Ordering::Relaxed),
+        aliases,
+        warnings: prepared.warnings.clone(),
+    }
+}
+
+impl StageError {
+    /// Returns whether what is staged can be gone on with: nothing is wrong with the mirror's own disk.
+    fn leaves_a_good_stage(&self) -> bool {
+        match self {
+            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Interrupted(_) => true,
+            Self::Store(error) => matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::TooManyOpen),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Finishing or clearing what an interrupted command left.
+//!
+//! Every command that changes something does the first half of this under its lease: an intent without outcome is
+//! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
+//! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
+
+use crate::act::reveal::{RevealError, finish};
+use crate::act::Sealed;
+use crate::act::repoint::pointed_at;
+use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
+use crate::record::{Event, EventKind};
+use crate::store::{Kind, Store, StoreError, StoreErrorKind};
+use crate::word::{BuildId, RelPath, Stamp};
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long an unfinished stage waits for the publisher to come back, in seconds.
+pub const STAGE_TERM: i64 = 24 * 3600;
+
+/// How long an unfinished temporary file is left to its writer, in seconds.
+const TEMPORARY_TERM: i64 = 3600;
+
+/// What was finished or cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// To what it was done: a build, an alias, a stage.
+    pub to: String,
+    /// What was done.
+    pub what: SettledAs,
+}
+
+/// How something was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettledAs {
+    /// It was carried to its end.
+    Finished,
+    /// It had not happened; that is written down now.
+    Undone,
+    /// It had happened; that is written down now.
+    Noted,
+    /// What was left of it is gone.
+    Cleared,
+    /// It is left for its publisher to resume.
+    Waiting,
+}
+
+/// Says why something could not be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// A build that is in place could not be finished.
+    #[error("cannot finish what an interrupted command left of `{0}`")]
+    Finish(String, #[source] Box<RevealError>),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The store failed.
+    #[error("cannot look at what an interrupted command left")]
+    Store(#[from] StoreError),
+}
+
+/// Whether stages whose publisher may come back are cleared, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stages {
+    /// They wait for their term.
+    Wait,
+    /// They go, if nobody is filling them.
+    Discard,
+}
+
+/// Settles every intent that has no outcome yet.
+pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    // The last first: what a command did within another comes to an end before that.
+    lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect()
+}
+
+fn settle_one(
+    lease: &Lease<'_>,
+    intent: &Event,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Settled, RecoverError> {
+    let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
+    let happened = match intent.what {
+        EventKind::Published => match committed(lease.mirror(), intent)? {
+            Some(sealed) => {
+                finish(lease, sealed, clock, intent.seq)
+                    .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+                return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
+            }
+            None => false,
+        },
+        EventKind::Aliased | EventKind::Unaliased => {
+            let alias: RelPath = intent.to.parse().unwrap_or_default();
+            let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
+            pointed_at(lease.mirror(), &alias)? == wanted
+        }
+        EventKind::Labelled => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
+            let labels = record.map(|record| record.labels).unwrap_or_default();
+            intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
+                wanted.iter().all(|(key, value)| {
+                    labels.get(key).map(|label| &*label.value) == value.as_str()
+                })
+            })
+        }
+        EventKind::Initialised
+        | EventKind::Held
+        | EventKind::Unheld
+        | EventKind::Pruned
+        | EventKind::Trimmed
+        | EventKind::Restored
+        | EventKind::Swept
+        | EventKind::Adopted
+        | EventKind::Recovered => true,
+    };
+    if happened {
+        lease.tell(clock(), fact(), Some(intent.seq))?;
+        return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
+    }
+    lease.undo(clock(), fact(), intent.seq)?;
+    Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
+}
+
+/// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
+fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, StoreError> {
+    let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+    let Some(sealed) = stage.map(|stage| Sealed::read(mirror, &stage)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let there = mirror.store().look(&sealed.seal.path)?;
+    Ok(there.is_some_and(|entry| entry.inode == sealed.seal.inode).then_some(sealed))
+}
+
+/// Finishes and clears whatever interrupted commands left.
+pub fn recover(
+    mirror: &Mirror,
+    stages: Stages,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease()?;
+    let mut settled = settle(&lease, clock)?;
+    let now = clock();
+    let store = mirror.store();
+    for at in children(store, "tmp")? {
+        if age(store, &at, now)? > TEMPORARY_TERM {
+            store.discard(&at)?;
+            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+        }
+    }
+    for at in children(store, "stage")? {
+        settled.push(Settled { to: at.to_string(), what: clear_stage(mirror, &at, stages, now)? });
+    }
+    Ok(settled)
+}
+
+/// Clears a stage that nobody is filling and nobody will come back for.
+fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
+    let store = mirror.store();
+    let ticket = at.child("ticket").unwrap_or_default();
+    let held = match store.look(&ticket)? {
+        None => None,
+        Some(_) => match store.lock(&ticket, mirror.who(), Duration::ZERO) {
+            Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
+            held => Some(held?),
+        },
+    };
+    let progress = at.child("progress").unwrap_or_default();
+    let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
+    if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
+        return Ok(SettledAs::Waiting);
+    }
+    store.discard(at)?;
+    drop(held);
+    Ok(SettledAs::Cleared)
+}
+
+fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {
+    let dir = RelPath::own(dir);
+    match store.list(&dir) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        listing => Ok(listing?.entries.iter().filter_map(|entry| dir.child(&entry.name).ok()).collect()),
+    }
+}
+
+/// Returns how many seconds ago something was last changed.
+fn age(store: &dyn Store, at: &RelPath, now: Stamp) -> Result<i64, StoreError> {
+    let entry = store.look(at)?.filter(|entry| entry.kind != Kind::Link);
+    Ok(entry.map(|entry| now.unix() - entry.ctime).unwrap_or_default())
+}

@@ -1,0 +1,270 @@
+//! Moving names: the new link first, then over the old one, then a look whether it is right.
+//!
+//! Each move is written down before and after. A name that would leave the mirror, dangle, loop or point at a build
+//! that is no success is refused, the last unless asked for.
+
+use crate::census::BuildCensus;
+use crate::decide::{Current, follow, meets};
+use crate::layout::Place;
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build, resolve};
+use crate::record::EventKind;
+use crate::store::{Kind, StoreError};
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use serde::Serialize;
+
+/// One name that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// The alias.
+    pub alias: RelPath,
+    /// What it pointed at before.
+    pub from: Option<RelPath>,
+    /// What it points at now; nothing when it was taken away.
+    pub to: Option<RelPath>,
+}
+
+/// Says why a name was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum RepointError {
+    /// The path is no place for an alias.
+    #[error("`{alias}` cannot be an alias: {why}")]
+    NoAlias {
+        /// Which path.
+        alias: RelPath,
+        /// Why not.
+        why: String,
+    },
+    /// The target is not there.
+    #[error("`{alias}` cannot point at `{target}`: {why}")]
+    Target {
+        /// Which alias.
+        alias: RelPath,
+        /// Where to.
+        target: RelPath,
+        /// Why not.
+        why: String,
+    },
+    /// The build is no success.
+    #[error("`{alias}` would point at `{target}`, whose result is {result}")]
+    NoSuccess {
+        /// Which alias.
+        alias: RelPath,
+        /// Where to.
+        target: BuildId,
+        /// How that build went.
+        result: Outcome,
+    },
+    /// It would go back to an older build.
+    #[error("`{alias}` points at `{from}`, which is newer than `{target}`")]
+    Backwards {
+        /// Which alias.
+        alias: RelPath,
+        /// Where it points.
+        from: RelPath,
+        /// Where to.
+        target: BuildId,
+    },
+    /// There is no such alias.
+    #[error("there is no alias `{0}`")]
+    Missing(RelPath),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot move the alias")]
+    Store(#[from] StoreError),
+}
+
+/// What a person permits that is refused otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Permit {
+    /// An older build.
+    pub backwards: bool,
+    /// A build that is no success.
+    pub no_success: bool,
+}
+
+/// Returns the moves that the aliases of a stream should make after something was said of `changed`.
+pub fn due(
+    mirror: &Mirror,
+    stream: &Stream,
+    builds: &[BuildCensus],
+    changed: Option<&BuildName>,
+) -> Result<Vec<(RelPath, BuildId)>, RepointError> {
+    let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
+    let mut moves = Vec::new();
+    for rule in mirror.alias_rules(stream) {
+        let Ok(alias) = dir.child(&rule.name) else { continue };
+        // Cheap to ask first: most aliases do not care for most builds.
+        if changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b))) {
+            let gone = mirror.store().look(&alias)?.is_none();
+            if !gone {
+                continue;
+            }
+        }
+        let current = current(mirror, stream, &alias)?;
+        if let Some(to) = follow(&rule, builds, &current, changed) {
+            moves.push((alias, BuildId::new(stream.clone(), to.clone())));
+        }
+    }
+    Ok(moves)
+}
+
+/// Returns where an alias points now, as far as its stream's builds are concerned.
+fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current, RepointError> {
+    match mirror.store().look(alias)? {
+        None => return Ok(Current::Nowhere),
+        Some(entry) if entry.kind != Kind::Link => return Ok(Current::Elsewhere),
+        Some(_) => {}
+    }
+    Ok(match resolve(mirror.store(), alias)? {
+        Resolved::To(target) => match mirror.layout().place(&target) {
+            Place::Build(id) if id.stream == *stream => Current::Build(id.name),
+            _ => Current::Elsewhere,
+        },
+        Resolved::Dangles(_) | Resolved::Loops | Resolved::Leaves(_) => Current::Nowhere,
+    })
+}
+
+/// Moves an alias and writes it down.
+pub fn repoint(
+    lease: &Lease<'_>,
+    alias: &RelPath,
+    target: &RelPath,
+    now: Stamp,
+) -> Result<Moved, RepointError> {
+    let store = lease.mirror().store();
+    let from = pointed_at(lease.mirror(), alias)?;
+    let fact = || {
+        let from = from.as_ref().map(|from| from.as_str().to_owned());
+        Fact::new(EventKind::Aliased, alias).with("from", from).with("to", target.as_str())
+    };
+    let intent = lease.intend(now, fact())?;
+    if let Err(error) = store.point(alias, target) {
+        lease.undo(now, fact(), intent)?;
+        return Err(error.into());
+    }
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })
+}
+
+/// Returns what an alias points at, by its text; nothing when it is not there or leaves the mirror.
+pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, StoreError> {
+    let found = mirror.store().look(alias)?;
+    Ok(found.and_then(|entry| entry.link).and_then(|text| alias.follow(&text)))
+}
+
+/// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.
+pub fn legacy(
+    lease: &Lease<'_>,
+    stream: &Stream,
+    now: Stamp,
+) -> Result<(Vec<Moved>, Vec<String>), RepointError> {
+    let mirror = lease.mirror();
+    let named = mirror.layout().legacy(stream).into_iter().map(|legacy| (legacy.path, legacy.target));
+    let own = mirror.config().legacy.iter().map(|(path, target)| (path.clone(), target.clone()));
+    let (mut moved, mut warnings) = (Vec::new(), Vec::new());
+    for (alias, target) in named.chain(own) {
+        let found = mirror.store().look(&alias)?;
+        match found {
+            Some(entry) if entry.kind == Kind::Link => {
+                if pointed_at(mirror, &alias)? != Some(target.clone()) {
+                    warnings.push(format!("`{alias}` is left as it is; it does not point at `{target}`"));
+                }
+            }
+            Some(_) => warnings.push(format!("the legacy name `{alias}` is not made: something else is there")),
+            None if mirror.store().look(&target)?.is_none() => {}
+            None => moved.push(repoint(lease, &alias, &target, now)?),
+        }
+    }
+    Ok((moved, warnings))
+}
+
+/// Points an alias somewhere by hand, after looking whether that would be right.
+pub fn set(
+    lease: &Lease<'_>,
+    alias: &RelPath,
+    target: &RelPath,
+    permit: Permit,
+    now: Stamp,
+) -> Result<Moved, RepointError> {
+    may_point(lease.mirror(), alias, target, permit)?;
+    repoint(lease, alias, target, now)
+}
+
+/// Looks whether an alias may point somewhere.
+pub fn may_point(
+    mirror: &Mirror,
+    alias: &RelPath,
+    target: &RelPath,
+    permit: Permit,
+) -> Result<(), RepointError> {
+    let refuse = |why: &str| RepointError::NoAlias { alias: alias.clone(), why: why.to_owned() };
+    let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
+    let place = mirror.layout().place(alias);
+    match &place {
+        Place::Root | Place::Own => return Err(refuse("this path is not for aliases")),
+        Place::Inside { build, .. } => {
+            return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
+        }
+        _ => {}
+    }
+    for above in alias.ancestors() {
+        if let Place::Build(build) = mirror.layout().place(&above) {
+            return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
+        }
+    }
+    if mirror.store().look(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
+        return Err(refuse("something that is no link is there"));
+    }
+    if target.is_own() || target.is_root() {
+        return Err(wrong("an alias points at a build or at a directory above builds".to_owned()));
+    }
+    if target.is_within(alias) || alias.is_within(target) && !target.is_root() && mirror.layout().place(target).kind() == "build" {
+        return Err(wrong("it would loop".to_owned()));
+    }
+    match resolve(mirror.store(), target)? {
+        Resolved::To(real) if real.is_within(alias) => return Err(wrong("it would loop".to_owned())),
+        Resolved::To(_) => {}
+        Resolved::Dangles(at) => return Err(wrong(format!("nothing is at `{at}`"))),
+        Resolved::Loops => return Err(wrong("it loops".to_owned())),
+        Resolved::Leaves(text) => return Err(wrong(format!("it leaves the mirror by `{text}`"))),
+    }
+    let Place::Build(id) = mirror.layout().place(target) else { return Ok(()) };
+    let build = look_at_build(mirror, &id)?;
+    if build.result != Outcome::Success && !permit.no_success {
+        return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
+    }
+    if let Resolved::To(real) = resolve(mirror.store(), alias)?
+        && let Place::Build(at) = mirror.layout().place(&real)
+        && at.stream == id.stream
+        && !permit.backwards
+    {
+        let at_build = look_at_build(mirror, &at)?;
+        if (at_build.created, at_build.seq) > (build.created, build.seq) {
+            return Err(RepointError::Backwards { alias: alias.clone(), from: real, target: id });
+        }
+    }
+    Ok(())
+}
+
+/// Takes an alias away and writes it down.
+pub fn remove(lease: &Lease<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
+    let store = lease.mirror().store();
+    match store.look(alias)? {
+        Some(entry) if entry.kind == Kind::Link => {}
+        _ => return Err(RepointError::Missing(alias.clone())),
+    }
+    let from = pointed_at(lease.mirror(), alias)?;
+    let fact = || {
+        let from = from.as_ref().map(|from| from.as_str().to_owned());
+        Fact::new(EventKind::Unaliased, alias).with("from", from)
+    };
+    let intent = lease.intend(now, fact())?;
+    store.remove(alias)?;
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(Moved { alias: alias.clone(), from, to: None })
+}

@@ -1,0 +1,113 @@
+//! Making a sealed build visible: the one commit point, and what follows from it.
+//!
+//! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
+//! and event are finished by this call or by the next command that changes anything.
+
+use crate::act::repoint::{due, legacy, repoint};
+use crate::act::{Moved, RepointError, Sealed};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of};
+use crate::record::EventKind;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::word::{BuildId, Stamp};
+
+/// What followed from a build becoming visible.
+#[derive(Debug, Default)]
+pub(super) struct Revealed {
+    /// Names that moved.
+    pub(super) aliases: Vec<Moved>,
+    /// What a person should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Says why a build did not become visible.
+#[derive(Debug, thiserror::Error)]
+pub enum RevealError {
+    /// Something is at its place.
+    #[error("`{0}` appeared in the mirror while it was being published")]
+    AlreadyPublished(BuildId),
+    /// It cannot be moved.
+    #[error("cannot move `{0}` into place")]
+    Move(BuildId, #[source] StoreError),
+    /// The build is visible; what is kept of it could not be written.
+    #[error("`{0}` is published, but its record could not be written; `mirrorkeep recover` finishes that")]
+    Record(BuildId, #[source] StoreError),
+    /// The build is visible; its stream could not be read.
+    #[error("the build is published, but its aliases could not be looked at")]
+    Kept(#[from] KeptError),
+    /// The build is visible; an alias could not be moved.
+    #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
+    Repoint(#[from] RepointError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Moves a sealed build into place and finishes what follows.
+pub(super) fn reveal(
+    lease: &Lease<'_>,
+    sealed: Sealed,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Revealed, RevealError> {
+    let id = sealed.seal.record.id.clone();
+    let fact = Fact::new(EventKind::Published, &id)
+        .with("result", sealed.seal.record.result.as_str())
+        .with("stage", sealed.at.as_str());
+    let intent = lease.intend(clock(), fact.clone())?;
+    if let Err(error) = lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path) {
+        lease.undo(clock(), fact, intent)?;
+        return Err(match error.kind() {
+            StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
+            _ => RevealError::Move(id, error),
+        });
+    }
+    finish(lease, sealed, clock, intent)
+}
+
+/// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
+pub(super) fn finish(
+    lease: &Lease<'_>,
+    sealed: Sealed,
+    clock: &dyn Fn() -> Stamp,
+    intent: u64,
+) -> Result<Revealed, RevealError> {
+    let now = clock();
+    let mut record = sealed.seal.record.clone();
+    let id = record.id.clone();
+    let failed = |error| RevealError::Record(id.clone(), error);
+    if let Some(known) = lease.mirror().record(&id)? {
+        // An interrupted command came as far as this: its time of publishing stands.
+        record = known;
+    } else {
+        record.published = Some(now);
+        for label in record.labels.values_mut() {
+            label.since = Some(now);
+        }
+        lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
+        lease.keep_record(&record).map_err(failed)?;
+    }
+    let mut revealed = Revealed::default();
+    let builds = builds_of(lease.mirror(), &id.stream)?;
+    for (alias, to) in due(lease.mirror(), &id.stream, &builds, Some(&id.name))? {
+        let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
+        match repoint(lease, &alias, &target, now) {
+            Ok(moved) => revealed.aliases.push(moved),
+            Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
+                revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (moved, warnings) = legacy(lease, &id.stream, now)?;
+    revealed.aliases.extend(moved);
+    revealed.warnings.extend(warnings);
+    let fact = Fact::new(EventKind::Published, &id)
+        .with("result", record.result.as_str())
+        .with("files", record.files)
+        .with("bytes", record.bytes);
+    lease.tell(now, fact, Some(intent))?;
+    // The build is published and told; a stage that stays behind is cleared by `recover`.
+    if let Err(error) = lease.mirror().store().discard(&sealed.at) {
+        revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
+    }
+    Ok(revealed)
+}

@@ -1,0 +1,463 @@
+//! Laying a build out beside the mirror, where nobody sees it.
+//!
+//! A stage survives a kill: what was copied and hashed is noted line by line and not done again by the next try,
+//! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
+//! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
+
+use crate::act::{Interrupted, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash};
+use crate::decide::{Held, Reuse};
+use crate::mirror::Mirror;
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, SUMS_NAME, Sums};
+use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
+use crate::word::{BuildId, Digest, RelPath};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    io::Seek,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// The name of the seal in a stage: its presence says that the tree beside it is complete and on disk.
+const SEAL: &str = "seal.json";
+
+/// More than a stage's own files ever have.
+const LIMIT: u64 = 4 << 30;
+
+/// A build being laid out.
+#[derive(Debug)]
+#[must_use = "a stage is invisible until it is sealed and revealed"]
+pub struct Staged<'m> {
+    mirror: &'m Mirror,
+    at: RelPath,
+    ticket: Guard,
+    done: HashMap<RelPath, FileEntry>,
+    manifest: Manifest,
+}
+
+/// A build that is complete, on disk and still out of sight.
+#[derive(Debug)]
+#[must_use = "a sealed build is invisible until revealed"]
+pub struct Sealed {
+    pub(super) at: RelPath,
+    pub(super) seal: Seal,
+    pub(super) manifest: Manifest,
+    #[expect(dead_code, reason = "held until the build is revealed")]
+    ticket: Option<Guard>,
+}
+
+/// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// The version of this form.
+    pub seal: u32,
+    /// Where the build goes.
+    pub path: RelPath,
+    /// Device and inode of the tree, by which it is known again at its place.
+    pub inode: (u64, u64),
+    /// Its record; the time of publishing is set when it is revealed.
+    pub record: BuildRecord,
+}
+
+/// How the bytes of a build come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filling {
+    /// Without a copy from the source, or by one.
+    pub take: Option<Take>,
+    /// Shared with earlier builds, or not.
+    pub dedupe: Option<Share>,
+    /// Whether size, time and inode tell that a file is the one of the last publish.
+    pub check: Check,
+}
+
+/// How it is told that a file is the one of the last publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// By its bytes.
+    Bytes,
+    /// By size, time and inode, as recorded.
+    Quick,
+}
+
+/// Where the bytes of a stage came from.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Bytes read from the source and written.
+    pub copied: AtomicU64,
+    /// Files shared with earlier builds.
+    pub shared: AtomicU64,
+    /// Bytes in these.
+    pub shared_bytes: AtomicU64,
+    /// Files that an interrupted try had staged already.
+    pub resumed: AtomicU64,
+}
+
+/// Says why a build could not be laid out.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// Somebody else is publishing the same build.
+    #[error("somebody else is publishing `{0}` right now")]
+    Busy(BuildId),
+    /// A source file cannot be used.
+    #[error("cannot take the source in")]
+    Source(#[from] SourceProblem),
+    /// The source could not be read to its end.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error("cannot lay the build out")]
+    Store(#[from] StoreError),
+    /// Asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl<'m> Staged<'m> {
+    /// Opens the stage of a build, taking up what an interrupted try left, and holds its ticket.
+    pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
+        let at = stage_of(id);
+        let store = mirror.store();
+        store.make_dir(&at)?;
+        let ticket = store.lock(&at.child("ticket").unwrap_or_default(), who, wait);
+        let ticket = ticket.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => StageError::Busy(id.clone()),
+            _ => error.into(),
+        })?;
+        let mut staged = Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() };
+        staged.resume()?;
+        Ok(staged)
+    }
+
+    /// Reads what an earlier try noted, or starts anew where that cannot be trusted.
+    fn resume(&mut self) -> Result<(), StageError> {
+        let store = self.mirror.store();
+        let boot = boot_id();
+        let progress = self.own("progress");
+        let noted = match store.read(&progress, LIMIT) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.is_not_found() => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut lines = noted.split_inclusive('\n');
+        if lines.next().map(str::trim_end) == Some(&*boot) && store.look(&self.own(SEAL))?.is_none() {
+            for line in lines.filter_map(|line| line.strip_suffix('\n')) {
+                if let Some(entry) = FileEntry::parse(line) {
+                    self.done.insert(entry.path.clone(), entry);
+                }
+            }
+            return Ok(());
+        }
+        for name in [SEAL, "progress"] {
+            store.remove(&self.own(name))?;
+        }
+        store.discard(&self.own("tree"))?;
+        store.append(&progress, format!("{boot}\n").as_bytes(), Append::Quick)?;
+        Ok(())
+    }
+
+    /// Brings everything of the source in, in parallel, and clears what an earlier try staged beyond it.
+    pub fn fill(
+        &mut self,
+        source: &Source,
+        reuse: &Reuse,
+        how: Filling,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Tally, StageError> {
+        let store = self.mirror.store();
+        self.clear_others(source)?;
+        store.make_dir(&self.own("tree"))?;
+        let owner = store.look(&self.own("tree"))?.map(|entry| entry.owner);
+        let tally = Tally::default();
+        let mut order: Vec<&SourceEntry> = source.files.iter().collect();
+        // The largest first, so that no thread is left with it at the end.
+        order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
+        let bringing = Bringing { staged: self, reuse, how, watch, stop, owner, tally: &tally };
+        let files: Result<Vec<FileEntry>, StageError> =
+            order.into_par_iter().with_max_len(1).map(|entry| bringing.bring(entry)).collect();
+        self.manifest.files = files?;
+        for (to, text) in &source.links {
+            store.link(&self.tree(to), text)?;
+            self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
+        }
+        for dir in &source.dirs {
+            store.make_dir(&self.tree(dir))?;
+            self.manifest.dirs.push(dir.clone());
+        }
+        self.manifest.sort();
+        Ok(tally)
+    }
+
+    /// Adds a small file of ours, such as the marker.
+    pub fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
+        let at = self.tree(to);
+        let fill = Fill { mode: 0o444, mtime: None };
+        let filled = self.mirror.store().fill(&at, &mut &*bytes, fill)?;
+        let entry = self.entry(to, &at, filled.digest, None)?;
+        self.manifest.files.push(entry);
+        self.manifest.sort();
+        Ok(())
+    }
+
+    /// Returns what the stage holds.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Writes SHA256SUMS, waits until all is on disk, and closes the stage with its seal.
+    pub fn seal(self, mut record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
+        let store = self.mirror.store();
+        let sums = Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
+        let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
+        let filled = store.fill(&at, &mut sums.as_bytes(), Fill { mode: 0o444, mtime: None })?;
+        record.sums = Some(filled.digest);
+        record.files = self.manifest.files.len() as u64;
+        record.bytes = self.manifest.bytes();
+        let manifest = self.own("manifest");
+        store.fill(&manifest, &mut self.manifest.write().as_bytes(), Fill { mode: 0o600, mtime: None })?;
+        store.settle(&self.at)?;
+        let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
+        let seal = Seal { seal: 1, path, inode: tree, record };
+        let text = serde_json::to_vec(&seal).unwrap_or_default();
+        store.put(&self.own(SEAL), &text, Put::Replace)?;
+        Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) })
+    }
+
+    /// Throws the stage away.
+    pub fn discard(self) -> Result<(), StageError> {
+        self.mirror.store().discard(&self.at)?;
+        Ok(())
+    }
+
+    /// Removes staged files that the source no longer has.
+    fn clear_others(&mut self, source: &Source) -> Result<(), StageError> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
+        let wanted: std::collections::HashSet<&RelPath> = source.files.iter().map(|file| &file.to).collect();
+        let others: Vec<RelPath> = self.done.keys().filter(|path| !wanted.contains(path)).cloned().collect();
+        if !others.is_empty() {
+            // Rare, and a tree with left-over directories would not be the one that was asked for: start anew.
+            self.mirror.store().remove(&self.own("progress"))?;
+            self.done.clear();
+            self.resume()?;
+        }
+        Ok(())
+    }
+
+    fn own(&self, name: &str) -> RelPath {
+        self.at.child(name).unwrap_or_default()
+    }
+
+    fn tree(&self, to: &RelPath) -> RelPath {
+        self.own("tree").join(to)
+    }
+
+    /// Returns the manifest's line for a staged file as it lies there now.
+    fn entry(
+        &self,
+        to: &RelPath,
+        at: &RelPath,
+        digest: Digest,
+        seen: Option<Seen>,
+    ) -> Result<FileEntry, StoreError> {
+        let found = self.mirror.store().look(at)?.ok_or_else(|| {
+            StoreError::because(StoreErrorKind::NotFound, "look at", at, "it vanished from the stage")
+        })?;
+        Ok(FileEntry {
+            path: to.clone(),
+            size: found.size,
+            digest,
+            mode: found.mode,
+            mtime: found.mtime,
+            inode: found.inode.1,
+            seen,
+        })
+    }
+}
+
+impl Sealed {
+    /// Reads a stage that an interrupted command left sealed.
+    pub(super) fn read(mirror: &Mirror, at: &RelPath) -> Result<Option<Self>, StoreError> {
+        let store = mirror.store();
+        let own = |name: &str| at.child(name).unwrap_or_default();
+        let text = match store.read(&own(SEAL), LIMIT) {
+            Ok(text) => text,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let damaged = |why: String| StoreError::because(StoreErrorKind::Io, "read the stage", at, &why);
+        let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest = Manifest::parse(&store.read(&own("manifest"), LIMIT)?);
+        let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
+    }
+
+    /// Returns where the finished tree lies now.
+    pub(super) fn tree(&self) -> RelPath {
+        self.at.child("tree").unwrap_or_default()
+    }
+}
+
+/// What the threads that fill a stage share.
+struct Bringing<'a, 'm> {
+    staged: &'a Staged<'m>,
+    reuse: &'a Reuse,
+    how: Filling,
+    watch: &'a dyn Watch,
+    stop: &'a Stop,
+    owner: Option<(u32, u32)>,
+    tally: &'a Tally,
+}
+
+impl Bringing<'_, '_> {
+    /// Brings one file in by the cheapest way that is right, and notes that it is there.
+    fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
+        self.stop.check()?;
+        let at = self.staged.tree(&entry.to);
+        if let Some(done) = self.staged.done.get(&entry.to)
+            && done.size == entry.size
+            && done.mode == entry.mode()
+            && done.seen == Some(seen(entry))
+            && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
+        {
+            self.tally.resumed.fetch_add(1, Ordering::Relaxed);
+            self.watch.bytes(entry.size);
+            self.watch.file(&entry.to);
+            return Ok(done.clone());
+        }
+        let digest = match self.quick(entry, &at)? {
+            Some(digest) => digest,
+            None => self.read(entry, &at)?,
+        };
+        let line = self.staged.entry(&entry.to, &at, digest, Some(seen(entry)))?;
+        let noted = format!("{}\n", line.line());
+        self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
+        self.watch.file(&entry.to);
+        Ok(line)
+    }
+
+    /// Shares the last build's file when its source looks untouched and the user trusts that.
+    fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<Digest>, StageError> {
+        if self.how.check == Check::Bytes {
+            return Ok(None);
+        }
+        let Some(held) = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen(entry)) else {
+            return Ok(None);
+        };
+        let shared = self.share(held, at, entry)?;
+        if shared.is_some() {
+            self.watch.bytes(entry.size);
+        }
+        Ok(shared)
+    }
+
+    /// Reads the file, once when it is new.
+    fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<Digest, StageError> {
+        let mut open = entry.open()?;
+        let mut known = None;
+        let no_copy = self.how.take.is_some();
+        if no_copy || (self.how.dedupe.is_some() && self.reuse.has_size(entry.size)) {
+            let digest = hash(&mut self.watched(&open)).map_err(|error| self.unreadable(entry, error))?;
+            entry.unchanged(&open)?;
+            if let Some(held) = self.reuse.with_digest(digest, entry.mode())
+                && let Some(digest) = self.share(held, at, entry)?
+            {
+                return Ok(digest);
+            }
+            open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
+            known = Some(digest);
+        }
+        if let (Some(take), Some(digest)) = (self.how.take, known) {
+            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from };
+            if self.mirror().store().take(&file, at, take, fill(entry))? == Shared::Yes {
+                return Ok(digest);
+            }
+            let why = "it cannot be linked or moved into the mirror (another file system, or not permitted)";
+            let error = StoreError::because(StoreErrorKind::CrossDevice, "take in", entry.from.display(), why);
+            return Err(error.into());
+        }
+        let filled = if known.is_some() {
+            // Told already while it was hashed.
+            self.mirror().store().fill(at, &mut open.file, fill(entry))
+        } else {
+            self.mirror().store().fill(at, &mut self.watched(&open), fill(entry))
+        };
+        let filled = filled.map_err(|error| match self.stop.check() {
+            Err(interrupted) => StageError::from(interrupted),
+            Ok(()) => error.into(),
+        })?;
+        entry.unchanged(&open)?;
+        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
+            let path = entry.from.display().to_string();
+            return Err(SourceProblem::Changed { path }.into());
+        }
+        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
+        Ok(filled.digest)
+    }
+
+    /// Shares a held file, if it is still as it was recorded and would look the same.
+    fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
+        let Some(how) = self.how.dedupe else { return Ok(None) };
+        let store = self.mirror().store();
+        let Ok(Some(found)) = store.look(&held.at) else { return Ok(None) };
+        let intact = found.size == held.size
+            && found.mode == held.mode
+            && found.mtime == held.mtime
+            && (held.inode == 0 || found.inode.1 == held.inode)
+            && Some(found.owner) == self.owner;
+        if !intact || store.share(&held.at, at, how, fill(entry))? == Shared::No {
+            return Ok(None);
+        }
+        self.tally.shared.fetch_add(1, Ordering::Relaxed);
+        self.tally.shared_bytes.fetch_add(held.size, Ordering::Relaxed);
+        Ok(Some(held.digest))
+    }
+
+    fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
+        Watched { from: &open.file, watch: self.watch, stop: self.stop }
+    }
+
+    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
+        match self.stop.check() {
+            Err(interrupted) => interrupted.into(),
+            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+        }
+    }
+
+    fn mirror(&self) -> &Mirror {
+        self.staged.mirror
+    }
+}
+
+fn seen(entry: &SourceEntry) -> Seen {
+    Seen { mtime: entry.mtime, inode: entry.inode }
+}
+
+fn fill(entry: &SourceEntry) -> Fill {
+    Fill { mode: entry.mode(), mtime: Some(entry.mtime) }
+}
+
+fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
+    found.size == done.size && found.mode == done.mode && found.mtime == done.mtime && found.inode.1 == done.inode
+}
+
+/// Returns where a build is staged: a name that people recognise, made unique by the whole id.
+pub(super) fn stage_of(id: &BuildId) -> RelPath {
+    let digest = Digest::of(id.to_string().as_bytes()).to_string();
+    let unique: String = digest.chars().take(12).collect();
+    let name: String = id.name.as_str().chars().take(100).collect();
+    RelPath::own(&format!("stage/{name}-{unique}"))
+}
+
+/// Returns what tells this run of the machine from the last; after a restart nothing unsynced is trusted.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}

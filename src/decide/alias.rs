@@ -1,0 +1,105 @@
+//! Where an alias should point.
+//!
+//! An alias only moves forward, to the build that was just published or labelled, and only when that is newer than
+//! where it points; what a person set back by hand so stays until something newer comes. A missing or broken alias
+//! goes to the newest build that meets its condition.
+
+use crate::census::BuildCensus;
+use crate::layout::{AliasRule, Condition};
+use crate::word::BuildName;
+
+/// Where an alias points now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Current {
+    /// It is not there, or leads nowhere.
+    Nowhere,
+    /// To a build of its stream.
+    Build(BuildName),
+    /// To something else, by somebody's will.
+    Elsewhere,
+}
+
+/// Returns whether a build meets an alias' condition; one that cannot be judged meets none.
+pub fn meets(condition: &Condition, build: &BuildCensus) -> bool {
+    build.problem.is_none()
+        && build.created.is_some()
+        && condition.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
+}
+
+/// Returns the build that the alias should move to; nothing when it stays.
+pub fn follow<'a>(
+    rule: &AliasRule,
+    builds: &'a [BuildCensus],
+    current: &Current,
+    changed: Option<&BuildName>,
+) -> Option<&'a BuildName> {
+    let age = |build: &&BuildCensus| (build.created, build.seq, build.build.clone());
+    let find = |name: &BuildName| builds.iter().find(|build| build.build == *name);
+    let newest = builds.iter().filter(|build| meets(&rule.when, build)).max_by_key(age);
+    match current {
+        Current::Nowhere => newest.map(|build| &build.build),
+        Current::Elsewhere => None,
+        Current::Build(at) => {
+            let candidate = changed.and_then(find).filter(|build| meets(&rule.when, build))?;
+            let newer = find(at).is_none_or(|at| (at.created, at.seq) < (candidate.created, candidate.seq));
+            newer.then_some(&candidate.build)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::word::Outcome;
+    use proptest::prelude::*;
+
+    fn build(day: u32, result: Outcome) -> BuildCensus {
+        let name: BuildName = format!("202401{day:02}T000000Z").parse().unwrap();
+        let created = name.as_str().parse().ok();
+        BuildCensus { created, result, ..BuildCensus::named(name) }
+    }
+
+    fn latest() -> AliasRule {
+        let when = Condition { results: vec![Outcome::Success], labels: std::collections::BTreeMap::default() };
+        AliasRule { name: "latest_build".to_owned(), when, required: true }
+    }
+
+    prop_compose! {
+        fn some_builds()(results in prop::collection::vec(prop::bool::ANY, 1..9)) -> Vec<BuildCensus> {
+            let outcome = |good: &bool| if *good { Outcome::Success } else { Outcome::Fail };
+            results.iter().zip(1..).map(|(good, day)| build(day, outcome(good))).collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn latest_never_goes_backwards_and_never_to_a_failure(builds in some_builds(), at in 0usize..9, changed in 0usize..9) {
+            let (at, changed) = (&builds[at % builds.len()], &builds[changed % builds.len()]);
+            let moved = follow(&latest(), &builds, &Current::Build(at.build.clone()), Some(&changed.build));
+            if let Some(to) = moved {
+                let to = builds.iter().find(|build| build.build == *to).unwrap();
+                prop_assert!(to.created > at.created);
+                prop_assert_eq!(to.result, Outcome::Success);
+            } else {
+                prop_assert!(changed.result != Outcome::Success || changed.created <= at.created);
+            }
+        }
+
+        #[test]
+        fn a_missing_alias_goes_to_the_newest_success(builds in some_builds()) {
+            let newest = builds.iter().rev().find(|build| build.result == Outcome::Success);
+            prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None), newest.map(|build| &build.build));
+        }
+    }
+
+    #[test]
+    fn what_was_set_by_hand_stays_until_something_newer_comes() {
+        let builds = [build(1, Outcome::Success), build(2, Outcome::Success), build(3, Outcome::Success)];
+        let (one, two, three) = (&builds[0].build, &builds[1].build, &builds[2].build);
+        let back = Current::Build(one.clone());
+        assert_eq!(follow(&latest(), &builds, &back, None), None);
+        assert_eq!(follow(&latest(), &builds, &back, Some(one)), None);
+        assert_eq!(follow(&latest(), &builds, &Current::Build(two.clone()), Some(three)), Some(three));
+        assert_eq!(follow(&latest(), &builds, &Current::Elsewhere, Some(three)), None);
+    }
+}

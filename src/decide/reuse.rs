@@ -1,0 +1,132 @@
+//! Which bytes of a new build are there already.
+//!
+//! Earlier builds of the stream hold most of what a new one brings. A file is the same when its digest is, whatever
+//! its name; with the quick check also when size, time and inode of its source are those of the last publish.
+
+use crate::record::{Manifest, Seen};
+use crate::word::{Digest, RelPath};
+use std::collections::{HashMap, HashSet};
+
+/// A file that an earlier build holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Where it lies in the mirror.
+    pub at: RelPath,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// Its permission bits as published.
+    pub mode: u32,
+    /// Its time as published, in nanoseconds since 1970.
+    pub mtime: i128,
+    /// Its inode as published.
+    pub inode: u64,
+    seen: Option<Seen>,
+}
+
+/// What earlier builds hold, found by digest or by place.
+#[derive(Debug, Default)]
+pub struct Reuse {
+    sizes: HashSet<u64>,
+    by_digest: HashMap<(Digest, u32), Held>,
+    by_place: HashMap<RelPath, Held>,
+}
+
+impl Reuse {
+    /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
+    pub fn of<'a>(
+        earlier: impl IntoIterator<Item = (&'a RelPath, Manifest)>,
+        sizes: &HashSet<u64>,
+    ) -> Self {
+        let mut reuse = Self::default();
+        for (index, (root, manifest)) in earlier.into_iter().enumerate() {
+            for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
+                let key = (file.digest, file.mode);
+                let known = reuse.by_digest.contains_key(&key);
+                if known && index > 0 {
+                    continue;
+                }
+                let held = Held {
+                    at: root.join(&file.path),
+                    size: file.size,
+                    digest: file.digest,
+                    mode: file.mode,
+                    mtime: file.mtime,
+                    inode: file.inode,
+                    seen: file.seen,
+                };
+                reuse.sizes.insert(file.size);
+                if index == 0 {
+                    reuse.by_place.insert(file.path, held.clone());
+                }
+                reuse.by_digest.entry(key).or_insert(held);
+            }
+        }
+        reuse
+    }
+
+    /// Returns whether any held file has that size, so that hashing the new one first may pay.
+    pub fn has_size(&self, size: u64) -> bool {
+        self.sizes.contains(&size)
+    }
+
+    /// Returns the held file with these bytes and this mode.
+    pub fn with_digest(&self, digest: Digest, mode: u32) -> Option<&Held> {
+        self.by_digest.get(&(digest, mode))
+    }
+
+    /// Returns what the last build holds at `place`, if its source had that size, mode and look.
+    pub fn unseen_change(&self, place: &RelPath, size: u64, mode: u32, seen: Seen) -> Option<&Held> {
+        let held = self.by_place.get(place)?;
+        (held.size == size && held.mode == mode && held.seen == Some(seen)).then_some(held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::FileEntry;
+
+    fn manifest(files: &[(&str, &str, u32)]) -> Manifest {
+        let files = files.iter().map(|(path, text, mode)| FileEntry {
+            path: path.parse().unwrap(),
+            size: text.len() as u64,
+            digest: Digest::of(text.as_bytes()),
+            mode: *mode,
+            mtime: 1,
+            inode: 2,
+            seen: Some(Seen { mtime: 3, inode: 4 }),
+        });
+        Manifest { files: files.collect(), ..Manifest::default() }
+    }
+
+    fn path(text: &str) -> RelPath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_newest_holder_is_found_whatever_the_name() {
+        let (new, old) = (path("m/c/2"), path("m/c/1"));
+        let builds = [(&new, manifest(&[("x", "same", 0o444)])), (&old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)]))];
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at, path("m/c/2/x"));
+        assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at, path("m/c/1/z"));
+        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
+        assert!(!reuse.has_size(6));
+    }
+
+    #[test]
+    fn the_quick_check_asks_the_last_build_only_and_all_of_it() {
+        let (new, old) = (path("m/c/2"), path("m/c/1"));
+        let builds = [(&new, manifest(&[("x", "same", 0o444)])), (&old, manifest(&[("y", "older", 0o444)]))];
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        let seen = Seen { mtime: 3, inode: 4 };
+        assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_some());
+        assert!(reuse.unseen_change(&path("x"), 4, 0o555, seen).is_none());
+        assert!(reuse.unseen_change(&path("x"), 5, 0o444, seen).is_none());
+        assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 3, inode: 5 }).is_none());
+        assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 2, inode: 4 }).is_none());
+        assert!(reuse.unseen_change(&path("y"), 5, 0o444, seen).is_none());
+    }
+}

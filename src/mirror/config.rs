@@ -1,0 +1,46 @@
+//! `mirror.yaml`: what makes a directory a mirror.
+
+use crate::word::RelPath;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of everything written below `.mirrorkeep`.
+pub const FORMAT: u32 = 1;
+
+/// What `mirror.yaml` says, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorConfig {
+    /// The version of the format, [`FORMAT`].
+    pub format: u32,
+    /// What tells this mirror from every other, so that a wrong disk mounted at its place is noticed.
+    pub id: String,
+    /// A shipped layout by name, or a file beside this one, ending in `.yaml`.
+    pub layout: String,
+    /// A shipped policy by name, or a file beside this one, ending in `.yaml`; without one nothing is pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Aliases beyond those of the layout, kept in every stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<AliasConfig>,
+    /// Legacy names: where a link lies and the directory or build that it leads to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub legacy: BTreeMap<RelPath, RelPath>,
+}
+
+/// An alias that follows the newest build of a stream that meets a condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AliasConfig {
+    /// Its name in the stream's directory.
+    pub name: String,
+    /// Labels that the build must have, with their values.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// In which streams it is kept, as a pattern; all without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<String>,
+    /// Whether nothing of the stream may go while it is missing or dangles.
+    #[serde(default)]
+    pub required: bool,
+}

@@ -1,0 +1,209 @@
+//! The journal: what changed, once, in order.
+//!
+//! Append-only segments of lines in the own area; every line carries its number and a checksum. A last line that a
+//! power cut tore is cut off again; anything else that does not fit is damage, and damage is refused, never
+//! guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
+
+use crate::record::{Event, EventKind, Phase};
+use crate::store::{Append, Put, Store, StoreError};
+use crate::word::{RelPath, Stamp};
+use serde_json::{Map, Value};
+
+/// A segment that has grown to this many bytes is followed by a new one.
+const SEGMENT: usize = 256 * 1024;
+
+/// More than a segment ever has; a larger file is damage.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The journal as it was read, ready for the next event.
+#[derive(Debug)]
+pub struct Journal {
+    by: String,
+    segment: RelPath,
+    size: usize,
+    next: u64,
+    open: Vec<Event>,
+}
+
+/// Says why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A line is damaged.
+    #[error("the journal is damaged at line {line} of `{segment}`: {why}")]
+    Damaged {
+        /// Which file.
+        segment: RelPath,
+        /// Which line, from 1.
+        line: usize,
+        /// What does not fit.
+        why: String,
+    },
+    /// The store failed.
+    #[error("cannot keep the journal")]
+    Store(#[from] StoreError),
+}
+
+/// What an event says, without its place in the journal.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// What happens.
+    pub what: EventKind,
+    /// To which build, alias or mirror.
+    pub to: String,
+    /// What else belongs to it.
+    pub details: Map<String, Value>,
+}
+
+impl Fact {
+    /// Returns a fact without details.
+    pub fn new(what: EventKind, to: impl ToString) -> Self {
+        Self { what, to: to.to_string(), details: Map::new() }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl Journal {
+    /// Reads the last segment, mends a torn last line, and is ready to append; the caller holds the lock.
+    pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
+        let Some(segment) = segments(store)?.pop() else {
+            return Ok(Self { by, segment: segment_path(1), size: 0, next: 1, open: Vec::new() });
+        };
+        let bytes = store.read(&segment, LIMIT)?;
+        let (events, whole) = parse(&segment, &bytes)?;
+        if whole < bytes.len() {
+            store.put(&segment, bytes.get(..whole).unwrap_or_default(), Put::Replace)?;
+        }
+        let first = segment.name().split('.').next().and_then(|number| number.parse().ok()).unwrap_or(1);
+        let next = events.last().map_or(first, |event| event.seq + 1);
+        let mut journal = Self { by, segment, size: whole, next, open: open_intents(events) };
+        if journal.size > SEGMENT && journal.open.is_empty() {
+            journal.segment = segment_path(journal.next);
+            journal.size = 0;
+        }
+        Ok(journal)
+    }
+
+    /// Returns the intents that have no outcome yet, oldest first.
+    pub fn unsettled(&self) -> &[Event] {
+        &self.open
+    }
+
+    /// Returns the number that the next event will have.
+    pub fn next_seq(&self) -> u64 {
+        self.next
+    }
+
+    /// Writes what is about to happen and returns its number.
+    pub(super) fn intend(&mut self, store: &dyn Store, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
+        let event = self.write(store, at, Phase::Intent, fact, None)?;
+        let seq = event.seq;
+        self.open.push(event);
+        Ok(seq)
+    }
+
+    /// Writes what happened; `settles` is the number of its intent.
+    pub(super) fn tell(
+        &mut self,
+        store: &dyn Store,
+        at: Stamp,
+        phase: Phase,
+        fact: Fact,
+        settles: Option<u64>,
+    ) -> Result<u64, JournalError> {
+        let event = self.write(store, at, phase, fact, settles)?;
+        self.open.retain(|intent| Some(intent.seq) != settles);
+        Ok(event.seq)
+    }
+
+    fn write(
+        &mut self,
+        store: &dyn Store,
+        at: Stamp,
+        phase: Phase,
+        fact: Fact,
+        settles: Option<u64>,
+    ) -> Result<Event, JournalError> {
+        let Fact { what, to, details } = fact;
+        let event = Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
+        let line = event.write();
+        if let Err(error) = store.append(&self.segment, line.as_bytes(), Append::Durable) {
+            // Half a line may be there now; the next one must not be glued to it.
+            self.mend(store);
+            return Err(error.into());
+        }
+        self.size += line.len();
+        self.next += 1;
+        Ok(event)
+    }
+
+    /// Cuts off what a failed append left, as far as that works; otherwise the next command does.
+    fn mend(&self, store: &dyn Store) {
+        if let Ok(bytes) = store.read(&self.segment, LIMIT)
+            && let Some(whole) = bytes.get(..self.size)
+            && whole.len() < bytes.len()
+        {
+            store.put(&self.segment, whole, Put::Replace).ok();
+        }
+    }
+}
+
+/// Returns every event of the journal, oldest first, that `wanted` picks by its kind.
+pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<Vec<Event>, JournalError> {
+    let mut picked = Vec::new();
+    for segment in segments(store)? {
+        let bytes = store.read(&segment, LIMIT)?;
+        let (events, _) = parse(&segment, &bytes)?;
+        picked.extend(events.into_iter().filter(|event| wanted.contains(&event.what)));
+    }
+    Ok(picked)
+}
+
+fn segment_path(first: u64) -> RelPath {
+    RelPath::own(&format!("journal/{first:012}.jsonl"))
+}
+
+/// Returns the segments, oldest first.
+fn segments(store: &dyn Store) -> Result<Vec<RelPath>, JournalError> {
+    let dir = RelPath::own("journal");
+    if store.look(&dir)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let listing = store.list(&dir)?;
+    let names = listing.entries.iter().filter(|entry| entry.name.ends_with(".jsonl"));
+    Ok(names.filter_map(|entry| dir.child(&entry.name).ok()).collect())
+}
+
+/// Reads a segment and returns its events and how many bytes of it are whole lines.
+fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), JournalError> {
+    let mut events: Vec<Event> = Vec::new();
+    let mut whole = 0;
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let damaged = |why: String| JournalError::Damaged { segment: segment.clone(), line: index + 1, why };
+        let last = whole + line.len() == bytes.len();
+        let Some(text) = line.strip_suffix(b"\n").filter(|text| !text.contains(&0)) else {
+            // No end, or blocks that were allocated but never written: torn, if nothing follows.
+            return if last { Ok((events, whole)) } else { Err(damaged("it holds zeros".to_owned())) };
+        };
+        let event = Event::parse(text).map_err(|error| damaged(error.to_string()))?;
+        if let Some(before) = events.last()
+            && event.seq != before.seq + 1
+        {
+            return Err(damaged(format!("number {} follows {}", event.seq, before.seq)));
+        }
+        whole += line.len();
+        events.push(event);
+    }
+    Ok((events, whole))
+}
+
+/// Returns the intents that no later event settles.
+fn open_intents(events: Vec<Event>) -> Vec<Event> {
+    let settled: std::collections::HashSet<u64> = events.iter().filter_map(|event| event.settles).collect();
+    events.into_iter().filter(|event| event.phase == Phase::Intent && !settled.contains(&event.seq)).collect()
+}

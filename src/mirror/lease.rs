@@ -1,0 +1,82 @@
+//! The right to change a mirror: one holder at a time, for as long as a commit takes.
+//!
+//! A lease is taken around commit points only, never while bytes are copied or swept. Taking it fails when somebody
+//! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
+//! damaged. It is let go when its value is dropped, and by the kernel when the process dies.
+
+use super::{Fact, Journal, JournalError, Mirror, MirrorError};
+use crate::record::{Event, Phase};
+use crate::store::{Guard, StoreError, StoreErrorKind};
+use crate::word::{RelPath, Stamp};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The right to change one mirror.
+#[derive(Debug)]
+#[must_use = "the right to change the mirror is given back when the lease is dropped"]
+pub struct Lease<'m> {
+    mirror: &'m Mirror,
+    journal: Mutex<Journal>,
+    _guard: Guard,
+}
+
+/// Says why the right to change a mirror was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody else has it.
+    #[error("the mirror is busy")]
+    Busy(#[source] StoreError),
+    /// The mirror is gone, or is another one.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot lock the mirror")]
+    Store(#[source] StoreError),
+}
+
+impl Mirror {
+    /// Takes the right to change the mirror, waiting for others as long as the mirror was opened with.
+    pub fn lease(&self) -> Result<Lease<'_>, LeaseError> {
+        let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
+        let guard = guard.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => LeaseError::Busy(error),
+            _ => LeaseError::Store(error),
+        })?;
+        self.is_still_there()?;
+        let journal = Journal::open(self.store(), self.who().to_owned())?;
+        Ok(Lease { mirror: self, journal: Mutex::new(journal), _guard: guard })
+    }
+}
+
+impl Lease<'_> {
+    /// Returns the mirror that may be changed.
+    pub fn mirror(&self) -> &Mirror {
+        self.mirror
+    }
+
+    /// Writes down what is about to happen and returns the number of the intent.
+    pub fn intend(&self, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
+        self.journal().intend(self.mirror.store(), at, fact)
+    }
+
+    /// Writes down what happened, and which intent that settles.
+    pub fn tell(&self, at: Stamp, fact: Fact, settles: Option<u64>) -> Result<u64, JournalError> {
+        self.journal().tell(self.mirror.store(), at, Phase::Done, fact, settles)
+    }
+
+    /// Writes down that what was intended did not happen.
+    pub fn undo(&self, at: Stamp, fact: Fact, settles: u64) -> Result<u64, JournalError> {
+        self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
+    }
+
+    /// Returns the intents that an interrupted command left, oldest first.
+    pub fn unsettled(&self) -> Vec<Event> {
+        self.journal().unsettled().to_vec()
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

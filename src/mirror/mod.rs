@@ -1,0 +1,23 @@
+//! A store read through a layout: what is there, who may change it, what changed.
+
+mod config;
+mod journal;
+mod lease;
+mod open;
+mod records;
+mod resolve;
+mod survey;
+
+pub use config::{AliasConfig, FORMAT, MirrorConfig};
+pub use journal::{Fact, Journal, JournalError};
+pub use lease::{Lease, LeaseError};
+pub use open::{AliasRules, Mirror, MirrorError, Setup};
+pub use records::{KeptError, Tree};
+pub use resolve::{Resolved, resolve};
+pub use survey::{Survey, Trouble, builds_of, look_at_build, survey};
+
+/// Returns an error with all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

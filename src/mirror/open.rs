@@ -1,0 +1,220 @@
+//! Making a mirror and opening one.
+
+use super::{AliasConfig, FORMAT, MirrorConfig};
+use crate::layout::{AliasRule, Condition, Layout, LayoutError};
+use crate::store::{Put, Store, StoreError};
+use crate::word::{Document, Outcome, Problem, RelPath, Stream};
+use std::{sync::Arc, time::Duration};
+
+/// More than a file of settings ever has, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// A store read through a layout.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    store: Arc<dyn Store>,
+    config: MirrorConfig,
+    layout: Layout,
+    who: String,
+    wait: Duration,
+}
+
+/// What a new mirror is to be.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// A shipped layout's name, or the text of a layout file with the file's name.
+    pub layout: Chosen,
+    /// The same for the policy; without one nothing is ever pruned.
+    pub policy: Option<Chosen>,
+    /// What tells the mirror from every other, such as a UUID.
+    pub id: String,
+}
+
+/// Something that ships with the program, or a file of the user's.
+#[derive(Debug, Clone)]
+pub enum Chosen {
+    /// By its name.
+    Shipped(String),
+    /// By its text.
+    File(String),
+}
+
+/// Says why a mirror cannot be opened or made.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// There is none.
+    #[error("`{0}` is no mirror: it has no .mirrorkeep/mirror.yaml")]
+    NotAMirror(String),
+    /// There is one already.
+    #[error("`{0}` is a mirror already")]
+    Already(String),
+    /// Its settings cannot be used.
+    #[error("the mirror's settings cannot be used:\n  {}", shown(.0))]
+    Config(Vec<Problem>),
+    /// It was made by another version.
+    #[error("the mirror has format {0}; this program knows format {FORMAT}")]
+    Format(u32),
+    /// Its layout cannot be used.
+    #[error("the mirror's layout cannot be used")]
+    Layout(#[source] LayoutError),
+    /// It names a layout that does not ship.
+    #[error("no layout `{0}` ships with this program; `mirrorkeep layout list` names them")]
+    NoLayout(String),
+    /// Another mirror lies there than the one that was opened.
+    #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
+    OtherMirror(String),
+    /// The store failed.
+    #[error("cannot reach the mirror")]
+    Store(#[from] StoreError),
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
+
+/// The rules by which the aliases of a stream follow its builds.
+pub type AliasRules = Vec<AliasRule>;
+
+impl Mirror {
+    /// Opens the mirror in a store; `who` stands in the journal, and `wait` is how long others may hold the lock.
+    pub fn open(store: Arc<dyn Store>, who: &str, wait: Duration) -> Result<Self, MirrorError> {
+        let config = read_config(&*store)?;
+        let (name, text) = match Layout::shipped(&config.layout) {
+            Some(text) => (config.layout.clone(), text.to_owned()),
+            None if is_file(&config.layout) => (config.layout.clone(), read_text(&*store, &config.layout)?),
+            None => return Err(MirrorError::NoLayout(config.layout)),
+        };
+        let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
+        Ok(Self { store, config, layout, who: who.to_owned(), wait })
+    }
+
+    /// Makes a mirror in a store; what lies there already stays as it is and can be adopted.
+    pub fn init(
+        store: Arc<dyn Store>,
+        setup: &Setup,
+        who: &str,
+        wait: Duration,
+    ) -> Result<Self, MirrorError> {
+        let at = RelPath::own("mirror.yaml");
+        if store.look(&at)?.is_some() {
+            return Err(MirrorError::Already(store.shown()));
+        }
+        let place = |chosen: &Chosen, file: &str| -> Result<String, StoreError> {
+            match chosen {
+                Chosen::Shipped(name) => Ok(name.clone()),
+                Chosen::File(text) => {
+                    store.put(&RelPath::own(file), text.as_bytes(), Put::Replace)?;
+                    Ok(file.to_owned())
+                }
+            }
+        };
+        let layout = place(&setup.layout, "layout.yaml")?;
+        let policy = setup.policy.as_ref().map(|policy| place(policy, "policy.yaml")).transpose()?;
+        for dir in ["builds", "holds", "journal", "stage", "tmp", "trash"] {
+            store.make_dir(&RelPath::own(dir))?;
+        }
+        let config = MirrorConfig {
+            format: FORMAT,
+            id: setup.id.clone(),
+            layout,
+            policy,
+            aliases: Vec::new(),
+            legacy: std::collections::BTreeMap::new(),
+        };
+        // Settings are plain data; what YAML cannot hold is not among them.
+        let text = serde_yaml::to_string(&config).unwrap_or_default();
+        match store.put(&at, text.as_bytes(), Put::Create) {
+            Err(error) if error.kind() == crate::store::StoreErrorKind::AlreadyExists => {
+                Err(MirrorError::Already(store.shown()))
+            }
+            done => done.map_err(MirrorError::from).and_then(|()| Self::open(store, who, wait)),
+        }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Returns what `mirror.yaml` says.
+    pub fn config(&self) -> &MirrorConfig {
+        &self.config
+    }
+
+    /// Returns the grammar of its paths.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Returns who is acting, as the journal names them.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
+    /// Returns how long others may hold a lock before we give up.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Returns the name and, for a file of the mirror's own, the text of its policy.
+    pub fn policy(&self) -> Result<Option<(String, Option<String>)>, MirrorError> {
+        match &self.config.policy {
+            Some(name) if is_file(name) => Ok(Some((name.clone(), Some(read_text(self.store(), name)?)))),
+            Some(name) => Ok(Some((name.clone(), None))),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the rules of the aliases that are kept in a stream: the layout's and the mirror's own.
+    pub fn alias_rules(&self, stream: &Stream) -> AliasRules {
+        let fits = |alias: &&AliasConfig| match &alias.streams {
+            Some(pattern) => glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str())),
+            None => true,
+        };
+        let own = self.config.aliases.iter().filter(fits).map(|alias| AliasRule {
+            name: alias.name.clone(),
+            when: Condition { results: vec![Outcome::Success], labels: alias.labels.clone() },
+            required: alias.required,
+        });
+        self.layout.aliases().iter().cloned().chain(own).collect()
+    }
+
+    /// Fails when another mirror lies there now than the one that was opened.
+    pub(super) fn is_still_there(&self) -> Result<(), MirrorError> {
+        let same = read_config(self.store())?.id == self.config.id;
+        if same { Ok(()) } else { Err(MirrorError::OtherMirror(self.store.shown())) }
+    }
+}
+
+fn is_file(name: &str) -> bool {
+    name.ends_with(".yaml")
+}
+
+fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
+    let bytes = store.read(&RelPath::own(name), LIMIT)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
+    let text = match read_text(store, "mirror.yaml") {
+        Err(error) if error.is_not_found() => return Err(MirrorError::NotAMirror(store.shown())),
+        text => text?,
+    };
+    let document = Document::parse(&text, "mirror.yaml").map_err(MirrorError::Config)?;
+    let config: MirrorConfig = document.read().map_err(MirrorError::Config)?;
+    let mut problems = Vec::new();
+    for (index, alias) in config.aliases.iter().enumerate() {
+        if alias.name.parse::<crate::word::BuildName>().is_err() {
+            let path = format!("aliases[{index}].name");
+            problems.push(document.problem(&path, format!("`{}` is not one name without `/`", alias.name)));
+        }
+        if let Some(Err(error)) = alias.streams.as_deref().map(glob::Pattern::new) {
+            problems.push(document.problem(&format!("aliases[{index}].streams"), error.to_string()));
+        }
+    }
+    match (config.format, problems.is_empty()) {
+        (FORMAT, true) => Ok(config),
+        (FORMAT, false) => Err(MirrorError::Config(problems)),
+        (format, _) => Err(MirrorError::Format(format)),
+    }
+}

@@ -1,0 +1,55 @@
+//! Where a name leads, every link on the way followed, by looking at one name at a time.
+//!
+//! Nothing here trusts the kernel to stay below the root: each link's text is applied to the path as text, so that
+//! a link out of the mirror is seen and told, never walked.
+
+use crate::store::{Kind, Result, Store, StoreErrorKind};
+use crate::word::RelPath;
+
+/// How many links may follow each other, as in Linux.
+const HOPS: usize = 40;
+
+/// Where a name leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// To something that is there, below the root.
+    To(RelPath),
+    /// To a path below the root where nothing is.
+    Dangles(RelPath),
+    /// Round in circles.
+    Loops,
+    /// Out of the mirror, or by an absolute path.
+    Leaves(String),
+}
+
+/// Returns where the path leads when every link on the way is followed.
+pub fn resolve(store: &dyn Store, path: &RelPath) -> Result<Resolved> {
+    let mut ahead: Vec<String> = path.names().rev().map(str::to_owned).collect();
+    let mut at = RelPath::root();
+    let mut hops = 0;
+    while let Some(name) = ahead.pop() {
+        let Ok(next) = at.child(&name) else { return Ok(Resolved::Leaves(name)) };
+        let found = match store.look(&next) {
+            Err(error) if error.kind() == StoreErrorKind::WrongKind => None,
+            found => found?,
+        };
+        let Some(entry) = found else {
+            let rest = ahead.iter().rev().try_fold(next, |path, name| path.child(name));
+            return Ok(Resolved::Dangles(rest.unwrap_or_default()));
+        };
+        if entry.kind != Kind::Link {
+            at = next;
+            continue;
+        }
+        hops += 1;
+        if hops > HOPS {
+            return Ok(Resolved::Loops);
+        }
+        let text = entry.link.unwrap_or_default();
+        let Some(target) = next.follow(&text) else { return Ok(Resolved::Leaves(text)) };
+        // The target is seen from the root again, since it may itself go through links.
+        ahead.extend(target.names().rev().map(str::to_owned));
+        at = RelPath::root();
+    }
+    Ok(Resolved::To(at))
+}

@@ -1,0 +1,334 @@
+//! Reading YAML strictly: what a person wrote is what is meant, or every problem is named with its place.
+//!
+//! `serde_yaml` gives values their types; it takes a key that stands twice silently, the last one winning, which
+//! could drop a retention rule. So a second look at the text refuses duplicate keys, and with them what nobody
+//! needs in a file of settings and attackers like: anchors, aliases, merge keys, several documents, deep nesting.
+
+use saphyr_parser::{Event, Parser, Span};
+use serde::de::DeserializeOwned;
+use std::{collections::HashMap, fmt};
+
+/// How deep a file may nest.
+const DEPTH: usize = 32;
+
+/// A place in a file, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// Something wrong with a file: where it is, what was found and what would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Which file.
+    pub file: String,
+    /// Where in it.
+    pub mark: Option<Mark>,
+    /// Which entry, such as `families[2].keep[0]`.
+    pub path: String,
+    /// What was found and what would be accepted.
+    pub message: String,
+}
+
+/// A YAML file whose text is known to be sound.
+#[derive(Debug, Clone)]
+pub struct Document {
+    text: String,
+    file: String,
+    nodes: HashMap<String, Node>,
+}
+
+/// Where one entry stands.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    mark: Mark,
+    /// The line and column where the value starts, and the characters that it covers.
+    value: Mark,
+    start: usize,
+    end: usize,
+    items: usize,
+}
+
+impl Document {
+    /// Takes the text of a file in; `file` is its name in messages.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
+        let mut reading = Reading { file, nodes: HashMap::new(), open: Vec::new(), problems: Vec::new(), documents: 0 };
+        for event in Parser::new_from_str(text) {
+            match event {
+                Ok((event, span)) => reading.take(&event, span),
+                Err(error) => {
+                    let mark = Mark { line: error.marker().line(), column: error.marker().col() + 1 };
+                    reading.problem(Some(mark), String::new(), format!("no YAML: {}", error.info()));
+                    break;
+                }
+            }
+        }
+        let Reading { nodes, mut problems, .. } = reading;
+        if problems.is_empty() && nodes.is_empty() {
+            problems.push(Problem {
+                file: file.to_owned(),
+                mark: None,
+                path: String::new(),
+                message: "the file is empty".to_owned(),
+            });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { text: text.to_owned(), file: file.to_owned(), nodes })
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns where an entry stands, or the nearest one above it that does.
+    pub fn mark(&self, path: &str) -> Option<Mark> {
+        let mut path = path;
+        loop {
+            if let Some(node) = self.nodes.get(path) {
+                return Some(node.mark);
+            }
+            path = path.get(..path.rfind(['.', '['])?)?;
+        }
+    }
+
+    /// Returns how many items the list at `path` has; nothing when no list is there.
+    pub fn items(&self, path: &str) -> Option<usize> {
+        self.nodes.get(path).map(|node| node.items)
+    }
+
+    /// Returns whether there is an entry at `path`.
+    pub fn has(&self, path: &str) -> bool {
+        self.nodes.contains_key(path)
+    }
+
+    /// Returns a problem with an entry.
+    pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            mark: self.mark(path),
+            path: path.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// Returns the whole file as a value of type `T`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+        self.read_at("")
+    }
+
+    /// Returns the entry at `path` as a value of type `T`, so that a caller can read on after one bad entry.
+    pub fn read_at<T: DeserializeOwned>(&self, path: &str) -> Result<T, Vec<Problem>> {
+        let Some(node) = self.nodes.get(path) else {
+            return Err(vec![self.problem(path, "this entry is missing")]);
+        };
+        // The piece keeps its column, so that its lines stay aligned and errors show the right place.
+        let piece: String = self.text.chars().skip(node.start).take(node.end - node.start).collect();
+        let padded = format!("{}{piece}", " ".repeat(node.value.column - 1));
+        serde_yaml::from_str(&padded).map_err(|error| {
+            let mark = error.location().map(|at| {
+                let column = at.column().max(1);
+                Mark { line: node.value.line + at.line().max(1) - 1, column }
+            });
+            let text = error.to_string();
+            let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            let mark = mark.or(self.mark(path));
+            vec![Problem { file: self.file.clone(), mark, path: path.to_owned(), message: text }]
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(mark) = self.mark {
+            write!(f, ":{}:{}", mark.line, mark.column)?;
+        }
+        match &*self.path {
+            "" => write!(f, ": {}", self.message),
+            path => write!(f, ": {path}: {}", self.message),
+        }
+    }
+}
+
+/// A mapping or list that is not closed yet.
+struct Open {
+    path: String,
+    /// The key whose value comes next, in a mapping.
+    key: Option<String>,
+    is_map: bool,
+}
+
+struct Reading<'a> {
+    file: &'a str,
+    nodes: HashMap<String, Node>,
+    open: Vec<Open>,
+    problems: Vec<Problem>,
+    documents: usize,
+}
+
+impl Reading<'_> {
+    fn problem(&mut self, mark: Option<Mark>, path: String, message: String) {
+        self.problems.push(Problem { file: self.file.to_owned(), mark, path, message });
+    }
+
+    fn take(&mut self, event: &Event<'_>, span: Span) {
+        let mark = Mark { line: span.start.line(), column: span.start.col() + 1 };
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents == 2 {
+                    self.problem(Some(mark), String::new(), "a second document; one is accepted".to_owned());
+                }
+            }
+            Event::Alias(_) => {
+                let path = self.place(mark, span);
+                self.problem(Some(mark), path, "an alias (`*…`); write the value itself".to_owned());
+            }
+            Event::Scalar(text, _, anchor, _) => {
+                self.anchored(*anchor, mark);
+                if !self.takes_key(text, mark) {
+                    self.place(mark, span);
+                }
+            }
+            Event::SequenceStart(anchor, _) => self.start(*anchor, mark, span, false),
+            Event::MappingStart(anchor, _) => self.start(*anchor, mark, span, true),
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(open) = self.open.pop()
+                    && let Some(node) = self.nodes.get_mut(&open.path)
+                {
+                    node.end = span.end.index().max(node.start);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, anchor: usize, mark: Mark, span: Span, is_map: bool) {
+        self.anchored(anchor, mark);
+        if let Some(open) = self.open.last()
+            && open.is_map
+            && open.key.is_none()
+        {
+            let path = open.path.clone();
+            self.problem(Some(mark), path, "a key that is a list or mapping; plain keys are accepted".to_owned());
+        }
+        if self.open.len() >= DEPTH {
+            let path = self.open.last().map(|open| open.path.clone()).unwrap_or_default();
+            self.problem(Some(mark), path, format!("nested deeper than {DEPTH} levels"));
+        }
+        let path = self.place(mark, span);
+        self.open.push(Open { path, key: None, is_map });
+    }
+
+    fn anchored(&mut self, anchor: usize, mark: Mark) {
+        if anchor != 0 {
+            let message = "an anchor (`&…`); anchors and aliases are not accepted".to_owned();
+            self.problem(Some(mark), String::new(), message);
+        }
+    }
+
+    /// Takes a scalar as the next key of a mapping, if one is due there.
+    fn takes_key(&mut self, text: &str, mark: Mark) -> bool {
+        let Some(open) = self.open.last_mut().filter(|open| open.is_map && open.key.is_none()) else {
+            return false;
+        };
+        let path = if open.path.is_empty() { text.to_owned() } else { format!("{}.{text}", open.path) };
+        open.key = Some(text.to_owned());
+        if let Some(first) = self.nodes.get(&path).map(|node| node.mark.line) {
+            self.problem(Some(mark), path.clone(), format!("the key stands twice; first on line {first}"));
+        }
+        if text == "<<" {
+            self.problem(Some(mark), path.clone(), "merge keys are not accepted".to_owned());
+        }
+        let node = Node { mark, value: mark, start: 0, end: 0, items: 0 };
+        self.nodes.insert(path, node);
+        true
+    }
+
+    /// Notes where a value stands and returns its path.
+    fn place(&mut self, mark: Mark, span: Span) -> String {
+        let (start, end) = (span.start.index(), span.end.index());
+        let Some(open) = self.open.last_mut() else {
+            self.nodes.insert(String::new(), Node { mark, value: mark, start, end, items: 0 });
+            return String::new();
+        };
+        let Some(key) = open.key.take() else {
+            let above = open.path.clone();
+            let index = self.nodes.get_mut(&above).map_or(0, |node| {
+                node.items += 1;
+                node.items - 1
+            });
+            let path = format!("{above}[{index}]");
+            self.nodes.insert(path.clone(), Node { mark, value: mark, start, end, items: 0 });
+            return path;
+        };
+        let path = if open.path.is_empty() { key } else { format!("{}.{key}", open.path) };
+        if let Some(node) = self.nodes.get_mut(&path) {
+            (node.value, node.start, node.end) = (mark, start, end);
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let problems = Document::parse(text, "f.yaml").unwrap_err();
+        let told = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn what_serde_yaml_takes_silently_is_refused_with_its_place() {
+        refused("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: a: the key stands twice; first on line 1");
+        refused("x:\n  - {k: 1, k: 2}\n", "f.yaml:2:12: x[0].k: the key stands twice");
+        refused("a: &x 1\nb: *x\n", "f.yaml:1:4: an anchor");
+        refused("a: 1\n<<: {b: 1}\n", "merge keys");
+        refused("a: 1\n---\nb: 1\n", "second document");
+        refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "nested deeper");
+        refused("? [a, b]\n: 1\n", "a key that is a list");
+        refused("", "empty");
+        refused("a: [1\n", "no YAML");
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Piece {
+        name: String,
+        #[serde(default)]
+        days: Option<u32>,
+    }
+
+    #[test]
+    fn a_piece_is_read_with_its_own_place() {
+        let text = "top: 1\nlist:\n  - name: 1.10\n  - { name: no, days: 3 }\n  - name: x\n    dayz: 3\n";
+        let document = Document::parse(text, "f.yaml").unwrap();
+        assert_eq!(document.items("list"), Some(3));
+        assert_eq!(document.read_at::<Piece>("list[0]").unwrap(), Piece { name: "1.10".into(), days: None });
+        assert_eq!(document.read_at::<Piece>("list[1]").unwrap(), Piece { name: "no".into(), days: Some(3) });
+        let problem = document.read_at::<Piece>("list[2]").unwrap_err().remove(0).to_string();
+        assert!(problem.starts_with("f.yaml:6:5: list[2]: "), "{problem}");
+        assert!(problem.contains("unknown field `dayz`, expected `name` or `days`"), "{problem}");
+        assert_eq!(document.mark("list[1].days.deeper"), document.mark("list[1].days"));
+    }
+
+    #[test]
+    fn text_stays_what_it_was() {
+        let text = "a: 1.10\nb: no\nc: 2018-10-01\nd: 0x10\ne: \"é: x\"\nf: ~x\n";
+        let document = Document::parse(text, "f.yaml").unwrap();
+        let map: BTreeMap<String, String> = document.read().unwrap();
+        let values: Vec<&str> = map.values().map(String::as_str).collect();
+        assert_eq!(values, ["1.10", "no", "2018-10-01", "0x10", "é: x", "~x"]);
+    }
+}
