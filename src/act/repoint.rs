@@ -122,7 +122,7 @@ fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current,
     }
     Ok(match resolve(mirror.store(), alias)? {
         Resolved::To(target) => match mirror.layout().place(&target) {
-            Place::Build(id) if id.stream == *stream => Current::Build(id.name),
+            Place::Build { build: id } if id.stream == *stream => Current::Build(id.name),
             _ => Current::Elsewhere,
         },
         Resolved::Dangles(_) | Resolved::Loops | Resolved::Leaves(_) => Current::Nowhere,
@@ -213,7 +213,7 @@ pub fn may_point(
         _ => {}
     }
     for above in alias.ancestors() {
-        if let Place::Build(build) = mirror.layout().place(&above) {
+        if let Place::Build { build } = mirror.layout().place(&above) {
             return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
         }
     }
@@ -233,13 +233,13 @@ pub fn may_point(
         Resolved::Loops => return Err(wrong("it loops".to_owned())),
         Resolved::Leaves(text) => return Err(wrong(format!("it leaves the mirror by `{text}`"))),
     }
-    let Place::Build(id) = mirror.layout().place(target) else { return Ok(()) };
+    let Place::Build { build: id } = mirror.layout().place(target) else { return Ok(()) };
     let build = look_at_build(mirror, &id)?;
     if build.result != Outcome::Success && !permit.no_success {
         return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
     }
     if let Resolved::To(real) = resolve(mirror.store(), alias)?
-        && let Place::Build(at) = mirror.layout().place(&real)
+        && let Place::Build { build: at } = mirror.layout().place(&real)
         && at.stream == id.stream
         && !permit.backwards
     {

@@ -97,7 +97,7 @@ fn walk(mirror: &Mirror, dir: &RelPath, place: &Place, holds: &BTreeMap<BuildId,
         Err(error) => return Found::trouble(dir, error),
     };
     let mut found = Found::default();
-    if let Place::Stream(stream) = place {
+    if let Place::Stream { stream } = place {
         found.streams.entry(stream.clone()).or_default();
     }
     for odd in listing.odd {
@@ -126,8 +126,8 @@ fn visit(mirror: &Mirror, path: RelPath, kind: Kind, holds: &BTreeMap<BuildId, V
     }
     let place = mirror.layout().place(&path);
     match &place {
-        Place::Root | Place::Above | Place::Stream(_) if kind == Kind::Dir => walk(mirror, &path, &place, holds),
-        Place::Build(id) if kind == Kind::Dir => build(mirror, id, &path, holds),
+        Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => walk(mirror, &path, &place, holds),
+        Place::Build { build: id } if kind == Kind::Dir => build(mirror, id, &path, holds),
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()),
         Place::Alias { .. } => stray_at(&path, "an alias is a symlink; this is none".to_owned()),
@@ -259,9 +259,9 @@ fn contents(
 /// Returns the build that a path is or lies in.
 pub(super) fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     match mirror.layout().place(path) {
-        Place::Build(id) | Place::Inside { build: id, .. } => Some(id),
+        Place::Build { build: id } | Place::Inside { build: id, .. } => Some(id),
         Place::Stray(_) => path.ancestors().find_map(|above| match mirror.layout().place(&above) {
-            Place::Build(id) => Some(id),
+            Place::Build { build: id } => Some(id),
             _ => None,
         }),
         _ => None,

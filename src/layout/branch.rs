@@ -1,0 +1,61 @@
+//! Which stream a git branch or tag is built into.
+
+use super::field::FieldKind;
+use super::template::Template;
+use super::{Layout, NoPlace};
+use crate::word::{BuildName, Stream};
+use std::collections::BTreeMap;
+
+/// Which stream a branch goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchPlace {
+    /// The stream.
+    pub stream: Stream,
+    /// The build's name, where the layout does not name it by its time.
+    pub build: Option<BuildName>,
+}
+
+/// One rule of the mapping.
+#[derive(Debug)]
+pub(super) struct BranchRule {
+    pub(super) shown: String,
+    pub(super) branch: Template,
+    pub(super) stream: Template,
+    pub(super) build: Option<Template>,
+}
+
+impl Layout {
+    /// Returns the stream into which a git branch or tag is built; `given` says the fields that it does not.
+    pub fn branch(&self, branch: &str, given: &BTreeMap<String, String>) -> Result<BranchPlace, NoPlace> {
+        let refuse = |why: String| NoPlace {
+            layout: self.name().to_owned(),
+            thing: format!("the branch `{}`", branch.escape_debug()),
+            why,
+        };
+        for rule in &self.0.branches {
+            let Some(mut values) = rule.branch.matches_all(branch) else { continue };
+            for (name, value) in given {
+                values.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+            // A field with one word only needs no telling.
+            for field in rule.stream.field_names() {
+                if let FieldKind::OneOf(words) = &field.kind
+                    && let [only] = words.as_slice()
+                {
+                    values.entry(field.name.clone()).or_insert_with(|| only.clone());
+                }
+            }
+            let stream = rule.stream.write(&values).map_err(refuse)?;
+            let stream = stream.parse().map_err(|error| refuse(format!("{error}")))?;
+            self.stream_class(&stream)?;
+            let build = rule.build.as_ref().map(|build| build.write(&values)).transpose().map_err(refuse)?;
+            let build = build.map(|name| name.parse()).transpose().map_err(|error| refuse(format!("{error}")))?;
+            return Ok(BranchPlace { stream, build });
+        }
+        if self.0.branches.is_empty() {
+            return Err(refuse("it maps no branches; say the stream with --stream".to_owned()));
+        }
+        let shapes: Vec<String> = self.0.branches.iter().map(|rule| format!("`{}`", rule.shown)).collect();
+        Err(refuse(format!("branches and tags of the forms {} are mapped", shapes.join(", "))))
+    }
+}

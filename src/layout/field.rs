@@ -1,0 +1,94 @@
+//! What may stand for a name in braces.
+
+use crate::word::{Stamp, StampError};
+use regex::Regex;
+
+/// What may stand for a name in braces.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) kind: FieldKind,
+    pub(super) examples: Vec<String>,
+}
+
+/// The kinds of values.
+#[derive(Debug, Clone)]
+pub(super) enum FieldKind {
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// What a regular expression fits as a whole; kept with its text.
+    Matches(Regex, String),
+    /// A UTC time in a form; told by its shape, so that an impossible date is still seen as one.
+    Time(String, Regex),
+}
+
+impl Field {
+    /// Returns whether the whole value may stand for the field.
+    pub(super) fn fits(&self, value: &str) -> bool {
+        match &self.kind {
+            FieldKind::OneOf(words) => words.iter().any(|word| word == value),
+            FieldKind::Matches(regex, _) | FieldKind::Time(_, regex) => regex.is_match(value),
+        }
+    }
+
+    /// Returns the regular expression of the field as part of a longer one.
+    pub(super) fn source(&self) -> String {
+        match &self.kind {
+            FieldKind::OneOf(words) => {
+                let mut words: Vec<String> = words.iter().map(|word| regex::escape(word)).collect();
+                // The longest first, since alternatives are tried in order.
+                words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+                words.join("|")
+            }
+            FieldKind::Matches(_, source) => source.clone(),
+            FieldKind::Time(form, _) => time_shape(form),
+        }
+    }
+
+    /// Returns what a person is told would be accepted.
+    pub(super) fn expected(&self) -> String {
+        match &self.kind {
+            FieldKind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            FieldKind::Matches(_, source) => match self.examples.first() {
+                Some(example) => format!("a {} such as `{example}`", self.name),
+                None => format!("a {} of the form `{source}`", self.name),
+            },
+            FieldKind::Time(form, _) => format!("a UTC time of the form `{form}`, such as `{}`", model_time(form)),
+        }
+    }
+
+    /// Returns the value that is most like `value`, or a stand-in in angle brackets.
+    pub(super) fn nearest(&self, value: &str) -> String {
+        match &self.kind {
+            FieldKind::OneOf(words) => nearest(words.iter().map(String::as_str), value)
+                .unwrap_or_else(|| format!("<{}>", self.name)),
+            FieldKind::Matches(..) | FieldKind::Time(..) => format!("<{}>", self.name),
+        }
+    }
+
+    /// Reads a value of a field of time.
+    pub(super) fn time(&self, value: &str) -> Option<Result<Stamp, StampError>> {
+        match &self.kind {
+            FieldKind::Time(form, _) => Some(Stamp::read(value, form)),
+            FieldKind::OneOf(_) | FieldKind::Matches(..) => None,
+        }
+    }
+}
+
+/// Returns the word most like `value`, if it is like any.
+pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> Option<String> {
+    let likeness = |word: &str| strsim::jaro_winkler(&word.to_lowercase(), &value.to_lowercase());
+    let best = words.map(|word| (likeness(word), word)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.6).map(|(_, word)| word.to_owned())
+}
+
+/// Returns a regular expression for anything that looks like a time of that form.
+pub(super) fn time_shape(form: &str) -> String {
+    let model = model_time(form);
+    model.chars().map(|c| if c.is_ascii_digit() { "[0-9]".to_owned() } else { regex::escape(&c.to_string()) }).collect()
+}
+
+/// Returns a time in that form, for messages.
+fn model_time(form: &str) -> String {
+    Stamp::from_unix(1_543_989_600).map(|stamp| stamp.spell(form)).unwrap_or_default()
+}

@@ -1,0 +1,272 @@
+//! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
+
+use super::branch::BranchRule;
+use super::field::Field;
+use super::template::{Template, Values};
+use super::{NoPlace, tree::Tree};
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The grammar of the paths of one mirror; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Layout(pub(super) Arc<Grammar>);
+
+/// What a layout file says, with every pattern ready to use.
+#[derive(Debug)]
+pub(super) struct Grammar {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) policy: Option<String>,
+    pub(super) classes: Vec<Class>,
+    pub(super) tree: Tree,
+    pub(super) markers: Markers,
+    pub(super) aliases: Vec<AliasRule>,
+    pub(super) by_hand: Vec<String>,
+    pub(super) legacy: Vec<LegacyRule>,
+    pub(super) beside: Tree,
+    pub(super) declared: Vec<(Template, String)>,
+    pub(super) branches: Vec<BranchRule>,
+    pub(super) fields: BTreeMap<String, Field>,
+}
+
+/// One line of the grammar: streams of one shape and their builds.
+#[derive(Debug)]
+pub(super) struct Class {
+    pub(super) shown: String,
+    pub(super) stream: Template,
+    pub(super) build: Template,
+    pub(super) home: Template,
+    pub(super) path: Template,
+    pub(super) respin: Option<String>,
+}
+
+/// A legacy name: where the link lies and the directory that it leads to.
+#[derive(Debug)]
+pub(super) struct LegacyRule {
+    pub(super) alias: Template,
+    pub(super) target: Template,
+}
+
+/// The files whose presence says something of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Markers {
+    /// Where CONTEXT lies in a build.
+    pub context: Option<RelPath>,
+    /// The markers of the results.
+    pub results: Vec<ResultMarker>,
+    /// Files that stand for a label: where they lie, key and value.
+    pub labels: Vec<(RelPath, String, String)>,
+}
+
+/// The marker of one result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultMarker {
+    /// The result.
+    pub outcome: Outcome,
+    /// Where it may lie in a build; the first is the one that is written.
+    pub paths: Vec<RelPath>,
+    /// What it holds when it is written.
+    pub content: Option<String>,
+    /// For a marker that is one word in a shared file: the words that mean this result.
+    pub words: Vec<String>,
+}
+
+/// An alias that follows the newest build of a stream that meets a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasRule {
+    /// Its name in the stream's directory.
+    pub name: String,
+    /// What the build must be.
+    pub when: Condition,
+    /// Whether nothing of the stream may go while the alias is missing, dangles or loops.
+    pub required: bool,
+}
+
+/// What a build must be for an alias to point at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// One of these results.
+    pub results: Vec<Outcome>,
+    /// All of these labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A legacy name of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyAlias {
+    /// Where the link lies.
+    pub path: RelPath,
+    /// What it leads to.
+    pub target: RelPath,
+}
+
+/// When a build was made, as far as its name says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// At that instant, with that respin.
+    At(Stamp, u64),
+    /// Its name carries no time.
+    Unnamed,
+    /// Its name carries a time that cannot be.
+    Impossible(String),
+}
+
+impl Condition {
+    /// Returns whether a build with that result and those labels meets the condition.
+    pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.results.contains(&result) && self.labels.iter().all(|(key, value)| label(key) == Some(value))
+    }
+}
+
+impl Layout {
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns what it describes, in a sentence.
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// Returns the YAML that it was read from.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Returns the shipped policy that suits it.
+    pub fn default_policy(&self) -> Option<&str> {
+        self.0.policy.as_deref()
+    }
+
+    /// Returns the files whose presence says something of a build.
+    pub fn markers(&self) -> &Markers {
+        &self.0.markers
+    }
+
+    /// Returns the aliases that are kept in every stream.
+    pub fn aliases(&self) -> &[AliasRule] {
+        &self.0.aliases
+    }
+
+    /// Returns the shapes of its streams, as the layout file writes them.
+    pub fn stream_shapes(&self) -> impl Iterator<Item = &str> {
+        self.0.classes.iter().map(|class| &*class.shown)
+    }
+
+    /// Returns the path of a build; every build has exactly one.
+    pub fn build_path(&self, id: &BuildId) -> Result<RelPath, NoPlace> {
+        let (class, values) = self.class_of(id)?;
+        let path = class.path.write(&values).map_err(|why| self.no_build_name(id, &why))?;
+        path.parse().map_err(|error| self.no_build_name(id, &format!("{error}")))
+    }
+
+    /// Returns the directory in which the aliases of a stream lie, and its builds where the layout says no other.
+    pub fn stream_path(&self, stream: &Stream) -> Result<RelPath, NoPlace> {
+        let (class, values) = self.stream_class(stream)?;
+        let path = class.home.write(&values).map_err(|why| self.no_stream(stream, why))?;
+        path.parse().map_err(|error| self.no_stream(stream, format!("{error}")))
+    }
+
+    /// Returns the name that a build of that instant gets in a stream.
+    pub fn build_name(&self, stream: &Stream, stamp: Stamp) -> Result<BuildName, NoPlace> {
+        let (class, mut values) = self.stream_class(stream)?;
+        let thing = || format!("a build of `{stream}` by its time alone");
+        let wanted = |why: String| NoPlace { layout: self.0.name.clone(), thing: thing(), why };
+        for field in class.build.field_names() {
+            if let super::field::FieldKind::Time(form, _) = &field.kind {
+                values.insert(field.name.clone(), stamp.spell(form));
+            } else if Some(&field.name) == class.respin.as_ref() {
+                values.insert(field.name.clone(), "0".to_owned());
+            }
+        }
+        let name = class.build.write(&values).map_err(|why| wanted(format!("{why}; say it with --build")))?;
+        name.parse().map_err(|error| wanted(format!("{error}")))
+    }
+
+    /// Returns when a build was made, as far as its name says.
+    pub fn created(&self, id: &BuildId) -> Created {
+        let Ok((class, values)) = self.class_of(id) else { return Created::Unnamed };
+        let respin = class.respin.as_ref().and_then(|field| values.get(field));
+        let seq = respin.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let times = class.build.field_names().filter_map(|field| field.time(values.get(&field.name)?));
+        match times.into_iter().next() {
+            None => Created::Unnamed,
+            Some(Ok(stamp)) => Created::At(stamp, seq),
+            Some(Err(error)) => Created::Impossible(error.to_string()),
+        }
+    }
+
+    /// Returns the legacy names of the directories in which a stream lies.
+    pub fn legacy(&self, stream: &Stream) -> Vec<LegacyAlias> {
+        let Ok(home) = self.stream_path(stream) else { return Vec::new() };
+        let dirs: Vec<RelPath> = std::iter::once(home.clone()).chain(home.ancestors()).collect();
+        let named = self.0.legacy.iter().filter_map(|rule| {
+            let (target, values) =
+                dirs.iter().find_map(|dir| Some((dir.clone(), rule.target.matches_all(dir.as_str())?)))?;
+            Some(LegacyAlias { path: rule.alias.write(&values).ok()?.parse().ok()?, target })
+        });
+        named.collect()
+    }
+
+    /// Says that a build's name does not do.
+    pub fn no_build_name(&self, id: &BuildId, why: &str) -> NoPlace {
+        NoPlace { layout: self.0.name.clone(), thing: format!("the build `{id}`"), why: why.to_owned() }
+    }
+
+    fn no_stream(&self, stream: &Stream, why: String) -> NoPlace {
+        NoPlace { layout: self.0.name.clone(), thing: format!("the stream `{stream}`"), why }
+    }
+
+    /// Returns the class of a stream and the values of its fields.
+    pub(super) fn stream_class(&self, stream: &Stream) -> Result<(&Class, Values), NoPlace> {
+        let fits = |class| -> Option<(&Class, Values)> {
+            let class: &Class = class;
+            Some((class, class.stream.matches_all(stream.as_str())?))
+        };
+        self.0.classes.iter().find_map(fits).ok_or_else(|| {
+            let shapes: Vec<String> = self.stream_shapes().map(|shape| format!("`{shape}`")).collect();
+            let detail = self.what_differs(stream);
+            self.no_stream(stream, format!("{detail}; the streams are {}", shapes.join(", ")))
+        })
+    }
+
+    /// Returns the class of a build's stream that also fits its name.
+    fn class_of(&self, id: &BuildId) -> Result<(&Class, Values), NoPlace> {
+        let mut wanted: Option<String> = None;
+        for class in &self.0.classes {
+            let Some(mut values) = class.stream.matches_all(id.stream.as_str()) else { continue };
+            if class.build.matches(std::iter::once(id.name.as_str()), &mut values) == 1 {
+                return Ok((class, values));
+            }
+            let expected = class.build.parts.first().map(super::template::Part::expected).unwrap_or_default();
+            wanted.get_or_insert(expected);
+        }
+        match wanted {
+            Some(expected) => {
+                let why = format!("`{}` is no name of a build there; {expected} is wanted", id.name);
+                Err(self.no_build_name(id, &why))
+            }
+            None => self.stream_class(&id.stream).and_then(|_| Err(self.no_build_name(id, "no class fits"))),
+        }
+    }
+
+    /// Returns the first name of a stream that fits no class which fitted so far.
+    fn what_differs(&self, stream: &Stream) -> String {
+        let names: Vec<&str> = stream.as_path().names().collect();
+        let longest = self.0.classes.iter().map(|class| {
+            let count = class.stream.matches(names.iter().copied(), &mut Values::new());
+            (count, class)
+        });
+        let Some((count, class)) = longest.max_by(|a, b| a.0.cmp(&b.0).then(std::cmp::Ordering::Greater)) else {
+            return "the layout has no streams".to_owned();
+        };
+        match (names.get(count), class.stream.parts.get(count)) {
+            (Some(name), Some(part)) => format!("`{name}` does not fit; {} is wanted", part.expected()),
+            (None, Some(part)) => format!("it is too short; {} is wanted next", part.expected()),
+            (Some(name), None) => format!("`{name}` is one name too many"),
+            (None, None) => "no class fits".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Where things go: a grammar of paths, read from YAML, total both ways.
+//!
+//! Every path has a [`Place`], if only that of a stray with the rule it breaks and the nearest path that would do;
+//! every build has exactly one path. A layout is data: another project's mirror takes a page of YAML, which
+//! `docs/layout-grammar.md` teaches.
+
+mod branch;
+mod error;
+mod field;
+mod grammar;
+mod load;
+mod place;
+mod schema;
+mod shipped;
+mod template;
+mod tree;
+
+pub use branch::BranchPlace;
+pub use error::{LayoutError, NoPlace};
+pub use grammar::{AliasRule, Condition, Created, Layout, LegacyAlias, Markers, ResultMarker};
+pub use place::{Artifact, Place, Stray};

@@ -1,0 +1,283 @@
+//! Path templates: names with `{field}`s in them, matched and written.
+
+use super::field::Field;
+use regex::Regex;
+use std::collections::BTreeMap;
+
+/// The values of fields, by name.
+pub(super) type Values = BTreeMap<String, String>;
+
+/// A path template, one [`Part`] for each name of the path.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Template {
+    pub(super) parts: Vec<Part>,
+    /// Whether anything may lie below.
+    pub(super) open: bool,
+}
+
+/// The template of one name.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// Exactly this.
+    Literal(String),
+    /// Whatever fits a pattern with `*` or `?`.
+    Glob(glob::Pattern),
+    /// One field as a whole.
+    Whole(Field),
+    /// Text and fields in turn.
+    Mixed(Mixed),
+}
+
+/// Text and fields in turn, with the regular expression that takes them apart.
+#[derive(Debug, Clone)]
+pub(super) struct Mixed {
+    pieces: Vec<Piece>,
+    regex: Regex,
+}
+
+/// A piece of a name.
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    /// A field, or a range of its characters.
+    Field(Field, Option<(usize, usize)>),
+}
+
+impl Template {
+    /// Reads a template; `fields` says what each name in braces may be.
+    pub(super) fn parse(text: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
+        let mut template = Self::default();
+        for name in text.split('/') {
+            if template.open {
+                return Err("`**` stands last".to_owned());
+            }
+            if name == "**" {
+                template.open = true;
+            } else {
+                template.parts.push(Part::parse(name, fields)?);
+            }
+        }
+        Ok(template)
+    }
+
+    /// Returns the template that follows this one below.
+    pub(super) fn join(&self, below: &Self) -> Self {
+        Self { parts: self.parts.iter().chain(&below.parts).cloned().collect(), open: below.open }
+    }
+
+    /// Matches the names of a path against the parts, as far as both go; returns how many fitted.
+    pub(super) fn matches<'a>(&self, names: impl Iterator<Item = &'a str>, values: &mut Values) -> usize {
+        self.parts.iter().zip(names).take_while(|(part, name)| part.matches(name, values)).count()
+    }
+
+    /// Matches a whole path.
+    pub(super) fn matches_all(&self, path: &str) -> Option<Values> {
+        let mut values = Values::new();
+        let names = path.split('/').filter(|name| !name.is_empty());
+        let count = names.clone().count();
+        (count == self.parts.len() && self.matches(names, &mut values) == count).then_some(values)
+    }
+
+    /// Writes the path with these values; fails with the name of a field that has none or one that does not fit.
+    pub(super) fn write(&self, values: &Values) -> Result<String, String> {
+        let names: Result<Vec<String>, String> = self.parts.iter().map(|part| part.write(values)).collect();
+        Ok(names?.join("/"))
+    }
+
+    /// Returns the names of the fields in it.
+    pub(super) fn field_names(&self) -> impl Iterator<Item = &Field> {
+        self.parts.iter().flat_map(Part::fields)
+    }
+}
+
+impl Part {
+    fn parse(name: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
+        if name.is_empty() {
+            return Err("an empty name between two `/`".to_owned());
+        }
+        if !name.contains(['{', '}']) {
+            if name.contains(['*', '?']) {
+                let pattern = glob::Pattern::new(name).map_err(|error| format!("`{name}`: {error}"))?;
+                return Ok(Self::Glob(pattern));
+            }
+            return Ok(Self::Literal(name.to_owned()));
+        }
+        let mut pieces = Vec::new();
+        let mut rest = name;
+        while let Some((text, after)) = rest.split_once('{') {
+            if !text.is_empty() {
+                pieces.push(Piece::Text(text.to_owned()));
+            }
+            let (inner, tail) = after.split_once('}').ok_or_else(|| format!("`{name}`: `{{` without `}}`"))?;
+            pieces.push(Piece::parse(inner, fields)?);
+            rest = tail;
+        }
+        if rest.contains('}') {
+            return Err(format!("`{name}`: `}}` without `{{`"));
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
+        }
+        if let [Piece::Field(field, None)] = pieces.as_slice() {
+            return Ok(Self::Whole(field.clone()));
+        }
+        let source: String = pieces.iter().map(|piece| format!("({})", piece.source())).collect();
+        let regex = Regex::new(&format!("^{source}$")).map_err(|error| format!("`{name}`: {error}"))?;
+        Ok(Self::Mixed(Mixed { pieces, regex }))
+    }
+
+    /// Returns whether a name fits, and notes the values of its fields; one that has a value already must fit that.
+    pub(super) fn matches(&self, name: &str, values: &mut Values) -> bool {
+        match self {
+            Self::Literal(text) => text == name,
+            Self::Glob(pattern) => pattern.matches(name),
+            Self::Whole(field) => field.fits(name) && bind(values, &field.name, name) && agrees(field, values),
+            Self::Mixed(mixed) => mixed.matches(name, values),
+        }
+    }
+
+    fn write(&self, values: &Values) -> Result<String, String> {
+        match self {
+            Self::Literal(text) => Ok(text.clone()),
+            Self::Glob(pattern) => Err(format!("`{pattern}` stands for many names")),
+            Self::Whole(field) => value(values, field),
+            Self::Mixed(mixed) => mixed.pieces.iter().map(|piece| piece.write(values)).collect(),
+        }
+    }
+
+    pub(super) fn fields(&self) -> Vec<&Field> {
+        match self {
+            Self::Literal(_) | Self::Glob(_) => Vec::new(),
+            Self::Whole(field) => vec![field],
+            Self::Mixed(mixed) => mixed
+                .pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    Piece::Field(field, _) => Some(field),
+                    Piece::Text(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns what a person is told would be accepted here.
+    pub(super) fn expected(&self) -> String {
+        match self {
+            Self::Literal(text) => format!("`{text}`"),
+            Self::Glob(pattern) => format!("`{pattern}`"),
+            Self::Whole(field) => field.expected(),
+            Self::Mixed(mixed) => format!("`{}`", mixed.shown()),
+        }
+    }
+
+    /// Returns what most likely was meant by `name`.
+    pub(super) fn nearest(&self, name: &str) -> String {
+        match self {
+            Self::Literal(text) => text.clone(),
+            Self::Glob(pattern) => pattern.as_str().to_owned(),
+            Self::Whole(field) => field.nearest(name),
+            Self::Mixed(mixed) => mixed.shown(),
+        }
+    }
+}
+
+impl Mixed {
+    fn matches(&self, name: &str, values: &mut Values) -> bool {
+        let Some(found) = self.regex.captures(name) else { return false };
+        // Each piece is one group, but a field's own expression may hold groups, too.
+        let mut group = 1;
+        for piece in &self.pieces {
+            let text = found.get(group).map_or("", |found| found.as_str());
+            group += 1 + piece.groups();
+            let fits = match piece {
+                Piece::Text(_) => true,
+                Piece::Field(field, None) => bind(values, &field.name, text),
+                Piece::Field(field, Some(range)) => bind(values, &format!("{} {range:?}", field.name), text),
+            };
+            if !fits {
+                return false;
+            }
+        }
+        self.pieces.iter().all(|piece| match piece {
+            Piece::Text(_) => true,
+            Piece::Field(field, _) => agrees(field, values),
+        })
+    }
+
+    fn shown(&self) -> String {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Field(field, _) => format!("<{}>", field.name),
+        }).collect()
+    }
+}
+
+impl Piece {
+    fn parse(inner: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
+        let (name, range) = inner.split_once(':').map_or((inner, None), |(name, range)| (name, Some(range)));
+        let field = fields.get(name).ok_or_else(|| {
+            let known: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
+            format!("`{{{name}}}` is no field of this layout; {} are", known.join(", "))
+        })?;
+        let range = range.map(|range| {
+            let ends = range.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            ends.filter(|(a, b)| a < b).ok_or_else(|| format!("`{range}` is no range such as `0-2`"))
+        });
+        Ok(Self::Field(field.clone(), range.transpose()?))
+    }
+
+    fn source(&self) -> String {
+        match self {
+            Self::Text(text) => regex::escape(text),
+            Self::Field(field, None) => field.source(),
+            Self::Field(_, Some((from, to))) => format!("[^/]{{{}}}", to - from),
+        }
+    }
+
+    /// Returns how many groups its expression holds itself.
+    fn groups(&self) -> usize {
+        Regex::new(&self.source()).map_or(0, |regex| regex.captures_len() - 1)
+    }
+
+    fn write(&self, values: &Values) -> Result<String, String> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::Field(field, None) => value(values, field),
+            Self::Field(field, Some((from, to))) => {
+                let whole = value(values, field)?;
+                whole.get(*from..*to).map(str::to_owned).ok_or_else(|| format!("`{whole}` is too short for {}", field.name))
+            }
+        }
+    }
+}
+
+fn value(values: &Values, field: &Field) -> Result<String, String> {
+    let value = values.get(&field.name).ok_or_else(|| format!("{} is not given; {} is wanted", field.name, field.expected()))?;
+    if field.fits(value) {
+        return Ok(value.clone());
+    }
+    Err(format!("`{value}` is no {} here; {} is wanted", field.name, field.expected()))
+}
+
+/// Returns whether the ranges of a field are what the field itself says, once that is known.
+fn agrees(field: &Field, values: &Values) -> bool {
+    let Some(whole) = values.get(&field.name) else { return true };
+    let prefix = format!("{} (", field.name);
+    let ranges = values.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+    ranges.into_iter().all(|(key, part)| {
+        let ends = key.trim_start_matches(&prefix).trim_end_matches(')');
+        let ends = ends.split_once(", ").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        ends.is_some_and(|(from, to): (usize, usize)| whole.get(from..to) == Some(part))
+    })
+}
+
+/// Notes the value of a field, or returns whether it is the one that it has already.
+fn bind(values: &mut Values, name: &str, value: &str) -> bool {
+    match values.get(name) {
+        Some(known) => known == value,
+        None => {
+            values.insert(name.to_owned(), value.to_owned());
+            true
+        }
+    }
+}
