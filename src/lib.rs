@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod census;
+pub mod cli;
 pub mod decide;
 pub mod layout;
 pub mod mirror;

@@ -1,2 +1,7 @@
 //! The binary: parse, run, exit.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mirrorkeep::cli::main()
+}

@@ -20,8 +20,14 @@ const DEPTH: usize = 5;
 const REPO_TOOL: &str = ".repo/repo";
 
 /// What a caller's environment could turn another repository in with.
-const GIT_ENVIRONMENT: [&str; 6] =
-    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES"];
+const GIT_ENVIRONMENT: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+];
 
 /// Says why a workspace has no context.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@
 //! changes nothing; with other content it fails and says what differs.
 
 use crate::act::recover::{RecoverError, settle};
-use crate::act::reveal::{Revealed, RevealError, reveal};
+use crate::act::reveal::{RevealError, Revealed, reveal};
 use crate::act::{
     Filling, GitError, Interrupted, Moved, RepointError, Source, SourceError, SourceSpec, StageError, Staged,
     Stop, Tally, Watch, Watched, context_of, hash,
@@ -15,8 +15,8 @@ use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
 use crate::mirror::{JournalError, KeptError, LeaseError, Mirror, builds_of};
 use crate::record::{
-    BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry, Manifest,
-    Origin, SUMS_NAME,
+    BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry,
+    Manifest, Origin, SUMS_NAME,
 };
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, Stamp};
@@ -274,7 +274,8 @@ pub fn try_publish(
     let (none, tally) = (Manifest::default(), Tally::default());
     let mut report = report(publishing, &prepared, &none, &tally, Vec::new(), PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
-    report.bytes = prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+    report.bytes =
+        prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     Ok(report)
 }
 
@@ -331,7 +332,8 @@ fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
         match mirror.layout().place(&root.join(to)) {
             Place::Inside { .. } => {}
             Place::Stray(stray) => {
-                let nearest = stray.nearest.as_deref().and_then(|near| near.strip_prefix(&format!("{root}/")));
+                let nearest =
+                    stray.nearest.as_deref().and_then(|near| near.strip_prefix(&format!("{root}/")));
                 let nearest = nearest.map(|near| format!(" (nearest: `{near}`)")).unwrap_or_default();
                 strays.push(format!("`{to}`: {}{nearest}", stray.why));
             }
@@ -368,9 +370,8 @@ fn result(
         (None, wanted) => {
             let result = wanted.unwrap_or(Outcome::Success);
             let marker = markers.iter().find(|marker| marker.outcome == result);
-            let at = marker.and_then(|marker| marker.paths.first()).ok_or_else(|| PublishError::NoMarker {
-                layout: mirror.layout().name().to_owned(),
-                result,
+            let at = marker.and_then(|marker| marker.paths.first()).ok_or_else(|| {
+                PublishError::NoMarker { layout: mirror.layout().name().to_owned(), result }
             })?;
             let content = marker.and_then(|marker| marker.content.clone()).unwrap_or_default();
             Ok((result, Some((at.clone(), content.into_bytes()))))
@@ -401,7 +402,9 @@ fn context(
         (None, None) => Ok(None),
         (Some(_), None) => Err(PublishError::NoContext(mirror.layout().name().to_owned())),
         (Some(ContextFrom::File(path)), Some(at)) => Ok(Some((at, read(path)?.to_string().into_bytes()))),
-        (Some(ContextFrom::Checkouts(dir)), Some(at)) => Ok(Some((at, context_of(dir)?.to_string().into_bytes()))),
+        (Some(ContextFrom::Checkouts(dir)), Some(at)) => {
+            Ok(Some((at, context_of(dir)?.to_string().into_bytes())))
+        }
     }
 }
 

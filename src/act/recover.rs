@@ -4,9 +4,9 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
-use crate::act::reveal::{RevealError, finish};
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
+use crate::act::reveal::{RevealError, finish};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind};
 use crate::store::{Kind, Store, StoreError, StoreErrorKind};
@@ -80,11 +80,7 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
     lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect()
 }
 
-fn settle_one(
-    lease: &Lease<'_>,
-    intent: &Event,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Settled, RecoverError> {
+fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {
     let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
         EventKind::Published => match committed(lease.mirror(), intent)? {
@@ -105,9 +101,7 @@ fn settle_one(
             let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
             let labels = record.map(|record| record.labels).unwrap_or_default();
             intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
-                wanted.iter().all(|(key, value)| {
-                    labels.get(key).map(|label| &*label.value) == value.as_str()
-                })
+                wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
             })
         }
         EventKind::Initialised

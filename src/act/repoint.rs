@@ -88,7 +88,7 @@ pub struct Permit {
 }
 
 /// Returns the moves that the aliases of a stream should make after something was said of `changed`.
-pub fn due(
+pub(super) fn due(
     mirror: &Mirror,
     stream: &Stream,
     builds: &[BuildCensus],
@@ -130,7 +130,7 @@ fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current,
 }
 
 /// Moves an alias and writes it down.
-pub fn repoint(
+pub(super) fn repoint(
     lease: &Lease<'_>,
     alias: &RelPath,
     target: &RelPath,
@@ -158,7 +158,7 @@ pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, S
 }
 
 /// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.
-pub fn legacy(
+pub(super) fn legacy(
     lease: &Lease<'_>,
     stream: &Stream,
     now: Stamp,
@@ -175,7 +175,9 @@ pub fn legacy(
                     warnings.push(format!("`{alias}` is left as it is; it does not point at `{target}`"));
                 }
             }
-            Some(_) => warnings.push(format!("the legacy name `{alias}` is not made: something else is there")),
+            Some(_) => {
+                warnings.push(format!("the legacy name `{alias}` is not made: something else is there"))
+            }
             None if mirror.store().look(&target)?.is_none() => {}
             None => moved.push(repoint(lease, &alias, &target, now)?),
         }
@@ -223,7 +225,9 @@ pub fn may_point(
     if target.is_own() || target.is_root() {
         return Err(wrong("an alias points at a build or at a directory above builds".to_owned()));
     }
-    if target.is_within(alias) || alias.is_within(target) && !target.is_root() && mirror.layout().place(target).kind() == "build" {
+    if target.is_within(alias)
+        || alias.is_within(target) && !target.is_root() && mirror.layout().place(target).kind() == "build"
+    {
         return Err(wrong("it would loop".to_owned()));
     }
     match resolve(mirror.store(), target)? {

@@ -266,7 +266,10 @@ impl Gathering {
         }
         // A file where another source needs a directory.
         for (to, from) in &seen {
-            if let Some((above, first)) = to.ancestors().find_map(|above| Some((seen.get(&above)?, above)).map(|(first, above)| (above, *first))) {
+            if let Some((above, first)) = to
+                .ancestors()
+                .find_map(|above| Some((seen.get(&above)?, above)).map(|(first, above)| (above, *first)))
+            {
                 let (first, second) = (shown(first), shown(from));
                 twice.push(SourceProblem::Twice { to: above, first, second });
             }
@@ -274,7 +277,9 @@ impl Gathering {
         let mut folded: BTreeMap<String, &RelPath> = BTreeMap::new();
         for to in seen.keys() {
             if let Some(other) = folded.insert(to.as_str().to_lowercase(), to) {
-                self.warnings.push(format!("`{other}` and `{to}` differ in case only, which some clients cannot hold"));
+                self.warnings.push(format!(
+                    "`{other}` and `{to}` differ in case only, which some clients cannot hold"
+                ));
             }
         }
         self.problems.extend(twice);
@@ -292,7 +297,9 @@ impl Gathering {
         files.sort_by(|a, b| a.to.cmp(&b.to));
         let mut links: Vec<_> = self.links.into_iter().map(|(to, text, _)| (to, text)).collect();
         links.sort();
-        let full = |dir: &RelPath| files.iter().any(|file| file.to.is_within(dir)) || links.iter().any(|(to, _)| to.is_within(dir));
+        let full = |dir: &RelPath| {
+            files.iter().any(|file| file.to.is_within(dir)) || links.iter().any(|(to, _)| to.is_within(dir))
+        };
         let mut dirs: Vec<_> = self.dirs.into_iter().map(|(to, _)| to).collect();
         dirs.sort();
         dirs.dedup();
@@ -318,7 +325,8 @@ impl SourceEntry {
         let name = self.from.file_name().unwrap_or_default();
         // The walk found `above` without following links below the named source; no link may be there now.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat2(rustix::fs::CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+        let dir =
+            rustix::fs::openat2(rustix::fs::CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         let dir = dir.map_err(|errno| match errno {
             Errno::LOOP => SourceProblem::Changed { path: shown(&self.from) },
             errno => failed(errno.into()),

@@ -7,7 +7,7 @@
 use crate::act::{Interrupted, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, SUMS_NAME, Sums};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, SUMS_NAME, Seen, Sums};
 use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, RelPath};
 use rayon::prelude::*;
@@ -214,7 +214,8 @@ impl<'m> Staged<'m> {
     /// Writes SHA256SUMS, waits until all is on disk, and closes the stage with its seal.
     pub fn seal(self, mut record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
         let store = self.mirror.store();
-        let sums = Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
+        let sums =
+            Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
         let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
         let filled = store.fill(&at, &mut sums.as_bytes(), Fill { mode: 0o444, mtime: None })?;
         record.sums = Some(filled.digest);
@@ -381,7 +382,8 @@ impl Bringing<'_, '_> {
                 return Ok(digest);
             }
             let why = "it cannot be linked or moved into the mirror (another file system, or not permitted)";
-            let error = StoreError::because(StoreErrorKind::CrossDevice, "take in", entry.from.display(), why);
+            let error =
+                StoreError::because(StoreErrorKind::CrossDevice, "take in", entry.from.display(), why);
             return Err(error.into());
         }
         let filled = if known.is_some() {
@@ -446,7 +448,10 @@ fn fill(entry: &SourceEntry) -> Fill {
 }
 
 fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
-    found.size == done.size && found.mode == done.mode && found.mtime == done.mtime && found.inode.1 == done.inode
+    found.size == done.size
+        && found.mode == done.mode
+        && found.mtime == done.mtime
+        && found.inode.1 == done.inode
 }
 
 /// Returns where a build is staged: a name that people recognise, made unique by the whole id.

@@ -60,7 +60,8 @@ mod tests {
     }
 
     fn latest() -> AliasRule {
-        let when = Condition { results: vec![Outcome::Success], labels: std::collections::BTreeMap::default() };
+        let when =
+            Condition { results: vec![Outcome::Success], labels: std::collections::BTreeMap::default() };
         AliasRule { name: "latest_build".to_owned(), when, required: true }
     }
 

@@ -35,10 +35,7 @@ pub struct Reuse {
 
 impl Reuse {
     /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
-    pub fn of<'a>(
-        earlier: impl IntoIterator<Item = (&'a RelPath, Manifest)>,
-        sizes: &HashSet<u64>,
-    ) -> Self {
+    pub fn of<'a>(earlier: impl IntoIterator<Item = (&'a RelPath, Manifest)>, sizes: &HashSet<u64>) -> Self {
         let mut reuse = Self::default();
         for (index, (root, manifest)) in earlier.into_iter().enumerate() {
             for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
@@ -108,7 +105,10 @@ mod tests {
     #[test]
     fn the_newest_holder_is_found_whatever_the_name() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
-        let builds = [(&new, manifest(&[("x", "same", 0o444)])), (&old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)]))];
+        let builds = [
+            (&new, manifest(&[("x", "same", 0o444)])),
+            (&old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
+        ];
         let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at, path("m/c/2/x"));
         assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at, path("m/c/1/z"));

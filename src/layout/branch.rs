@@ -49,7 +49,8 @@ impl Layout {
             let stream = stream.parse().map_err(|error| refuse(format!("{error}")))?;
             self.stream_class(&stream)?;
             let build = rule.build.as_ref().map(|build| build.write(&values)).transpose().map_err(refuse)?;
-            let build = build.map(|name| name.parse()).transpose().map_err(|error| refuse(format!("{error}")))?;
+            let build =
+                build.map(|name| name.parse()).transpose().map_err(|error| refuse(format!("{error}")))?;
             return Ok(BranchPlace { stream, build });
         }
         if self.0.branches.is_empty() {

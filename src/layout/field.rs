@@ -48,20 +48,25 @@ impl Field {
     /// Returns what a person is told would be accepted.
     pub(super) fn expected(&self) -> String {
         match &self.kind {
-            FieldKind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            FieldKind::OneOf(words) => {
+                words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+            }
             FieldKind::Matches(_, source) => match self.examples.first() {
                 Some(example) => format!("a {} such as `{example}`", self.name),
                 None => format!("a {} of the form `{source}`", self.name),
             },
-            FieldKind::Time(form, _) => format!("a UTC time of the form `{form}`, such as `{}`", model_time(form)),
+            FieldKind::Time(form, _) => {
+                format!("a UTC time of the form `{form}`, such as `{}`", model_time(form))
+            }
         }
     }
 
     /// Returns the value that is most like `value`, or a stand-in in angle brackets.
     pub(super) fn nearest(&self, value: &str) -> String {
         match &self.kind {
-            FieldKind::OneOf(words) => nearest(words.iter().map(String::as_str), value)
-                .unwrap_or_else(|| format!("<{}>", self.name)),
+            FieldKind::OneOf(words) => {
+                nearest(words.iter().map(String::as_str), value).unwrap_or_else(|| format!("<{}>", self.name))
+            }
             FieldKind::Matches(..) | FieldKind::Time(..) => format!("<{}>", self.name),
         }
     }
@@ -85,7 +90,10 @@ pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> 
 /// Returns a regular expression for anything that looks like a time of that form.
 pub(super) fn time_shape(form: &str) -> String {
     let model = model_time(form);
-    model.chars().map(|c| if c.is_ascii_digit() { "[0-9]".to_owned() } else { regex::escape(&c.to_string()) }).collect()
+    model
+        .chars()
+        .map(|c| if c.is_ascii_digit() { "[0-9]".to_owned() } else { regex::escape(&c.to_string()) })
+        .collect()
 }
 
 /// Returns a time in that form, for messages.

@@ -1,7 +1,6 @@
 //! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
 
 use super::branch::BranchRule;
-use super::field::Field;
 use super::template::{Template, Values};
 use super::{NoPlace, tree::Tree};
 use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
@@ -27,7 +26,6 @@ pub(super) struct Grammar {
     pub(super) beside: Tree,
     pub(super) declared: Vec<(Template, String)>,
     pub(super) branches: Vec<BranchRule>,
-    pub(super) fields: BTreeMap<String, Field>,
 }
 
 /// One line of the grammar: streams of one shape and their builds.
@@ -259,7 +257,8 @@ impl Layout {
             let count = class.stream.matches(names.iter().copied(), &mut Values::new());
             (count, class)
         });
-        let Some((count, class)) = longest.max_by(|a, b| a.0.cmp(&b.0).then(std::cmp::Ordering::Greater)) else {
+        let Some((count, class)) = longest.max_by(|a, b| a.0.cmp(&b.0).then(std::cmp::Ordering::Greater))
+        else {
             return "the layout has no streams".to_owned();
         };
         match (names.get(count), class.stream.parts.get(count)) {

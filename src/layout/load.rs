@@ -17,7 +17,11 @@ impl Layout {
         let raw: LayoutFile = document.read().map_err(LayoutError)?;
         let mut loading = Loading { document: &document, problems: Vec::new(), fields: BTreeMap::new() };
         let grammar = loading.grammar(raw, text);
-        if loading.problems.is_empty() { Ok(Self(Arc::new(grammar))) } else { Err(LayoutError(loading.problems)) }
+        if loading.problems.is_empty() {
+            Ok(Self(Arc::new(grammar)))
+        } else {
+            Err(LayoutError(loading.problems))
+        }
     }
 
     /// Returns the JSON schema of a layout file, by which editors complete and check it.
@@ -77,9 +81,22 @@ impl Loading<'_> {
             branches.push(BranchRule { shown: rule.branch.clone(), branch, stream, build });
         }
         let LayoutFile { name, title, policy, .. } = raw;
-        let fields = std::mem::take(&mut self.fields);
         let text = text.to_owned();
-        Grammar { name, title, text, policy, classes, tree, markers, aliases, by_hand, legacy, beside, declared, branches, fields }
+        Grammar {
+            name,
+            title,
+            text,
+            policy,
+            classes,
+            tree,
+            markers,
+            aliases,
+            by_hand,
+            legacy,
+            beside,
+            declared,
+            branches,
+        }
     }
 
     fn field(&mut self, name: &str, raw: &FieldFile) {
@@ -102,7 +119,10 @@ impl Loading<'_> {
         let field = Field { name: name.to_owned(), kind, examples: raw.examples.clone() };
         for (index, example) in raw.examples.iter().enumerate() {
             if !field.fits(example) || field.time(example).is_some_and(|time| time.is_err()) {
-                self.problem(&format!("{at}.examples[{index}]"), format!("`{example}` does not fit the field"));
+                self.problem(
+                    &format!("{at}.examples[{index}]"),
+                    format!("`{example}` does not fit the field"),
+                );
             }
         }
         self.fields.insert(name.to_owned(), field);

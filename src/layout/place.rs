@@ -173,7 +173,8 @@ impl Layout {
                 Place::Inside { build, artifact, rest }
             }
             Found::Way => {
-                let artifact = Artifact { rule: "directory".to_owned(), fields: BTreeMap::new(), leaf: false };
+                let artifact =
+                    Artifact { rule: "directory".to_owned(), fields: BTreeMap::new(), leaf: false };
                 Place::Inside { build, artifact, rest }
             }
             Found::Nowhere { fitted, expected, nearest, field } => {
@@ -198,7 +199,8 @@ impl Layout {
             let below = names.get(depth..).unwrap_or_default();
             let stream: Option<Stream> = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
             if let [name] = below
-                && (self.0.aliases.iter().any(|alias| alias.name == *name) || self.0.by_hand.iter().any(|by| by == name))
+                && (self.0.aliases.iter().any(|alias| alias.name == *name)
+                    || self.0.by_hand.iter().any(|by| by == name))
             {
                 return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
             }
@@ -265,7 +267,8 @@ impl Class {
         let depth = self.path.parts.len();
         if fitted == depth {
             let id = self.stream.write(&values).ok().zip(self.build.write(&values).ok());
-            let id = id.and_then(|(stream, name)| Some(BuildId::new(stream.parse().ok()?, name.parse().ok()?)));
+            let id =
+                id.and_then(|(stream, name)| Some(BuildId::new(stream.parse().ok()?, name.parse().ok()?)));
             return match id {
                 Some(id) if names.len() == depth => Standing::Build(id),
                 Some(id) => Standing::Inside(id, depth),

@@ -60,11 +60,6 @@ impl Template {
         Ok(template)
     }
 
-    /// Returns the template that follows this one below.
-    pub(super) fn join(&self, below: &Self) -> Self {
-        Self { parts: self.parts.iter().chain(&below.parts).cloned().collect(), open: below.open }
-    }
-
     /// Matches the names of a path against the parts, as far as both go; returns how many fitted.
     pub(super) fn matches<'a>(&self, names: impl Iterator<Item = &'a str>, values: &mut Values) -> usize {
         self.parts.iter().zip(names).take_while(|(part, name)| part.matches(name, values)).count()
@@ -108,7 +103,8 @@ impl Part {
             if !text.is_empty() {
                 pieces.push(Piece::Text(text.to_owned()));
             }
-            let (inner, tail) = after.split_once('}').ok_or_else(|| format!("`{name}`: `{{` without `}}`"))?;
+            let (inner, tail) =
+                after.split_once('}').ok_or_else(|| format!("`{name}`: `{{` without `}}`"))?;
             pieces.push(Piece::parse(inner, fields)?);
             rest = tail;
         }
@@ -131,7 +127,9 @@ impl Part {
         match self {
             Self::Literal(text) => text == name,
             Self::Glob(pattern) => pattern.matches(name),
-            Self::Whole(field) => field.fits(name) && bind(values, &field.name, name) && agrees(field, values),
+            Self::Whole(field) => {
+                field.fits(name) && bind(values, &field.name, name) && agrees(field, values)
+            }
             Self::Mixed(mixed) => mixed.matches(name, values),
         }
     }
@@ -205,10 +203,13 @@ impl Mixed {
     }
 
     fn shown(&self) -> String {
-        self.pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Field(field, _) => format!("<{}>", field.name),
-        }).collect()
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Field(field, _) => format!("<{}>", field.name),
+            })
+            .collect()
     }
 }
 
@@ -245,14 +246,19 @@ impl Piece {
             Self::Field(field, None) => value(values, field),
             Self::Field(field, Some((from, to))) => {
                 let whole = value(values, field)?;
-                whole.get(*from..*to).map(str::to_owned).ok_or_else(|| format!("`{whole}` is too short for {}", field.name))
+                whole
+                    .get(*from..*to)
+                    .map(str::to_owned)
+                    .ok_or_else(|| format!("`{whole}` is too short for {}", field.name))
             }
         }
     }
 }
 
 fn value(values: &Values, field: &Field) -> Result<String, String> {
-    let value = values.get(&field.name).ok_or_else(|| format!("{} is not given; {} is wanted", field.name, field.expected()))?;
+    let value = values
+        .get(&field.name)
+        .ok_or_else(|| format!("{} is not given; {} is wanted", field.name, field.expected()))?;
     if field.fits(value) {
         return Ok(value.clone());
     }

@@ -27,10 +27,6 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn rules(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|(text, _)| &**text)
-    }
-
     /// Finds the place of the path with these names.
     pub(super) fn find(&self, names: &[&str]) -> Found<'_> {
         let mut way = false;
@@ -39,7 +35,9 @@ impl Tree {
             let mut values = Values::new();
             let fitted = template.matches(names.iter().copied(), &mut values);
             let parts = template.parts.len();
-            if fitted == parts && (names.len() == parts && !template.open || template.open && names.len() > parts) {
+            if fitted == parts
+                && (names.len() == parts && !template.open || template.open && names.len() > parts)
+            {
                 return Found::Rule(text, values);
             }
             // `x/**` allows the directory `x` itself as well.
@@ -55,7 +53,8 @@ impl Tree {
 
     fn nowhere<'a>(names: &[&str], best: &[(usize, &Template)]) -> Found<'a> {
         let fitted = best.first().map_or(0, |(fitted, _)| *fitted);
-        let parts: Vec<&Part> = best.iter().filter_map(|(fitted, template)| template.parts.get(*fitted)).collect();
+        let parts: Vec<&Part> =
+            best.iter().filter_map(|(fitted, template)| template.parts.get(*fitted)).collect();
         let mut expected: Vec<String> = parts.iter().map(|part| part.expected()).collect();
         expected.dedup();
         let found = names.get(fitted).copied().unwrap_or_default();

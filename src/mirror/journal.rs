@@ -130,7 +130,8 @@ impl Journal {
         settles: Option<u64>,
     ) -> Result<Event, JournalError> {
         let Fact { what, to, details } = fact;
-        let event = Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
+        let event =
+            Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
         let line = event.write();
         if let Err(error) = store.append(&self.segment, line.as_bytes(), Append::Durable) {
             // Half a line may be there now; the next one must not be glued to it.

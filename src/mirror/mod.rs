@@ -11,7 +11,7 @@ mod survey;
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
-pub use open::{AliasRules, Mirror, MirrorError, Setup};
+pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
 pub use survey::{Survey, Trouble, builds_of, look_at_build, survey};

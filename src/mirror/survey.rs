@@ -126,7 +126,9 @@ fn visit(mirror: &Mirror, path: RelPath, kind: Kind, holds: &BTreeMap<BuildId, V
     }
     let place = mirror.layout().place(&path);
     match &place {
-        Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => walk(mirror, &path, &place, holds),
+        Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => {
+            walk(mirror, &path, &place, holds)
+        }
         Place::Build { build: id } if kind == Kind::Dir => build(mirror, id, &path, holds),
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()),
@@ -218,11 +220,7 @@ fn unrecorded(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StoreError> 
 }
 
 /// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
-fn contents(
-    mirror: &Mirror,
-    id: &BuildId,
-    root: &RelPath,
-) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
+fn contents(mirror: &Mirror, id: &BuildId, root: &RelPath) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
     let store = mirror.store();
     let mut inodes = std::collections::HashSet::new();
     let mut requires = std::collections::BTreeSet::new();
@@ -288,7 +286,9 @@ fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSe
     for (stream, builds) in &found.streams {
         let Ok(dir) = mirror.layout().stream_path(stream) else { continue };
         for rule in mirror.alias_rules(stream).into_iter().filter(|rule| rule.required) {
-            let fits = |build: &BuildCensus| rule.when.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value));
+            let fits = |build: &BuildCensus| {
+                rule.when.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
+            };
             if builds.iter().any(fits)
                 && let Ok(path) = dir.child(&rule.name)
             {

@@ -50,7 +50,10 @@ impl Context {
         let mut problems = Vec::new();
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
         if lines.peek().is_none() {
-            problems.push(ContextProblem { line: 1, why: "the file is empty; one line a checkout is wanted".into() });
+            problems.push(ContextProblem {
+                line: 1,
+                why: "the file is empty; one line a checkout is wanted".into(),
+            });
         }
         for (index, line) in lines.enumerate() {
             match checkout(line) {
@@ -114,7 +117,8 @@ fn checkout(line: &[u8]) -> Result<(String, String), String> {
     let Some((dir, commit)) = inner.and_then(|inner| inner.split_once(" && git checkout -f ")) else {
         return Err(format!("`{shown}` has another form; {FORM}"));
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '/' | '~' | ':');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '/' | '~' | ':');
     let below = dir.strip_prefix("./").unwrap_or_default();
     let climbs = below.split('/').any(|name| matches!(name, "" | "." | ".."));
     if climbs || !below.chars().all(plain) {
@@ -123,7 +127,10 @@ fn checkout(line: &[u8]) -> Result<(String, String), String> {
     }
     let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     if !matches!(commit.len(), 40 | 64) || !commit.chars().all(hex) {
-        return Err(format!("`{}` is no commit; 40 lower-case hexadecimal digits are wanted", commit.escape_debug()));
+        return Err(format!(
+            "`{}` is no commit; 40 lower-case hexadecimal digits are wanted",
+            commit.escape_debug()
+        ));
     }
     Ok((dir.to_owned(), commit.to_owned()))
 }

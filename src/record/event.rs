@@ -108,8 +108,8 @@ impl Event {
         if tail.strip_suffix("\"}") != Some(&*sum(body)) {
             return Err(EventError::Checksum);
         }
-        let event: Self =
-            serde_json::from_str(&format!("{body}}}")).map_err(|error| EventError::Form(error.to_string()))?;
+        let event: Self = serde_json::from_str(&format!("{body}}}"))
+            .map_err(|error| EventError::Form(error.to_string()))?;
         match event.event {
             1 => Ok(event),
             version => Err(EventError::Form(format!("version {version} is not known here"))),

@@ -247,8 +247,14 @@ mod tests {
     #[test]
     fn each_difference_is_named() {
         let path = |text: &str| text.parse::<RelPath>().unwrap();
-        let old = Manifest { files: vec![entry(path("a"), 1, None), entry(path("b"), 1, None)], ..Manifest::default() };
-        let mut new = Manifest { files: vec![entry(path("b"), 1, None), entry(path("c"), 1, None)], ..Manifest::default() };
+        let old = Manifest {
+            files: vec![entry(path("a"), 1, None), entry(path("b"), 1, None)],
+            ..Manifest::default()
+        };
+        let mut new = Manifest {
+            files: vec![entry(path("b"), 1, None), entry(path("c"), 1, None)],
+            ..Manifest::default()
+        };
         new.files[0].mode = 0o555;
         let expected = [Change::Added(path("c")), Change::Missing(path("a")), Change::Changed(path("b"))];
         assert_eq!(old.changes(&new), expected);

@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr};
 const COMPACT: &str = "%Y%m%dT%H%M%SZ";
 
 /// A UTC instant to the second, from year 1970 to 9999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp(DateTime<Utc>);
 
 /// Says why a text is not a stamp.
@@ -78,7 +78,10 @@ impl Stamp {
         let shaped = || {
             let model = Self(DateTime::UNIX_EPOCH).spell(format);
             model.len() == text.len()
-                && model.bytes().zip(text.bytes()).all(|(a, b)| if a.is_ascii_digit() { b.is_ascii_digit() } else { a == b })
+                && model
+                    .bytes()
+                    .zip(text.bytes())
+                    .all(|(a, b)| if a.is_ascii_digit() { b.is_ascii_digit() } else { a == b })
         };
         let Some(naive) = naive else {
             let text = text.escape_debug().to_string();

@@ -55,7 +55,8 @@ struct Node {
 impl Document {
     /// Takes the text of a file in; `file` is its name in messages.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
-        let mut reading = Reading { file, nodes: HashMap::new(), open: Vec::new(), problems: Vec::new(), documents: 0 };
+        let mut reading =
+            Reading { file, nodes: HashMap::new(), open: Vec::new(), problems: Vec::new(), documents: 0 };
         for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, span)) => reading.take(&event, span),
@@ -216,7 +217,11 @@ impl Reading<'_> {
             && open.key.is_none()
         {
             let path = open.path.clone();
-            self.problem(Some(mark), path, "a key that is a list or mapping; plain keys are accepted".to_owned());
+            self.problem(
+                Some(mark),
+                path,
+                "a key that is a list or mapping; plain keys are accepted".to_owned(),
+            );
         }
         if self.open.len() >= DEPTH {
             let path = self.open.last().map(|open| open.path.clone()).unwrap_or_default();

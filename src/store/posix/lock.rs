@@ -24,12 +24,10 @@ impl Posix {
         let started = Instant::now();
         loop {
             let fd = match self.open_at(at, OFlags::RDWR, DOING) {
-                Err(error) if error.is_not_found() => {
-                    match self.put_file(at, b"", Put::Create) {
-                        Err(error) if error.kind() != StoreErrorKind::AlreadyExists => return Err(error),
-                        _ => continue,
-                    }
-                }
+                Err(error) if error.is_not_found() => match self.put_file(at, b"", Put::Create) {
+                    Err(error) if error.kind() != StoreErrorKind::AlreadyExists => return Err(error),
+                    _ => continue,
+                },
                 opened => opened?,
             };
             let mut file = File::from(fd);
@@ -46,7 +44,11 @@ impl Posix {
                     let mut holder = String::new();
                     (&file).take(200).read_to_string(&mut holder).ok();
                     let holder = holder.trim();
-                    let why = if holder.is_empty() { "somebody else holds it".to_owned() } else { format!("{holder} holds it") };
+                    let why = if holder.is_empty() {
+                        "somebody else holds it".to_owned()
+                    } else {
+                        format!("{holder} holds it")
+                    };
                     return Err(StoreError::because(StoreErrorKind::Busy, DOING, at, &why));
                 }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(PAUSE.min(wait)),

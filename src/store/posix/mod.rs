@@ -13,7 +13,8 @@ mod place;
 mod stage;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store, StoreError, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
+    StoreError, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;

@@ -32,13 +32,15 @@ impl Posix {
             .and_then(|()| Ok(rustix::fs::fchmod(&file, mode)?))
             .and_then(|()| file.sync_all())
             .map_err(failed)
-            .and_then(|()| match how {
-                Put::Replace => rustix::fs::renameat(&scratch, &*temporary, &dir, name),
-                Put::Create => {
-                    rustix::fs::renameat_with(&scratch, &*temporary, &dir, name, RenameFlags::NOREPLACE)
+            .and_then(|()| {
+                match how {
+                    Put::Replace => rustix::fs::renameat(&scratch, &*temporary, &dir, name),
+                    Put::Create => {
+                        rustix::fs::renameat_with(&scratch, &*temporary, &dir, name, RenameFlags::NOREPLACE)
+                    }
                 }
-            }
-            .map_err(|errno| StoreError::new(DOING, at, errno)));
+                .map_err(|errno| StoreError::new(DOING, at, errno))
+            });
         if done.is_err() {
             // Best effort: what stays behind is cleared by `recover`.
             rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();

@@ -1,0 +1,16 @@
+# The checks of the project; `make test` sets up what the tests need and runs all of them.
+
+.PHONY: test lint tools
+
+test: tools
+	cargo build --locked
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+tools:
+	@command -v strace >/dev/null && command -v git >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends strace git; }

@@ -1,0 +1,116 @@
+//! What a command's end means to the program that called it.
+
+use crate::act::{Interrupted, LabelActError, PublishError, RecoverError, RepointError, StageError};
+use crate::layout::{LayoutError, NoPlace};
+use crate::mirror::{JournalError, KeptError, LeaseError, MirrorError};
+use std::error::Error;
+
+/// The exit codes, as `--help` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The arguments, the layout or the policy are wrong; nothing was touched.
+    Usage = 2,
+    /// Refused for safety.
+    Refused = 3,
+    /// Somebody else holds the lock.
+    Busy = 7,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+/// An error that is about what was typed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);
+
+/// Returns the exit code of an error, by the first of its causes that has one.
+pub(super) fn exit_of(error: &(dyn Error + 'static)) -> Exit {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(exit) = code(error) {
+            return exit;
+        }
+        next = error.source();
+    }
+    Exit::Failed
+}
+
+fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
+    if error.is::<Interrupted>() {
+        return Some(Exit::Interrupted);
+    }
+    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() {
+        return Some(Exit::Usage);
+    }
+    // Transparent variants hide their inner error from the chain of sources, so they are looked into here.
+    if let Some(error) = error.downcast_ref::<PublishError>() {
+        return match error {
+            PublishError::NoPlace(_) | PublishError::Future(..) => Some(Exit::Usage),
+            PublishError::Stage(error) => code(error),
+            PublishError::Lease(error) => code(error),
+            PublishError::Recover(error) => code(error),
+            PublishError::Kept(error) => code(error),
+            PublishError::Journal(error) => code(error),
+            PublishError::Interrupted(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<LabelActError>() {
+        return match error {
+            LabelActError::NoPlace(_) => Some(Exit::Usage),
+            LabelActError::Lease(error) => code(error),
+            LabelActError::Recover(error) => code(error),
+            LabelActError::Kept(error) => code(error),
+            LabelActError::Journal(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<RepointError>() {
+        return match error {
+            RepointError::Journal(error) => code(error),
+            RepointError::Kept(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<RecoverError>() {
+        return match error {
+            RecoverError::Lease(error) => code(error),
+            RecoverError::Journal(error) => code(error),
+            RecoverError::Kept(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<StageError>() {
+        return match error {
+            StageError::Busy(_) => Some(Exit::Busy),
+            StageError::Interrupted(error) => code(error),
+            _ => None,
+        };
+    }
+    match error.downcast_ref::<LeaseError>() {
+        Some(LeaseError::Busy(_)) => return Some(Exit::Busy),
+        Some(LeaseError::Mirror(error)) => return code(error),
+        Some(LeaseError::Journal(error)) => return code(error),
+        _ => {}
+    }
+    match error.downcast_ref::<MirrorError>() {
+        Some(MirrorError::NotAMirror(_) | MirrorError::OtherMirror(_) | MirrorError::Format(_)) => {
+            return Some(Exit::Refused);
+        }
+        Some(MirrorError::Config(_)) => return Some(Exit::Refused),
+        Some(MirrorError::Layout(_) | MirrorError::NoLayout(_)) => return Some(Exit::Usage),
+        _ => {}
+    }
+    match error.downcast_ref::<JournalError>() {
+        Some(JournalError::Damaged { .. }) => return Some(Exit::Refused),
+        _ => {}
+    }
+    match error.downcast_ref::<KeptError>() {
+        Some(KeptError::Holds(..) | KeptError::StrangeHold(_)) => Some(Exit::Refused),
+        _ => None,
+    }
+}

@@ -1,0 +1,225 @@
+//! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
+
+use super::args::{LayoutVerb, ListArgs};
+use super::exit::Usage;
+use super::publish::build_id;
+use super::run::{Outcome, Setting, now};
+use super::{make, say};
+use crate::census::{AliasCensus, BuildCensus, Census};
+use crate::layout::{Layout, Place};
+use crate::mirror::{Mirror, chain, survey};
+use crate::word::{BuildId, RelPath, Stream};
+use serde_json::{Value, json};
+
+/// Surveys the mirror and says what could not be read.
+fn looked_at(mirror: &Mirror) -> Outcome<Census> {
+    let survey = survey(mirror, now())?;
+    for trouble in &survey.troubles {
+        say::note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
+    }
+    Ok(survey.census)
+}
+
+pub(super) fn census(setting: &Setting) -> Outcome {
+    say::json(&looked_at(&setting.open()?)?);
+    Ok(())
+}
+
+pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
+    let mirror = setting.open()?;
+    let census = looked_at(&mirror)?;
+    let wanted: Option<Stream> = args
+        .stream
+        .as_ref()
+        .map(|text| text.parse())
+        .transpose()
+        .map_err(|error| Usage(format!("{error}")))?;
+    if let Some(stream) = &wanted {
+        mirror.layout().stream_path(stream)?;
+    }
+    let builds = census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream));
+    let rows: Vec<Value> = builds.map(|(id, build)| described(&mirror, &census, &id, build)).collect();
+    if setting.json {
+        say::json(&json!({"list": 1, "at": census.at, "builds": rows}));
+        return Ok(());
+    }
+    for (id, build) in
+        census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream))
+    {
+        say::out(&row(&census, &mirror, &id, build));
+    }
+    if rows.is_empty() {
+        say::note("no builds");
+    }
+    Ok(())
+}
+
+fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus) -> String {
+    let age = build.created.map_or("?".to_owned(), |created| {
+        let seconds = census.at.since(created).max(0);
+        match seconds {
+            0..3600 => format!("{}m", seconds / 60),
+            3600..172_800 => format!("{}h", seconds / 3600),
+            _ => format!("{}d", seconds / 86_400),
+        }
+    });
+    let size = build.bytes.map_or("?".to_owned(), say::bytes);
+    let labels: Vec<String> =
+        build.labels.iter().map(|(key, label)| format!("{key}={}", label.value)).collect();
+    let names: Vec<String> =
+        names(mirror, census, id).iter().map(|alias| alias.path.name().to_owned()).collect();
+    let problem = build.problem.as_ref().map(|problem| format!("! {problem}")).unwrap_or_default();
+    let tail = [labels.join(" "), names.join(" "), problem].join("  ");
+    format!("{id}  {:<8} {age:>5} {size:>11}  {}\n", build.result, tail.trim()).replace("  \n", "\n")
+}
+
+/// Returns the aliases that lead to a build.
+fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Vec<&'a AliasCensus> {
+    let Ok(path) = mirror.layout().build_path(id) else { return Vec::new() };
+    census.aliases.iter().filter(|alias| alias.target.as_ref() == Some(&path)).collect()
+}
+
+fn described(mirror: &Mirror, census: &Census, id: &BuildId, build: &BuildCensus) -> Value {
+    let mut value = serde_json::to_value(build).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        let path = mirror.layout().build_path(id).unwrap_or_default();
+        let names: Vec<&str> = names(mirror, census, id).iter().map(|alias| alias.path.as_str()).collect();
+        fields.insert("id".to_owned(), json!(id));
+        fields.insert("stream".to_owned(), json!(id.stream));
+        fields.insert("path".to_owned(), json!(path));
+        fields.insert("aliases".to_owned(), json!(names));
+        fields.insert("kept_until".to_owned(), Value::Null);
+    }
+    value
+}
+
+pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
+    let mirror = setting.open()?;
+    let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
+    mirror.layout().build_path(&id)?;
+    let census = looked_at(&mirror)?;
+    let build = census.build(&id).ok_or_else(|| crate::act::LabelActError::NoBuild(id.clone()))?;
+    if setting.json {
+        let mut value = described(&mirror, &census, &id, build);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("show".to_owned(), json!(1));
+        }
+        say::json(&value);
+        return Ok(());
+    }
+    let shown =
+        |stamp: Option<crate::word::Stamp>| stamp.map_or("not known".to_owned(), crate::word::Stamp::iso);
+    let mut lines = vec![
+        format!("build      {id}"),
+        format!("result     {}", build.result),
+        format!("created    {}", shown(build.created)),
+        format!("published  {}", shown(build.published)),
+        format!(
+            "size       {} in {}",
+            build.bytes.map_or("not known".to_owned(), say::bytes),
+            build.files.map_or("an unknown number of files".to_owned(), |files| say::count(files, "file"))
+        ),
+    ];
+    lines.extend(build.labels.iter().map(|(key, label)| format!("label      {key}={}", label.value)));
+    lines.extend(names(&mirror, &census, &id).iter().map(|alias| format!("alias      {}", alias.path)));
+    lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));
+    lines.extend(build.holds.iter().map(|hold| format!("hold       {} ({})", hold.why, hold.who)));
+    lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
+    say::out(&(lines.join("\n") + "\n"));
+    Ok(())
+}
+
+pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
+    let census = looked_at(mirror)?;
+    if setting.json {
+        say::json(&json!({"aliases": 1, "at": census.at, "list": census.aliases}));
+        return Ok(());
+    }
+    for alias in &census.aliases {
+        let leads = match (&alias.target, &alias.problem) {
+            (Some(target), _) => target.to_string(),
+            (None, problem) => format!("nowhere: {}", problem.as_deref().unwrap_or("not known why")),
+        };
+        say::out(&format!("{} -> {leads}\n", alias.path));
+    }
+    Ok(())
+}
+
+/// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
+fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
+    match named {
+        Some(name) => Ok(make::choose(name)?.1),
+        None if setting.mirror.join(crate::word::OWN_DIR).exists() => Ok(setting.open()?.layout().clone()),
+        None => Ok(make::choose("starlingx")?.1),
+    }
+}
+
+pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
+    match verb {
+        LayoutVerb::List => {
+            let names: Vec<&str> = Layout::shipped_names().collect();
+            if setting.json {
+                say::json(&json!({"layouts": names}));
+            } else {
+                say::out(&(names.join("\n") + "\n"));
+            }
+        }
+        LayoutVerb::Schema => say::json(&Layout::schema()),
+        LayoutVerb::Show { layout } => {
+            let layout = layout_of(setting, layout.as_deref())?;
+            if setting.json {
+                let (name, title, text) = (layout.name(), layout.title(), layout.text());
+                say::json(&json!({"layout": 1, "name": name, "title": title, "yaml": text}));
+            } else {
+                say::out(layout.text());
+            }
+        }
+        LayoutVerb::Path { id, stream, git_branch, distro, build, layout } => {
+            let layout = layout_of(setting, layout.as_deref())?;
+            let id = match id {
+                Some(id) => id.parse().map_err(|error| Usage(format!("{error}")))?,
+                None => {
+                    let branch = git_branch.as_deref().map(|branch| (branch, distro.as_deref()));
+                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?
+                }
+            };
+            let path = layout.build_path(&id)?;
+            if setting.json {
+                say::json(&json!({"path": path, "id": id, "stream": id.stream, "build": id.name}));
+            } else {
+                say::out(&format!("{path}\n"));
+            }
+        }
+        LayoutVerb::Place { path, layout } => {
+            let layout = layout_of(setting, layout.as_deref())?;
+            let path: RelPath =
+                path.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+            say::out(&placed(setting, &path, &layout.place(&path)));
+        }
+    }
+    Ok(())
+}
+
+fn placed(setting: &Setting, path: &RelPath, place: &Place) -> String {
+    if setting.json {
+        let mut value = serde_json::to_value(place).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("path".to_owned(), json!(path));
+        }
+        return serde_json::to_string_pretty(&value).unwrap_or_default() + "\n";
+    }
+    let what = match place {
+        Place::Build { build } => format!(" {build}"),
+        Place::Stream { stream } => format!(" {stream}"),
+        Place::Inside { build, artifact, .. } => format!(" {build}, by the rule `{}`", artifact.rule),
+        Place::Alias { name, .. } => format!(" {name}"),
+        Place::Beside { stream, rule } => format!(" the builds of {stream}, by the rule `{rule}`"),
+        Place::Declared { why } => format!(": {why}"),
+        Place::Stray(stray) => {
+            let near = stray.nearest.as_ref().map(|near| format!("\nnearest: {near}")).unwrap_or_default();
+            format!(" ({}): {}{near}", stray.rule, stray.why)
+        }
+        Place::Root | Place::Above | Place::Own => String::new(),
+    };
+    format!("{path}: {}{what}\n", place.kind())
+}

@@ -1,0 +1,158 @@
+//! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
+
+use super::args::{AliasVerb, InitArgs, LabelArgs};
+use super::exit::Usage;
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act::{self, Mode, Moved, Permit, Stages};
+use crate::layout::Layout;
+use crate::mirror::{Chosen, Mirror, Setup};
+use crate::store::{Posix, Store};
+use crate::word::{BuildId, Label, RelPath};
+use serde_json::json;
+use std::sync::Arc;
+
+pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
+    let layout = choose(&args.layout)?.1;
+    if !args.dry_run {
+        create(setting, &args.layout)?;
+    }
+    let shown = setting.mirror.display().to_string();
+    let done = if args.dry_run { "would make" } else { "made" };
+    if setting.json {
+        say::json(&json!({"init": 1, "mirror": shown, "layout": layout.name(), "dry_run": args.dry_run}));
+    } else {
+        say::out(&format!("{done} a mirror at `{shown}` with the layout `{}`\n", layout.name()));
+    }
+    Ok(())
+}
+
+/// Makes a mirror, its directory as well when that is not there.
+pub(super) fn create(setting: &Setting, layout: &str) -> Outcome<Mirror> {
+    let (chosen, _) = choose(layout)?;
+    if !setting.mirror.exists() {
+        let failed =
+            |error| crate::store::StoreError::new("make the directory", setting.mirror.display(), error);
+        std::fs::create_dir_all(&setting.mirror).map_err(failed)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&setting.mirror, mode).map_err(failed)?;
+    }
+    let store: Arc<dyn Store> = Arc::new(Posix::open(&setting.mirror)?);
+    let setup = Setup { layout: chosen, policy: None, id: uuid::Uuid::new_v4().to_string() };
+    Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
+}
+
+/// Returns a shipped layout or a file's, read and found sound.
+pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
+    if let Some(text) = Layout::shipped(name) {
+        return Ok((Chosen::Shipped(name.to_owned()), Layout::load(text, name)?));
+    }
+    if !name.contains(['/', '.']) {
+        let names: Vec<String> = Layout::shipped_names().map(|name| format!("`{name}`")).collect();
+        let ship = names.join(", ");
+        return Err(
+            Usage(format!("no layout `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
+        );
+    }
+    let text = std::fs::read_to_string(name)
+        .map_err(|error| Usage(format!("cannot read the layout `{name}`: {error}")))?;
+    let layout = Layout::load(&text, name)?;
+    Ok((Chosen::File(text), layout))
+}
+
+pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
+    let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
+    let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
+    let labels = labels.map_err(|error: crate::word::LabelError| Usage(error.to_string()))?;
+    let mode = if args.dry_run { Mode::Trial } else { Mode::Real };
+    let report = act::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
+    if setting.json {
+        say::json(&json!({"label": 1, "report": report}));
+        return Ok(());
+    }
+    let all: Vec<String> =
+        report.labels.iter().map(|(key, label)| format!("{key}={}", label.value)).collect();
+    say::out(&format!(
+        "{}: {}\n",
+        report.id,
+        if all.is_empty() { "no labels".to_owned() } else { all.join(" ") }
+    ));
+    say::out(&moves(&report.aliases));
+    Ok(())
+}
+
+pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
+    let mirror = setting.open()?;
+    let path =
+        |text: &str| text.trim_end_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
+    let moved = match verb {
+        AliasVerb::List => return super::look::aliases(setting, &mirror),
+        AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
+            let (alias, target) = (path(&alias)?, path(&target)?);
+            let beside = alias.parent().unwrap_or_default().join(&target);
+            let target =
+                if target.depth() == 1 && mirror.store().look(&beside)?.is_some() { beside } else { target };
+            let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
+            let lease = mirror.lease()?;
+            if dry_run {
+                act::may_point(&mirror, &alias, &target, permit)?;
+                Moved { from: act::pointed_at(&mirror, &alias)?, alias, to: Some(target) }
+            } else {
+                act::settle(&lease, &now)?;
+                act::set(&lease, &alias, &target, permit, now())?
+            }
+        }
+        AliasVerb::Remove { alias, dry_run } => {
+            let alias = path(&alias)?;
+            let lease = mirror.lease()?;
+            if dry_run {
+                let from = act::pointed_at(&mirror, &alias)?;
+                Moved { from, alias, to: None }
+            } else {
+                act::settle(&lease, &now)?;
+                act::remove(&lease, &alias, now())?
+            }
+        }
+    };
+    if setting.json {
+        say::json(&json!({"alias": 1, "moved": moved}));
+    } else {
+        say::out(&moves(&[moved]));
+    }
+    Ok(())
+}
+
+fn moves(moved: &[Moved]) -> String {
+    let line = |moved: &Moved| match &moved.to {
+        Some(to) => format!("  {} -> {to}\n", moved.alias),
+        None => format!("  {} is gone\n", moved.alias),
+    };
+    moved.iter().map(line).collect()
+}
+
+pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) -> Outcome {
+    let mirror = setting.open()?;
+    if dry_run {
+        let lease = mirror.lease()?;
+        let open: Vec<String> = lease.unsettled().iter().map(|intent| intent.to.clone()).collect();
+        if setting.json {
+            say::json(&json!({"recover": 1, "unsettled": open}));
+        } else {
+            say::out(&format!("{} to settle\n", say::count(open.len() as u64, "interrupted change")));
+        }
+        return Ok(());
+    }
+    let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
+    let settled = act::recover(&mirror, stages, &now)?;
+    if setting.json {
+        say::json(&json!({"recover": 1, "settled": settled}));
+        return Ok(());
+    }
+    for one in &settled {
+        say::out(&format!("  {:?}: {}\n", one.what, one.to).to_lowercase());
+    }
+    if settled.is_empty() {
+        say::out("nothing to recover\n");
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
+
+mod args;
+mod exit;
+mod look;
+mod make;
+mod progress;
+mod publish;
+mod run;
+mod say;
+
+pub use exit::Exit;
+pub use run::main;

@@ -1,0 +1,55 @@
+//! How far a command is: a bar on a terminal, nothing elsewhere.
+
+use super::say;
+use crate::act::Watch;
+use crate::word::RelPath;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A bar that shows files, bytes, rate and time left, on a terminal only.
+#[derive(Debug)]
+pub(super) struct Bar {
+    bar: ProgressBar,
+    files: AtomicU64,
+    of: AtomicU64,
+}
+
+impl Bar {
+    /// Returns a bar that shows nothing yet; indicatif hides it where standard error is no terminal.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        let shape = "{prefix} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(shape) {
+            bar.set_style(style);
+        }
+        Self { bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Bar {
+    fn expect(&self, what: &str, files: u64, bytes: u64) {
+        self.files.store(0, Ordering::Relaxed);
+        self.of.store(files, Ordering::Relaxed);
+        self.bar.set_prefix(what.to_owned());
+        self.bar.set_length(bytes);
+        self.bar.set_position(0);
+    }
+
+    fn bytes(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn file(&self, _: &RelPath) {
+        let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
+        self.bar.set_message(format!("{files}/{} files", self.of.load(Ordering::Relaxed)));
+    }
+
+    fn say(&self, message: &str) {
+        self.bar.suspend(|| say::note(message));
+    }
+}

@@ -1,0 +1,174 @@
+//! `publish`: a build server's one command after each build.
+
+use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
+use super::exit::Usage;
+use super::progress::Bar;
+use super::run::{Outcome, Setting, now};
+use super::{make, say};
+use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishReport, Publishing, SourceSpec};
+use crate::layout::Layout;
+use crate::mirror::Mirror;
+use crate::store::{Share, Take};
+use crate::word::{BuildId, BuildName, RelPath, Stream};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// The answer as JSON.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    publish: u32,
+    #[serde(flatten)]
+    report: &'a PublishReport,
+}
+
+pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
+    let sources = sources(args)?;
+    let mirror = open_or_make(setting, args)?;
+    let id = build_id(
+        mirror.layout(),
+        args.stream.as_deref(),
+        args.git_branch.as_deref().map(|branch| (branch, args.distro.as_deref())),
+        args.build.as_deref(),
+    )?;
+    let context = match (&args.context, &args.context_from) {
+        (Some(file), _) => Some(ContextFrom::File(file.clone())),
+        (None, Some(dir)) => Some(ContextFrom::Checkouts(dir.clone())),
+        (None, None) => None,
+    };
+    let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+    let publishing = Publishing {
+        id,
+        sources,
+        result: args.result.map(|result| match result {
+            ResultArg::Success => crate::word::Outcome::Success,
+            ResultArg::Fail => crate::word::Outcome::Fail,
+            ResultArg::Empty => crate::word::Outcome::Empty,
+        }),
+        context,
+        labels: parse(&args.label).map_err(|error: crate::word::LabelError| Usage(error.to_string()))?,
+        requires: (args.requires.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>())
+            .map_err(|error: crate::word::NameError| Usage(error.to_string()))?,
+        filling: Filling {
+            take: match args.take {
+                TakeArg::Copy => None,
+                TakeArg::Link => Some(Take::Link),
+                TakeArg::Move => Some(Take::Move),
+            },
+            dedupe: match args.dedupe {
+                DedupeArg::Link => Some(Share::Link),
+                DedupeArg::Reflink => Some(Share::Reflink),
+                DedupeArg::None => None,
+            },
+            check: if args.quick { Check::Quick } else { Check::Bytes },
+        },
+    };
+    let bar = Bar::new();
+    let act = if args.dry_run { act::try_publish } else { act::publish };
+    let report = act(&mirror, &publishing, &now, &bar, &setting.stop);
+    bar.finish();
+    let report = report?;
+    for warning in &report.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    if setting.json {
+        say::json(&Answer { publish: 1, report: &report });
+    } else {
+        say::out(&told(&report));
+    }
+    Ok(())
+}
+
+/// Returns where everything comes from and where it goes.
+fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
+    let mut specs = Vec::new();
+    if let Some(source) = &args.source {
+        if !source.is_dir() {
+            let why = if source.exists() { "is no directory" } else { "does not exist" };
+            let wanted = "a directory that holds inputs/ and outputs/ is wanted";
+            return Err(Usage(format!("the source `{}` {why}; {wanted}", source.display())).into());
+        }
+        specs.push(SourceSpec { to: RelPath::root(), from: source.clone(), only: None });
+    }
+    for add in &args.add {
+        let (to, from) =
+            add.split_once('=').filter(|(to, from)| !to.is_empty() && !from.is_empty()).ok_or_else(|| {
+                Usage(format!(
+                    "`--add {add}` has no form `DEST=SRC`, such as outputs/iso/boot.iso=export/boot.iso"
+                ))
+            })?;
+        let to = to.trim_end_matches('/').parse().map_err(|error| Usage(format!("--add {add}: {error}")))?;
+        specs.push(SourceSpec { to, from: PathBuf::from(from), only: None });
+    }
+    Ok(specs)
+}
+
+/// Opens the mirror, or makes one where nothing is yet.
+fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
+    let empty = match std::fs::read_dir(&setting.mirror) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if !empty || args.dry_run {
+        return setting.open();
+    }
+    let mirror = make::create(setting, "starlingx")?;
+    let shown = setting.mirror.display();
+    say::note(&format!("made a new mirror at `{shown}` with the layout `starlingx`"));
+    Ok(mirror)
+}
+
+/// Returns the build that is meant by stream or branch and name.
+pub(super) fn build_id(
+    layout: &Layout,
+    stream: Option<&str>,
+    branch: Option<(&str, Option<&str>)>,
+    build: Option<&str>,
+) -> Outcome<BuildId> {
+    let usage = |error: crate::word::NameError| Usage(error.to_string());
+    let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
+        (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
+        (None, Some((branch, distro))) => {
+            let given = distro.map(|distro| ("distro".to_owned(), distro.to_owned()));
+            let place = layout.branch(branch, &given.into_iter().collect())?;
+            (place.stream, place.build)
+        }
+        (None, None) => return Err(Usage("say which stream with --stream or --git-branch".to_owned()).into()),
+    };
+    let name = match (build, named) {
+        (Some(name), _) => name.parse().map_err(usage)?,
+        (None, Some(name)) => name,
+        (None, None) => layout.build_name(&stream, now())?,
+    };
+    Ok(BuildId::new(stream, name))
+}
+
+fn told(report: &PublishReport) -> String {
+    let done = match report.outcome {
+        PublishOutcome::Published => "published",
+        PublishOutcome::Unchanged => "already published, unchanged:",
+        PublishOutcome::Trial => "would publish",
+    };
+    let mut text = format!(
+        "{done} {} ({}, {}, {})\n",
+        report.id,
+        report.result,
+        say::count(report.files, "file"),
+        say::bytes(report.bytes)
+    );
+    if report.shared_files > 0 {
+        let (files, bytes) = (say::count(report.shared_files, "file"), say::bytes(report.shared_bytes));
+        text.push_str(&format!("  shared with earlier builds: {files}, {bytes}\n"));
+    }
+    if report.resumed_files > 0 {
+        text.push_str(&format!(
+            "  taken up from an interrupted try: {}\n",
+            say::count(report.resumed_files, "file")
+        ));
+    }
+    for moved in &report.aliases {
+        if let Some(to) = &moved.to {
+            text.push_str(&format!("  {} -> {to}\n", moved.alias));
+        }
+    }
+    text
+}

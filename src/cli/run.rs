@@ -1,0 +1,136 @@
+//! One place for errors, causes, hints and exit codes.
+
+use super::args::{Cli, Verb};
+use super::exit::exit_of;
+use super::{look, make, publish, say};
+use crate::act::{PublishError, RepointError, Stop};
+use crate::mirror::{Mirror, MirrorError};
+use crate::store::{Posix, Store};
+use crate::word::Stamp;
+use clap::{CommandFactory, Parser};
+use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
+
+/// The result of a verb.
+pub(super) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// What every verb is given.
+pub(super) struct Setting {
+    pub(super) mirror: std::path::PathBuf,
+    pub(super) json: bool,
+    pub(super) wait: Duration,
+    pub(super) who: String,
+    pub(super) stop: Stop,
+}
+
+/// Reads the arguments, runs one verb and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok();
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return ExitCode::from(code);
+        }
+    };
+    let stop = Stop::new();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        // Without the handler the signal ends us at once, which the mirror survives as well.
+        signal_hook::flag::register(signal, stop.flag()).ok();
+    }
+    if let Some(jobs) = cli.jobs {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global().ok();
+    }
+    let setting =
+        Setting { mirror: cli.mirror, json: cli.json, wait: Duration::from_secs(cli.wait), who: who(), stop };
+    match run(&setting, cli.verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::failure(&*error, hint(&*error).as_deref());
+            ExitCode::from(exit_of(&*error) as u8)
+        }
+    }
+}
+
+fn run(setting: &Setting, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Init(args) => make::init(setting, &args),
+        Verb::Publish(args) => publish::publish(setting, &args),
+        Verb::List(args) => look::list(setting, &args),
+        Verb::Show { id } => look::show(setting, &id),
+        Verb::Census => look::census(setting),
+        Verb::Label(args) => make::label(setting, &args),
+        Verb::Alias(verb) => make::alias(setting, verb),
+        Verb::Layout(verb) => look::layout(setting, verb),
+        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run),
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
+            say::out(&String::from_utf8_lossy(&text));
+            Ok(())
+        }
+        Verb::Man => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            say::out(&String::from_utf8_lossy(&text));
+            Ok(())
+        }
+    }
+}
+
+impl Setting {
+    /// Opens the mirror.
+    pub(super) fn open(&self) -> Outcome<Mirror> {
+        let store = Posix::open(&self.mirror);
+        let store: Arc<dyn Store> = match store {
+            Err(error) if error.is_not_found() => {
+                return Err(MirrorError::NotAMirror(self.mirror.display().to_string()).into());
+            }
+            store => Arc::new(store?),
+        };
+        Ok(Mirror::open(store, &self.who, self.wait)?)
+    }
+}
+
+/// Returns the time now; the one place where the clock is read.
+pub(super) fn now() -> Stamp {
+    // A clock before 1970 or after 9999 is wrong in any case; at the start of time nothing is old enough to go.
+    Stamp::from_instant(chrono::Utc::now()).unwrap_or_default()
+}
+
+/// Returns who is acting: user, host and process.
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().into_owned();
+    let plain: String = format!("{user}@{host}").chars().filter(|c| !c.is_control()).collect();
+    format!("{plain} pid {}", std::process::id())
+}
+
+/// Returns one thing to do about an error.
+fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(MirrorError::NotAMirror(path)) = error.downcast_ref() {
+        return Some(format!(
+            "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+        ));
+    }
+    if let Some(error) = error.downcast_ref::<RepointError>() {
+        return match error {
+            RepointError::Backwards { .. } => Some("--allow-backwards permits it".to_owned()),
+            RepointError::NoSuccess { .. } => Some("--allow-unsuccessful permits it".to_owned()),
+            _ => None,
+        };
+    }
+    match error.downcast_ref::<PublishError>()? {
+        PublishError::Differs { .. } => {
+            return Some("a published build never changes; publish under a new stamp".into());
+        }
+        PublishError::Strays(_) => return Some("`mirrorkeep layout show` says what may lie where".into()),
+        PublishError::Foreign(_) => return Some("move it away, or publish under another stamp".into()),
+        PublishError::Repoint(RepointError::Store(_)) => {
+            return Some("`mirrorkeep recover` tries again".into());
+        }
+        _ => {}
+    }
+    None
+}

@@ -1,0 +1,359 @@
+//! Publishing, aliases and labels, as sentences of the command line.
+
+use crate::rig::{Rig, tree};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
+};
+
+const ONE: &str = "20181205T060000Z";
+const TWO: &str = "20181206T060000Z";
+const THREE: &str = "20181207T060000Z";
+
+#[test]
+fn three_builds_share_what_is_unchanged_and_latest_follows() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    rig.write("outputs/iso/bootimage.iso", "another image").publish(TWO, &[]);
+    rig.publish(THREE, &[]);
+    let at = |build: &str, file: &str| format!("master/centos/{build}/outputs/{file}");
+    assert_eq!(rig.inode(&at(ONE, "RPMS/std/a.rpm")), rig.inode(&at(THREE, "RPMS/std/a.rpm")));
+    assert_ne!(rig.inode(&at(ONE, "iso/bootimage.iso")), rig.inode(&at(TWO, "iso/bootimage.iso")));
+    assert_eq!(rig.inode(&at(TWO, "iso/bootimage.iso")), rig.inode(&at(THREE, "iso/bootimage.iso")));
+    assert_eq!(rig.latest().as_deref(), Some(THREE));
+    for build in [ONE, TWO, THREE, "latest_build"] {
+        rig.sums_hold(&format!("master/centos/{build}"));
+    }
+    let list = rig.json(&["list"]);
+    assert_eq!(list["builds"].as_array().unwrap().len(), 3);
+    assert_eq!(list["builds"][2]["aliases"][0], "master/centos/latest_build");
+    assert_eq!(rig.json(&["show", &format!("master/centos/{ONE}")])["result"], "success");
+}
+
+#[test]
+fn files_are_read_only_and_the_own_area_is_private() {
+    let rig = Rig::new();
+    fs::set_permissions(rig.work("outputs/iso/bootimage.iso"), fs::Permissions::from_mode(0o6777)).unwrap();
+    rig.publish(ONE, &[]);
+    let mode = |below: &str| fs::metadata(rig.mirror(below)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&format!("master/centos/{ONE}/outputs/RPMS/std/a.rpm")), 0o444);
+    assert_eq!(mode(&format!("master/centos/{ONE}/outputs/iso/bootimage.iso")), 0o555);
+    assert_eq!(mode(&format!("master/centos/{ONE}/outputs")), 0o755);
+    assert_eq!(mode(".mirrorkeep"), 0o700);
+}
+
+#[test]
+fn the_same_again_is_no_change_and_another_content_is_refused() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let before = tree(&rig.mirror("master"));
+    assert!(rig.publish(ONE, &[]).contains("unchanged"));
+    rig.write("outputs/iso/bootimage.iso", "other").write("outputs/iso/new.iso", "new");
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    rig.fails(1, "changed: outputs/iso/bootimage.iso", &args);
+    rig.fails(1, "new here: outputs/iso/new.iso", &args);
+    assert_eq!(tree(&rig.mirror("master")), before);
+}
+
+#[test]
+fn latest_goes_neither_back_nor_to_a_failure() {
+    let rig = Rig::new();
+    rig.publish(TWO, &[]);
+    rig.publish(ONE, &[]);
+    rig.publish(THREE, &["--result", "fail"]);
+    assert_eq!(rig.latest().as_deref(), Some(TWO));
+    assert!(rig.mirror(&format!("master/centos/{THREE}/outputs/fail")).exists());
+    assert!(!rig.mirror(&format!("master/centos/{THREE}/outputs/success")).exists());
+}
+
+#[test]
+fn an_alias_set_by_hand_is_looked_at_first() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    rig.publish(TWO, &[]);
+    rig.publish(THREE, &["--result", "fail"]);
+    let alias = "master/centos/latest_build";
+    rig.fails(1, "newer than", &["alias", "set", alias, ONE]);
+    rig.fails(1, "whose result is fail", &["alias", "set", alias, THREE]);
+    rig.fails(1, "nothing is at", &["alias", "set", alias, "master/centos/20990101T000000Z"]);
+    rig.fails(1, "inside the build", &["alias", "set", &format!("master/centos/{ONE}/x"), TWO]);
+    rig.fails(2, "`..`", &["alias", "set", alias, "../../etc"]);
+    rig.ok(&["alias", "set", alias, ONE, "--allow-backwards"]);
+    assert_eq!(rig.latest().as_deref(), Some(ONE));
+    // What was set by hand stays until something newer comes.
+    rig.ok(&["label", &format!("master/centos/{ONE}"), "sanity=green"]);
+    assert_eq!(rig.latest().as_deref(), Some(ONE));
+}
+
+#[test]
+fn a_label_moves_the_alias_that_waits_for_it() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let alias = "aliases:\n- name: latest_green_build\n  labels: {sanity: green}\n";
+    fs::write(&settings, text + alias).unwrap();
+    rig.publish(ONE, &[]);
+    rig.publish(TWO, &[]);
+    assert!(!rig.mirror("master/centos/latest_green_build").exists());
+    rig.ok(&["label", &format!("master/centos/{ONE}"), "sanity=green"]);
+    let green = fs::read_link(rig.mirror("master/centos/latest_green_build")).unwrap();
+    assert_eq!(green.to_str(), Some(ONE));
+}
+
+#[test]
+fn branches_go_where_the_layout_maps_them() {
+    #[track_caller]
+    fn case(branch: &str, expected: &str) {
+        let rig = Rig::new();
+        let args = ["layout", "path", "--git-branch", branch, "--distro", "centos", "--build", ONE];
+        assert_eq!(rig.ok(&args).trim(), format!("{expected}/centos/{ONE}"));
+    }
+    case("master", "master");
+    case("f/centos8", "feature/centos8");
+    for milestone in ["m/2018.10.b3", "m2018.10.b3", "2018.10.b3"] {
+        case(milestone, "milestone/2018.10");
+    }
+    case("r/stx.2.0", "rc/2.0");
+    case("r/stx.10.0", "rc/10.0");
+    for release in ["r/2018.10", "r2018.10", "2018.10", "r/2018.10.5", "r2018.10.5"] {
+        case(release, "release/2018.10");
+    }
+}
+
+#[test]
+fn a_release_brings_its_legacy_name() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    rig.ok(&[
+        "publish",
+        work.to_str().unwrap(),
+        "--git-branch",
+        "r/2018.10",
+        "--distro",
+        "centos",
+        "--build",
+        ONE,
+    ]);
+    assert_eq!(fs::read_link(rig.mirror("r2018.10")).unwrap().to_str(), Some("release/2018.10"));
+    rig.sums_hold(&format!("r2018.10/centos/{ONE}"));
+}
+
+#[test]
+fn what_has_no_place_is_told_with_the_nearest() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    let work = work.to_str().unwrap();
+    rig.fails(2, "`mastre` does not fit", &["publish", work, "--stream", "mastre/centos"]);
+    rig.fails(2, "no name of a build", &["publish", work, "--stream", "master/centos", "--build", "today"]);
+    rig.fails(
+        2,
+        "impossible",
+        &["publish", work, "--stream", "master/centos", "--build", "20180230T000000Z"],
+    );
+    rig.fails(
+        2,
+        "from the future",
+        &["publish", work, "--stream", "master/centos", "--build", "99991231T000000Z"],
+    );
+    rig.write("outputs/RPMS/sdt/b.rpm", "b");
+    rig.fails(1, "nearest: `outputs/RPMS/std/b.rpm`", &["publish", work, "--stream", "master/centos"]);
+    rig.fails(2, "does not exist", &["publish", "/does/not/exist", "--stream", "master/centos"]);
+    assert!(!rig.mirror("master").exists());
+}
+
+#[test]
+fn a_hostile_source_is_refused_as_a_whole() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    symlink("/etc/passwd", rig.work("outputs/iso/link")).unwrap();
+    rig.fails(1, "outside the build", &args);
+    fs::remove_file(rig.work("outputs/iso/link")).unwrap();
+    assert!(Command::new("mkfifo").arg(rig.work("outputs/iso/pipe")).status().unwrap().success());
+    rig.fails(1, "is a FIFO", &args);
+    fs::remove_file(rig.work("outputs/iso/pipe")).unwrap();
+    rig.write("outputs/iso/a\nb", "x");
+    rig.fails(1, "control character", &args);
+    fs::remove_file(rig.work("outputs/iso/a\nb")).unwrap();
+    rig.write("SHA256SUMS", "x");
+    rig.fails(1, "mirrorkeep writes this file itself", &args);
+    assert!(!rig.mirror("master").exists());
+}
+
+#[test]
+fn a_context_that_is_not_safe_to_source_is_refused() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    let context = rig.work("../CONTEXT");
+    let sha = "22a60625f169202a68b524ac0126afb1d10921cd";
+    let args = |context: &str| {
+        let args =
+            ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE, "--context"];
+        args.iter().map(|arg| (*arg).to_owned()).chain([context.to_owned()]).collect::<Vec<_>>()
+    };
+    let args = args(context.to_str().unwrap());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fs::write(&context, format!("(cd ./a && git checkout -f {sha}); reboot\n")).unwrap();
+    rig.fails(1, "line 1", &args);
+    fs::write(&context, format!("(cd ./a && git checkout -f {sha})\r\n")).unwrap();
+    rig.fails(1, "CRLF", &args);
+    fs::write(&context, format!("(cd ./a && git checkout -f {sha})\n")).unwrap();
+    rig.ok(&args);
+    let published = fs::read(rig.mirror(&format!("master/centos/{ONE}/outputs/CONTEXT"))).unwrap();
+    assert_eq!(published, fs::read(context).unwrap());
+}
+
+#[test]
+fn git_is_asked_what_a_workspace_is_made_of() {
+    let rig = Rig::new();
+    let git = |dir: &str, args: &[&str]| {
+        let identity = ["-c", "user.name=builder", "-c", "user.email=builder@example.org"];
+        fs::create_dir_all(rig.work(dir)).unwrap();
+        let done = Command::new("git").current_dir(rig.work(dir)).args(identity).args(args).output().unwrap();
+        assert!(done.status.success());
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    };
+    let mut commits = Vec::new();
+    for dir in ["ws/stx/git10", "ws/stx/git2", "ws/.repo/repo", "ws/.repo/manifests", "ws/a/b/c/d/e/deep"] {
+        git(dir, &["init", "-q"]);
+        git(dir, &["commit", "-q", "--allow-empty", "-m", dir]);
+        commits.push(git(dir, &["rev-parse", "HEAD"]));
+    }
+    fs::rename(rig.work("ws"), rig.work("../ws")).unwrap();
+    let workspace = rig.work("../ws");
+    rig.publish(ONE, &["--context-from", workspace.to_str().unwrap()]);
+    let context = fs::read_to_string(rig.mirror(&format!("master/centos/{ONE}/outputs/CONTEXT"))).unwrap();
+    let line = |dir: &str, commit: &str| format!("(cd ./{dir} && git checkout -f {commit})\n");
+    let expected =
+        [line("stx/git2", &commits[1]), line("stx/git10", &commits[0]), line(".repo/manifests", &commits[3])];
+    assert_eq!(context, expected.concat());
+}
+
+#[test]
+fn a_trial_writes_nothing() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let before = tree(&rig.mirror(""));
+    assert!(rig.publish(TWO, &["--dry-run"]).contains("would publish"));
+    assert_eq!(tree(&rig.mirror("")), before);
+}
+
+#[test]
+fn a_damaged_journal_is_refused_and_a_torn_end_is_mended() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let journal = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let whole = fs::read(&journal).unwrap();
+    fs::write(&journal, [&whole[..], b"{\"event\":1,\"se"].concat()).unwrap();
+    rig.publish(TWO, &[]);
+    let mut damaged = fs::read(&journal).unwrap();
+    damaged[20] ^= 1;
+    fs::write(&journal, damaged).unwrap();
+    let work = rig.work("");
+    rig.fails(
+        3,
+        "journal is damaged at line 1",
+        &["publish", work.to_str().unwrap(), "--stream", "master/centos"],
+    );
+}
+
+#[test]
+fn no_mirror_is_a_refusal_with_a_hint() {
+    let rig = Rig::new();
+    rig.fails(3, "mirrorkeep --mirror", &["list"]);
+    rig.ok(&["init"]);
+    rig.fails(1, "already", &["init"]);
+}
+
+#[test]
+fn a_reader_never_sees_an_alias_missing_or_a_build_incomplete() {
+    let rig = Rig::new();
+    rig.publish("20180101T000000Z", &[]);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let seen = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let latest = rig.mirror("master/centos/latest_build");
+                assert!(fs::read(latest.join("outputs/iso/bootimage.iso")).is_ok(), "after {seen} looks");
+                for build in fs::read_dir(rig.mirror("master/centos")).unwrap() {
+                    let build = build.unwrap().path();
+                    assert!(build.join("SHA256SUMS").exists() && build.join("outputs/success").exists());
+                }
+                seen += 1;
+            }
+            seen
+        });
+        for day in 0..100 {
+            rig.publish(&format!("20190101T{:02}{:02}00Z", day / 60, day % 60), &[]);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(seen > 10, "the reader looked {seen} times only");
+}
+
+#[test]
+fn killed_at_any_system_call_a_publish_converges_on_rerun() {
+    const CALLS: [&str; 12] = [
+        "openat2",
+        "openat",
+        "mkdirat",
+        "write",
+        "pwritev2",
+        "fsync",
+        "fdatasync",
+        "syncfs",
+        "renameat",
+        "renameat2",
+        "symlinkat",
+        "unlinkat",
+    ];
+    let undisturbed = Rig::new();
+    undisturbed.publish(ONE, &[]);
+    let expected = tree(&undisturbed.mirror("master"));
+    let mut killed = 0;
+    for call in CALLS {
+        for nth in (1..40).step_by(3) {
+            let rig = Rig::new();
+            let inject = format!("inject={call}:signal=KILL:when={nth}");
+            let status = Command::new("strace")
+                .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject])
+                .arg(env!("CARGO_BIN_EXE_mirrorkeep"))
+                .arg("--mirror")
+                .arg(rig.mirror(""))
+                .args(["--jobs", "1", "publish"])
+                .arg(rig.work(""))
+                .args(["--stream", "master/centos", "--build", ONE])
+                .output()
+                .expect("strace is wanted; install it with `apt-get install strace`")
+                .status;
+            if status.success() {
+                break;
+            }
+            killed += 1;
+            let build = rig.mirror(&format!("master/centos/{ONE}"));
+            if build.exists() {
+                rig.sums_hold(&format!("master/centos/{ONE}"));
+            }
+            if let Some(latest) = rig.latest() {
+                assert_eq!(latest, ONE);
+                assert!(build.exists());
+            }
+            if rig.mirror(".mirrorkeep").exists() && !rig.mirror(".mirrorkeep/mirror.yaml").exists() {
+                rig.ok(&["init"]);
+            }
+            rig.publish(ONE, &[]);
+            assert_eq!(tree(&rig.mirror("master")), expected, "killed at {call} {nth}");
+            assert_eq!(
+                fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count(),
+                0,
+                "killed at {call} {nth}"
+            );
+        }
+    }
+    assert!(killed > 30, "only {killed} kills");
+}

@@ -1,0 +1,127 @@
+//! A mirror in a temporary directory, driven through the real binary.
+
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// A mirror and a workspace to publish from.
+pub(crate) struct Rig {
+    dir: tempfile::TempDir,
+}
+
+impl Rig {
+    /// Returns an empty place: no mirror yet, and a workspace with one build.
+    pub(crate) fn new() -> Self {
+        let rig = Self { dir: tempfile::tempdir().unwrap() };
+        rig.write("outputs/RPMS/std/a.rpm", "package a").write("outputs/iso/bootimage.iso", "image");
+        rig
+    }
+
+    /// Returns the path of the mirror, or of something in it.
+    pub(crate) fn mirror(&self, below: &str) -> PathBuf {
+        self.dir.path().join("mirror").join(below)
+    }
+
+    /// Returns the path of the workspace, or of something in it.
+    pub(crate) fn work(&self, below: &str) -> PathBuf {
+        self.dir.path().join("work").join(below)
+    }
+
+    /// Writes a file of the workspace.
+    pub(crate) fn write(&self, below: &str, text: &str) -> &Self {
+        let path = self.work(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Runs the binary on the mirror.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mirrorkeep"))
+            .arg("--mirror")
+            .arg(self.mirror(""))
+            .args(args)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs the binary, which must succeed, and returns what it answered.
+    #[track_caller]
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs the binary with `--json` and returns the answer.
+    #[track_caller]
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(args);
+        serde_json::from_str(&self.ok(&all)).unwrap()
+    }
+
+    /// Runs the binary, which must fail with that code and say that.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, said: &str, args: &[&str]) {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.contains(said), "{text}");
+    }
+
+    /// Publishes the workspace as that build of `master/centos`.
+    #[track_caller]
+    pub(crate) fn publish(&self, build: &str, more: &[&str]) -> String {
+        let work = self.work("");
+        let mut args = vec!["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", build];
+        args.extend(more);
+        self.ok(&args)
+    }
+
+    /// Returns where `latest_build` of `master/centos` points.
+    pub(crate) fn latest(&self) -> Option<String> {
+        let link = fs::read_link(self.mirror("master/centos/latest_build")).ok()?;
+        Some(link.to_str().unwrap().to_owned())
+    }
+
+    /// Returns the inode of a file of the mirror.
+    #[track_caller]
+    pub(crate) fn inode(&self, below: &str) -> u64 {
+        fs::metadata(self.mirror(below)).unwrap().ino()
+    }
+
+    /// Has coreutils check a build.
+    #[track_caller]
+    pub(crate) fn sums_hold(&self, build: &str) {
+        let check =
+            Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(self.mirror(build));
+        let output = { check }.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Returns everything below a directory as lines of type, mode, size, inode and path.
+pub(crate) fn tree(root: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut dirs = vec![root.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let link = fs::read_link(&path).map(|link| link.display().to_string()).unwrap_or_default();
+            let size = if meta.is_file() { meta.size() } else { 0 };
+            let name = path.strip_prefix(root).unwrap().display();
+            lines.push(format!("{name} {:o} {size} {link}", meta.mode()));
+            if meta.is_dir() {
+                dirs.push(path);
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
