@@ -98,9 +98,9 @@ impl Rig {
     /// Has coreutils check a build.
     #[track_caller]
     pub(crate) fn sums_hold(&self, build: &str) {
-        let check =
-            Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(self.mirror(build));
-        let output = { check }.output().unwrap();
+        let mut check = Command::new("sha256sum");
+        check.args(["-c", "--quiet", "SHA256SUMS"]).current_dir(self.mirror(build));
+        let output = check.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }

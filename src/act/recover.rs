@@ -77,7 +77,19 @@ pub enum Stages {
 /// Settles every intent that has no outcome yet.
 pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
     // The last first: what a command did within another comes to an end before that.
-    lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect()
+    let settled: Result<Vec<Settled>, RecoverError> =
+        lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
+    let mut settled = settled?;
+    let store = lease.mirror().store();
+    for at in children(store, "stage")? {
+        // A seal without its tree: the build went to its place and was told, only the stage stayed behind.
+        let own = |name: &str| at.child(name).unwrap_or_default();
+        if store.look(&own("seal.json"))?.is_some() && store.look(&own("tree"))?.is_none() {
+            store.discard(&at)?;
+            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+        }
+    }
+    Ok(settled)
 }
 
 fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {

@@ -176,7 +176,7 @@ pub(super) fn legacy(
                 }
             }
             Some(_) => {
-                warnings.push(format!("the legacy name `{alias}` is not made: something else is there"))
+                warnings.push(format!("the legacy name `{alias}` is not made: something else is there"));
             }
             None if mirror.store().look(&target)?.is_none() => {}
             None => moved.push(repoint(lease, &alias, &target, now)?),

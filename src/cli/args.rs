@@ -208,7 +208,7 @@ pub(super) enum AliasVerb {
         after_help = "Example:\n  mirrorkeep alias set master/centos/latest_build 20181205T060000Z --allow-backwards"
     )]
     Set {
-        /// The path of the name, such as master/centos/latest_build
+        /// The path of the name, such as `master/centos/latest_build`
         alias: String,
         /// A build (by id, or by name when the alias lies in its stream) or a directory of the mirror
         target: String,

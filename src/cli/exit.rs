@@ -105,9 +105,8 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
         Some(MirrorError::Layout(_) | MirrorError::NoLayout(_)) => return Some(Exit::Usage),
         _ => {}
     }
-    match error.downcast_ref::<JournalError>() {
-        Some(JournalError::Damaged { .. }) => return Some(Exit::Refused),
-        _ => {}
+    if let Some(JournalError::Damaged { .. }) = error.downcast_ref::<JournalError>() {
+        return Some(Exit::Refused);
     }
     match error.downcast_ref::<KeptError>() {
         Some(KeptError::Holds(..) | KeptError::StrangeHold(_)) => Some(Exit::Refused),

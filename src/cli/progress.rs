@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A bar that shows files, bytes, rate and time left, on a terminal only.
 #[derive(Debug)]
 pub(super) struct Bar {
-    bar: ProgressBar,
+    shown: ProgressBar,
     files: AtomicU64,
     of: AtomicU64,
 }
@@ -22,12 +22,12 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style);
         }
-        Self { bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
+        Self { shown: bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
     }
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.shown.finish_and_clear();
     }
 }
 
@@ -35,21 +35,21 @@ impl Watch for Bar {
     fn expect(&self, what: &str, files: u64, bytes: u64) {
         self.files.store(0, Ordering::Relaxed);
         self.of.store(files, Ordering::Relaxed);
-        self.bar.set_prefix(what.to_owned());
-        self.bar.set_length(bytes);
-        self.bar.set_position(0);
+        self.shown.set_prefix(what.to_owned());
+        self.shown.set_length(bytes);
+        self.shown.set_position(0);
     }
 
     fn bytes(&self, bytes: u64) {
-        self.bar.inc(bytes);
+        self.shown.inc(bytes);
     }
 
     fn file(&self, _: &RelPath) {
         let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
-        self.bar.set_message(format!("{files}/{} files", self.of.load(Ordering::Relaxed)));
+        self.shown.set_message(format!("{files}/{} files", self.of.load(Ordering::Relaxed)));
     }
 
     fn say(&self, message: &str) {
-        self.bar.suspend(|| say::note(message));
+        self.shown.suspend(|| say::note(message));
     }
 }

@@ -82,9 +82,10 @@ impl Field {
 
 /// Returns the word most like `value`, if it is like any.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> Option<String> {
-    let likeness = |word: &str| strsim::jaro_winkler(&word.to_lowercase(), &value.to_lowercase());
+    let likeness =
+        |word: &str| strsim::normalized_damerau_levenshtein(&word.to_lowercase(), &value.to_lowercase());
     let best = words.map(|word| (likeness(word), word)).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(likeness, _)| *likeness > 0.6).map(|(_, word)| word.to_owned())
+    best.filter(|(likeness, _)| *likeness > 0.3).map(|(_, word)| word.to_owned())
 }
 
 /// Returns a regular expression for anything that looks like a time of that form.

@@ -197,17 +197,15 @@ impl Loading<'_> {
     }
 
     fn markers(&mut self, raw: &MarkersFile, tree: &Tree) -> Markers {
-        let mut markers = Markers::default();
-        markers.context = raw.context.as_ref().and_then(|path| self.marker("markers.context", path, tree));
+        let context = raw.context.as_ref().and_then(|path| self.marker("markers.context", path, tree));
+        let mut markers = Markers { context, ..Markers::default() };
         for (index, result) in raw.results.iter().enumerate() {
             let at = format!("markers.results[{index}]");
-            let outcome = match result.result.parse::<Outcome>() {
-                Ok(outcome @ (Outcome::Success | Outcome::Fail | Outcome::Empty)) => outcome,
-                _ => {
-                    let found = &result.result;
-                    self.problem(&at, format!("`{found}` has no marker; `success`, `fail` and `empty` have"));
-                    continue;
-                }
+            let marked = [Outcome::Success, Outcome::Fail, Outcome::Empty];
+            let Some(outcome) = marked.into_iter().find(|outcome| outcome.as_str() == result.result) else {
+                let found = &result.result;
+                self.problem(&at, format!("`{found}` has no marker; `success`, `fail` and `empty` have"));
+                continue;
             };
             let paths: Vec<RelPath> = (result.paths.iter().enumerate())
                 .filter_map(|(i, path)| self.marker(&format!("{at}.paths[{i}]"), path, tree))

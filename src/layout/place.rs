@@ -156,7 +156,7 @@ impl Layout {
         if let Some(place) = self.beside(&names).or_else(|| self.apart(path, &names)) {
             return place;
         }
-        Place::Stray(self.stray(&names, &best))
+        Place::Stray(Self::stray(&names, &best))
     }
 
     /// Returns the place of something below a build.
@@ -232,7 +232,7 @@ impl Layout {
     }
 
     /// Says why a path outside the builds has no place, by the classes that it fits longest.
-    fn stray(&self, names: &[&str], best: &[(usize, &Class)]) -> Stray {
+    fn stray(names: &[&str], best: &[(usize, &Class)]) -> Stray {
         let fitted = best.first().map_or(0, |(fitted, _)| *fitted);
         let parts: Vec<(&Part, bool)> = best
             .iter()

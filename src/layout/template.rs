@@ -279,11 +279,9 @@ fn agrees(field: &Field, values: &Values) -> bool {
 
 /// Notes the value of a field, or returns whether it is the one that it has already.
 fn bind(values: &mut Values, name: &str, value: &str) -> bool {
-    match values.get(name) {
-        Some(known) => known == value,
-        None => {
-            values.insert(name.to_owned(), value.to_owned());
-            true
-        }
+    if let Some(known) = values.get(name) {
+        return known == value;
     }
+    values.insert(name.to_owned(), value.to_owned());
+    true
 }

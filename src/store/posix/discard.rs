@@ -34,7 +34,7 @@ struct Going {
     fd: OwnedFd,
     shown: String,
     name: CString,
-    above: Option<Arc<Going>>,
+    above: Option<Arc<Self>>,
     work: Arc<Work>,
 }
 
@@ -99,7 +99,7 @@ impl Posix {
 }
 
 /// Removes what is in a directory, its sub-directories by tasks of their own.
-fn empty<'s>(dir: Arc<Going>, scope: &rayon::Scope<'s>) {
+fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
     let (files, dirs) = match names(&dir) {
         Ok(found) => found,
         Err(errno) => return dir.work.failed(dir.shown.clone(), errno),
@@ -120,7 +120,7 @@ fn empty<'s>(dir: Arc<Going>, scope: &rayon::Scope<'s>) {
 }
 
 /// Opens a sub-directory without following a link and empties it.
-fn enter<'s>(above: Arc<Going>, name: CString, scope: &rayon::Scope<'s>) {
+fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
     let shown = format!("{}/{}", above.shown, name.to_string_lossy());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::openat(&above.fd, &name, flags, Mode::empty());
