@@ -1,0 +1,110 @@
+//! The shipped layouts: every build has one path, every path one place.
+
+use mirrorkeep::layout::{Created, Layout, Place};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
+use proptest::prelude::*;
+
+fn starlingx() -> Layout {
+    Layout::load(Layout::shipped("starlingx").unwrap(), "starlingx").unwrap()
+}
+
+prop_compose! {
+    fn any_build()(
+        class in prop::sample::select(vec!["master", "feature/", "release/", "milestone/", "rc/"]),
+        name in "[A-Za-z0-9][A-Za-z0-9._+-]{0,9}",
+        version in "[0-9]{1,3}([.][0-9]{1,3}){0,2}",
+        distro in prop::sample::select(vec!["centos", "debian"]),
+        seconds in 0i64..253_402_300_800,
+    ) -> BuildId {
+        let stamp = Stamp::from_unix(seconds).unwrap();
+        let release = match class {
+            "master" => class.to_owned(),
+            "rc/" => format!("rc/{version}"),
+            class => format!("{class}{name}"),
+        };
+        format!("{release}/{distro}/{stamp}").parse().unwrap()
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_place_of_a_builds_path_is_that_build(id in any_build()) {
+        let path = starlingx().build_path(&id).unwrap();
+        prop_assert_eq!(starlingx().place(&path), Place::Build { build: id.clone() });
+        prop_assert!(matches!(starlingx().created(&id), Created::At(stamp, 0) if stamp.to_string() == id.name.as_str()));
+        let parent = path.parent().unwrap();
+        prop_assert_eq!(starlingx().stream_path(&id.stream).unwrap(), parent);
+    }
+
+    #[test]
+    fn every_path_has_a_place_and_a_stray_says_why(names in prop::collection::vec("(master|release|centos|outputs|RPMS|std|[a-zA-Z0-9._-]{1,6}|20181205T060000Z)", 0..7)) {
+        let names: Vec<String> = names.into_iter().filter(|name| name != "." && name != "..").collect();
+        let path: RelPath = names.join("/").parse().unwrap();
+        if let Place::Stray(stray) = starlingx().place(&path) {
+            prop_assert!(!stray.rule.is_empty() && !stray.expected.is_empty());
+            prop_assert!(path.names().any(|name| name == stray.found), "{:?}", stray);
+        }
+    }
+}
+
+/// Rows of the paths that were seen on the real server, by what the spec's grammar makes of them.
+#[test]
+fn real_paths_have_the_place_that_the_spec_gives_them() {
+    #[track_caller]
+    fn case(path: &str, expected: &str) {
+        let place = starlingx().place(&path.parse().unwrap());
+        let rule =
+            if let Place::Stray(stray) = &place { stray.rule.clone() } else { place.kind().to_owned() };
+        assert_eq!(rule, expected, "{path}: {place:?}");
+    }
+    case("", "root");
+    case("master", "above");
+    case("master/centos", "stream");
+    case("master/centos/20190130T060000Z", "build");
+    case("master/centos/20190130T060000Z/outputs", "inside");
+    case("master/centos/20190130T060000Z/outputs/iso/bootimage.iso", "inside");
+    case("master/centos/20190206T060000Z/outputs/installer/vmlinuz", "inside");
+    case("master/centos/20190130T060000Z/SHA256SUMS", "inside");
+    case("master/centos/latest_build", "alias");
+    case("r2018.10", "alias");
+    case(".mirrorkeep/lock", "own");
+    case("centos/2018.10/20181110/outputs/iso", "unknown-class");
+    case("f/antelope/centos/flock/latest_build/outputs", "unknown-class");
+    case("master/fedora", "unknown-distro");
+    case("master/centos/flock", "build-name");
+    case("master/centos/20181110", "build-name");
+    case("milestone/2018.10/centos/2018.10.b3", "build-name");
+    case("rc/4.0/centos/flock/latest_build/outputs/RPMS", "build-name");
+    case("master/centos/20190812T033004Z/logs/x.log", "unknown-direction");
+    case("master/centos/20200220T023000Z/outputs/CONTEXT.sh", "unknown-artifact");
+    case("master/centos/20200220T023000Z/outputs/docker-images/x.lst", "unknown-artifact");
+    case("master/centos/20200220T023000Z/outputs/RPMS/kernel/x.rpm", "unknown-phase");
+}
+
+#[test]
+fn a_date_that_cannot_be_is_seen_as_one() {
+    let id: BuildId = "master/centos/20180230T000000Z".parse().unwrap();
+    assert!(matches!(starlingx().created(&id), Created::Impossible(why) if why.contains("20180230")));
+}
+
+#[test]
+fn everything_wrong_with_a_layout_is_told_at_once_with_its_place() {
+    let text = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { one_of: [] }\n  b: { matches: \"[\" }\nstreams:\n  - { stream: \"{nope}\", build: \"x\" }\n";
+    let error = Layout::load(text, "x.yaml").unwrap_err().to_string();
+    for part in ["x.yaml:5:3: fields.a", "x.yaml:6:8: fields.b", "`{nope}` is no field"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = Layout::load("layout: 1\nname: x\ntitle: t\nstreams: []\nstream: 1\n", "x.yaml").unwrap_err();
+    assert!(error.to_string().contains("x.yaml:5:1: unknown field `stream`"), "{error}");
+}
+
+#[test]
+fn the_committed_schema_is_the_programs() {
+    let committed = include_str!("../layouts/layout.schema.json");
+    let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+    assert_eq!(
+        committed,
+        Layout::schema(),
+        "write it anew: mirrorkeep layout schema > layouts/layout.schema.json"
+    );
+}
