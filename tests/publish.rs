@@ -297,6 +297,106 @@ fn a_reader_never_sees_an_alias_missing_or_a_build_incomplete() {
 }
 
 #[test]
+fn two_publishers_of_one_build_and_one_stream_end_right() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    std::thread::scope(|scope| {
+        for build in [ONE, ONE, TWO, THREE, TWO] {
+            let rig = &rig;
+            scope.spawn(move || rig.publish(build, &[]));
+        }
+    });
+    assert_eq!(rig.latest().as_deref(), Some(THREE));
+    assert_eq!(rig.json(&["list"])["builds"].as_array().unwrap().len(), 3);
+    for build in [ONE, TWO, THREE] {
+        rig.sums_hold(&format!("master/centos/{build}"));
+    }
+    assert_eq!(fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_disk_leaves_the_mirror_as_it_was() {
+    let rig = Rig::new();
+    fs::create_dir(rig.mirror("")).unwrap();
+    let mount = |args: &[&str]| {
+        assert!(Command::new(args[0]).args(&args[1..]).status().unwrap().success(), "{args:?}")
+    };
+    let mirror = rig.mirror("");
+    let mirror = mirror.to_str().unwrap();
+    mount(&["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", mirror]);
+    rig.publish(ONE, &[]);
+    let before = tree(&rig.mirror("master"));
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(4 << 20));
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", TWO];
+    let output = rig.run(&args);
+    let after = tree(&rig.mirror("master"));
+    let stages = fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count();
+    rig.write("outputs/iso/bootimage.iso", "small again");
+    let again = rig.run(&args);
+    let latest = rig.latest();
+    mount(&["umount", mirror]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(after, before);
+    assert_eq!(stages, 0);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(latest.as_deref(), Some(TWO));
+}
+
+#[test]
+fn an_earlier_build_that_was_touched_is_not_reused() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let old = rig.mirror(&format!("master/centos/{ONE}/outputs/iso/bootimage.iso"));
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&old, "imagX").unwrap();
+    fs::set_permissions(&old, fs::Permissions::from_mode(0o444)).unwrap();
+    rig.publish(TWO, &[]);
+    rig.sums_hold(&format!("master/centos/{TWO}"));
+}
+
+#[test]
+fn the_quick_check_shares_what_was_not_touched_and_reads_the_rest() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    rig.write("outputs/iso/bootimage.iso", "other");
+    rig.publish(TWO, &["--quick"]);
+    rig.sums_hold(&format!("master/centos/{TWO}"));
+    let at = |build: &str, file: &str| format!("master/centos/{build}/outputs/{file}");
+    assert_eq!(rig.inode(&at(ONE, "RPMS/std/a.rpm")), rig.inode(&at(TWO, "RPMS/std/a.rpm")));
+    assert_ne!(rig.inode(&at(ONE, "iso/bootimage.iso")), rig.inode(&at(TWO, "iso/bootimage.iso")));
+}
+
+#[test]
+fn files_can_be_taken_without_a_copy_and_from_elsewhere() {
+    let rig = Rig::new();
+    rig.write("../export/boot.iso", "elsewhere");
+    let add = format!("outputs/iso/boot.iso={}", rig.work("../export/boot.iso").display());
+    rig.publish(ONE, &["--take", "move", "--dedupe", "none", "--add", &add]);
+    assert!(!rig.work("outputs/RPMS/std/a.rpm").exists());
+    let taken = fs::read_to_string(rig.mirror(&format!("master/centos/{ONE}/outputs/iso/boot.iso"))).unwrap();
+    assert_eq!(taken, "elsewhere");
+    rig.sums_hold(&format!("master/centos/{ONE}"));
+}
+
+#[test]
+fn a_busy_mirror_is_told_after_the_wait() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let lock = fs::File::open(rig.mirror(".mirrorkeep/lock")).unwrap();
+    lock.lock().unwrap();
+    rig.fails(
+        7,
+        "the mirror is busy",
+        &["--wait", "0", "label", &format!("master/centos/{ONE}"), "sanity=green"],
+    );
+    lock.unlock().unwrap();
+    rig.ok(&["--wait", "0", "label", &format!("master/centos/{ONE}"), "sanity=green"]);
+}
+
+#[test]
 fn killed_at_any_system_call_a_publish_converges_on_rerun() {
     const CALLS: [&str; 12] = [
         "openat2",
