@@ -319,7 +319,7 @@ fn a_full_disk_leaves_the_mirror_as_it_was() {
     let rig = Rig::new();
     fs::create_dir(rig.mirror("")).unwrap();
     let mount = |args: &[&str]| {
-        assert!(Command::new(args[0]).args(&args[1..]).status().unwrap().success(), "{args:?}")
+        assert!(Command::new(args[0]).args(&args[1..]).status().unwrap().success(), "{args:?}");
     };
     let mirror = rig.mirror("");
     let mirror = mirror.to_str().unwrap();
