@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 /// Each folder with what it may use of the crate.
 const MAY_USE: [(&str, &[&str]); 10] = [
     ("word", &[]),
-    ("layout", &["word", "record"]),
+    ("layout", &["word"]),
     ("record", &["word"]),
     ("store", &["word"]),
     ("census", &["word", "layout", "record"]),

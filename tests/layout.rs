@@ -66,7 +66,10 @@ fn real_paths_have_the_place_that_the_spec_gives_them() {
     case("master/centos/20190206T060000Z/outputs/installer/vmlinuz", "inside");
     case("master/centos/20190130T060000Z/SHA256SUMS", "inside");
     case("master/centos/latest_build", "alias");
+    case("master/centos/latest_build/outputs/iso/bootimage.iso", "alias");
+    case("master/centos/latest_build/outputs/CONTEXT.sh", "build-name");
     case("r2018.10", "alias");
+    case("reports", "unknown-class");
     case(".mirrorkeep/lock", "own");
     case("centos/2018.10/20181110/outputs/iso", "unknown-class");
     case("f/antelope/centos/flock/latest_build/outputs", "unknown-class");

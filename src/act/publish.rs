@@ -16,10 +16,10 @@ use crate::layout::{Created, NoPlace, Place};
 use crate::mirror::{JournalError, KeptError, LeaseError, Mirror, builds_of};
 use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry,
-    Manifest, Origin, SUMS_NAME,
+    Manifest, Origin,
 };
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::{BuildId, Digest, Label, Outcome, RelPath, Stamp};
+use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};

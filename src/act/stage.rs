@@ -7,9 +7,9 @@
 use crate::act::{Interrupted, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, SUMS_NAME, Seen, Sums};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, Sums};
 use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Digest, RelPath};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{

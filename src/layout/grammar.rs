@@ -187,7 +187,10 @@ impl Layout {
     pub fn created(&self, id: &BuildId) -> Created {
         let Ok((class, values)) = self.class_of(id) else { return Created::Unnamed };
         let respin = class.respin.as_ref().and_then(|field| values.get(field));
-        let seq = respin.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let seq = match respin.map(|text| text.parse()).transpose() {
+            Ok(seq) => seq.unwrap_or_default(),
+            Err(error) => return Created::Impossible(format!("its respin is no number: {error}")),
+        };
         let times = class.build.field_names().filter_map(|field| field.time(values.get(&field.name)?));
         match times.into_iter().next() {
             None => Created::Unnamed,

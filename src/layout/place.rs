@@ -4,8 +4,7 @@ use super::field::nearest as like;
 use super::grammar::{Class, Layout};
 use super::template::{Part, Values};
 use super::tree::Found;
-use crate::record::SUMS_NAME;
-use crate::word::{BuildId, RelPath, Stream};
+use crate::word::{BuildId, RelPath, SUMS_NAME, Stream};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -201,6 +200,13 @@ impl Layout {
             if let [name] = below
                 && (self.0.aliases.iter().any(|alias| alias.name == *name)
                     || self.0.by_hand.iter().any(|by| by == name))
+            {
+                return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
+            }
+            // What lies below an alias is what lies in the build that it names.
+            if let [name, inside @ ..] = below
+                && self.0.aliases.iter().any(|alias| alias.name == *name)
+                && !matches!(self.0.tree.find(inside), Found::Nowhere { .. })
             {
                 return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
             }

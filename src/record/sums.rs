@@ -6,9 +6,6 @@
 use crate::word::{Digest, RelPath};
 use std::fmt;
 
-/// The file's name at the top of a build.
-pub const SUMS_NAME: &str = "SHA256SUMS";
-
 /// The digest of each file, sorted by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums(Vec<(RelPath, Digest)>);

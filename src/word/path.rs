@@ -10,6 +10,9 @@ use std::{fmt, str::FromStr};
 /// The directory below a root that holds what mirrorkeep knows and is never served.
 pub const OWN_DIR: &str = ".mirrorkeep";
 
+/// The file at the top of a build that holds its checksums.
+pub const SUMS_NAME: &str = "SHA256SUMS";
+
 /// The longest name that common file systems hold, in bytes.
 const NAME_MAX: usize = 255;
 
