@@ -382,6 +382,27 @@ fn files_can_be_taken_without_a_copy_and_from_elsewhere() {
 }
 
 #[test]
+fn a_recipe_takes_a_workspace_apart() {
+    let rig = Rig::new();
+    rig.write("../ws/std/rpmbuild/a.rpm", "a")
+        .write("../ws/std/rpmbuild/a.log", "log")
+        .write("../ws/boot.iso", "iso");
+    let (recipe, ws) = (rig.work("../recipe.yaml"), rig.work("../ws"));
+    let steps = "recipe: 1\nadd:\n  - { to: outputs/RPMS/std, from: std/rpmbuild, only: \"*.rpm\" }\n";
+    fs::write(&recipe, format!("{steps}  - {{ to: outputs/iso/bootimage.iso, from: boot.iso }}\n")).unwrap();
+    let args = ["publish", ws.to_str().unwrap(), "--recipe", recipe.to_str().unwrap()];
+    let args = [&args[..], &["--stream", "master/centos", "--build", ONE]].concat();
+    rig.ok(&args);
+    let at = |below: &str| rig.mirror(&format!("master/centos/{ONE}/outputs/{below}"));
+    assert!(at("RPMS/std/a.rpm").exists() && at("iso/bootimage.iso").exists());
+    assert!(!at("RPMS/std/a.log").exists());
+    fs::write(&recipe, "recipe: 1\nadd:\n  - { to: ../x, from: y }\nadd: []\n").unwrap();
+    rig.fails(2, "recipe.yaml:4:1: add: the key stands twice", &args);
+    fs::write(&recipe, "recipe: 1\nadd:\n  - { to: x, from: y, onyl: z }\n").unwrap();
+    rig.fails(2, "recipe.yaml:3", &args);
+}
+
+#[test]
 fn a_busy_mirror_is_told_after_the_wait() {
     let rig = Rig::new();
     rig.publish(ONE, &[]);

@@ -127,6 +127,9 @@ pub(super) struct PublishArgs {
     /// Take the file or directory SRC in at DEST; may be given many times
     #[arg(long, value_name = "DEST=SRC")]
     pub(super) add: Vec<String>,
+    /// A file that says which parts of SOURCE go where, for a workspace that is laid out otherwise
+    #[arg(long, value_name = "FILE", requires = "source")]
+    pub(super) recipe: Option<PathBuf>,
     /// Say something of the build from the start; may be given many times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) label: Vec<String>,

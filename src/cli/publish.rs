@@ -9,9 +9,9 @@ use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishRepor
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::store::{Share, Take};
-use crate::word::{BuildId, BuildName, RelPath, Stream};
-use serde::Serialize;
-use std::path::PathBuf;
+use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]
@@ -78,6 +78,52 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     Ok(())
 }
 
+/// A recipe file: which parts of a workspace go where.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    recipe: u32,
+    add: Vec<Step>,
+}
+
+/// One step of a recipe.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    to: RelPath,
+    from: RelPath,
+    #[serde(default)]
+    only: Option<String>,
+}
+
+/// Returns what a recipe takes from a workspace.
+fn read_recipe(file: &Path, workspace: &Path) -> Outcome<Vec<SourceSpec>> {
+    let shown = file.display().to_string();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Usage(format!("cannot read `{shown}`: {error}")))?;
+    let told = |problems: Vec<Problem>| {
+        Usage(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    let document = Document::parse(&text, &shown).map_err(told)?;
+    let recipe: Recipe = document.read().map_err(told)?;
+    let mut problems = Vec::new();
+    if recipe.recipe != 1 {
+        problems.push(
+            document.problem("recipe", format!("version {} is not known; 1 is accepted", recipe.recipe)),
+        );
+    }
+    let mut specs = Vec::new();
+    for (index, step) in recipe.add.into_iter().enumerate() {
+        match step.only.as_deref().map(glob::Pattern::new).transpose() {
+            Ok(only) => {
+                specs.push(SourceSpec { to: step.to, from: workspace.join(step.from.as_str()), only });
+            }
+            Err(error) => problems.push(document.problem(&format!("add[{index}].only"), error.to_string())),
+        }
+    }
+    if problems.is_empty() { Ok(specs) } else { Err(told(problems).into()) }
+}
+
 /// Returns where everything comes from and where it goes.
 fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     let mut specs = Vec::new();
@@ -87,7 +133,10 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
             let wanted = "a directory that holds inputs/ and outputs/ is wanted";
             return Err(Usage(format!("the source `{}` {why}; {wanted}", source.display())).into());
         }
-        specs.push(SourceSpec { to: RelPath::root(), from: source.clone(), only: None });
+        match &args.recipe {
+            Some(recipe) => specs.extend(read_recipe(recipe, source)?),
+            None => specs.push(SourceSpec { to: RelPath::root(), from: source.clone(), only: None }),
+        }
     }
     for add in &args.add {
         let (to, from) =
