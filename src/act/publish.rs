@@ -249,14 +249,14 @@ pub fn publish(
             return Err(error.into());
         }
     };
-    let manifest = staged.manifest().clone();
+    let size = (staged.manifest().files.len() as u64, staged.manifest().bytes());
     let sealed = staged.seal(record(publishing, &prepared, mirror.who()), prepared.path.clone())?;
     stop.check()?;
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
     prepared.warnings.extend(warnings);
-    Ok(report(publishing, &prepared, &manifest, &tally, aliases, PublishOutcome::Published))
+    Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
 }
 
 /// Says what publishing would do, and changes nothing.
@@ -271,8 +271,8 @@ pub fn try_publish(
     if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         return Ok(report);
     }
-    let (none, tally) = (Manifest::default(), Tally::default());
-    let mut report = report(publishing, &prepared, &none, &tally, Vec::new(), PublishOutcome::Trial);
+    let tally = Tally::default();
+    let mut report = report(publishing, &prepared, (0, 0), &tally, Vec::new(), PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
     report.bytes =
         prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
@@ -475,8 +475,9 @@ fn there_already(
     if !changes.is_empty() {
         return Err(PublishError::Differs { id: id.clone(), changes });
     }
+    let size = (manifest.files.len() as u64, manifest.bytes());
     let mut report =
-        report(publishing, prepared, &manifest, &Tally::default(), Vec::new(), PublishOutcome::Unchanged);
+        report(publishing, prepared, size, &Tally::default(), Vec::new(), PublishOutcome::Unchanged);
     report.result = record.result;
     Ok(Some(report))
 }
@@ -535,7 +536,7 @@ fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecor
 fn report(
     publishing: &Publishing,
     prepared: &Prepared,
-    manifest: &Manifest,
+    (files, bytes): (u64, u64),
     tally: &Tally,
     aliases: Vec<Moved>,
     outcome: PublishOutcome,
@@ -545,8 +546,8 @@ fn report(
         path: prepared.path.clone(),
         outcome,
         result: prepared.result,
-        files: manifest.files.len() as u64,
-        bytes: manifest.bytes(),
+        files,
+        bytes,
         copied_bytes: tally.copied.load(Ordering::Relaxed),
         shared_files: tally.shared.load(Ordering::Relaxed),
         shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
