@@ -111,3 +111,19 @@ fn the_committed_schema_is_the_programs() {
         "write it anew: mirrorkeep layout schema > layouts/layout.schema.json"
     );
 }
+
+#[test]
+fn the_layout_that_the_guide_shows_works() {
+    let guide = include_str!("../docs/layout-grammar.md");
+    let yaml = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let layout = Layout::load(yaml, "guide").unwrap();
+    for (path, kind) in [
+        ("main/20181205T060000Z/packages/a.rpm", "inside"),
+        ("main/amd64/20181205T060000Z/boot.iso", "inside"),
+        ("main/amd64/latest", "alias"),
+        ("main/20181205T060000Z", "build"),
+        ("main/20181205T060000Z/notes", "stray"),
+    ] {
+        assert_eq!(layout.place(&path.parse().unwrap()).kind(), kind, "{path}");
+    }
+}
