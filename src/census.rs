@@ -74,6 +74,15 @@ pub struct BuildCensus {
     /// Until when it is locked; a lock can only be lengthened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Stamp>,
+    /// When the first later success of its stream became visible, if that is known from history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Stamp>,
+    /// Where it lies, when that is another path than stream and name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<RelPath>,
+    /// Which parts of it are gone already, by the names that the policy gave them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trimmed: Vec<String>,
     /// Builds that it needs, by id, symlinks inside it that lead into them included.
     #[serde(default)]
     pub requires: Vec<BuildId>,
@@ -190,6 +199,9 @@ impl BuildCensus {
             holds: Vec::new(),
             leases: Vec::new(),
             locked_until: None,
+            superseded: None,
+            path: None,
+            trimmed: Vec::new(),
             requires: Vec::new(),
             files: None,
             bytes: None,

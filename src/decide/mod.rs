@@ -1,7 +1,12 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+pub mod policy;
+mod retain;
 mod reuse;
 
 pub use alias::{Current, follow, meets};
+pub use retain::{
+    Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals, Verdict, retain,
+};
 pub use reuse::{Held, Reuse};

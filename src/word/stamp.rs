@@ -27,6 +27,12 @@ pub enum StampError {
 }
 
 impl Stamp {
+    /// The last instant that a stamp can hold.
+    pub const MAX: Self = Self(match DateTime::from_timestamp_secs(253_402_300_799) {
+        Some(last) => last,
+        None => DateTime::UNIX_EPOCH,
+    });
+
     /// Returns the stamp that many seconds after the start of 1970, or nothing outside the years 1970 to 9999.
     pub fn from_unix(seconds: i64) -> Option<Self> {
         let instant = DateTime::from_timestamp(seconds, 0)?;

@@ -39,6 +39,7 @@ pub struct Document {
     text: String,
     file: String,
     nodes: HashMap<String, Node>,
+    keys: HashMap<String, Vec<String>>,
 }
 
 /// Where one entry stands.
@@ -55,8 +56,14 @@ struct Node {
 impl Document {
     /// Takes the text of a file in; `file` is its name in messages.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
-        let mut reading =
-            Reading { file, nodes: HashMap::new(), open: Vec::new(), problems: Vec::new(), documents: 0 };
+        let mut reading = Reading {
+            file,
+            nodes: HashMap::new(),
+            keys: HashMap::new(),
+            open: Vec::new(),
+            problems: Vec::new(),
+            documents: 0,
+        };
         for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, span)) => reading.take(&event, span),
@@ -67,7 +74,7 @@ impl Document {
                 }
             }
         }
-        let Reading { nodes, mut problems, .. } = reading;
+        let Reading { nodes, keys, mut problems, .. } = reading;
         if problems.is_empty() && nodes.is_empty() {
             problems.push(Problem {
                 file: file.to_owned(),
@@ -79,7 +86,7 @@ impl Document {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { text: text.to_owned(), file: file.to_owned(), nodes })
+        Ok(Self { text: text.to_owned(), file: file.to_owned(), nodes, keys })
     }
 
     /// Returns the text.
@@ -106,6 +113,11 @@ impl Document {
     /// Returns whether there is an entry at `path`.
     pub fn has(&self, path: &str) -> bool {
         self.nodes.contains_key(path)
+    }
+
+    /// Returns the keys of the mapping at `path`, in their order; none when no mapping is there.
+    pub fn keys(&self, path: &str) -> Vec<String> {
+        self.keys.get(path).cloned().unwrap_or_default()
     }
 
     /// Returns a problem with an entry.
@@ -168,6 +180,7 @@ struct Open {
 struct Reading<'a> {
     file: &'a str,
     nodes: HashMap<String, Node>,
+    keys: HashMap<String, Vec<String>>,
     open: Vec<Open>,
     problems: Vec<Problem>,
     documents: usize,
@@ -245,6 +258,7 @@ impl Reading<'_> {
         };
         let path = if open.path.is_empty() { text.to_owned() } else { format!("{}.{text}", open.path) };
         open.key = Some(text.to_owned());
+        self.keys.entry(open.path.clone()).or_default().push(text.to_owned());
         if let Some(first) = self.nodes.get(&path).map(|node| node.mark.line) {
             self.problem(Some(mark), path.clone(), format!("the key stands twice; first on line {first}"));
         }

@@ -1,0 +1,104 @@
+//! A value that may shrink under disk pressure: `14d`, or `{max: 14d, min: 5d}`.
+
+use serde::de::{DeserializeOwned, Error, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::{fmt, marker::PhantomData, str::FromStr};
+
+/// What is wanted normally, and what it may shrink to when the disk fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Range<T> {
+    /// Normally.
+    pub max: T,
+    /// Under pressure.
+    pub min: T,
+}
+
+/// Which end of each range counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// What is wanted normally.
+    Normal,
+    /// What is kept when the disk fills.
+    Pressed,
+}
+
+impl<T: Copy> Range<T> {
+    /// Returns a value that does not shrink.
+    pub fn fixed(value: T) -> Self {
+        Self { max: value, min: value }
+    }
+
+    /// Returns the value at that level.
+    pub fn at(self, level: Level) -> T {
+        match level {
+            Level::Normal => self.max,
+            Level::Pressed => self.min,
+        }
+    }
+}
+
+impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.max == self.min { self.max.fmt(f) } else { write!(f, "{} (at least {})", self.max, self.min) }
+    }
+}
+
+/// The two ends, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound = "T: DeserializeOwned")]
+struct Ends<T> {
+    max: T,
+    min: T,
+}
+
+impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Deserialize<'de> for Range<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OneOrBoth(PhantomData))
+    }
+}
+
+struct OneOrBoth<T>(PhantomData<T>);
+
+impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Visitor<'de> for OneOrBoth<T> {
+    type Value = Range<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, or `{max: …, min: …}`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Range<T>, E> {
+        text.parse().map(Range::fixed).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Range<T>, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Range<T>, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range<T>, A::Error> {
+        let Ends { max, min } = Ends::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Range { max, min })
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Range<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Range_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<T>();
+        schemars::json_schema!({
+            "description": "A value, or what it is normally and what it may shrink to when the disk fills.",
+            "anyOf": [one, {
+                "type": "object",
+                "properties": {"max": one, "min": one},
+                "required": ["max", "min"],
+                "additionalProperties": false
+            }]
+        })
+    }
+}

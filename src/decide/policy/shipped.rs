@@ -1,0 +1,40 @@
+//! The policies that are part of the program.
+
+use super::Policy;
+
+/// Each shipped policy by its name.
+const SHIPPED: [(&str, &str); 5] = [
+    ("fedora-compose", include_str!("../../../policies/fedora-compose.yaml")),
+    ("openstack-tarballs", include_str!("../../../policies/openstack-tarballs.yaml")),
+    ("rdo-trunk", include_str!("../../../policies/rdo-trunk.yaml")),
+    ("starlingx", include_str!("../../../policies/starlingx.yaml")),
+    ("starlingx-production", include_str!("../../../policies/starlingx-production.yaml")),
+];
+
+impl Policy {
+    /// Returns the YAML of a shipped policy.
+    pub fn shipped(name: &str) -> Option<&'static str> {
+        SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// Returns the names of the shipped policies.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|(name, _)| *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_policy_reads_and_does_what_its_examples_say() {
+        for name in Policy::shipped_names() {
+            let policy = Policy::load(Policy::shipped(name).unwrap(), name).unwrap_or_else(|error| panic!("{error}"));
+            assert!(policy.tests.len() >= 2, "{name} has too few examples");
+            for test in &policy.tests {
+                assert_eq!(policy.surprises(test), [], "{name}: {}", test.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Every problem with the form of a file, not just the first.
+//!
+//! Reading stops at the first thing that does not fit. A person who mends a file wants all of them, so the file is
+//! compared with its schema key by key, and its rules are read one by one.
+
+use super::schema::{BrakesFile, DefaultsFile, FamilyFile, PolicyFile, PressureFile, RuleFile, TestFile};
+use crate::word::{Document, Problem};
+use serde_json::Value;
+
+/// Returns a problem for each key that the schema does not have.
+pub(super) fn keys(document: &Document) -> Vec<Problem> {
+    let schema = schemars::schema_for!(PolicyFile).to_value();
+    let mut problems = Vec::new();
+    walk(document, &schema, &schema, "", &mut problems);
+    problems
+}
+
+fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
+    let schema = resolve(root, schema);
+    for alternative in schema.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
+        let alternative = resolve(root, alternative);
+        let fits = alternative.get("properties").is_some() || alternative.get("items").is_some();
+        if fits && !document.keys(path).is_empty() {
+            walk(document, root, alternative, path, problems);
+        }
+    }
+    if let Some(items) = schema.get("items") {
+        for index in 0..document.items(path).unwrap_or(0) {
+            walk(document, root, items, &format!("{path}[{index}]"), problems);
+        }
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let rest = schema.get("additionalProperties");
+    for key in document.keys(path) {
+        let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (properties.and_then(|known| known.get(&key)), rest) {
+            (Some(known), _) => walk(document, root, known, &below, problems),
+            (None, Some(Value::Object(_))) => walk(document, root, rest.unwrap_or(&Value::Null), &below, problems),
+            (None, Some(Value::Bool(false))) => {
+                let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                problems.push(document.problem(&below, unknown(&key, &known)));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    let near = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
+    let near = near.filter(|name| strsim::damerau_levenshtein(name, key) <= 2);
+    let meant = near.map(|name| format!(" (`{name}`?)")).unwrap_or_default();
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    format!("unknown key `{key}`{meant}; accepted: {}", list.join(", "))
+}
+
+/// Follows references, and a `null` alternative to what stands beside it.
+fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let mut schema = schema;
+    while let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        let pointer = name.strip_prefix('#').unwrap_or_default();
+        match root.pointer(pointer) {
+            Some(found) => schema = found,
+            None => return schema,
+        }
+    }
+    schema
+}
+
+/// Returns every problem that reading the parts one by one finds, beside the unknown keys.
+pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
+    let mut found: Vec<Problem> = Vec::new();
+    let mut take = |result: Result<(), Vec<Problem>>| {
+        // Unknown keys are known already, with a better message.
+        let new = result.err().into_iter().flatten().filter(|problem| !problem.message.contains("unknown field"));
+        let before = found.len();
+        found.extend(new);
+        found.len() > before
+    };
+    let rules = |take: &mut dyn FnMut(Result<(), Vec<Problem>>) -> bool, at: &str| {
+        let indices = 0..document.items(at).unwrap_or(0);
+        let read = |index| document.read_at::<RuleFile>(&format!("{at}[{index}]")).map(drop);
+        indices.fold(false, |any, index| take(read(index)) || any)
+    };
+    for index in 0..document.items("families").unwrap_or(0) {
+        let at = format!("families[{index}]");
+        let mut lists: Vec<String> = ["keep", "failed", "partial", "empty"].map(|lane| format!("{at}.{lane}")).into();
+        lists.extend(document.keys(&format!("{at}.parts")).iter().map(|part| format!("{at}.parts.{part}.keep")));
+        let any = lists.iter().fold(false, |any, list| rules(&mut take, list) || any);
+        if !any {
+            take(document.read_at::<FamilyFile>(&at).map(drop));
+        }
+    }
+    let any = ["failed", "partial", "empty"].iter().fold(false, |any, lane| rules(&mut take, &format!("defaults.{lane}")) || any);
+    if !any && document.has("defaults") {
+        take(document.read_at::<DefaultsFile>("defaults").map(drop));
+    }
+    if document.has("brakes") {
+        take(document.read_at::<BrakesFile>("brakes").map(drop));
+    }
+    if document.has("pressure") {
+        take(document.read_at::<PressureFile>("pressure").map(drop));
+    }
+    for index in 0..document.items("tests").unwrap_or(0) {
+        take(document.read_at::<TestFile>(&format!("tests[{index}]")).map(drop));
+    }
+    let mut all = unknown;
+    all.append(&mut found);
+    if all.is_empty() { first } else { all }
+}

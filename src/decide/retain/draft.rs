@@ -1,0 +1,100 @@
+//! Verdicts while they are being made.
+
+use super::plan::{Fate, Miss, PartFate, Reason, Verdict};
+use crate::word::{BuildId, Stamp};
+use std::collections::BTreeMap;
+
+/// What is known of one build's verdict so far.
+#[derive(Debug, Clone)]
+pub(super) struct Draft<'a> {
+    pub stream: usize,
+    pub age: (Option<Stamp>, u64),
+    pub bytes: u64,
+    pub fate: Fate,
+    pub reasons: Vec<Reason>,
+    pub misses: Vec<Miss>,
+    pub parts: BTreeMap<&'a str, PartFate>,
+    pub pressed: bool,
+}
+
+/// The drafts of a census, in its order.
+#[derive(Debug, Clone)]
+pub(super) struct Drafts<'a> {
+    pub all: Vec<Draft<'a>>,
+    pub sizes: Vec<usize>,
+}
+
+impl Draft<'_> {
+    /// Lets no part go of a build that stays.
+    pub(super) fn keep_parts(&mut self) {
+        let going = self.parts.values_mut().filter(|fate| **fate == PartFate::Expire);
+        going.for_each(|fate| *fate = PartFate::Keep);
+    }
+}
+
+impl Drafts<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn expiring(&self) -> impl Iterator<Item = usize> {
+        self.all.iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).map(|(index, _)| index)
+    }
+
+    pub(super) fn fate(&self, index: usize) -> Fate {
+        self.all.get(index).map_or(Fate::Blocked, |draft| draft.fate)
+    }
+
+    pub(super) fn stream(&self, index: usize) -> usize {
+        self.all.get(index).map_or(usize::MAX, |draft| draft.stream)
+    }
+
+    pub(super) fn stream_size(&self, stream: usize) -> usize {
+        self.sizes.get(stream).copied().unwrap_or(0)
+    }
+
+    pub(super) fn age(&self, index: usize) -> (Option<Stamp>, u64, usize) {
+        self.all.get(index).map_or((None, 0, index), |draft| (draft.age.0, draft.age.1, index))
+    }
+
+    pub(super) fn bytes(&self, index: usize) -> u64 {
+        self.all.get(index).map_or(0, |draft| draft.bytes)
+    }
+
+    /// Holds builds back that would go.
+    pub(super) fn withhold(&mut self, builds: &[usize], rule: &str, detail: &str) {
+        for index in builds {
+            if let Some(draft) = self.all.get_mut(*index).filter(|draft| draft.fate == Fate::Expire) {
+                draft.fate = Fate::Withheld;
+                draft.keep_parts();
+                draft.reasons.push(Reason::lasting(rule, detail.to_owned()));
+            }
+        }
+    }
+
+    /// Returns the verdicts, by stream and age.
+    pub(super) fn verdicts(self, ids: &[BuildId]) -> Vec<Verdict> {
+        let mut builds: Vec<((Option<Stamp>, u64), Verdict)> = (self.all.into_iter().zip(ids))
+            .map(|(draft, id)| {
+                let parts = draft.parts.into_iter().map(|(name, fate)| (name.to_owned(), fate)).collect();
+                let freed = if draft.fate == Fate::Expire { draft.bytes } else { 0 };
+                let mut verdict = Verdict {
+                    id: id.clone(),
+                    fate: draft.fate,
+                    reasons: draft.reasons,
+                    misses: draft.misses,
+                    parts,
+                    kept_until: None,
+                    bytes_freed: freed,
+                    pressed: draft.pressed && draft.fate == Fate::Expire,
+                };
+                if draft.fate == Fate::Keep {
+                    verdict.kept_until = verdict.last_instant();
+                }
+                (draft.age, verdict)
+            })
+            .collect();
+        builds.sort_by(|(age_a, a), (age_b, b)| (&a.id.stream, age_a, &a.id).cmp(&(&b.id.stream, age_b, &b.id)));
+        builds.into_iter().map(|(_, verdict)| verdict).collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! What a plan must know beyond census, policy and instant: what was before, and what could not be seen.
+
+use crate::decide::policy::Policy;
+use crate::word::{Digest, RelPath, Stamp, Stream};
+use std::collections::BTreeMap;
+
+/// What was before, and what could not be seen. The default is a first look at a census that is whole.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// When a plan was last carried out.
+    pub last_run: Option<Stamp>,
+    /// How many builds there were then.
+    pub last_count: Option<usize>,
+    /// What the clock of the file system says.
+    pub store_clock: Option<Stamp>,
+    /// The policy by which a plan was last carried out.
+    pub previous: Option<Box<Policy>>,
+    /// The plan that somebody accepted, brakes notwithstanding.
+    pub accepted: Option<Digest>,
+    /// What could not be read and might protect anything: nothing may go.
+    pub unreadable: Vec<(RelPath, String)>,
+    /// Streams that must not be touched, with the reason.
+    pub frozen: BTreeMap<Stream, String>,
+    /// How full the disk is.
+    pub space: Option<Space>,
+}
+
+/// How full a disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that it has.
+    pub total: u64,
+    /// Bytes that are free.
+    pub free: u64,
+    /// Bytes that emptying the trash frees.
+    pub trash: u64,
+}
+
+impl Past {
+    /// Returns every reason for which nothing may go at all.
+    ///
+    /// A run long after the last one is refused only until its plan is `accepted`.
+    pub(super) fn refusals(&self, policy: &Policy, now: Stamp, builds: usize, accepted: bool) -> Vec<String> {
+        let skew = policy.skew.seconds();
+        let mut refusals: Vec<String> =
+            self.unreadable.iter().map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}")).collect();
+        if let Some(last) = self.last_run {
+            if last.since(now) > skew {
+                refusals.push(format!("the clock went back: it is {}, and the last run was at {}", now.iso(), last.iso()));
+            }
+            if !accepted && now.since(last) > policy.max_clock_step.seconds() {
+                refusals.push(format!(
+                    "the clock is more than {} past the last run at {}; if that is right, accept the plan",
+                    policy.max_clock_step,
+                    last.iso()
+                ));
+            }
+        }
+        if let Some(clock) = self.store_clock.filter(|clock| clock.since(now).abs() > skew) {
+            refusals.push(format!("the clock of the file system says {}, ours {}", clock.iso(), now.iso()));
+        }
+        if builds == 0 && self.last_count.is_some_and(|count| count > 0) {
+            refusals.push("no build is there, where there were some at the last run: is the right disk mounted?".to_owned());
+        }
+        refusals
+    }
+}

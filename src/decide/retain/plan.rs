@@ -1,0 +1,210 @@
+//! A plan: one verdict a build, with every reason, and a digest that stands for all of them.
+
+use super::near::Near;
+use crate::word::{BuildId, Digest, Hasher, Stamp};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The version of the JSON form.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What a policy says of every build of a census at one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The version of this form, [`PLAN_VERSION`].
+    pub plan: u32,
+    /// The instant for which it holds.
+    pub at: Stamp,
+    /// Stands for every verdict; the same census and policy give the same one, whatever the order of reading.
+    #[serde(serialize_with = "prefixed")]
+    pub digest: Digest,
+    /// How it may be carried out.
+    pub outcome: PlanOutcome,
+    /// One verdict a build, by stream and age.
+    pub builds: Vec<Verdict>,
+    /// What is no build, and never touched.
+    pub ignored: Vec<String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+    /// Why nothing may go at all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
+    /// How many bytes could not be freed, of those that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortfall: Option<u64>,
+    /// Everything added up.
+    pub totals: Totals,
+}
+
+/// How a plan may be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanOutcome {
+    /// As it is.
+    Ok,
+    /// But for what a brake or freeze holds back.
+    Withheld,
+    /// But for entries that cannot be judged.
+    Blocked,
+    /// And yet not enough is freed.
+    Shortfall,
+    /// Not at all.
+    Refused,
+}
+
+/// What a policy says of one build.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// Which build.
+    pub id: BuildId,
+    /// What becomes of it.
+    #[serde(rename = "verdict")]
+    pub fate: Fate,
+    /// Why it stays: every reason, protections first. Empty exactly when it expires.
+    pub reasons: Vec<Reason>,
+    /// How narrowly each rule missed it, when none keeps it.
+    pub misses: Vec<Miss>,
+    /// What becomes of each part of it that the policy names.
+    pub parts: BTreeMap<String, PartFate>,
+    /// The last instant at which it is kept, where only time decides; nothing when something else does.
+    pub kept_until: Option<Stamp>,
+    /// How many bytes its going frees.
+    pub bytes_freed: u64,
+    /// Whether it goes only because the disk fills; then it does not wait in the trash.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pressed: bool,
+}
+
+/// What becomes of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Expire,
+    /// It cannot be judged, so it stays.
+    Blocked,
+    /// No rule keeps it, but a brake or freeze holds it back.
+    Withheld,
+}
+
+/// What becomes of a part of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartFate {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Expire,
+    /// It went before.
+    Gone,
+}
+
+/// One reason for which a build stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The rule or protection, such as `within 14d` or `hold`.
+    pub rule: Arc<str>,
+    /// What its deadline counts from.
+    pub basis: Option<Arc<str>>,
+    /// The last instant at which it holds; nothing when time does not decide.
+    pub until: Option<Stamp>,
+    /// More about it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether it is a protection, which no policy can switch off, or the floor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protects: bool,
+}
+
+/// How narrowly a rule missed a build.
+#[derive(Debug, Clone)]
+pub struct Miss {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// How narrowly.
+    pub near: Near,
+}
+
+/// Everything added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Totals {
+    /// Builds that stay.
+    pub keep: usize,
+    /// Builds that go.
+    pub expire: usize,
+    /// Builds that are held back.
+    pub withheld: usize,
+    /// Builds that cannot be judged.
+    pub blocked: usize,
+    /// Bytes that the going builds free.
+    pub bytes_freed: u64,
+}
+
+impl Reason {
+    /// Returns a reason that lasts until something other than time changes.
+    pub fn lasting(rule: impl Into<Arc<str>>, detail: impl Into<Option<String>>) -> Self {
+        Self { rule: rule.into(), basis: None, until: None, detail: detail.into(), protects: false }
+    }
+
+    /// Returns the same reason as one that no policy can switch off.
+    #[must_use]
+    pub fn protecting(self) -> Self {
+        Self { protects: true, ..self }
+    }
+}
+
+impl Serialize for Miss {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_struct("Miss", 2)?;
+        map.serialize_field("rule", &self.rule)?;
+        map.serialize_field("detail", &self.near.to_string())?;
+        map.end()
+    }
+}
+
+impl Verdict {
+    /// Returns the last instant of all reasons; nothing when one of them does not depend on time.
+    pub fn last_instant(&self) -> Option<Stamp> {
+        self.reasons.iter().map(|reason| reason.until).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+impl Plan {
+    /// Returns what the plan says of a build.
+    pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
+        self.builds.iter().find(|verdict| verdict.id == *id)
+    }
+
+    /// Returns the builds that go.
+    pub fn expiring(&self) -> impl Iterator<Item = &Verdict> {
+        self.builds.iter().filter(|verdict| verdict.fate == Fate::Expire)
+    }
+
+    /// Adds everything up anew, after bytes were measured.
+    pub fn total(&mut self) {
+        let count = |fate| self.builds.iter().filter(|verdict| verdict.fate == fate).count();
+        self.totals = Totals {
+            keep: count(Fate::Keep),
+            expire: count(Fate::Expire),
+            withheld: count(Fate::Withheld),
+            blocked: count(Fate::Blocked),
+            bytes_freed: self.expiring().map(|verdict| verdict.bytes_freed).sum(),
+        };
+    }
+}
+
+/// Returns what stands for these verdicts.
+pub(super) fn digest(builds: &[Verdict]) -> Digest {
+    let mut hasher = Hasher::new();
+    for verdict in builds {
+        let parts: String = verdict.parts.iter().map(|(name, fate)| format!(" {name}:{fate:?}")).collect();
+        hasher.update(format!("{} {:?}{parts}\n", verdict.id, verdict.fate).as_bytes());
+    }
+    hasher.finish()
+}
+
+fn prefixed<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&format!("sha256:{digest}"))
+}

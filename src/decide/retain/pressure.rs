@@ -1,0 +1,54 @@
+//! When the disk fills: which more builds may go, the oldest first, until enough is free.
+//!
+//! Only what ranges leave open goes: protections, floor and the lower end of every range stay as they are.
+
+use super::draft::Drafts;
+use super::needs::Needs;
+use super::past::Space;
+use super::plan::Fate;
+use crate::decide::policy::Pressure;
+
+/// Returns how many bytes must become free beyond the trash; nothing when there is no pressure.
+pub(super) fn wanted(pressure: Pressure, space: Space) -> Option<u64> {
+    if space.free >= pressure.free_below.of(space.total) {
+        return None;
+    }
+    Some(pressure.until_free.of(space.total).saturating_sub(space.free).saturating_sub(space.trash))
+}
+
+/// Lets more builds go, from the verdicts at the lower end of the ranges, and returns how many bytes still lack.
+pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs, wanted: u64) -> u64 {
+    let mut freed: u64 = drafts.expiring().map(|index| drafts.bytes(index)).sum();
+    let mut candidates: Vec<usize> = pressed.expiring().filter(|index| drafts.fate(*index) == Fate::Keep).collect();
+    candidates.sort_by_key(|index| drafts.age(*index));
+    let mut needed_by: std::collections::HashMap<usize, Vec<usize>> = std::collections::HashMap::new();
+    for build in 0..drafts.len() {
+        for other in needs.of_build(build) {
+            needed_by.entry(*other).or_default().push(build);
+        }
+    }
+    let mut near: std::collections::HashMap<usize, _> =
+        pressed.all.into_iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).collect();
+    // What a younger candidate needs must wait for it, so the list is gone through until nothing more may go.
+    let mut changed = true;
+    while changed && freed < wanted {
+        changed = false;
+        for index in candidates.clone() {
+            let users = needed_by.get(&index).into_iter().flatten();
+            if freed >= wanted || users.clone().any(|user| drafts.fate(*user) != Fate::Expire) {
+                continue;
+            }
+            candidates.retain(|other| *other != index);
+            changed = true;
+            freed += drafts.bytes(index);
+            if let (Some(draft), Some(pressed)) = (drafts.all.get_mut(index), near.remove(&index)) {
+                draft.fate = Fate::Expire;
+                draft.pressed = true;
+                draft.reasons.clear();
+                draft.misses = pressed.misses;
+                draft.parts = draft.parts.keys().map(|name| (*name, super::plan::PartFate::Expire)).collect();
+            }
+        }
+    }
+    wanted.saturating_sub(freed)
+}
