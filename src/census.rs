@@ -220,6 +220,7 @@ impl From<BuildRecord> for BuildCensus {
             result: record.result,
             labels: record.labels,
             requires: record.requires,
+            trimmed: record.trimmed,
             files: Some(record.files),
             bytes: Some(record.bytes),
             problem: record.problem,

@@ -8,4 +8,5 @@ pub mod layout;
 pub mod mirror;
 pub mod record;
 pub mod store;
+pub mod tell;
 pub mod word;

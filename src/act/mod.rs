@@ -3,26 +3,43 @@
 //! An act takes values and a mirror, tells a [`Watch`] how far it is, and returns what it did. It prints nothing
 //! and reads no arguments; the time is given to it.
 
+mod error;
+mod fence;
 mod git;
 mod hash;
+mod hold;
 mod label;
+mod plan;
+mod prune;
 mod publish;
 mod recover;
 mod repoint;
+mod reserve;
+mod restore;
 mod reveal;
 mod source;
 mod stage;
+mod sweep;
+mod trash;
+mod trim;
 mod watch;
 
+pub use error::ActError;
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
+pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
+pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
+pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
     ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
 pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
 pub use repoint::{Moved, Permit, RepointError, may_point, pointed_at, remove, set};
+pub use reserve::take as keep_reserve;
+pub use restore::{Restored, restore};
 pub use reveal::RevealError;
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
+pub use sweep::{Failure, SweepReport, sweep};
 pub use watch::{Interrupted, Stop, Unwatched, Watch};

@@ -525,6 +525,7 @@ fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecor
         result: prepared.result,
         labels: publishing.labels.iter().map(said).collect::<BTreeMap<_, _>>(),
         requires: publishing.requires.clone(),
+        trimmed: Vec::new(),
         files: 0,
         bytes: 0,
         sums: None,

@@ -6,7 +6,8 @@
 
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
-use crate::act::reveal::{RevealError, finish};
+use crate::act::reveal::finish;
+use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind};
 use crate::store::{Kind, Store, StoreError, StoreErrorKind};
@@ -50,7 +51,7 @@ pub enum SettledAs {
 pub enum RecoverError {
     /// A build that is in place could not be finished.
     #[error("cannot finish what an interrupted command left of `{0}`")]
-    Finish(String, #[source] Box<RevealError>),
+    Finish(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -116,15 +117,15 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
                 wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
             })
         }
-        EventKind::Initialised
-        | EventKind::Held
-        | EventKind::Unheld
-        | EventKind::Pruned
-        | EventKind::Trimmed
-        | EventKind::Restored
-        | EventKind::Swept
-        | EventKind::Adopted
-        | EventKind::Recovered => true,
+        EventKind::Held | EventKind::Unheld => {
+            let holds = intent.to.parse::<BuildId>().ok().map(|id| lease.mirror().holds_of(&id)).transpose()?;
+            // Holds are plain data.
+            holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
+        }
+        EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
+            trash::settle(lease, intent).map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?
+        }
+        EventKind::Initialised | EventKind::Adopted | EventKind::Recovered => true,
     };
     if happened {
         lease.tell(clock(), fact(), Some(intent.seq))?;

@@ -102,6 +102,7 @@ pub(super) fn finish(
     revealed.warnings.extend(warnings);
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", record.result.as_str())
+        .with("created", record.created.map(Stamp::iso))
         .with("files", record.files)
         .with("bytes", record.bytes);
     lease.tell(now, fact, Some(intent))?;

@@ -6,9 +6,13 @@ use std::path::PathBuf;
 const EXITS: &str = "Exit codes:
   0    done
   1    failed; the message says what, why, and one hint
-  2    the arguments or the layout are wrong; nothing was touched
-  3    refused for safety (no mirror there, or another one; damaged journal or holds)
+  2    the arguments, the layout or the policy are wrong; nothing was touched
+  3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
+  4    done, but something was withheld by a brake or freeze
+  5    findings (policy lint, policy test)
+  6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
+  8    could not free what was asked for
   130  interrupted; what was published is whole, and running it again goes on";
 
 /// Publishes build trees into a mirror and keeps the names that point at them true.
@@ -65,6 +69,54 @@ pub(super) enum Verb {
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
+    /// Say of every build what the policy lets go, and why; changes nothing
+    #[command(after_help = "Examples:
+  mirrorkeep plan
+  mirrorkeep plan --policy edited.yaml --at 2026-07-01T00:00:00Z
+  mirrorkeep --json plan --census census.json --policy starlingx --at 2026-06-15T03:00:00Z")]
+    Plan(PlanArgs),
+    /// Tell the whole story of one build: every reason, until when, and how narrowly each rule missed it
+    Explain(ExplainArgs),
+    /// Let go what the policy lets go: into the trash, and out of the trash what has waited long enough
+    #[command(after_help = "Examples:
+  mirrorkeep prune --dry-run
+  mirrorkeep prune
+  mirrorkeep prune --accept sha256:…   carries out exactly the plan that `plan` showed, brakes notwithstanding")]
+    Prune(PruneArgs),
+    /// Take a build back from the trash; it is held for 14 days
+    Restore {
+        /// The build
+        id: String,
+        /// Only check
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Empty the trash now
+    Sweep {
+        /// Remove at most that many files a second
+        #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
+        max_rate: Option<u32>,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Wish that a build stay, with a reason
+    #[command(after_help = "Example:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31")]
+    Hold(HoldArgs),
+    /// Take holds of a build back
+    Unhold {
+        /// The build
+        id: String,
+        /// Only the holds with this reason
+        #[arg(long)]
+        why: Option<String>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Check a policy, try its examples, run it forward, compare two
+    #[command(subcommand)]
+    Policy(PolicyVerb),
     /// Finish or clear what an interrupted command left
     Recover {
         /// Also clear unfinished builds whose publisher may still come back
@@ -83,11 +135,133 @@ pub(super) enum Verb {
     Man,
 }
 
+/// What a plan is made from.
+#[derive(Debug, Args)]
+pub(super) struct PlanFrom {
+    /// The instant for which the plan holds; now without it
+    #[arg(long, value_name = "STAMP")]
+    pub(super) at: Option<String>,
+    /// A census as JSON instead of the mirror; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(super) census: Option<PathBuf>,
+    /// A shipped policy or a policy file instead of the mirror's
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) from: PlanFrom,
+    /// Write retention.json with the deadlines of its builds into the directory of every stream, for consumers
+    #[arg(long, conflicts_with_all = ["at", "census", "policy"])]
+    pub(super) publish: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The build
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) from: PlanFrom,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneArgs {
+    /// Carry out the plan with this digest, whatever the brakes say; any other plan is withheld as usual
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) accept: Option<String>,
+    /// Remove at most that many files a second
+    #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_rate: Option<u32>,
+    /// Only say what would go
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HoldArgs {
+    /// The build
+    pub(super) id: String,
+    /// What for
+    #[arg(long)]
+    pub(super) why: String,
+    /// Until when: a stamp, or a day, which is held to its end; until it is taken back without this
+    #[arg(long, value_name = "STAMP|DAY")]
+    pub(super) until: Option<String>,
+    /// Only check
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyVerb {
+    /// List the shipped policies
+    List,
+    /// Show a policy: the mirror's own, or a shipped one or a file
+    Show {
+        /// A shipped policy or a policy file
+        policy: Option<String>,
+    },
+    /// Find what is wrong or odd; with a mirror or census also what fits nothing there
+    Lint {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+    },
+    /// Try the examples inside a policy
+    Test {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+    },
+    /// Run a policy forward: builds and bytes over the coming months
+    #[command(after_help = "Example:\n  mirrorkeep policy simulate --for 180d --cadence 24h --svg growth.svg")]
+    Simulate {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+        /// From when; now, or the census' instant, without it
+        #[arg(long, value_name = "STAMP")]
+        at: Option<String>,
+        /// For how long
+        #[arg(long = "for", value_name = "SPAN", default_value = "180d")]
+        length: String,
+        /// How often each stream gets a build; as often as in its past without it
+        #[arg(long, value_name = "SPAN")]
+        cadence: Option<String>,
+        /// Also draw it into this file
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Say which builds one policy lets go and the other keeps
+    Diff {
+        /// The policy as it is
+        old: String,
+        /// The policy as it would be
+        new: String,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+        /// The instant for which both hold; now, or the census' instant, without it
+        #[arg(long, value_name = "STAMP")]
+        at: Option<String>,
+    },
+    /// Write the JSON schema of policy files
+    Schema,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
     /// A shipped layout by name, or a layout file
     #[arg(long, default_value = "starlingx", value_name = "NAME|FILE")]
     pub(super) layout: String,
+    /// A shipped policy by name, a policy file, or `none`; the one that suits the layout without this
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) policy: Option<String>,
     /// Only say what would be made
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -1,6 +1,7 @@
 //! What a command's end means to the program that called it.
 
-use crate::act::{Interrupted, LabelActError, PublishError, RecoverError, RepointError, StageError};
+use crate::act::{ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError};
+use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
 use crate::mirror::{JournalError, KeptError, LeaseError, MirrorError};
 use std::error::Error;
@@ -16,10 +17,30 @@ pub enum Exit {
     Usage = 2,
     /// Refused for safety.
     Refused = 3,
+    /// Done, but something was withheld.
+    Withheld = 4,
+    /// There are findings.
+    Findings = 5,
+    /// Done, but some builds are blocked.
+    Blocked = 6,
     /// Somebody else holds the lock.
     Busy = 7,
+    /// Not enough could be freed.
+    Shortfall = 8,
     /// Interrupted.
     Interrupted = 130,
+}
+
+impl From<PlanOutcome> for Exit {
+    fn from(outcome: PlanOutcome) -> Self {
+        match outcome {
+            PlanOutcome::Ok => Self::Done,
+            PlanOutcome::Withheld => Self::Withheld,
+            PlanOutcome::Blocked => Self::Blocked,
+            PlanOutcome::Shortfall => Self::Shortfall,
+            PlanOutcome::Refused => Self::Refused,
+        }
+    }
 }
 
 /// An error that is about what was typed.
@@ -43,7 +64,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
     if error.is::<Interrupted>() {
         return Some(Exit::Interrupted);
     }
-    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() {
+    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() || error.is::<PolicyError>() {
         return Some(Exit::Usage);
     }
     // Transparent variants hide their inner error from the chain of sources, so they are looked into here.
@@ -74,6 +95,28 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
             RepointError::Journal(error) => code(error),
             RepointError::Kept(error) => code(error),
             _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<ActError>() {
+        return match error {
+            ActError::NoPlace(_) => Some(Exit::Usage),
+            ActError::Plan(error) => code(error),
+            ActError::Recover(error) => code(error),
+            ActError::Lease(error) => code(error),
+            ActError::Kept(error) => code(error),
+            ActError::Journal(error) => code(error),
+            ActError::Interrupted(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<PlanError>() {
+        return match error {
+            PlanError::NoPolicy | PlanError::NotShipped(_) | PlanError::Policy(_) => Some(Exit::Usage),
+            PlanError::LastRun(..) => Some(Exit::Refused),
+            PlanError::Mirror(error) => code(error),
+            PlanError::Journal(error) => code(error),
+            PlanError::Kept(error) => code(error),
+            PlanError::Store(_) => None,
         };
     }
     if let Some(error) = error.downcast_ref::<RecoverError>() {

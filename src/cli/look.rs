@@ -7,16 +7,14 @@ use super::run::{Outcome, Setting, now};
 use super::{make, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Mirror, chain, survey};
+use crate::mirror::{Mirror, survey};
 use crate::word::{BuildId, RelPath, Stream};
 use serde_json::{Value, json};
 
 /// Surveys the mirror and says what could not be read.
 fn looked_at(mirror: &Mirror) -> Outcome<Census> {
     let survey = survey(mirror, now())?;
-    for trouble in &survey.troubles {
-        say::note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
-    }
+    survey.troubles.iter().for_each(say::trouble);
     Ok(survey.census)
 }
 

@@ -14,21 +14,40 @@ use std::sync::Arc;
 
 pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     let layout = choose(&args.layout)?.1;
+    let policy = policy_for(&layout, args.policy.as_deref())?;
+    let named = policy.as_ref().map(|policy| match policy {
+        Chosen::Shipped(name) => name.clone(),
+        Chosen::File(_) => args.policy.clone().unwrap_or_default(),
+    });
     if !args.dry_run {
-        create(setting, &args.layout)?;
+        create(setting, &args.layout, policy)?;
     }
     let shown = setting.mirror.display().to_string();
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
-        say::json(&json!({"init": 1, "mirror": shown, "layout": layout.name(), "dry_run": args.dry_run}));
+        let layout = layout.name();
+        say::json(&json!({"init": 1, "mirror": shown, "layout": layout, "policy": named, "dry_run": args.dry_run}));
     } else {
-        say::out(&format!("{done} a mirror at `{shown}` with the layout `{}`\n", layout.name()));
+        let policy = match named {
+            Some(name) => format!("the policy `{name}`"),
+            None => "no policy, so that nothing is ever pruned".to_owned(),
+        };
+        say::out(&format!("{done} a mirror at `{shown}` with the layout `{}` and {policy}\n", layout.name()));
     }
     Ok(())
 }
 
+/// Returns the policy that was asked for, or the one that suits the layout.
+pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option<Chosen>> {
+    match asked {
+        Some("none") => Ok(None),
+        Some(name) => Ok(Some(super::plan::choose(name)?.0)),
+        None => Ok(act::suiting(layout)),
+    }
+}
+
 /// Makes a mirror, its directory as well when that is not there.
-pub(super) fn create(setting: &Setting, layout: &str) -> Outcome<Mirror> {
+pub(super) fn create(setting: &Setting, layout: &str, policy: Option<Chosen>) -> Outcome<Mirror> {
     let (chosen, _) = choose(layout)?;
     if !setting.mirror.exists() {
         let failed =
@@ -38,8 +57,10 @@ pub(super) fn create(setting: &Setting, layout: &str) -> Outcome<Mirror> {
         std::fs::set_permissions(&setting.mirror, mode).map_err(failed)?;
     }
     let store: Arc<dyn Store> = Arc::new(Posix::open(&setting.mirror)?);
-    let setup = Setup { layout: chosen, policy: None, id: uuid::Uuid::new_v4().to_string() };
-    Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
+    let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
+    let mirror = Mirror::init(store, &setup, &setting.who, setting.wait)?;
+    act::keep_reserve(&mirror)?;
+    Ok(mirror)
 }
 
 /// Returns a shipped layout or a file's, read and found sound.

@@ -160,7 +160,7 @@ fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     if !empty || args.dry_run {
         return setting.open();
     }
-    let mirror = make::create(setting, "starlingx")?;
+    let mirror = make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?)?;
     let shown = setting.mirror.display();
     say::note(&format!("made a new mirror at `{shown}` with the layout `starlingx`"));
     Ok(mirror)

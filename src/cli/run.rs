@@ -1,8 +1,8 @@
 //! One place for errors, causes, hints and exit codes.
 
 use super::args::{Cli, Verb};
-use super::exit::exit_of;
-use super::{look, make, publish, say};
+use super::exit::{Exit, exit_of};
+use super::{look, make, plan, policy, prune, publish, say};
 use crate::act::{PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Posix, Store};
@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
     let setting =
         Setting { mirror: cli.mirror, json: cli.json, wait: Duration::from_secs(cli.wait), who: who(), stop };
     match run(&setting, cli.verb) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             say::failure(&*error, hint(&*error).as_deref());
             ExitCode::from(exit_of(&*error) as u8)
@@ -51,30 +51,37 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(setting: &Setting, verb: Verb) -> Outcome {
+fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
     match verb {
-        Verb::Init(args) => make::init(setting, &args),
-        Verb::Publish(args) => publish::publish(setting, &args),
-        Verb::List(args) => look::list(setting, &args),
-        Verb::Show { id } => look::show(setting, &id),
-        Verb::Census => look::census(setting),
-        Verb::Label(args) => make::label(setting, &args),
-        Verb::Alias(verb) => make::alias(setting, verb),
-        Verb::Layout(verb) => look::layout(setting, verb),
-        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run),
+        Verb::Init(args) => make::init(setting, &args)?,
+        Verb::Publish(args) => publish::publish(setting, &args)?,
+        Verb::List(args) => look::list(setting, &args)?,
+        Verb::Show { id } => look::show(setting, &id)?,
+        Verb::Census => look::census(setting)?,
+        Verb::Label(args) => make::label(setting, &args)?,
+        Verb::Alias(verb) => make::alias(setting, verb)?,
+        Verb::Plan(args) => return plan::plan(setting, &args),
+        Verb::Explain(args) => return plan::explain(setting, &args),
+        Verb::Prune(args) => return prune::prune(setting, &args),
+        Verb::Restore { id, dry_run } => prune::restore(setting, &id, dry_run)?,
+        Verb::Sweep { max_rate, dry_run } => return prune::sweep(setting, max_rate, dry_run),
+        Verb::Hold(args) => prune::hold(setting, &args)?,
+        Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
+        Verb::Policy(verb) => return policy::policy(setting, &verb),
+        Verb::Layout(verb) => look::layout(setting, verb)?,
+        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
             say::out(&String::from_utf8_lossy(&text));
-            Ok(())
         }
         Verb::Man => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
             say::out(&String::from_utf8_lossy(&text));
-            Ok(())
         }
     }
+    Ok(Exit::Done)
 }
 
 impl Setting {

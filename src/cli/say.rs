@@ -1,7 +1,12 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
+use crate::mirror::{Trouble, chain};
+use crate::tell::Paint;
 use serde::Serialize;
-use std::{error::Error, io::Write};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+};
 
 /// Writes text to standard output; a reader that went away is no failure of ours.
 pub(super) fn out(text: &str) {
@@ -41,13 +46,21 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
     }
 }
 
-/// Returns a number of bytes as people write it.
-pub(super) fn bytes(count: u64) -> String {
-    indicatif::HumanBytes(count).to_string()
+/// Returns whether standard output shows colours: a terminal, and nobody asked for none.
+pub(super) fn paint() -> Paint {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if !plain && std::io::stdout().is_terminal() { Paint::Colour } else { Paint::Plain }
 }
 
-/// Returns a count with its noun.
-pub(super) fn count(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", indicatif::HumanCount(count))
+/// Returns how wide a drawing may be.
+pub(super) fn columns() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok());
+    told.map_or(76, |columns| columns.saturating_sub(4))
 }
+
+/// Says what could not be read.
+pub(super) fn trouble(trouble: &Trouble) {
+    note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
+}
+
+pub(super) use crate::tell::{bytes, count};

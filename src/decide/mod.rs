@@ -1,12 +1,16 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+mod lint;
 pub mod policy;
 mod retain;
 mod reuse;
+mod simulate;
 
 pub use alias::{Current, follow, meets};
 pub use retain::{
     Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals, Verdict, retain,
 };
 pub use reuse::{Held, Reuse};
+pub use lint::{Finding, lint};
+pub use simulate::{Forward, Tick, simulate};

@@ -71,6 +71,11 @@ impl Lease<'_> {
         self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
     }
 
+    /// Returns the number that the next event will have.
+    pub fn next_seq(&self) -> u64 {
+        self.journal().next_seq()
+    }
+
     /// Returns the intents that an interrupted command left, oldest first.
     pub fn unsettled(&self) -> Vec<Event> {
         self.journal().unsettled().to_vec()

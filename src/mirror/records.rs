@@ -52,7 +52,7 @@ pub enum Tree {
 }
 
 impl Tree {
-    fn at(self, id: &BuildId, ending: &str) -> RelPath {
+    pub(super) fn at(self, id: &BuildId, ending: &str) -> RelPath {
         let dir = match self {
             Self::Builds => "builds",
             Self::Holds => "holds",
@@ -82,6 +82,11 @@ impl Mirror {
                 Manifest::parse(&bytes).map(Some).map_err(|error| KeptError::Manifest(id.clone(), error))
             }
         }
+    }
+
+    /// Returns every event of those kinds, oldest first.
+    pub fn history(&self, wanted: &[crate::record::EventKind]) -> Result<Vec<crate::record::Event>, super::JournalError> {
+        super::journal::history(self.store(), wanted)
     }
 
     /// Returns the holds of every build that has any.

@@ -49,11 +49,15 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
     found = found.and(walk(mirror, &RelPath::root(), &Place::Root, &holds));
-    let moves = moves(mirror)?;
+    let history = History::read(mirror)?;
+    for (stream, builds) in &mut found.streams {
+        history.supersede(stream, builds);
+    }
+    let moves = &history.moves;
     let required = required_aliases(mirror, &found);
     let links = std::mem::take(&mut found.links);
     let seen: Vec<Result<AliasCensus, Trouble>> =
-        links.par_iter().map(|path| alias(mirror, path, &moves, required.contains(path))).collect();
+        links.par_iter().map(|path| alias(mirror, path, moves, required.contains(path))).collect();
     let mut census = Census::empty(at);
     for alias in seen {
         match alias {
@@ -151,7 +155,9 @@ fn build(mirror: &Mirror, id: &BuildId, path: &RelPath, holds: &BTreeMap<BuildId
             (build, Some(Trouble { path: path.clone(), error }))
         }
     };
-    let build = BuildCensus { holds: holds.get(id).cloned().unwrap_or_default(), ..build };
+    let elsewhere = (*path != id.as_path()).then(|| path.clone());
+    let build =
+        BuildCensus { holds: holds.get(id).cloned().unwrap_or_default(), path: elsewhere, ..build };
     let streams = BTreeMap::from([(id.stream.clone(), vec![build])]);
     Found { streams, troubles: trouble.into_iter().collect(), ..Found::default() }
 }
@@ -255,7 +261,7 @@ fn contents(mirror: &Mirror, id: &BuildId, root: &RelPath) -> Result<(u64, u64, 
 }
 
 /// Returns the build that a path is or lies in.
-pub(super) fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
+pub fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     match mirror.layout().place(path) {
         Place::Build { build: id } | Place::Inside { build: id, .. } => Some(id),
         Place::Stray(_) => path.ancestors().find_map(|above| match mirror.layout().place(&above) {
@@ -266,18 +272,54 @@ pub(super) fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     }
 }
 
-/// Returns how each alias moved, from the journal.
-fn moves(mirror: &Mirror) -> Result<BTreeMap<RelPath, Vec<AliasMove>>, JournalError> {
-    let mut moves: BTreeMap<RelPath, Vec<AliasMove>> = BTreeMap::new();
-    let wanted = [EventKind::Aliased, EventKind::Unaliased];
-    for event in journal::history(mirror.store(), &wanted)? {
-        let Ok(path) = event.to.parse() else { continue };
-        let from = event.details.get("from").and_then(|from| from.as_str()?.parse().ok());
-        if event.phase == Phase::Done {
-            moves.entry(path).or_default().push(AliasMove { from, at: event.at });
+/// What the journal says of aliases and of builds that may be gone.
+#[derive(Debug, Default)]
+struct History {
+    moves: BTreeMap<RelPath, Vec<AliasMove>>,
+    /// Successes of each stream: when they were made and when they became visible.
+    successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
+}
+
+impl History {
+    fn read(mirror: &Mirror) -> Result<Self, JournalError> {
+        let mut history = Self::default();
+        let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published];
+        for event in journal::history(mirror.store(), &wanted)? {
+            if event.phase != Phase::Done {
+                continue;
+            }
+            let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
+            if event.what == EventKind::Published {
+                let created = detail("created").and_then(|created| created.parse().ok());
+                if let (Ok(id), Some(created), Some("success")) = (event.to.parse::<BuildId>(), created, detail("result"))
+                {
+                    history.successes.entry(id.stream).or_default().push((created, event.at));
+                }
+            } else if let Ok(path) = event.to.parse() {
+                let from = detail("from").and_then(|from| from.parse().ok());
+                history.moves.entry(path).or_default().push(AliasMove { from, at: event.at });
+            }
+        }
+        for successes in history.successes.values_mut() {
+            successes.sort();
+            let mut earliest = Stamp::MAX;
+            for (_, at) in successes.iter_mut().rev() {
+                earliest = earliest.min(*at);
+                *at = earliest;
+            }
+        }
+        Ok(history)
+    }
+
+    /// Notes when the first later success of each build became visible, also when that one is gone.
+    fn supersede(&self, stream: &Stream, builds: &mut [BuildCensus]) {
+        let Some(successes) = self.successes.get(stream) else { return };
+        for build in builds {
+            let Some(created) = build.created else { continue };
+            let later = successes.partition_point(|(other, _)| *other <= created);
+            build.superseded = successes.get(later).map(|(_, at)| *at);
         }
     }
-    Ok(moves)
 }
 
 /// Returns where an alias must be: in every stream that has a build which it could point at.

@@ -34,6 +34,9 @@ pub struct BuildRecord {
     /// Builds that it needs.
     #[serde(default)]
     pub requires: Vec<BuildId>,
+    /// Parts of it that were taken out, by the names that the policy gave them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trimmed: Vec<String>,
     /// How many files it has.
     pub files: u64,
     /// How many bytes they have.

@@ -130,3 +130,21 @@ pub struct SourceFile<'a> {
     /// Its path, for messages; its last name is looked up in `dir`.
     pub path: &'a Path,
 }
+
+/// How full a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that it has.
+    pub total: u64,
+    /// Bytes that are free for everybody.
+    pub free: u64,
+}
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// How many entries went.
+    pub removed: u64,
+    /// Everything that could not be removed.
+    pub failures: Vec<super::StoreError>,
+}

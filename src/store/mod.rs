@@ -10,7 +10,9 @@ mod error;
 mod posix;
 
 pub use ability::Abilities;
-pub use entry::{Append, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Take};
+pub use entry::{
+    Append, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept, Take,
+};
 pub use error::{StoreError, StoreErrorKind};
 pub use posix::Posix;
 
@@ -93,12 +95,35 @@ pub trait Store: Debug + Send + Sync {
     /// Moves the tree `from` to the place `to`, where nothing may be, in one step.
     fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()>;
 
+    /// Lets two trees change places in one step.
+    fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        let _ = other;
+        let why = "this store cannot exchange trees";
+        Err(StoreError::because(StoreErrorKind::Unsupported, "exchange", one, why))
+    }
+
     /// Makes the alias `at` lead to `target` in one step, whether it was there or not.
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()>;
 
     /// Takes the lock at `at`, waiting that long for others; `who` is told to those who wait.
     fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard>;
 
+    /// Returns how many bytes the store has and how many of them are free; nothing where no limit is known.
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
+    }
+
     /// Removes everything below and including `at` and returns how many entries went.
     fn discard(&self, at: &RelPath) -> Result<u64>;
+
+    /// Removes everything below and including `at`, goes on after a failure, and returns every one.
+    fn sweep(&self, at: &RelPath) -> Swept {
+        match self.discard(at) {
+            Ok(removed) => Swept { removed, failures: Vec::new() },
+            Err(error) => Swept { removed: 0, failures: vec![error] },
+        }
+    }
+
+    /// Lets later removals go no faster than that many entries a second; nothing lets them go as fast as they can.
+    fn pace(&self, _entries_a_second: Option<std::num::NonZeroU32>) {}
 }

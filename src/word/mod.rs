@@ -15,6 +15,6 @@ pub use build::{BuildId, BuildName, NameError, Stream};
 pub use digest::{Digest, DigestError, Hasher};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
-pub use path::{OWN_DIR, PathError, RelPath, SUMS_NAME};
+pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath, SUMS_NAME};
 pub use stamp::{Stamp, StampError};
 pub use yaml::{Document, Mark, Problem};

@@ -13,6 +13,9 @@ pub const OWN_DIR: &str = ".mirrorkeep";
 /// The file at the top of a build that holds its checksums.
 pub const SUMS_NAME: &str = "SHA256SUMS";
 
+/// The file beside the builds of a stream that tells consumers until when each is kept.
+pub const RETENTION_NAME: &str = "retention.json";
+
 /// The longest name that common file systems hold, in bytes.
 const NAME_MAX: usize = 255;
 

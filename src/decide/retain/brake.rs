@@ -3,11 +3,24 @@
 use super::draft::Drafts;
 use super::past::Past;
 use super::plan::Fate;
+use crate::census::Census;
 use crate::decide::policy::{Brake, Policy, PolicyChange};
 use std::collections::{BTreeMap, HashSet};
 
 /// Holds back what the brakes hold back, with the reason.
-pub(super) fn hold(drafts: &mut Drafts<'_>, policy: &Policy, past: &Past, before: Option<&HashSet<usize>>) {
+pub(super) fn hold(
+    drafts: &mut Drafts<'_>,
+    census: &Census,
+    policy: &Policy,
+    past: &Past,
+    before: Option<&HashSet<usize>>,
+) {
+    for (number, stream) in census.streams.iter().enumerate() {
+        if let Some(why) = past.dropped.get(&stream.stream) {
+            let inside: Vec<usize> = drafts.expiring().filter(|index| drafts.stream(*index) == number).collect();
+            drafts.withhold(&inside, "freeze", why);
+        }
+    }
     if policy.brakes.policy_change == PolicyChange::Defer
         && let Some(before) = before
     {

@@ -50,7 +50,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     let before: Option<HashSet<usize>> =
         before.map(|previous| look(previous, Level::Normal).expiring().collect());
     let unbraked = past.accepted.map(|_| drafts.clone());
-    brake::hold(&mut drafts, policy, past, before.as_ref());
+    brake::hold(&mut drafts, census, policy, past, before.as_ref());
     brake::keep_needed(&mut drafts, &needs);
     refuse(&mut drafts, &refusals);
     let mut builds = drafts.verdicts(&ids);

@@ -21,6 +21,8 @@ pub struct Past {
     pub unreadable: Vec<(RelPath, String)>,
     /// Streams that must not be touched, with the reason.
     pub frozen: BTreeMap<Stream, String>,
+    /// Streams that lost builds which nobody pruned, with what was seen; accepting the plan lets them go on.
+    pub dropped: BTreeMap<Stream, String>,
     /// How full the disk is.
     pub space: Option<Space>,
 }

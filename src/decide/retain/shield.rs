@@ -76,13 +76,13 @@ impl Places {
 
     /// Returns the build that is at a path or above it.
     pub(super) fn build_at(&self, path: &RelPath) -> Option<usize> {
-        path.ancestors().find_map(|above| self.builds.get(&above).copied())
+        std::iter::once(path.clone()).chain(path.ancestors()).find_map(|at| self.builds.get(&at).copied())
     }
 
     /// Returns the streams in whose directory a name lies; all below it where none does.
     fn streams_around(&self, alias: &RelPath) -> Vec<usize> {
         let dir = alias.parent().unwrap_or_default();
-        match dir.ancestors().find_map(|above| self.streams.get(&above)) {
+        match std::iter::once(dir.clone()).chain(dir.ancestors()).find_map(|at| self.streams.get(&at)) {
             Some(streams) => streams.clone(),
             None => self.streams.iter().filter(|(path, _)| path.is_within(&dir)).flat_map(|(_, all)| all.clone()).collect(),
         }
@@ -127,7 +127,7 @@ impl<'a> Shields<'a> {
         let text = format!("{what} `{}` cannot be followed: {why}", alias.path);
         let around = places.streams_around(&alias.path);
         // A loop outside every stream lies in none; a required alias there may stand for any of them.
-        let in_stream = alias.path.ancestors().skip(1).any(|dir| places.streams.contains_key(&dir));
+        let in_stream = alias.path.ancestors().any(|dir| places.streams.contains_key(&dir));
         if alias.required || in_stream {
             for stream in around {
                 self.frozen.entry(stream).or_insert_with(|| text.clone());

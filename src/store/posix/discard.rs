@@ -7,23 +7,29 @@
 //! the rest.
 
 use super::Posix;
-use crate::store::{Result, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::{
     ffi::CString,
+    num::NonZeroU32,
+    time::{Duration, Instant},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+/// What is being done, in errors.
+const DOING: &str = "remove the tree";
+
 /// What all threads of one removal share.
 #[derive(Debug)]
 struct Work {
     device: u64,
+    pace: Option<Pace>,
     removed: AtomicU64,
     failures: Mutex<Vec<(String, Errno)>>,
 }
@@ -36,6 +42,35 @@ struct Going {
     name: CString,
     above: Option<Arc<Self>>,
     work: Arc<Work>,
+}
+
+/// When the next entry may go, so that a second sees no more of them than it should.
+#[derive(Debug)]
+struct Pace {
+    step: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    fn of(rate: NonZeroU32) -> Self {
+        Self { step: Duration::from_secs(1) / rate.get(), next: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits until the next entry may go.
+    fn wait(&self) {
+        let at = match self.next.lock() {
+            Ok(mut next) => {
+                let at = *next;
+                *next = at.max(Instant::now()) + self.step;
+                at
+            }
+            Err(_) => return,
+        };
+        let now = Instant::now();
+        if at > now {
+            std::thread::sleep(at - now);
+        }
+    }
 }
 
 impl Work {
@@ -61,25 +96,30 @@ impl Drop for Going {
 }
 
 impl Posix {
-    pub(super) fn discard_tree(&self, at: &RelPath) -> Result<u64> {
-        const DOING: &str = "remove the tree";
+    pub(super) fn sweep_tree(&self, at: &RelPath) -> Swept {
+        let failed = |error| Swept { removed: 0, failures: vec![error] };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let fd = match self.open_at(at, flags, DOING) {
             Ok(fd) => fd,
             Err(error) => match error.kind() {
-                StoreErrorKind::NotFound => return Ok(0),
+                StoreErrorKind::NotFound => return Swept::default(),
                 StoreErrorKind::WrongKind | StoreErrorKind::Escapes => {
-                    return self.unlink(at, AtFlags::empty()).map(|()| 1);
+                    let done = self.unlink(at, AtFlags::empty());
+                    return done.map_or_else(failed, |()| Swept { removed: 1, failures: Vec::new() });
                 }
-                _ => return Err(error),
+                _ => return failed(error),
             },
         };
-        let device = rustix::fs::fstat(&fd).map_err(|errno| StoreError::new(DOING, at, errno))?.st_dev;
+        let device = match rustix::fs::fstat(&fd) {
+            Ok(stat) => stat.st_dev,
+            Err(errno) => return failed(StoreError::new(DOING, at, errno)),
+        };
         if device != self.device {
             let why = "it is another file system";
-            return Err(StoreError::because(StoreErrorKind::CrossDevice, DOING, at, why));
+            return failed(StoreError::because(StoreErrorKind::CrossDevice, DOING, at, why));
         }
-        let work = Arc::new(Work { device, removed: AtomicU64::new(0), failures: Mutex::new(Vec::new()) });
+        let pace = NonZeroU32::new(self.pace.load(Ordering::Relaxed)).map(Pace::of);
+        let work = Arc::new(Work { device, pace, removed: AtomicU64::new(0), failures: Mutex::new(Vec::new()) });
         let top = Arc::new(Going {
             fd,
             shown: at.to_string(),
@@ -90,11 +130,16 @@ impl Posix {
         rayon::scope(|scope| empty(top, scope));
         let mut failures = work.failures.lock().map(|failures| failures.clone()).unwrap_or_default();
         failures.sort_by(|a, b| a.0.cmp(&b.0));
-        if let Some((path, errno)) = failures.into_iter().next() {
-            return Err(StoreError::new("remove", path, errno));
+        let mut failures: Vec<StoreError> =
+            failures.into_iter().map(|(path, errno)| StoreError::new("remove", path, errno)).collect();
+        let mut removed = work.removed.load(Ordering::Relaxed);
+        if failures.is_empty() {
+            match self.unlink(at, AtFlags::REMOVEDIR) {
+                Ok(()) => removed += 1,
+                Err(error) => failures.push(error),
+            }
         }
-        self.unlink(at, AtFlags::REMOVEDIR)?;
-        Ok(work.removed.load(Ordering::Relaxed) + 1)
+        Swept { removed, failures }
     }
 }
 
@@ -172,6 +217,9 @@ fn names(dir: &Going) -> rustix::io::Result<(Files, Vec<CString>)> {
 }
 
 fn unlink(dir: &Going, name: &CString) -> rustix::io::Result<()> {
+    if let Some(pace) = &dir.work.pace {
+        pace.wait();
+    }
     match rustix::fs::unlinkat(&dir.fd, name, AtFlags::empty()) {
         Err(Errno::ACCESS) => {
             rustix::fs::fchmod(&dir.fd, Mode::RWXU)?;

@@ -13,8 +13,8 @@ mod place;
 mod stage;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
-    StoreError, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
+    Store, StoreError, Swept, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
@@ -22,7 +22,7 @@ use rustix::fs::{Mode, OFlags};
 use std::{
     io::Read,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ pub struct Posix {
     device: u64,
     serial: AtomicU64,
     uncached: AtomicBool,
+    /// The most entries that may be removed in a second; 0 without a limit.
+    pace: AtomicU32,
 }
 
 impl Posix {
@@ -44,7 +46,7 @@ impl Posix {
         let fd = rustix::fs::open(root, flags, Mode::empty()).map_err(failed)?;
         let device = rustix::fs::fstat(&fd).map_err(failed)?.st_dev;
         let shown = root.to_owned();
-        Ok(Self { shown, root: fd, device, serial: AtomicU64::new(0), uncached: AtomicBool::new(true) })
+        Ok(Self { shown, root: fd, device, serial: AtomicU64::new(0), uncached: AtomicBool::new(true), pace: AtomicU32::new(0) })
     }
 }
 
@@ -120,6 +122,16 @@ impl Store for Posix {
         self.move_tree(from, to)
     }
 
+    fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        self.exchange_trees(one, other)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        let stat = rustix::fs::fstatvfs(&self.root)
+            .map_err(|errno| StoreError::new("ask how full is", self.shown.display(), errno))?;
+        Ok(Some(Space { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize }))
+    }
+
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
         self.point_alias(at, target)
     }
@@ -129,6 +141,15 @@ impl Store for Posix {
     }
 
     fn discard(&self, at: &RelPath) -> Result<u64> {
-        self.discard_tree(at)
+        let Swept { removed, failures } = self.sweep_tree(at);
+        failures.into_iter().next().map_or(Ok(removed), Err)
+    }
+
+    fn sweep(&self, at: &RelPath) -> Swept {
+        self.sweep_tree(at)
+    }
+
+    fn pace(&self, entries_a_second: Option<std::num::NonZeroU32>) {
+        self.pace.store(entries_a_second.map_or(0, std::num::NonZeroU32::get), Ordering::Relaxed);
     }
 }

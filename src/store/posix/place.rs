@@ -119,6 +119,16 @@ impl Posix {
         self.sync_dir(&from.parent().unwrap_or_default())
     }
 
+    pub(super) fn exchange_trees(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        const DOING: &str = "exchange";
+        let (dir, name) = self.above(one, DOING)?;
+        let (other_dir, other_name) = self.above(other, DOING)?;
+        rustix::fs::renameat_with(&dir, name, &other_dir, other_name, RenameFlags::EXCHANGE)
+            .map_err(|errno| StoreError::new(DOING, one, errno))?;
+        self.sync_dir(&one.parent().unwrap_or_default())?;
+        self.sync_dir(&other.parent().unwrap_or_default())
+    }
+
     /// Makes a directory and those above it and returns it open; each new name is synced.
     pub(super) fn make_dirs(&self, at: &RelPath) -> Result<OwnedFd> {
         const DOING: &str = "make the directory";

@@ -1,0 +1,128 @@
+//! The fence: every protection of a build looked at once more, under the lock, before it goes.
+//!
+//! What other commands changed since the plan is seen in the journal, and then everything is judged anew. What
+//! people changed by hand is seen by reading every link outside the builds, at most a fifth of a second before.
+
+use super::error::ActError;
+use super::plan::{Planned, judged};
+use crate::decide::Fate;
+use crate::mirror::{Lease, Resolved, links};
+use crate::word::{BuildId, RelPath, Stamp};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// How old a look at the links may be.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// What was seen last, and when.
+#[derive(Debug)]
+pub(super) struct Fence {
+    seq: u64,
+    seen: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    at: Instant,
+    targets: Vec<(RelPath, RelPath)>,
+}
+
+impl Fence {
+    /// Returns a fence for a plan that was made when the journal was to go on with that number.
+    pub(super) fn new(seq: u64) -> Self {
+        Self { seq, seen: None }
+    }
+
+    /// Judges everything anew when another command changed something since the last turn.
+    pub(super) fn renew(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        if lease.next_seq() != self.seq {
+            self.judge(lease, planned, now)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the number with which the journal will go on when this turn ends.
+    pub(super) fn leave(&mut self, lease: &Lease<'_>) {
+        self.seq = lease.next_seq();
+    }
+
+    /// What the plan lets go may only become less.
+    fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        let again = judged(lease.mirror(), Some(planned.policy.clone()), now, planned.accepted, None)?;
+        for verdict in &mut planned.plan.builds {
+            let fresh = again.plan.verdict(&verdict.id);
+            let keeps = fresh.is_some_and(|fresh| !matches!(fresh.fate, Fate::Expire | Fate::Withheld));
+            if verdict.fate == Fate::Expire && keeps {
+                verdict.fate = Fate::Keep;
+                verdict.reasons = fresh.map(|fresh| fresh.reasons.clone()).unwrap_or_default();
+            }
+            if let Some(fresh) = fresh {
+                verdict.parts.clone_from(&fresh.parts);
+            }
+        }
+        planned.census = again.census;
+        self.seen = None;
+        self.seq = lease.next_seq();
+        Ok(())
+    }
+
+    /// Returns what protects a build now; nothing when it may go.
+    pub(super) fn protects(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        let mirror = lease.mirror();
+        let path = mirror.layout().build_path(id)?;
+        if mirror.store().look(&path)?.is_none() {
+            return Ok(Some("it is gone already".to_owned()));
+        }
+        self.refresh(lease, planned, now)?;
+        let verdict = planned.plan.verdict(id);
+        if verdict.is_none_or(|verdict| verdict.fate != Fate::Expire) {
+            let why = verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
+            return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
+        }
+        self.shelters(lease, id, now)
+    }
+
+    /// Returns which hold or link protects a build now, whatever the plan says.
+    pub(super) fn shelters(&self, lease: &Lease<'_>, id: &BuildId, now: Stamp) -> Result<Option<String>, ActError> {
+        let mirror = lease.mirror();
+        let path = mirror.layout().build_path(id)?;
+        let open = |until: Option<Stamp>| until.is_none_or(|until| now <= until);
+        if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| open(hold.until)) {
+            return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
+        }
+        let targets = self.seen.iter().flat_map(|seen| &seen.targets);
+        let named = targets.into_iter().find(|(_, target)| target.is_within(&path));
+        Ok(named.map(|(link, _)| format!("alias: {link} leads to it")))
+    }
+
+    /// Looks at the links again when the last look is too old.
+    pub(super) fn refresh(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
+            self.look(lease, planned, now)?;
+        }
+        Ok(())
+    }
+
+    /// Reads every link outside the builds; builds that appeared without a word may need any other.
+    fn look(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        let at = Instant::now();
+        let mut found = links(lease.mirror())?;
+        let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
+        if found.builds.iter().any(|id| !known.contains(id)) {
+            self.judge(lease, planned, now)?;
+            found = links(lease.mirror())?;
+        }
+        let targets = found.links.into_iter().filter_map(|(link, to)| match to {
+            Resolved::To(target) | Resolved::Dangles(target) => Some((link, target)),
+            Resolved::Loops | Resolved::Leaves(_) => None,
+        });
+        self.seen = Some(Seen { at, targets: targets.collect() });
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
+
+use super::error::ActError;
+use super::recover::settle;
+use super::restore::bring_back;
+use super::{Mode, restore::find};
+use crate::mirror::{Fact, Lease, Mirror};
+use crate::record::{EventKind, Hold};
+use crate::word::{BuildId, Stamp};
+use serde::Serialize;
+
+/// What holding or letting go did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldReport {
+    /// Which build.
+    pub id: BuildId,
+    /// All its holds now.
+    pub holds: Vec<Hold>,
+    /// Whether it came back from the trash.
+    pub restored: bool,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Holds a build.
+pub fn hold(
+    mirror: &Mirror,
+    id: &BuildId,
+    hold: Hold,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<HoldReport, ActError> {
+    let same = |held: &Hold| held.why == hold.why && held.until == hold.until;
+    change(mirror, id, EventKind::Held, mode, clock, |holds| {
+        if !holds.iter().any(same) {
+            holds.push(hold.clone());
+        }
+    })
+}
+
+/// Takes back the holds of a build: those with that reason, or all.
+pub fn unhold(
+    mirror: &Mirror,
+    id: &BuildId,
+    why: Option<&str>,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<HoldReport, ActError> {
+    change(mirror, id, EventKind::Unheld, mode, clock, |holds| {
+        holds.retain(|hold| why.is_some_and(|why| hold.why != why));
+    })
+}
+
+fn change(
+    mirror: &Mirror,
+    id: &BuildId,
+    what: EventKind,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+    change: impl Fn(&mut Vec<Hold>),
+) -> Result<HoldReport, ActError> {
+    let path = mirror.layout().build_path(id)?;
+    let lease = mirror.lease()?;
+    if mode == Mode::Real {
+        settle(&lease, clock)?;
+    }
+    let there = mirror.store().look(&path)?.is_some();
+    let trashed = if there { None } else { find(mirror, id)? };
+    let before = mirror.holds_of(id)?;
+    if !there && trashed.is_none() && (what == EventKind::Held || before.is_empty()) {
+        return Err(ActError::NoBuild(id.clone()));
+    }
+    let mut holds = before.clone();
+    change(&mut holds);
+    let changed = holds != before;
+    let mut restored = false;
+    if mode == Mode::Real {
+        if changed {
+            write(&lease, id, what, &holds, clock())?;
+        }
+        if let Some(trashed) = trashed.filter(|_| what == EventKind::Held) {
+            bring_back(&lease, &trashed, clock)?;
+            restored = true;
+        }
+    }
+    Ok(HoldReport { id: id.clone(), holds, restored, changed })
+}
+
+/// Writes the holds of a build down, with the event.
+pub(super) fn write(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    what: EventKind,
+    holds: &[Hold],
+    now: Stamp,
+) -> Result<(), ActError> {
+    // Holds are plain data.
+    let list = serde_json::to_value(holds).unwrap_or_default();
+    let fact = Fact::new(what, id).with("holds", list);
+    let intent = lease.intend(now, fact.clone())?;
+    lease.keep_holds(id, holds.to_vec())?;
+    lease.tell(now, fact, Some(intent))?;
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! What a mirror's policy lets go now: a survey, judged.
+//!
+//! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
+//! cannot be followed stops everything, a damaged record its build, many of them their stream.
+
+use crate::census::Census;
+use crate::decide::policy::{Policy, PolicyError};
+use crate::decide::{Fate, PartFate, Past, Plan, Space, retain};
+use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Trouble, survey};
+use crate::layout::Place;
+use crate::record::{EventKind, Phase};
+use crate::store::{Kind, Put, StoreError};
+use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+
+/// Of a hundred builds of a stream so many may be unreadable before all of it is left alone.
+const UNREADABLE: usize = 10;
+
+/// A plan, and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The policy by which it was made.
+    pub policy: Policy,
+    /// What is there.
+    pub census: Census,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+    /// How full the store was.
+    pub space: Option<Space>,
+    /// The plan that somebody accepted.
+    pub(super) accepted: Option<Digest>,
+    /// How many builds each stream had after the last run.
+    pub(super) before: BTreeMap<Stream, usize>,
+    /// The policy of the last run.
+    pub(super) previous: Option<String>,
+}
+
+/// Says why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The mirror has no policy.
+    #[error("the mirror has no policy, so nothing may ever go")]
+    NoPolicy,
+    /// The mirror names a policy that does not ship.
+    #[error("no policy `{0}` ships with this program; `mirrorkeep policy list` names them")]
+    NotShipped(String),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The mirror cannot be read.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is kept of builds cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// What the last run left cannot be read.
+    #[error("what the last run of prune left in `{0}` cannot be used")]
+    LastRun(RelPath, #[source] serde_json::Error),
+    /// The store failed.
+    #[error("cannot look at the mirror")]
+    Store(#[from] StoreError),
+}
+
+/// What a run of prune leaves for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LastRun {
+    /// The version of this form: 1.
+    pub last_run: u32,
+    /// When it was.
+    pub at: Stamp,
+    /// The policy by which it was planned.
+    pub policy: String,
+    /// How many builds each stream had afterwards.
+    pub streams: BTreeMap<Stream, usize>,
+}
+
+impl LastRun {
+    fn place() -> RelPath {
+        RelPath::own("last-run.json")
+    }
+
+    fn read(mirror: &Mirror) -> Result<Option<Self>, PlanError> {
+        let bytes = match mirror.store().read(&Self::place(), 64 << 20) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            bytes => bytes?,
+        };
+        let read = serde_json::from_slice(&bytes);
+        read.map(Some).map_err(|error| PlanError::LastRun(Self::place(), error))
+    }
+
+    pub(super) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
+        // It is plain data.
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        mirror.store().put(&Self::place(), &text, Put::Replace)
+    }
+}
+
+/// Returns the mirror's policy.
+pub fn policy_of(mirror: &Mirror) -> Result<Policy, PlanError> {
+    match mirror.policy()? {
+        None => Err(PlanError::NoPolicy),
+        Some((name, Some(text))) => Ok(Policy::load(&text, &name)?),
+        Some((name, None)) => match Policy::shipped(&name) {
+            Some(text) => Ok(Policy::load(text, &name)?),
+            None => Err(PlanError::NotShipped(name)),
+        },
+    }
+}
+
+/// Returns what may go at `now` by `policy`, or by the mirror's own without one.
+pub fn plan(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    accepted: Option<Digest>,
+) -> Result<Planned, PlanError> {
+    judged(mirror, policy, now, accepted, None)
+}
+
+/// Returns what may go, knowing what the clock of the store says.
+pub(super) fn judged(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    accepted: Option<Digest>,
+    store_clock: Option<Stamp>,
+) -> Result<Planned, PlanError> {
+    let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
+    let survey = survey(mirror, now)?;
+    let last = LastRun::read(mirror)?;
+    let past = past(mirror, &survey.census, &survey.troubles, last.as_ref())?;
+    let past = Past { store_clock, accepted, ..past };
+    let mut plan = retain(&survey.census, &policy, now, &past);
+    weigh(mirror, &survey.census, &mut plan);
+    let (before, previous) = last.map(|last| (last.streams, last.policy)).unzip();
+    Ok(Planned {
+        plan,
+        policy,
+        census: survey.census,
+        troubles: survey.troubles,
+        space: past.space,
+        accepted,
+        before: before.unwrap_or_default(),
+        previous,
+    })
+}
+
+/// Returns what the plan must know beyond the census.
+fn past(
+    mirror: &Mirror,
+    census: &Census,
+    troubles: &[Trouble],
+    last: Option<&LastRun>,
+) -> Result<Past, PlanError> {
+    let mut past = Past::default();
+    let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
+    for trouble in troubles {
+        match mirror.layout().place(&trouble.path) {
+            Place::Build { build } => *damaged.entry(build.stream).or_default() += 1,
+            _ => past.unreadable.push((trouble.path.clone(), crate::mirror::chain(&trouble.error))),
+        }
+    }
+    for (stream, count) in damaged {
+        let all = census.stream(&stream).map_or(0, |stream| stream.builds.len());
+        if count > 1 && count * 100 > all * UNREADABLE {
+            past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
+        }
+    }
+    if let Some(last) = last {
+        // The policy of the last run was good then; one that this version cannot read any more says nothing.
+        past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);
+        past.last_run = Some(last.at);
+        past.last_count = Some(last.streams.values().sum());
+        let mut pruned: BTreeMap<Stream, usize> = BTreeMap::new();
+        for event in mirror.history(&[EventKind::Pruned])? {
+            if let Ok(id) = event.to.parse::<BuildId>()
+                && event.phase == Phase::Done
+                && event.at >= last.at
+            {
+                *pruned.entry(id.stream).or_default() += 1;
+            }
+        }
+        for (stream, before) in &last.streams {
+            let now = census.stream(stream).map_or(0, |stream| stream.builds.len());
+            if now + pruned.get(stream).copied().unwrap_or(0) < *before {
+                let why = format!("{now} builds are there, {before} were at the last run, and nobody pruned them");
+                past.dropped.insert(stream.clone(), why);
+            }
+        }
+    }
+    past.space = match mirror.store().space()? {
+        Some(space) => {
+            let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();
+            Some(Space { total: space.total, free: space.free, trash })
+        }
+        None => None,
+    };
+    Ok(past)
+}
+
+/// Finds how many bytes each going build really frees: those of inodes that no staying name holds.
+fn weigh(mirror: &Mirror, census: &Census, plan: &mut Plan) {
+    let going: Vec<(usize, RelPath)> = (plan.builds.iter().enumerate())
+        .filter(|(_, verdict)| verdict.fate == Fate::Expire)
+        .map(|(index, verdict)| {
+            let path = census.build(&verdict.id).and_then(|build| build.path.clone());
+            (index, path.unwrap_or_else(|| verdict.id.as_path()))
+        })
+        .collect();
+    let trees: Vec<Result<Vec<File>, StoreError>> = going.par_iter().map(|(_, path)| files(mirror, path)).collect();
+    // An inode is freed with the last of its names: seen as often as it has names, all of them go.
+    let mut seen: HashMap<(u64, u64), (u64, usize)> = HashMap::new();
+    let mut freed: HashMap<usize, u64> = HashMap::new();
+    for ((index, _), tree) in going.iter().zip(trees) {
+        let tree = tree.unwrap_or_else(|error| {
+            plan.warnings.push(format!("how many bytes go is not known: {}", crate::mirror::chain(&error)));
+            Vec::new()
+        });
+        for file in tree {
+            let entry = seen.entry(file.inode).or_insert((0, *index));
+            *entry = (entry.0 + 1, *index);
+            if entry.0 >= file.names {
+                *freed.entry(*index).or_default() += file.size;
+            }
+        }
+    }
+    for (index, _) in &going {
+        if let Some(verdict) = plan.builds.get_mut(*index) {
+            verdict.bytes_freed = freed.get(index).copied().unwrap_or(0);
+        }
+    }
+    plan.total();
+}
+
+struct File {
+    inode: (u64, u64),
+    names: u64,
+    size: u64,
+}
+
+/// Returns the files of a tree; what goes while we look is gone.
+fn files(mirror: &Mirror, root: &RelPath) -> Result<Vec<File>, StoreError> {
+    let store = mirror.store();
+    let (mut found, mut dirs) = (Vec::new(), vec![root.clone()]);
+    while let Some(dir) = dirs.pop() {
+        let listing = match store.list(&dir) {
+            Err(error) if error.is_not_found() => continue,
+            listing => listing?,
+        };
+        for entry in listing.entries {
+            let Ok(at) = dir.child(&entry.name) else { continue };
+            match entry.kind {
+                Kind::Dir => dirs.push(at),
+                Kind::File => {
+                    if let Some(entry) = store.look(&at)? {
+                        found.push(File { inode: entry.inode, names: entry.names, size: entry.size });
+                    }
+                }
+                Kind::Link | Kind::Other => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
+pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanError> {
+    let mut written = 0;
+    for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
+        let Some(first) = group.first() else { continue };
+        let Ok(dir) = mirror.layout().stream_path(&first.id.stream) else { continue };
+        let builds: Vec<serde_json::Value> = group
+            .iter()
+            .map(|verdict| {
+                let parts = verdict.parts.iter().filter(|(_, fate)| **fate != PartFate::Keep).map(|(name, _)| name);
+                serde_json::json!({
+                    "build": verdict.id.name,
+                    "verdict": verdict.fate,
+                    "kept_until": verdict.kept_until,
+                    "parts_going": parts.collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let text = serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
+        let at = dir.child(crate::word::RETENTION_NAME).unwrap_or_default();
+        mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// Returns the policy that suits a layout, if one ships.
+pub fn suiting(layout: &crate::layout::Layout) -> Option<Chosen> {
+    let name = layout.default_policy()?;
+    Policy::shipped(name).map(|_| Chosen::Shipped(name.to_owned()))
+}

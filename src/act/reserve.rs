@@ -1,0 +1,45 @@
+//! A little room kept for a full disk: pruning writes a few lines before it frees anything.
+//!
+//! Blocks and inodes that nobody else can take, given up when the disk is full and taken again when it is not.
+
+use crate::mirror::Mirror;
+use crate::store::{Put, StoreError};
+use crate::word::{Digest, RelPath};
+
+/// How many bytes are kept.
+const BYTES: usize = 256 * 1024;
+
+/// How many inodes are kept beside them.
+const INODES: usize = 15;
+
+fn dir() -> RelPath {
+    RelPath::own("reserve")
+}
+
+/// Takes the room, if it is not there yet.
+pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
+    let store = mirror.store();
+    let room = dir().child("room").unwrap_or_default();
+    for index in 0..INODES {
+        let inode = dir().child(&format!("inode-{index:02}")).unwrap_or_default();
+        if store.look(&inode)?.is_none() {
+            store.put(&inode, b"", Put::Replace)?;
+        }
+    }
+    if store.look(&room)?.is_none() {
+        // Bytes that no file system makes smaller.
+        let mut bytes = Vec::with_capacity(BYTES);
+        let mut digest = Digest::of(b"reserve");
+        while bytes.len() < BYTES {
+            bytes.extend_from_slice(digest.to_string().as_bytes());
+            digest = Digest::of(digest.to_string().as_bytes());
+        }
+        store.put(&room, &bytes, Put::Replace)?;
+    }
+    Ok(())
+}
+
+/// Gives the room up and returns whether there was any.
+pub(super) fn give(mirror: &Mirror) -> Result<bool, StoreError> {
+    Ok(mirror.store().discard(&dir())? > 0)
+}

@@ -1,0 +1,104 @@
+//! Taking a build back from the trash, byte for byte: the same tree is moved to its place again.
+//!
+//! A hold of 14 days goes with it, so that the next prune does not undo what a person asked for.
+
+use super::error::ActError;
+use super::hold;
+use super::recover::settle;
+use super::watch::Interrupted;
+use super::Mode;
+use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
+use crate::record::{EventKind, Hold};
+use crate::store::StoreErrorKind;
+use crate::word::{BuildId, RelPath, Stamp};
+use serde::Serialize;
+
+/// How long a restored build is held, in seconds.
+const TERM: i64 = 14 * 86_400;
+
+/// A build that came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lies again.
+    pub path: RelPath,
+    /// Until when it is held.
+    pub held_until: Option<Stamp>,
+}
+
+/// Takes a build back from the trash, or the parts that were taken out of one.
+pub fn restore(
+    mirror: &Mirror,
+    id: &BuildId,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Restored, ActError> {
+    mirror.layout().build_path(id)?;
+    let lease = mirror.lease()?;
+    if mode == Mode::Real {
+        settle(&lease, clock)?;
+    }
+    let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
+    let path = trashed.ticket.path.clone();
+    let occupied = mirror.store().look(&path)?.is_some();
+    if occupied != (trashed.ticket.what == TicketKind::Untrimmed) {
+        return Err(ActError::Occupied { id: id.clone(), path });
+    }
+    let now = clock();
+    let until = now.checked_add(TERM);
+    if mode == Mode::Real {
+        let mut holds = mirror.holds_of(id)?;
+        let why = "restored from the trash".to_owned();
+        holds.push(Hold { who: mirror.who().to_owned(), why, until, since: Some(now) });
+        hold::write(&lease, id, EventKind::Held, &holds, now)?;
+        bring_back(&lease, &trashed, clock)?;
+    }
+    Ok(Restored { id: id.clone(), path, held_until: until })
+}
+
+/// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
+pub(super) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, ActError> {
+    let waiting = mirror.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
+    let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
+    Ok(waiting.max_by_key(rank))
+}
+
+/// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
+pub(super) fn bring_back(lease: &Lease<'_>, trashed: &Trashed, clock: &dyn Fn() -> Stamp) -> Result<(), ActError> {
+    let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
+    let intent = lease.intend(clock(), fact.clone())?;
+    put_back(lease, trashed)?;
+    lease.tell(clock(), fact, Some(intent))?;
+    lease.mirror().store().discard(&trashed.at)?;
+    Ok(())
+}
+
+/// Moves record, manifest and tree back; doing it again finishes what was cut off.
+pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+    let store = lease.mirror().store();
+    lease.file_back(trashed)?;
+    let tree = trashed.tree();
+    if store.look(&tree)?.is_none() {
+        return Ok(());
+    }
+    let path = &trashed.ticket.path;
+    if store.look(path)?.is_some_and(|entry| entry.inode == trashed.ticket.inode) {
+        return Ok(());
+    }
+    let moved = match trashed.ticket.what {
+        TicketKind::Build => store.reveal(&tree, path),
+        TicketKind::Untrimmed => store.exchange(path, &tree),
+    };
+    moved.map_err(|error| match error.kind() {
+        StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
+            ActError::Occupied { id: trashed.ticket.id.clone(), path: path.clone() }
+        }
+        _ => error.into(),
+    })
+}
+
+/// Fails when somebody asked to stop.
+pub(super) fn go_on(stop: Option<&super::Stop>) -> Result<(), Interrupted> {
+    stop.map_or(Ok(()), super::Stop::check)
+}

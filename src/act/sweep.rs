@@ -1,0 +1,162 @@
+//! Sweeping the trash: what has waited long enough loses its bytes, in parallel and outside the lock.
+//!
+//! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
+//! marked under the lock, so that a sweep that was cut off goes on where it was.
+
+use super::error::ActError;
+use super::recover::settle;
+use super::restore::{bring_back, go_on};
+use super::{Mode, Stop, reserve};
+use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trashed, chain, links};
+use crate::record::EventKind;
+use crate::word::{BuildId, RelPath, Stamp};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// What a sweep did.
+#[derive(Debug, Default, Serialize)]
+pub struct SweepReport {
+    /// Builds whose bytes went.
+    pub swept: Vec<BuildId>,
+    /// Builds that came back, since somebody needs them after all.
+    pub restored: Vec<BuildId>,
+    /// How many files, links and directories went.
+    pub entries: u64,
+    /// What could not be removed.
+    pub failures: Vec<Failure>,
+}
+
+/// Something that could not be done to one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Where.
+    pub path: String,
+    /// Why not.
+    pub error: String,
+}
+
+/// Which builds of the trash go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those whose term is over.
+    Due,
+    /// All.
+    All,
+}
+
+/// Empties the trash now.
+pub fn sweep(
+    mirror: &Mirror,
+    mode: Mode,
+    stop: Option<&Stop>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<SweepReport, ActError> {
+    if mode == Mode::Trial {
+        let swept = mirror.trash()?.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        return Ok(SweepReport { swept, ..SweepReport::default() });
+    }
+    match run(mirror, Which::All, &HashSet::new(), stop, clock) {
+        Err(error) if error.is_no_space() && reserve::give(mirror)? => {
+            let report = run(mirror, Which::All, &HashSet::new(), stop, clock)?;
+            reserve::take(mirror).ok();
+            Ok(report)
+        }
+        report => report,
+    }
+}
+
+/// Brings back what is needed, then sweeps what may go.
+pub(super) fn run(
+    mirror: &Mirror,
+    which: Which,
+    needed: &HashSet<BuildId>,
+    stop: Option<&Stop>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<SweepReport, ActError> {
+    let mut report = SweepReport::default();
+    {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        salvage(&lease, needed, &mut report, clock)?;
+        mark(&lease, which, &mut report, clock)?;
+    }
+    finish(mirror, &mut report, stop)?;
+    Ok(report)
+}
+
+/// Brings back what somebody needs.
+pub(super) fn salvage(
+    lease: &Lease<'_>,
+    needed: &HashSet<BuildId>,
+    report: &mut SweepReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let mirror = lease.mirror();
+    let waiting: Vec<Trashed> =
+        mirror.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.what == TicketKind::Build).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let now = clock();
+    let targets: Vec<RelPath> = (links(mirror)?.links.into_iter())
+        .filter_map(|(_, to)| match to {
+            Resolved::To(path) | Resolved::Dangles(path) => Some(path),
+            Resolved::Loops | Resolved::Leaves(_) => None,
+        })
+        .collect();
+    for trashed in waiting {
+        let ticket = &trashed.ticket;
+        let named = targets.iter().any(|target| target.is_within(&ticket.path));
+        let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.until.is_none_or(|until| now <= until));
+        if !named && !held && !needed.contains(&ticket.id) {
+            continue;
+        }
+        match bring_back(lease, &trashed, clock) {
+            Ok(()) => report.restored.push(ticket.id.clone()),
+            Err(error) => report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) }),
+        }
+    }
+    Ok(())
+}
+
+/// Tells and marks what goes, so that it cannot come back.
+pub(super) fn mark(
+    lease: &Lease<'_>,
+    which: Which,
+    report: &mut SweepReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let trash = lease.mirror().trash()?;
+    let now = clock();
+    for trashed in trash.waiting.iter().filter(|trashed| which == Which::All || trashed.ticket.until < now) {
+        mark_one(lease, trashed, now)?;
+        if trashed.ticket.what == TicketKind::Build {
+            report.swept.push(trashed.ticket.id.clone());
+        }
+    }
+    for (path, why) in trash.strange {
+        report.failures.push(Failure { path: path.to_string(), error: why });
+    }
+    Ok(())
+}
+
+/// Tells and marks one.
+pub(super) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
+    let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
+    let intent = lease.intend(now, fact.clone())?;
+    let going = RelPath::own(&format!("trash/{}{GOING}", trashed.at.name()));
+    lease.mirror().store().reveal(&trashed.at, &going)?;
+    lease.tell(now, fact, Some(intent))?;
+    Ok(going)
+}
+
+/// Removes everything that is marked, outside the lock.
+pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
+    for at in mirror.trash()?.going {
+        go_on(stop)?;
+        let swept = mirror.store().sweep(&at);
+        report.entries += swept.removed;
+        report.failures.extend(swept.failures.iter().map(|error| Failure { path: at.to_string(), error: chain(error) }));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
+
+use super::error::ActError;
+use super::{restore, trim};
+use crate::mirror::{Lease, Trashed};
+use crate::record::{Event, EventKind};
+use crate::word::{BuildId, RelPath};
+
+/// Finishes what came past its commit point, clears what did not, and returns whether it happened.
+pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError> {
+    let mirror = lease.mirror();
+    let store = mirror.store();
+    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let at = named.unwrap_or_default();
+    let trashed = mirror.trash()?.waiting.into_iter().find(|trashed| trashed.at == at);
+    let in_place = |trashed: &Trashed| -> Result<bool, ActError> {
+        let there = store.look(&trashed.ticket.path)?;
+        Ok(there.is_some_and(|entry| entry.inode == trashed.ticket.inode))
+    };
+    match intent.what {
+        EventKind::Pruned => {
+            if let Some(trashed) = trashed.filter(|trashed| trashed.ticket.path != RelPath::root())
+                && store.look(&trashed.tree())?.is_some()
+            {
+                lease.file_away(&trashed)?;
+                return Ok(true);
+            }
+            store.discard(&at)?;
+            Ok(false)
+        }
+        EventKind::Trimmed => {
+            if let Some(trashed) = trashed
+                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode == trashed.ticket.inode)
+            {
+                let number = |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+                let names = intent.details.get("parts").and_then(|parts| parts.as_array()).cloned().unwrap_or_default();
+                let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+                trim::record(lease, &trashed, &names, (number("files"), number("bytes")))?;
+                return Ok(true);
+            }
+            store.discard(&at)?;
+            Ok(false)
+        }
+        EventKind::Restored => {
+            if let Some(trashed) = trashed {
+                restore::put_back(lease, &trashed)?;
+                let back = in_place(&trashed)?;
+                if back {
+                    store.discard(&at)?;
+                }
+                return Ok(back);
+            }
+            let id: Option<BuildId> = intent.to.parse().ok();
+            let path = id.and_then(|id| mirror.layout().build_path(&id).ok());
+            Ok(path.map(|path| store.look(&path)).transpose()?.flatten().is_some())
+        }
+        _ => Ok(store.look(&at)?.is_none()),
+    }
+}

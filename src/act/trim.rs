@@ -1,0 +1,285 @@
+//! Taking parts out of a build in one step: a reader sees it with them or without, SHA256SUMS right both ways.
+//!
+//! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
+//! the two trees change places. The old one waits in the trash and can come back.
+
+use super::error::ActError;
+use super::fence::Fence;
+use super::plan::Planned;
+use super::prune::{Gone, PruneReport, Pruning, parts};
+use super::recover::settle;
+use super::restore::go_on;
+use super::sweep::Failure;
+use crate::decide::{PartFate, policy::Part};
+use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::record::{BuildRecord, EventKind, Manifest, Sums};
+use crate::store::{Fill, Kind, Share, Shared, Store};
+use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp};
+use std::collections::{BTreeSet, HashSet};
+
+/// More than a list of checksums ever has, in bytes.
+const SUMS_LIMIT: u64 = 1 << 30;
+
+/// What stays of a build.
+#[derive(Debug, Default)]
+struct Rest {
+    files: u64,
+    bytes: u64,
+    going: BTreeSet<RelPath>,
+}
+
+/// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
+pub(super) fn all(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    report: &mut PruneReport,
+    how: &Pruning,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    for (id, names) in parts(&planned.plan) {
+        go_on(how.stop.as_ref())?;
+        let family = planned.policy.family_or_stranger(&id.stream);
+        let going: Vec<Part> = family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();
+        match one(mirror, planned, fence, &id, &going, clock) {
+            Ok(Some(gone)) => report.trimmed.push(gone),
+            Ok(None) => {}
+            Err(error) if error.is_no_space() => return Err(error),
+            Err(error) => report.failures.push(Failure { path: id.to_string(), error: chain(&error) }),
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    going: &[Part],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Option<Gone>, ActError> {
+    let path = mirror.layout().build_path(id)?;
+    let store = mirror.store();
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    let goes = |inner: &RelPath| {
+        let patterns = going.iter().flat_map(|part| &part.paths);
+        inner.as_str() != SUMS_NAME && patterns.into_iter().any(|pattern| pattern.matches_with(inner.as_str(), options))
+    };
+    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
+    let Some(entry) = store.look(&path)? else { return Ok(None) };
+    if !any(store, &path, &goes)? {
+        return note_only(mirror, id, &names, clock).map(|()| None);
+    }
+    // Laid out before the lock is taken, since a build does not change.
+    let stage = RelPath::own(&format!("tmp/trim-{}", uuid::Uuid::new_v4().simple()));
+    let laid = lay_out(store, &path, &stage.join(&"tree".parse().unwrap_or_default()), &goes);
+    let rest = match laid.and_then(|rest| store.settle(&stage).map(|()| rest).map_err(ActError::from)) {
+        Ok(rest) => rest,
+        Err(error) => {
+            store.discard(&stage).ok();
+            return Err(error);
+        }
+    };
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+        drop(lease);
+        store.discard(&stage)?;
+        return Err(crate::store::StoreError::because(crate::store::StoreErrorKind::Busy, "take parts out of", id, &why).into());
+    }
+    let now = clock();
+    let until = planned.policy.trash.after(now, planned.policy.zone);
+    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Untrimmed, since: now, until, bytes, inode: entry.inode };
+    let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
+    let fact = Fact::new(EventKind::Trimmed, id)
+        .with("trash", trashed.at.as_str())
+        .with("parts", names.clone())
+        .with("files", rest.files)
+        .with("bytes", rest.bytes);
+    let intent = lease.intend(now, fact.clone())?;
+    store.reveal(&stage, &trashed.at)?;
+    lease.keep_ticket(&trashed)?;
+    store.exchange(&trashed.ticket.path, &trashed.tree())?;
+    record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
+    lease.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lease);
+    Ok(Some(Gone { id: id.clone(), parts: names, until }))
+}
+
+/// Returns why the parts of a build must stay after all.
+fn stays(
+    lease: &Lease<'_>,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<String>, ActError> {
+    fence.renew(lease, planned, now)?;
+    fence.refresh(lease, planned, now)?;
+    let verdict = planned.plan.verdict(id);
+    if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
+        return Ok(Some("it is judged otherwise now".to_owned()));
+    }
+    fence.shelters(lease, id, now)
+}
+
+/// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
+pub(super) fn record(
+    lease: &Lease<'_>,
+    trashed: &Trashed,
+    names: &[String],
+    (files, bytes): (u64, u64),
+) -> Result<(), ActError> {
+    let mirror = lease.mirror();
+    let id = &trashed.ticket.id;
+    if let Some(record) = mirror.record(id)?.filter(|record| !names.iter().all(|name| record.trimmed.contains(name))) {
+        let manifest = mirror.manifest(id)?;
+        lease.file_away(trashed)?;
+        if let Some(manifest) = manifest {
+            lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
+        }
+        let sums = mirror.store().read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), SUMS_LIMIT);
+        let sums = sums.ok().map(|bytes| crate::word::Digest::of(&bytes));
+        let mut trimmed = record.trimmed.clone();
+        trimmed.extend(names.iter().filter(|name| !record.trimmed.contains(name)).cloned());
+        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(record.sums), ..record })?;
+    }
+    Ok(())
+}
+
+/// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
+fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
+    let store = mirror.store();
+    let root = &trashed.ticket.path;
+    let bytes = store.read(&root.child(SUMS_NAME).unwrap_or_default(), SUMS_LIMIT).unwrap_or_default();
+    let sums = Sums::parse(&bytes).ok();
+    let named: Option<HashSet<&RelPath>> = sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
+    let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
+    let mut files = Vec::new();
+    for file in manifest.files {
+        let stays = match &named {
+            Some(named) => named.contains(&file.path),
+            None => there(&file.path)?,
+        };
+        if stays {
+            files.push(file);
+        }
+    }
+    let mut links = Vec::new();
+    for link in manifest.links {
+        if there(&link.path)? {
+            links.push(link);
+        }
+    }
+    let mut dirs = Vec::new();
+    for dir in manifest.dirs {
+        if there(&dir)? {
+            dirs.push(dir);
+        }
+    }
+    (manifest.files, manifest.links, manifest.dirs) = (files, links, dirs);
+    Ok(manifest)
+}
+
+/// Notes in the record that a part is gone which was never there.
+fn note_only(mirror: &Mirror, id: &BuildId, names: &[String], clock: &dyn Fn() -> Stamp) -> Result<(), ActError> {
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(mut record) = mirror.record(id)? {
+        let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
+        if !new.is_empty() {
+            record.trimmed.extend(new);
+            lease.keep_record(&record)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a build has anything that goes.
+fn any(store: &dyn Store, root: &RelPath, goes: &dyn Fn(&RelPath) -> bool) -> Result<bool, ActError> {
+    let mut dirs = vec![root.clone()];
+    while let Some(dir) = dirs.pop() {
+        for entry in store.list(&dir)?.entries {
+            let at = dir.child(&entry.name).unwrap_or_default();
+            if at.below(root).is_some_and(|inner| goes(&inner)) && entry.kind != Kind::Dir {
+                return Ok(true);
+            }
+            if entry.kind == Kind::Dir {
+                dirs.push(at);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Lays out what stays of a build as a second tree.
+fn lay_out(
+    store: &dyn Store,
+    root: &RelPath,
+    to: &RelPath,
+    goes: &dyn Fn(&RelPath) -> bool,
+) -> Result<Rest, ActError> {
+    let mut rest = Rest::default();
+    store.make_dir(to)?;
+    let mut dirs = vec![root.clone()];
+    while let Some(dir) = dirs.pop() {
+        let entries = store.list(&dir)?.entries;
+        let inner = dir.below(root).unwrap_or_default();
+        if entries.is_empty() && !goes(&inner) {
+            store.make_dir(&to.join(&inner))?;
+        }
+        for entry in entries {
+            let at = dir.child(&entry.name).unwrap_or_default();
+            let inner = at.below(root).unwrap_or_default();
+            match entry.kind {
+                // A directory stays for what is left in it.
+                Kind::Dir => dirs.push(at),
+                _ if goes(&inner) => drop(rest.going.insert(inner)),
+                _ if inner.as_str() == SUMS_NAME => {}
+                kind => copy(store, (&at, kind), &to.join(&inner), &mut rest)?,
+            }
+        }
+    }
+    checksums(store, root, to, &rest)?;
+    Ok(rest)
+}
+
+fn copy(store: &dyn Store, (from, kind): (&RelPath, Kind), to: &RelPath, rest: &mut Rest) -> Result<(), ActError> {
+    store.make_dir(&to.parent().unwrap_or_default())?;
+    let Some(entry) = store.look(from)? else { return Ok(()) };
+    if kind == Kind::Link {
+        store.link(to, &entry.link.unwrap_or_default())?;
+        return Ok(());
+    }
+    let fill = Fill { mode: entry.mode & 0o777, mtime: Some(entry.mtime) };
+    if store.share(from, to, Share::Link, fill)? == Shared::No {
+        let mut bytes = store.open(from)?;
+        store.fill(to, &mut *bytes, fill)?;
+    }
+    rest.files += 1;
+    rest.bytes += entry.size;
+    Ok(())
+}
+
+/// Writes the checksums of what stays: the lines that were there, but for those of what goes.
+fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), ActError> {
+    let place = root.child(SUMS_NAME).unwrap_or_default();
+    let bytes = match store.read(&place, SUMS_LIMIT) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        bytes => bytes?,
+    };
+    let mut kept = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        let name = text.trim_end_matches('\n').split_once("  ").or_else(|| text.trim_end_matches('\n').split_once(" *"));
+        let goes = name.and_then(|(_, name)| name.parse::<RelPath>().ok()).is_some_and(|path| rest.going.contains(&path));
+        if !goes {
+            kept.extend_from_slice(line);
+        }
+    }
+    store.fill(&to.child(SUMS_NAME).unwrap_or_default(), &mut &*kept, Fill { mode: 0o444, mtime: None })?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Verbs that say what may go: `plan` and `explain`.
+
+use super::args::{ExplainArgs, PlanArgs, PlanFrom};
+use super::exit::{Exit, Usage};
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act;
+use crate::census::{CENSUS_VERSION, Census};
+use crate::decide::policy::Policy;
+use crate::decide::{Past, Plan, retain};
+use crate::tell;
+use crate::word::{BuildId, Stamp};
+use std::{io::Read, path::Path};
+
+/// A plan and the policy that made it.
+pub(super) struct Made {
+    pub(super) plan: Plan,
+    pub(super) policy: Policy,
+}
+
+pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
+    let Made { plan, .. } = make(setting, &args.from)?;
+    if args.publish {
+        let written = act::publish_deadlines(&setting.open()?, &plan)?;
+        say::note(&format!("wrote {}", say::count(written as u64, "retention.json")));
+    }
+    show(setting, &plan);
+    Ok(plan.outcome.into())
+}
+
+/// Shows a plan as JSON or as a table.
+pub(super) fn show(setting: &Setting, plan: &Plan) {
+    if setting.json {
+        say::json(plan);
+    } else {
+        say::out(&tell::plan(plan, say::paint()));
+    }
+}
+
+pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
+    let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
+    let Made { plan, policy } = make(setting, &args.from)?;
+    let Some(verdict) = plan.verdict(&id) else {
+        return Err(act::LabelActError::NoBuild(id).into());
+    };
+    if setting.json {
+        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "build": verdict}));
+    } else {
+        let trash_until = policy.trash.after(plan.at, policy.zone);
+        say::out(&tell::explain(verdict, trash_until, say::paint()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Makes a plan from a census file, or from the mirror.
+fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
+    let at = from.at.as_deref().map(stamp).transpose()?;
+    if let Some(file) = &from.census {
+        let census = read_census(file)?;
+        let policy = choose(from.policy.as_deref().unwrap_or_default())?.1;
+        let plan = retain(&census, &policy, at.unwrap_or(census.at), &Past::default());
+        return Ok(Made { plan, policy });
+    }
+    let mirror = setting.open()?;
+    let policy = from.policy.as_deref().map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1)).transpose()?;
+    let planned = act::plan(&mirror, policy, at.unwrap_or_else(now), None)?;
+    planned.troubles.iter().for_each(|trouble| say::trouble(trouble));
+    Ok(Made { plan: planned.plan, policy: planned.policy })
+}
+
+/// Reads a stamp that was typed.
+pub(super) fn stamp(text: &str) -> Outcome<Stamp> {
+    Ok(text.parse().map_err(|error| Usage(format!("{error}")))?)
+}
+
+/// Reads a census from a file, or from standard input.
+pub(super) fn read_census(file: &Path) -> Outcome<Census> {
+    let shown = file.display();
+    let mut bytes = Vec::new();
+    let read = match file.to_str() {
+        Some("-") => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
+        _ => std::fs::read(file).map(|read| bytes = read),
+    };
+    read.map_err(|error| Usage(format!("cannot read the census `{shown}`: {error}")))?;
+    let census: Census = serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is no census: {error}")))?;
+    if census.census != CENSUS_VERSION {
+        let found = census.census;
+        return Err(Usage(format!("`{shown}` is a census of version {found}; {CENSUS_VERSION} is accepted")).into());
+    }
+    Ok(census)
+}
+
+/// Returns a shipped policy or a file's, read and found sound, with its text.
+pub(super) fn choose(name: &str) -> Outcome<(crate::mirror::Chosen, Policy)> {
+    use crate::mirror::Chosen;
+    if let Some(text) = Policy::shipped(name) {
+        return Ok((Chosen::Shipped(name.to_owned()), Policy::load(text, name)?));
+    }
+    if !name.contains(['/', '.']) {
+        let names: Vec<String> = Policy::shipped_names().map(|name| format!("`{name}`")).collect();
+        let ship = names.join(", ");
+        return Err(Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into());
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| Usage(format!("cannot read the policy `{name}`: {error}")))?;
+    let policy = Policy::load(&text, name)?;
+    Ok((Chosen::File(text), policy))
+}

@@ -1,0 +1,175 @@
+//! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
+
+use super::args::{HoldArgs, PruneArgs};
+use super::exit::{Exit, Usage};
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act::{self, Failure, HoldReport, Mode, PruneReport, Pruning, SweepReport};
+use crate::decide::PlanOutcome;
+use crate::decide::policy::start_of;
+use crate::mirror::Mirror;
+use crate::record::Hold;
+use crate::word::{BuildId, Digest, Stamp};
+use serde_json::json;
+use std::num::NonZeroU32;
+
+fn mode(dry_run: bool) -> Mode {
+    if dry_run { Mode::Trial } else { Mode::Real }
+}
+
+fn build(id: &str) -> Outcome<BuildId> {
+    Ok(id.parse().map_err(|error| Usage(format!("{error}")))?)
+}
+
+/// Opens the mirror for a verb that removes much: slowly if asked to, and behind everybody who reads.
+fn gently(setting: &Setting, rate: Option<u32>) -> Outcome<Mirror> {
+    let mirror = setting.open()?;
+    mirror.store().pace(rate.and_then(NonZeroU32::new));
+    Ok(mirror)
+}
+
+pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
+    let accepted = args.accept.as_deref().map(digest).transpose()?;
+    let mirror = gently(setting, args.max_rate)?;
+    let how = Pruning { accepted, stop: Some(setting.stop.clone()) };
+    let report = act::prune(&mirror, &how, mode(args.dry_run), &now)?;
+    if args.dry_run {
+        super::plan::show(setting, &report.plan);
+        return Ok(report.plan.outcome.into());
+    }
+    if setting.json {
+        say::json(&json!({"prune": 1, "report": report}));
+    } else {
+        tell(&report);
+    }
+    if !report.failures.is_empty() || !report.trash.failures.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    Ok(report.outcome.into())
+}
+
+fn digest(text: &str) -> Outcome<Digest> {
+    let plain = text.strip_prefix("sha256:").unwrap_or(text);
+    Ok(plain.parse().map_err(|error| Usage(format!("{error}; the digest that `plan` showed is wanted")))?)
+}
+
+fn tell(report: &PruneReport) {
+    for gone in &report.pruned {
+        say::out(&format!("pruned    {}  (trash until {})\n", gone.id, gone.until.iso()));
+    }
+    for gone in &report.trimmed {
+        let (id, parts, until) = (&gone.id, gone.parts.join(", "), gone.until.iso());
+        say::out(&format!("trimmed   {id}  without {parts} (trash until {until})\n"));
+    }
+    for skipped in &report.skipped {
+        say::out(&format!("skipped   {}  {}\n", skipped.id, skipped.why));
+    }
+    swept(&report.trash);
+    report.failures.iter().for_each(failure);
+    for warning in &report.plan.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    for refusal in &report.plan.refusals {
+        say::note(&format!("refused: {refusal}"));
+    }
+    let totals = report.plan.totals;
+    if totals.withheld > 0 {
+        let builds = say::count(totals.withheld as u64, "build");
+        say::note(&format!("withheld: {builds}; `mirrorkeep plan` says why, and `prune --accept sha256:{}` lets them go", report.plan.digest));
+    }
+    if totals.blocked > 0 {
+        say::note(&format!("blocked: {}; `mirrorkeep plan` says why", say::count(totals.blocked as u64, "build")));
+    }
+    if report.outcome == PlanOutcome::Shortfall {
+        say::note("shortfall: not enough could be freed");
+    }
+    let (pruned, swept) = (report.pruned.len() as u64, report.trash.swept.len() as u64);
+    say::out(&format!("{} pruned, {} swept, {} kept\n", say::count(pruned, "build"), swept, totals.keep));
+}
+
+fn swept(report: &SweepReport) {
+    report.restored.iter().for_each(|id| say::out(&format!("restored  {id}  somebody needs it\n")));
+    report.swept.iter().for_each(|id| say::out(&format!("swept     {id}\n")));
+    report.failures.iter().for_each(failure);
+}
+
+fn failure(failure: &Failure) {
+    say::note(&format!("failed: {}: {}", failure.path, failure.error));
+}
+
+pub(super) fn sweep(setting: &Setting, max_rate: Option<u32>, dry_run: bool) -> Outcome<Exit> {
+    let mirror = gently(setting, max_rate)?;
+    let report = act::sweep(&mirror, mode(dry_run), Some(&setting.stop), &now)?;
+    if setting.json {
+        say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
+    } else {
+        swept(&report);
+        let done = if dry_run { "would be swept" } else { "swept" };
+        say::out(&format!("{} {done}, {} removed\n", say::count(report.swept.len() as u64, "build"), say::count(report.entries, "file")));
+    }
+    Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
+    let restored = act::restore(&setting.open()?, &build(id)?, mode(dry_run), &now)?;
+    if setting.json {
+        say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
+    } else {
+        let done = if dry_run { "would restore" } else { "restored" };
+        let until = restored.held_until.map(|until| format!(", held until {}", until.iso())).unwrap_or_default();
+        say::out(&format!("{done} {}{until}\n", restored.id));
+    }
+    Ok(())
+}
+
+pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
+    let id = build(&args.id)?;
+    if args.why.trim().is_empty() {
+        return Err(Usage("--why is empty; say what the build is held for".to_owned()).into());
+    }
+    let until = args.until.as_deref().map(until).transpose()?;
+    let at = now();
+    if let Some(until) = until.filter(|until| *until < at) {
+        return Err(Usage(format!("--until {} is past", until.iso())).into());
+    }
+    let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
+    let report = act::hold(&setting.open()?, &id, wanted, mode(args.dry_run), &now)?;
+    told(setting, &report, "held", args.dry_run);
+    Ok(())
+}
+
+/// Reads until when something is held: an instant, or a day, which lasts to its end in UTC.
+fn until(text: &str) -> Outcome<Stamp> {
+    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+    let end = day.and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
+    match (end, text.parse()) {
+        (Some(end), _) => Ok(end),
+        (None, Ok(stamp)) => Ok(stamp),
+        (None, Err(error)) => Err(Usage(format!("--until: {error}; so is a day such as `2019-01-31`")).into()),
+    }
+}
+
+pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
+    let report = act::unhold(&setting.open()?, &build(id)?, why, mode(dry_run), &now)?;
+    told(setting, &report, "let go of", dry_run);
+    Ok(())
+}
+
+fn told(setting: &Setting, report: &HoldReport, done: &str, dry_run: bool) {
+    if setting.json {
+        say::json(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
+        return;
+    }
+    match (report.changed, dry_run) {
+        (true, false) => say::out(&format!("{done} {}\n", report.id)),
+        (true, true) => say::out(&format!("would have {done} {}\n", report.id)),
+        (false, _) => say::out(&format!("{} is as it was\n", report.id)),
+    }
+    if report.restored {
+        say::out("it came back from the trash\n");
+    }
+    for hold in &report.holds {
+        let until = hold.until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();
+        say::out(&format!("  hold  {} ({}){until}\n", hold.why, hold.who));
+    }
+}

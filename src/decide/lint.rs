@@ -1,0 +1,141 @@
+//! What is odd about a policy that can be used: rules that never matter, numbers that keep nothing, labels nobody has.
+
+use super::policy::{Basis, Family, Keep, Policy, Rule, Span};
+use crate::census::Census;
+use crate::word::{Document, Mark, Stream};
+use serde::Serialize;
+
+/// Something odd about a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which kind, a stable word.
+    pub code: &'static str,
+    /// Whether it should be mended (`warning`) or only known (`note`).
+    pub severity: &'static str,
+    /// Which entry.
+    pub place: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// What is odd, and what would be better.
+    pub message: String,
+}
+
+/// Returns everything odd about a policy; with a census also what fits nothing in it.
+pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, family) in policy.families.iter().enumerate() {
+        lint_family(policy, index, family, &mut findings);
+        if let Some(census) = census {
+            unused(policy, index, family, census, &mut findings);
+        }
+    }
+    for stream in census.into_iter().flat_map(|census| &census.streams) {
+        if policy.family(&stream.stream).is_none() {
+            let message = format!("no family fits the stream `{}`; all its builds are kept", stream.stream);
+            findings.push(finding("uncovered-stream", "families", message));
+        }
+    }
+    let document = Document::parse(policy.text(), "").ok();
+    for finding in &mut findings {
+        let mark: Option<Mark> = document.as_ref().and_then(|document| document.mark(&finding.place));
+        finding.line = mark.map(|mark| mark.line);
+        finding.column = mark.map(|mark| mark.column);
+    }
+    findings
+}
+
+fn finding(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Finding {
+    let severity = if code.starts_with("unused") { "note" } else { "warning" };
+    Finding { code, severity, place: place.into(), line: None, column: None, message: message.into() }
+}
+
+fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Vec<Finding>) {
+    for rule in family.all_rules() {
+        if let Some(why) = zero(&rule.keep) {
+            findings.push(finding("zero", &rule.at, format!("`{}` {why}", rule.name)));
+        }
+        if let Keep::Periods(of, ..) = &rule.keep
+            && !policy.events.contains_key(of)
+        {
+            let known: Vec<&str> = policy.events.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none is".to_owned() } else { known.join(", ") };
+            findings.push(finding("unknown-events", &rule.at, format!("no events `{of}` are listed ({known}); the rule keeps everything")));
+        }
+    }
+    let parts = family.parts.iter().map(|part| &part.keep);
+    for rules in [&family.keep, &family.failed, &family.partial, &family.empty].into_iter().chain(parts) {
+        for (at, rule) in rules.iter().enumerate() {
+            let others = rules.iter().enumerate().filter(|(other, _)| *other != at);
+            // Of two equal rules only the later one is one too many.
+            let wider = others.filter(|(other, wide)| subsumes(wide, rule) && (!subsumes(rule, wide) || *other < at));
+            if let Some((_, wide)) = wider.into_iter().next() {
+                findings.push(finding("subsumed", &rule.at, format!("`{}` never matters: `{}` keeps all that it keeps", rule.name, wide.name)));
+            }
+        }
+    }
+    let counts = |rule: &Rule| matches!(rule.keep, Keep::Last(_) | Keep::Latest(..) | Keep::Forever);
+    if !family.keep.is_empty() && !family.keep.iter().any(counts) {
+        let message = format!("no rule of `{}` counts builds: a stream that stands still falls to its floor of {}", family.name, family.floor);
+        findings.push(finding("time-only", format!("families[{index}].keep"), message));
+    }
+    if family.keep.is_empty() {
+        let message = format!("`{}` has no rules: only the floor of {} stays", family.name, family.floor);
+        findings.push(finding("no-rules", format!("families[{index}].keep"), message));
+    }
+}
+
+/// Returns why a rule keeps nothing.
+fn zero(keep: &Keep) -> Option<&'static str> {
+    let empty = match keep {
+        Keep::Last(count) => count.max == 0,
+        Keep::Within(span, _) => span.max.is_zero(),
+        Keep::Latest(_, count, _) => count.max == 0,
+        Keep::Each(_, span, _) => span.max.is_zero(),
+        Keep::Forever | Keep::Periods(..) => false,
+    };
+    empty.then_some("keeps nothing; leave it out, or give it a number above 0")
+}
+
+/// Returns whether `wide` keeps everything that `narrow` does, at both ends of their ranges.
+fn subsumes(wide: &Rule, narrow: &Rule) -> bool {
+    if !wide.only.iter().all(|(key, value)| narrow.only.get(key) == Some(value)) {
+        return false;
+    }
+    // Counting under a narrower label takes other builds than counting all of them.
+    let same_view = wide.only == narrow.only;
+    let longer = |wide: Span, narrow: Span| wide.seconds() >= narrow.seconds();
+    match (&wide.keep, &narrow.keep) {
+        (Keep::Forever, _) => true,
+        (Keep::Last(a), Keep::Last(b)) => same_view && a.max >= b.max && a.min >= b.min,
+        (Keep::Within(a, x), Keep::Within(b, y)) => x == y && longer(a.max, b.max) && longer(a.min, b.min),
+        (Keep::Latest(p, a, x), Keep::Latest(q, b, y)) => {
+            same_view && p == q && x == y && a.max >= b.max && a.min >= b.min
+        }
+        (Keep::Each(p, a, x), Keep::Each(q, b, y)) => {
+            same_view && p == q && x == y && longer(a.max, b.max) && longer(a.min, b.min)
+        }
+        (Keep::Within(a, Basis::Created), Keep::Each(_, b, _)) => longer(a.max, b.max) && longer(a.min, b.min),
+        (Keep::Periods(of, n, x), Keep::Periods(other, m, y)) => of == other && n >= m && x == y,
+        _ => false,
+    }
+}
+
+/// Finds what fits nothing that is there.
+fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findings: &mut Vec<Finding>) {
+    let own = |stream: &Stream| policy.family(stream).is_some_and(|found| std::ptr::eq(found, family));
+    let mut streams = census.streams.iter().filter(|stream| own(&stream.stream)).peekable();
+    if streams.peek().is_none() {
+        let message = format!("`{}` fits no stream that is there", family.pattern);
+        findings.push(finding("unused-family", format!("families[{index}].match"), message));
+        return;
+    }
+    let builds: Vec<_> = streams.flat_map(|stream| &stream.builds).collect();
+    for rule in family.all_rules().filter(|rule| !rule.only.is_empty()) {
+        let has = |(key, value): (&String, &String)| builds.iter().any(|build| build.labels.get(key).is_some_and(|label| label.value == *value));
+        if !rule.only.iter().all(has) {
+            findings.push(finding("unused-label", &rule.at, format!("no build that is there fits `{}`", rule.name)));
+        }
+    }
+}

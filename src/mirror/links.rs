@@ -1,0 +1,53 @@
+//! A quick look at what is in the way of a deletion: every link outside the builds, and which builds are there.
+
+use super::{KeptError, Mirror, Resolved, resolve};
+use crate::layout::Place;
+use crate::store::Kind;
+use crate::word::{BuildId, RelPath};
+use rayon::prelude::*;
+
+/// Links and builds, as they are at this moment.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// Every link outside the builds, and where it leads.
+    pub links: Vec<(RelPath, Resolved)>,
+    /// Every build that is there.
+    pub builds: Vec<BuildId>,
+}
+
+/// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
+pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
+    walk(mirror, &RelPath::root())
+}
+
+fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Links, KeptError> {
+    let listing = mirror.store().list(dir)?;
+    let found: Vec<Result<Links, KeptError>> = listing
+        .entries
+        .into_par_iter()
+        .map(|entry| {
+            let Ok(path) = dir.child(&entry.name) else { return Ok(Links::default()) };
+            if path.is_own() {
+                return Ok(Links::default());
+            }
+            if entry.kind == Kind::Link {
+                let to = resolve(mirror.store(), &path)?;
+                return Ok(Links { links: vec![(path, to)], builds: Vec::new() });
+            }
+            match mirror.layout().place(&path) {
+                Place::Above | Place::Stream { .. } if entry.kind == Kind::Dir => walk(mirror, &path),
+                Place::Build { build } if entry.kind == Kind::Dir => {
+                    Ok(Links { links: Vec::new(), builds: vec![build] })
+                }
+                _ => Ok(Links::default()),
+            }
+        })
+        .collect();
+    let mut all = Links::default();
+    for part in found {
+        let part = part?;
+        all.links.extend(part.links);
+        all.builds.extend(part.builds);
+    }
+    Ok(all)
+}

@@ -1,0 +1,154 @@
+//! What waits in the trash: each build with a ticket that says what it was and when its bytes may go.
+//!
+//! A directory of the trash holds `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
+//! whose name ends in `.going` is being swept and cannot come back.
+
+use super::{KeptError, Lease, Mirror};
+use crate::store::{Kind, Put, StoreError};
+use crate::word::{BuildId, RelPath, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// More than a ticket ever has, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// What is being swept has this ending.
+pub const GOING: &str = ".going";
+
+/// What lies in one directory of the trash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticket {
+    /// The version of this form: 1.
+    pub ticket: u32,
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lay.
+    pub path: RelPath,
+    /// Whether the whole build lies here, or only what it was before parts were taken out.
+    pub what: TicketKind,
+    /// Since when.
+    pub since: Stamp,
+    /// The last instant at which it can come back.
+    pub until: Stamp,
+    /// How many bytes it had.
+    pub bytes: u64,
+    /// What tells the tree itself from others that lay at its path: device and inode.
+    pub inode: (u64, u64),
+}
+
+/// What a directory of the trash holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TicketKind {
+    /// A build that is gone from its place.
+    Build,
+    /// A build as it was before parts were taken out.
+    Untrimmed,
+}
+
+/// A build in the trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trashed {
+    /// Its directory in the trash.
+    pub at: RelPath,
+    /// What it is.
+    pub ticket: Ticket,
+}
+
+/// What lies in the trash.
+#[derive(Debug, Default)]
+pub struct Trash {
+    /// Builds that can come back, the oldest first.
+    pub waiting: Vec<Trashed>,
+    /// Directories that are being swept.
+    pub going: Vec<RelPath>,
+    /// Directories without a ticket that can be read.
+    pub strange: Vec<(RelPath, String)>,
+}
+
+impl Trashed {
+    /// Returns where the tree lies.
+    pub fn tree(&self) -> RelPath {
+        self.at.child("tree").unwrap_or_default()
+    }
+
+    /// Returns where the record lies.
+    pub fn record(&self) -> RelPath {
+        self.at.child("record.json").unwrap_or_default()
+    }
+
+    /// Returns where the manifest lies.
+    pub fn manifest(&self) -> RelPath {
+        self.at.child("files").unwrap_or_default()
+    }
+}
+
+impl Mirror {
+    /// Returns what lies in the trash.
+    pub fn trash(&self) -> Result<Trash, KeptError> {
+        let dir = RelPath::own("trash");
+        let listing = match self.store().list(&dir) {
+            Err(error) if error.is_not_found() => return Ok(Trash::default()),
+            listing => listing?,
+        };
+        let mut trash = Trash::default();
+        for entry in listing.entries {
+            let Ok(at) = dir.child(&entry.name) else { continue };
+            if entry.name.ends_with(GOING) {
+                trash.going.push(at);
+                continue;
+            }
+            match self.ticket(&at) {
+                Ok(ticket) if entry.kind == Kind::Dir => trash.waiting.push(Trashed { at, ticket }),
+                Ok(_) => trash.strange.push((at, "it is no directory".to_owned())),
+                Err(why) => trash.strange.push((at, why)),
+            }
+        }
+        trash.waiting.sort_by(|a, b| (a.ticket.since, &a.at).cmp(&(b.ticket.since, &b.at)));
+        Ok(trash)
+    }
+
+    fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
+        let place = at.child("ticket.json").unwrap_or_default();
+        let bytes = self.store().read(&place, LIMIT).map_err(|error| super::chain(&error))?;
+        serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))
+    }
+}
+
+impl Lease<'_> {
+    /// Writes the ticket of a directory in the trash.
+    pub fn keep_ticket(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        // A ticket is plain data.
+        let text = serde_json::to_vec_pretty(&trashed.ticket).unwrap_or_default();
+        self.mirror().store().put(&trashed.at.child("ticket.json").unwrap_or_default(), &text, Put::Replace)
+    }
+
+    /// Moves record and manifest of a build that went into the trash after it.
+    pub fn file_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        for (from, to) in kept(trashed) {
+            if store.look(&from)?.is_some() && store.look(&to)?.is_none() {
+                store.reveal(&from, &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves record and manifest of a build back from the trash.
+    pub fn file_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        for (to, from) in kept(trashed) {
+            if store.look(&from)?.is_some() {
+                store.remove(&to)?;
+                store.reveal(&from, &to)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns where record and manifest lie, and where in the trash.
+fn kept(trashed: &Trashed) -> [(RelPath, RelPath); 2] {
+    let at = |ending| super::Tree::Builds.at(&trashed.ticket.id, ending);
+    [(at("files"), trashed.manifest()), (at("json"), trashed.record())]
+}

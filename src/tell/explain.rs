@@ -1,0 +1,53 @@
+//! The whole story of one build: every reason, or how narrowly every rule missed it and what would save it.
+
+use super::paint::{Paint, bytes};
+use super::verdict_word;
+use crate::decide::{Fate, PartFate, Reason, Verdict};
+use crate::word::Stamp;
+
+/// Tells why a build stays or goes; `trash_until` is when its bytes would go.
+pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
+    let word = verdict_word(verdict.fate);
+    let (word, note) = match verdict.fate {
+        Fate::Expire if verdict.pressed => (paint.red(word), " (the disk fills: it does not wait in the trash)".to_owned()),
+        Fate::Expire => (paint.red(word), format!(" (trash until {})", trash_until.iso())),
+        Fate::Keep => {
+            let until = match verdict.kept_until {
+                Some(until) => format!(" until {}", until.iso()),
+                None => " (no end is set by time alone)".to_owned(),
+            };
+            (paint.green(word), until)
+        }
+        Fate::Blocked | Fate::Withheld => (paint.yellow(word), String::new()),
+    };
+    let mut rows: Vec<(String, String)> = verdict.reasons.iter().map(row).collect();
+    rows.extend(verdict.misses.iter().map(|miss| (miss.rule.to_string(), miss.near.to_string())));
+    for (part, fate) in &verdict.parts {
+        let fate = match fate {
+            PartFate::Keep => "stays",
+            PartFate::Expire => "goes",
+            PartFate::Gone => "went before",
+        };
+        rows.push((format!("part {part}"), fate.to_owned()));
+    }
+    if verdict.fate == Fate::Expire {
+        let none = "none: no alias, hold, lock or lease; required by nobody";
+        rows.push(("protections".to_owned(), none.to_owned()));
+        rows.push(("frees".to_owned(), bytes(verdict.bytes_freed)));
+        rows.push(("to keep it".to_owned(), format!("mirrorkeep hold {} --why '…'", verdict.id)));
+    }
+    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    let mut text = format!("{}   {word}{note}\n", paint.bold(&verdict.id.to_string()));
+    for (left, right) in rows {
+        text += format!("  {left:<width$}  {right}").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn row(reason: &Reason) -> (String, String) {
+    let basis = reason.basis.as_ref().map(|basis| format!("from {basis}"));
+    let until = reason.until.map(|until| format!("until {}", until.iso()));
+    let right: Vec<String> = [reason.detail.clone(), basis, until].into_iter().flatten().collect();
+    (reason.rule.to_string(), right.join(", "))
+}

@@ -1,0 +1,109 @@
+//! A plan as a table that a person can read: by stream, what goes first, and why.
+
+use super::paint::{Paint, bytes, count};
+use crate::decide::{Fate, PartFate, Plan, Reason, Verdict};
+
+/// Returns a verdict's word, the going ones in capitals.
+pub fn verdict_word(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Keep => "keep",
+        Fate::Expire => "EXPIRE",
+        Fate::Blocked => "blocked",
+        Fate::Withheld => "withheld",
+    }
+}
+
+/// Returns the plan as a table.
+pub fn plan(plan: &Plan, paint: Paint) -> String {
+    let mut text = String::new();
+    for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
+        text += &stream(group, paint);
+    }
+    for ignored in &plan.ignored {
+        text += &format!("ignored  {ignored}\n");
+    }
+    for warning in &plan.warnings {
+        text += &format!("{} {warning}\n", paint.yellow("warning:"));
+    }
+    for refusal in &plan.refusals {
+        text += &format!("{} {refusal}\n", paint.red("refused:"));
+    }
+    if let Some(lacking) = plan.shortfall {
+        text += &format!("{} {} cannot be freed\n", paint.red("shortfall:"), bytes(lacking));
+    }
+    let totals = plan.totals;
+    let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    text += &format!(
+        "{}: {} kept, {} to go ({} to be freed), {} withheld, {} blocked\ndigest sha256:{}\n",
+        plan.at.iso(),
+        count(whole(totals.keep), "build"),
+        totals.expire,
+        bytes(totals.bytes_freed),
+        totals.withheld,
+        totals.blocked,
+        plan.digest
+    );
+    text
+}
+
+fn stream(builds: &[Verdict], paint: Paint) -> String {
+    let Some(first) = builds.first() else { return String::new() };
+    let rank = |fate| match fate {
+        Fate::Expire => 0,
+        Fate::Withheld => 1,
+        Fate::Blocked => 2,
+        Fate::Keep => 3,
+    };
+    let mut order: Vec<&Verdict> = builds.iter().collect();
+    order.sort_by_key(|verdict| rank(verdict.fate));
+    let width = builds.iter().map(|verdict| verdict.id.name.as_str().chars().count()).max().unwrap_or(0);
+    let mut text = format!("{}\n", paint.bold(first.id.stream.as_str()));
+    for verdict in order {
+        let word = format!("{:<8}", verdict_word(verdict.fate));
+        let word = match verdict.fate {
+            Fate::Expire => paint.red(&word),
+            Fate::Keep => paint.green(&word),
+            Fate::Blocked | Fate::Withheld => paint.yellow(&word),
+        };
+        let freed = if verdict.fate == Fate::Expire { bytes(verdict.bytes_freed) } else { String::new() };
+        let name = verdict.id.name.as_str();
+        text += format!("  {word}  {name:<width$}  {freed:>11}  {}", why(verdict)).trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the short reason of a verdict.
+fn why(verdict: &Verdict) -> String {
+    let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name.as_str());
+    let parts: Vec<&str> = parts.collect();
+    let going = if parts.is_empty() || verdict.fate != Fate::Keep {
+        String::new()
+    } else {
+        format!("; without {}", parts.join(", "))
+    };
+    match verdict.fate {
+        Fate::Expire => {
+            let misses = verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near));
+            let misses: Vec<String> = misses.collect();
+            if misses.is_empty() { "no rule".to_owned() } else { misses.join("; ") }
+        }
+        Fate::Keep => {
+            let until = verdict.kept_until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();
+            format!("{}{until}{going}", reasons(&verdict.reasons))
+        }
+        Fate::Blocked | Fate::Withheld => reasons(&verdict.reasons),
+    }
+}
+
+fn reasons(reasons: &[Reason]) -> String {
+    let shown = |reason: &Reason| match (&*reason.rule, &reason.detail) {
+        ("alias" | "hold" | "lease" | "requires" | "blocked" | "freeze" | "refused", Some(detail)) => {
+            format!("{}: {detail}", reason.rule)
+        }
+        (rule, _) => rule.to_owned(),
+    };
+    let mut shown: Vec<String> = reasons.iter().map(shown).collect();
+    shown.dedup();
+    shown.join(", ")
+}
