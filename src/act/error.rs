@@ -64,10 +64,12 @@ impl ActError {
             }
             next = match error.downcast_ref::<Self>() {
                 // Transparent variants hide their inner error from the chain of sources.
-                Some(Self::Journal(inner)) => Some(inner),
-                Some(Self::Lease(LeaseError::Journal(inner))) => Some(inner),
+                Some(
+                    Self::Journal(inner)
+                    | Self::Lease(LeaseError::Journal(inner))
+                    | Self::Recover(RecoverError::Journal(inner)),
+                ) => Some(inner),
                 Some(Self::Kept(inner)) => Some(inner),
-                Some(Self::Recover(RecoverError::Journal(inner))) => Some(inner),
                 _ => error.source(),
             };
         }

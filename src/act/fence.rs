@@ -34,7 +34,12 @@ impl Fence {
     }
 
     /// Judges everything anew when another command changed something since the last turn.
-    pub(super) fn renew(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    pub(super) fn renew(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        now: Stamp,
+    ) -> Result<(), ActError> {
         if lease.next_seq() != self.seq {
             self.judge(lease, planned, now)?;
         }
@@ -82,14 +87,20 @@ impl Fence {
         self.refresh(lease, planned, now)?;
         let verdict = planned.plan.verdict(id);
         if verdict.is_none_or(|verdict| verdict.fate != Fate::Expire) {
-            let why = verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
+            let why =
+                verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
             return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
         }
         self.shelters(lease, id, now)
     }
 
     /// Returns which hold or link protects a build now, whatever the plan says.
-    pub(super) fn shelters(&self, lease: &Lease<'_>, id: &BuildId, now: Stamp) -> Result<Option<String>, ActError> {
+    pub(super) fn shelters(
+        &self,
+        lease: &Lease<'_>,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
         let mirror = lease.mirror();
         let path = mirror.layout().build_path(id)?;
         let open = |until: Option<Stamp>| until.is_none_or(|until| now <= until);
@@ -102,7 +113,12 @@ impl Fence {
     }
 
     /// Looks at the links again when the last look is too old.
-    pub(super) fn refresh(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    pub(super) fn refresh(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        now: Stamp,
+    ) -> Result<(), ActError> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
             self.look(lease, planned, now)?;
         }

@@ -6,8 +6,8 @@
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, retain};
-use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Trouble, survey};
 use crate::layout::Place;
+use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Trouble, survey};
 use crate::record::{EventKind, Phase};
 use crate::store::{Kind, Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
@@ -73,7 +73,7 @@ pub enum PlanError {
 #[serde(deny_unknown_fields)]
 pub(super) struct LastRun {
     /// The version of this form: 1.
-    pub last_run: u32,
+    pub version: u32,
     /// When it was.
     pub at: Stamp,
     /// The policy by which it was planned.
@@ -191,7 +191,8 @@ fn past(
         for (stream, before) in &last.streams {
             let now = census.stream(stream).map_or(0, |stream| stream.builds.len());
             if now + pruned.get(stream).copied().unwrap_or(0) < *before {
-                let why = format!("{now} builds are there, {before} were at the last run, and nobody pruned them");
+                let why =
+                    format!("{now} builds are there, {before} were at the last run, and nobody pruned them");
                 past.dropped.insert(stream.clone(), why);
             }
         }
@@ -215,7 +216,8 @@ fn weigh(mirror: &Mirror, census: &Census, plan: &mut Plan) {
             (index, path.unwrap_or_else(|| verdict.id.as_path()))
         })
         .collect();
-    let trees: Vec<Result<Vec<File>, StoreError>> = going.par_iter().map(|(_, path)| files(mirror, path)).collect();
+    let trees: Vec<Result<Vec<File>, StoreError>> =
+        going.par_iter().map(|(_, path)| files(mirror, path)).collect();
     // An inode is freed with the last of its names: seen as often as it has names, all of them go.
     let mut seen: HashMap<(u64, u64), (u64, usize)> = HashMap::new();
     let mut freed: HashMap<usize, u64> = HashMap::new();
@@ -280,7 +282,8 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
         let builds: Vec<serde_json::Value> = group
             .iter()
             .map(|verdict| {
-                let parts = verdict.parts.iter().filter(|(_, fate)| **fate != PartFate::Keep).map(|(name, _)| name);
+                let parts =
+                    verdict.parts.iter().filter(|(_, fate)| **fate != PartFate::Keep).map(|(name, _)| name);
                 serde_json::json!({
                     "build": verdict.id.name,
                     "verdict": verdict.fate,
@@ -289,7 +292,8 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
                 })
             })
             .collect();
-        let text = serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
+        let text =
+            serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
         let at = dir.child(crate::word::RETENTION_NAME).unwrap_or_default();
         mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
         written += 1;

@@ -73,7 +73,12 @@ pub struct Skipped {
 }
 
 /// Lets go what the policy lets go.
-pub fn prune(mirror: &Mirror, how: &Pruning, mode: Mode, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
+pub fn prune(
+    mirror: &Mirror,
+    how: &Pruning,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<PruneReport, ActError> {
     if mode == Mode::Trial {
         let planned = judged(mirror, None, clock(), how.accepted, None)?;
         return Ok(empty(planned.plan));
@@ -197,7 +202,9 @@ fn send(
                     match throw(&lease, planned, id, until, clock) {
                         Ok(()) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
                         Err(error) if error.is_no_space() => return Err(error),
-                        Err(error) => report.failures.push(Failure { path: id.to_string(), error: chain(&error) }),
+                        Err(error) => {
+                            report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+                        }
                     }
                 }
             }
@@ -222,8 +229,16 @@ fn throw(
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
     let now = clock();
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode: entry.inode };
+    let ticket = Ticket {
+        ticket: 1,
+        id: id.clone(),
+        path,
+        what: TicketKind::Build,
+        since: now,
+        until,
+        bytes,
+        inode: entry.inode,
+    };
     let trashed = Trashed { at, ticket };
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
@@ -297,25 +312,32 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
 fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp) -> Result<(), ActError> {
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
-        .filter(|verdict| verdict.fate == Fate::Withheld && verdict.reasons.iter().any(|reason| &*reason.rule == "freeze"))
+        .filter(|verdict| {
+            verdict.fate == Fate::Withheld && verdict.reasons.iter().any(|reason| &*reason.rule == "freeze")
+        })
         .map(|verdict| verdict.id.stream.clone())
         .collect();
     let mut streams = std::collections::BTreeMap::new();
     for stream in &planned.census.streams {
-        let stays = |name: &crate::word::BuildName| !gone.contains(&BuildId::new(stream.stream.clone(), name.clone()));
+        let stays = |name: &crate::word::BuildName| {
+            !gone.contains(&BuildId::new(stream.stream.clone(), name.clone()))
+        };
         let count = stream.builds.iter().filter(|build| stays(&build.build)).count();
         // What is missing stays missed until somebody accepts that.
         let before = planned.before.get(&stream.stream).copied().filter(|_| dropped.contains(&stream.stream));
         streams.insert(stream.stream.clone(), before.map_or(count, |before| before.max(count)));
     }
-    let deferred = |verdict: &crate::decide::Verdict| verdict.reasons.iter().any(|reason| reason.rule.starts_with("policy_change"));
-    let held_back = planned.plan.builds.iter().any(|verdict| verdict.fate == Fate::Withheld && deferred(verdict));
+    let deferred = |verdict: &crate::decide::Verdict| {
+        verdict.reasons.iter().any(|reason| reason.rule.starts_with("policy_change"))
+    };
+    let held_back =
+        planned.plan.builds.iter().any(|verdict| verdict.fate == Fate::Withheld && deferred(verdict));
     // A policy whose consequences wait for somebody is not the policy of the last run yet.
     let policy = match &planned.previous {
         Some(previous) if held_back => previous.clone(),
         _ => planned.policy.text().to_owned(),
     };
-    LastRun { last_run: 1, at: now, policy, streams }.write(mirror)?;
+    LastRun { version: 1, at: now, policy, streams }.write(mirror)?;
     Ok(())
 }
 

@@ -118,12 +118,14 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             })
         }
         EventKind::Held | EventKind::Unheld => {
-            let holds = intent.to.parse::<BuildId>().ok().map(|id| lease.mirror().holds_of(&id)).transpose()?;
+            let holds =
+                intent.to.parse::<BuildId>().ok().map(|id| lease.mirror().holds_of(&id)).transpose()?;
             // Holds are plain data.
             holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
         }
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            trash::settle(lease, intent).map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?
+            trash::settle(lease, intent)
+                .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?
         }
         EventKind::Initialised | EventKind::Adopted | EventKind::Recovered => true,
     };

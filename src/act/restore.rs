@@ -2,11 +2,11 @@
 //!
 //! A hold of 14 days goes with it, so that the next prune does not undo what a person asked for.
 
+use super::Mode;
 use super::error::ActError;
 use super::hold;
 use super::recover::settle;
 use super::watch::Interrupted;
-use super::Mode;
 use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{EventKind, Hold};
 use crate::store::StoreErrorKind;
@@ -65,7 +65,11 @@ pub(super) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, Act
 }
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
-pub(super) fn bring_back(lease: &Lease<'_>, trashed: &Trashed, clock: &dyn Fn() -> Stamp) -> Result<(), ActError> {
+pub(super) fn bring_back(
+    lease: &Lease<'_>,
+    trashed: &Trashed,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     put_back(lease, trashed)?;

@@ -92,8 +92,12 @@ pub(super) fn salvage(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
     let mirror = lease.mirror();
-    let waiting: Vec<Trashed> =
-        mirror.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.what == TicketKind::Build).collect();
+    let waiting: Vec<Trashed> = mirror
+        .trash()?
+        .waiting
+        .into_iter()
+        .filter(|trashed| trashed.ticket.what == TicketKind::Build)
+        .collect();
     if waiting.is_empty() {
         return Ok(());
     }
@@ -107,13 +111,16 @@ pub(super) fn salvage(
     for trashed in waiting {
         let ticket = &trashed.ticket;
         let named = targets.iter().any(|target| target.is_within(&ticket.path));
-        let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.until.is_none_or(|until| now <= until));
+        let held =
+            mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.until.is_none_or(|until| now <= until));
         if !named && !held && !needed.contains(&ticket.id) {
             continue;
         }
         match bring_back(lease, &trashed, clock) {
             Ok(()) => report.restored.push(ticket.id.clone()),
-            Err(error) => report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) }),
+            Err(error) => {
+                report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
+            }
         }
     }
     Ok(())
@@ -156,7 +163,9 @@ pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&St
         go_on(stop)?;
         let swept = mirror.store().sweep(&at);
         report.entries += swept.removed;
-        report.failures.extend(swept.failures.iter().map(|error| Failure { path: at.to_string(), error: chain(error) }));
+        report
+            .failures
+            .extend(swept.failures.iter().map(|error| Failure { path: at.to_string(), error: chain(error) }));
     }
     Ok(())
 }

@@ -32,9 +32,16 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             if let Some(trashed) = trashed
                 && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode == trashed.ticket.inode)
             {
-                let number = |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-                let names = intent.details.get("parts").and_then(|parts| parts.as_array()).cloned().unwrap_or_default();
-                let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+                let number =
+                    |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+                let names = intent
+                    .details
+                    .get("parts")
+                    .and_then(|parts| parts.as_array())
+                    .cloned()
+                    .unwrap_or_default();
+                let names: Vec<String> =
+                    names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
                 trim::record(lease, &trashed, &names, (number("files"), number("bytes")))?;
                 return Ok(true);
             }

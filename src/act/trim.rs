@@ -40,7 +40,8 @@ pub(super) fn all(
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
         let family = planned.policy.family_or_stranger(&id.stream);
-        let going: Vec<Part> = family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();
+        let going: Vec<Part> =
+            family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Some(gone)) => report.trimmed.push(gone),
             Ok(None) => {}
@@ -64,7 +65,8 @@ fn one(
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
     let goes = |inner: &RelPath| {
         let patterns = going.iter().flat_map(|part| &part.paths);
-        inner.as_str() != SUMS_NAME && patterns.into_iter().any(|pattern| pattern.matches_with(inner.as_str(), options))
+        inner.as_str() != SUMS_NAME
+            && patterns.into_iter().any(|pattern| pattern.matches_with(inner.as_str(), options))
     };
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
     let Some(entry) = store.look(&path)? else { return Ok(None) };
@@ -86,13 +88,28 @@ fn one(
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
         drop(lease);
         store.discard(&stage)?;
-        return Err(crate::store::StoreError::because(crate::store::StoreErrorKind::Busy, "take parts out of", id, &why).into());
+        return Err(crate::store::StoreError::because(
+            crate::store::StoreErrorKind::Busy,
+            "take parts out of",
+            id,
+            &why,
+        )
+        .into());
     }
     let now = clock();
     let until = planned.policy.trash.after(now, planned.policy.zone);
-    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Untrimmed, since: now, until, bytes, inode: entry.inode };
+    let bytes =
+        planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
+    let ticket = Ticket {
+        ticket: 1,
+        id: id.clone(),
+        path,
+        what: TicketKind::Untrimmed,
+        since: now,
+        until,
+        bytes,
+        inode: entry.inode,
+    };
     let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
     let fact = Fact::new(EventKind::Trimmed, id)
         .with("trash", trashed.at.as_str())
@@ -135,7 +152,9 @@ pub(super) fn record(
 ) -> Result<(), ActError> {
     let mirror = lease.mirror();
     let id = &trashed.ticket.id;
-    if let Some(record) = mirror.record(id)?.filter(|record| !names.iter().all(|name| record.trimmed.contains(name))) {
+    if let Some(record) =
+        mirror.record(id)?.filter(|record| !names.iter().all(|name| record.trimmed.contains(name)))
+    {
         let manifest = mirror.manifest(id)?;
         lease.file_away(trashed)?;
         if let Some(manifest) = manifest {
@@ -156,7 +175,8 @@ fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Resu
     let root = &trashed.ticket.path;
     let bytes = store.read(&root.child(SUMS_NAME).unwrap_or_default(), SUMS_LIMIT).unwrap_or_default();
     let sums = Sums::parse(&bytes).ok();
-    let named: Option<HashSet<&RelPath>> = sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
+    let named: Option<HashSet<&RelPath>> =
+        sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
     let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
     let mut files = Vec::new();
     for file in manifest.files {
@@ -185,7 +205,12 @@ fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Resu
 }
 
 /// Notes in the record that a part is gone which was never there.
-fn note_only(mirror: &Mirror, id: &BuildId, names: &[String], clock: &dyn Fn() -> Stamp) -> Result<(), ActError> {
+fn note_only(
+    mirror: &Mirror,
+    id: &BuildId,
+    names: &[String],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(mut record) = mirror.record(id)? {
@@ -247,7 +272,12 @@ fn lay_out(
     Ok(rest)
 }
 
-fn copy(store: &dyn Store, (from, kind): (&RelPath, Kind), to: &RelPath, rest: &mut Rest) -> Result<(), ActError> {
+fn copy(
+    store: &dyn Store,
+    (from, kind): (&RelPath, Kind),
+    to: &RelPath,
+    rest: &mut Rest,
+) -> Result<(), ActError> {
     store.make_dir(&to.parent().unwrap_or_default())?;
     let Some(entry) = store.look(from)? else { return Ok(()) };
     if kind == Kind::Link {
@@ -274,8 +304,13 @@ fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Re
     let mut kept = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = String::from_utf8_lossy(line);
-        let name = text.trim_end_matches('\n').split_once("  ").or_else(|| text.trim_end_matches('\n').split_once(" *"));
-        let goes = name.and_then(|(_, name)| name.parse::<RelPath>().ok()).is_some_and(|path| rest.going.contains(&path));
+        let name = text
+            .trim_end_matches('\n')
+            .split_once("  ")
+            .or_else(|| text.trim_end_matches('\n').split_once(" *"));
+        let goes = name
+            .and_then(|(_, name)| name.parse::<RelPath>().ok())
+            .is_some_and(|path| rest.going.contains(&path));
         if !goes {
             kept.extend_from_slice(line);
         }

@@ -101,7 +101,9 @@ pub(super) enum Verb {
         dry_run: bool,
     },
     /// Wish that a build stay, with a reason
-    #[command(after_help = "Example:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31")]
+    #[command(
+        after_help = "Example:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31"
+    )]
     Hold(HoldArgs),
     /// Take holds of a build back
     Unhold {
@@ -217,7 +219,9 @@ pub(super) enum PolicyVerb {
         policy: Option<String>,
     },
     /// Run a policy forward: builds and bytes over the coming months
-    #[command(after_help = "Example:\n  mirrorkeep policy simulate --for 180d --cadence 24h --svg growth.svg")]
+    #[command(
+        after_help = "Example:\n  mirrorkeep policy simulate --for 180d --cadence 24h --svg growth.svg"
+    )]
     Simulate {
         /// A shipped policy or a policy file; the mirror's own without it
         policy: Option<String>,

@@ -1,6 +1,8 @@
 //! What a command's end means to the program that called it.
 
-use crate::act::{ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError};
+use crate::act::{
+    ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError,
+};
 use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
 use crate::mirror::{JournalError, KeptError, LeaseError, MirrorError};
@@ -64,7 +66,8 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
     if error.is::<Interrupted>() {
         return Some(Exit::Interrupted);
     }
-    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() || error.is::<PolicyError>() {
+    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() || error.is::<PolicyError>()
+    {
         return Some(Exit::Usage);
     }
     // Transparent variants hide their inner error from the chain of sources, so they are looked into here.

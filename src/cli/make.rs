@@ -26,7 +26,9 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
         let layout = layout.name();
-        say::json(&json!({"init": 1, "mirror": shown, "layout": layout, "policy": named, "dry_run": args.dry_run}));
+        say::json(
+            &json!({"init": 1, "mirror": shown, "layout": layout, "policy": named, "dry_run": args.dry_run}),
+        );
     } else {
         let policy = match named {
             Some(name) => format!("the policy `{name}`"),

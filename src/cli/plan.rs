@@ -62,9 +62,13 @@ fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
         return Ok(Made { plan, policy });
     }
     let mirror = setting.open()?;
-    let policy = from.policy.as_deref().map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1)).transpose()?;
+    let policy = from
+        .policy
+        .as_deref()
+        .map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1))
+        .transpose()?;
     let planned = act::plan(&mirror, policy, at.unwrap_or_else(now), None)?;
-    planned.troubles.iter().for_each(|trouble| say::trouble(trouble));
+    planned.troubles.iter().for_each(say::trouble);
     Ok(Made { plan: planned.plan, policy: planned.policy })
 }
 
@@ -82,10 +86,13 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
         _ => std::fs::read(file).map(|read| bytes = read),
     };
     read.map_err(|error| Usage(format!("cannot read the census `{shown}`: {error}")))?;
-    let census: Census = serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is no census: {error}")))?;
+    let census: Census =
+        serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is no census: {error}")))?;
     if census.census != CENSUS_VERSION {
         let found = census.census;
-        return Err(Usage(format!("`{shown}` is a census of version {found}; {CENSUS_VERSION} is accepted")).into());
+        return Err(
+            Usage(format!("`{shown}` is a census of version {found}; {CENSUS_VERSION} is accepted")).into()
+        );
     }
     Ok(census)
 }
@@ -99,9 +106,12 @@ pub(super) fn choose(name: &str) -> Outcome<(crate::mirror::Chosen, Policy)> {
     if !name.contains(['/', '.']) {
         let names: Vec<String> = Policy::shipped_names().map(|name| format!("`{name}`")).collect();
         let ship = names.join(", ");
-        return Err(Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into());
+        return Err(
+            Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
+        );
     }
-    let text = std::fs::read_to_string(name).map_err(|error| Usage(format!("cannot read the policy `{name}`: {error}")))?;
+    let text = std::fs::read_to_string(name)
+        .map_err(|error| Usage(format!("cannot read the policy `{name}`: {error}")))?;
     let policy = Policy::load(&text, name)?;
     Ok((Chosen::File(text), policy))
 }

@@ -75,10 +75,16 @@ fn tell(report: &PruneReport) {
     let totals = report.plan.totals;
     if totals.withheld > 0 {
         let builds = say::count(totals.withheld as u64, "build");
-        say::note(&format!("withheld: {builds}; `mirrorkeep plan` says why, and `prune --accept sha256:{}` lets them go", report.plan.digest));
+        say::note(&format!(
+            "withheld: {builds}; `mirrorkeep plan` says why, and `prune --accept sha256:{}` lets them go",
+            report.plan.digest
+        ));
     }
     if totals.blocked > 0 {
-        say::note(&format!("blocked: {}; `mirrorkeep plan` says why", say::count(totals.blocked as u64, "build")));
+        say::note(&format!(
+            "blocked: {}; `mirrorkeep plan` says why",
+            say::count(totals.blocked as u64, "build")
+        ));
     }
     if report.outcome == PlanOutcome::Shortfall {
         say::note("shortfall: not enough could be freed");
@@ -105,7 +111,11 @@ pub(super) fn sweep(setting: &Setting, max_rate: Option<u32>, dry_run: bool) -> 
     } else {
         swept(&report);
         let done = if dry_run { "would be swept" } else { "swept" };
-        say::out(&format!("{} {done}, {} removed\n", say::count(report.swept.len() as u64, "build"), say::count(report.entries, "file")));
+        say::out(&format!(
+            "{} {done}, {} removed\n",
+            say::count(report.swept.len() as u64, "build"),
+            say::count(report.entries, "file")
+        ));
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
@@ -116,7 +126,8 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
         let done = if dry_run { "would restore" } else { "restored" };
-        let until = restored.held_until.map(|until| format!(", held until {}", until.iso())).unwrap_or_default();
+        let until =
+            restored.held_until.map(|until| format!(", held until {}", until.iso())).unwrap_or_default();
         say::out(&format!("{done} {}{until}\n", restored.id));
     }
     Ok(())
@@ -145,7 +156,9 @@ fn until(text: &str) -> Outcome<Stamp> {
     match (end, text.parse()) {
         (Some(end), _) => Ok(end),
         (None, Ok(stamp)) => Ok(stamp),
-        (None, Err(error)) => Err(Usage(format!("--until: {error}; so is a day such as `2019-01-31`")).into()),
+        (None, Err(error)) => {
+            Err(Usage(format!("--until: {error}; so is a day such as `2019-01-31`")).into())
+        }
     }
 }
 

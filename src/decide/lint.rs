@@ -1,6 +1,6 @@
 //! What is odd about a policy that can be used: rules that never matter, numbers that keep nothing, labels nobody has.
 
-use super::policy::{Basis, Family, Keep, Policy, Rule, Span};
+use super::policy::{Basis, Family, Keep, Policy, Range, Rule, Span};
 use crate::census::Census;
 use crate::word::{Document, Mark, Stream};
 use serde::Serialize;
@@ -61,7 +61,11 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
         {
             let known: Vec<&str> = policy.events.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none is".to_owned() } else { known.join(", ") };
-            findings.push(finding("unknown-events", &rule.at, format!("no events `{of}` are listed ({known}); the rule keeps everything")));
+            findings.push(finding(
+                "unknown-events",
+                &rule.at,
+                format!("no events `{of}` are listed ({known}); the rule keeps everything"),
+            ));
         }
     }
     let parts = family.parts.iter().map(|part| &part.keep);
@@ -69,15 +73,23 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
         for (at, rule) in rules.iter().enumerate() {
             let others = rules.iter().enumerate().filter(|(other, _)| *other != at);
             // Of two equal rules only the later one is one too many.
-            let wider = others.filter(|(other, wide)| subsumes(wide, rule) && (!subsumes(rule, wide) || *other < at));
+            let wider =
+                others.filter(|(other, wide)| subsumes(wide, rule) && (!subsumes(rule, wide) || *other < at));
             if let Some((_, wide)) = wider.into_iter().next() {
-                findings.push(finding("subsumed", &rule.at, format!("`{}` never matters: `{}` keeps all that it keeps", rule.name, wide.name)));
+                findings.push(finding(
+                    "subsumed",
+                    &rule.at,
+                    format!("`{}` never matters: `{}` keeps all that it keeps", rule.name, wide.name),
+                ));
             }
         }
     }
     let counts = |rule: &Rule| matches!(rule.keep, Keep::Last(_) | Keep::Latest(..) | Keep::Forever);
     if !family.keep.is_empty() && !family.keep.iter().any(counts) {
-        let message = format!("no rule of `{}` counts builds: a stream that stands still falls to its floor of {}", family.name, family.floor);
+        let message = format!(
+            "no rule of `{}` counts builds: a stream that stands still falls to its floor of {}",
+            family.name, family.floor
+        );
         findings.push(finding("time-only", format!("families[{index}].keep"), message));
     }
     if family.keep.is_empty() {
@@ -89,10 +101,8 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
 /// Returns why a rule keeps nothing.
 fn zero(keep: &Keep) -> Option<&'static str> {
     let empty = match keep {
-        Keep::Last(count) => count.max == 0,
-        Keep::Within(span, _) => span.max.is_zero(),
-        Keep::Latest(_, count, _) => count.max == 0,
-        Keep::Each(_, span, _) => span.max.is_zero(),
+        Keep::Last(count) | Keep::Latest(_, count, _) => count.max == 0,
+        Keep::Within(span, _) | Keep::Each(_, span, _) => span.max.is_zero(),
         Keep::Forever | Keep::Periods(..) => false,
     };
     empty.then_some("keeps nothing; leave it out, or give it a number above 0")
@@ -105,19 +115,24 @@ fn subsumes(wide: &Rule, narrow: &Rule) -> bool {
     }
     // Counting under a narrower label takes other builds than counting all of them.
     let same_view = wide.only == narrow.only;
-    let longer = |wide: Span, narrow: Span| wide.seconds() >= narrow.seconds();
+    let more = |wide: &Range<u32>, narrow: &Range<u32>| wide.max >= narrow.max && wide.min >= narrow.min;
+    let longer = |wide: &Range<Span>, narrow: &Range<Span>| {
+        wide.max.seconds() >= narrow.max.seconds() && wide.min.seconds() >= narrow.min.seconds()
+    };
     match (&wide.keep, &narrow.keep) {
         (Keep::Forever, _) => true,
-        (Keep::Last(a), Keep::Last(b)) => same_view && a.max >= b.max && a.min >= b.min,
-        (Keep::Within(a, x), Keep::Within(b, y)) => x == y && longer(a.max, b.max) && longer(a.min, b.min),
-        (Keep::Latest(p, a, x), Keep::Latest(q, b, y)) => {
-            same_view && p == q && x == y && a.max >= b.max && a.min >= b.min
+        (Keep::Last(wide), Keep::Last(narrow)) => same_view && more(wide, narrow),
+        (Keep::Within(wide, from), Keep::Within(narrow, other)) => from == other && longer(wide, narrow),
+        (Keep::Latest(period, wide, pick), Keep::Latest(other, narrow, picked)) => {
+            same_view && (period, pick) == (other, picked) && more(wide, narrow)
         }
-        (Keep::Each(p, a, x), Keep::Each(q, b, y)) => {
-            same_view && p == q && x == y && longer(a.max, b.max) && longer(a.min, b.min)
+        (Keep::Each(period, wide, pick), Keep::Each(other, narrow, picked)) => {
+            same_view && (period, pick) == (other, picked) && longer(wide, narrow)
         }
-        (Keep::Within(a, Basis::Created), Keep::Each(_, b, _)) => longer(a.max, b.max) && longer(a.min, b.min),
-        (Keep::Periods(of, n, x), Keep::Periods(other, m, y)) => of == other && n >= m && x == y,
+        (Keep::Within(wide, Basis::Created), Keep::Each(_, narrow, _)) => longer(wide, narrow),
+        (Keep::Periods(of, n, from), Keep::Periods(other, m, basis)) => {
+            of == other && n >= m && from == basis
+        }
         _ => false,
     }
 }
@@ -133,9 +148,15 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
     }
     let builds: Vec<_> = streams.flat_map(|stream| &stream.builds).collect();
     for rule in family.all_rules().filter(|rule| !rule.only.is_empty()) {
-        let has = |(key, value): (&String, &String)| builds.iter().any(|build| build.labels.get(key).is_some_and(|label| label.value == *value));
+        let has = |(key, value): (&String, &String)| {
+            builds.iter().any(|build| build.labels.get(key).is_some_and(|label| label.value == *value))
+        };
         if !rule.only.iter().all(has) {
-            findings.push(finding("unused-label", &rule.at, format!("no build that is there fits `{}`", rule.name)));
+            findings.push(finding(
+                "unused-label",
+                &rule.at,
+                format!("no build that is there fits `{}`", rule.name),
+            ));
         }
     }
 }

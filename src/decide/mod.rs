@@ -8,9 +8,10 @@ mod reuse;
 mod simulate;
 
 pub use alias::{Current, follow, meets};
+pub use lint::{Finding, lint};
 pub use retain::{
-    Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals, Verdict, retain,
+    Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals,
+    Verdict, retain,
 };
 pub use reuse::{Held, Reuse};
-pub use lint::{Finding, lint};
 pub use simulate::{Forward, Tick, simulate};

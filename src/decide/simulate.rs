@@ -44,12 +44,8 @@ struct Source {
 /// Returns what is there after each run; brakes hold as they would.
 pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
     let mut census = census.clone();
-    let mut sources: Vec<Source> = census
-        .streams
-        .iter()
-        .enumerate()
-        .filter_map(|(index, stream)| source(index, stream, how))
-        .collect();
+    let mut sources: Vec<Source> =
+        census.streams.iter().enumerate().filter_map(|(index, stream)| source(index, stream, how)).collect();
     let mut ticks = Vec::new();
     let end = how.from.checked_add(how.length).unwrap_or(Stamp::MAX);
     let mut now = how.from;
@@ -88,16 +84,19 @@ fn source(index: usize, stream: &StreamCensus, how: Forward) -> Option<Source> {
     created.retain(|created| *created <= how.from);
     created.sort();
     let newest = *created.last()?;
-    let mut gaps: Vec<i64> = created.windows(2).filter_map(|pair| Some(pair.last()?.since(*pair.first()?))).collect();
+    let mut gaps: Vec<i64> =
+        created.windows(2).filter_map(|pair| Some(pair.last()?.since(*pair.first()?))).collect();
     gaps.sort_unstable();
     let interval = how.cadence.or_else(|| gaps.get(gaps.len() / 2).copied())?.max(60);
     // A stream that stood still for ten of its intervals has ended, unless somebody says how it goes on.
     if how.cadence.is_none() && how.from.since(newest) > interval.saturating_mul(10) {
         return None;
     }
-    let good = stream.builds.iter().filter(|build| build.result == Outcome::Success && build.problem.is_none());
+    let good =
+        stream.builds.iter().filter(|build| build.result == Outcome::Success && build.problem.is_none());
     let model = good.max_by_key(|build| (build.created, build.seq))?.clone();
-    let next = newest.checked_add(interval).filter(|next| *next > how.from).or(how.from.checked_add(interval))?;
+    let next =
+        newest.checked_add(interval).filter(|next| *next > how.from).or(how.from.checked_add(interval))?;
     Some(Source { stream: index, next, interval, model })
 }
 
@@ -128,10 +127,16 @@ fn grow(census: &mut Census, source: &mut Source, now: Stamp) {
         source.next = next;
     }
     // The aliases of a stream follow its builds.
-    let newest = stream.builds.iter().filter(|build| build.result == Outcome::Success).max_by_key(|build| build.created);
+    let newest = stream
+        .builds
+        .iter()
+        .filter(|build| build.result == Outcome::Success)
+        .max_by_key(|build| build.created);
     let Some(newest) = newest.map(|build| build.build.clone()) else { return };
     let dir = stream.stream.as_path().clone();
-    for alias in census.aliases.iter_mut().filter(|alias| alias.required && alias.path.parent() == Some(dir.clone())) {
+    for alias in
+        census.aliases.iter_mut().filter(|alias| alias.required && alias.path.parent() == Some(dir.clone()))
+    {
         alias.target = dir.child(newest.as_str()).ok();
     }
 }

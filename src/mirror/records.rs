@@ -85,7 +85,10 @@ impl Mirror {
     }
 
     /// Returns every event of those kinds, oldest first.
-    pub fn history(&self, wanted: &[crate::record::EventKind]) -> Result<Vec<crate::record::Event>, super::JournalError> {
+    pub fn history(
+        &self,
+        wanted: &[crate::record::EventKind],
+    ) -> Result<Vec<crate::record::Event>, super::JournalError> {
         super::journal::history(self.store(), wanted)
     }
 

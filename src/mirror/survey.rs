@@ -156,8 +156,7 @@ fn build(mirror: &Mirror, id: &BuildId, path: &RelPath, holds: &BTreeMap<BuildId
         }
     };
     let elsewhere = (*path != id.as_path()).then(|| path.clone());
-    let build =
-        BuildCensus { holds: holds.get(id).cloned().unwrap_or_default(), path: elsewhere, ..build };
+    let build = BuildCensus { holds: holds.get(id).cloned().unwrap_or_default(), path: elsewhere, ..build };
     let streams = BTreeMap::from([(id.stream.clone(), vec![build])]);
     Found { streams, troubles: trouble.into_iter().collect(), ..Found::default() }
 }
@@ -291,7 +290,8 @@ impl History {
             let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
             if event.what == EventKind::Published {
                 let created = detail("created").and_then(|created| created.parse().ok());
-                if let (Ok(id), Some(created), Some("success")) = (event.to.parse::<BuildId>(), created, detail("result"))
+                if let (Ok(id), Some(created), Some("success")) =
+                    (event.to.parse::<BuildId>(), created, detail("result"))
                 {
                     history.successes.entry(id.stream).or_default().push((created, event.at));
                 }

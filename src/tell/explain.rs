@@ -9,7 +9,9 @@ use crate::word::Stamp;
 pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
     let word = verdict_word(verdict.fate);
     let (word, note) = match verdict.fate {
-        Fate::Expire if verdict.pressed => (paint.red(word), " (the disk fills: it does not wait in the trash)".to_owned()),
+        Fate::Expire if verdict.pressed => {
+            (paint.red(word), " (the disk fills: it does not wait in the trash)".to_owned())
+        }
         Fate::Expire => (paint.red(word), format!(" (trash until {})", trash_until.iso())),
         Fate::Keep => {
             let until = match verdict.kept_until {

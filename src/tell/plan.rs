@@ -75,7 +75,8 @@ fn stream(builds: &[Verdict], paint: Paint) -> String {
 
 /// Returns the short reason of a verdict.
 fn why(verdict: &Verdict) -> String {
-    let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name.as_str());
+    let parts =
+        verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name.as_str());
     let parts: Vec<&str> = parts.collect();
     let going = if parts.is_empty() || verdict.fate != Fate::Keep {
         String::new()

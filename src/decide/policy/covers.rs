@@ -9,8 +9,7 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
 
 fn inside(wide: &[&str], narrow: &[&str]) -> bool {
     match (wide, narrow) {
-        ([], []) => true,
-        (["**"], [_, ..]) => true,
+        ([], []) | (["**"], [_, ..]) => true,
         (["**", rest @ ..], [_, below @ ..]) => inside(rest, narrow) || inside(wide, below),
         ([_, ..], ["**", ..]) | ([], _) | (_, []) => false,
         ([one, wide @ ..], [other, narrow @ ..]) => name_covers(one, other) && inside(wide, narrow),
@@ -19,7 +18,9 @@ fn inside(wide: &[&str], narrow: &[&str]) -> bool {
 
 fn name_covers(wide: &str, narrow: &str) -> bool {
     let plain = !narrow.contains(['*', '?', '[']);
-    wide == "*" || wide == narrow || (plain && glob::Pattern::new(wide).is_ok_and(|pattern| pattern.matches(narrow)))
+    wide == "*"
+        || wide == narrow
+        || (plain && glob::Pattern::new(wide).is_ok_and(|pattern| pattern.matches(narrow)))
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub(super) fn example(loading: &mut Loading<'_>, index: usize, raw: &TestFile) -
     let at = format!("tests[{index}]");
     let before = loading.problems.len();
     let now = stamp(loading, &format!("{at}.now"), &raw.now);
-    let stream = raw.stream.parse().map_err(|error| loading.problem(&format!("{at}.stream"), format!("{error}"))).ok();
+    let stream =
+        raw.stream.parse().map_err(|error| loading.problem(&format!("{at}.stream"), format!("{error}"))).ok();
     let mut builds: BTreeMap<Stamp, TestBuild> = BTreeMap::new();
     if let Some(given) = &raw.given {
         for build in series(loading, &format!("{at}.given"), given) {
@@ -35,7 +36,9 @@ pub(super) fn example(loading: &mut Loading<'_>, index: usize, raw: &TestFile) -
     let mut expect = BTreeMap::new();
     for (name, raw) in &raw.expect {
         let here = format!("{at}.expect.{name}");
-        if let (Some(name), Some(wanted)) = (named(loading, &here, name, &builds), expected(loading, &here, raw)) {
+        if let (Some(name), Some(wanted)) =
+            (named(loading, &here, name, &builds), expected(loading, &here, raw))
+        {
             expect.insert(name, wanted);
         }
     }
@@ -94,7 +97,12 @@ fn single(loading: &mut Loading<'_>, at: &str, name: &str, raw: &GivenBuildFile)
     Some(TestBuild { created, result, labels: raw.labels.clone(), published, hold: raw.hold.clone() })
 }
 
-fn named(loading: &mut Loading<'_>, at: &str, text: &str, builds: &BTreeMap<Stamp, TestBuild>) -> Option<BuildName> {
+fn named(
+    loading: &mut Loading<'_>,
+    at: &str,
+    text: &str,
+    builds: &BTreeMap<Stamp, TestBuild>,
+) -> Option<BuildName> {
     let created = stamp(loading, at, text)?;
     if !builds.contains_key(&created) {
         loading.problem(at, format!("the example has no build `{text}`"));
@@ -110,7 +118,10 @@ fn expected(loading: &mut Loading<'_>, at: &str, raw: &ExpectFile) -> Option<Exp
         (None, None, Some(word)) => (Expected::Blocked, Some(word)),
         (None, None, None) if !raw.parts.is_empty() => (Expected::Any, None),
         _ => {
-            loading.problem(at, "exactly one of `keep`, `expire` and `blocked` is wanted, such as `{keep: within}`");
+            loading.problem(
+                at,
+                "exactly one of `keep`, `expire` and `blocked` is wanted, such as `{keep: within}`",
+            );
             return None;
         }
     };
@@ -119,7 +130,10 @@ fn expected(loading: &mut Loading<'_>, at: &str, raw: &ExpectFile) -> Option<Exp
         match fate.as_str() {
             "keep" => drop(parts.insert(part.clone(), true)),
             "expire" => drop(parts.insert(part.clone(), false)),
-            _ => loading.problem(&format!("{at}.parts.{part}"), format!("`{fate}`; `keep` and `expire` are accepted")),
+            _ => loading.problem(
+                &format!("{at}.parts.{part}"),
+                format!("`{fate}`; `keep` and `expire` are accepted"),
+            ),
         }
     }
     let word = word.filter(|word| *word != "any" && *word != "true").cloned();

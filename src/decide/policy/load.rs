@@ -1,7 +1,12 @@
 //! From the YAML of a policy to its meaning, every problem reported at once with its place.
 
-use super::rule::{Amount, Basis, Brake, Brakes, Family, Keep, Part, Pick, Policy, PolicyChange, Pressure, Rule};
-use super::schema::{BrakeFile, BrakesFile, CalendarFile, FamilyFile, PeriodsFile, PickFile, PolicyChangeFile, PolicyFile, PressureFile, RuleFile};
+use super::rule::{
+    Amount, Basis, Brake, Brakes, Family, Keep, Part, Pick, Policy, PolicyChange, Pressure, Rule,
+};
+use super::schema::{
+    BrakeFile, BrakesFile, CalendarFile, FamilyFile, PeriodsFile, PickFile, PolicyChangeFile, PolicyFile,
+    PressureFile, RuleFile,
+};
 use super::{Period, PolicyError, Range, Span, covers, examples, unknown};
 use crate::word::{Digest, Document, Label, Problem, Stamp};
 use chrono::NaiveDate;
@@ -58,7 +63,8 @@ impl Loading<'_> {
             self.problem("version", format!("version {} is not known; 1 is accepted", raw.version));
         }
         self.zone(raw.timezone.as_deref());
-        let events = raw.events.iter().map(|(name, list)| (name.clone(), self.calendar(name, list))).collect();
+        let events =
+            raw.events.iter().map(|(name, list)| (name.clone(), self.calendar(name, list))).collect();
         let rules = |this: &mut Self, name: &str, raw: Option<&Vec<RuleFile>>, keep: Keep| match raw {
             Some(rules) => this.rules(&format!("defaults.{name}"), rules, name),
             None => vec![named(keep, BTreeMap::new(), format!("defaults.{name}"))],
@@ -68,8 +74,18 @@ impl Loading<'_> {
             floor: self.floor("defaults.floor", d.floor.unwrap_or(FLOOR)),
             min_age: d.min_age.unwrap_or(Span::hours(24)),
             superseded_grace: d.superseded_grace.unwrap_or(Span::hours(48)),
-            failed: rules(self, "failed", d.failed.as_ref(), Keep::Within(Range::fixed(Span::days(7)), Basis::Created)),
-            partial: rules(self, "partial", d.partial.as_ref(), Keep::Within(Range::fixed(Span::hours(24)), activity)),
+            failed: rules(
+                self,
+                "failed",
+                d.failed.as_ref(),
+                Keep::Within(Range::fixed(Span::days(7)), Basis::Created),
+            ),
+            partial: rules(
+                self,
+                "partial",
+                d.partial.as_ref(),
+                Keep::Within(Range::fixed(Span::hours(24)), activity),
+            ),
             empty: rules(self, "empty", d.empty.as_ref(), Keep::Last(Range::fixed(1))),
         };
         if raw.families.is_empty() {
@@ -79,7 +95,8 @@ impl Loading<'_> {
             .map(|(index, family)| self.family(&format!("families[{index}]"), family, &common))
             .collect();
         self.reachable(&families);
-        let tests = raw.tests.iter().enumerate().filter_map(|(index, test)| examples::example(self, index, test));
+        let tests =
+            raw.tests.iter().enumerate().filter_map(|(index, test)| examples::example(self, index, test));
         let tests = tests.collect();
         let stranger = Family {
             name: "no family".to_owned(),
@@ -116,9 +133,13 @@ impl Loading<'_> {
             Some(Ok(zone)) => self.zone = zone,
             Some(Err(_)) => {
                 let name = name.unwrap_or_default();
-                let near = chrono_tz::TZ_VARIANTS.iter().min_by_key(|zone| strsim::levenshtein(zone.name(), name));
+                let near =
+                    chrono_tz::TZ_VARIANTS.iter().min_by_key(|zone| strsim::levenshtein(zone.name(), name));
                 let near = near.map_or("UTC", |zone| zone.name());
-                self.problem("timezone", format!("`{name}` is no time zone; an IANA name such as `{near}` is accepted"));
+                self.problem(
+                    "timezone",
+                    format!("`{name}` is no time zone; an IANA name such as `{near}` is accepted"),
+                );
             }
         }
     }
@@ -162,7 +183,10 @@ impl Loading<'_> {
         let partial = lane("partial", raw.partial.as_ref(), &common.partial);
         let empty = lane("empty", raw.empty.as_ref(), &common.empty);
         if raw.keep.is_none() {
-            self.problem(at, "`keep` is missing; a list of rules is wanted, such as `keep: [{forever: true}]`");
+            self.problem(
+                at,
+                "`keep` is missing; a list of rules is wanted, such as `keep: [{forever: true}]`",
+            );
         }
         let parts = raw.parts.iter().map(|(name, part)| {
             let here = format!("{at}.parts.{name}");
@@ -178,7 +202,8 @@ impl Loading<'_> {
         let floor = self.floor(&format!("{at}.floor"), raw.floor.unwrap_or(common.floor));
         let mut longer = |name: &str, own: Option<Span>, common: Span| match own {
             Some(own) if own.seconds() < common.seconds() => {
-                let why = format!("{own} is shorter than the default of {common}; a family may only lengthen it");
+                let why =
+                    format!("{own} is shorter than the default of {common}; a family may only lengthen it");
                 self.problem(&format!("{at}.{name}"), why);
                 common
             }
@@ -201,7 +226,12 @@ impl Loading<'_> {
 
     fn pattern(&mut self, at: &str, text: &str) -> glob::Pattern {
         if text.is_empty() || text.starts_with('/') || text.split('/').any(|name| name == "..") {
-            self.problem(at, format!("`{text}` can match nothing; a pattern below the root such as `master/**` is accepted"));
+            self.problem(
+                at,
+                format!(
+                    "`{text}` can match nothing; a pattern below the root such as `master/**` is accepted"
+                ),
+            );
         }
         glob::Pattern::new(text).unwrap_or_else(|error| {
             self.problem(at, format!("`{text}` is no pattern: {error}"));
@@ -215,7 +245,10 @@ impl Loading<'_> {
             let earlier = families.iter().take(index);
             for before in earlier {
                 if before.name == family.name {
-                    self.problem(&format!("families[{index}].name"), format!("a second family `{}`", family.name));
+                    self.problem(
+                        &format!("families[{index}].name"),
+                        format!("a second family `{}`", family.name),
+                    );
                 }
                 if covers(before.pattern.as_str(), family.pattern.as_str()) {
                     let why = format!(
@@ -243,7 +276,8 @@ impl Loading<'_> {
         self.labels(&format!("{at}.where"), raw.only.as_ref());
         self.labels(&format!("{at}.label"), raw.label.as_ref());
         only.extend(labels.clone());
-        let introduced = || raw.label.as_ref().map(|labels| Basis::Introduced(labels.keys().cloned().collect()));
+        let introduced =
+            || raw.label.as_ref().map(|labels| Basis::Introduced(labels.keys().cloned().collect()));
         let activity = if lane == "partial" { Basis::LastActivity } else { Basis::Created };
         let basis = match &raw.basis {
             Some(text) => self.basis(&format!("{at}.basis"), text, &labels)?,
@@ -257,7 +291,9 @@ impl Loading<'_> {
         }
         let keep = match (raw.forever, raw.last, raw.within, calendar.as_slice(), &raw.periods) {
             (Some(_), None, None, [], None) => Keep::Forever,
-            (None, Some(last), None, [], None) => Keep::Last(self.range(&format!("{at}.last"), last, |n| i64::from(*n))),
+            (None, Some(last), None, [], None) => {
+                Keep::Last(self.range(&format!("{at}.last"), last, |n| i64::from(*n)))
+            }
             (None, None, Some(within), [], None) => {
                 Keep::Within(self.range(&format!("{at}.within"), within, |span| span.seconds()), basis)
             }
@@ -268,17 +304,29 @@ impl Loading<'_> {
             (None, None, None, [], None) if raw.label.is_some() => Keep::Forever,
             _ => {
                 let words = "`forever`, `last`, `within`, `hourly`, `daily`, `weekly`, `monthly`, `quarterly`, `yearly`, `label` and `periods`";
-                self.problem(at, format!("exactly one of {words} makes a rule (`label` also goes with `within` or `periods`)"));
+                self.problem(
+                    at,
+                    format!(
+                        "exactly one of {words} makes a rule (`label` also goes with `within` or `periods`)"
+                    ),
+                );
                 return None;
             }
         };
         if raw.label.is_some() && !matches!(keep, Keep::Forever | Keep::Within(..) | Keep::Periods(..)) {
-            self.problem(&format!("{at}.label"), "`label` goes with `within` or `periods`; `where` goes with every rule");
+            self.problem(
+                &format!("{at}.label"),
+                "`label` goes with `within` or `periods`; `where` goes with every rule",
+            );
         }
         let mut rule = named(keep, raw.only.clone().unwrap_or_default(), at.to_owned());
         if raw.label.is_some() {
             let said: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let rest = if matches!(rule.keep, Keep::Forever) { rule.name.replacen("forever", "", 1) } else { format!(" {}", rule.name) };
+            let rest = if matches!(rule.keep, Keep::Forever) {
+                rule.name.replacen("forever", "", 1)
+            } else {
+                format!(" {}", rule.name)
+            };
             rule.name = format!("label {}{rest}", said.join(" ")).into();
         }
         rule.only = only;
@@ -305,8 +353,12 @@ impl Loading<'_> {
             "superseded" => Some(Basis::Superseded),
             "introduced" if !labels.is_empty() => Some(Basis::Introduced(labels.keys().cloned().collect())),
             _ => match (inner("introduced"), inner("left")) {
-                (Some(label), _) if Label::new(label, "x").is_ok() => Some(Basis::Introduced(vec![label.to_owned()])),
-                (_, Some(alias)) if alias.parse::<crate::word::RelPath>().is_ok_and(|path| !path.is_root()) => {
+                (Some(label), _) if Label::new(label, "x").is_ok() => {
+                    Some(Basis::Introduced(vec![label.to_owned()]))
+                }
+                (_, Some(alias))
+                    if alias.parse::<crate::word::RelPath>().is_ok_and(|path| !path.is_root()) =>
+                {
                     Some(Basis::Left(alias.to_owned()))
                 }
                 _ => None,
@@ -321,7 +373,12 @@ impl Loading<'_> {
         basis
     }
 
-    fn range<T: Copy + std::fmt::Display>(&mut self, at: &str, range: Range<T>, size: impl Fn(&T) -> i64) -> Range<T> {
+    fn range<T: Copy + std::fmt::Display>(
+        &mut self,
+        at: &str,
+        range: Range<T>,
+        size: impl Fn(&T) -> i64,
+    ) -> Range<T> {
         if size(&range.min) > size(&range.max) {
             let (max, min) = (&range.max, &range.min);
             self.problem(at, format!("the range is upside down: `min` {min} is more than `max` {max}"));
@@ -332,8 +389,14 @@ impl Loading<'_> {
     fn each(&mut self, at: &str, period: Period, raw: &CalendarFile) -> Option<Keep> {
         let pick = if raw.pick == Some(PickFile::Oldest) { Pick::Oldest } else { Pick::Newest };
         match (raw.count, raw.within) {
-            (Some(count), None) => Some(Keep::Latest(period, self.range(&format!("{at}.count"), count, |n| i64::from(*n)), pick)),
-            (None, Some(within)) => Some(Keep::Each(period, self.range(&format!("{at}.within"), within, |span| span.seconds()), pick)),
+            (Some(count), None) => {
+                Some(Keep::Latest(period, self.range(&format!("{at}.count"), count, |n| i64::from(*n)), pick))
+            }
+            (None, Some(within)) => Some(Keep::Each(
+                period,
+                self.range(&format!("{at}.within"), within, |span| span.seconds()),
+                pick,
+            )),
             _ => {
                 self.problem(at, "exactly one of `count` and `within` is wanted");
                 None
@@ -360,13 +423,17 @@ impl Loading<'_> {
         if raw.percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
             self.problem(&format!("{at}.percent"), "a percentage from 0 to 100 is accepted");
         }
-        let bytes = raw.bytes.as_deref().and_then(|text| match self.amount(&format!("{at}.bytes"), text)? {
-            Amount::Bytes(bytes) => Some(bytes),
-            Amount::Percent(_) => {
-                self.problem(&format!("{at}.bytes"), format!("`{text}` is a share; bytes such as `6TiB` are accepted"));
-                None
-            }
-        });
+        let bytes =
+            raw.bytes.as_deref().and_then(|text| match self.amount(&format!("{at}.bytes"), text)? {
+                Amount::Bytes(bytes) => Some(bytes),
+                Amount::Percent(_) => {
+                    self.problem(
+                        &format!("{at}.bytes"),
+                        format!("`{text}` is a share; bytes such as `6TiB` are accepted"),
+                    );
+                    None
+                }
+            });
         let percent = raw.percent.map(|percent| (percent, raw.min_sample.unwrap_or(MIN_SAMPLE)));
         Brake { percent, count: raw.count, bytes }
     }
@@ -413,7 +480,12 @@ impl Loading<'_> {
             )]
             (Some(number), Some(scale)) => Some(Amount::Bytes((number * scale as f64) as u64)),
             _ => {
-                self.problem(at, format!("`{text}` is no size; bytes such as `500GiB` or a share such as `8%` are accepted"));
+                self.problem(
+                    at,
+                    format!(
+                        "`{text}` is no size; bytes such as `500GiB` or a share such as `8%` are accepted"
+                    ),
+                );
                 None
             }
         }
@@ -427,7 +499,9 @@ fn named(keep: Keep, only: BTreeMap<String, String>, at: String) -> Rule {
         Keep::Forever => "forever".to_owned(),
         Keep::Last(count) => format!("last {}", count.max),
         Keep::Within(span, _) => format!("within {}", span.max),
-        Keep::Latest(period, count, pick) => format!("{} count {}{}", period.word(), count.max, picked(*pick)),
+        Keep::Latest(period, count, pick) => {
+            format!("{} count {}{}", period.word(), count.max, picked(*pick))
+        }
         Keep::Each(period, span, pick) => format!("{} within {}{}", period.word(), span.max, picked(*pick)),
         Keep::Periods(of, n, _) => format!("periods {of} {n}"),
     };

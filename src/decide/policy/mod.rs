@@ -16,8 +16,8 @@ pub use covers::covers;
 pub use period::{Period, PeriodKey};
 pub use range::{Level, Range};
 pub use rule::{
-    Amount, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Part, Pick, Policy, PolicyChange, PolicyTest, Pressure,
-    Rule, TestBuild,
+    Amount, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Part, Pick, Policy, PolicyChange,
+    PolicyTest, Pressure, Rule, TestBuild,
 };
 pub use span::{Span, SpanError, start_of};
 pub use tries::Surprise;

@@ -129,7 +129,8 @@ mod tests {
                 // This Monday's week belongs to the year in which its Thursday lies.
                 let thursday_next_year = month == 12 && day + 3 > 31;
                 let thursday_year = if thursday_next_year { year + 1 } else { year };
-                (iso_year, week) = if thursday_year == iso_year { (iso_year, week + 1) } else { (thursday_year, 1) };
+                (iso_year, week) =
+                    if thursday_year == iso_year { (iso_year, week + 1) } else { (thursday_year, 1) };
             }
         }
         assert_eq!(number, 47_847);

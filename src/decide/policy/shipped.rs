@@ -30,7 +30,8 @@ mod tests {
     #[test]
     fn every_shipped_policy_reads_and_does_what_its_examples_say() {
         for name in Policy::shipped_names() {
-            let policy = Policy::load(Policy::shipped(name).unwrap(), name).unwrap_or_else(|error| panic!("{error}"));
+            let policy =
+                Policy::load(Policy::shipped(name).unwrap(), name).unwrap_or_else(|error| panic!("{error}"));
             assert!(policy.tests.len() >= 2, "{name} has too few examples");
             for test in &policy.tests {
                 assert_eq!(policy.surprises(test), [], "{name}: {}", test.name);

@@ -83,9 +83,13 @@ impl Span {
 pub fn start_of(day: NaiveDate, zone: Tz) -> Option<Stamp> {
     let midnight: NaiveDateTime = day.and_hms_opt(0, 0, 0)?;
     (day.year() < 10_000).then_some(())?;
-    (0..=96).find_map(|quarter| match zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))) {
-        LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => Stamp::from_unix(instant.timestamp()),
-        LocalResult::None => None,
+    (0..=96).find_map(|quarter| {
+        match zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarter))) {
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
+                Stamp::from_unix(instant.timestamp())
+            }
+            LocalResult::None => None,
+        }
     })
 }
 

@@ -45,7 +45,13 @@ fn census(test: &PolicyTest) -> Census {
         else {
             continue;
         };
-        census.aliases.push(AliasCensus { path, target: Some(target), required: false, moves: Vec::new(), problem: None });
+        census.aliases.push(AliasCensus {
+            path,
+            target: Some(target),
+            required: false,
+            moves: Vec::new(),
+            problem: None,
+        });
     }
     census.streams.push(StreamCensus { stream: test.stream.clone(), builds });
     census
@@ -81,7 +87,8 @@ fn differs(wanted: &Expect, verdict: &Verdict) -> Option<String> {
     let details = verdict.reasons.iter().filter_map(|reason| reason.detail.as_deref());
     let said = wanted.word.as_ref().is_none_or(|word| {
         let rules = found.iter().any(|rule| rule.split(' ').any(|part| part == word));
-        rules || (verdict.fate == Fate::Blocked && details.clone().any(|detail| detail.contains(word.as_str())))
+        rules
+            || (verdict.fate == Fate::Blocked && details.clone().any(|detail| detail.contains(word.as_str())))
     });
     let came = format!("{:?}", verdict.fate).to_lowercase();
     if !fate || !said {

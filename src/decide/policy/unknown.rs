@@ -35,9 +35,12 @@ fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems:
         let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (properties.and_then(|known| known.get(&key)), rest) {
             (Some(known), _) => walk(document, root, known, &below, problems),
-            (None, Some(Value::Object(_))) => walk(document, root, rest.unwrap_or(&Value::Null), &below, problems),
+            (None, Some(Value::Object(_))) => {
+                walk(document, root, rest.unwrap_or(&Value::Null), &below, problems);
+            }
             (None, Some(Value::Bool(false))) => {
-                let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                let known: Vec<&str> =
+                    properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 problems.push(document.problem(&below, unknown(&key, &known)));
             }
             _ => {}
@@ -71,7 +74,8 @@ pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Prob
     let mut found: Vec<Problem> = Vec::new();
     let mut take = |result: Result<(), Vec<Problem>>| {
         // Unknown keys are known already, with a better message.
-        let new = result.err().into_iter().flatten().filter(|problem| !problem.message.contains("unknown field"));
+        let new =
+            result.err().into_iter().flatten().filter(|problem| !problem.message.contains("unknown field"));
         let before = found.len();
         found.extend(new);
         found.len() > before
@@ -79,18 +83,25 @@ pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Prob
     let rules = |take: &mut dyn FnMut(Result<(), Vec<Problem>>) -> bool, at: &str| {
         let indices = 0..document.items(at).unwrap_or(0);
         let read = |index| document.read_at::<RuleFile>(&format!("{at}[{index}]")).map(drop);
-        indices.fold(false, |any, index| take(read(index)) || any)
+        indices.filter(|index| take(read(*index))).count() > 0
     };
     for index in 0..document.items("families").unwrap_or(0) {
         let at = format!("families[{index}]");
-        let mut lists: Vec<String> = ["keep", "failed", "partial", "empty"].map(|lane| format!("{at}.{lane}")).into();
-        lists.extend(document.keys(&format!("{at}.parts")).iter().map(|part| format!("{at}.parts.{part}.keep")));
-        let any = lists.iter().fold(false, |any, list| rules(&mut take, list) || any);
+        let mut lists: Vec<String> =
+            ["keep", "failed", "partial", "empty"].map(|lane| format!("{at}.{lane}")).into();
+        lists.extend(
+            document.keys(&format!("{at}.parts")).iter().map(|part| format!("{at}.parts.{part}.keep")),
+        );
+        let any = lists.iter().filter(|list| rules(&mut take, list)).count() > 0;
         if !any {
             take(document.read_at::<FamilyFile>(&at).map(drop));
         }
     }
-    let any = ["failed", "partial", "empty"].iter().fold(false, |any, lane| rules(&mut take, &format!("defaults.{lane}")) || any);
+    let any = ["failed", "partial", "empty"]
+        .iter()
+        .filter(|lane| rules(&mut take, &format!("defaults.{lane}")))
+        .count()
+        > 0;
     if !any && document.has("defaults") {
         take(document.read_at::<DefaultsFile>("defaults").map(drop));
     }

@@ -17,7 +17,8 @@ pub(super) fn hold(
 ) {
     for (number, stream) in census.streams.iter().enumerate() {
         if let Some(why) = past.dropped.get(&stream.stream) {
-            let inside: Vec<usize> = drafts.expiring().filter(|index| drafts.stream(*index) == number).collect();
+            let inside: Vec<usize> =
+                drafts.expiring().filter(|index| drafts.stream(*index) == number).collect();
             drafts.withhold(&inside, "freeze", why);
         }
     }
@@ -25,7 +26,11 @@ pub(super) fn hold(
         && let Some(before) = before
     {
         let changed: Vec<usize> = drafts.expiring().filter(|index| !before.contains(index)).collect();
-        drafts.withhold(&changed, "policy_change defer", "the policy of the last run keeps it; accept the plan to let it go");
+        drafts.withhold(
+            &changed,
+            "policy_change defer",
+            "the policy of the last run keeps it; accept the plan to let it go",
+        );
     }
     let mut lines: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for index in drafts.expiring() {
@@ -51,7 +56,12 @@ pub(super) fn hold(
 }
 
 /// Returns which limit of a brake is exceeded, and by what.
-fn exceeded(brake: &Brake, expiring: &[usize], total: usize, drafts: &Drafts<'_>) -> Option<(String, String)> {
+fn exceeded(
+    brake: &Brake,
+    expiring: &[usize],
+    total: usize,
+    drafts: &Drafts<'_>,
+) -> Option<(String, String)> {
     let going = expiring.len();
     if going == 0 {
         return None;
@@ -68,12 +78,16 @@ fn exceeded(brake: &Brake, expiring: &[usize], total: usize, drafts: &Drafts<'_>
         return Some((format!("percent {percent}"), format!("{going} of {total} builds would go")));
     }
     let bytes: u64 = expiring.iter().map(|index| drafts.bytes(*index)).sum();
-    brake.bytes.filter(|most| bytes > *most).map(|most| (format!("bytes {most}"), format!("{bytes} bytes would go")))
+    brake
+        .bytes
+        .filter(|most| bytes > *most)
+        .map(|most| (format!("bytes {most}"), format!("{bytes} bytes would go")))
 }
 
 /// Holds back what a build that stays after all needs.
 pub(super) fn keep_needed(drafts: &mut Drafts<'_>, needs: &super::needs::Needs) {
-    let mut open: Vec<usize> = (0..drafts.len()).filter(|index| drafts.fate(*index) != Fate::Expire).collect();
+    let mut open: Vec<usize> =
+        (0..drafts.len()).filter(|index| drafts.fate(*index) != Fate::Expire).collect();
     let mut found: HashSet<usize> = HashSet::new();
     while let Some(build) = open.pop() {
         for wanted in needs.of_build(build) {

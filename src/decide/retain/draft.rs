@@ -94,7 +94,9 @@ impl Drafts<'_> {
                 (draft.age, verdict)
             })
             .collect();
-        builds.sort_by(|(age_a, a), (age_b, b)| (&a.id.stream, age_a, &a.id).cmp(&(&b.id.stream, age_b, &b.id)));
+        builds.sort_by(|(age_a, a), (age_b, b)| {
+            (&a.id.stream, age_a, &a.id).cmp(&(&b.id.stream, age_b, &b.id))
+        });
         builds.into_iter().map(|(_, verdict)| verdict).collect()
     }
 }

@@ -41,7 +41,11 @@ pub(super) fn judge<'a>(census: &'a Census, ids: &[BuildId], needs: &Needs, view
                 draft.fate = Fate::Keep;
                 draft.misses.clear();
             }
-            draft.parts.values_mut().filter(|fate| **fate == PartFate::Expire).for_each(|fate| *fate = PartFate::Keep);
+            draft
+                .parts
+                .values_mut()
+                .filter(|fate| **fate == PartFate::Expire)
+                .for_each(|fate| *fate = PartFate::Keep);
         }
     }
     drafts
@@ -108,7 +112,13 @@ fn why_blocked(build: &BuildCensus, twice: bool, view: &View<'_>) -> Option<Stri
     })
 }
 
-fn judge_lane<'a>(drafts: &mut Drafts<'a>, line: &Line<'_>, lane: &Lane<'_>, family: Option<&'a Family>, view: &View<'a>) {
+fn judge_lane<'a>(
+    drafts: &mut Drafts<'a>,
+    line: &Line<'_>,
+    lane: &Lane<'_>,
+    family: Option<&'a Family>,
+    view: &View<'a>,
+) {
     let stranger = view.policy.stranger();
     let rules = family.map(|family| family.rules(lane.result));
     let answers: Vec<(&Rule, Vec<Answer>)> = match rules {
@@ -117,7 +127,8 @@ fn judge_lane<'a>(drafts: &mut Drafts<'a>, line: &Line<'_>, lane: &Lane<'_>, fam
     };
     let family = family.unwrap_or(stranger);
     let floor = (lane.result == Outcome::Success).then_some(family.floor);
-    let edge = floor.and_then(|floor| lane.items.get(floor.min(lane.items.len()).checked_sub(1)?)).map(Item::age);
+    let edge =
+        floor.and_then(|floor| lane.items.get(floor.min(lane.items.len()).checked_sub(1)?)).map(Item::age);
     let parts = part_answers(line, lane, family, view);
     for (row, item) in lane.items.iter().enumerate() {
         let mut reasons = view.shields.of(item, family, view.policy, view.now);
@@ -127,8 +138,11 @@ fn judge_lane<'a>(drafts: &mut Drafts<'a>, line: &Line<'_>, lane: &Lane<'_>, fam
         }
         let sheltered = !reasons.is_empty();
         match rules {
-            None => reasons.push(Reason::lasting("no family", "no family of the policy fits the stream".to_owned())),
-            Some(None) => reasons.push(Reason::lasting("unknown result", "how it went is not known".to_owned())),
+            None => reasons
+                .push(Reason::lasting("no family", "no family of the policy fits the stream".to_owned())),
+            Some(None) => {
+                reasons.push(Reason::lasting("unknown result", "how it went is not known".to_owned()));
+            }
             Some(Some(_)) => {}
         }
         let mut misses = Vec::new();
@@ -165,7 +179,12 @@ fn judge_lane<'a>(drafts: &mut Drafts<'a>, line: &Line<'_>, lane: &Lane<'_>, fam
 }
 
 /// Returns for each part whether its own rules keep it, by the lane's order.
-fn part_answers<'f>(line: &Line<'_>, lane: &Lane<'_>, family: &'f Family, view: &View<'_>) -> Vec<(&'f str, Vec<bool>)> {
+fn part_answers<'f>(
+    line: &Line<'_>,
+    lane: &Lane<'_>,
+    family: &'f Family,
+    view: &View<'_>,
+) -> Vec<(&'f str, Vec<bool>)> {
     let of = |rules: &[Rule]| {
         let mut kept = vec![lane.result == Outcome::Unknown; lane.items.len()];
         for rule in rules {

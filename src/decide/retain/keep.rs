@@ -1,6 +1,6 @@
 //! What one rule says of each build of a lane, without seeing protections or other rules.
 
-use super::lane::{Item, Lane, Line};
+use super::lane::{Item, Lane, Line, Superseded};
 use super::near::Near;
 use super::shield::Shields;
 use crate::decide::policy::{Basis, Keep, Level, Period, PeriodKey, Pick, Policy, Rule, Span};
@@ -34,7 +34,9 @@ pub(super) fn ask(view: &View<'_>, rule: &Rule, line: &Line<'_>, lane: &Lane<'_>
         Keep::Within(span, basis) => {
             seen.iter().map(|item| within(view, line, item, span.at(view.level), basis)).collect()
         }
-        Keep::Latest(period, count, pick) => latest(view, &seen, *period, count.at(view.level) as usize, *pick),
+        Keep::Latest(period, count, pick) => {
+            latest(view, &seen, *period, count.at(view.level) as usize, *pick)
+        }
         Keep::Each(period, span, pick) => each(view, &seen, *period, span.at(view.level), *pick),
         Keep::Periods(of, n, basis) => {
             seen.iter().map(|item| periods(view, line, item, (of, *n as usize), basis)).collect()
@@ -68,7 +70,8 @@ fn lacking(rule: &Rule, item: &Item<'_>) -> Near {
 
 /// Keeps the newest; everything tied with the last of them stays.
 fn last(seen: &[&Item<'_>], count: usize) -> Vec<Answer> {
-    let edge = count.checked_sub(1).map(|at| seen.get(at.min(seen.len().saturating_sub(1))).map(|item| item.age()));
+    let edge =
+        count.checked_sub(1).map(|at| seen.get(at.min(seen.len().saturating_sub(1))).map(|item| item.age()));
     let answer = |(index, item): (usize, &&Item<'_>)| match edge.flatten() {
         Some(edge) if item.age() >= edge => always(Some(format!("rank {}", index + 1))),
         _ => Answer::Missed(Near::Rank(index + 1)),
@@ -99,8 +102,9 @@ fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> Fro
         Basis::Published => known(item.build.published, "when it was published is not known"),
         Basis::LastActivity => known(item.build.last_activity, "when it was last written to is not known"),
         Basis::Superseded => match line.superseded(item) {
-            None => From::Open("no later success was published yet"),
-            Some(at) => known(at, "when it was superseded is not known"),
+            Superseded::NotYet => From::Open("no later success was published yet"),
+            Superseded::Unknown => From::Open("when it was superseded is not known"),
+            Superseded::At(at) => From::At(at),
         },
         Basis::Introduced(labels) => {
             let mut latest = None;
@@ -125,14 +129,23 @@ fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> Fro
 fn within(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, span: Span, basis: &Basis) -> Answer {
     match from(view, line, item, basis) {
         From::At(at) => until(view, span.after(at, view.policy.zone), &basis.word()),
-        From::Open(why) => Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why.to_owned()) },
+        From::Open(why) => {
+            Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why.to_owned()) }
+        }
         From::Never(near) => Answer::Missed(near),
     }
 }
 
 /// Keeps until the event of a calendar that ends the n-th whole period after the basis.
-fn periods(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, (of, n): (&str, usize), basis: &Basis) -> Answer {
-    let open = |why: String| Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why) };
+fn periods(
+    view: &View<'_>,
+    line: &Line<'_>,
+    item: &Item<'_>,
+    (of, n): (&str, usize),
+    basis: &Basis,
+) -> Answer {
+    let open =
+        |why: String| Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why) };
     let at = match from(view, line, item, basis) {
         From::At(at) => at,
         From::Open(why) => return open(why.to_owned()),

@@ -22,7 +22,9 @@ impl Item<'_> {
 
     /// Returns whether it has all these labels.
     pub(super) fn has(&self, labels: &BTreeMap<String, String>) -> bool {
-        labels.iter().all(|(key, value)| self.build.labels.get(key).is_some_and(|label| label.value == *value))
+        labels
+            .iter()
+            .all(|(key, value)| self.build.labels.get(key).is_some_and(|label| label.value == *value))
     }
 }
 
@@ -39,6 +41,17 @@ pub(super) struct Line<'a> {
     pub lanes: Vec<Lane<'a>>,
     /// Successes, oldest first: age, and the earliest publishing of it or any later one that is known.
     successes: Vec<((Stamp, u64), Option<Stamp>)>,
+}
+
+/// When a build was superseded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Superseded {
+    /// There is no later success.
+    NotYet,
+    /// There is one, and when it became visible is not known.
+    Unknown,
+    /// Then.
+    At(Stamp),
 }
 
 impl<'a> Line<'a> {
@@ -65,15 +78,15 @@ impl<'a> Line<'a> {
         Self { lanes, successes }
     }
 
-    /// Returns when the first later success became visible: nothing when there is none, and a nothing within when
-    /// there is one of which that is not known.
-    pub(super) fn superseded(&self, item: &Item<'_>) -> Option<Option<Stamp>> {
+    /// Returns when the first later success became visible.
+    pub(super) fn superseded(&self, item: &Item<'_>) -> Superseded {
         let later = self.successes.partition_point(|(age, _)| *age <= item.age());
         let seen = self.successes.get(later).map(|(_, published)| *published);
         match (item.build.superseded, seen) {
-            (Some(known), Some(Some(seen))) => Some(Some(known.min(seen))),
-            (Some(known), _) => Some(Some(known)),
-            (None, seen) => seen,
+            (Some(known), Some(Some(seen))) => Superseded::At(known.min(seen)),
+            (Some(at), _) | (None, Some(Some(at))) => Superseded::At(at),
+            (None, Some(None)) => Superseded::Unknown,
+            (None, None) => Superseded::NotYet,
         }
     }
 }

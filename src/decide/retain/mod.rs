@@ -39,11 +39,14 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     warnings.extend(needs.warnings.clone());
     warnings.extend(strangers(census, policy));
     warnings.extend(calendars(policy));
-    let look = |policy, level| judge::judge(census, &ids, &needs, &View { policy, now, level, shields: &shields });
+    let look =
+        |policy, level| judge::judge(census, &ids, &needs, &View { policy, now, level, shields: &shields });
     let mut drafts = look(policy, Level::Normal);
-    let shortfall = policy.pressure.zip(past.space).and_then(|(pressure, space)| pressure::wanted(pressure, space)).map(
-        |wanted| pressure::press(&mut drafts, look(policy, Level::Pressed), &needs, wanted),
-    );
+    let shortfall = policy
+        .pressure
+        .zip(past.space)
+        .and_then(|(pressure, space)| pressure::wanted(pressure, space))
+        .map(|wanted| pressure::press(&mut drafts, look(policy, Level::Pressed), &needs, wanted));
     let mut refusals = past.refusals(policy, now, ids.len(), false);
     freeze(&mut drafts, census, &shields, past);
     let before = past.previous.as_ref().filter(|previous| previous.digest != policy.digest);
@@ -102,7 +105,9 @@ fn outcome(plan: &Plan) -> PlanOutcome {
 /// Holds back everything in streams that must not be touched.
 fn freeze(drafts: &mut Drafts<'_>, census: &Census, shields: &Shields<'_>, past: &Past) {
     for (number, stream) in census.streams.iter().enumerate() {
-        let Some(why) = shields.frozen.get(&number).or_else(|| past.frozen.get(&stream.stream)) else { continue };
+        let Some(why) = shields.frozen.get(&number).or_else(|| past.frozen.get(&stream.stream)) else {
+            continue;
+        };
         let inside: Vec<usize> = (0..drafts.len()).filter(|index| drafts.stream(*index) == number).collect();
         drafts.withhold(&inside, "freeze", why);
         for draft in drafts.all.iter_mut().filter(|draft| draft.stream == number) {
@@ -123,7 +128,9 @@ fn refuse(drafts: &mut Drafts<'_>, refusals: &[String]) {
 /// Says which streams no family fits.
 fn strangers(census: &Census, policy: &Policy) -> Vec<String> {
     let strange = census.streams.iter().filter(|stream| policy.family(&stream.stream).is_none());
-    strange.map(|stream| format!("no family fits the stream `{}`; all its builds are kept", stream.stream)).collect()
+    strange
+        .map(|stream| format!("no family fits the stream `{}`; all its builds are kept", stream.stream))
+        .collect()
 }
 
 /// Says which calendars the rules name and the policy has not.
@@ -133,5 +140,7 @@ fn calendars(policy: &Policy) -> Vec<String> {
         super::policy::Keep::Periods(of, ..) if !policy.events.contains_key(of) => Some(of),
         _ => None,
     });
-    named.map(|of| format!("the policy has no events `{of}`; rules that count them keep everything")).collect()
+    named
+        .map(|of| format!("the policy has no events `{of}`; rules that count them keep everything"))
+        .collect()
 }

@@ -48,10 +48,14 @@ pub enum Near {
 impl fmt::Display for Near {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Late { deadline, by } => write!(f, "late by {} (deadline {})", Lasting(*by), deadline.iso()),
+            Self::Late { deadline, by } => {
+                write!(f, "late by {} (deadline {})", Lasting(*by), deadline.iso())
+            }
             Self::Rank(rank) => write!(f, "rank {rank}"),
             Self::Represented { period, by } => write!(f, "{period} is represented by {by}"),
-            Self::Period { period, rank } => write!(f, "{period} is number {rank} of the latest periods with builds"),
+            Self::Period { period, rank } => {
+                write!(f, "{period} is number {rank} of the latest periods with builds")
+            }
             Self::Label { key, wanted, found: Some(found) } => write!(f, "{key} is {found}, not {wanted}"),
             Self::Label { key, wanted, found: None } => write!(f, "no label {key}={wanted}"),
             Self::Unlabelled(label) => write!(f, "it never had the label {label}"),
@@ -91,9 +95,15 @@ mod tests {
 
     #[test]
     fn lengths_show_their_two_largest_units() {
-        for (seconds, shown) in
-            [(0, "0s"), (59, "59s"), (60, "1m"), (7800, "2h10m"), (86_400, "1d"), (90_000, "1d1h"), (86_460, "1d")]
-        {
+        for (seconds, shown) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (7800, "2h10m"),
+            (86_400, "1d"),
+            (90_000, "1d1h"),
+            (86_460, "1d"),
+        ] {
             assert_eq!(Lasting(seconds).to_string(), shown);
         }
     }

@@ -48,7 +48,11 @@ impl Needs {
     ///
     /// `kept` comes with the last instant of each; nothing for what does not depend on time. Each build is reached
     /// first from the one that stays longest, so that its reason holds as long as it is needed.
-    pub(super) fn closure(&self, mut kept: Vec<(usize, Option<Stamp>)>, ids: &[BuildId]) -> HashMap<usize, Reason> {
+    pub(super) fn closure(
+        &self,
+        mut kept: Vec<(usize, Option<Stamp>)>,
+        ids: &[BuildId],
+    ) -> HashMap<usize, Reason> {
         let mut reasons: HashMap<usize, Reason> = HashMap::new();
         if self.needed.is_empty() {
             return reasons;

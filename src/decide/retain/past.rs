@@ -44,11 +44,18 @@ impl Past {
     /// A run long after the last one is refused only until its plan is `accepted`.
     pub(super) fn refusals(&self, policy: &Policy, now: Stamp, builds: usize, accepted: bool) -> Vec<String> {
         let skew = policy.skew.seconds();
-        let mut refusals: Vec<String> =
-            self.unreadable.iter().map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}")).collect();
+        let mut refusals: Vec<String> = self
+            .unreadable
+            .iter()
+            .map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}"))
+            .collect();
         if let Some(last) = self.last_run {
             if last.since(now) > skew {
-                refusals.push(format!("the clock went back: it is {}, and the last run was at {}", now.iso(), last.iso()));
+                refusals.push(format!(
+                    "the clock went back: it is {}, and the last run was at {}",
+                    now.iso(),
+                    last.iso()
+                ));
             }
             if !accepted && now.since(last) > policy.max_clock_step.seconds() {
                 refusals.push(format!(
@@ -62,7 +69,10 @@ impl Past {
             refusals.push(format!("the clock of the file system says {}, ours {}", clock.iso(), now.iso()));
         }
         if builds == 0 && self.last_count.is_some_and(|count| count > 0) {
-            refusals.push("no build is there, where there were some at the last run: is the right disk mounted?".to_owned());
+            refusals.push(
+                "no build is there, where there were some at the last run: is the right disk mounted?"
+                    .to_owned(),
+            );
         }
         refusals
     }

@@ -19,7 +19,8 @@ pub(super) fn wanted(pressure: Pressure, space: Space) -> Option<u64> {
 /// Lets more builds go, from the verdicts at the lower end of the ranges, and returns how many bytes still lack.
 pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs, wanted: u64) -> u64 {
     let mut freed: u64 = drafts.expiring().map(|index| drafts.bytes(index)).sum();
-    let mut candidates: Vec<usize> = pressed.expiring().filter(|index| drafts.fate(*index) == Fate::Keep).collect();
+    let mut candidates: Vec<usize> =
+        pressed.expiring().filter(|index| drafts.fate(*index) == Fate::Keep).collect();
     candidates.sort_by_key(|index| drafts.age(*index));
     let mut needed_by: std::collections::HashMap<usize, Vec<usize>> = std::collections::HashMap::new();
     for build in 0..drafts.len() {

@@ -84,7 +84,12 @@ impl Places {
         let dir = alias.parent().unwrap_or_default();
         match std::iter::once(dir.clone()).chain(dir.ancestors()).find_map(|at| self.streams.get(&at)) {
             Some(streams) => streams.clone(),
-            None => self.streams.iter().filter(|(path, _)| path.is_within(&dir)).flat_map(|(_, all)| all.clone()).collect(),
+            None => self
+                .streams
+                .iter()
+                .filter(|(path, _)| path.is_within(&dir))
+                .flat_map(|(_, all)| all.clone())
+                .collect(),
         }
     }
 }
@@ -162,14 +167,15 @@ impl<'a> Shields<'a> {
         if let Some(until) = build.locked_until.filter(|until| now <= *until) {
             reasons.push(Reason { until: Some(until), ..Reason::lasting("lock", None) });
         }
-        let mut grace = |rule: String, basis: &str, from: Stamp, span: crate::decide::policy::Span, detail| {
-            let until = span.after(from, policy.zone);
-            // A span of no time protects nothing, not even the instant itself.
-            if now <= until && !span.is_zero() {
-                let basis = Some(basis.into());
-                reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
-            }
-        };
+        let mut grace =
+            |rule: String, basis: &str, from: Stamp, span: crate::decide::policy::Span, detail| {
+                let until = span.after(from, policy.zone);
+                // A span of no time protects nothing, not even the instant itself.
+                if now <= until && !span.is_zero() {
+                    let basis = Some(basis.into());
+                    reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
+                }
+            };
         let (published, basis) = match build.published {
             Some(published) => (published, "published"),
             None => (item.created, "created"),

@@ -15,11 +15,11 @@ use rustix::io::Errno;
 use std::{
     ffi::CString,
     num::NonZeroU32,
-    time::{Duration, Instant},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// What is being done, in errors.
@@ -119,7 +119,8 @@ impl Posix {
             return failed(StoreError::because(StoreErrorKind::CrossDevice, DOING, at, why));
         }
         let pace = NonZeroU32::new(self.pace.load(Ordering::Relaxed)).map(Pace::of);
-        let work = Arc::new(Work { device, pace, removed: AtomicU64::new(0), failures: Mutex::new(Vec::new()) });
+        let work =
+            Arc::new(Work { device, pace, removed: AtomicU64::new(0), failures: Mutex::new(Vec::new()) });
         let top = Arc::new(Going {
             fd,
             shown: at.to_string(),

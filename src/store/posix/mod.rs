@@ -46,7 +46,14 @@ impl Posix {
         let fd = rustix::fs::open(root, flags, Mode::empty()).map_err(failed)?;
         let device = rustix::fs::fstat(&fd).map_err(failed)?.st_dev;
         let shown = root.to_owned();
-        Ok(Self { shown, root: fd, device, serial: AtomicU64::new(0), uncached: AtomicBool::new(true), pace: AtomicU32::new(0) })
+        Ok(Self {
+            shown,
+            root: fd,
+            device,
+            serial: AtomicU64::new(0),
+            uncached: AtomicBool::new(true),
+            pace: AtomicU32::new(0),
+        })
     }
 }
 
