@@ -5,4 +5,5 @@ mod layers;
 mod layout;
 mod publish;
 mod readme;
+mod retain;
 mod rig;

@@ -10,7 +10,7 @@ use crate::word::{Digest, RelPath};
 const BYTES: usize = 256 * 1024;
 
 /// How many inodes are kept beside them.
-const INODES: usize = 15;
+const INODES: usize = 7;
 
 fn dir() -> RelPath {
     RelPath::own("reserve")

@@ -20,7 +20,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
         Chosen::File(_) => args.policy.clone().unwrap_or_default(),
     });
     if !args.dry_run {
-        create(setting, &args.layout, policy)?;
+        act::keep_reserve(&create(setting, &args.layout, policy)?)?;
     }
     let shown = setting.mirror.display().to_string();
     let done = if args.dry_run { "would make" } else { "made" };
@@ -60,9 +60,7 @@ pub(super) fn create(setting: &Setting, layout: &str, policy: Option<Chosen>) ->
     }
     let store: Arc<dyn Store> = Arc::new(Posix::open(&setting.mirror)?);
     let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
-    let mirror = Mirror::init(store, &setup, &setting.who, setting.wait)?;
-    act::keep_reserve(&mirror)?;
-    Ok(mirror)
+    Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
 }
 
 /// Returns a shipped layout or a file's, read and found sound.

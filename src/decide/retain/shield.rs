@@ -9,7 +9,7 @@ use super::plan::Reason;
 use crate::census::{AliasCensus, Census};
 use crate::decide::policy::{Family, Policy};
 use crate::word::{RelPath, Stamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// What aliases and links say of the builds of a census.
 #[derive(Debug, Default)]
@@ -18,7 +18,8 @@ pub(super) struct Shields<'a> {
     leading: HashMap<usize, Vec<&'a RelPath>>,
     /// When aliases left a build.
     leaving: HashMap<usize, Vec<(&'a RelPath, Stamp)>>,
-    known: HashSet<&'a str>,
+    aliases: Vec<&'a RelPath>,
+    paths: HashMap<usize, RelPath>,
     /// Streams that must not be touched, by their place in the census, with the reason.
     pub frozen: BTreeMap<usize, String>,
     /// What somebody should look at.
@@ -97,10 +98,10 @@ impl Places {
 impl<'a> Shields<'a> {
     /// Looks at every alias of the census.
     pub(super) fn raise(census: &'a Census, places: &Places) -> Self {
-        let mut shields = Self::default();
+        let paths = places.builds.iter().map(|(path, build)| (*build, path.clone())).collect();
+        let mut shields = Self { paths, ..Self::default() };
         for alias in &census.aliases {
-            shields.known.insert(alias.path.as_str());
-            shields.known.insert(alias.path.name());
+            shields.aliases.push(&alias.path);
             match &alias.target {
                 Some(target) => {
                     if let Some(build) = places.build_at(target) {
@@ -150,9 +151,18 @@ impl<'a> Shields<'a> {
         let times = self.leaving.get(&build).into_iter().flatten().filter(|(path, _)| meant(path));
         match times.map(|(_, at)| *at).max() {
             Some(at) => Left::At(at),
-            None if self.known.contains(alias) => Left::Never,
+            None if self.knows(build, meant) => Left::Never,
             None => Left::Unknown,
         }
+    }
+
+    /// Returns whether an alias that is meant lies in the stream of a build, or in a directory above it.
+    fn knows(&self, build: usize, meant: impl Fn(&RelPath) -> bool) -> bool {
+        let above = |alias: &RelPath| {
+            let dir = alias.parent().unwrap_or_default();
+            self.paths.get(&build).is_some_and(|path| path.is_within(&dir))
+        };
+        self.aliases.iter().any(|alias| meant(alias) && above(alias))
     }
 
     /// Returns every protection of a build that holds at `now`.

@@ -1,0 +1,5 @@
+//! What retention promises: laws over random worlds, and cases that once went wrong on real mirrors.
+
+mod cases;
+mod laws;
+mod world;
