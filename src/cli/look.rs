@@ -5,11 +5,14 @@ use super::exit::Usage;
 use super::publish::build_id;
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
+use crate::act;
 use crate::census::{AliasCensus, BuildCensus, Census};
+use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, survey};
 use crate::word::{BuildId, RelPath, Stream};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Surveys the mirror and says what could not be read.
 fn looked_at(mirror: &Mirror) -> Outcome<Census> {
@@ -36,7 +39,9 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
         mirror.layout().stream_path(stream)?;
     }
     let builds = census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream));
-    let rows: Vec<Value> = builds.map(|(id, build)| described(&mirror, &census, &id, build)).collect();
+    let judged = judged(&mirror, &census);
+    let rows: Vec<Value> =
+        builds.map(|(id, build)| described(&mirror, &census, &id, build, judged.get(&id))).collect();
     if setting.json {
         say::json(&json!({"list": 1, "at": census.at, "builds": rows}));
         return Ok(());
@@ -44,7 +49,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
     for (id, build) in
         census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream))
     {
-        say::out(&row(&census, &mirror, &id, build));
+        say::out(&row(&census, &mirror, &id, build, judged.get(&id)));
     }
     if rows.is_empty() {
         say::note("no builds");
@@ -52,7 +57,30 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
     Ok(())
 }
 
-fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus) -> String {
+/// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
+fn judged(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
+    let Ok(policy) = act::policy_of(mirror) else { return HashMap::new() };
+    let plan = retain(census, &policy, census.at, &Past::default());
+    plan.builds.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
+}
+
+/// Returns until when a build is kept, in a word.
+fn kept(verdict: Option<&Verdict>) -> String {
+    match verdict.map(|verdict| (verdict.fate, verdict.kept_until)) {
+        None => String::new(),
+        Some((Fate::Keep, Some(until))) => format!("until {}", until.spell("%Y-%m-%d")),
+        Some((Fate::Keep, None)) => "kept".to_owned(),
+        Some((fate, _)) => crate::tell::verdict_word(fate).to_lowercase(),
+    }
+}
+
+fn row(
+    census: &Census,
+    mirror: &Mirror,
+    id: &BuildId,
+    build: &BuildCensus,
+    verdict: Option<&Verdict>,
+) -> String {
     let age = build.created.map_or("?".to_owned(), |created| {
         let seconds = census.at.since(created).max(0);
         match seconds {
@@ -68,7 +96,9 @@ fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus) -> S
         names(mirror, census, id).iter().map(|alias| alias.path.name().to_owned()).collect();
     let problem = build.problem.as_ref().map(|problem| format!("! {problem}")).unwrap_or_default();
     let tail = [labels.join(" "), names.join(" "), problem].join("  ");
-    format!("{id}  {:<8} {age:>5} {size:>11}  {}\n", build.result, tail.trim()).replace("  \n", "\n")
+    let line =
+        format!("{id}  {:<8} {age:>5} {size:>11}  {:<16}  {}", build.result, kept(verdict), tail.trim());
+    format!("{}\n", line.trim_end())
 }
 
 /// Returns the aliases that lead to a build.
@@ -77,7 +107,13 @@ fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Vec<&'a Alias
     census.aliases.iter().filter(|alias| alias.target.as_ref() == Some(&path)).collect()
 }
 
-fn described(mirror: &Mirror, census: &Census, id: &BuildId, build: &BuildCensus) -> Value {
+fn described(
+    mirror: &Mirror,
+    census: &Census,
+    id: &BuildId,
+    build: &BuildCensus,
+    verdict: Option<&Verdict>,
+) -> Value {
     let mut value = serde_json::to_value(build).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         let path = mirror.layout().build_path(id).unwrap_or_default();
@@ -86,7 +122,8 @@ fn described(mirror: &Mirror, census: &Census, id: &BuildId, build: &BuildCensus
         fields.insert("stream".to_owned(), json!(id.stream));
         fields.insert("path".to_owned(), json!(path));
         fields.insert("aliases".to_owned(), json!(names));
-        fields.insert("kept_until".to_owned(), Value::Null);
+        fields.insert("verdict".to_owned(), json!(verdict.map(|verdict| verdict.fate)));
+        fields.insert("kept_until".to_owned(), json!(verdict.and_then(|verdict| verdict.kept_until)));
     }
     value
 }
@@ -96,9 +133,11 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
     mirror.layout().build_path(&id)?;
     let census = looked_at(&mirror)?;
-    let build = census.build(&id).ok_or_else(|| crate::act::LabelActError::NoBuild(id.clone()))?;
+    let build = census.build(&id).ok_or_else(|| act::LabelActError::NoBuild(id.clone()))?;
+    let judged = judged(&mirror, &census);
+    let verdict = judged.get(&id);
     if setting.json {
-        let mut value = described(&mirror, &census, &id, build);
+        let mut value = described(&mirror, &census, &id, build, verdict);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("show".to_owned(), json!(1));
         }
@@ -118,6 +157,9 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
             build.files.map_or("an unknown number of files".to_owned(), |files| say::count(files, "file"))
         ),
     ];
+    if verdict.is_some() {
+        lines.push(format!("policy     {} (`mirrorkeep explain {id}` says why)", kept(verdict)));
+    }
     lines.extend(build.labels.iter().map(|(key, label)| format!("label      {key}={}", label.value)));
     lines.extend(names(&mirror, &census, &id).iter().map(|alias| format!("alias      {}", alias.path)));
     lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));

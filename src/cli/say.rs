@@ -19,11 +19,15 @@ pub(super) fn note(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
-/// Writes a value as JSON to standard output.
+/// Writes a value as JSON to standard output, piece by piece; a reader that went away is no failure of ours.
 pub(super) fn json(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => out(&format!("{text}\n")),
-        Err(error) => note(&format!("error: cannot write the answer as JSON: {error}")),
+    let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut stdout, value).map_err(std::io::Error::from);
+    match written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            note(&format!("error: cannot write the answer as JSON: {error}"));
+        }
+        _ => {}
     }
 }
 

@@ -86,7 +86,11 @@ fn settings_of_one_stream_do_not_leak_into_the_next() {
     let policy = policy(
         "version: 1\ndefaults: {floor: 1, min_age: 0h}\nfamilies:\n  - {name: scratch, match: \"feature/**\", keep: []}\n  - {name: master, match: \"master/**\", keep: [{last: 9}]}\n",
     );
-    let plan = plan(&census(json!({"feature/a/x": days(1..=9), "master/x": days(1..=9)}), json!([])), &policy, stamp(NOW));
+    let plan = plan(
+        &census(json!({"feature/a/x": days(1..=9), "master/x": days(1..=9)}), json!([])),
+        &policy,
+        stamp(NOW),
+    );
     assert_eq!(with(&plan, Fate::Expire).iter().filter(|id| id.stream.as_str() == "master/x").count(), 0);
     assert_eq!(with(&plan, Fate::Expire).len(), 8);
 }
@@ -159,7 +163,11 @@ fn a_kept_build_keeps_what_it_links_to_and_rings_die_together() {
 #[test]
 fn a_build_without_a_time_is_blocked_and_never_guessed() {
     // starlingx.md 5.3 #9 and #12, rdo.md 4.2: ages came from file times, or from nothing.
-    let builds = json!([build(1, json!({"created": null})), build(2, json!({"problem": "30 February"})), build(3, json!({}))]);
+    let builds = json!([
+        build(1, json!({"created": null})),
+        build(2, json!({"problem": "30 February"})),
+        build(3, json!({}))
+    ]);
     let plan = plan(&census(json!({"master/x": builds}), json!([])), &short("[{last: 1}]"), stamp(NOW));
     assert_eq!(plan.outcome, PlanOutcome::Blocked);
     assert_eq!(fate(&plan, "master/x/20260601T023000Z"), Fate::Blocked);
@@ -182,7 +190,11 @@ fn no_links_found_neither_protects_all_nor_hides_a_required_alias() {
     let none = plan(&census(json!({"master/x": days(1..=6)}), json!([])), &short("[{last: 1}]"), stamp(NOW));
     assert_eq!(with(&none, Fate::Expire).len(), 5);
     let missing = json!([{"path": "master/x/latest_build", "target": null, "required": true, "problem": "it is missing"}]);
-    let frozen = plan(&census(json!({"master/x": days(1..=6), "master/y": days(1..=6)}), missing), &short("[{last: 1}]"), stamp(NOW));
+    let frozen = plan(
+        &census(json!({"master/x": days(1..=6), "master/y": days(1..=6)}), missing),
+        &short("[{last: 1}]"),
+        stamp(NOW),
+    );
     assert_eq!(frozen.outcome, PlanOutcome::Withheld);
     assert_eq!(with(&frozen, Fate::Withheld).iter().filter(|id| id.stream.as_str() == "master/x").count(), 5);
     assert_eq!(with(&frozen, Fate::Expire).iter().filter(|id| id.stream.as_str() == "master/y").count(), 5);
@@ -191,7 +203,9 @@ fn no_links_found_neither_protects_all_nor_hides_a_required_alias() {
 #[test]
 fn a_dangling_link_warns_and_a_loop_freezes_its_stream() {
     let link = |problem: &str| json!([{"path": "master/x/odd", "target": null, "problem": problem}]);
-    let plan_with = |problem: &str| plan(&census(json!({"master/x": days(1..=6)}), link(problem)), &short("[{last: 1}]"), stamp(NOW));
+    let plan_with = |problem: &str| {
+        plan(&census(json!({"master/x": days(1..=6)}), link(problem)), &short("[{last: 1}]"), stamp(NOW))
+    };
     let dangling = plan_with("it dangles: nothing is at `master/x/gone`");
     assert_eq!((dangling.outcome, dangling.warnings.len()), (PlanOutcome::Ok, 1));
     assert_eq!(plan_with("it loops").outcome, PlanOutcome::Withheld);
@@ -213,13 +227,19 @@ fn the_clock_may_not_go_back_nor_leap() {
     let accepted = Past { accepted: Some(leap.digest), ..last("2026-05-01T12:00:00Z") };
     assert_eq!(outcome(accepted), PlanOutcome::Ok);
     let back = retain(&census, &policy, stamp(NOW), &last("2026-06-15T13:01:00Z"));
-    assert_eq!(outcome(Past { accepted: Some(back.digest), ..last("2026-06-15T13:01:00Z") }), PlanOutcome::Refused);
+    assert_eq!(
+        outcome(Past { accepted: Some(back.digest), ..last("2026-06-15T13:01:00Z") }),
+        PlanOutcome::Refused
+    );
 }
 
 #[test]
 fn an_empty_place_where_builds_were_is_the_wrong_disk() {
     let past = Past { last_count: Some(12), ..Past::default() };
-    assert_eq!(retain(&Census::empty(stamp(NOW)), &short("[]"), stamp(NOW), &past).outcome, PlanOutcome::Refused);
+    assert_eq!(
+        retain(&Census::empty(stamp(NOW)), &short("[]"), stamp(NOW), &past).outcome,
+        PlanOutcome::Refused
+    );
 }
 
 #[test]
@@ -249,8 +269,14 @@ fn a_backlog_drains_oldest_first_and_shares_count_from_a_sample_up() {
     let going: Vec<String> = with(&drained, Fate::Expire).iter().map(ToString::to_string).collect();
     assert_eq!(going, ["master/x/20260601T023000Z", "master/x/20260602T023000Z"]);
     assert_eq!(plan(&nine, &text("{stream: {percent: 25}}"), stamp(NOW)).outcome, PlanOutcome::Ok);
-    assert_eq!(plan(&nine, &text("{stream: {percent: 25, min_sample: 9}}"), stamp(NOW)).outcome, PlanOutcome::Withheld);
-    assert_eq!(plan(&nine, &text("{stream: {percent: 78, min_sample: 9}}"), stamp(NOW)).outcome, PlanOutcome::Ok);
+    assert_eq!(
+        plan(&nine, &text("{stream: {percent: 25, min_sample: 9}}"), stamp(NOW)).outcome,
+        PlanOutcome::Withheld
+    );
+    assert_eq!(
+        plan(&nine, &text("{stream: {percent: 78, min_sample: 9}}"), stamp(NOW)).outcome,
+        PlanOutcome::Ok
+    );
     assert_eq!(plan(&nine, &text("{run: {bytes: 699}}"), stamp(NOW)).outcome, PlanOutcome::Withheld);
     assert_eq!(plan(&nine, &text("{run: {bytes: 700}}"), stamp(NOW)).outcome, PlanOutcome::Ok);
 }
@@ -289,7 +315,9 @@ fn parts_go_before_their_build_and_stay_where_it_is_protected() {
 #[test]
 fn a_milestone_lasts_whole_periods_and_an_unknown_event_means_keep() {
     let text = "version: 1\ndefaults: {floor: 1, min_age: 0h}\nevents: {release: [2026-06-03, 2026-06-08, 2026-06-14]}\nfamilies: [{name: a, match: \"**\", keep: [{label: {stage: milestone}, periods: {of: release, n: 1}}]}]\n";
-    let labelled = |day: u32, since: &str| build(day, json!({"labels": {"stage": {"value": "milestone", "since": since}}}));
+    let labelled = |day: u32, since: &str| {
+        build(day, json!({"labels": {"stage": {"value": "milestone", "since": since}}}))
+    };
     let builds = json!([
         labelled(1, "2026-06-01T02:30:00Z"),
         labelled(2, "2026-06-07T00:00:00Z"),
@@ -301,7 +329,10 @@ fn a_milestone_lasts_whole_periods_and_an_unknown_event_means_keep() {
     assert!(misses(&plan, "milestone/x/20260601T023000Z").contains("deadline 2026-06-08T00:00:00Z"));
     assert!(misses(&plan, "milestone/x/20260602T023000Z").contains("deadline 2026-06-14T00:00:00Z"));
     assert_eq!(fate(&plan, "milestone/x/20260604T023000Z"), Fate::Keep);
-    assert_eq!(misses(&plan, "milestone/x/20260605T023000Z"), "label stage=milestone periods release 1: no label stage=milestone");
+    assert_eq!(
+        misses(&plan, "milestone/x/20260605T023000Z"),
+        "label stage=milestone periods release 1: no label stage=milestone"
+    );
 }
 
 #[test]
@@ -311,20 +342,34 @@ fn deadlines_are_inclusive_and_ties_stay_together() {
     let census = census(json!({"master/x": builds}), json!([]));
     let kept = with(&plan(&census, &short("[{last: 2}]"), stamp(NOW)), Fate::Keep);
     assert_eq!(kept.len(), 3);
-    let within = |now: &str| fate(&plan(&census, &short("[{within: 14d}]"), stamp(now)), "master/x/20260601T023000Z");
+    let within =
+        |now: &str| fate(&plan(&census, &short("[{within: 14d}]"), stamp(now)), "master/x/20260601T023000Z");
     assert_eq!(within("2026-06-15T02:30:00Z"), Fate::Keep);
     assert_eq!(within("2026-06-15T02:30:01Z"), Fate::Expire);
 }
 
 #[test]
 fn an_unknown_basis_keeps() {
-    let builds = json!([build(1, json!({"published": null})), build(2, json!({})), build(3, json!({"published": null}))]);
+    let builds = json!([
+        build(1, json!({"published": null})),
+        build(2, json!({})),
+        build(3, json!({"published": null}))
+    ]);
     let census = census(json!({"master/x": builds}), json!([]));
     let plan_of = |keep: &str| plan(&census, &short(keep), stamp(NOW));
-    assert_eq!(reasons(&plan_of("[{within: 1d, basis: published}]"), "master/x/20260601T023000Z"), "within 1d");
+    assert_eq!(
+        reasons(&plan_of("[{within: 1d, basis: published}]"), "master/x/20260601T023000Z"),
+        "within 1d"
+    );
     assert_eq!(fate(&plan_of("[{within: 1d, basis: published}]"), "master/x/20260602T023000Z"), Fate::Expire);
-    assert_eq!(reasons(&plan_of("[{within: 1d, basis: superseded}]"), "master/x/20260602T023000Z"), "within 1d");
-    assert_eq!(fate(&plan_of("[{within: 1d, basis: superseded}]"), "master/x/20260601T023000Z"), Fate::Expire);
+    assert_eq!(
+        reasons(&plan_of("[{within: 1d, basis: superseded}]"), "master/x/20260602T023000Z"),
+        "within 1d"
+    );
+    assert_eq!(
+        fate(&plan_of("[{within: 1d, basis: superseded}]"), "master/x/20260601T023000Z"),
+        Fate::Expire
+    );
 }
 
 #[test]
@@ -344,5 +389,8 @@ fn locks_leases_first_hours_and_grace_protect() {
     let plan = plan(&census(json!({"master/x": builds}), alias), &policy(text), stamp(NOW));
     let told = |day: u32| reasons(&plan, &format!("master/x/202606{day:02}T023000Z"));
     let all: Vec<String> = (1..=7).map(told).collect();
-    assert_eq!(all, ["lock", "lease", "min_age 24h", "superseded_grace 48h", "", "unknown result", "alias; floor 1"]);
+    assert_eq!(
+        all,
+        ["lock", "lease", "min_age 24h", "superseded_grace 48h", "", "unknown result", "alias; floor 1"]
+    );
 }

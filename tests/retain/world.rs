@@ -75,7 +75,9 @@ impl World {
                 stream.stream.as_path().child(build.build.as_str()).ok()
             };
             let Some(target) = alias.as_ref().and_then(path) else { continue };
-            let moves = left.iter().filter_map(|(from, hour)| Some(AliasMove { from: Some(path(from)?), at: at(hour * HOUR) }));
+            let moves = left
+                .iter()
+                .filter_map(|(from, hour)| Some(AliasMove { from: Some(path(from)?), at: at(hour * HOUR) }));
             census.aliases.push(AliasCensus {
                 path: stream.stream.as_path().child("latest_build").unwrap(),
                 target: Some(target),
@@ -164,7 +166,10 @@ impl Rules {
     /// Returns the policy file; `more` is put at its end.
     pub fn text(&self, more: &str) -> String {
         let list = |rules: &[(usize, u32)]| -> String {
-            rules.iter().map(|(rule, n)| format!("      - {{{}}}\n", RULES[*rule].replace('N', &n.to_string()))).collect()
+            rules
+                .iter()
+                .map(|(rule, n)| format!("      - {{{}}}\n", RULES[*rule].replace('N', &n.to_string())))
+                .collect()
         };
         let lane = |name: &str, rules: &[(usize, u32)]| match rules {
             [] => format!("    {name}: []\n"),

@@ -74,7 +74,17 @@ impl Drafts<'_> {
 
     /// Returns the verdicts, by stream and age.
     pub(super) fn verdicts(self, ids: &[BuildId]) -> Vec<Verdict> {
-        let mut builds: Vec<((Option<Stamp>, u64), Verdict)> = (self.all.into_iter().zip(ids))
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        let age = |index: &usize| {
+            let id = ids.get(*index);
+            let age = self.all.get(*index).map(|draft| draft.age);
+            (id.map(|id| &id.stream), age, id.map(|id| &id.name))
+        };
+        order.sort_by(|a, b| age(a).cmp(&age(b)));
+        let mut all: Vec<Option<Draft<'_>>> = self.all.into_iter().map(Some).collect();
+        let taken =
+            order.into_iter().filter_map(|index| Some((all.get_mut(index)?.take()?, ids.get(index)?)));
+        taken
             .map(|(draft, id)| {
                 let parts = draft.parts.into_iter().map(|(name, fate)| (name.to_owned(), fate)).collect();
                 let freed = if draft.fate == Fate::Expire { draft.bytes } else { 0 };
@@ -91,12 +101,8 @@ impl Drafts<'_> {
                 if draft.fate == Fate::Keep {
                     verdict.kept_until = verdict.last_instant();
                 }
-                (draft.age, verdict)
+                verdict
             })
-            .collect();
-        builds.sort_by(|(age_a, a), (age_b, b)| {
-            (&a.id.stream, age_a, &a.id).cmp(&(&b.id.stream, age_b, &b.id))
-        });
-        builds.into_iter().map(|(_, verdict)| verdict).collect()
+            .collect()
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Shields<'a> {
     /// When aliases left a build.
     leaving: HashMap<usize, Vec<(&'a RelPath, Stamp)>>,
     aliases: Vec<&'a RelPath>,
-    paths: HashMap<usize, RelPath>,
+    paths: HashMap<usize, &'a RelPath>,
     /// Streams that must not be touched, by their place in the census, with the reason.
     pub frozen: BTreeMap<usize, String>,
     /// What somebody should look at.
@@ -97,8 +97,8 @@ impl Places {
 
 impl<'a> Shields<'a> {
     /// Looks at every alias of the census.
-    pub(super) fn raise(census: &'a Census, places: &Places) -> Self {
-        let paths = places.builds.iter().map(|(path, build)| (*build, path.clone())).collect();
+    pub(super) fn raise(census: &'a Census, places: &'a Places) -> Self {
+        let paths = places.builds.iter().map(|(path, build)| (*build, path)).collect();
         let mut shields = Self { paths, ..Self::default() };
         for alias in &census.aliases {
             shields.aliases.push(&alias.path);
