@@ -1,5 +1,5 @@
 //! All tests that cross a module, as one binary.
-#![expect(clippy::unwrap_used, reason = "a test that fails says so")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
 mod layers;
 mod layout;
