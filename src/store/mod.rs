@@ -9,6 +9,7 @@ mod entry;
 mod error;
 mod object;
 mod posix;
+mod spy;
 
 pub use ability::Abilities;
 pub use entry::{
@@ -17,6 +18,7 @@ pub use entry::{
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
+pub use spy::{Call, Fault, Spy};
 
 use crate::word::RelPath;
 use std::{fmt::Debug, io::Read, time::Duration};
