@@ -9,21 +9,23 @@ use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use scene::{Act, Scene};
 use std::sync::Arc;
 
-/// Breaks every call of `act` in turn and fails with everything that did not come right again.
-fn every_call(act: Act, fault: Fault) {
+/// Breaks every call of `act` in turn, and those right after it as well where there are more faults than one, and fails with everything that did not come right again.
+fn every_call(act: Act, faults: &[Fault]) {
     let undisturbed = Scene::new();
     let spy = Arc::new(Spy::new(undisturbed.store()));
     act(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
     let wanted = undisturbed.state();
     let count = spy.count();
     assert!(count > 10, "only {count} calls: is this the whole story?");
-    let wrong: Vec<String> = (1..=count).filter_map(|nth| one_call(act, nth, fault, &wanted).err()).collect();
+    let wrong: Vec<String> =
+        (1..=count).filter_map(|nth| one_call(act, nth, faults, &wanted).err()).collect();
     assert!(wrong.is_empty(), "{} of {count} calls:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn one_call(act: Act, nth: usize, fault: Fault, wanted: &[String]) -> Result<(), String> {
+fn one_call(act: Act, nth: usize, faults: &[Fault], wanted: &[String]) -> Result<(), String> {
     let scene = Scene::new();
-    let spy = Arc::new(Spy::new(scene.store()).with(nth, fault));
+    let spy = (nth..).zip(faults).fold(Spy::new(scene.store()), |spy, (nth, fault)| spy.with(nth, *fault));
+    let spy = Arc::new(spy);
     let first = act(&scene, Arc::<Spy>::clone(&spy));
     let call = spy.calls().get(nth - 1).map(ToString::to_string).unwrap_or_default();
     let told = |what: &str, why: String| {
@@ -52,31 +54,37 @@ macro_rules! broken {
 
         #[test]
         fn stopped_anywhere() {
-            every_call(scene::$act, Fault::Stop);
+            every_call(scene::$act, &[Fault::Stop]);
         }
 
         #[test]
         fn failing_anywhere() {
             for kind in [StoreErrorKind::NoSpace, StoreErrorKind::Io, StoreErrorKind::Denied] {
-                every_call(scene::$act, Fault::Fail(kind));
+                every_call(scene::$act, &[Fault::Fail(kind)]);
             }
         }
 
         #[test]
         fn failing_from_anywhere_on() {
             for kind in [StoreErrorKind::NoSpace, StoreErrorKind::ReadOnly] {
-                every_call(scene::$act, Fault::FailOn(kind));
+                every_call(scene::$act, &[Fault::FailOn(kind)]);
             }
         }
 
         #[test]
         fn done_but_not_told_anywhere() {
-            every_call(scene::$act, Fault::Lose(StoreErrorKind::Io));
+            every_call(scene::$act, &[Fault::Lose(StoreErrorKind::Io)]);
+        }
+
+        #[test]
+        fn done_but_not_told_and_then_unreadable_anywhere() {
+            let io = StoreErrorKind::Io;
+            every_call(scene::$act, &[Fault::Lose(io), Fault::Fail(io)]);
         }
 
         #[test]
         fn sent_twice_anywhere() {
-            every_call(scene::$act, Fault::Repeat);
+            every_call(scene::$act, &[Fault::Repeat]);
         }
     })* };
 }

@@ -50,7 +50,7 @@ impl fmt::Display for Call {
 #[derive(Debug)]
 pub struct Spy {
     inner: Arc<dyn Store>,
-    fault: Option<(usize, Fault)>,
+    faults: Vec<(usize, Fault)>,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -65,13 +65,14 @@ enum Does {
 impl Spy {
     /// Returns a spy that notes the calls and lets nothing go wrong.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, fault: None, calls: Mutex::default() }
+        Self { inner, faults: Vec::new(), calls: Mutex::default() }
     }
 
-    /// Lets the call number `nth` go wrong; the first is number 1.
+    /// Lets the call number `nth` go wrong, too; the first is number 1.
     #[must_use]
-    pub fn with(self, nth: usize, fault: Fault) -> Self {
-        Self { fault: Some((nth, fault)), ..self }
+    pub fn with(mut self, nth: usize, fault: Fault) -> Self {
+        self.faults.push((nth, fault));
+        self
     }
 
     /// Returns the calls so far, failed ones included.
@@ -92,13 +93,13 @@ impl Spy {
     fn note(&self, method: &'static str, at: &RelPath, does: Does) -> Option<Fault> {
         let mut calls = self.noted();
         calls.push(Call { method, at: at.clone() });
-        let (nth, fault) = self.fault?;
-        let hit = match fault {
-            Fault::Stop => calls.len() >= nth,
-            Fault::FailOn(_) => calls.len() == nth || calls.len() > nth && does == Does::Write,
-            Fault::Fail(_) | Fault::Lose(_) | Fault::Repeat => calls.len() == nth,
+        let now = calls.len();
+        let hits = |(nth, fault): &&(usize, Fault)| match fault {
+            Fault::Stop => now >= *nth,
+            Fault::FailOn(_) => now == *nth || now > *nth && does == Does::Write,
+            Fault::Fail(_) | Fault::Lose(_) | Fault::Repeat => now == *nth,
         };
-        hit.then_some(fault)
+        self.faults.iter().find(hits).map(|(_, fault)| *fault)
     }
 
     /// Makes a call, or lets it go wrong.
@@ -177,7 +178,7 @@ impl Store for Spy {
 
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
         let mut bytes = Vec::new();
-        if matches!(self.fault, Some((_, Fault::Repeat))) {
+        if self.faults.iter().any(|(_, fault)| *fault == Fault::Repeat) {
             // Only what is in memory can be written twice.
             from.read_to_end(&mut bytes).map_err(|error| StoreError::new("fill", at, error))?;
             return self.make("fill", at, Does::Write, || self.inner.fill(at, &mut &*bytes, how));
