@@ -49,8 +49,8 @@ pub(super) fn a_reader_of_an_alias_sees_one_target_or_the_other(store: &dyn Stor
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let seen = text(store, "m/latest").expect("an alias is never away");
-                assert!(["0", "1", "2"].contains(&&*seen), "{seen}");
+                let seen = text(store, "m/latest");
+                assert!(["0", "1", "2"].contains(&seen.as_deref().unwrap_or("nothing")), "{seen:?}");
             }
         });
         let writers = ["m/1", "m/2"].map(|target| {
@@ -63,7 +63,9 @@ pub(super) fn a_reader_of_an_alias_sees_one_target_or_the_other(store: &dyn Stor
                 }
             })
         });
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         done.store(true, Ordering::Relaxed);
         reader.join().unwrap();
     });

@@ -101,7 +101,7 @@ pub(super) fn no_line_of_a_log_is_lost_or_torn(store: &dyn Store) {
     });
     let text = read(store, log.as_str());
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (101, "first"));
+    assert_eq!((lines.len(), lines.first()), (101, Some(&"first")));
     for writer in 0..4 {
         let own: Vec<_> = lines.iter().filter(|line| line.starts_with(&format!("{writer}-"))).collect();
         let wanted: Vec<_> = (0..25).map(|n| format!("{writer}-{n}-{}", "x".repeat(100))).collect();

@@ -33,14 +33,18 @@ pub(super) fn publish(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String
 }
 
 /// Says of the first build that it is green, which moves an alias.
-pub(super) fn label(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     let green = "sanity=green".parse().unwrap();
-    act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &|| scene.now()).map(drop).map_err(chain)
+    act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
 }
 
 fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
+}
+
+fn now() -> Stamp {
+    Stamp::from_unix(1_544_100_000).unwrap()
 }
 
 fn build(name: &str) -> BuildId {
@@ -97,10 +101,6 @@ impl Scene {
         fs::write(path, text).unwrap();
     }
 
-    fn now(&self) -> Stamp {
-        Stamp::from_unix(1_544_100_000).unwrap()
-    }
-
     fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<(), String> {
         let publishing = Publishing {
             id: build(name),
@@ -114,9 +114,8 @@ impl Scene {
         let mirror = open(store)?;
         // One thread, so that the calls come in one order.
         let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let done = alone.install(|| {
-            act::publish(&mirror, &publishing, &|| self.now(), &Unwatched, &Stop::new()).map_err(chain)
-        });
+        let done = alone
+            .install(|| act::publish(&mirror, &publishing, &now, &Unwatched, &Stop::new()).map_err(chain));
         done.map(drop)
     }
 

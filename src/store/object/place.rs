@@ -171,3 +171,48 @@ fn own_or_public(at: &RelPath) -> Attributes {
 fn link_type() -> Attributes {
     Attributes::from_iter([(Attribute::ContentType, LINK_TYPE)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Append, Store};
+    use object_store::memory::InMemory;
+    use std::sync::Arc;
+
+    /// Returns two stores over the same objects, as two machines have them.
+    fn two_machines() -> [ObjectStore; 2] {
+        let client = Arc::new(InMemory::new());
+        [(), ()].map(|()| {
+            ObjectStore::new(Arc::<InMemory>::clone(&client), "memory:", Conditions::Honoured).unwrap()
+        })
+    }
+
+    #[test]
+    fn two_machines_lose_no_line_of_a_log() {
+        let stores = two_machines();
+        let log = RelPath::own("log");
+        std::thread::scope(|scope| {
+            for (machine, store) in stores.iter().enumerate() {
+                let log = &log;
+                scope.spawn(move || {
+                    for n in 0..50 {
+                        store.append(log, format!("{machine}-{n}\n").as_bytes(), Append::Durable).unwrap();
+                    }
+                });
+            }
+        });
+        let [store, _] = &stores;
+        let text = String::from_utf8(store.read(&log, 1 << 20).unwrap()).unwrap();
+        let lines: std::collections::BTreeSet<&str> = text.lines().collect();
+        assert_eq!((lines.len(), text.lines().count()), (100, 100));
+    }
+
+    #[test]
+    fn a_link_is_told_by_its_type_and_holds_nothing_but_its_text() {
+        let [store, _] = two_machines();
+        store.point(&"m/latest".parse().unwrap(), &"m/1".parse().unwrap()).unwrap();
+        let found = store.wait_for(store.client.get(&Path::from("m/latest.mirrorkeep-link"))).unwrap();
+        assert_eq!(found.attributes.get(&Attribute::ContentType).map(AsRef::as_ref), Some(LINK_TYPE));
+        assert_eq!(store.wait_for(found.bytes()).unwrap(), "1");
+    }
+}
