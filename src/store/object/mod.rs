@@ -8,6 +8,7 @@
 //! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime that both
 //! meet in, and nothing asynchronous leaves it.
 
+mod address;
 mod discard;
 mod fault;
 mod fill;
@@ -16,6 +17,7 @@ mod key;
 mod lock;
 mod place;
 mod stream;
+mod trial;
 
 use crate::store::{
     Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
