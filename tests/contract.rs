@@ -27,6 +27,14 @@ macro_rules! laws {
                 super::$file::$law(&mirrorkeep::store::ObjectStore::in_memory().unwrap());
             })*)*
         }
+        mod in_memory_without_conditions {
+            $($(#[test] fn $law() {
+                let client = std::sync::Arc::new(object_store::memory::InMemory::new());
+                let conditions = mirrorkeep::store::Conditions::Ignored;
+                let store = mirrorkeep::store::ObjectStore::new(client, "memory:", conditions).unwrap();
+                super::$file::$law(&store);
+            })*)*
+        }
         mod watched {
             $($(#[test] fn $law() {
                 let dir = tempfile::tempdir().unwrap();
