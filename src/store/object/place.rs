@@ -30,8 +30,9 @@ impl ObjectStore {
         const DOING: &str = "write";
         not_the_root(at, DOING)?;
         let key = file_key(at, DOING)?;
-        if how == Put::Create && self.find_link(at, DOING).await?.is_some() {
-            return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, "a link is there"));
+        if how == Put::Create && self.is_taken(at).await? {
+            let why = "something is there";
+            return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let mode = match how {
             Put::Create => PutMode::Create,
@@ -42,6 +43,14 @@ impl ObjectStore {
         match how {
             Put::Create => Ok(()),
             Put::Replace => self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop),
+        }
+    }
+
+    /// Returns whether a look shows what the condition of a creation does not, or is not asked.
+    async fn is_taken(&self, at: &RelPath) -> Result<bool> {
+        match self.conditions {
+            Conditions::Honoured => Ok(self.find_link(at, "write").await?.is_some()),
+            Conditions::Ignored => Ok(self.find(at).await?.is_some_and(|entry| entry.kind != Kind::Dir)),
         }
     }
 

@@ -93,7 +93,7 @@ impl ObjectStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Abilities, Store};
+    use crate::store::{Abilities, Put, Store};
     use futures_util::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::{
@@ -200,6 +200,15 @@ mod tests {
             assert!(!creates_once && !locks);
             assert!(store.list(&RelPath::root()).unwrap().entries.is_empty(), "{makes:?}");
         }
+    }
+
+    #[test]
+    fn what_is_there_is_not_created_again_where_conditions_are_ignored() {
+        let (store, at) = (tried(Makes::Plain).unwrap(), RelPath::own("file"));
+        store.put(&at, b"first", Put::Create).unwrap();
+        let refused = store.put(&at, b"second", Put::Create).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::AlreadyExists);
+        assert_eq!(store.read(&at, 10).unwrap(), b"first");
     }
 
     #[test]
