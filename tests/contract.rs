@@ -81,13 +81,16 @@ laws! {
         only_an_empty_directory_is_removed
         a_tree_is_moved_as_a_whole_or_not_at_all
         a_tree_is_never_moved_onto_something
+        two_trees_change_places_or_stay
         what_is_discarded_is_gone_and_counted
+        what_is_swept_is_gone_and_counted
         what_lies_beside_a_discarded_tree_stays
         the_root_is_never_changed_as_a_whole;
     keeping:
         a_lock_keeps_others_out_and_says_who_has_it
         who_waits_gets_the_lock
         of_many_one_at_a_time_has_the_lock
+        no_more_is_free_than_there_is
         what_is_settled_is_still_there;
 }
 

@@ -2,16 +2,17 @@
 //!
 //! What goes wrong is chosen by the number of the call, so that a test can try every call in turn. A fault happens
 //! between calls of the store, not inside of one: what a kill leaves within a single call is the matter of tests that
-//! trace system calls. `abilities` and `shown` ask nothing of the disk and are not counted.
+//! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
-    StoreError, StoreErrorKind, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
+    Store, StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::RelPath;
 use std::{
     fmt,
     io::Read,
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -206,6 +207,10 @@ impl Store for Spy {
         self.make("reveal", to, Does::Write, || self.inner.reveal(from, to))
     }
 
+    fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        self.make("exchange", one, Does::Write, || self.inner.exchange(one, other))
+    }
+
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
         self.make("point", at, Does::Write, || self.inner.point(at, target))
     }
@@ -214,7 +219,20 @@ impl Store for Spy {
         self.make("lock", at, Does::Read, || self.inner.lock(at, who, wait))
     }
 
+    fn space(&self) -> Result<Option<Space>> {
+        self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
+    }
+
     fn discard(&self, at: &RelPath) -> Result<u64> {
         self.make("discard", at, Does::Remove, || self.inner.discard(at))
+    }
+
+    fn sweep(&self, at: &RelPath) -> Swept {
+        let swept = self.make("sweep", at, Does::Remove, || Ok(self.inner.sweep(at)));
+        swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
+    }
+
+    fn pace(&self, entries_a_second: Option<NonZeroU32>) {
+        self.inner.pace(entries_a_second);
     }
 }

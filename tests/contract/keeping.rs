@@ -66,6 +66,12 @@ pub(super) fn of_many_one_at_a_time_has_the_lock(store: &dyn Store) {
     assert_eq!(turns.into_inner(), 20);
 }
 
+pub(super) fn no_more_is_free_than_there_is(store: &dyn Store) {
+    if let Some(space) = store.space().unwrap() {
+        assert!(space.free <= space.total && space.total > 0, "{space:?}");
+    }
+}
+
 pub(super) fn what_is_settled_is_still_there(store: &dyn Store) {
     store.make_dir(&path("s")).unwrap();
     store.fill(&path("s/file"), &mut &b"x"[..], PLAIN).unwrap();

@@ -91,10 +91,12 @@ pub(super) fn nothing_acts_beyond_a_link(store: &dyn Store) {
             store.point(at, &path("old")).ok();
             store.make_dir(at).ok();
             store.reveal(&path("old"), at).ok();
+            store.exchange(&path("old"), at).ok();
             drop(store.lock(at, "law", Duration::ZERO).ok());
             store.remove(at).ok();
             store.remove_dir(at).ok();
             store.discard(at).ok();
+            drop(store.sweep(at));
         }
         store.discard(&path(way)).unwrap();
     }

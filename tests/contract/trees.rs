@@ -64,6 +64,21 @@ pub(super) fn a_tree_is_never_moved_onto_something(store: &dyn Store) {
     assert_eq!(tree(store, &path("m")), ["m/dir/file: old", "m/file: old", "m/link -> dir"]);
 }
 
+pub(super) fn two_trees_change_places_or_stay(store: &dyn Store) {
+    put(store, "a/one/file", "1");
+    put(store, "b/two/file", "2");
+    let done = store.exchange(&path("a/one"), &path("b/two"));
+    if !store.abilities().moves_trees {
+        refused(done, StoreErrorKind::Unsupported);
+        assert_eq!(tree(store, &RelPath::root()), ["a/one/file: 1", "b/two/file: 2"]);
+        return;
+    }
+    done.unwrap();
+    assert_eq!(tree(store, &RelPath::root()), ["a/one/file: 2", "b/two/file: 1"]);
+    refused(store.exchange(&path("a/one"), &path("b/none")), StoreErrorKind::NotFound);
+    assert_eq!(tree(store, &RelPath::root()), ["a/one/file: 2", "b/two/file: 1"]);
+}
+
 pub(super) fn what_is_discarded_is_gone_and_counted(store: &dyn Store) {
     for name in ["t/a/1", "t/a/2", "t/b/c/3", "t/4"] {
         put(store, name, "x");
@@ -77,6 +92,21 @@ pub(super) fn what_is_discarded_is_gone_and_counted(store: &dyn Store) {
     put(store, "f", "x");
     assert_eq!(store.discard(&path("f")).unwrap(), 1);
     assert_eq!(kind(store, "f"), None);
+}
+
+pub(super) fn what_is_swept_is_gone_and_counted(store: &dyn Store) {
+    for name in ["t/a/1", "t/2"] {
+        put(store, name, "x");
+    }
+    let dirs = if store.abilities().directories { 2 } else { 0 };
+    let swept = store.sweep(&path("t"));
+    assert!(swept.failures.is_empty());
+    assert_eq!((swept.removed, kind(store, "t")), (2 + dirs, None));
+    let again = store.sweep(&path("t"));
+    assert!(again.removed == 0 && again.failures.is_empty());
+    put(store, "a/file", "x");
+    assert_eq!(store.sweep(&RelPath::root()).failures.len(), 1);
+    assert_eq!(tree(store, &RelPath::root()), ["a/file: x"]);
 }
 
 pub(super) fn what_lies_beside_a_discarded_tree_stays(store: &dyn Store) {

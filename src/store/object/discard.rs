@@ -6,13 +6,20 @@
 use super::ObjectStore;
 use super::fault::failed;
 use super::key::{below_key, file_key, link_key, not_the_root};
-use crate::store::{Result, StoreError};
+use crate::store::{Result, Swept};
 use crate::word::RelPath;
 use futures_util::{StreamExt, stream};
 use object_store::Error;
 
 impl ObjectStore {
-    pub(super) async fn discard_all(&self, at: &RelPath) -> Result<u64> {
+    pub(super) async fn sweep_all(&self, at: &RelPath) -> Swept {
+        match self.sweep_keys(at).await {
+            Ok(swept) => swept,
+            Err(error) => Swept { removed: 0, failures: vec![error] },
+        }
+    }
+
+    async fn sweep_keys(&self, at: &RelPath) -> Result<Swept> {
         const DOING: &str = "remove the tree";
         not_the_root(at, DOING)?;
         // Stores do not say whether a key that is removed was there: only what was seen is counted.
@@ -26,14 +33,14 @@ impl ObjectStore {
         let below =
             self.client.list(Some(&below_key(at, DOING)?)).map(|found| found.map(|meta| meta.location));
         let mut answers = self.client.delete_stream(stream::iter(itself).chain(below).boxed());
-        let (mut removed, mut failure): (u64, Option<StoreError>) = (0, None);
+        let mut swept = Swept::default();
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(_) => removed += 1,
+                Ok(_) => swept.removed += 1,
                 Err(Error::NotFound { .. }) => {}
-                Err(error) => failure = failure.or_else(|| Some(failed(DOING, at)(error))),
+                Err(error) => swept.failures.push(failed(DOING, at)(error)),
             }
         }
-        failure.map_or(Ok(removed), Err)
+        Ok(swept)
     }
 }

@@ -21,7 +21,7 @@ mod trial;
 
 use crate::store::{
     Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
-    StoreError, StoreErrorKind, Take,
+    StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::RelPath;
 use std::{
@@ -181,6 +181,11 @@ impl Store for ObjectStore {
     }
 
     fn discard(&self, at: &RelPath) -> Result<u64> {
-        self.wait_for(self.discard_all(at))
+        let Swept { removed, failures } = self.sweep(at);
+        failures.into_iter().next().map_or(Ok(removed), Err)
+    }
+
+    fn sweep(&self, at: &RelPath) -> Swept {
+        self.wait_for(self.sweep_all(at))
     }
 }
