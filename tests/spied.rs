@@ -9,20 +9,32 @@ use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use scene::{Act, Scene};
 use std::sync::Arc;
 
+/// What others do between the broken try and the next.
+type Between = Option<Act>;
+
 /// Breaks every call of `act` in turn, and those right after it as well where there are more faults than one, and fails with everything that did not come right again.
-fn every_call(act: Act, faults: &[Fault]) {
+fn every_call(act: Act, faults: &[Fault], between: Between) {
     let undisturbed = Scene::new();
     let spy = Arc::new(Spy::new(undisturbed.store()));
     act(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
+    if let Some(between) = between {
+        between(&undisturbed, undisturbed.store()).unwrap();
+    }
     let wanted = undisturbed.state();
     let count = spy.count();
     assert!(count > 10, "only {count} calls: is this the whole story?");
     let wrong: Vec<String> =
-        (1..=count).filter_map(|nth| one_call(act, nth, faults, &wanted).err()).collect();
+        (1..=count).filter_map(|nth| one_call(act, nth, faults, between, &wanted).err()).collect();
     assert!(wrong.is_empty(), "{} of {count} calls:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn one_call(act: Act, nth: usize, faults: &[Fault], wanted: &[String]) -> Result<(), String> {
+fn one_call(
+    act: Act,
+    nth: usize,
+    faults: &[Fault],
+    between: Between,
+    wanted: &[String],
+) -> Result<(), String> {
     let scene = Scene::new();
     let spy = (nth..).zip(faults).fold(Spy::new(scene.store()), |spy, (nth, fault)| spy.with(nth, *fault));
     let spy = Arc::new(spy);
@@ -33,7 +45,10 @@ fn one_call(act: Act, nth: usize, faults: &[Fault], wanted: &[String]) -> Result
         format!("{nth}. {call}: {first}\n    {what}: {why}")
     };
     scene.misleads_nobody().map_err(|why| told("then", why))?;
-    if first.is_ok() {
+    if let Some(between) = between {
+        between(&scene, scene.store()).map_err(|why| told("what others do", why))?;
+        scene.misleads_nobody().map_err(|why| told("after what others do", why))?;
+    } else if first.is_ok() {
         let differs = scene::difference(&scene.seen(), &seen(wanted));
         differs.map_err(|why| told("what was reported is not there", why))?;
     }
@@ -54,37 +69,47 @@ macro_rules! broken {
 
         #[test]
         fn stopped_anywhere() {
-            every_call(scene::$act, &[Fault::Stop]);
+            every_call(scene::$act, &[Fault::Stop], None);
+        }
+
+        #[test]
+        fn stopped_anywhere_and_recovered() {
+            every_call(scene::$act, &[Fault::Stop], Some(scene::recover));
+        }
+
+        #[test]
+        fn stopped_anywhere_and_others_go_on() {
+            every_call(scene::$act, &[Fault::Stop], Some(scene::say_another));
         }
 
         #[test]
         fn failing_anywhere() {
             for kind in [StoreErrorKind::NoSpace, StoreErrorKind::Io, StoreErrorKind::Denied] {
-                every_call(scene::$act, &[Fault::Fail(kind)]);
+                every_call(scene::$act, &[Fault::Fail(kind)], None);
             }
         }
 
         #[test]
         fn failing_from_anywhere_on() {
             for kind in [StoreErrorKind::NoSpace, StoreErrorKind::ReadOnly] {
-                every_call(scene::$act, &[Fault::FailOn(kind)]);
+                every_call(scene::$act, &[Fault::FailOn(kind)], None);
             }
         }
 
         #[test]
         fn done_but_not_told_anywhere() {
-            every_call(scene::$act, &[Fault::Lose(StoreErrorKind::Io)]);
+            every_call(scene::$act, &[Fault::Lose(StoreErrorKind::Io)], None);
         }
 
         #[test]
         fn done_but_not_told_and_then_unreadable_anywhere() {
             let io = StoreErrorKind::Io;
-            every_call(scene::$act, &[Fault::Lose(io), Fault::Fail(io)]);
+            every_call(scene::$act, &[Fault::Lose(io), Fault::Fail(io)], None);
         }
 
         #[test]
         fn sent_twice_anywhere() {
-            every_call(scene::$act, &[Fault::Repeat]);
+            every_call(scene::$act, &[Fault::Repeat], None);
         }
     })* };
 }

@@ -39,6 +39,17 @@ pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String>
     act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
 }
 
+/// Finishes or clears what an interrupted command left; stages wait for their publisher.
+pub(super) fn recover(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    act::recover(&open(store)?, act::Stages::Wait, &now).map(drop).map_err(chain)
+}
+
+/// Says something else of the first build.
+pub(super) fn say_another(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let seen = "seen=yes".parse().unwrap();
+    act::label(&open(store)?, &build(ONE), &[seen], &[], Mode::Real, &now).map(drop).map_err(chain)
+}
+
 fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
 }

@@ -211,6 +211,20 @@ mod tests {
     }
 
     #[test]
+    fn of_many_who_find_a_holder_dead_one_replaces_it() {
+        for _ in 0..20 {
+            let (store, at) = (store(), RelPath::own("lock"));
+            held_until(&store, &at, 1);
+            let guards: Vec<Guard> = std::thread::scope(|scope| {
+                let takers: Vec<_> =
+                    (0..4).map(|_| scope.spawn(|| store.lock(&at, "me", Duration::ZERO).ok())).collect();
+                takers.into_iter().filter_map(|taker| taker.join().unwrap()).collect()
+            });
+            assert_eq!(guards.len(), 1);
+        }
+    }
+
+    #[test]
     fn a_living_holder_keeps_the_lock_beyond_its_term() {
         let (store, at) = (store(), RelPath::own("lock"));
         let guard = store.lock(&at, "one", Duration::ZERO).unwrap();

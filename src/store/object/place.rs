@@ -200,11 +200,13 @@ mod tests {
     fn two_machines_lose_no_line_of_a_log() {
         let stores = two_machines();
         let log = RelPath::own("log");
+        let together = std::sync::Barrier::new(stores.len());
         std::thread::scope(|scope| {
             for (machine, store) in stores.iter().enumerate() {
-                let log = &log;
+                let (log, together) = (&log, &together);
                 scope.spawn(move || {
-                    for n in 0..50 {
+                    together.wait();
+                    for n in 0..400 {
                         store.append(log, format!("{machine}-{n}\n").as_bytes(), Append::Durable).unwrap();
                     }
                 });
@@ -213,7 +215,18 @@ mod tests {
         let [store, _] = &stores;
         let text = String::from_utf8(store.read(&log, 1 << 20).unwrap()).unwrap();
         let lines: std::collections::BTreeSet<&str> = text.lines().collect();
-        assert_eq!((lines.len(), text.lines().count()), (100, 100));
+        assert_eq!((lines.len(), text.lines().count()), (800, 800));
+    }
+
+    #[test]
+    fn a_file_that_replaces_a_link_leaves_no_link_behind() {
+        let [store, _] = two_machines();
+        let at = "m/latest".parse().unwrap();
+        store.link(&at, "1").unwrap();
+        store.put(&at, b"a file", Put::Replace).unwrap();
+        assert!(store.wait_for(store.find_link(&at, "test")).unwrap().is_none());
+        store.link(&at, "1").unwrap();
+        assert_eq!(store.sweep(&at).removed, 1);
     }
 
     #[test]
