@@ -219,6 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_another_machine_came_before_is_refused() {
+        let [one, other] = two_machines();
+        let (at, target) = ("m/latest".parse().unwrap(), "m/1".parse().unwrap());
+        let key = link_key(&at, "test").unwrap();
+        let seen = [None, Some("m/2")].map(|moved| {
+            let found = one.wait_for(one.find_link(&at, "test")).unwrap().map(|link| link.meta);
+            other.point(&at, &moved.map_or(Clone::clone(&target), |moved| moved.parse().unwrap())).unwrap();
+            one.unchanged_since(found)
+        });
+        for mode in seen {
+            let options = PutOptions { mode, ..PutOptions::default() };
+            let late = one.wait_for(one.client.put_opts(&key, "3".into(), options)).unwrap_err();
+            assert!(is_late(&late), "{late}");
+        }
+    }
+
+    #[test]
     fn a_file_that_replaces_a_link_leaves_no_link_behind() {
         let [store, _] = two_machines();
         let at = "m/latest".parse().unwrap();
