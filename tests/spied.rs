@@ -12,7 +12,9 @@ use std::sync::Arc;
 /// What others do between the broken try and the next.
 type Between = Option<Act>;
 
-/// Breaks every call of `act` in turn, and those right after it as well where there are more faults than one, and fails with everything that did not come right again.
+/// Breaks every call of `act` in turn and fails with everything that did not come right again.
+///
+/// Where there are more faults than one, the calls right after it are broken, too.
 fn every_call(act: Act, faults: &[Fault], between: Between) {
     let undisturbed = Scene::new();
     let spy = Arc::new(Spy::new(undisturbed.store()));

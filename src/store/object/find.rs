@@ -190,3 +190,37 @@ fn directory() -> Entry {
         link: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use object_store::path::Path;
+
+    #[test]
+    fn what_is_several_things_is_told_as_a_file_before_a_link_before_a_directory() {
+        let store = ObjectStore::in_memory().unwrap();
+        let at: RelPath = "m/name".parse().unwrap();
+        let keys = ["m/name", "m/name.mirrorkeep-link", "m/name/below"].map(Path::from);
+        for key in &keys {
+            store.wait_for(store.client.put(key, "text".into())).unwrap();
+        }
+        for (key, kind) in keys.iter().zip([Kind::File, Kind::Link, Kind::Dir]) {
+            assert_eq!(store.look(&at).unwrap().map(|entry| entry.kind), Some(kind));
+            let listed = store.list(&"m".parse().unwrap()).unwrap().entries;
+            assert_eq!(listed, [Listed { name: "name".to_owned(), kind }]);
+            store.wait_for(store.client.delete(key)).unwrap();
+        }
+        assert_eq!(store.look(&at).unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_that_no_path_holds_is_told_as_odd() {
+        let store = ObjectStore::in_memory().unwrap();
+        store.wait_for(store.client.put(&Path::from("m/good"), "".into())).unwrap();
+        store.wait_for(store.client.put(&Path::parse("m/\u{85}bad").unwrap(), "".into())).unwrap();
+        let listing = store.list(&"m".parse().unwrap()).unwrap();
+        assert_eq!(listing.odd, ["\\u{85}bad"]);
+        assert_eq!(listing.entries.len(), 1);
+    }
+}
