@@ -1,9 +1,11 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
+mod contract;
 mod layers;
 mod layout;
 mod publish;
 mod readme;
 mod retain;
 mod rig;
+mod spied;

@@ -144,7 +144,10 @@ pub(super) fn repoint(
     };
     let intent = lease.intend(now, fact())?;
     if let Err(error) = store.point(alias, target) {
-        lease.undo(now, fact(), intent)?;
+        // It can fail after it happened: then the next command finds it so and writes it down.
+        if pointed_at(lease.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
+            lease.undo(now, fact(), intent)?;
+        }
         return Err(error.into());
     }
     lease.tell(now, fact(), Some(intent))?;

@@ -1,8 +1,8 @@
 //! The journal: what changed, once, in order.
 //!
 //! Append-only segments of lines in the own area; every line carries its number and a checksum. A last line that a
-//! power cut tore is cut off again; anything else that does not fit is damage, and damage is refused, never
-//! guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
+//! power cut tore is cut off again, and a line that was sent twice counts once; anything else that does not fit is
+//! damage, and damage is refused, never guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
 
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError};
@@ -20,9 +20,10 @@ const LIMIT: u64 = 64 * 1024 * 1024;
 pub struct Journal {
     by: String,
     segment: RelPath,
-    size: usize,
     next: u64,
     open: Vec<Event>,
+    /// Whether a line may stand at the end that was not written as a whole, or not told as written.
+    torn: bool,
 }
 
 /// Says why the journal cannot be used.
@@ -72,7 +73,7 @@ impl Journal {
     /// Reads the last segment, mends a torn last line, and is ready to append; the caller holds the lock.
     pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
         let Some(segment) = segments(store)?.pop() else {
-            return Ok(Self { by, segment: segment_path(1), size: 0, next: 1, open: Vec::new() });
+            return Ok(Self { by, segment: segment_path(1), next: 1, open: Vec::new(), torn: false });
         };
         let bytes = store.read(&segment, LIMIT)?;
         let (events, whole) = parse(&segment, &bytes)?;
@@ -81,10 +82,9 @@ impl Journal {
         }
         let first = segment.name().split('.').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         let next = events.last().map_or(first, |event| event.seq + 1);
-        let mut journal = Self { by, segment, size: whole, next, open: open_intents(events) };
-        if journal.size > SEGMENT && journal.open.is_empty() {
+        let mut journal = Self { by, segment, next, open: open_intents(events), torn: false };
+        if whole > SEGMENT && journal.open.is_empty() {
             journal.segment = segment_path(journal.next);
-            journal.size = 0;
         }
         Ok(journal)
     }
@@ -129,28 +129,41 @@ impl Journal {
         fact: Fact,
         settles: Option<u64>,
     ) -> Result<Event, JournalError> {
+        if self.torn {
+            self.mend(store)?;
+        }
         let Fact { what, to, details } = fact;
         let event =
             Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
         let line = event.write();
         if let Err(error) = store.append(&self.segment, line.as_bytes(), Append::Durable) {
-            // Half a line may be there now; the next one must not be glued to it.
-            self.mend(store);
+            // Half a line may be there now, or all of it; the next one must not be glued to it or share its number.
+            self.torn = true;
+            self.mend(store).ok();
             return Err(error.into());
         }
-        self.size += line.len();
         self.next += 1;
         Ok(event)
     }
 
-    /// Cuts off what a failed append left, as far as that works; otherwise the next command does.
-    fn mend(&self, store: &dyn Store) {
-        if let Ok(bytes) = store.read(&self.segment, LIMIT)
-            && let Some(whole) = bytes.get(..self.size)
+    /// Cuts off what a failed append left; until that has worked nothing more is written.
+    fn mend(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let bytes = match store.read(&self.segment, LIMIT) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            bytes => bytes?,
+        };
+        let told = |line: &&[u8]| {
+            let event = line.strip_suffix(b"\n").map(Event::parse);
+            event.is_some_and(|event| event.is_ok_and(|event| event.seq < self.next))
+        };
+        let whole = bytes.split_inclusive(|byte| *byte == b'\n').take_while(told).map(<[u8]>::len).sum();
+        if let Some(whole) = bytes.get(..whole)
             && whole.len() < bytes.len()
         {
-            store.put(&self.segment, whole, Put::Replace).ok();
+            store.put(&self.segment, whole, Put::Replace)?;
         }
+        self.torn = false;
+        Ok(())
     }
 }
 
@@ -192,13 +205,15 @@ fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), Journal
             return if last { Ok((events, whole)) } else { Err(damaged("it holds zeros".to_owned())) };
         };
         let event = Event::parse(text).map_err(|error| damaged(error.to_string()))?;
-        if let Some(before) = events.last()
-            && event.seq != before.seq + 1
-        {
-            return Err(damaged(format!("number {} follows {}", event.seq, before.seq)));
-        }
         whole += line.len();
-        events.push(event);
+        match events.last() {
+            // The very same line twice: the store was sent it again and did it again.
+            Some(before) if *before == event => {}
+            Some(before) if event.seq != before.seq + 1 => {
+                return Err(damaged(format!("number {} follows {}", event.seq, before.seq)));
+            }
+            _ => events.push(event),
+        }
     }
     Ok((events, whole))
 }

@@ -11,10 +11,12 @@ pub struct Abilities {
     pub moves_trees: bool,
     /// Two files can share their bytes.
     pub shares_files: bool,
+    /// Directories are things of their own: one can be empty, and no name is a file and a directory at once.
+    pub directories: bool,
     /// Names can be symlinks that a web server follows.
     pub symlinks: bool,
     /// A file can be created only if nothing is there, also when many try at once.
     pub creates_once: bool,
-    /// A lock keeps others out, and is let go when its holder dies.
+    /// A lock keeps others out, and is let go when its holder dies, at once or when its term is over.
     pub locks: bool,
 }

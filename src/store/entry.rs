@@ -31,7 +31,7 @@ pub struct Entry {
     pub mode: u32,
     /// Who owns it: user and group.
     pub owner: (u32, u32),
-    /// What tells the file itself from its names: device and inode.
+    /// What tells the file itself from its names: device and inode; zeros for stores without inodes.
     pub inode: (u64, u64),
     /// How many names it has.
     pub names: u64,

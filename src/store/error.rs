@@ -56,7 +56,17 @@ impl StoreError {
 
     /// Returns an error with a kind and reason of our own.
     pub fn because(kind: StoreErrorKind, doing: &'static str, at: impl ToString, why: &str) -> Self {
-        Self { kind, doing, at: at.to_string(), source: io::Error::other(why.to_owned()) }
+        Self::of_kind(kind, doing, at, why)
+    }
+
+    /// Returns an error with a kind of our own and what another crate said.
+    pub fn of_kind(
+        kind: StoreErrorKind,
+        doing: &'static str,
+        at: impl ToString,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { kind, doing, at: at.to_string(), source: io::Error::other(source) }
     }
 
     /// Returns the kind.

@@ -7,14 +7,18 @@
 mod ability;
 mod entry;
 mod error;
+mod object;
 mod posix;
+mod spy;
 
 pub use ability::Abilities;
 pub use entry::{
     Append, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept, Take,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
+pub use spy::{Call, Fault, Spy};
 
 use crate::word::RelPath;
 use std::{fmt::Debug, io::Read, time::Duration};
@@ -50,7 +54,7 @@ pub trait Store: Debug + Send + Sync {
     /// Returns the root as a person would write it.
     fn shown(&self) -> String;
 
-    /// Returns what is at `at`, a symlink as itself; nothing when nothing is there.
+    /// Returns what is at `at`, a link as itself; nothing when nothing is there.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
 
     /// Returns what lies directly in the directory `dir`, sorted by name.

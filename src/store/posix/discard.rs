@@ -98,6 +98,10 @@ impl Drop for Going {
 impl Posix {
     pub(super) fn sweep_tree(&self, at: &RelPath) -> Swept {
         let failed = |error| Swept { removed: 0, failures: vec![error] };
+        if at.is_root() {
+            let why = "the root cannot be removed as a whole";
+            return failed(StoreError::because(StoreErrorKind::WrongKind, DOING, at, why));
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let fd = match self.open_at(at, flags, DOING) {
             Ok(fd) => fd,

@@ -59,7 +59,14 @@ impl Posix {
 
 impl Store for Posix {
     fn abilities(&self) -> Abilities {
-        Abilities { moves_trees: true, shares_files: true, symlinks: true, creates_once: true, locks: true }
+        Abilities {
+            moves_trees: true,
+            shares_files: true,
+            directories: true,
+            symlinks: true,
+            creates_once: true,
+            locks: true,
+        }
     }
 
     fn shown(&self) -> String {

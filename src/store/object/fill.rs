@@ -1,0 +1,189 @@
+//! Files of any size: hashed in the pass that sends them, large ones in parts.
+//!
+//! Nothing is visible of a file until its last part has arrived. When the source or a part fails, the parts that were
+//! sent are given up; should that fail too, they lie unseen until the bucket's own rule for unfinished uploads
+//! clears them. A file may have 10,000 parts, which is about 156 GiB.
+
+use super::fault::failed;
+use super::find::attributes;
+use super::key::{file_key, not_the_root};
+use super::{Client, ObjectStore};
+use crate::store::{Fill, Filled, Result, Shared, StoreError};
+use crate::word::{Hasher, RelPath};
+use object_store::path::Path;
+use object_store::{Attributes, Error, MultipartUpload, ObjectStoreExt, PutMultipartOptions, PutOptions};
+use std::io::{self, Read};
+use tokio::task::JoinSet;
+
+/// How large a part is: every vendor takes it, and all parts but the last have the same size, as some want.
+const PART: usize = 16 << 20;
+
+/// How many parts of one file are on their way at once.
+const AT_ONCE: usize = 2;
+
+/// The largest object that vendors copy in one request.
+const COPY_MAX: u64 = 5 << 30;
+
+/// A file that is sent in parts, and the parts that are on their way.
+struct Upload {
+    upload: Box<dyn MultipartUpload>,
+    sending: JoinSet<object_store::Result<()>>,
+}
+
+impl ObjectStore {
+    pub(super) fn fill_object(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+        const DOING: &str = "write";
+        not_the_root(at, DOING)?;
+        let key = file_key(at, DOING)?;
+        let attributes = attributes(how.mode, how.mtime);
+        let mut source = Source { from, hasher: Hasher::new(), size: 0 };
+        let unreadable = |error: io::Error| StoreError::new(DOING, at, error);
+        let first = source.part().map_err(unreadable)?;
+        if first.len() < PART {
+            let options = PutOptions { attributes, ..PutOptions::default() };
+            self.wait_for(self.client.put_opts(&key, first.into(), options)).map_err(failed(DOING, at))?;
+            return Ok(source.filled());
+        }
+        let mut upload = self.wait_for(Upload::begin(&*self.client, &key, attributes, DOING, at))?;
+        let sent = self.send(&mut upload, first, &mut source, at);
+        if sent.is_err() {
+            // Best effort: nothing of it is visible either way.
+            self.wait_for(upload.give_up()).ok();
+        }
+        sent.map(|()| source.filled())
+    }
+
+    /// Sends a file part by part, reading the next while the last are on their way.
+    fn send(&self, upload: &mut Upload, first: Vec<u8>, source: &mut Source<'_>, at: &RelPath) -> Result<()> {
+        const DOING: &str = "write";
+        let mut part = first;
+        while !part.is_empty() {
+            self.wait_for(upload.send(part)).map_err(failed(DOING, at))?;
+            part = source.part().map_err(|error| StoreError::new(DOING, at, error))?;
+        }
+        self.wait_for(upload.finish()).map_err(failed(DOING, at))
+    }
+
+    /// Has the store copy an object by itself.
+    pub(super) async fn copy_object(&self, from: &RelPath, to: &RelPath) -> Result<Shared> {
+        const DOING: &str = "copy";
+        not_the_root(to, DOING)?;
+        let (old, new) = (file_key(from, DOING)?, file_key(to, DOING)?);
+        let size = match self.client.head(&old).await {
+            Err(Error::NotFound { .. }) => return Ok(Shared::No),
+            found => found.map_err(failed(DOING, from))?.size,
+        };
+        if size > COPY_MAX {
+            return Ok(Shared::No);
+        }
+        match self.client.copy(&old, &new).await {
+            Ok(()) => Ok(Shared::Yes),
+            Err(Error::NotFound { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. }) => {
+                Ok(Shared::No)
+            }
+            Err(error) => Err(failed(DOING, to)(error)),
+        }
+    }
+}
+
+impl Upload {
+    async fn begin(
+        client: &Client,
+        key: &Path,
+        attributes: Attributes,
+        doing: &'static str,
+        at: &RelPath,
+    ) -> Result<Self> {
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let upload = client.put_multipart_opts(key, options).await.map_err(failed(doing, at))?;
+        Ok(Self { upload, sending: JoinSet::new() })
+    }
+
+    /// Starts sending one part, once few enough are on their way.
+    async fn send(&mut self, part: Vec<u8>) -> object_store::Result<()> {
+        while self.sending.len() >= AT_ONCE {
+            self.arrived().await?;
+        }
+        let sending = self.upload.put_part(part.into());
+        self.sending.spawn(sending);
+        Ok(())
+    }
+
+    /// Waits for all parts and makes the file visible.
+    async fn finish(&mut self) -> object_store::Result<()> {
+        while !self.sending.is_empty() {
+            self.arrived().await?;
+        }
+        self.upload.complete().await.map(drop)
+    }
+
+    async fn give_up(&mut self) -> object_store::Result<()> {
+        self.sending.shutdown().await;
+        self.upload.abort().await
+    }
+
+    async fn arrived(&mut self) -> object_store::Result<()> {
+        match self.sending.join_next().await {
+            None => Ok(()),
+            Some(Ok(arrived)) => arrived,
+            Some(Err(error)) => Err(Error::Generic { store: "upload", source: error.into() }),
+        }
+    }
+}
+
+/// What is being sent, hashed as it is read.
+struct Source<'a> {
+    from: &'a mut dyn Read,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Source<'_> {
+    /// Reads the next part; the last is shorter than the others, or empty.
+    fn part(&mut self) -> io::Result<Vec<u8>> {
+        let mut part = Vec::new();
+        let read = (&mut *self.from).take(PART as u64).read_to_end(&mut part)?;
+        self.hasher.update(&part);
+        self.size += read as u64;
+        Ok(part)
+    }
+
+    fn filled(self) -> Filled {
+        Filled { size: self.size, digest: self.hasher.finish() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreErrorKind};
+    use crate::word::Digest;
+
+    #[test]
+    fn a_file_of_several_parts_arrives_as_it_was() {
+        let store = ObjectStore::in_memory().unwrap();
+        let at: RelPath = "a/iso".parse().unwrap();
+        let bytes: Vec<u8> = (0..251).cycle().take(PART * 3 + 5).collect();
+        let fill = Fill { mode: 0o444, mtime: Some(5) };
+        let filled = store.fill(&at, &mut &*bytes, fill).unwrap();
+        assert_eq!(filled, Filled { size: bytes.len() as u64, digest: Digest::of(&bytes) });
+        assert_eq!(store.read(&at, u64::MAX).unwrap(), bytes);
+        assert_eq!(store.look(&at).unwrap().unwrap().mtime, 5);
+    }
+
+    #[test]
+    fn a_source_that_fails_late_leaves_nothing() {
+        struct Failing(usize);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(buffer.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+                Ok(buffer.len())
+            }
+        }
+        let store = ObjectStore::in_memory().unwrap();
+        let at: RelPath = "a/iso".parse().unwrap();
+        let failed = store.fill(&at, &mut Failing(PART * 2), Fill { mode: 0o444, mtime: None }).unwrap_err();
+        assert_eq!(failed.kind(), StoreErrorKind::Io);
+        assert_eq!(store.look(&at).unwrap(), None);
+    }
+}

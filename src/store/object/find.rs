@@ -1,0 +1,226 @@
+//! Finding objects, and reading them.
+//!
+//! A path is a file when an object lies under its key, a link when one lies under its key and the ending of links,
+//! and a directory when any key lies below it. All three are asked at once.
+
+use super::fault::failed;
+use super::key::{Named, below_key, file_key, link_key, named};
+use super::{ObjectStore, stream::ObjectReader};
+use crate::store::{Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use futures_util::{StreamExt, future};
+use object_store::{Attribute, Attributes, GetOptions, GetResult, ObjectMeta, ObjectStoreExt};
+use std::{io::Read, sync::Arc};
+
+/// Under which name an object's permission bits are written beside it, as octal digits.
+const MODE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmode"));
+
+/// Under which name a file's time is written beside its object, in nanoseconds since 1970.
+const MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmtime"));
+
+/// A link as it was found: its text, and what tells this version of it from the next.
+#[derive(Debug)]
+pub(super) struct FoundLink {
+    pub(super) text: String,
+    pub(super) meta: ObjectMeta,
+}
+
+impl ObjectStore {
+    pub(super) async fn find(&self, at: &RelPath) -> Result<Option<Entry>> {
+        const DOING: &str = "look at";
+        if at.is_root() {
+            return Ok(Some(directory()));
+        }
+        let (file, link, dir) =
+            future::join3(self.find_file(at), self.find_link(at, DOING), self.has_below(at, DOING)).await;
+        if let Some(file) = file? {
+            return Ok(Some(file));
+        }
+        if let Some(FoundLink { text, meta }) = link? {
+            let entry = entry(Kind::Link, &meta, &Attributes::new());
+            return Ok(Some(Entry { size: text.len() as u64, mode: 0o777, link: Some(text), ..entry }));
+        }
+        Ok(dir?.then(directory))
+    }
+
+    async fn find_file(&self, at: &RelPath) -> Result<Option<Entry>> {
+        const DOING: &str = "look at";
+        let Ok(key) = file_key(at, DOING) else { return Ok(None) };
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        match self.client.get_opts(&key, head).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(DOING, at)(error)),
+            Ok(found) => Ok(Some(Entry {
+                mode: mode(&found.attributes).unwrap_or(if at.is_own() { 0o600 } else { 0o444 }),
+                ..entry(Kind::File, &found.meta, &found.attributes)
+            })),
+        }
+    }
+
+    /// Returns the link at a path, if one is there.
+    pub(super) async fn find_link(&self, at: &RelPath, doing: &'static str) -> Result<Option<FoundLink>> {
+        let found = match self.client.get(&link_key(at, doing)?).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(failed(doing, at))?,
+        };
+        let meta = found.meta.clone();
+        if meta.size > 8192 {
+            let why = "it is far longer than the text of a link";
+            return Err(StoreError::because(StoreErrorKind::TooLarge, doing, at, why));
+        }
+        let bytes = found.bytes().await.map_err(failed(doing, at))?;
+        Ok(Some(FoundLink { text: String::from_utf8_lossy(&bytes).into_owned(), meta }))
+    }
+
+    /// Returns whether any key lies below a path.
+    pub(super) async fn has_below(&self, at: &RelPath, doing: &'static str) -> Result<bool> {
+        let below = below_key(at, doing)?;
+        let first = self.client.list(Some(&below)).next().await;
+        Ok(first.transpose().map_err(failed(doing, at))?.is_some())
+    }
+
+    pub(super) async fn names_in(&self, dir: &RelPath) -> Result<Listing> {
+        const DOING: &str = "list";
+        let below = below_key(dir, DOING)?;
+        let found = self.client.list_with_delimiter(Some(&below)).await.map_err(failed(DOING, dir))?;
+        if !dir.is_root() && found.objects.is_empty() && found.common_prefixes.is_empty() {
+            return Err(self.why_not(dir, DOING, "it is no directory").await?);
+        }
+        let mut listing = Listing::default();
+        let mut add = |name: &str, kind| match name.parse::<RelPath>() {
+            Ok(_) => listing.entries.push(Listed { name: name.to_owned(), kind }),
+            Err(_) => listing.odd.push(name.escape_debug().to_string()),
+        };
+        for prefix in &found.common_prefixes {
+            add(prefix.filename().unwrap_or_default(), Kind::Dir);
+        }
+        // Some tools put an object in the place of the directory itself: it is no name in it.
+        for object in found.objects.iter().filter(|object| object.location != below) {
+            match named(object.location.filename().unwrap_or_default()) {
+                Named::File(name) => add(name, Kind::File),
+                Named::Link(name) => add(name, Kind::Link),
+            }
+        }
+        // What is several things is told as `look` tells it: a file before a link before a directory.
+        listing.entries.sort_by(|a, b| {
+            (&a.name, a.kind == Kind::Dir, a.kind).cmp(&(&b.name, b.kind == Kind::Dir, b.kind))
+        });
+        listing.entries.dedup_by(|later, kept| later.name == kept.name);
+        listing.odd.sort();
+        Ok(listing)
+    }
+
+    pub(super) async fn read_whole(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        let found = self.get(at, "read").await?;
+        if found.meta.size > limit {
+            let why = format!("it is larger than the {limit} bytes that make sense there");
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "read", at, &why));
+        }
+        Ok(found.bytes().await.map_err(failed("read", at))?.into())
+    }
+
+    pub(super) fn open_stream(&self, at: &RelPath) -> Result<Box<dyn Read + Send>> {
+        let found = self.wait_for(self.get(at, "open"))?;
+        let size = found.meta.size;
+        Ok(Box::new(ObjectReader::new(Arc::clone(&self.runtime), found.into_stream(), size)))
+    }
+
+    async fn get(&self, at: &RelPath, doing: &'static str) -> Result<GetResult> {
+        match self.client.get(&file_key(at, doing)?).await {
+            Err(object_store::Error::NotFound { .. }) => {
+                Err(self.why_not(at, doing, "it is not a regular file").await?)
+            }
+            found => found.map_err(failed(doing, at)),
+        }
+    }
+
+    /// Returns why nothing of the wanted kind is at a path.
+    async fn why_not(&self, at: &RelPath, doing: &'static str, wrong: &str) -> Result<StoreError> {
+        let kind = match self.find(at).await?.map(|entry| entry.kind) {
+            None => return Ok(StoreError::because(StoreErrorKind::NotFound, doing, at, "nothing is there")),
+            Some(Kind::Link) => StoreErrorKind::Escapes,
+            Some(_) => StoreErrorKind::WrongKind,
+        };
+        Ok(StoreError::because(kind, doing, at, wrong))
+    }
+}
+
+/// Returns the attributes that a file's object is to have.
+pub(super) fn attributes(mode: u32, mtime: Option<i128>) -> Attributes {
+    let mut attributes = Attributes::new();
+    attributes.insert(MODE, format!("{mode:o}").into());
+    if let Some(mtime) = mtime {
+        attributes.insert(MTIME, mtime.to_string().into());
+    }
+    attributes
+}
+
+fn mode(attributes: &Attributes) -> Option<u32> {
+    u32::from_str_radix(attributes.get(&MODE)?, 8).ok()
+}
+
+fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
+    let written = i128::from(meta.last_modified.timestamp()) * 1_000_000_000
+        + i128::from(meta.last_modified.timestamp_subsec_nanos());
+    let mtime = attributes.get(&MTIME).and_then(|mtime| mtime.parse().ok());
+    Entry {
+        kind,
+        size: meta.size,
+        mtime: mtime.unwrap_or(written),
+        ctime: meta.last_modified.timestamp(),
+        mode: 0,
+        owner: (0, 0),
+        inode: (0, 0),
+        names: 1,
+        link: None,
+    }
+}
+
+/// Returns the entry of a directory, of which a store without directories knows nothing but that it is there.
+fn directory() -> Entry {
+    Entry {
+        kind: Kind::Dir,
+        size: 0,
+        mtime: 0,
+        ctime: 0,
+        mode: 0o755,
+        owner: (0, 0),
+        inode: (0, 0),
+        names: 1,
+        link: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use object_store::path::Path;
+
+    #[test]
+    fn what_is_several_things_is_told_as_a_file_before_a_link_before_a_directory() {
+        let store = ObjectStore::in_memory().unwrap();
+        let at: RelPath = "m/name".parse().unwrap();
+        let keys = ["m/name", "m/name.mirrorkeep-link", "m/name/below"].map(Path::from);
+        for key in &keys {
+            store.wait_for(store.client.put(key, "text".into())).unwrap();
+        }
+        for (key, kind) in keys.iter().zip([Kind::File, Kind::Link, Kind::Dir]) {
+            assert_eq!(store.look(&at).unwrap().map(|entry| entry.kind), Some(kind));
+            let listed = store.list(&"m".parse().unwrap()).unwrap().entries;
+            assert_eq!(listed, [Listed { name: "name".to_owned(), kind }]);
+            store.wait_for(store.client.delete(key)).unwrap();
+        }
+        assert_eq!(store.look(&at).unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_that_no_path_holds_is_told_as_odd() {
+        let store = ObjectStore::in_memory().unwrap();
+        store.wait_for(store.client.put(&Path::from("m/good"), "".into())).unwrap();
+        store.wait_for(store.client.put(&Path::parse("m/\u{85}bad").unwrap(), "".into())).unwrap();
+        let listing = store.list(&"m".parse().unwrap()).unwrap();
+        assert_eq!(listing.odd, ["\\u{85}bad"]);
+        assert_eq!(listing.entries.len(), 1);
+    }
+}

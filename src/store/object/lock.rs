@@ -1,0 +1,262 @@
+//! A lock without a kernel: an object that says who has it and until when.
+//!
+//! It is made under the condition that it is not there, and taken over under the condition that it is still the one
+//! whose time had run out, so that of many takers one succeeds. While the guard lives its time is renewed three times
+//! a term; a holder that died is waited for two terms after its last sign of life. Letting go writes an object whose
+//! time is over, again under a condition, since no store removes conditionally.
+//!
+//! Not promised: who sleeps through its term (a stopped process, a clock that differs from the others' by more than a
+//! term) does not notice that another has taken over. What must not go wrong then is itself a conditional write. A
+//! store that ignores conditions has no locks.
+
+use super::fault::failed;
+use super::find::attributes;
+use super::key::{file_key, not_the_root};
+use super::place::{is_late, version_of};
+use super::{Client, Conditions, ObjectStore};
+use crate::store::{Guard, Result, StoreError, StoreErrorKind};
+use crate::word::RelPath;
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{runtime::Runtime, task::JoinHandle};
+
+const DOING: &str = "take the lock";
+
+/// How long to sleep between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the lock's object says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Holder {
+    /// Who has it, for people.
+    who: String,
+    /// What tells this holding from every other.
+    token: String,
+    /// Until when it is held, in milliseconds since 1970.
+    until: u64,
+}
+
+/// One who wants the lock or has it.
+#[derive(Debug, Clone)]
+struct Claim {
+    client: Arc<Client>,
+    key: Path,
+    at: RelPath,
+    who: String,
+    token: String,
+    term: Duration,
+}
+
+/// How a try to take the lock ended.
+enum Try {
+    /// It is ours.
+    Ours,
+    /// Somebody else has it.
+    Theirs(String),
+    /// Somebody else was faster just now.
+    Late,
+}
+
+/// A lock that is held: its time is renewed until this is dropped.
+struct Held {
+    claim: Claim,
+    runtime: Arc<Runtime>,
+    renewing: JoinHandle<()>,
+}
+
+impl ObjectStore {
+    pub(super) fn lock_object(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
+        not_the_root(at, DOING)?;
+        if self.conditions == Conditions::Ignored {
+            let why = "this store was not found to honour conditions, so no lock would keep others out";
+            return Err(StoreError::because(StoreErrorKind::Unsupported, DOING, at, why));
+        }
+        let claim = Claim {
+            client: Arc::clone(&self.client),
+            key: file_key(at, DOING)?,
+            at: at.clone(),
+            who: who.to_owned(),
+            token: uuid::Uuid::new_v4().to_string(),
+            term: self.term,
+        };
+        let started = Instant::now();
+        loop {
+            match self.wait_for(claim.take())? {
+                Try::Ours => break,
+                Try::Late => {}
+                Try::Theirs(holder) if started.elapsed() >= wait => {
+                    let why = format!("{holder} holds it");
+                    return Err(StoreError::because(StoreErrorKind::Busy, DOING, at, &why));
+                }
+                Try::Theirs(_) => std::thread::sleep(PAUSE.min(wait)),
+            }
+        }
+        let renewing = self.runtime.spawn(claim.clone().renew());
+        Ok(Guard::new(Held { claim, runtime: Arc::clone(&self.runtime), renewing }))
+    }
+}
+
+impl Claim {
+    /// Takes the lock if it is free or its holder is gone.
+    async fn take(&self) -> Result<Try> {
+        let mode = match self.holder().await? {
+            None => PutMode::Create,
+            Some((holder, _)) if holder.token == self.token => return Ok(Try::Ours),
+            Some((holder, _)) if holder.until + millis(self.term) > now() => {
+                return Ok(Try::Theirs(holder.who));
+            }
+            Some((_, version)) => PutMode::Update(version),
+        };
+        match self.write(mode, now() + millis(self.term)).await {
+            Err(error) if is_late(&error) => Ok(Try::Late),
+            done => done.map(|()| Try::Ours).map_err(failed(DOING, &self.at)),
+        }
+    }
+
+    /// Renews the lock until it is somebody else's.
+    async fn renew(self) {
+        loop {
+            tokio::time::sleep(self.term / 3).await;
+            match self.holder().await {
+                Ok(Some((holder, version))) if holder.token == self.token => {
+                    // A failure is tried again in time; one that is too late is seen in the next round.
+                    self.write(PutMode::Update(version), now() + millis(self.term)).await.ok();
+                }
+                Ok(_) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Lets go, if it is still ours.
+    async fn let_go(&self) {
+        if let Ok(Some((holder, version))) = self.holder().await
+            && holder.token == self.token
+        {
+            // If this fails, the others wait until its time is over.
+            self.write(PutMode::Update(version), 0).await.ok();
+        }
+    }
+
+    /// Returns who has the lock, or had it last.
+    async fn holder(&self) -> Result<Option<(Holder, UpdateVersion)>> {
+        let found = match self.client.get(&self.key).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(failed(DOING, &self.at))?,
+        };
+        let version = version_of(&found.meta);
+        let bytes = found.bytes().await.map_err(failed(DOING, &self.at))?;
+        let holder = serde_json::from_slice(&bytes);
+        let holder = holder.map_err(|error| StoreError::new(DOING, &self.at, error))?;
+        Ok(Some((holder, version)))
+    }
+
+    async fn write(&self, mode: PutMode, until: u64) -> object_store::Result<()> {
+        let holder = Holder { who: self.who.clone(), token: self.token.clone(), until };
+        // A holder is plain data.
+        let text = serde_json::to_vec(&holder).unwrap_or_default();
+        let options = PutOptions { mode, attributes: attributes(0o600, None), ..PutOptions::default() };
+        self.client.put_opts(&self.key, text.into(), options).await.map(drop)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.renewing.abort();
+        self.runtime.block_on(async {
+            // Aborted on purpose; what counts is that it has ended.
+            (&mut self.renewing).await.ok();
+            self.claim.let_go().await;
+        });
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or_default()
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Put, Store};
+
+    const TERM: Duration = Duration::from_millis(150);
+
+    fn store() -> ObjectStore {
+        ObjectStore::in_memory().unwrap().with_term(TERM)
+    }
+
+    fn held_until(store: &ObjectStore, at: &RelPath, until: u64) {
+        let holder = Holder { who: "the dead".to_owned(), token: "t".to_owned(), until };
+        store.put(at, &serde_json::to_vec(&holder).unwrap(), Put::Replace).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_died_is_waited_for_and_then_replaced() {
+        let (store, at) = (store(), RelPath::own("lock"));
+        held_until(&store, &at, now() + millis(TERM));
+        let busy = store.lock(&at, "me", Duration::ZERO).unwrap_err();
+        assert_eq!(busy.kind(), StoreErrorKind::Busy);
+        let guard = store.lock(&at, "me", TERM * 20).unwrap();
+        drop(guard);
+    }
+
+    #[test]
+    fn of_many_who_find_a_holder_dead_one_replaces_it() {
+        for _ in 0..20 {
+            let (store, at) = (store(), RelPath::own("lock"));
+            held_until(&store, &at, 1);
+            let guards: Vec<Guard> = std::thread::scope(|scope| {
+                let takers: Vec<_> =
+                    (0..4).map(|_| scope.spawn(|| store.lock(&at, "me", Duration::ZERO).ok())).collect();
+                takers.into_iter().filter_map(|taker| taker.join().unwrap()).collect()
+            });
+            assert_eq!(guards.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_living_holder_keeps_the_lock_beyond_its_term() {
+        let (store, at) = (store(), RelPath::own("lock"));
+        let guard = store.lock(&at, "one", Duration::ZERO).unwrap();
+        std::thread::sleep(TERM * 4);
+        let busy = store.lock(&at, "two", Duration::ZERO).unwrap_err();
+        assert_eq!(busy.kind(), StoreErrorKind::Busy);
+        drop(guard);
+        drop(store.lock(&at, "two", Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_lock_is_not_taken_for_a_free_one() {
+        let (store, at) = (store(), RelPath::own("lock"));
+        store.put(&at, b"hands off", Put::Replace).unwrap();
+        assert_eq!(store.lock(&at, "me", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Io);
+    }
+
+    #[test]
+    fn who_lost_the_lock_does_not_let_the_next_holders_go() {
+        let (store, at) = (store(), RelPath::own("lock"));
+        let guard = store.lock(&at, "one", Duration::ZERO).unwrap();
+        held_until(&store, &at, u64::MAX / 2);
+        drop(guard);
+        assert_eq!(store.lock(&at, "two", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Busy);
+    }
+
+    #[test]
+    fn without_conditions_there_is_no_lock() {
+        let client = Arc::new(object_store::memory::InMemory::new());
+        let store = ObjectStore::new(client, "memory:", Conditions::Ignored).unwrap();
+        let refused = store.lock(&RelPath::own("lock"), "me", Duration::ZERO).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Unsupported);
+        assert!(!store.abilities().locks && !store.abilities().creates_once);
+    }
+}

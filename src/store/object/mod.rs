@@ -1,0 +1,191 @@
+//! An object store as a store: keys instead of directories, pointer objects instead of symlinks.
+//!
+//! Whatever was put is durable and visible as a whole when the call returns. What object stores cannot do is said in
+//! the [`Abilities`] and refused: a tree is not moved in one step, bytes are not shared, and there are no directories,
+//! so that an empty one does not exist and `a` can be a file beside `a/b`. One file can still be created by exactly
+//! one of many and a lock keeps others out, but only where the store honours conditional writes ([`Conditions`]).
+//!
+//! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime that both
+//! meet in, and nothing asynchronous leaves it.
+
+mod address;
+mod discard;
+mod fault;
+mod fill;
+mod find;
+mod key;
+mod lock;
+mod place;
+mod stream;
+mod trial;
+
+use crate::store::{
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
+    StoreError, StoreErrorKind, Swept, Take,
+};
+use crate::word::RelPath;
+use std::{
+    io::Read,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// A store as the crate `object_store` sees it.
+type Client = dyn object_store::ObjectStore;
+
+/// How long a lock is held without a sign of life of its holder.
+const TERM: Duration = Duration::from_mins(1);
+
+/// Whether the store does a conditional write only when its condition is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conditions {
+    /// It does.
+    Honoured,
+    /// It does not, or nobody has tried it out.
+    Ignored,
+}
+
+/// A bucket and prefix, and the objects in it.
+#[derive(Debug)]
+pub struct ObjectStore {
+    shown: String,
+    client: Arc<Client>,
+    runtime: Arc<Runtime>,
+    conditions: Conditions,
+    term: Duration,
+    /// Lets the threads of this process append one after the other instead of racing.
+    appending: Mutex<()>,
+}
+
+impl ObjectStore {
+    /// Returns a store that keeps its objects in memory for as long as it lives.
+    pub fn in_memory() -> Result<Self> {
+        let client = Arc::new(object_store::memory::InMemory::new());
+        Self::new(client, "memory:", Conditions::Honoured)
+    }
+
+    /// Returns a store over a client of the crate `object_store`, whose keys all lie below its root.
+    pub fn new(client: Arc<Client>, shown: &str, conditions: Conditions) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| StoreError::new("start the threads for", shown, error))?;
+        Ok(Self {
+            shown: shown.to_owned(),
+            client,
+            runtime: Arc::new(runtime),
+            conditions,
+            term: TERM,
+            appending: Mutex::new(()),
+        })
+    }
+
+    /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
+    #[must_use]
+    pub fn with_term(self, term: Duration) -> Self {
+        Self { term, ..self }
+    }
+
+    fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+}
+
+impl Store for ObjectStore {
+    fn abilities(&self) -> Abilities {
+        let conditional = self.conditions == Conditions::Honoured;
+        Abilities {
+            moves_trees: false,
+            shares_files: false,
+            directories: false,
+            symlinks: false,
+            creates_once: conditional,
+            locks: conditional,
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.clone()
+    }
+
+    fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
+        self.wait_for(self.find(at))
+    }
+
+    fn list(&self, dir: &RelPath) -> Result<Listing> {
+        self.wait_for(self.names_in(dir))
+    }
+
+    fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        self.wait_for(self.read_whole(at, limit))
+    }
+
+    fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>> {
+        self.open_stream(at)
+    }
+
+    fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
+        self.wait_for(self.put_object(at, bytes, how))
+    }
+
+    fn append(&self, log: &RelPath, line: &[u8], _how: Append) -> Result<()> {
+        self.append_line(log, line)
+    }
+
+    fn remove(&self, at: &RelPath) -> Result<()> {
+        self.wait_for(self.remove_object(at))
+    }
+
+    fn remove_dir(&self, at: &RelPath) -> Result<()> {
+        self.wait_for(self.is_empty(at))
+    }
+
+    fn make_dir(&self, at: &RelPath) -> Result<()> {
+        key::below_key(at, "make the directory").map(drop)
+    }
+
+    fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+        self.fill_object(at, from, how)
+    }
+
+    fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {
+        match how {
+            Share::Link => self.wait_for(self.copy_object(from, to)),
+            Share::Reflink => Ok(Shared::No),
+        }
+    }
+
+    fn take(&self, _from: &SourceFile<'_>, _at: &RelPath, _how: Take, _fill: Fill) -> Result<Shared> {
+        // No file of this machine can be in a bucket without its bytes being sent there.
+        Ok(Shared::No)
+    }
+
+    fn link(&self, at: &RelPath, text: &str) -> Result<()> {
+        self.wait_for(self.put_link(at, text))
+    }
+
+    fn settle(&self, _at: &RelPath) -> Result<()> {
+        Ok(())
+    }
+
+    fn reveal(&self, _from: &RelPath, to: &RelPath) -> Result<()> {
+        let why = "an object store moves no tree in one step";
+        Err(StoreError::because(StoreErrorKind::Unsupported, "move into place", to, why))
+    }
+
+    fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
+        self.wait_for(self.point_alias(at, target))
+    }
+
+    fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
+        self.lock_object(at, who, wait)
+    }
+
+    fn discard(&self, at: &RelPath) -> Result<u64> {
+        let Swept { removed, failures } = self.sweep(at);
+        failures.into_iter().next().map_or(Ok(removed), Err)
+    }
+
+    fn sweep(&self, at: &RelPath) -> Swept {
+        self.wait_for(self.sweep_all(at))
+    }
+}

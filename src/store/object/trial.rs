@@ -1,0 +1,219 @@
+//! Trying out whether a store honours conditions, by racing for objects of our own.
+//!
+//! Some stores answer a conditional write and do not look at the condition; some do for one writer and not for many;
+//! one refuses the right version as well. So several writers race at once, some rounds long, to create an object and
+//! to replace the version that all of them read, and a stale version is tried last. One winner each time, or the
+//! store is used as one that ignores conditions. That no round went wrong is no proof, only a good sign.
+
+use super::fault::failed;
+use super::place::{is_late, version_of};
+use super::{Conditions, ObjectStore};
+use crate::store::{Result, StoreErrorKind};
+use crate::word::RelPath;
+use futures_util::{StreamExt, future, stream};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutOptions};
+
+const DOING: &str = "try out";
+
+/// How many race for one object.
+const WRITERS: usize = 6;
+
+/// How many races there are.
+const ROUNDS: usize = 3;
+
+impl ObjectStore {
+    /// Finds out whether the store honours conditions, and returns it ready to be used so.
+    ///
+    /// Fails when the store cannot be reached or refuses a plain write.
+    pub fn tried_out(self) -> Result<Self> {
+        let mut conditions = Conditions::Honoured;
+        for _ in 0..ROUNDS {
+            let name = format!("tmp/trial-{}", uuid::Uuid::new_v4().simple());
+            let at = RelPath::own(&name);
+            let key = Path::from(at.as_str());
+            let round = self.wait_for(self.round(&key, &at));
+            self.wait_for(self.clear(&key, &at))?;
+            if round? == Conditions::Ignored {
+                conditions = Conditions::Ignored;
+                break;
+            }
+        }
+        Ok(Self { conditions, ..self })
+    }
+
+    /// Returns whether the store honours conditions, as far as is known.
+    pub fn conditions(&self) -> Conditions {
+        self.conditions
+    }
+
+    async fn round(&self, key: &Path, at: &RelPath) -> Result<Conditions> {
+        if self.winners(key, &PutMode::Create).await != 1 {
+            // Perhaps it takes no writes at all, which is another matter.
+            self.client.put(key, "trial".into()).await.map_err(failed(DOING, at))?;
+            return Ok(Conditions::Ignored);
+        }
+        let first = self.client.get(key).await.map_err(failed(DOING, at))?;
+        let version = PutMode::Update(version_of(&first.meta));
+        // Whoever is late must be told so; whoever was in time must be the only one.
+        let in_time = self.winners(key, &version).await;
+        let late = self.winners(key, &version).await;
+        Ok(if (in_time, late) == (1, 0) { Conditions::Honoured } else { Conditions::Ignored })
+    }
+
+    /// Lets several writers write at once and returns how many were told that they did.
+    ///
+    /// An answer that is neither yes nor too late counts as two, so that it never looks like one winner.
+    async fn winners(&self, key: &Path, mode: &PutMode) -> usize {
+        let writes = (0..WRITERS).map(|_| {
+            let options = PutOptions { mode: mode.clone(), ..PutOptions::default() };
+            // A version is often the digest of the bytes: the same bytes again would be the same version.
+            self.client.put_opts(key, uuid::Uuid::new_v4().to_string().into(), options)
+        });
+        let answers = future::join_all(writes).await;
+        let counted = answers.iter().map(|answer| match answer {
+            Ok(_) => 1,
+            Err(error) if is_late(error) => 0,
+            Err(_) => 2,
+        });
+        counted.sum()
+    }
+
+    async fn clear(&self, key: &Path, at: &RelPath) -> Result<()> {
+        let keys = stream::iter([Ok(key.clone())]).boxed();
+        for answer in self.client.delete_stream(keys).collect::<Vec<_>>().await {
+            match answer.map_err(failed(DOING, at)) {
+                Err(error) if error.kind() != StoreErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Abilities, Put, Store};
+    use futures_util::stream::BoxStream;
+    use object_store::memory::InMemory;
+    use object_store::{
+        CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+        PutMultipartOptions, PutPayload, PutResult,
+    };
+    use std::{fmt, sync::Arc};
+
+    /// What a store makes of a conditional write.
+    #[derive(Debug, Clone, Copy)]
+    enum Makes {
+        /// It takes it for a plain one.
+        Plain,
+        /// It takes an update for a plain write, and honours creation.
+        UpdatesPlain,
+        /// It refuses even the right version.
+        NoUpdates,
+        /// It does not know such a thing.
+        Unknown,
+        /// It takes no writes.
+        NoWrites,
+    }
+
+    /// Objects in memory behind a server with its own view of conditions.
+    #[derive(Debug)]
+    struct Odd(InMemory, Makes);
+
+    impl fmt::Display for Odd {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "odd")
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl object_store::ObjectStore for Odd {
+        async fn put_opts(
+            &self,
+            at: &Path,
+            bytes: PutPayload,
+            mut options: PutOptions,
+        ) -> object_store::Result<PutResult> {
+            let path = at.to_string();
+            match (self.1, &options.mode) {
+                (Makes::NoWrites, _) => return Err(Error::PermissionDenied { path, source: "no".into() }),
+                (_, PutMode::Overwrite) | (Makes::UpdatesPlain | Makes::NoUpdates, PutMode::Create) => {}
+                (Makes::Plain | Makes::UpdatesPlain, _) => options.mode = PutMode::Overwrite,
+                (Makes::NoUpdates, _) => return Err(Error::Precondition { path, source: "no".into() }),
+                (Makes::Unknown, _) => return Err(Error::NotSupported { source: "501".into() }),
+            }
+            self.0.put_opts(at, bytes, options).await
+        }
+
+        async fn put_multipart_opts(
+            &self,
+            at: &Path,
+            options: PutMultipartOptions,
+        ) -> object_store::Result<Box<dyn MultipartUpload>> {
+            self.0.put_multipart_opts(at, options).await
+        }
+
+        async fn get_opts(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+            self.0.get_opts(at, options).await
+        }
+
+        fn delete_stream(
+            &self,
+            keys: BoxStream<'static, object_store::Result<Path>>,
+        ) -> BoxStream<'static, object_store::Result<Path>> {
+            self.0.delete_stream(keys)
+        }
+
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+            self.0.list(prefix)
+        }
+
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+            self.0.list_with_delimiter(prefix).await
+        }
+
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
+            self.0.copy_opts(from, to, options).await
+        }
+    }
+
+    fn tried(makes: Makes) -> Result<ObjectStore> {
+        let client = Arc::new(Odd(InMemory::new(), makes));
+        ObjectStore::new(client, "odd:", Conditions::Honoured).unwrap().tried_out()
+    }
+
+    #[test]
+    fn a_store_that_keeps_its_word_is_believed() {
+        let client = Arc::new(InMemory::new());
+        let store = ObjectStore::new(client, "memory:", Conditions::Ignored).unwrap().tried_out().unwrap();
+        assert_eq!(store.conditions(), Conditions::Honoured);
+        assert!(store.list(&RelPath::root()).unwrap().entries.is_empty(), "nothing is left of the trial");
+    }
+
+    #[test]
+    fn a_store_that_does_not_is_used_with_less() {
+        for makes in [Makes::Plain, Makes::UpdatesPlain, Makes::NoUpdates, Makes::Unknown] {
+            let store = tried(makes).unwrap();
+            assert_eq!(store.conditions(), Conditions::Ignored, "{makes:?}");
+            let Abilities { creates_once, locks, .. } = store.abilities();
+            assert!(!creates_once && !locks);
+            assert!(store.list(&RelPath::root()).unwrap().entries.is_empty(), "{makes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_created_again_where_conditions_are_ignored() {
+        let (store, at) = (tried(Makes::Plain).unwrap(), RelPath::own("file"));
+        store.put(&at, b"first", Put::Create).unwrap();
+        let refused = store.put(&at, b"second", Put::Create).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::AlreadyExists);
+        assert_eq!(store.read(&at, 10).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_store_that_takes_no_writes_is_an_error() {
+        assert_eq!(tried(Makes::NoWrites).unwrap_err().kind(), StoreErrorKind::Denied);
+    }
+}

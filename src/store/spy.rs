@@ -1,0 +1,238 @@
+//! A store that notes every call and lets one go wrong: how it is proved what a failure leaves behind.
+//!
+//! What goes wrong is chosen by the number of the call, so that a test can try every call in turn. A fault happens
+//! between calls of the store, not inside of one: what a kill leaves within a single call is the matter of tests that
+//! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
+
+use crate::store::{
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
+    Store, StoreError, StoreErrorKind, Swept, Take,
+};
+use crate::word::RelPath;
+use std::{
+    fmt,
+    io::Read,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and does nothing; later calls are well.
+    Fail(StoreErrorKind),
+    /// It fails, and so does every later one that writes: a disk that is full, or read-only by now.
+    FailOn(StoreErrorKind),
+    /// It is carried out and fails all the same: the last sync broke, or the answer was lost.
+    Lose(StoreErrorKind),
+    /// It fails and does nothing, and so does every later one: the process is dead.
+    Stop,
+    /// It is carried out twice, and the second answer counts: a request was sent again.
+    Repeat,
+}
+
+/// One call as it was noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The method's name.
+    pub method: &'static str,
+    /// Where it was to act.
+    pub at: RelPath,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.method, self.at)
+    }
+}
+
+/// A store that another one does the work for.
+#[derive(Debug)]
+pub struct Spy {
+    inner: Arc<dyn Store>,
+    faults: Vec<(usize, Fault)>,
+    calls: Mutex<Vec<Call>>,
+}
+
+/// Whether a call puts something on the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Read,
+    Write,
+    Remove,
+}
+
+impl Spy {
+    /// Returns a spy that notes the calls and lets nothing go wrong.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, faults: Vec::new(), calls: Mutex::default() }
+    }
+
+    /// Lets the call number `nth` go wrong, too; the first is number 1.
+    #[must_use]
+    pub fn with(mut self, nth: usize, fault: Fault) -> Self {
+        self.faults.push((nth, fault));
+        self
+    }
+
+    /// Returns the calls so far, failed ones included.
+    pub fn calls(&self) -> Vec<Call> {
+        self.noted().clone()
+    }
+
+    /// Returns how many calls there were.
+    pub fn count(&self) -> usize {
+        self.noted().len()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call and returns what goes wrong with it.
+    fn note(&self, method: &'static str, at: &RelPath, does: Does) -> Option<Fault> {
+        let mut calls = self.noted();
+        calls.push(Call { method, at: at.clone() });
+        let now = calls.len();
+        let hits = |(nth, fault): &&(usize, Fault)| match fault {
+            Fault::Stop => now >= *nth,
+            Fault::FailOn(_) => now == *nth || now > *nth && does == Does::Write,
+            Fault::Fail(_) | Fault::Lose(_) | Fault::Repeat => now == *nth,
+        };
+        self.faults.iter().find(hits).map(|(_, fault)| *fault)
+    }
+
+    /// Makes a call, or lets it go wrong.
+    fn make<T>(
+        &self,
+        method: &'static str,
+        at: &RelPath,
+        does: Does,
+        mut call: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        match self.note(method, at, does) {
+            None => call(),
+            Some(Fault::Repeat) => {
+                // Whether the first was well is what nobody knows who sends it again.
+                call().ok();
+                call()
+            }
+            Some(Fault::Lose(kind)) => {
+                call()?;
+                Err(StoreError::because(kind, method, at, "the answer was lost on purpose"))
+            }
+            Some(Fault::Fail(kind) | Fault::FailOn(kind)) => {
+                Err(StoreError::because(kind, method, at, "this call fails on purpose"))
+            }
+            Some(Fault::Stop) => {
+                Err(StoreError::because(StoreErrorKind::Io, method, at, "the process was stopped on purpose"))
+            }
+        }
+    }
+}
+
+impl Store for Spy {
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+
+    fn shown(&self) -> String {
+        self.inner.shown()
+    }
+
+    fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
+        self.make("look", at, Does::Read, || self.inner.look(at))
+    }
+
+    fn list(&self, dir: &RelPath) -> Result<Listing> {
+        self.make("list", dir, Does::Read, || self.inner.list(dir))
+    }
+
+    fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        self.make("read", at, Does::Read, || self.inner.read(at, limit))
+    }
+
+    fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>> {
+        self.make("open", at, Does::Read, || self.inner.open(at))
+    }
+
+    fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
+        self.make("put", at, Does::Write, || self.inner.put(at, bytes, how))
+    }
+
+    fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {
+        self.make("append", log, Does::Write, || self.inner.append(log, line, how))
+    }
+
+    fn remove(&self, at: &RelPath) -> Result<()> {
+        self.make("remove", at, Does::Remove, || self.inner.remove(at))
+    }
+
+    fn remove_dir(&self, at: &RelPath) -> Result<()> {
+        self.make("remove_dir", at, Does::Remove, || self.inner.remove_dir(at))
+    }
+
+    fn make_dir(&self, at: &RelPath) -> Result<()> {
+        self.make("make_dir", at, Does::Write, || self.inner.make_dir(at))
+    }
+
+    fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+        let mut bytes = Vec::new();
+        if self.faults.iter().any(|(_, fault)| *fault == Fault::Repeat) {
+            // Only what is in memory can be written twice.
+            from.read_to_end(&mut bytes).map_err(|error| StoreError::new("fill", at, error))?;
+            return self.make("fill", at, Does::Write, || self.inner.fill(at, &mut &*bytes, how));
+        }
+        self.make("fill", at, Does::Write, || self.inner.fill(at, from, how))
+    }
+
+    fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {
+        self.make("share", to, Does::Write, || self.inner.share(from, to, how, fill))
+    }
+
+    fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {
+        self.make("take", at, Does::Write, || self.inner.take(from, at, how, fill))
+    }
+
+    fn link(&self, at: &RelPath, text: &str) -> Result<()> {
+        self.make("link", at, Does::Write, || self.inner.link(at, text))
+    }
+
+    fn settle(&self, at: &RelPath) -> Result<()> {
+        self.make("settle", at, Does::Write, || self.inner.settle(at))
+    }
+
+    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.make("reveal", to, Does::Write, || self.inner.reveal(from, to))
+    }
+
+    fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        self.make("exchange", one, Does::Write, || self.inner.exchange(one, other))
+    }
+
+    fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
+        self.make("point", at, Does::Write, || self.inner.point(at, target))
+    }
+
+    fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
+        self.make("lock", at, Does::Read, || self.inner.lock(at, who, wait))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
+    }
+
+    fn discard(&self, at: &RelPath) -> Result<u64> {
+        self.make("discard", at, Does::Remove, || self.inner.discard(at))
+    }
+
+    fn sweep(&self, at: &RelPath) -> Swept {
+        let swept = self.make("sweep", at, Does::Remove, || Ok(self.inner.sweep(at)));
+        swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
+    }
+
+    fn pace(&self, entries_a_second: Option<NonZeroU32>) {
+        self.inner.pace(entries_a_second);
+    }
+}

@@ -1,0 +1,134 @@
+//! Every call that a command makes of its store goes wrong once, in every way, and nothing is lost.
+//!
+//! For each call in turn: do what was asked with that one call broken, look whether readers could be misled, do it
+//! again with nothing broken, and compare with what it would have become undisturbed.
+
+mod scene;
+
+use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
+use scene::{Act, Scene};
+use std::sync::Arc;
+
+/// What others do between the broken try and the next.
+type Between = Option<Act>;
+
+/// Breaks every call of `act` in turn and fails with everything that did not come right again.
+///
+/// Where there are more faults than one, the calls right after it are broken, too.
+fn every_call(act: Act, faults: &[Fault], between: Between) {
+    let undisturbed = Scene::new();
+    let spy = Arc::new(Spy::new(undisturbed.store()));
+    act(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
+    if let Some(between) = between {
+        between(&undisturbed, undisturbed.store()).unwrap();
+    }
+    let wanted = undisturbed.state();
+    let count = spy.count();
+    assert!(count > 10, "only {count} calls: is this the whole story?");
+    let wrong: Vec<String> =
+        (1..=count).filter_map(|nth| one_call(act, nth, faults, between, &wanted).err()).collect();
+    assert!(wrong.is_empty(), "{} of {count} calls:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn one_call(
+    act: Act,
+    nth: usize,
+    faults: &[Fault],
+    between: Between,
+    wanted: &[String],
+) -> Result<(), String> {
+    let scene = Scene::new();
+    let spy = (nth..).zip(faults).fold(Spy::new(scene.store()), |spy, (nth, fault)| spy.with(nth, *fault));
+    let spy = Arc::new(spy);
+    let first = act(&scene, Arc::<Spy>::clone(&spy));
+    let call = spy.calls().get(nth - 1).map(ToString::to_string).unwrap_or_default();
+    let told = |what: &str, why: String| {
+        let first = first.as_ref().map_or_else(String::clone, |()| "it succeeded".to_owned());
+        format!("{nth}. {call}: {first}\n    {what}: {why}")
+    };
+    scene.misleads_nobody().map_err(|why| told("then", why))?;
+    if let Some(between) = between {
+        between(&scene, scene.store()).map_err(|why| told("what others do", why))?;
+        scene.misleads_nobody().map_err(|why| told("after what others do", why))?;
+    } else if first.is_ok() {
+        let differs = scene::difference(&scene.seen(), &seen(wanted));
+        differs.map_err(|why| told("what was reported is not there", why))?;
+    }
+    act(&scene, scene.store()).map_err(|why| told("again", why))?;
+    scene.misleads_nobody().map_err(|why| told("again", why))?;
+    scene::difference(&scene.state(), wanted).map_err(|why| told("it became another", why))
+}
+
+/// Returns what readers see of a state.
+fn seen(state: &[String]) -> Vec<String> {
+    state.iter().filter(|line| line.starts_with("seen ")).cloned().collect()
+}
+
+/// Makes a test of each fault for each act.
+macro_rules! broken {
+    ($($act:ident)*) => { $(mod $act {
+        use super::*;
+
+        #[test]
+        fn stopped_anywhere() {
+            every_call(scene::$act, &[Fault::Stop], None);
+        }
+
+        #[test]
+        fn stopped_anywhere_and_recovered() {
+            every_call(scene::$act, &[Fault::Stop], Some(scene::recover));
+        }
+
+        #[test]
+        fn stopped_anywhere_and_others_go_on() {
+            every_call(scene::$act, &[Fault::Stop], Some(scene::say_another));
+        }
+
+        #[test]
+        fn failing_anywhere() {
+            for kind in [StoreErrorKind::NoSpace, StoreErrorKind::Io, StoreErrorKind::Denied] {
+                every_call(scene::$act, &[Fault::Fail(kind)], None);
+            }
+        }
+
+        #[test]
+        fn failing_from_anywhere_on() {
+            for kind in [StoreErrorKind::NoSpace, StoreErrorKind::ReadOnly] {
+                every_call(scene::$act, &[Fault::FailOn(kind)], None);
+            }
+        }
+
+        #[test]
+        fn done_but_not_told_anywhere() {
+            every_call(scene::$act, &[Fault::Lose(StoreErrorKind::Io)], None);
+        }
+
+        #[test]
+        fn done_but_not_told_and_then_unreadable_anywhere() {
+            let io = StoreErrorKind::Io;
+            every_call(scene::$act, &[Fault::Lose(io), Fault::Fail(io)], None);
+        }
+
+        #[test]
+        fn sent_twice_anywhere() {
+            every_call(scene::$act, &[Fault::Repeat], None);
+        }
+    })* };
+}
+
+broken! { publish label }
+
+#[test]
+fn a_spy_lets_go_wrong_what_it_was_told_to_and_notes_the_rest() {
+    let scene = Scene::new();
+    let at = "a".parse().unwrap();
+    let spy = Spy::new(scene.store()).with(2, Fault::Fail(StoreErrorKind::NoSpace));
+    assert!(spy.look(&at).is_ok());
+    assert_eq!(spy.look(&at).unwrap_err().kind(), StoreErrorKind::NoSpace);
+    assert!(spy.look(&at).is_ok());
+    let spy = Spy::new(scene.store()).with(2, Fault::Stop);
+    assert!(spy.look(&at).is_ok());
+    assert!(spy.look(&at).is_err() && spy.list(&at).is_err());
+    let noted: Vec<String> = spy.calls().iter().map(ToString::to_string).collect();
+    assert_eq!(noted, ["look `a`", "look `a`", "list `a`"]);
+}

@@ -1,0 +1,280 @@
+//! A mirror with one build, and what is done to it through a store that may break.
+
+use mirrorkeep::act::{self, Check, Filling, Mode, Publishing, SourceSpec, Stop, Unwatched};
+use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
+use mirrorkeep::store::{Posix, Share, Store};
+use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Something that is done to a scene.
+pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;
+
+const STREAM: &str = "master/centos";
+const ONE: &str = "20181205T060000Z";
+const TWO: &str = "20181206T060000Z";
+
+/// A mirror with one build, and a workspace with the next.
+pub(super) struct Scene {
+    dir: tempfile::TempDir,
+}
+
+/// Publishes the second build.
+pub(super) fn publish(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    scene.publish(store, TWO)
+}
+
+/// Says of the first build that it is green, which moves an alias.
+pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let mirror = open(store)?;
+    let green = "sanity=green".parse().unwrap();
+    act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
+}
+
+/// Finishes or clears what an interrupted command left; stages wait for their publisher.
+pub(super) fn recover(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    act::recover(&open(store)?, act::Stages::Wait, &now).map(drop).map_err(chain)
+}
+
+/// Says something else of the first build.
+pub(super) fn say_another(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let seen = "seen=yes".parse().unwrap();
+    act::label(&open(store)?, &build(ONE), &[seen], &[], Mode::Real, &now).map(drop).map_err(chain)
+}
+
+fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
+    Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
+}
+
+fn now() -> Stamp {
+    Stamp::from_unix(1_544_100_000).unwrap()
+}
+
+fn build(name: &str) -> BuildId {
+    format!("{STREAM}/{name}").parse().unwrap()
+}
+
+fn chain(error: impl Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        // In memory where that is possible: every case makes a mirror of its own.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let scene = Self { dir };
+        fs::create_dir(scene.root()).unwrap();
+        let setup =
+            Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "x".to_owned() };
+        Mirror::init(scene.store(), &setup, "a test", Duration::ZERO).unwrap();
+        let settings = scene.root().join(".mirrorkeep/mirror.yaml");
+        let text = fs::read_to_string(&settings).unwrap();
+        let alias = "aliases:\n- name: latest_green_build\n  labels: {sanity: green}\n";
+        fs::write(&settings, text + alias).unwrap();
+        scene.write("outputs/RPMS/std/a.rpm", "the same in both");
+        scene.write("outputs/iso/bootimage.iso", "of the first");
+        symlink("bootimage.iso", scene.work().join("outputs/iso/image.iso")).unwrap();
+        scene.publish(scene.store(), ONE).unwrap();
+        scene.write("outputs/iso/bootimage.iso", "of the second, and longer");
+        scene
+    }
+
+    /// Returns the store itself, with nothing that breaks.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        Arc::new(Posix::open(&self.root()).unwrap())
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("mirror")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    fn write(&self, below: &str, text: &str) {
+        let path = self.work().join(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<(), String> {
+        let publishing = Publishing {
+            id: build(name),
+            sources: vec![SourceSpec { to: RelPath::root(), from: self.work(), only: None }],
+            result: None,
+            context: None,
+            labels: vec!["kind=nightly".parse().unwrap()],
+            requires: Vec::new(),
+            filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        };
+        let mirror = open(store)?;
+        // One thread, so that the calls come in one order.
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let done = alone
+            .install(|| act::publish(&mirror, &publishing, &now, &Unwatched, &Stop::new()).map_err(chain));
+        done.map(drop)
+    }
+
+    /// Says what could mislead a reader: half a build, wrong bytes, a name that leads to no success.
+    pub(super) fn misleads_nobody(&self) -> Result<(), String> {
+        let stream = self.root().join(STREAM);
+        for name in names(&stream) {
+            let at = stream.join(&name);
+            if at.is_symlink() && !at.join("outputs/success").is_file() {
+                return Err(format!("`{name}` leads to no success"));
+            }
+            let sums = fs::read_to_string(at.join("SHA256SUMS"));
+            let sums = sums.map_err(|_| format!("`{name}` has no checksums"))?;
+            let mut told: Vec<String> = vec!["SHA256SUMS".to_owned()];
+            for line in sums.lines() {
+                let (digest, file) = line.split_once("  ").unwrap();
+                let bytes = fs::read(at.join(file)).map_err(|_| format!("`{name}` lacks `{file}`"))?;
+                if Digest::of(&bytes).to_string() != digest {
+                    return Err(format!("`{name}` has other bytes in `{file}`"));
+                }
+                told.push(file.to_owned());
+            }
+            let files =
+                below(&at).into_iter().filter(|file| at.join(file).symlink_metadata().unwrap().is_file());
+            let stray = files.into_iter().find(|file| !told.contains(file));
+            if let Some(stray) = stray {
+                return Err(format!("`{name}` has `{stray}` beyond its checksums"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what readers see: names, modes, bytes, link texts.
+    pub(super) fn seen(&self) -> Vec<String> {
+        let below = below(&self.root()).into_iter().filter(|path| !path.starts_with(".mirrorkeep"));
+        below.map(|path| format!("seen {path} {}", self.shown(&path))).collect()
+    }
+
+    /// Returns everything but times and inodes: what readers see, what is known of builds, what was told.
+    pub(super) fn state(&self) -> Vec<String> {
+        let mut state = self.seen();
+        let own = below(&self.root().join(".mirrorkeep"));
+        for path in own.into_iter().filter(|path| !path.starts_with("journal/")) {
+            let at = self.root().join(".mirrorkeep").join(&path);
+            let id = path.strip_prefix("builds/").and_then(|path| path.rsplit_once('.'));
+            state.push(match id {
+                Some((id, "json")) => format!("{path} {:?}", record(&fs::read(at).unwrap(), id)),
+                Some((_, "files")) => format!("{path} {:?}", manifest(&fs::read(at).unwrap())),
+                _ => format!("{path} {}", self.shown(&format!(".mirrorkeep/{path}"))),
+            });
+        }
+        state.extend(self.told());
+        state
+    }
+
+    fn shown(&self, below: &str) -> String {
+        let at = self.root().join(below);
+        let meta = at.symlink_metadata().unwrap();
+        let mode = meta.permissions().mode();
+        if meta.is_symlink() {
+            return format!("-> {}", fs::read_link(at).unwrap().display());
+        }
+        if meta.is_dir() || below.ends_with("/lock") {
+            return format!("{mode:o}");
+        }
+        format!("{mode:o} {}", Digest::of(&fs::read(at).unwrap()))
+    }
+
+    /// Returns what the journal says was done, and what it says was begun and never settled.
+    fn told(&self) -> Vec<String> {
+        let journal = self.root().join(".mirrorkeep/journal");
+        let mut open = BTreeMap::new();
+        let mut told = Vec::new();
+        let mut last = 0;
+        for segment in names(&journal) {
+            for line in fs::read_to_string(journal.join(segment)).unwrap().lines() {
+                let event = Event::parse(line.as_bytes()).unwrap();
+                // A line that was sent twice counts once.
+                if std::mem::replace(&mut last, event.seq) == event.seq {
+                    continue;
+                }
+                if event.phase == Phase::Intent {
+                    open.insert(event.seq, format!("open {:?} {}", event.what, event.to));
+                    continue;
+                }
+                event.settles.and_then(|intent| open.remove(&intent));
+                if event.phase == Phase::Done {
+                    let mut details = event.details;
+                    details.remove("stage");
+                    told.push(format!("done {:?} {} {details:?}", event.what, event.to));
+                }
+            }
+        }
+        told.sort();
+        told.into_iter().chain(open.into_values()).collect()
+    }
+}
+
+fn record(bytes: &[u8], id: &str) -> BuildRecord {
+    let mut record = BuildRecord::parse(bytes, &id.parse().unwrap()).unwrap();
+    record.published = record.published.map(|_| Stamp::default());
+    record
+}
+
+/// Returns a manifest without what differs from run to run.
+fn manifest(bytes: &[u8]) -> Manifest {
+    let mut manifest = Manifest::parse(bytes).unwrap();
+    for file in &mut manifest.files {
+        (file.mtime, file.inode, file.seen) = (0, 0, None);
+    }
+    manifest
+}
+
+/// Returns the first lines that only one of two states has.
+pub(super) fn difference(is: &[String], wanted: &[String]) -> Result<(), String> {
+    let only = |some: &[String], others: &[String], sign: &str| -> Vec<String> {
+        let mut others = others.to_vec();
+        let mut only = Vec::new();
+        for line in some {
+            match others.iter().position(|other| other == line) {
+                Some(at) => drop(others.swap_remove(at)),
+                None => only.push(format!("\n      {sign} {line}")),
+            }
+        }
+        only
+    };
+    let lines = [only(is, wanted, "+"), only(wanted, is, "-")].concat();
+    if lines.is_empty() { Ok(()) } else { Err(lines.concat()) }
+}
+
+/// Returns the names in a directory, sorted; none when it is not there.
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .map(|found| found.map(|one| one.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// Returns the path of everything below a directory, links not followed.
+fn below(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in names(dir) {
+        let at = dir.join(&name);
+        if at.symlink_metadata().unwrap().is_dir() {
+            found.extend(below(&at).into_iter().map(|path| format!("{name}/{path}")));
+        }
+        found.push(name);
+    }
+    found
+}
