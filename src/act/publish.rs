@@ -432,7 +432,7 @@ fn fill(
 /// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
 fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch: &dyn Watch) -> Reuse {
     let stream = &publishing.id.stream;
-    let mut builds = match builds_of(mirror, stream) {
+    let mut builds = match builds_of(mirror, stream, None) {
         Ok(builds) => builds,
         Err(error) => {
             watch.say(&format!("earlier builds are not reused: {error}"));

@@ -86,7 +86,7 @@ pub(super) fn finish(
         lease.keep_record(&record).map_err(failed)?;
     }
     let mut revealed = Revealed::default();
-    let builds = builds_of(lease.mirror(), &id.stream)?;
+    let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
     for (alias, to) in due(lease.mirror(), &id.stream, &builds, Some(&id.name))? {
         let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
         match repoint(lease, &alias, &target, now) {

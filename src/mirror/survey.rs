@@ -9,7 +9,7 @@ use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, St
 use crate::layout::{Created, Place};
 use crate::record::{EventKind, Hold, Phase};
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -150,8 +150,8 @@ fn build(mirror: &Mirror, id: &BuildId, path: &RelPath, holds: &BTreeMap<BuildId
     let (build, trouble) = match look_at_build(mirror, id) {
         Ok(build) => (build, None),
         Err(error) => {
-            let problem = Some(crate::mirror::chain(&error));
-            let build = BuildCensus { problem, ..BuildCensus::named(id.name.clone()) };
+            let mut build = named(mirror, id);
+            build.problem = Some(crate::mirror::chain(&error));
             (build, Some(Trouble { path: path.clone(), error }))
         }
     };
@@ -178,27 +178,45 @@ pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptE
 }
 
 /// Returns what is known of each build of a stream; one that cannot be read has a problem.
-pub fn builds_of(mirror: &Mirror, stream: &Stream) -> Result<Vec<BuildCensus>, KeptError> {
+///
+/// Fails when the stream cannot be read, or the build that is `needed`: neither may pass for not being there.
+pub fn builds_of(
+    mirror: &Mirror,
+    stream: &Stream,
+    needed: Option<&BuildName>,
+) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
     if mirror.store().look(&dir)?.is_some() {
         found = walk(mirror, &dir, &mirror.layout().place(&dir), &BTreeMap::new());
+    }
+    for trouble in found.troubles {
+        match mirror.layout().place(&trouble.path) {
+            Place::Build { build: id } if Some(&id.name) != needed => {}
+            _ => return Err(trouble.error),
+        }
     }
     let mut builds = found.streams.remove(stream).unwrap_or_default();
     builds.sort_by(|a, b| (a.created, a.seq, &a.build).cmp(&(b.created, b.seq, &b.build)));
     Ok(builds)
 }
 
-/// Returns what can be said of a build without a record.
-fn unrecorded(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StoreError> {
-    let store = mirror.store();
-    let path = &mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+/// Returns what the name of a build says of it.
+fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
     let mut build = BuildCensus::named(id.name.clone());
     match mirror.layout().created(id) {
         Created::At(stamp, seq) => (build.created, build.seq) = (Some(stamp), seq),
         Created::Unnamed => {}
         Created::Impossible(why) => build.problem = Some(why),
     }
+    build
+}
+
+/// Returns what can be said of a build without a record.
+fn unrecorded(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StoreError> {
+    let store = mirror.store();
+    let path = &mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let mut build = named(mirror, id);
     // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
     build.published = store.look(path)?.and_then(|entry| Stamp::from_unix(entry.ctime));
     let mut said = Vec::new();
