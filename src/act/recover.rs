@@ -77,6 +77,10 @@ pub enum Stages {
 
 /// Settles every intent that has no outcome yet.
 pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    if !lease.unsettled().is_empty() {
+        // What is found done may not be on the disk yet, and is about to be told as done.
+        lease.mirror().store().settle(&RelPath::own(""))?;
+    }
     // The last first: what a command did within another comes to an end before that.
     let settled: Result<Vec<Settled>, RecoverError> =
         lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
@@ -143,8 +147,7 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, StoreErr
     let Some(sealed) = stage.map(|stage| Sealed::read(mirror, &stage)).transpose()?.flatten() else {
         return Ok(None);
     };
-    let there = mirror.store().look(&sealed.seal.path)?;
-    Ok(there.is_some_and(|entry| entry.inode == sealed.seal.inode).then_some(sealed))
+    Ok(sealed.is_in_place(mirror)?.then_some(sealed))
 }
 
 /// Finishes and clears whatever interrupted commands left.

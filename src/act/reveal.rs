@@ -28,6 +28,11 @@ pub enum RevealError {
     /// It cannot be moved.
     #[error("cannot move `{0}` into place")]
     Move(BuildId, #[source] StoreError),
+    /// It moved, or nobody can say, and the move may not survive a power cut.
+    #[error(
+        "it is not known whether `{0}` came to its place for good; `mirrorkeep recover` looks and finishes it"
+    )]
+    Unsure(BuildId, #[source] StoreError),
     /// The build is visible; what is kept of it could not be written.
     #[error("`{0}` is published, but its record could not be written; `mirrorkeep recover` finishes that")]
     Record(BuildId, #[source] StoreError),
@@ -54,6 +59,10 @@ pub(super) fn reveal(
         .with("stage", sealed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     if let Err(error) = lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path) {
+        // A move can fail after it happened: then it is not taken back, and the next command finishes it.
+        if !matches!(sealed.is_in_place(lease.mirror()), Ok(false)) {
+            return Err(RevealError::Unsure(id, error));
+        }
         lease.undo(clock(), fact, intent)?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),

@@ -301,6 +301,12 @@ impl Sealed {
         Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
     }
 
+    /// Returns whether the very tree of this stage lies at the build's place.
+    pub(super) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, StoreError> {
+        let there = mirror.store().look(&self.seal.path)?;
+        Ok(there.is_some_and(|entry| entry.inode == self.seal.inode))
+    }
+
     /// Returns where the finished tree lies now.
     pub(super) fn tree(&self) -> RelPath {
         self.at.child("tree").unwrap_or_default()
