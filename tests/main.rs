@@ -1,6 +1,8 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, reason = "a test that fails says so")]
 
+mod attempt;
+mod hostile;
 mod layers;
 mod layout;
 mod publish;

@@ -22,13 +22,16 @@ use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
+use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
 
 /// How many earlier builds are asked for bytes that are there already.
 const ASKED: usize = 30;
+
+/// More than a line for each of a hundred thousand checkouts, in bytes.
+const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -112,7 +115,7 @@ pub enum PublishError {
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
     Strays(Vec<String>),
     /// The source cannot be taken.
-    #[error("the source cannot be published:\n  {0}")]
+    #[error("the source cannot be published")]
     Source(#[source] SourceError),
     /// There is nothing in it.
     #[error("the source holds no file, and a build with result `{0}` has some")]
@@ -128,6 +131,9 @@ pub enum PublishError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The CONTEXT file is no list of checkouts.
+    #[error("`{0}` is larger than the {CONTEXT_LIMIT} bytes that a CONTEXT file may have")]
+    LargeContext(String),
     /// The CONTEXT file is not of the strict form.
     #[error("`{0}` is no CONTEXT that is safe to source: {1}")]
     Context(String, ContextError),
@@ -387,8 +393,12 @@ fn context(
 ) -> Result<Option<OwnFile>, PublishError> {
     let read = |path: &std::path::Path| {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(path);
-        let bytes = bytes.map_err(|source| PublishError::ReadContext { path: shown.clone(), source })?;
+        let mut bytes = Vec::new();
+        let opened = File::open(path).and_then(|file| file.take(CONTEXT_LIMIT + 1).read_to_end(&mut bytes));
+        let read = opened.map_err(|source| PublishError::ReadContext { path: shown.clone(), source })?;
+        if read as u64 > CONTEXT_LIMIT {
+            return Err(PublishError::LargeContext(shown));
+        }
         Context::parse(&bytes).map_err(|error| PublishError::Context(shown, error))
     };
     let at = mirror.layout().markers().context.clone();

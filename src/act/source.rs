@@ -8,7 +8,7 @@ use crate::word::{PathError, RelPath};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
@@ -107,6 +107,18 @@ pub enum SourceProblem {
         /// The other.
         second: String,
     },
+    /// A file goes where another needs a directory.
+    #[error("`{to}` would be a file, from `{first}`, and the directory of `{below}`, from `{second}`")]
+    Within {
+        /// The place in the build.
+        to: RelPath,
+        /// What is to be a file there.
+        first: String,
+        /// The place of the other.
+        below: RelPath,
+        /// The other.
+        second: String,
+    },
     /// Nothing was found that a pattern names.
     #[error("nothing below `{path}` fits `{pattern}`")]
     NothingFits {
@@ -122,6 +134,9 @@ pub enum SourceProblem {
         path: String,
     },
 }
+
+/// How many links the kernel follows on the way to one file.
+const HOPS: usize = 40;
 
 /// How many problems are told.
 const TOLD: usize = 20;
@@ -265,13 +280,11 @@ impl Gathering {
             }
         }
         // A file where another source needs a directory.
-        for (to, from) in &seen {
-            if let Some((above, first)) = to
-                .ancestors()
-                .find_map(|above| Some((seen.get(&above)?, above)).map(|(first, above)| (above, *first)))
-            {
+        for (below, from) in &seen {
+            let above = below.ancestors().find_map(|above| Some((seen.get(&above)?, above)));
+            if let Some((first, to)) = above {
                 let (first, second) = (shown(first), shown(from));
-                twice.push(SourceProblem::Twice { to: above, first, second });
+                twice.push(SourceProblem::Within { to, first, below: (*below).clone(), second });
             }
         }
         let mut folded: BTreeMap<String, &RelPath> = BTreeMap::new();
@@ -283,9 +296,10 @@ impl Gathering {
             }
         }
         self.problems.extend(twice);
+        let texts: HashMap<&str, &str> =
+            self.links.iter().map(|(to, text, _)| (to.as_str(), &**text)).collect();
         for (to, text, from) in &self.links {
-            // Below the root of the build: what leaves that leaves the build.
-            if to.follow(text).is_none() || text.chars().any(char::is_control) {
+            if leads_out(to, &texts) || text.chars().any(char::is_control) {
                 let text = text.escape_debug().to_string();
                 self.problems.push(SourceProblem::LinkOut { path: shown(from), text });
             }
@@ -306,6 +320,33 @@ impl Gathering {
         dirs.retain(|dir| !full(dir));
         Ok(Source { files, links, dirs, warnings: self.warnings })
     }
+}
+
+/// Returns whether a link of a build leads out of it, on the way through its other links as the kernel goes it.
+fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
+    let mut ahead: Vec<&str> = link.names().rev().collect();
+    let mut here: Vec<&str> = Vec::new();
+    let mut hops = 0;
+    while let Some(name) = ahead.pop() {
+        match name {
+            "" | "." => continue,
+            ".." if here.pop().is_none() => return true,
+            ".." => continue,
+            name => here.push(name),
+        }
+        let Some(text) = links.get(&*here.join("/")) else { continue };
+        hops += 1;
+        // Nobody follows more: such a link leads nowhere.
+        if hops > HOPS {
+            return false;
+        }
+        if text.starts_with('/') {
+            return true;
+        }
+        here.pop();
+        ahead.extend(text.rsplit('/'));
+    }
+    false
 }
 
 /// A source file that is open and known to be the one that was found.
