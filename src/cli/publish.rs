@@ -9,7 +9,7 @@ use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishRepor
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::store::{Share, Take};
-use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
+use crate::word::{BuildId, BuildName, Document, OWN_DIR, Problem, RelPath, Stream};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -153,17 +153,29 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
 
 /// Opens the mirror, or makes one where nothing is yet.
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
-    let empty = match std::fs::read_dir(&setting.mirror) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    if !empty || args.dry_run {
+    if args.dry_run || !is_unused(&setting.mirror) {
         return setting.open();
     }
     let mirror = make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?)?;
     let shown = setting.mirror.display();
     say::note(&format!("made a new mirror at `{shown}` with the layout `starlingx`"));
     Ok(mirror)
+}
+
+/// Returns whether nothing is there, or only the directories that making a mirror left when it was cut off.
+fn is_unused(root: &Path) -> bool {
+    let own = root.join(OWN_DIR);
+    let only_own = match std::fs::read_dir(root) {
+        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.path() == own)),
+        Err(error) => return error.kind() == std::io::ErrorKind::NotFound,
+    };
+    let unfinished = own.join("tmp");
+    let mut below = walkdir::WalkDir::new(&own).min_depth(1).into_iter();
+    only_own
+        && (!own.exists()
+            || below.all(|entry| {
+                entry.is_ok_and(|e| e.file_type().is_dir() || e.path().parent() == Some(&unfinished))
+            }))
 }
 
 /// Returns the build that is meant by stream or branch and name.
