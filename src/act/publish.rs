@@ -8,8 +8,8 @@
 use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{RevealError, Revealed, reveal};
 use crate::act::{
-    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceError, SourceSpec, StageError, Staged,
-    Stop, Tally, Watch, Watched, context_of, hash,
+    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError, SourceSpec,
+    StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
 };
 use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
@@ -18,7 +18,7 @@ use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry,
     Manifest, Origin,
 };
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -159,6 +159,14 @@ pub enum PublishError {
     /// A build that is needed is not there.
     #[error("`{0}` is required, but it is not in the mirror")]
     NoRequired(BuildId),
+    /// The stage and the place of the build do not lie together.
+    #[error("`{home}` lies on another file system than `{stage}`; a build cannot be moved there in one step")]
+    Apart {
+        /// The directory that is there already on the way to the build.
+        home: RelPath,
+        /// Where builds are laid out.
+        stage: RelPath,
+    },
     /// It is there with other content.
     #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
     Differs {
@@ -236,7 +244,12 @@ pub fn publish(
 ) -> Result<PublishReport, PublishError> {
     let mut prepared = prepare(mirror, publishing, clock())?;
     settle(&mirror.lease()?, clock)?;
-    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+    if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        if publishing.filling.take == Some(Take::Move) {
+            // What a try that was cut off had published and not yet removed.
+            let files = prepared.source.files.par_iter();
+            report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
+        }
         return Ok(report);
     }
     let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
@@ -262,7 +275,25 @@ pub fn publish(
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
     prepared.warnings.extend(warnings);
+    drop(lease);
+    if publishing.filling.take == Some(Take::Move) {
+        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+    }
     Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
+}
+
+/// Returns whether a file of the source and the published one are two names for the same bytes.
+fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
+    let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
+    there.is_some_and(|there| {
+        there.names > 1 && (there.inode.1, there.size, there.mtime) == (entry.inode, entry.size, entry.mtime)
+    })
+}
+
+/// Removes files that were moved from the source, and returns which of them stayed.
+fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
+    let stayed = moved.filter_map(|entry| entry.remove().err());
+    stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
 
 /// Says what publishing would do, and changes nothing.
@@ -303,6 +334,7 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
             return Err(PublishError::NoRequired(required.clone()));
         }
     }
+    one_file_system(mirror, &path)?;
     let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
@@ -323,6 +355,20 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     }
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
     Ok(Prepared { path, created, result, source, own, warnings })
+}
+
+/// Fails when a build could not be moved from its stage to its place in one step.
+fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> {
+    let store = mirror.store();
+    let stage = RelPath::own("stage");
+    let Some(device) = store.look(&stage)?.map(|entry| entry.inode.0) else { return Ok(()) };
+    for home in path.ancestors().chain([RelPath::root()]) {
+        if let Some(entry) = store.look(&home)? {
+            let apart = PublishError::Apart { home, stage };
+            return if entry.inode.0 == device { Ok(()) } else { Err(apart) };
+        }
+    }
+    Ok(())
 }
 
 /// Returns what the layout has no place for.
@@ -494,7 +540,7 @@ fn there_already(
 
 /// Returns what the build would hold, by reading the whole source.
 fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifest, PublishError> {
-    let read = |entry: &crate::act::SourceEntry| -> Result<FileEntry, StageError> {
+    let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
         let open = entry.open()?;
         let digest = hash(&mut Watched { from: &open.file, watch, stop });
         let digest = digest.map_err(|source| match stop.check() {
@@ -572,7 +618,9 @@ impl StageError {
     /// Returns whether what is staged can be gone on with: nothing is wrong with the mirror's own disk.
     fn leaves_a_good_stage(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Interrupted(_) => true,
+            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Apart(_) | Self::Interrupted(_) => {
+                true
+            }
             Self::Store(error) => matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::TooManyOpen),
         }
     }

@@ -5,7 +5,7 @@
 //! once, before a byte is copied. Set-id and write permission never come along: only whether a file is executable.
 
 use crate::word::{PathError, RelPath};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -391,6 +391,14 @@ impl SourceEntry {
             return Ok(());
         }
         Err(SourceProblem::Changed { path: shown(&self.from) })
+    }
+
+    /// Removes the file, if it is still the one that was found.
+    pub fn remove(&self) -> Result<(), SourceProblem> {
+        let open = self.open()?;
+        let name = self.from.file_name().unwrap_or_default();
+        let failed = |errno: Errno| SourceProblem::Read { path: shown(&self.from), source: errno.into() };
+        rustix::fs::unlinkat(&open.dir, name, AtFlags::empty()).map_err(failed)
     }
 
     /// Returns the permission bits that it is published with.

@@ -64,7 +64,7 @@ pub struct Seal {
 /// How the bytes of a build come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filling {
-    /// Without a copy from the source, or by one.
+    /// Without a copy from the source, or by one; what is moved leaves the source when the build is published.
     pub take: Option<Take>,
     /// Shared with earlier builds, or not.
     pub dedupe: Option<Share>,
@@ -114,6 +114,11 @@ pub enum StageError {
     /// The store failed.
     #[error("cannot lay the build out")]
     Store(#[from] StoreError),
+    /// A source file cannot come in without a copy.
+    #[error(
+        "`{0}` cannot be linked into the mirror (another file system, or not permitted); --take copy can"
+    )]
+    Apart(String),
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -212,7 +217,20 @@ impl<'m> Staged<'m> {
     }
 
     /// Writes SHA256SUMS, waits until all is on disk, and closes the stage with its seal.
-    pub fn seal(self, mut record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
+    ///
+    /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
+    pub fn seal(self, record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
+        match self.close(record, path) {
+            Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
+            Err(error) => {
+                self.discard().ok();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns the seal, once it is written.
+    fn close(&self, mut record: BuildRecord, path: RelPath) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
         let sums =
             Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
@@ -228,7 +246,7 @@ impl<'m> Staged<'m> {
         let seal = Seal { seal: 1, path, inode: tree, record };
         let text = serde_json::to_vec(&seal).unwrap_or_default();
         store.put(&self.own(SEAL), &text, Put::Replace)?;
-        Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) })
+        Ok(seal)
     }
 
     /// Throws the stage away.
@@ -382,15 +400,13 @@ impl Bringing<'_, '_> {
             open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
             known = Some(digest);
         }
-        if let (Some(take), Some(digest)) = (self.how.take, known) {
+        if let (Some(_), Some(digest)) = (self.how.take, known) {
             let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from };
-            if self.mirror().store().take(&file, at, take, fill(entry))? == Shared::Yes {
+            // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
+            if self.mirror().store().take(&file, at, Take::Link, fill(entry))? == Shared::Yes {
                 return Ok(digest);
             }
-            let why = "it cannot be linked or moved into the mirror (another file system, or not permitted)";
-            let error =
-                StoreError::because(StoreErrorKind::CrossDevice, "take in", entry.from.display(), why);
-            return Err(error.into());
+            return Err(StageError::Apart(entry.from.display().to_string()));
         }
         let filled = if known.is_some() {
             // Told already while it was hashed.
