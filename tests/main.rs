@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so")]
 
 mod attempt;
+mod crash;
 mod faults;
 mod hostile;
 mod layers;

@@ -329,9 +329,8 @@ fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
     let mut hops = 0;
     while let Some(name) = ahead.pop() {
         match name {
-            "" | "." => continue,
             ".." if here.pop().is_none() => return true,
-            ".." => continue,
+            "" | "." | ".." => continue,
             name => here.push(name),
         }
         let Some(text) = links.get(&*here.join("/")) else { continue };
