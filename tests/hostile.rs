@@ -117,7 +117,6 @@ fn set_id_and_write_permission_stay_behind() {
 
 #[test]
 fn a_name_that_could_forge_a_line_is_refused() {
-    let attempt = Attempt::new();
     #[track_caller]
     fn case(attempt: &Attempt, name: &[u8], said: &[&str]) {
         let at = attempt.rig.work("outputs/iso").join(OsStr::from_bytes(name));
@@ -128,6 +127,7 @@ fn a_name_that_could_forge_a_line_is_refused() {
         attempt.refused(1, said, &[]);
         fs::remove_dir(&at).unwrap();
     }
+    let attempt = Attempt::new();
     case(&attempt, b"a\nb", &["outputs/iso/a\\nb", "control character", "rename it"]);
     case(&attempt, b"a\rb", &["outputs/iso/a\\rb", "control character"]);
     case(&attempt, b"\x1b[2J", &["\\u{1b}[2J", "control character"]);
@@ -247,7 +247,7 @@ fn a_file_that_may_not_be_read_is_named() {
         attempt.refuses(&mut command)
     };
     for (at, mode) in [("outputs/iso/bootimage.iso", 0o644), ("outputs/iso", 0o755)] {
-        fs::set_permissions(attempt.rig.work(at), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(attempt.rig.work(at), fs::Permissions::from_mode(0o000)).unwrap();
         let (code, text) = publish();
         assert_eq!(code, Some(1), "{text}");
         assert!(text.contains(&format!("{at}`: Permission denied")), "{text}");

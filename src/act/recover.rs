@@ -10,7 +10,7 @@ use crate::act::reveal::finish;
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind};
-use crate::store::{Kind, Store, StoreError, StoreErrorKind};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -87,10 +87,13 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
     let mut settled = settled?;
     let store = lease.mirror().store();
     for at in children(store, "stage")? {
-        // A seal without its tree: the build went to its place and was told, only the stage stayed behind.
-        let own = |name: &str| at.child(name).unwrap_or_default();
-        if store.look(&own("seal.json"))?.is_some() && store.look(&own("tree"))?.is_none() {
+        // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
+        // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket.
+        if store.look(&at.child("tree").unwrap_or_default())?.is_none()
+            && let Hold::Ours(held) = hold(lease.mirror(), &at)?
+        {
             store.discard(&at)?;
+            drop(held);
             settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
         }
     }
@@ -175,14 +178,7 @@ pub fn recover(
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
     let store = mirror.store();
-    let ticket = at.child("ticket").unwrap_or_default();
-    let held = match store.look(&ticket)? {
-        None => None,
-        Some(_) => match store.lock(&ticket, mirror.who(), Duration::ZERO) {
-            Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
-            held => Some(held?),
-        },
-    };
+    let Hold::Ours(held) = hold(mirror, at)? else { return Ok(SettledAs::Waiting) };
     let progress = at.child("progress").unwrap_or_default();
     let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
@@ -191,6 +187,26 @@ fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Res
     store.discard(at)?;
     drop(held);
     Ok(SettledAs::Cleared)
+}
+
+/// Who holds the ticket of a stage.
+enum Hold {
+    /// A publisher who is at work.
+    Theirs,
+    /// We do, if there is one.
+    Ours(Option<Guard>),
+}
+
+/// Takes the ticket of a stage, if there is one and nobody has it.
+fn hold(mirror: &Mirror, at: &RelPath) -> Result<Hold, StoreError> {
+    let ticket = at.child("ticket").unwrap_or_default();
+    if mirror.store().look(&ticket)?.is_none() {
+        return Ok(Hold::Ours(None));
+    }
+    match mirror.store().lock(&ticket, mirror.who(), Duration::ZERO) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => Ok(Hold::Theirs),
+        held => Ok(Hold::Ours(Some(held?))),
+    }
 }
 
 fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {
