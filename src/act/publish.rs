@@ -451,7 +451,7 @@ fn context(
     match (&publishing.context, at) {
         (None, Some(at)) => {
             if let Some(file) = source.files.iter().find(|file| file.to == at) {
-                read(&file.from)?;
+                read(&file.from())?;
             }
             Ok(None)
         }
@@ -498,16 +498,12 @@ fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch:
     builds.retain(|build| build.problem.is_none());
     builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
     let sizes = prepared.source.files.iter().map(|file| file.size).collect();
-    let found: Vec<(RelPath, Manifest)> = builds
-        .iter()
-        .take(ASKED)
-        .filter_map(|build| {
-            let id = BuildId::new(stream.clone(), build.build.clone());
-            let manifest = mirror.manifest(&id).ok()??;
-            Some((mirror.layout().build_path(&id).ok()?, manifest))
-        })
-        .collect();
-    Reuse::of(found.iter().map(|(path, manifest)| (path, manifest.clone())), &sizes)
+    // One manifest at a time: each is as large as the build.
+    let found = builds.iter().take(ASKED).filter_map(|build| {
+        let id = BuildId::new(stream.clone(), build.build.clone());
+        Some((mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+    });
+    Reuse::of(found, &sizes)
 }
 
 /// Returns the report of a build that is there already with the same content, or fails when it is another.
@@ -545,7 +541,7 @@ fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifes
         let digest = hash(&mut Watched { from: &open.file, watch, stop });
         let digest = digest.map_err(|source| match stop.check() {
             Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
         })?;
         entry.unchanged(&open)?;
         watch.file(&entry.to);

@@ -4,10 +4,12 @@
 //! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
-use crate::act::{Interrupted, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash};
+use crate::act::{
+    Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash,
+};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, Sums};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
 use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
@@ -15,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     io::Seek,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -146,7 +151,8 @@ impl<'m> Staged<'m> {
         let boot = boot_id();
         let progress = self.own("progress");
         let noted = match store.read(&progress, LIMIT) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            // What is not UTF-8 is damaged, and nothing of it is believed.
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.is_not_found() => String::new(),
             Err(error) => return Err(error.into()),
         };
@@ -185,9 +191,17 @@ impl<'m> Staged<'m> {
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let bringing = Bringing { staged: self, reuse, how, watch, stop, owner, tally: &tally };
-        let files: Result<Vec<FileEntry>, StageError> =
-            order.into_par_iter().with_max_len(1).map(|entry| bringing.bring(entry)).collect();
-        self.manifest.files = files?;
+        // Written in place, one by one: a list for each thread would be grown and copied several times.
+        let failed = OnceLock::new();
+        let one = |entry| match failed.get() {
+            Some(_) => None,
+            None => bringing.bring(entry).map_err(|error| failed.set(error)).ok(),
+        };
+        let files: Vec<Option<FileEntry>> = order.into_par_iter().with_max_len(1).map(one).collect();
+        if let Some(error) = failed.into_inner() {
+            return Err(error);
+        }
+        self.manifest.files = files.into_iter().flatten().collect();
         for (to, text) in &source.links {
             store.link(&self.tree(to), text)?;
             self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
@@ -232,15 +246,15 @@ impl<'m> Staged<'m> {
     /// Returns the seal, once it is written.
     fn close(&self, mut record: BuildRecord, path: RelPath) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
-        let sums =
-            Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
+        // Line by line: the whole text of a large build is as large as what is known of it.
+        let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
         let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
-        let filled = store.fill(&at, &mut sums.as_bytes(), Fill { mode: 0o444, mtime: None })?;
+        let filled = store.fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
         let manifest = self.own("manifest");
-        store.fill(&manifest, &mut self.manifest.write().as_bytes(), Fill { mode: 0o600, mtime: None })?;
+        store.fill(&manifest, &mut Lines::of(self.manifest.lines()), Fill { mode: 0o600, mtime: None })?;
         store.settle(&self.at)?;
         let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
         let seal = Seal { seal: 1, path, inode: tree, record };
@@ -401,12 +415,12 @@ impl Bringing<'_, '_> {
             known = Some(digest);
         }
         if let (Some(_), Some(digest)) = (self.how.take, known) {
-            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from };
+            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from() };
             // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
             if self.mirror().store().take(&file, at, Take::Link, fill(entry))? == Shared::Yes {
                 return Ok(digest);
             }
-            return Err(StageError::Apart(entry.from.display().to_string()));
+            return Err(StageError::Apart(entry.from().display().to_string()));
         }
         let filled = if known.is_some() {
             // Told already while it was hashed.
@@ -420,7 +434,7 @@ impl Bringing<'_, '_> {
         })?;
         entry.unchanged(&open)?;
         if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
-            let path = entry.from.display().to_string();
+            let path = entry.from().display().to_string();
             return Err(SourceProblem::Changed { path }.into());
         }
         self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
@@ -431,13 +445,14 @@ impl Bringing<'_, '_> {
     fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
         let Some(how) = self.how.dedupe else { return Ok(None) };
         let store = self.mirror().store();
-        let Ok(Some(found)) = store.look(&held.at) else { return Ok(None) };
+        let from = held.at();
+        let Ok(Some(found)) = store.look(&from) else { return Ok(None) };
         let intact = found.size == held.size
             && found.mode == held.mode
             && found.mtime == held.mtime
             && (held.inode == 0 || found.inode.1 == held.inode)
             && Some(found.owner) == self.owner;
-        if !intact || store.share(&held.at, at, how, fill(entry))? == Shared::No {
+        if !intact || store.share(&from, at, how, fill(entry))? == Shared::No {
             return Ok(None);
         }
         self.tally.shared.fetch_add(1, Ordering::Relaxed);
@@ -452,7 +467,7 @@ impl Bringing<'_, '_> {
     fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
         match self.stop.check() {
             Err(interrupted) => interrupted.into(),
-            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
         }
     }
 
