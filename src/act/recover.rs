@@ -7,6 +7,7 @@
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
 use crate::act::reveal::finish;
+use crate::act::stage::clear;
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind};
@@ -88,12 +89,12 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
     let store = lease.mirror().store();
     for at in children(store, "stage")? {
         // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
-        // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket.
+        // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
+        // cleared now is nobody's harm, and waits for the next command.
         if store.look(&at.child("tree").unwrap_or_default())?.is_none()
-            && let Hold::Ours(held) = hold(lease.mirror(), &at)?
+            && let Ok(_held) = hold(lease.mirror(), &at)
+            && clear(store, &at).is_ok()
         {
-            store.discard(&at)?;
-            drop(held);
             settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
         }
     }
@@ -178,35 +179,22 @@ pub fn recover(
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
     let store = mirror.store();
-    let Hold::Ours(held) = hold(mirror, at)? else { return Ok(SettledAs::Waiting) };
+    let _held = match hold(mirror, at) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
+        held => held?,
+    };
     let progress = at.child("progress").unwrap_or_default();
     let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
     }
-    store.discard(at)?;
-    drop(held);
+    clear(store, at)?;
     Ok(SettledAs::Cleared)
 }
 
-/// Who holds the ticket of a stage.
-enum Hold {
-    /// A publisher who is at work.
-    Theirs,
-    /// We do, if there is one.
-    Ours(Option<Guard>),
-}
-
-/// Takes the ticket of a stage, if there is one and nobody has it.
-fn hold(mirror: &Mirror, at: &RelPath) -> Result<Hold, StoreError> {
-    let ticket = at.child("ticket").unwrap_or_default();
-    if mirror.store().look(&ticket)?.is_none() {
-        return Ok(Hold::Ours(None));
-    }
-    match mirror.store().lock(&ticket, mirror.who(), Duration::ZERO) {
-        Err(error) if error.kind() == StoreErrorKind::Busy => Ok(Hold::Theirs),
-        held => Ok(Hold::Ours(Some(held?))),
-    }
+/// Takes the ticket of a stage, making one where there is none, so that no publisher takes it up meanwhile.
+fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
+    mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
 }
 
 fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {

@@ -10,7 +10,9 @@ use crate::act::{
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
-use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
+use crate::store::{
+    Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
+};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,9 @@ use std::{
 
 /// The name of the seal in a stage: its presence says that the tree beside it is complete and on disk.
 const SEAL: &str = "seal.json";
+
+/// How often a stage may be cleared away while we take it.
+const TRIES: u32 = 100;
 
 /// More than a stage's own files ever have.
 const LIMIT: u64 = 4 << 30;
@@ -133,13 +138,21 @@ impl<'m> Staged<'m> {
     /// Opens the stage of a build, taking up what an interrupted try left, and holds its ticket.
     pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
         let at = stage_of(id);
-        let store = mirror.store();
-        store.make_dir(&at)?;
-        let ticket = store.lock(&at.child("ticket").unwrap_or_default(), who, wait);
-        let ticket = ticket.map_err(|error| match error.kind() {
-            StoreErrorKind::Busy => StageError::Busy(id.clone()),
-            _ => error.into(),
-        })?;
+        let mut tries = 0;
+        let ticket = loop {
+            let taken = mirror
+                .store()
+                .make_dir(&at)
+                .and_then(|()| mirror.store().lock(&at.child("ticket").unwrap_or_default(), who, wait));
+            match taken {
+                // Whoever had it before cleared it away under us.
+                Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
+                Err(error) if error.kind() == StoreErrorKind::Busy => {
+                    return Err(StageError::Busy(id.clone()));
+                }
+                taken => break taken?,
+            }
+        };
         let mut staged = Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() };
         staged.resume()?;
         Ok(staged)
@@ -265,7 +278,7 @@ impl<'m> Staged<'m> {
 
     /// Throws the stage away.
     pub fn discard(self) -> Result<(), StageError> {
-        self.mirror.store().discard(&self.at)?;
+        clear(self.mirror.store(), &self.at)?;
         Ok(())
     }
 
@@ -489,6 +502,24 @@ fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
         && found.mode == done.mode
         && found.mtime == done.mtime
         && found.inode.1 == done.inode
+}
+
+/// Removes a stage whose ticket the caller holds.
+///
+/// What was noted goes first and the ticket last: whoever takes the stage up next must find nothing to resume, or
+/// would publish files that are going.
+pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+    let own = |name: &str| at.child(name).unwrap_or_default();
+    for name in ["progress", SEAL, "manifest"] {
+        store.remove(&own(name))?;
+    }
+    store.discard(&own("tree"))?;
+    store.remove(&own("ticket"))?;
+    match store.remove_dir(at) {
+        // Whoever waited for the ticket has made a new one.
+        Err(error) if error.kind() == StoreErrorKind::NotEmpty => Ok(()),
+        done => done,
+    }
 }
 
 /// Returns where a build is staged: a name that people recognise, made unique by the whole id.
