@@ -5,6 +5,7 @@ mod attempt;
 mod crash;
 mod faults;
 mod hostile;
+mod invalid;
 mod layers;
 mod layout;
 mod publish;
