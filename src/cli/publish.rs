@@ -80,7 +80,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
 
 /// A recipe file: which parts of a workspace go where.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a recipe, `recipe: 1` first, then `add`")]
 struct Recipe {
     recipe: u32,
     add: Vec<Step>,
