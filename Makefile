@@ -1,10 +1,14 @@
-# The checks of the project; `make test` sets up what the tests need and runs all of them.
+# The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test lint tools
+.PHONY: test torture lint tools
 
 test: tools
 	cargo build --locked
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
+
+# Every system call of a small publish as the last one or a failing one; some minutes.
+torture: tools
+	MIRRORKEEP_TORTURE=1 cargo test --locked --test all crash -- --nocapture
 
 lint:
 	cargo fmt --check

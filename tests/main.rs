@@ -1,11 +1,20 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
+mod attempt;
 mod contract;
+mod crash;
+mod faults;
+mod hostile;
+mod invalid;
 mod layers;
 mod layout;
+mod layout_laws;
 mod publish;
+mod publish_layouts;
 mod readme;
+mod real_paths;
 mod retain;
 mod rig;
 mod spied;
+mod trees;

@@ -125,3 +125,32 @@ pub(crate) fn tree(root: &Path) -> Vec<String> {
     lines.sort();
     lines
 }
+
+/// A file system of its own on a directory, gone when the value is.
+pub(crate) struct Mounted(PathBuf);
+
+impl Mounted {
+    /// Mounts a tmpfs with these options on a directory, which is made.
+    #[track_caller]
+    pub(crate) fn tmpfs(at: &Path, options: &str) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at);
+        assert!(mount.status().unwrap().success(), "mounting needs root");
+        Self(at.to_owned())
+    }
+
+    /// Changes the options.
+    #[track_caller]
+    pub(crate) fn remount(&self, options: &str) {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,{options}")]).arg(&self.0);
+        assert!(mount.status().unwrap().success());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
+    }
+}

@@ -1,7 +1,8 @@
 //! Asking git which commits a workspace is made of.
 //!
 //! As StarlingX' tool does: every checkout whose `.git` lies at most five levels below the workspace counts, but for
-//! the repo tool's own. Links are not followed. Git itself says what is checked out.
+//! the repo tool's own. Links to directories are not followed, but for a `.git` that is one. Git itself says what is
+//! checked out.
 
 use crate::record::{Context, ContextError};
 use crate::word::RelPath;
@@ -73,7 +74,11 @@ pub fn context_of(workspace: &Path) -> Result<Context, GitError> {
     let mut walker = WalkDir::new(&top).max_depth(DEPTH).into_iter();
     while let Some(step) = walker.next() {
         let entry = step.map_err(|error| walk(error.into()))?;
-        if entry.file_name() != ".git" || entry.file_type().is_symlink() || entry.depth() == 0 {
+        if entry.file_name() != ".git" || entry.depth() == 0 {
+            continue;
+        }
+        // The repo tool makes `.git` a link into its own directory; git itself follows it.
+        if entry.file_type().is_symlink() && !entry.path().is_dir() {
             continue;
         }
         if entry.file_type().is_dir() {

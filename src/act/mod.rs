@@ -5,10 +5,12 @@
 
 mod error;
 mod fence;
+mod gather;
 mod git;
 mod hash;
 mod hold;
 mod label;
+mod lines;
 mod plan;
 mod prune;
 mod publish;
@@ -29,6 +31,7 @@ pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
 pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
+pub use lines::Lines;
 pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{

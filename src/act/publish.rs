@@ -8,8 +8,8 @@
 use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{RevealError, Revealed, reveal};
 use crate::act::{
-    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceError, SourceSpec, StageError, Staged,
-    Stop, Tally, Watch, Watched, context_of, hash,
+    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError, SourceSpec,
+    StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
 };
 use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
@@ -18,17 +18,20 @@ use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Change, Context, ContextError, FileEntry, LabelValue, LinkEntry,
     Manifest, Origin,
 };
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
+use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
 
 /// How many earlier builds are asked for bytes that are there already.
 const ASKED: usize = 30;
+
+/// More than a line for each of a hundred thousand checkouts, in bytes.
+const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -112,7 +115,7 @@ pub enum PublishError {
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
     Strays(Vec<String>),
     /// The source cannot be taken.
-    #[error("the source cannot be published:\n  {0}")]
+    #[error("the source cannot be published")]
     Source(#[source] SourceError),
     /// There is nothing in it.
     #[error("the source holds no file, and a build with result `{0}` has some")]
@@ -128,6 +131,9 @@ pub enum PublishError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The CONTEXT file is no list of checkouts.
+    #[error("`{0}` is larger than the {CONTEXT_LIMIT} bytes that a CONTEXT file may have")]
+    LargeContext(String),
     /// The CONTEXT file is not of the strict form.
     #[error("`{0}` is no CONTEXT that is safe to source: {1}")]
     Context(String, ContextError),
@@ -153,6 +159,14 @@ pub enum PublishError {
     /// A build that is needed is not there.
     #[error("`{0}` is required, but it is not in the mirror")]
     NoRequired(BuildId),
+    /// The stage and the place of the build do not lie together.
+    #[error("`{home}` lies on another file system than `{stage}`; a build cannot be moved there in one step")]
+    Apart {
+        /// The directory that is there already on the way to the build.
+        home: RelPath,
+        /// Where builds are laid out.
+        stage: RelPath,
+    },
     /// It is there with other content.
     #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
     Differs {
@@ -230,7 +244,12 @@ pub fn publish(
 ) -> Result<PublishReport, PublishError> {
     let mut prepared = prepare(mirror, publishing, clock())?;
     settle(&mirror.lease()?, clock)?;
-    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+    if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        if publishing.filling.take == Some(Take::Move) {
+            // What a try that was cut off had published and not yet removed.
+            let files = prepared.source.files.par_iter();
+            report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
+        }
         return Ok(report);
     }
     let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
@@ -256,7 +275,25 @@ pub fn publish(
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
     prepared.warnings.extend(warnings);
+    drop(lease);
+    if publishing.filling.take == Some(Take::Move) {
+        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+    }
     Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
+}
+
+/// Returns whether a file of the source and the published one are two names for the same bytes.
+fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
+    let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
+    there.is_some_and(|there| {
+        there.names > 1 && (there.inode.1, there.size, there.mtime) == (entry.inode, entry.size, entry.mtime)
+    })
+}
+
+/// Removes files that were moved from the source, and returns which of them stayed.
+fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
+    let stayed = moved.filter_map(|entry| entry.remove().err());
+    stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
 
 /// Says what publishing would do, and changes nothing.
@@ -297,6 +334,7 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
             return Err(PublishError::NoRequired(required.clone()));
         }
     }
+    one_file_system(mirror, &path)?;
     let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
@@ -317,6 +355,20 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     }
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
     Ok(Prepared { path, created, result, source, own, warnings })
+}
+
+/// Fails when a build could not be moved from its stage to its place in one step.
+fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> {
+    let store = mirror.store();
+    let stage = RelPath::own("stage");
+    let Some(device) = store.look(&stage)?.map(|entry| entry.inode.0) else { return Ok(()) };
+    for home in path.ancestors().chain([RelPath::root()]) {
+        if let Some(entry) = store.look(&home)? {
+            let apart = PublishError::Apart { home, stage };
+            return if entry.inode.0 == device { Ok(()) } else { Err(apart) };
+        }
+    }
+    Ok(())
 }
 
 /// Returns what the layout has no place for.
@@ -387,15 +439,19 @@ fn context(
 ) -> Result<Option<OwnFile>, PublishError> {
     let read = |path: &std::path::Path| {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(path);
-        let bytes = bytes.map_err(|source| PublishError::ReadContext { path: shown.clone(), source })?;
+        let mut bytes = Vec::new();
+        let opened = File::open(path).and_then(|file| file.take(CONTEXT_LIMIT + 1).read_to_end(&mut bytes));
+        let read = opened.map_err(|source| PublishError::ReadContext { path: shown.clone(), source })?;
+        if read as u64 > CONTEXT_LIMIT {
+            return Err(PublishError::LargeContext(shown));
+        }
         Context::parse(&bytes).map_err(|error| PublishError::Context(shown, error))
     };
     let at = mirror.layout().markers().context.clone();
     match (&publishing.context, at) {
         (None, Some(at)) => {
             if let Some(file) = source.files.iter().find(|file| file.to == at) {
-                read(&file.from)?;
+                read(&file.from())?;
             }
             Ok(None)
         }
@@ -442,16 +498,12 @@ fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch:
     builds.retain(|build| build.problem.is_none());
     builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
     let sizes = prepared.source.files.iter().map(|file| file.size).collect();
-    let found: Vec<(RelPath, Manifest)> = builds
-        .iter()
-        .take(ASKED)
-        .filter_map(|build| {
-            let id = BuildId::new(stream.clone(), build.build.clone());
-            let manifest = mirror.manifest(&id).ok()??;
-            Some((mirror.layout().build_path(&id).ok()?, manifest))
-        })
-        .collect();
-    Reuse::of(found.iter().map(|(path, manifest)| (path, manifest.clone())), &sizes)
+    // One manifest at a time: each is as large as the build.
+    let found = builds.iter().take(ASKED).filter_map(|build| {
+        let id = BuildId::new(stream.clone(), build.build.clone());
+        Some((mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+    });
+    Reuse::of(found, &sizes)
 }
 
 /// Returns the report of a build that is there already with the same content, or fails when it is another.
@@ -484,12 +536,12 @@ fn there_already(
 
 /// Returns what the build would hold, by reading the whole source.
 fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifest, PublishError> {
-    let read = |entry: &crate::act::SourceEntry| -> Result<FileEntry, StageError> {
+    let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
         let open = entry.open()?;
         let digest = hash(&mut Watched { from: &open.file, watch, stop });
         let digest = digest.map_err(|source| match stop.check() {
             Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
         })?;
         entry.unchanged(&open)?;
         watch.file(&entry.to);
@@ -562,7 +614,9 @@ impl StageError {
     /// Returns whether what is staged can be gone on with: nothing is wrong with the mirror's own disk.
     fn leaves_a_good_stage(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Interrupted(_) => true,
+            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Apart(_) | Self::Interrupted(_) => {
+                true
+            }
             Self::Store(error) => matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::TooManyOpen),
         }
     }

@@ -7,10 +7,11 @@
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
 use crate::act::reveal::finish;
+use crate::act::stage::clear;
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind};
-use crate::store::{Kind, Store, StoreError, StoreErrorKind};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -87,10 +88,13 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
     let mut settled = settled?;
     let store = lease.mirror().store();
     for at in children(store, "stage")? {
-        // A seal without its tree: the build went to its place and was told, only the stage stayed behind.
-        let own = |name: &str| at.child(name).unwrap_or_default();
-        if store.look(&own("seal.json"))?.is_some() && store.look(&own("tree"))?.is_none() {
-            store.discard(&at)?;
+        // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
+        // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
+        // cleared now is nobody's harm, and waits for the next command.
+        if store.look(&at.child("tree").unwrap_or_default())?.is_none()
+            && let Ok(_held) = hold(lease.mirror(), &at)
+            && clear(store, &at).is_ok()
+        {
             settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
         }
     }
@@ -175,22 +179,22 @@ pub fn recover(
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
     let store = mirror.store();
-    let ticket = at.child("ticket").unwrap_or_default();
-    let held = match store.look(&ticket)? {
-        None => None,
-        Some(_) => match store.lock(&ticket, mirror.who(), Duration::ZERO) {
-            Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
-            held => Some(held?),
-        },
+    let _held = match hold(mirror, at) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
+        held => held?,
     };
     let progress = at.child("progress").unwrap_or_default();
     let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
     }
-    store.discard(at)?;
-    drop(held);
+    clear(store, at)?;
     Ok(SettledAs::Cleared)
+}
+
+/// Takes the ticket of a stage, making one where there is none, so that no publisher takes it up meanwhile.
+fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
+    mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
 }
 
 fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {

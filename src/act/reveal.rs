@@ -116,7 +116,11 @@ pub(super) fn finish(
         .with("bytes", record.bytes);
     lease.tell(now, fact, Some(intent))?;
     // The build is published and told; a stage that stays behind is cleared by `recover`.
-    if let Err(error) = lease.mirror().store().discard(&sealed.at) {
+    let discarded = lease.mirror().store().discard(&sealed.at);
+    // Whoever waited for the ticket may have made a new one; they find the build published.
+    if let Err(error) = discarded
+        && error.kind() != StoreErrorKind::NotEmpty
+    {
         revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
     }
     Ok(revealed)

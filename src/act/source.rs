@@ -4,17 +4,16 @@
 //! opening; what is no regular file, cannot be read or cannot be named in a mirror is reported, everything at
 //! once, before a byte is copied. Set-id and write permission never come along: only whether a file is executable.
 
-use crate::word::{PathError, RelPath};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use crate::word::RelPath;
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
-    collections::BTreeMap,
     fs::File,
     io,
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use walkdir::WalkDir;
 
 /// One thing to take, and where it goes in the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +44,8 @@ pub struct Source {
 pub struct SourceEntry {
     /// Its place in the build.
     pub to: RelPath,
-    /// Where it is.
-    pub from: PathBuf,
+    /// Where the whole that it belongs to is, and goes: a build has hundreds of thousands of files.
+    pub(super) top: Arc<Top>,
     /// How many bytes it has.
     pub size: u64,
     /// Its time, in nanoseconds since 1970.
@@ -55,6 +54,15 @@ pub struct SourceEntry {
     pub inode: u64,
     /// Whether anybody may execute it.
     pub executable: bool,
+}
+
+/// A file or directory that was named as a source.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Top {
+    /// Its place in the build.
+    pub(super) to: RelPath,
+    /// Where it is.
+    pub(super) from: PathBuf,
 }
 
 /// Says what is wrong with a source: everything that was found, at most twenty of it told.
@@ -107,6 +115,18 @@ pub enum SourceProblem {
         /// The other.
         second: String,
     },
+    /// A file goes where another needs a directory.
+    #[error("`{to}` would be a file, from `{first}`, and the directory of `{below}`, from `{second}`")]
+    Within {
+        /// The place in the build.
+        to: RelPath,
+        /// What is to be a file there.
+        first: String,
+        /// The place of the other.
+        below: RelPath,
+        /// The other.
+        second: String,
+    },
     /// Nothing was found that a pattern names.
     #[error("nothing below `{path}` fits `{pattern}`")]
     NothingFits {
@@ -135,176 +155,9 @@ fn told(problems: &[SourceProblem]) -> String {
 }
 
 impl Source {
-    /// Looks at everything that is to be taken, and reads none of it yet.
-    pub fn gather(specs: &[SourceSpec]) -> Result<Self, SourceError> {
-        let mut gathering = Gathering::default();
-        for spec in specs {
-            gathering.walk(spec);
-        }
-        gathering.finish()
-    }
-
     /// Returns how many bytes the files have.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Gathering {
-    files: Vec<SourceEntry>,
-    links: Vec<(RelPath, String, PathBuf)>,
-    dirs: Vec<(RelPath, PathBuf)>,
-    warnings: Vec<String>,
-    problems: Vec<SourceProblem>,
-}
-
-impl Gathering {
-    fn walk(&mut self, spec: &SourceSpec) {
-        let failed = |source| SourceProblem::Read { path: shown(&spec.from), source };
-        // What the user names is followed; what lies below it is not.
-        let top = match std::fs::canonicalize(&spec.from) {
-            Ok(top) => top,
-            Err(error) => return self.problems.push(failed(error)),
-        };
-        let mut taken = 0usize;
-        let mut walker = WalkDir::new(&top).follow_links(false).into_iter();
-        let mut open: Vec<(PathBuf, RelPath, usize)> = Vec::new();
-        while let Some(step) = walker.next() {
-            let entry = match step {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let path = error.path().map_or_else(|| shown(&top), shown);
-                    let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop"));
-                    self.problems.push(SourceProblem::Read { path, source });
-                    continue;
-                }
-            };
-            self.leave(&mut open, entry.depth(), taken, spec.only.is_some());
-            let below = entry.path().strip_prefix(&top).unwrap_or(Path::new(""));
-            let to = match place(&spec.to, below) {
-                Ok(to) => to,
-                Err(why) => {
-                    self.problems.push(SourceProblem::Name { path: shown(entry.path()), why });
-                    if entry.file_type().is_dir() {
-                        walker.skip_current_dir();
-                    }
-                    continue;
-                }
-            };
-            if entry.file_type().is_dir() {
-                open.push((entry.path().to_owned(), to, taken));
-                continue;
-            }
-            if spec.only.as_ref().is_some_and(|only| !only.matches(&below.to_string_lossy())) {
-                continue;
-            }
-            taken += 1;
-            match entry.metadata() {
-                Ok(meta) => self.take(entry.path(), to, &meta),
-                Err(error) => self.problems.push(failed(error.into())),
-            }
-        }
-        self.leave(&mut open, 0, taken, spec.only.is_some());
-        if let (0, Some(only)) = (taken, &spec.only) {
-            let pattern = only.as_str().to_owned();
-            self.problems.push(SourceProblem::NothingFits { path: shown(&spec.from), pattern });
-        }
-    }
-
-    /// Notes the directories that the walk has left behind without finding anything in them.
-    fn leave(&mut self, open: &mut Vec<(PathBuf, RelPath, usize)>, depth: usize, taken: usize, picky: bool) {
-        while open.len() > depth {
-            let Some((path, to, before)) = open.pop() else { return };
-            let inner = self.dirs.iter().any(|(dir, _)| dir.is_within(&to) && *dir != to);
-            if before == taken && !inner && !picky && !to.is_root() {
-                self.dirs.push((to, path));
-            }
-        }
-    }
-
-    fn take(&mut self, path: &Path, to: RelPath, meta: &std::fs::Metadata) {
-        let kind = meta.file_type();
-        if kind.is_symlink() {
-            return match std::fs::read_link(path) {
-                Ok(text) => self.links.push((to, text.to_string_lossy().into_owned(), path.to_owned())),
-                Err(source) => self.problems.push(SourceProblem::Read { path: shown(path), source }),
-            };
-        }
-        if !kind.is_file() {
-            let kind = match () {
-                () if kind.is_fifo() => "FIFO",
-                () if kind.is_socket() => "socket",
-                () if kind.is_block_device() || kind.is_char_device() => "device",
-                () => "special file",
-            };
-            return self.problems.push(SourceProblem::Special { path: shown(path), kind });
-        }
-        if meta.mode() & 0o6000 != 0 {
-            self.warnings.push(format!("`{to}` is published without its set-id bit"));
-        }
-        self.files.push(SourceEntry {
-            to,
-            from: path.to_owned(),
-            size: meta.size(),
-            mtime: mtime(meta),
-            inode: meta.ino(),
-            executable: meta.mode() & 0o111 != 0,
-        });
-    }
-
-    fn finish(mut self) -> Result<Source, SourceError> {
-        let mut seen: BTreeMap<&RelPath, &Path> = BTreeMap::new();
-        let files = self.files.iter().map(|file| (&file.to, &*file.from));
-        let links = self.links.iter().map(|(to, _, from)| (to, &**from));
-        let mut twice = Vec::new();
-        for (to, from) in files.chain(links) {
-            if let Some(first) = seen.insert(to, from) {
-                let (first, second) = (shown(first), shown(from));
-                twice.push(SourceProblem::Twice { to: to.clone(), first, second });
-            }
-        }
-        // A file where another source needs a directory.
-        for (to, from) in &seen {
-            if let Some((above, first)) = to
-                .ancestors()
-                .find_map(|above| Some((seen.get(&above)?, above)).map(|(first, above)| (above, *first)))
-            {
-                let (first, second) = (shown(first), shown(from));
-                twice.push(SourceProblem::Twice { to: above, first, second });
-            }
-        }
-        let mut folded: BTreeMap<String, &RelPath> = BTreeMap::new();
-        for to in seen.keys() {
-            if let Some(other) = folded.insert(to.as_str().to_lowercase(), to) {
-                self.warnings.push(format!(
-                    "`{other}` and `{to}` differ in case only, which some clients cannot hold"
-                ));
-            }
-        }
-        self.problems.extend(twice);
-        for (to, text, from) in &self.links {
-            // Below the root of the build: what leaves that leaves the build.
-            if to.follow(text).is_none() || text.chars().any(char::is_control) {
-                let text = text.escape_debug().to_string();
-                self.problems.push(SourceProblem::LinkOut { path: shown(from), text });
-            }
-        }
-        if !self.problems.is_empty() {
-            return Err(SourceError(self.problems));
-        }
-        let mut files = self.files;
-        files.sort_by(|a, b| a.to.cmp(&b.to));
-        let mut links: Vec<_> = self.links.into_iter().map(|(to, text, _)| (to, text)).collect();
-        links.sort();
-        let full = |dir: &RelPath| {
-            files.iter().any(|file| file.to.is_within(dir)) || links.iter().any(|(to, _)| to.is_within(dir))
-        };
-        let mut dirs: Vec<_> = self.dirs.into_iter().map(|(to, _)| to).collect();
-        dirs.sort();
-        dirs.dedup();
-        dirs.retain(|dir| !full(dir));
-        Ok(Source { files, links, dirs, warnings: self.warnings })
     }
 }
 
@@ -318,22 +171,31 @@ pub struct OpenSource {
 }
 
 impl SourceEntry {
+    /// Returns where the file is.
+    pub fn from(&self) -> PathBuf {
+        match self.to.below(&self.top.to) {
+            Some(below) if !below.is_root() => self.top.from.join(below.as_str()),
+            _ => self.top.from.clone(),
+        }
+    }
+
     /// Opens the file and makes sure that it is still the one that was found.
     pub fn open(&self) -> Result<OpenSource, SourceProblem> {
-        let failed = |source: io::Error| SourceProblem::Read { path: shown(&self.from), source };
-        let above = self.from.parent().unwrap_or(Path::new("/"));
-        let name = self.from.file_name().unwrap_or_default();
+        let from = self.from();
+        let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };
+        let above = from.parent().unwrap_or(Path::new("/"));
+        let name = from.file_name().unwrap_or_default();
         // The walk found `above` without following links below the named source; no link may be there now.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir =
             rustix::fs::openat2(rustix::fs::CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         let dir = dir.map_err(|errno| match errno {
-            Errno::LOOP => SourceProblem::Changed { path: shown(&self.from) },
+            Errno::LOOP => SourceProblem::Changed { path: shown(&from) },
             errno => failed(errno.into()),
         })?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&dir, name, flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::LOOP => SourceProblem::Changed { path: shown(&self.from) },
+            Errno::LOOP => SourceProblem::Changed { path: shown(&from) },
             errno => failed(errno.into()),
         })?;
         let open = OpenSource { file: File::from(file), dir: File::from(dir) };
@@ -344,12 +206,20 @@ impl SourceEntry {
     /// Fails when the open file is not what was found.
     pub fn unchanged(&self, open: &OpenSource) -> Result<(), SourceProblem> {
         let meta = open.file.metadata();
-        let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from), source })?;
+        let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), source })?;
         let same = meta.is_file() && meta.ino() == self.inode && meta.size() == self.size;
         if same && mtime(&meta) == self.mtime {
             return Ok(());
         }
-        Err(SourceProblem::Changed { path: shown(&self.from) })
+        Err(SourceProblem::Changed { path: shown(&self.from()) })
+    }
+
+    /// Removes the file, if it is still the one that was found.
+    pub fn remove(&self) -> Result<(), SourceProblem> {
+        let (from, open) = (self.from(), self.open()?);
+        let name = from.file_name().unwrap_or_default();
+        let failed = |errno: Errno| SourceProblem::Read { path: shown(&from), source: errno.into() };
+        rustix::fs::unlinkat(&open.dir, name, AtFlags::empty()).map_err(failed)
     }
 
     /// Returns the permission bits that it is published with.
@@ -358,22 +228,10 @@ impl SourceEntry {
     }
 }
 
-fn mtime(meta: &std::fs::Metadata) -> i128 {
+pub(super) fn mtime(meta: &std::fs::Metadata) -> i128 {
     i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().escape_debug().to_string()
-}
-
-/// Returns the place of what lies at `below` its source.
-fn place(to: &RelPath, below: &Path) -> Result<RelPath, String> {
-    let text = below.to_str().ok_or("its name is not UTF-8; rename it")?;
-    if text.is_empty() {
-        return Ok(to.clone());
-    }
-    to.child(text).map_err(|error| match error {
-        PathError::Control(_) => "its name holds a control character; rename it".to_owned(),
-        error => error.to_string(),
-    })
 }

@@ -4,23 +4,33 @@
 //! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
-use crate::act::{Interrupted, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash};
+use crate::act::{
+    Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash,
+};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, Sums};
-use crate::store::{Append, Fill, Guard, Put, Share, Shared, SourceFile, StoreError, StoreErrorKind, Take};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
+use crate::store::{
+    Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
+};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     io::Seek,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 /// The name of the seal in a stage: its presence says that the tree beside it is complete and on disk.
 const SEAL: &str = "seal.json";
+
+/// How often a stage may be cleared away while we take it.
+const TRIES: u32 = 100;
 
 /// More than a stage's own files ever have.
 const LIMIT: u64 = 4 << 30;
@@ -64,7 +74,7 @@ pub struct Seal {
 /// How the bytes of a build come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filling {
-    /// Without a copy from the source, or by one.
+    /// Without a copy from the source, or by one; what is moved leaves the source when the build is published.
     pub take: Option<Take>,
     /// Shared with earlier builds, or not.
     pub dedupe: Option<Share>,
@@ -114,6 +124,11 @@ pub enum StageError {
     /// The store failed.
     #[error("cannot lay the build out")]
     Store(#[from] StoreError),
+    /// A source file cannot come in without a copy.
+    #[error(
+        "`{0}` cannot be linked into the mirror (another file system, or not permitted); --take copy can"
+    )]
+    Apart(String),
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -123,13 +138,21 @@ impl<'m> Staged<'m> {
     /// Opens the stage of a build, taking up what an interrupted try left, and holds its ticket.
     pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
         let at = stage_of(id);
-        let store = mirror.store();
-        store.make_dir(&at)?;
-        let ticket = store.lock(&at.child("ticket").unwrap_or_default(), who, wait);
-        let ticket = ticket.map_err(|error| match error.kind() {
-            StoreErrorKind::Busy => StageError::Busy(id.clone()),
-            _ => error.into(),
-        })?;
+        let mut tries = 0;
+        let ticket = loop {
+            let taken = mirror
+                .store()
+                .make_dir(&at)
+                .and_then(|()| mirror.store().lock(&at.child("ticket").unwrap_or_default(), who, wait));
+            match taken {
+                // Whoever had it before cleared it away under us.
+                Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
+                Err(error) if error.kind() == StoreErrorKind::Busy => {
+                    return Err(StageError::Busy(id.clone()));
+                }
+                taken => break taken?,
+            }
+        };
         let mut staged = Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() };
         staged.resume()?;
         Ok(staged)
@@ -141,7 +164,8 @@ impl<'m> Staged<'m> {
         let boot = boot_id();
         let progress = self.own("progress");
         let noted = match store.read(&progress, LIMIT) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            // What is not UTF-8 is damaged, and nothing of it is believed.
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.is_not_found() => String::new(),
             Err(error) => return Err(error.into()),
         };
@@ -180,9 +204,17 @@ impl<'m> Staged<'m> {
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let bringing = Bringing { staged: self, reuse, how, watch, stop, owner, tally: &tally };
-        let files: Result<Vec<FileEntry>, StageError> =
-            order.into_par_iter().with_max_len(1).map(|entry| bringing.bring(entry)).collect();
-        self.manifest.files = files?;
+        // Written in place, one by one: a list for each thread would be grown and copied several times.
+        let failed = OnceLock::new();
+        let one = |entry| match failed.get() {
+            Some(_) => None,
+            None => bringing.bring(entry).map_err(|error| failed.set(error)).ok(),
+        };
+        let files: Vec<Option<FileEntry>> = order.into_par_iter().with_max_len(1).map(one).collect();
+        if let Some(error) = failed.into_inner() {
+            return Err(error);
+        }
+        self.manifest.files = files.into_iter().flatten().collect();
         for (to, text) in &source.links {
             store.link(&self.tree(to), text)?;
             self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
@@ -212,28 +244,41 @@ impl<'m> Staged<'m> {
     }
 
     /// Writes SHA256SUMS, waits until all is on disk, and closes the stage with its seal.
-    pub fn seal(self, mut record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
+    ///
+    /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
+    pub fn seal(self, record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
+        match self.close(record, path) {
+            Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
+            Err(error) => {
+                self.discard().ok();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns the seal, once it is written.
+    fn close(&self, mut record: BuildRecord, path: RelPath) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
-        let sums =
-            Sums::of(self.manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string();
+        // Line by line: the whole text of a large build is as large as what is known of it.
+        let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
         let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
-        let filled = store.fill(&at, &mut sums.as_bytes(), Fill { mode: 0o444, mtime: None })?;
+        let filled = store.fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
         let manifest = self.own("manifest");
-        store.fill(&manifest, &mut self.manifest.write().as_bytes(), Fill { mode: 0o600, mtime: None })?;
+        store.fill(&manifest, &mut Lines::of(self.manifest.lines()), Fill { mode: 0o600, mtime: None })?;
         store.settle(&self.at)?;
         let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
         let seal = Seal { seal: 1, path, inode: tree, record };
         let text = serde_json::to_vec(&seal).unwrap_or_default();
         store.put(&self.own(SEAL), &text, Put::Replace)?;
-        Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) })
+        Ok(seal)
     }
 
     /// Throws the stage away.
     pub fn discard(self) -> Result<(), StageError> {
-        self.mirror.store().discard(&self.at)?;
+        clear(self.mirror.store(), &self.at)?;
         Ok(())
     }
 
@@ -382,15 +427,13 @@ impl Bringing<'_, '_> {
             open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
             known = Some(digest);
         }
-        if let (Some(take), Some(digest)) = (self.how.take, known) {
-            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from };
-            if self.mirror().store().take(&file, at, take, fill(entry))? == Shared::Yes {
+        if let (Some(_), Some(digest)) = (self.how.take, known) {
+            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from() };
+            // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
+            if self.mirror().store().take(&file, at, Take::Link, fill(entry))? == Shared::Yes {
                 return Ok(digest);
             }
-            let why = "it cannot be linked or moved into the mirror (another file system, or not permitted)";
-            let error =
-                StoreError::because(StoreErrorKind::CrossDevice, "take in", entry.from.display(), why);
-            return Err(error.into());
+            return Err(StageError::Apart(entry.from().display().to_string()));
         }
         let filled = if known.is_some() {
             // Told already while it was hashed.
@@ -404,7 +447,7 @@ impl Bringing<'_, '_> {
         })?;
         entry.unchanged(&open)?;
         if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
-            let path = entry.from.display().to_string();
+            let path = entry.from().display().to_string();
             return Err(SourceProblem::Changed { path }.into());
         }
         self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
@@ -415,13 +458,14 @@ impl Bringing<'_, '_> {
     fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
         let Some(how) = self.how.dedupe else { return Ok(None) };
         let store = self.mirror().store();
-        let Ok(Some(found)) = store.look(&held.at) else { return Ok(None) };
+        let from = held.at();
+        let Ok(Some(found)) = store.look(&from) else { return Ok(None) };
         let intact = found.size == held.size
             && found.mode == held.mode
             && found.mtime == held.mtime
             && (held.inode == 0 || found.inode.1 == held.inode)
             && Some(found.owner) == self.owner;
-        if !intact || store.share(&held.at, at, how, fill(entry))? == Shared::No {
+        if !intact || store.share(&from, at, how, fill(entry))? == Shared::No {
             return Ok(None);
         }
         self.tally.shared.fetch_add(1, Ordering::Relaxed);
@@ -436,7 +480,7 @@ impl Bringing<'_, '_> {
     fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
         match self.stop.check() {
             Err(interrupted) => interrupted.into(),
-            Ok(()) => StageError::Read { path: entry.from.display().to_string(), source },
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
         }
     }
 
@@ -458,6 +502,24 @@ fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
         && found.mode == done.mode
         && found.mtime == done.mtime
         && found.inode.1 == done.inode
+}
+
+/// Removes a stage whose ticket the caller holds.
+///
+/// What was noted goes first and the ticket last: whoever takes the stage up next must find nothing to resume, or
+/// would publish files that are going.
+pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+    let own = |name: &str| at.child(name).unwrap_or_default();
+    for name in ["progress", SEAL, "manifest"] {
+        store.remove(&own(name))?;
+    }
+    store.discard(&own("tree"))?;
+    store.remove(&own("ticket"))?;
+    match store.remove_dir(at) {
+        // Whoever waited for the ticket has made a new one.
+        Err(error) if error.kind() == StoreErrorKind::NotEmpty => Ok(()),
+        done => done,
+    }
 }
 
 /// Returns where a build is staged: a name that people recognise, made unique by the whole id.

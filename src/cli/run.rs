@@ -5,7 +5,7 @@ use super::exit::{Exit, exit_of};
 use super::{look, make, plan, policy, prune, publish, say};
 use crate::act::{PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
-use crate::store::{Posix, Store};
+use crate::store::{Posix, Store, StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
 use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
@@ -38,7 +38,9 @@ pub fn main() -> ExitCode {
         signal_hook::flag::register(signal, stop.flag()).ok();
     }
     if let Some(jobs) = cli.jobs {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global().ok();
+        // This thread is one of them: with a single job everything happens in one order, which the tests rely on.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
+        pool.build_global().ok();
     }
     let setting =
         Setting { mirror: cli.mirror, json: cli.json, wait: Duration::from_secs(cli.wait), who: who(), stop };
@@ -114,6 +116,14 @@ fn who() -> String {
     format!("{plain} pid {}", std::process::id())
 }
 
+/// Returns whether an error says that no bytes or no inodes are left.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref::<StoreError>() {
+        Some(error) => error.kind() == StoreErrorKind::NoSpace,
+        None => error.source().is_some_and(is_full),
+    }
+}
+
 /// Returns one thing to do about an error.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(MirrorError::NotAMirror(path)) = error.downcast_ref() {
@@ -128,11 +138,21 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
             _ => None,
         };
     }
+    if is_full(error) {
+        let hint =
+            "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again";
+        return Some(hint.to_owned());
+    }
     match error.downcast_ref::<PublishError>()? {
         PublishError::Differs { .. } => {
             return Some("a published build never changes; publish under a new stamp".into());
         }
         PublishError::Strays(_) => return Some("`mirrorkeep layout show` says what may lie where".into()),
+        PublishError::Apart { .. } => {
+            return Some(
+                "a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root".into(),
+            );
+        }
         PublishError::Foreign(_) => return Some("move it away, or publish under another stamp".into()),
         PublishError::Repoint(RepointError::Store(_)) => {
             return Some("`mirrorkeep recover` tries again".into());

@@ -10,8 +10,9 @@ use std::collections::{HashMap, HashSet};
 /// A file that an earlier build holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// Where it lies in the mirror.
-    pub at: RelPath,
+    /// The build, and the place in it: many files share the one, and the manifest the other.
+    root: RelPath,
+    place: RelPath,
     /// How many bytes it has.
     pub size: u64,
     /// Their digest.
@@ -28,14 +29,22 @@ pub struct Held {
 /// What earlier builds hold, found by digest or by place.
 #[derive(Debug, Default)]
 pub struct Reuse {
+    held: Vec<Held>,
     sizes: HashSet<u64>,
-    by_digest: HashMap<(Digest, u32), Held>,
-    by_place: HashMap<RelPath, Held>,
+    by_digest: HashMap<(Digest, u32), usize>,
+    by_place: HashMap<RelPath, usize>,
+}
+
+impl Held {
+    /// Returns where it lies in the mirror.
+    pub fn at(&self) -> RelPath {
+        self.root.join(&self.place)
+    }
 }
 
 impl Reuse {
     /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
-    pub fn of<'a>(earlier: impl IntoIterator<Item = (&'a RelPath, Manifest)>, sizes: &HashSet<u64>) -> Self {
+    pub fn of(earlier: impl IntoIterator<Item = (RelPath, Manifest)>, sizes: &HashSet<u64>) -> Self {
         let mut reuse = Self::default();
         for (index, (root, manifest)) in earlier.into_iter().enumerate() {
             for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
@@ -44,20 +53,22 @@ impl Reuse {
                 if known && index > 0 {
                     continue;
                 }
-                let held = Held {
-                    at: root.join(&file.path),
+                let next = reuse.held.len();
+                if index == 0 {
+                    reuse.by_place.insert(file.path.clone(), next);
+                }
+                reuse.sizes.insert(file.size);
+                reuse.by_digest.entry(key).or_insert(next);
+                reuse.held.push(Held {
+                    root: root.clone(),
+                    place: file.path,
                     size: file.size,
                     digest: file.digest,
                     mode: file.mode,
                     mtime: file.mtime,
                     inode: file.inode,
                     seen: file.seen,
-                };
-                reuse.sizes.insert(file.size);
-                if index == 0 {
-                    reuse.by_place.insert(file.path, held.clone());
-                }
-                reuse.by_digest.entry(key).or_insert(held);
+                });
             }
         }
         reuse
@@ -70,12 +81,12 @@ impl Reuse {
 
     /// Returns the held file with these bytes and this mode.
     pub fn with_digest(&self, digest: Digest, mode: u32) -> Option<&Held> {
-        self.by_digest.get(&(digest, mode))
+        self.held.get(*self.by_digest.get(&(digest, mode))?)
     }
 
     /// Returns what the last build holds at `place`, if its source had that size, mode and look.
     pub fn unseen_change(&self, place: &RelPath, size: u64, mode: u32, seen: Seen) -> Option<&Held> {
-        let held = self.by_place.get(place)?;
+        let held = self.held.get(*self.by_place.get(place)?)?;
         (held.size == size && held.mode == mode && held.seen == Some(seen)).then_some(held)
     }
 }
@@ -106,12 +117,12 @@ mod tests {
     fn the_newest_holder_is_found_whatever_the_name() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
         let builds = [
-            (&new, manifest(&[("x", "same", 0o444)])),
-            (&old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
+            (new, manifest(&[("x", "same", 0o444)])),
+            (old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
         ];
         let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
-        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at, path("m/c/2/x"));
-        assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at, path("m/c/1/z"));
+        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at(), path("m/c/2/x"));
+        assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at(), path("m/c/1/z"));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
         assert!(!reuse.has_size(6));
     }
@@ -119,7 +130,7 @@ mod tests {
     #[test]
     fn the_quick_check_asks_the_last_build_only_and_all_of_it() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
-        let builds = [(&new, manifest(&[("x", "same", 0o444)])), (&old, manifest(&[("y", "older", 0o444)]))];
+        let builds = [(new, manifest(&[("x", "same", 0o444)])), (old, manifest(&[("y", "older", 0o444)]))];
         let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
         let seen = Seen { mtime: 3, inode: 4 };
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_some());

@@ -6,7 +6,7 @@ use super::grammar::{AliasRule, Class, Condition, Grammar, Layout, LegacyRule, M
 use super::schema::{AliasFile, FieldFile, LayoutFile, MarkersFile, StreamFile};
 use super::template::Template;
 use super::{LayoutError, tree::Tree};
-use crate::word::{BuildName, Document, Label, Outcome, Problem, RelPath};
+use crate::word::{BuildName, Document, Label, Outcome, Problem, RelPath, Stamp};
 use regex::Regex;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -110,6 +110,11 @@ impl Loading<'_> {
                 Ok(regex) => FieldKind::Matches(regex, source.clone()),
                 Err(error) => return self.problem(&format!("{at}.matches"), error.to_string()),
             },
+            (None, None, Some(form)) if !Stamp::can_read(form) => {
+                let wanted = "a form that tells the day, such as `%Y%m%dT%H%M%SZ`, is wanted";
+                return self
+                    .problem(&format!("{at}.time"), format!("`{form}` cannot be read back; {wanted}"));
+            }
             (None, None, Some(form)) => match Regex::new(&format!("^{}$", time_shape(form))) {
                 Ok(regex) => FieldKind::Time(form.clone(), regex),
                 Err(error) => return self.problem(&format!("{at}.time"), error.to_string()),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// A layout file: the grammar of the paths of one mirror.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a layout, `layout: 1` first")]
 pub(super) struct LayoutFile {
     /// The version of this form: 1.
     pub(super) layout: u32,

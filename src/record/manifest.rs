@@ -5,7 +5,6 @@
 //! build may have hundreds of thousands of files; the last line counts the others, so that a cut file is noticed.
 
 use crate::word::{Digest, RelPath};
-use std::fmt::Write;
 
 /// The first line of the file.
 const HEAD: &str = "mirrorkeep-manifest 1";
@@ -122,22 +121,23 @@ impl Manifest {
 
     /// Writes the manifest.
     pub fn write(&self) -> String {
-        let mut text = String::with_capacity(64 + self.files.len() * 160);
-        text.push_str(HEAD);
-        text.push('\n');
-        for file in &self.files {
-            text.push_str(&file.line());
-            text.push('\n');
-        }
-        // Writing to a string cannot fail.
-        for link in &self.links {
-            writeln!(text, "l\t{}\t{}", link.text, link.path.as_str()).ok();
-        }
-        for dir in &self.dirs {
-            writeln!(text, "d\t{}", dir.as_str()).ok();
-        }
-        writeln!(text, "end\t{}", self.files.len() + self.links.len() + self.dirs.len()).ok();
+        // As much as it takes, and no more: a text that grows is copied, and ends twice as large.
+        let paths: usize = self.files.iter().map(|file| file.path.as_str().len()).sum();
+        let mut text = String::with_capacity(64 + paths + self.files.len() * 160);
+        self.lines().for_each(|line| text.push_str(&line));
         text
+    }
+
+    /// Returns the lines of the written manifest, each with its end.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let count = self.files.len() + self.links.len() + self.dirs.len();
+        let links = self.links.iter().map(|link| format!("l\t{}\t{}\n", link.text, link.path.as_str()));
+        let dirs = self.dirs.iter().map(|dir| format!("d\t{}\n", dir.as_str()));
+        std::iter::once(format!("{HEAD}\n"))
+            .chain(self.files.iter().map(|file| file.line() + "\n"))
+            .chain(links)
+            .chain(dirs)
+            .chain([format!("end\t{count}\n")])
     }
 
     /// Reads a manifest.

@@ -16,5 +16,5 @@ pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
 pub use said::{Hold, LabelValue};
-pub use sums::{Sums, SumsError};
+pub use sums::{Sums, SumsError, sum_line};
 pub use version_order::version_order;

@@ -61,10 +61,15 @@ impl Sums {
 
 impl fmt::Display for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(path, digest)| match path.as_str() {
-            name if name.contains('\\') => writeln!(f, "\\{digest}  {}", name.replace('\\', "\\\\")),
-            name => writeln!(f, "{digest}  {name}"),
-        })
+        self.0.iter().try_for_each(|(path, digest)| writeln!(f, "{}", sum_line(path, *digest)))
+    }
+}
+
+/// Returns one line, without its end.
+pub fn sum_line(path: &RelPath, digest: Digest) -> String {
+    match path.as_str() {
+        name if name.contains('\\') => format!("\\{digest}  {}", name.replace('\\', "\\\\")),
+        name => format!("{digest}  {name}"),
     }
 }
 

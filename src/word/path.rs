@@ -5,7 +5,7 @@
 //! parsed cannot leave the root by its text; that it does not leave it through a symlink is the store's promise.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The directory below a root that holds what mirrorkeep knows and is never served.
 pub const OWN_DIR: &str = ".mirrorkeep";
@@ -23,8 +23,10 @@ const NAME_MAX: usize = 255;
 const PATH_MAX: usize = 4095;
 
 /// A relative path in normal form; the empty path is the root itself.
+///
+/// A clone shares the text: a build's paths stand in its source, its manifest and its maps, hundreds of thousands each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct RelPath(String);
+pub struct RelPath(Arc<str>);
 
 /// Says why a text is not a path below a root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,15 +53,15 @@ pub enum PathError {
 
 impl RelPath {
     /// Returns the root itself, the path without a name.
-    pub const fn root() -> Self {
-        Self(String::new())
+    pub fn root() -> Self {
+        Self::default()
     }
 
     /// Returns the path of `below` in the own area, such as `lock`; the area itself for an empty text.
     ///
     /// `below` is a name of ours: a text that is no path gives the area itself.
     pub fn own(below: &str) -> Self {
-        let area = Self(OWN_DIR.to_owned());
+        let area = Self(OWN_DIR.into());
         area.child(below).unwrap_or(area)
     }
 
@@ -98,7 +100,7 @@ impl RelPath {
         if self.is_root() {
             return None;
         }
-        Some(Self(self.0.rsplit_once('/').map(|(above, _)| above.to_owned()).unwrap_or_default()))
+        Some(Self(self.0.rsplit_once('/').map(|(above, _)| above.into()).unwrap_or_default()))
     }
 
     /// Returns every path above this one, nearest first, without the root.
@@ -112,7 +114,7 @@ impl RelPath {
         match (self.is_root(), below.is_root()) {
             (true, _) => below.clone(),
             (_, true) => self.clone(),
-            _ => Self(format!("{}/{}", self.0, below.0)),
+            _ => Self(format!("{}/{}", self.0, below.0).into()),
         }
     }
 
@@ -127,9 +129,9 @@ impl RelPath {
         if above.is_root() {
             return Some(self.clone());
         }
-        let rest = self.0.strip_prefix(&above.0)?;
+        let rest = self.0.strip_prefix(&*above.0)?;
         match rest.strip_prefix('/') {
-            Some(rest) => Some(Self(rest.to_owned())),
+            Some(rest) => Some(Self(rest.into())),
             None if rest.is_empty() => Some(Self::root()),
             None => None,
         }
@@ -198,7 +200,7 @@ impl FromStr for RelPath {
                 _ => {}
             }
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

@@ -4,9 +4,15 @@
 //! `2018-12-05T06:00:00Z`. Both are read strictly: 30 February, a leap second, local time or a missing `Z` are
 //! errors, never a guess, since a guess would decide what gets deleted.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{
+    DateTime, NaiveDateTime, SecondsFormat, Utc,
+    format::{Item, StrftimeItems},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 /// The spelling in a path, as the StarlingX spec has it.
 const COMPACT: &str = "%Y%m%dT%H%M%SZ";
@@ -69,9 +75,19 @@ impl Stamp {
         self.unix() - earlier.unix()
     }
 
-    /// Writes the stamp as a chrono format string says, such as a layout's `%Y%m%d`.
+    /// Writes the stamp as a chrono format string says, such as a layout's `%Y%m%d`; nothing where that is no format.
     pub fn spell(self, format: &str) -> String {
-        self.0.format(format).to_string()
+        let mut text = String::new();
+        match write!(text, "{}", self.0.format(format)) {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Returns whether stamps that are written as `format` says can be read again.
+    pub fn can_read(format: &str) -> bool {
+        let known = !StrftimeItems::new(format).any(|item| item == Item::Error);
+        known && Self::read(&Self::default().spell(format), format).is_ok()
     }
 
     /// Reads a UTC stamp that was written as `format` says; parts of the time that the format lacks are zero.

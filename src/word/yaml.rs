@@ -64,6 +64,10 @@ impl Document {
             problems: Vec::new(),
             documents: 0,
         };
+        if text.starts_with('\u{feff}') {
+            let message = "a byte order mark; UTF-8 without one is accepted".to_owned();
+            reading.problem(Some(Mark { line: 1, column: 1 }), String::new(), message);
+        }
         for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, span)) => reading.take(&event, span),
@@ -236,7 +240,7 @@ impl Reading<'_> {
                 "a key that is a list or mapping; plain keys are accepted".to_owned(),
             );
         }
-        if self.open.len() >= DEPTH {
+        if self.open.len() == DEPTH {
             let path = self.open.last().map(|open| open.path.clone()).unwrap_or_default();
             self.problem(Some(mark), path, format!("nested deeper than {DEPTH} levels"));
         }
@@ -318,6 +322,7 @@ mod tests {
         refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "nested deeper");
         refused("? [a, b]\n: 1\n", "a key that is a list");
         refused("", "empty");
+        refused("\u{feff}a: 1\n", "f.yaml:1:1: a byte order mark");
         refused("a: [1\n", "no YAML");
     }
 

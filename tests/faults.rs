@@ -1,0 +1,172 @@
+//! File systems that are full, read-only, foreign or broken: the error names the place, and a rerun works.
+
+use crate::attempt::{Attempt, ONE, TWO};
+use crate::rig::{Mounted, Rig};
+use std::{fs, process::Command};
+
+#[test]
+fn without_inodes_nothing_half_made_stays() {
+    let rig = Rig::new();
+    let mirror = Mounted::tmpfs(&rig.mirror(""), "size=8m,nr_inodes=60");
+    let attempt = Attempt::on(rig);
+    for n in 0..40 {
+        attempt.rig.write(&format!("outputs/RPMS/std/{n}.rpm"), &n.to_string());
+    }
+    attempt.refused(1, &["cannot", "outputs/RPMS/std/", "No space left", "df -i"], &[]);
+    assert!(attempt.stages().is_empty());
+    mirror.remount("nr_inodes=400");
+    attempt.publishes(&[]);
+    drop(mirror);
+}
+
+#[test]
+fn a_read_only_mirror_is_told_at_once() {
+    let rig = Rig::new();
+    let mirror = Mounted::tmpfs(&rig.mirror(""), "size=8m");
+    let attempt = Attempt::on(rig);
+    mirror.remount("ro");
+    attempt.refused(1, &["Read-only file system", ".mirrorkeep"], &[]);
+    let build = format!("master/centos/{ONE}");
+    attempt.rig.fails(1, "Read-only file system", &["label", &build, "sanity=green"]);
+    attempt.rig.fails(1, "Read-only file system", &["alias", "remove", "master/centos/latest_build"]);
+    attempt.rig.fails(1, "Read-only file system", &["recover"]);
+    // Reading goes on.
+    attempt.rig.ok(&["list"]);
+    attempt.rig.ok(&["show", &build]);
+    mirror.remount("rw");
+    attempt.publishes(&[]);
+}
+
+#[test]
+fn a_file_with_too_many_links_is_copied() {
+    let attempt = Attempt::new();
+    let inject = ["-e", "trace=linkat", "-e", "inject=linkat:error=EMLINK"];
+    let output = attempt.traced(&inject, &["--dedupe", "link"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    attempt.rig.sums_hold(&format!("master/centos/{TWO}"));
+    let at = |build: &str| format!("master/centos/{build}/outputs/RPMS/std/a.rpm");
+    assert_ne!(attempt.rig.inode(&at(ONE)), attempt.rig.inode(&at(TWO)));
+}
+
+#[test]
+fn what_lies_on_another_file_system_is_neither_linked_nor_moved() {
+    for take in ["link", "move"] {
+        let rig = Rig::new();
+        let elsewhere = rig.work("../elsewhere");
+        let mount = Mounted::tmpfs(&elsewhere, "size=8m");
+        let attempt = Attempt::on(rig);
+        fs::write(elsewhere.join("big.iso"), "elsewhere").unwrap();
+        let add = format!("outputs/iso/big.iso={}", elsewhere.join("big.iso").display());
+        let said = ["elsewhere/big.iso", "another file system", "--take copy"];
+        attempt.refused(1, &said, &["--dedupe", "none", "--take", take, "--add", &add]);
+        // Nothing of the source is lost, and copying takes it.
+        assert!(attempt.rig.work("outputs/RPMS/std/a.rpm").exists());
+        assert!(attempt.rig.work("outputs/iso/bootimage.iso").exists());
+        attempt.publishes(&["--add", &add]);
+        drop(mount);
+    }
+}
+
+#[test]
+fn a_source_that_is_moved_goes_only_when_the_build_is_published() {
+    let attempt = Attempt::new();
+    let inject = ["-e", "trace=syncfs", "-e", "inject=syncfs:signal=KILL"];
+    assert!(!attempt.traced(&inject, &["--take", "move"]).output().unwrap().status.success());
+    attempt.is_as_before();
+    assert!(attempt.rig.work("outputs/RPMS/std/a.rpm").exists());
+    attempt.rig.ok(&["recover", "--discard-stages"]);
+    let files = ["outputs/RPMS/std/a.rpm", "outputs/iso/bootimage.iso"];
+    assert!(files.iter().all(|file| attempt.rig.work(file).exists()));
+    attempt.publishes(&["--take", "move"]);
+    // Cut off between the two, the build is published and the rest of the source goes with the rerun.
+    fs::hard_link(
+        attempt.rig.mirror(&format!("master/centos/{TWO}/{}", files[1])),
+        attempt.rig.work(files[1]),
+    )
+    .unwrap();
+    attempt.rig.write(files[0], "package a");
+    attempt.publishes(&["--take", "move"]);
+    assert!(attempt.rig.work(files[0]).exists(), "only a copy of it is in the mirror");
+    fs::remove_file(attempt.rig.work(files[0])).unwrap();
+    for file in files {
+        assert!(!attempt.rig.work(file).exists(), "{file} is still in the source");
+        assert!(attempt.rig.mirror(&format!("master/centos/{TWO}/{file}")).exists());
+    }
+}
+
+#[test]
+fn a_place_on_another_file_system_is_refused_before_anything_is_copied() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    let stream = Mounted::tmpfs(&rig.mirror("master/centos"), "size=8m");
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    rig.fails(1, "`master/centos` lies on another file system than `.mirrorkeep/stage", &args);
+    assert_eq!(fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count(), 0);
+    drop(stream);
+    rig.ok(&args);
+
+    let own = Rig::new();
+    let mount = Mounted::tmpfs(&own.mirror(".mirrorkeep"), "size=8m");
+    own.ok(&["init"]);
+    let work = own.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    own.fails(1, "lies on another file system than `.mirrorkeep/stage", &args);
+    assert!(!own.mirror("master").exists());
+    drop(mount);
+}
+
+#[test]
+fn a_stage_whose_sync_failed_is_thrown_away() {
+    let attempt = Attempt::new();
+    let inject = ["-e", "trace=syncfs", "-e", "inject=syncfs:error=EIO"];
+    let (code, text) = attempt.refuses(&mut attempt.traced(&inject, &[]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("cannot sync `.mirrorkeep/stage/") && text.contains("Input/output error"),
+        "{text}"
+    );
+    assert!(attempt.stages().is_empty(), "what may be lost would be believed");
+    attempt.publishes(&[]);
+}
+
+#[test]
+fn a_source_that_cannot_be_read_to_its_end_is_named() {
+    let attempt = Attempt::new();
+    let iso = attempt.rig.work("outputs/iso/bootimage.iso");
+    let inject = ["-P", iso.to_str().unwrap(), "-e", "trace=read", "-e", "inject=read:error=EIO"];
+    let (code, text) = attempt.refuses(&mut attempt.traced(&inject, &[]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("outputs/iso/bootimage.iso`") && text.contains("Input/output error"), "{text}");
+    attempt.publishes(&[]);
+}
+
+#[test]
+fn without_open_files_the_stage_waits_for_the_rerun() {
+    let attempt = Attempt::new();
+    let inject = ["-e", "trace=openat2", "-e", "inject=openat2:error=EMFILE:when=60+"];
+    let (code, text) = attempt.refuses(&mut attempt.traced(&inject, &[]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("Too many open files"), "{text}");
+    attempt.publishes(&[]);
+}
+
+#[test]
+fn a_mirror_whose_making_was_cut_off_is_made_by_the_rerun() {
+    let rig = Rig::new();
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdirat", "-e"])
+        .arg("inject=mkdirat:signal=KILL:when=3")
+        .arg(env!("CARGO_BIN_EXE_mirrorkeep"))
+        .arg("--mirror")
+        .arg(rig.mirror(""))
+        .arg("publish")
+        .arg(rig.work(""))
+        .args(["--stream", "master/centos", "--build", ONE])
+        .output()
+        .unwrap()
+        .status;
+    assert!(!status.success() && rig.mirror(".mirrorkeep").exists());
+    rig.publish(ONE, &[]);
+    assert_eq!(rig.latest().as_deref(), Some(ONE));
+}
