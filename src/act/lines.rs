@@ -8,7 +8,7 @@ const PIECE: usize = 64 * 1024;
 /// A text that is made line by line.
 #[derive(Debug)]
 pub struct Lines<I> {
-    lines: I,
+    left: I,
     made: Vec<u8>,
     read: usize,
 }
@@ -16,7 +16,7 @@ pub struct Lines<I> {
 impl<I: Iterator<Item = String>> Lines<I> {
     /// Returns the text of these lines, which bring their ends.
     pub fn of(lines: I) -> Self {
-        Self { lines, made: Vec::new(), read: 0 }
+        Self { left: lines, made: Vec::new(), read: 0 }
     }
 }
 
@@ -26,7 +26,7 @@ impl<I: Iterator<Item = String>> Read for Lines<I> {
             self.made.clear();
             self.read = 0;
             while self.made.len() < PIECE
-                && let Some(line) = self.lines.next()
+                && let Some(line) = self.left.next()
             {
                 self.made.extend_from_slice(line.as_bytes());
             }

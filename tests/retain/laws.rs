@@ -1,6 +1,6 @@
 //! The invariants of the specification, each as a property.
 
-use super::world::*;
+use super::world::{DAY, STREAMS, World, at, hold, plan, policy, pruned, rules, with, world};
 use mirrorkeep::census::BuildCensus;
 use mirrorkeep::decide::policy::Period;
 use mirrorkeep::decide::{Fate, Past, PlanOutcome, Space, retain};

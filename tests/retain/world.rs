@@ -8,31 +8,31 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 /// The first instant of every world.
-pub const START: i64 = 1_700_000_000;
-pub const HOUR: i64 = 3600;
-pub const DAY: i64 = 24 * HOUR;
+pub(super) const START: i64 = 1_700_000_000;
+pub(super) const HOUR: i64 = 3600;
+pub(super) const DAY: i64 = 24 * HOUR;
 
-pub fn at(seconds: i64) -> Stamp {
+pub(super) fn at(seconds: i64) -> Stamp {
     Stamp::from_unix(START + seconds).unwrap()
 }
 
 /// One build as numbers: hour, result, sanity, hours until published, hold until (days), what it needs.
 #[derive(Debug, Clone)]
-pub struct Seed {
-    pub hour: i64,
-    pub result: u8,
-    pub sanity: u8,
-    pub wait: i64,
-    pub hold: Option<i64>,
-    pub needs: Option<(usize, usize)>,
+pub(super) struct Seed {
+    pub(super) hour: i64,
+    pub(super) result: u8,
+    pub(super) sanity: u8,
+    pub(super) wait: i64,
+    pub(super) hold: Option<i64>,
+    pub(super) needs: Option<(usize, usize)>,
 }
 
 /// A census as numbers: builds by stream, and which build of a stream an alias leads to or left.
 #[derive(Debug, Clone)]
-pub struct World {
-    pub streams: Vec<Vec<Seed>>,
-    pub alias: Vec<Option<usize>>,
-    pub left: Vec<Option<(usize, i64)>>,
+pub(super) struct World {
+    pub(super) streams: Vec<Vec<Seed>>,
+    pub(super) alias: Vec<Option<usize>>,
+    pub(super) left: Vec<Option<(usize, i64)>>,
 }
 
 prop_compose! {
@@ -49,7 +49,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    pub fn world()(
+    pub(super) fn world()(
         streams in prop::collection::vec(prop::collection::vec(seed(), 0..14), 1..4),
         alias in prop::collection::vec(prop::option::of(0usize..14), 3),
         left in prop::collection::vec(prop::option::of((0usize..14, 0i64..1300)), 3),
@@ -58,11 +58,11 @@ prop_compose! {
     }
 }
 
-pub const STREAMS: [&str; 3] = ["master/debian", "feature/x/debian", "rc/10.0/debian"];
+pub(super) const STREAMS: [&str; 3] = ["master/debian", "feature/x/debian", "rc/10.0/debian"];
 
 impl World {
     /// Returns the census; builds of one hour are told apart by their respin.
-    pub fn census(&self) -> Census {
+    pub(super) fn census(&self) -> Census {
         let mut census = Census::empty(at(0));
         for (number, seeds) in self.streams.iter().enumerate() {
             let builds = seeds.iter().enumerate().map(|(index, seed)| self.build(index, seed)).collect();
@@ -118,7 +118,7 @@ fn name(index: usize, seed: &Seed) -> String {
     format!("{}.{index}", at(seed.hour * HOUR))
 }
 
-pub fn hold(until: Stamp) -> Hold {
+pub(super) fn hold(until: Stamp) -> Hold {
     Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: Some(until), since: None }
 }
 
@@ -142,16 +142,16 @@ const RULES: [&str; 14] = [
 
 /// A policy as numbers.
 #[derive(Debug, Clone)]
-pub struct Rules {
-    pub keep: Vec<(usize, u32)>,
-    pub failed: Vec<(usize, u32)>,
-    pub floor: u32,
-    pub min_age: u32,
-    pub grace: u32,
+pub(super) struct Rules {
+    pub(super) keep: Vec<(usize, u32)>,
+    pub(super) failed: Vec<(usize, u32)>,
+    pub(super) floor: u32,
+    pub(super) min_age: u32,
+    pub(super) grace: u32,
 }
 
 prop_compose! {
-    pub fn rules()(
+    pub(super) fn rules()(
         keep in prop::collection::vec((0..RULES.len(), 1u32..20), 0..4),
         failed in prop::collection::vec((0..RULES.len(), 1u32..10), 0..3),
         floor in 1u32..4,
@@ -164,7 +164,7 @@ prop_compose! {
 
 impl Rules {
     /// Returns the policy file; `more` is put at its end.
-    pub fn text(&self, more: &str) -> String {
+    pub(super) fn text(&self, more: &str) -> String {
         let list = |rules: &[(usize, u32)]| -> String {
             rules
                 .iter()
@@ -187,32 +187,32 @@ impl Rules {
         )
     }
 
-    pub fn policy(&self) -> Policy {
+    pub(super) fn policy(&self) -> Policy {
         policy(&self.text(""))
     }
 
     /// Returns whether it has one of these rules.
-    pub fn has(&self, word: &str) -> bool {
+    pub(super) fn has(&self, word: &str) -> bool {
         self.keep.iter().chain(&self.failed).any(|(rule, _)| RULES[*rule].contains(word))
     }
 }
 
 #[track_caller]
-pub fn policy(text: &str) -> Policy {
+pub(super) fn policy(text: &str) -> Policy {
     Policy::load(text, "p.yaml").unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-pub fn plan(census: &Census, policy: &Policy, now: Stamp) -> Plan {
+pub(super) fn plan(census: &Census, policy: &Policy, now: Stamp) -> Plan {
     retain(census, policy, now, &Past::default())
 }
 
 /// Returns the builds with that fate.
-pub fn with(plan: &Plan, fate: Fate) -> BTreeSet<BuildId> {
+pub(super) fn with(plan: &Plan, fate: Fate) -> BTreeSet<BuildId> {
     plan.builds.iter().filter(|verdict| verdict.fate == fate).map(|verdict| verdict.id.clone()).collect()
 }
 
 /// Returns the census without what a plan lets go, as a prune leaves it; history stays known.
-pub fn pruned(census: &Census, plan: &Plan) -> Census {
+pub(super) fn pruned(census: &Census, plan: &Plan) -> Census {
     let gone = with(plan, Fate::Expire);
     let mut census = census.clone();
     for stream in &mut census.streams {
