@@ -223,3 +223,27 @@ fn open_intents(events: Vec<Event>) -> Vec<Event> {
     let settled: std::collections::HashSet<u64> = events.iter().filter_map(|event| event.settles).collect();
     events.into_iter().filter(|event| event.phase == Phase::Intent && !settled.contains(&event.seq)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Fault, ObjectStore, Spy, StoreErrorKind};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_line_that_was_not_told_as_written_is_cut_off_before_the_next() {
+        let io = StoreErrorKind::Io;
+        let inner = Arc::new(ObjectStore::in_memory().unwrap());
+        // The append is done and not told, and the look at what it left fails.
+        let store = Spy::new(inner).with(3, Fault::Lose(io)).with(4, Fault::Fail(io));
+        let mut journal = Journal::open(&store, "a test".to_owned()).unwrap();
+        let at = Stamp::default();
+        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        journal.intend(&store, at, fact("told")).unwrap();
+        journal.intend(&store, at, fact("not told")).unwrap_err();
+        journal.intend(&store, at, fact("the next")).unwrap();
+        let events = history(&store, &[EventKind::Labelled]).unwrap();
+        let told: Vec<(u64, &str)> = events.iter().map(|event| (event.seq, &*event.to)).collect();
+        assert_eq!(told, [(1, "told"), (2, "the next")]);
+    }
+}
