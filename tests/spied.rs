@@ -5,9 +5,10 @@
 
 mod scene;
 
-use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
+use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
+use mirrorkeep::word::RelPath;
 use scene::{Act, Scene};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What others do between the broken try and the next.
 type Between = Option<Act>;
@@ -117,6 +118,24 @@ macro_rules! broken {
 }
 
 broken! { publish label }
+
+#[test]
+fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {
+    for left in [&["manifest"][..], &["ticket"], &["progress", "ticket"], &["seal.json", "manifest"]] {
+        let scene = Scene::new();
+        let store = scene.store();
+        let stage: RelPath = ".mirrorkeep/stage/20181205T060000Z-0".parse().unwrap();
+        for name in left {
+            store.put(&stage.child(name).unwrap(), b"", Put::Create).unwrap();
+        }
+        let filling = store.lock(&stage.child("ticket").unwrap(), "its publisher", Duration::ZERO).unwrap();
+        scene::label(&scene, scene.store()).unwrap();
+        assert!(store.look(&stage).unwrap().is_some(), "{left:?}");
+        drop(filling);
+        scene::say_another(&scene, scene.store()).unwrap();
+        assert_eq!(store.look(&stage).unwrap(), None, "{left:?}");
+    }
+}
 
 #[test]
 fn a_spy_lets_go_wrong_what_it_was_told_to_and_notes_the_rest() {
