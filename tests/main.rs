@@ -9,6 +9,7 @@ mod hostile;
 mod invalid;
 mod layers;
 mod layout;
+mod pruning;
 mod publish;
 mod readme;
 mod retain;

@@ -9,7 +9,7 @@ use super::recover::settle;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{EventKind, Hold};
-use crate::store::StoreErrorKind;
+use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 
@@ -35,9 +35,9 @@ pub fn restore(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Restored, ActError> {
     mirror.layout().build_path(id)?;
-    let lease = mirror.lease()?;
-    if mode == Mode::Real {
-        settle(&lease, clock)?;
+    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
+    if let Some(lease) = &lease {
+        settle(lease, clock)?;
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();
@@ -47,12 +47,12 @@ pub fn restore(
     }
     let now = clock();
     let until = now.checked_add(TERM);
-    if mode == Mode::Real {
+    if let Some(lease) = &lease {
         let mut holds = mirror.holds_of(id)?;
         let why = "restored from the trash".to_owned();
         holds.push(Hold { who: mirror.who().to_owned(), why, until, since: Some(now) });
-        hold::write(&lease, id, EventKind::Held, &holds, now)?;
-        bring_back(&lease, &trashed, clock)?;
+        hold::write(lease, id, EventKind::Held, &holds, now)?;
+        bring_back(lease, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
 }
@@ -92,7 +92,7 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
     }
     let moved = match trashed.ticket.what {
         TicketKind::Build => store.reveal(&tree, path),
-        TicketKind::Untrimmed => store.exchange(path, &tree),
+        TicketKind::Untrimmed => swap(store, path, &tree, trashed.ticket.inode),
     };
     moved.map_err(|error| match error.kind() {
         StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
@@ -100,6 +100,20 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
         }
         _ => error.into(),
     })
+}
+
+/// Lets two trees change places, so that the one with that inode lies at `path`, also when the store does it twice.
+pub(super) fn swap(
+    store: &dyn Store,
+    path: &RelPath,
+    tree: &RelPath,
+    wanted: (u64, u64),
+) -> Result<(), StoreError> {
+    store.exchange(path, tree)?;
+    match store.look(path)? {
+        Some(entry) if entry.inode != wanted => store.exchange(path, tree),
+        _ => Ok(()),
+    }
 }
 
 /// Fails when somebody asked to stop.

@@ -141,6 +141,10 @@ pub(super) fn mark(
             report.swept.push(trashed.ticket.id.clone());
         }
     }
+    // Nothing is under way while we hold the lease, so these are left behind.
+    for at in &trash.empty {
+        lease.mirror().store().discard(at)?;
+    }
     for (path, why) in trash.strange {
         report.failures.push(Failure { path: path.to_string(), error: why });
     }

@@ -62,6 +62,8 @@ pub struct Trash {
     pub waiting: Vec<Trashed>,
     /// Directories that are being swept.
     pub going: Vec<RelPath>,
+    /// Directories with a ticket and no tree: about to be filled, or left behind by what took the tree away.
+    pub empty: Vec<RelPath>,
     /// Directories without a ticket that can be read.
     pub strange: Vec<(RelPath, String)>,
 }
@@ -99,7 +101,13 @@ impl Mirror {
                 continue;
             }
             match self.ticket(&at) {
-                Ok(ticket) if entry.kind == Kind::Dir => trash.waiting.push(Trashed { at, ticket }),
+                Ok(ticket) if entry.kind == Kind::Dir => {
+                    let trashed = Trashed { at, ticket };
+                    match self.store().look(&trashed.tree())? {
+                        Some(_) => trash.waiting.push(trashed),
+                        None => trash.empty.push(trashed.at),
+                    }
+                }
                 Ok(_) => trash.strange.push((at, "it is no directory".to_owned())),
                 Err(why) => trash.strange.push((at, why)),
             }
