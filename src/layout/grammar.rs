@@ -3,7 +3,7 @@
 use super::branch::BranchRule;
 use super::template::{Template, Values};
 use super::{NoPlace, tree::Tree};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream, Words};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The grammar of the paths of one mirror; cheap to clone.
@@ -86,8 +86,8 @@ pub struct AliasRule {
 pub struct Condition {
     /// One of these results.
     pub results: Vec<Outcome>,
-    /// All of these labels.
-    pub labels: BTreeMap<String, String>,
+    /// All of these labels, each with one of its values.
+    pub labels: BTreeMap<String, Words>,
 }
 
 /// A legacy name of a directory.
@@ -113,7 +113,8 @@ pub enum Created {
 impl Condition {
     /// Returns whether a build with that result and those labels meets the condition.
     pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.results.contains(&result) && self.labels.iter().all(|(key, value)| label(key) == Some(value))
+        self.results.contains(&result)
+            && self.labels.iter().all(|(key, values)| label(key).is_some_and(|value| values.has(value)))
     }
 }
 

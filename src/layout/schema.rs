@@ -1,5 +1,6 @@
 //! The YAML of a layout, exactly; what it means is made of it in `load`.
 
+use crate::word::Words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -132,9 +133,9 @@ pub(super) struct AliasFile {
     /// The results that count; `success` without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) results: Option<Vec<String>>,
-    /// The labels that the build must have.
+    /// The labels that the build must have, each with one value or a list of those that will do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, Words>,
     /// Whether nothing of the stream may be pruned while it is missing, dangles or loops.
     #[serde(default)]
     pub(super) required: bool,
