@@ -8,6 +8,8 @@ use regex::Regex;
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: FieldKind,
+    /// Words that do not count, though the kind takes them.
+    pub(super) except: Vec<String>,
     pub(super) examples: Vec<String>,
 }
 
@@ -23,12 +25,18 @@ pub(super) enum FieldKind {
 }
 
 impl Field {
+    /// Returns the name in the braces.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns whether the whole value may stand for the field.
     pub(super) fn fits(&self, value: &str) -> bool {
-        match &self.kind {
+        let fits = match &self.kind {
             FieldKind::OneOf(words) => words.iter().any(|word| word == value),
             FieldKind::Matches(regex, _) | FieldKind::Time(_, regex) => regex.is_match(value),
-        }
+        };
+        fits && !self.except.iter().any(|word| word == value)
     }
 
     /// Returns the regular expression of the field as part of a longer one.

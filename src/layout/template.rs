@@ -189,7 +189,7 @@ impl Mixed {
             group += 1 + piece.groups();
             let fits = match piece {
                 Piece::Text(_) => true,
-                Piece::Field(field, None) => bind(values, &field.name, text),
+                Piece::Field(field, None) => field.fits(text) && bind(values, &field.name, text),
                 Piece::Field(field, Some(range)) => bind(values, &format!("{} {range:?}", field.name), text),
             };
             if !fits {

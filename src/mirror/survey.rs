@@ -345,7 +345,7 @@ fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSe
     let mut required = std::collections::BTreeSet::new();
     for (stream, builds) in &found.streams {
         let Ok(dir) = mirror.layout().stream_path(stream) else { continue };
-        for rule in mirror.alias_rules(stream).into_iter().filter(|rule| rule.required) {
+        for rule in mirror.alias_rules(stream, builds).into_iter().filter(|rule| rule.required) {
             let fits = |build: &BuildCensus| {
                 rule.when.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
             };
