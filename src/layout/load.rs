@@ -77,9 +77,11 @@ impl Loading<'_> {
         for (index, rule) in raw.branches.iter().enumerate() {
             let at = format!("branches[{index}]");
             let branch = self.template(&format!("{at}.branch"), &rule.branch);
-            let stream = self.template(&format!("{at}.stream"), &rule.stream);
+            let streams = expand(&rule.stream);
+            let streams =
+                streams.iter().map(|stream| self.template(&format!("{at}.stream"), stream)).collect();
             let build = rule.build.as_ref().map(|build| self.template(&format!("{at}.build"), build));
-            branches.push(BranchRule { shown: rule.branch.clone(), branch, stream, build });
+            branches.push(BranchRule { shown: rule.branch.clone(), branch, streams, build });
         }
         let LayoutFile { name, title, policy, .. } = raw;
         let text = text.to_owned();

@@ -206,7 +206,7 @@ pub(super) struct DeclaredFile {
 pub(super) struct BranchFile {
     /// The branch or tag.
     pub(super) branch: String,
-    /// The stream.
+    /// The stream; a part in `[…]` is there when its fields are given.
     pub(super) stream: String,
     /// The build's name, where it is not the time of the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 //! The nearest is found by laying the path's names beside each rule, with names that are missing, too many or
 //! other than the rule wants; what the least is wrong with wins, and of equals what the layout names first.
 
-use super::field::nearest as like;
+use super::field::likeness;
 use super::grammar::{Class, Layout};
 use super::template::{Part, Template, Values};
 use super::tree::Tree;
@@ -24,9 +24,10 @@ pub struct Stray {
     pub why: String,
 }
 
-/// What a name too few or too many weighs, and one that is another.
+/// What a missing name weighs, one that is another, and one too many: what the path says is kept where it can be.
 const MISSING: u32 = 300;
-const OTHER: u32 = 400;
+const OTHER: u32 = 320;
+const EXTRA: u32 = 350;
 
 /// How many names of a path are looked at.
 const NAMES: usize = 12;
@@ -38,7 +39,7 @@ impl Stray {
     /// Says that the name at `at` does not fit.
     pub(super) fn new(rule: String, names: &[&str], at: usize, expected: String) -> Self {
         let found = names.get(at).copied().unwrap_or_default().to_owned();
-        let why = format!("`{found}` does not fit; {expected} is wanted there");
+        let why = format!("`{found}` does not fit; wanted there: {expected}");
         Self { rule, found, expected, nearest: None, why }
     }
 
@@ -75,7 +76,11 @@ impl Layout {
                 expected.push(part);
             }
         }
+        let misfiled = self.0.classes.iter().find_map(|class| self.misfiled(class, names));
+        let branch = self.raw_branch(names);
         let rule = match parts.as_slice() {
+            _ if misfiled.is_some() => "misfiled".to_owned(),
+            _ if branch.is_some() => "raw-branch".to_owned(),
             _ if fitted == 0 => "unknown-class".to_owned(),
             parts if parts.iter().any(|(_, names_build)| *names_build) => "build-name".to_owned(),
             [(part, _), ..] => match part.fields().first() {
@@ -86,15 +91,33 @@ impl Layout {
         };
         let expected = if expected.is_empty() { "nothing below".to_owned() } else { expected.join(", ") };
         let parts: Vec<&Part> = parts.into_iter().map(|(part, _)| part).collect();
-        Stray::new(rule, names, fitted, expected).near(names, fitted, self.nearest(names), &parts)
+        let nearest = misfiled.unwrap_or_else(|| {
+            let mapped = branch.unwrap_or_default();
+            let mapped: Vec<&str> = mapped.iter().map(String::as_str).collect();
+            self.nearest(if mapped.is_empty() { names } else { &mapped })
+        });
+        Stray::new(rule, names, fitted, expected).near(names, fitted, nearest, &parts)
+    }
+
+    /// Returns the path with the git branch that it starts with replaced by what the branch is mapped to.
+    fn raw_branch(&self, names: &[&str]) -> Option<Vec<String>> {
+        self.0.branches.iter().find_map(|rule| {
+            let depth = rule.branch.parts.len();
+            let mut values = Values::new();
+            if depth < 2 || rule.branch.matches(names.iter().copied(), &mut values) < depth {
+                return None;
+            }
+            let known = |part: &&Part| part.fields().iter().all(|field| values.contains_key(field.name()));
+            let stream = rule.streams.first()?.parts.iter().take_while(known);
+            let mapped: Vec<String> = stream.filter_map(|part| part.write(&values).ok()).collect();
+            let rest = names.iter().skip(depth).map(|name| (*name).to_owned());
+            (!mapped.is_empty()).then(|| mapped.into_iter().chain(rest).collect())
+        })
     }
 
     /// Returns the nearest path outside or inside the builds.
     fn nearest(&self, names: &[&str]) -> Vec<String> {
         let names = names.get(..NAMES).unwrap_or(names);
-        if let Some(misfiled) = self.0.classes.iter().find_map(|class| self.misfiled(class, names)) {
-            return misfiled;
-        }
         let inside: Vec<Mended> = (0..=names.len())
             .map(|at| mend_inside(&self.0.tree, names.get(at..).unwrap_or_default()))
             .collect();
@@ -161,20 +184,19 @@ pub(super) fn mend_inside(tree: &Tree, names: &[&str]) -> Mended {
         }
     }
     if best.0 == u32::MAX {
-        (u32::try_from(names.len()).unwrap_or(NAMES as u32) * MISSING, Vec::new())
+        (u32::try_from(names.len()).unwrap_or_default() * EXTRA, Vec::new())
     } else {
         best
     }
 }
 
-/// Returns how much is wrong with a name where that part stands.
+/// Returns how much is wrong with a name where that part stands; a word misspelt is nearer than another word.
 fn weight(part: &Part, name: &str) -> u32 {
     if part.matches(name, &mut Values::new()) {
         return 0;
     }
     let near = part.nearest(name);
-    // A word misspelt is nearer than another word.
-    if like(std::iter::once(near.as_str()), name).is_some() { OTHER / 4 } else { OTHER }
+    if near.starts_with('<') { OTHER } else { OTHER - OTHER * likeness(&near, name) / 100 }
 }
 
 /// The least that is wrong when the first names are laid beside the first parts.
@@ -188,14 +210,18 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn new(template: &'a Template, names: &'a [&'a str], weigh: impl Fn(usize, &Part, &str) -> u32) -> Self {
         let weights: Vec<Vec<u32>> = (template.parts.iter().enumerate())
-            .map(|(at, part)| names.iter().map(|name| weigh(at, part, name)).collect())
+            .map(|(at, part)| {
+                let weighed = names.iter().map(|name| weigh(at, part, name));
+                weighed.map(|weight| if weight == 0 { 0 } else { weight + early(at) }).collect()
+            })
             .collect();
         let mut table = Self { template, names, rows: Vec::new(), weights };
         for parts in 0..=template.parts.len() {
             let mut row: Vec<u32> = Vec::new();
             for count in 0..=names.len() {
-                let left = row.last().map(|cost| cost + MISSING);
-                let up = parts.checked_sub(1).map(|above| table.cost(above, count) + MISSING);
+                let left = row.last().map(|cost| cost + EXTRA);
+                // Of two ways that cost the same, the one that keeps the first names is nearer.
+                let up = parts.checked_sub(1).map(|above| table.cost(above, count) + MISSING + early(above));
                 let both = parts.checked_sub(1).zip(count.checked_sub(1));
                 let both =
                     both.map(|(above, before)| table.cost(above, before) + table.weight(above, before));
@@ -221,20 +247,31 @@ impl<'a> Table<'a> {
             let cost = self.cost(parts, count);
             let Some(part) = self.template.parts.get(parts - 1) else { break };
             let name = count.checked_sub(1).and_then(|at| self.names.get(at)).copied();
-            match name {
-                Some(name) if cost == self.cost(parts - 1, count - 1) + self.weight(parts - 1, count - 1) => {
-                    let fits = self.weight(parts - 1, count - 1) == 0;
-                    path.push(if fits { name.to_owned() } else { part.nearest(name) });
-                    (parts, count) = (parts - 1, count - 1);
+            let weight = self.weight(parts - 1, count.saturating_sub(1));
+            let put = name.filter(|_| cost == self.cost(parts - 1, count - 1) + weight);
+            let added = cost == self.cost(parts - 1, count) + MISSING + early(parts - 1);
+            match (put, name) {
+                (Some(name), _) if weight == 0 => path.push(name.to_owned()),
+                // Rather a name is added than one replaced.
+                (Some(name), _) if !added => path.push(part.nearest(name)),
+                (None, Some(_)) if !added => {
+                    count -= 1;
+                    continue;
                 }
-                Some(_) if cost == self.cost(parts, count - 1) + MISSING => count -= 1,
                 _ => {
                     path.push(part.nearest(""));
                     parts -= 1;
+                    continue;
                 }
             }
+            (parts, count) = (parts - 1, count - 1);
         }
         path.reverse();
         path
     }
+}
+
+/// Returns what is added to the weight of a change, more for the first parts.
+fn early(part: usize) -> u32 {
+    u32::try_from(NAMES.saturating_sub(part)).unwrap_or_default()
 }

@@ -134,7 +134,7 @@ impl Part {
         }
     }
 
-    fn write(&self, values: &Values) -> Result<String, String> {
+    pub(super) fn write(&self, values: &Values) -> Result<String, String> {
         match self {
             Self::Literal(text) => Ok(text.clone()),
             Self::Glob(pattern) => Err(format!("`{pattern}` stands for many names")),
@@ -229,7 +229,8 @@ impl Piece {
 
     fn source(&self) -> String {
         match self {
-            Self::Text(text) => regex::escape(text),
+            // As elsewhere, `*` and `?` stand for characters of one name.
+            Self::Text(text) => regex::escape(text).replace("\\*", "[^/]*").replace("\\?", "[^/]"),
             Self::Field(field, None) => field.source(),
             Self::Field(_, Some((from, to))) => format!("[^/]{{{}}}", to - from),
         }
@@ -242,6 +243,7 @@ impl Piece {
 
     fn write(&self, values: &Values) -> Result<String, String> {
         match self {
+            Self::Text(text) if text.contains(['*', '?']) => Err(format!("`{text}` stands for many names")),
             Self::Text(text) => Ok(text.clone()),
             Self::Field(field, None) => value(values, field),
             Self::Field(field, Some((from, to))) => {
