@@ -14,3 +14,4 @@ mod readme;
 mod retain;
 mod rig;
 mod spied;
+mod trees;
