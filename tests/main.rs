@@ -11,6 +11,7 @@ mod layers;
 mod layout;
 mod publish;
 mod readme;
+mod real_paths;
 mod retain;
 mod rig;
 mod spied;
