@@ -1,53 +1,13 @@
-//! The shipped layouts: every build has one path, every path one place.
+//! Layout files: what they say of paths, and what is said of a file that is wrong.
 
 use mirrorkeep::layout::{Created, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
-use proptest::prelude::*;
+use mirrorkeep::word::BuildId;
 use std::sync::LazyLock;
 
 fn starlingx() -> &'static Layout {
     static LAYOUT: LazyLock<Layout> =
         LazyLock::new(|| Layout::load(Layout::shipped("starlingx").unwrap(), "starlingx").unwrap());
     &LAYOUT
-}
-
-prop_compose! {
-    fn any_build()(
-        class in prop::sample::select(vec!["master", "feature/", "release/", "milestone/", "rc/"]),
-        name in "[A-Za-z0-9][A-Za-z0-9._+-]{0,9}",
-        version in "[0-9]{1,3}([.][0-9]{1,3}){0,2}",
-        distro in prop::sample::select(vec!["centos", "debian"]),
-        seconds in 0i64..253_402_300_800,
-    ) -> BuildId {
-        let stamp = Stamp::from_unix(seconds).unwrap();
-        let release = match class {
-            "master" => class.to_owned(),
-            "rc/" => format!("rc/{version}"),
-            class => format!("{class}{name}"),
-        };
-        format!("{release}/{distro}/{stamp}").parse().unwrap()
-    }
-}
-
-proptest! {
-    #[test]
-    fn the_place_of_a_builds_path_is_that_build(id in any_build()) {
-        let path = starlingx().build_path(&id).unwrap();
-        prop_assert_eq!(starlingx().place(&path), Place::Build { build: id.clone() });
-        prop_assert!(matches!(starlingx().created(&id), Created::At(stamp, 0) if stamp.to_string() == id.name.as_str()));
-        let parent = path.parent().unwrap();
-        prop_assert_eq!(starlingx().stream_path(&id.stream).unwrap(), parent);
-    }
-
-    #[test]
-    fn every_path_has_a_place_and_a_stray_says_why(names in prop::collection::vec("(master|release|centos|outputs|RPMS|std|[a-zA-Z0-9._-]{1,6}|20181205T060000Z)", 0..7)) {
-        let names: Vec<String> = names.into_iter().filter(|name| name != "." && name != "..").collect();
-        let path: RelPath = names.join("/").parse().unwrap();
-        if let Place::Stray(stray) = starlingx().place(&path) {
-            prop_assert!(!stray.rule.is_empty() && !stray.expected.is_empty());
-            prop_assert!(path.names().any(|name| name == stray.found), "{:?}", stray);
-        }
-    }
 }
 
 /// Rows of the paths that were seen on the real server, by what the spec's grammar makes of them.

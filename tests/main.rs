@@ -9,6 +9,7 @@ mod hostile;
 mod invalid;
 mod layers;
 mod layout;
+mod layout_laws;
 mod publish;
 mod readme;
 mod real_paths;

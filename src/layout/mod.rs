@@ -11,6 +11,7 @@ mod field;
 mod grammar;
 mod load;
 mod marker;
+mod mend;
 mod place;
 mod schema;
 mod shipped;

@@ -1,7 +1,8 @@
 //! What a path is: every path has exactly one place.
 
 use super::grammar::{Class, Layout};
-use super::stray::{Stray, mend_inside};
+use super::mend::mend_inside;
+use super::stray::Stray;
 use super::template::Values;
 use super::tree::Found;
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stream};
@@ -108,6 +109,21 @@ enum Standing {
 impl Layout {
     /// Returns what a path is.
     pub fn place(&self, path: &RelPath) -> Place {
+        let mut place = self.placed(path);
+        if let Place::Stray(stray) = &mut place {
+            // Names that fit one by one need not fit together; then what is wrong next is put right, too.
+            for _ in 0..3 {
+                let near = stray.nearest.as_ref().filter(|near| !near.contains(['<', '*']));
+                match near.and_then(|near| near.parse().ok()).map(|near| self.placed(&near)) {
+                    Some(Place::Stray(next)) => stray.nearest = next.nearest,
+                    _ => break,
+                }
+            }
+        }
+        place
+    }
+
+    fn placed(&self, path: &RelPath) -> Place {
         if path.is_root() {
             return Place::Root;
         }
@@ -178,8 +194,8 @@ impl Layout {
                 let at = depth + fitted;
                 let mut nearest: Vec<String> =
                     names.iter().take(depth).map(|name| (*name).to_owned()).collect();
-                nearest.extend(mend_inside(&self.0.tree, below).1);
-                Place::Stray(Stray::new(rule, names, at, expected).near(names, at, nearest, &parts))
+                nearest.extend(mend_inside(&self.0.tree, below, values).1);
+                Place::Stray(Stray::new(rule, names, at, expected).near(names, at, nearest, &parts, values))
             }
         }
     }

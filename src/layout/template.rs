@@ -164,17 +164,17 @@ impl Part {
             Self::Literal(text) => format!("`{text}`"),
             Self::Glob(pattern) => format!("`{pattern}`"),
             Self::Whole(field) => field.expected(),
-            Self::Mixed(mixed) => format!("`{}`", mixed.shown()),
+            Self::Mixed(mixed) => format!("`{}`", mixed.shown(&Values::new())),
         }
     }
 
-    /// Returns what most likely was meant by `name`.
-    pub(super) fn nearest(&self, name: &str) -> String {
+    /// Returns what most likely was meant by `name`, where the fields in `known` have their values.
+    pub(super) fn nearest(&self, name: &str, known: &Values) -> String {
         match self {
             Self::Literal(text) => text.clone(),
             Self::Glob(pattern) => pattern.as_str().to_owned(),
-            Self::Whole(field) => field.nearest(name),
-            Self::Mixed(mixed) => mixed.shown(),
+            Self::Whole(field) => value(known, field).unwrap_or_else(|_| field.nearest(name)),
+            Self::Mixed(mixed) => mixed.shown(known),
         }
     }
 }
@@ -202,12 +202,14 @@ impl Mixed {
         })
     }
 
-    fn shown(&self) -> String {
+    fn shown(&self, known: &Values) -> String {
         self.pieces
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Field(field, _) => format!("<{}>", field.name),
+                piece if piece.write(known).is_ok() => piece.write(known).unwrap_or_default(),
+                Piece::Field(field, None) => format!("<{}>", field.name),
+                Piece::Field(field, Some((from, to))) => format!("<{}:{from}-{to}>", field.name),
             })
             .collect()
     }
