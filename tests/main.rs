@@ -11,6 +11,7 @@ mod layers;
 mod layout;
 mod layout_laws;
 mod publish;
+mod publish_layouts;
 mod readme;
 mod real_paths;
 mod retain;

@@ -244,7 +244,8 @@ fn differences(changes: &[Change]) -> String {
 struct Prepared {
     path: RelPath,
     created: Stamp,
-    seq: u64,
+    /// The respin; nothing where the name does not say it.
+    seq: Option<u64>,
     result: Outcome,
     source: Source,
     /// Small files of ours: CONTEXT and marker.
@@ -287,6 +288,9 @@ pub fn publish(
         }
     };
     let size = (staged.manifest().files.len() as u64, staged.manifest().bytes());
+    if prepared.seq.is_none() {
+        prepared.seq = Some(respin(mirror, &publishing.id, prepared.created)?);
+    }
     let sealed = staged.seal(record(publishing, &prepared, mirror.who()), prepared.path.clone())?;
     stop.check()?;
     let lease = mirror.lease()?;
@@ -339,11 +343,10 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     let id = &publishing.id;
     let path = mirror.layout().build_path(id)?;
     let named = match mirror.layout().created(id) {
-        Created::At(stamp, seq) => Some((stamp, seq)),
+        Created::At(stamp, seq) => Some((in_time(id, stamp, now)?, Some(seq))),
         Created::Unnamed => None,
         Created::Impossible(why) => return Err(mirror.layout().no_build_name(id, &why).into()),
     };
-    in_time(id, named, now)?;
     for required in &publishing.requires {
         let at = mirror.layout().build_path(required)?;
         if mirror.store().look(&at)?.is_none() {
@@ -359,11 +362,10 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     }
     let (created, seq) = match (named, mirror.layout().told_time(&source)?) {
         (Some(named), _) => named,
-        (None, Some(Ok(stamp))) => (stamp, 0),
+        (None, Some(Ok(stamp))) => (in_time(id, stamp, now)?, None),
         (None, Some(Err(why))) => return Err(PublishError::Unfit(why)),
-        (None, None) => (now, 0),
+        (None, None) => (now, None),
     };
-    in_time(id, Some((created, seq)), now)?;
     let (result, marker) = result(mirror, publishing.result, &source)?;
     let artifacts = source.files.iter().filter(|file| !is_own_file(mirror, &file.to)).count();
     if artifacts == 0 && result == Outcome::Success {
@@ -380,12 +382,19 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     Ok(Prepared { path, created, seq, result, source, own, warnings })
 }
 
-/// Fails for a build from the future.
-fn in_time(id: &BuildId, created: Option<(Stamp, u64)>, now: Stamp) -> Result<(), PublishError> {
-    match created {
-        Some((stamp, _)) if stamp.since(now) > SKEW => Err(PublishError::Future(id.clone(), now.to_string())),
-        _ => Ok(()),
+/// Returns when a build was made, and fails for one from the future.
+fn in_time(id: &BuildId, created: Stamp, now: Stamp) -> Result<Stamp, PublishError> {
+    if created.since(now) > SKEW {
+        return Err(PublishError::Future(id.clone(), now.to_string()));
     }
+    Ok(created)
+}
+
+/// Returns the respin of a build whose name does not say it: after those of the stream's builds of the same instant.
+fn respin(mirror: &Mirror, id: &BuildId, created: Stamp) -> Result<u64, KeptError> {
+    let builds = builds_of(mirror, &id.stream, None)?;
+    let same = builds.iter().filter(|build| build.build != id.name && build.created == Some(created));
+    Ok(same.map(|build| build.seq + 1).max().unwrap_or_default())
 }
 
 /// Fails when a build could not be moved from its stage to its place in one step.
@@ -612,7 +621,7 @@ fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecor
         record: BUILD_RECORD_VERSION,
         id: publishing.id.clone(),
         created: Some(prepared.created),
-        seq: prepared.seq,
+        seq: prepared.seq.unwrap_or_default(),
         published: None,
         result: prepared.result,
         labels: publishing.labels.iter().map(said).collect::<BTreeMap<_, _>>(),

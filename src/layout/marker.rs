@@ -149,9 +149,8 @@ impl Layout {
 /// Returns the word that a file holds, or the one at a key of it.
 fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, String> {
     let Some(key) = key else { return Ok(text.trim().to_owned()) };
-    let told = |problems: Vec<crate::word::Problem>| {
-        problems.first().map_or_else(String::new, |problem| format!("`{problem}`"))
-    };
+    let told =
+        |problems: Vec<crate::word::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
     let document = Document::parse(text, file.as_str()).map_err(told)?;
     let value: serde_yaml::Value = document.read_at(key).map_err(told)?;
     match value {
