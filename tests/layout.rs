@@ -90,3 +90,83 @@ fn the_layout_that_the_guide_shows_works() {
         assert_eq!(layout.place(&path.parse().unwrap()).kind(), kind, "{path}");
     }
 }
+
+#[test]
+fn what_the_guide_quotes_ships() {
+    let guide = include_str!("../docs/layout-grammar.md");
+    let shipped: Vec<&str> = Layout::shipped_names().filter_map(Layout::shipped).collect();
+    for block in guide.split("```yaml\n").skip(2).map(|rest| rest.split("```").next().unwrap()) {
+        for line in block.lines() {
+            assert!(shipped.iter().any(|yaml| yaml.lines().any(|shipped| shipped == line)), "{line}");
+        }
+    }
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut count = 0;
+    for row in rows {
+        let [layout, path, place]: [&str; 3] = row
+            .split(" | ")
+            .map(|cell| cell.trim_matches(['`', '|', ' ']))
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        let layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
+        assert_eq!(layout.place(&path.parse().unwrap()).kind(), place, "{path}");
+        count += 1;
+    }
+    assert_eq!(count, 11);
+}
+
+#[test]
+fn the_stray_that_the_guide_shows_is_told_so() {
+    let guide = include_str!("../docs/layout-grammar.md");
+    let shown = guide.split("$ mirrorkeep ").nth(1).unwrap().split("```").next().unwrap();
+    let (command, answer) = shown.split_once('\n').unwrap();
+    let args: Vec<&str> = command.split(' ').collect();
+    assert_eq!(crate::rig::Rig::new().ok(&args), answer);
+}
+
+#[test]
+fn what_a_layout_cannot_mean_is_told_with_its_place() {
+    #[track_caller]
+    fn case(lines: &str, expected: &str) {
+        let fields = "fields:\n  a: { matches: '[a-z]+', except: [no] }\n  n: { matches: '[0-9]+' }\n";
+        let head = "layout: 1\nname: x\ntitle: t\ntree: [m]\n";
+        let streams =
+            if lines.contains("streams:\n") { "" } else { "streams: [{ stream: 's/{a}', build: '{n}' }]\n" };
+        let error = Layout::load(&format!("{head}{fields}{streams}{lines}\n"), "x").unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', path: '{a}/x' }",
+        "`{n}` is part of the build's id, but not of its path",
+    );
+    case("streams:\n  - { stream: '{a}', build: '{n}', path: '{n}' }", "`{a}` is part of the build's id");
+    case(
+        "streams:\n  - { stream: 's', build: '{n}', path: 's/{a}/{n}' }",
+        "`{a}` is part of the path, but neither",
+    );
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', home: '{a}/{n}' }",
+        "`{n}` is part of the home, but not of the stream",
+    );
+    case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is no part of the build's name");
+    case("created: { file: t }", "created.file: `t` has no place in `tree`");
+    case("markers: { hold: k }", "markers.hold: `k` has no place in `tree`");
+    case("markers: { without: fail }", "`fail` is not for every build");
+    case("markers: { results: [{ result: partial, paths: [m] }] }", "`partial` has no marker here");
+    case(
+        "markers: { results: [{ result: fail, paths: [m], key: k }] }",
+        "`words` says which mean this result",
+    );
+    case(
+        "markers: { results: [{ result: fail, paths: [m], words: [F], content: G }] }",
+        "`content` is none of `words`",
+    );
+    case("markers: { results: [{ result: fail, paths: [m], given: true, content: G }] }", "never written");
+    case("aliases: [{ name: x/y }]", "`x/y` is not one name");
+    case("aliases: [{ name: '{a}', labels: { l: '{z}' } }]", "`{z}` is no field of this layout");
+    case("aliases: [{ name: x, labels: { l: [] } }]", "at least one word is wanted");
+    case("aliases: [{ name: x, streams: '[' }]", "aliases[0].streams");
+    case("aliases: [{ name: x, results: [grand] }]", "`grand` is no result");
+    case("aliases: [{ name: '{n}' }]", "nothing says `{n}`");
+}

@@ -134,6 +134,31 @@ impl AliasPattern {
 }
 
 impl Loading<'_> {
+    /// Makes sure that each alias which is kept can have its name in some stream.
+    pub(super) fn named(&mut self, aliases: &[AliasPattern], classes: &[Class]) {
+        for (index, alias) in aliases.iter().enumerate().filter(|(_, alias)| !alias.by_hand) {
+            let each = |field: &Field| {
+                alias
+                    .labels
+                    .iter()
+                    .any(|(_, wanted)| matches!(wanted, Wanted::Each(each) if each.name == field.name))
+            };
+            let said = |class: &Class, field: &Field| {
+                class.stream.field_names().any(|known| known.name == field.name)
+            };
+            let unsaid = alias.name.field_names().find(|field| {
+                !each(field) && !classes.is_empty() && !classes.iter().any(|class| said(class, field))
+            });
+            if let Some(field) = unsaid {
+                let why = format!(
+                    "nothing says `{{{}}}`: no stream has it, and no label stands for it",
+                    field.name
+                );
+                self.problem(&format!("aliases[{index}].name"), why);
+            }
+        }
+    }
+
     /// Reads what the layout says of an alias.
     pub(super) fn alias(&mut self, index: usize, raw: &AliasFile) -> AliasPattern {
         let at = format!("aliases[{index}]");
@@ -165,7 +190,7 @@ impl Loading<'_> {
             labels.push((key.clone(), wanted));
         }
         let mut streams = Vec::new();
-        for text in raw.streams.iter().flat_map(|words| words.as_slice()) {
+        for text in raw.streams.iter().flat_map(crate::word::Words::as_slice) {
             match glob::Pattern::new(text) {
                 Ok(pattern) => streams.push(pattern),
                 Err(error) => self.problem(&format!("{at}.streams"), format!("`{text}`: {error}")),

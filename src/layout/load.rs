@@ -62,7 +62,9 @@ impl Loading<'_> {
         let tree = self.tree("tree", &raw.tree);
         let beside = self.tree("beside", &raw.beside);
         let markers = self.markers(&raw.markers, raw.created.as_ref(), &tree);
-        let aliases = raw.aliases.iter().enumerate().map(|(index, alias)| self.alias(index, alias)).collect();
+        let aliases: Vec<_> =
+            raw.aliases.iter().enumerate().map(|(index, alias)| self.alias(index, alias)).collect();
+        self.named(&aliases, &classes);
         let mut legacy = Vec::new();
         for (index, rule) in raw.legacy.iter().enumerate() {
             let alias = self.template(&format!("legacy[{index}].alias"), &rule.alias);
@@ -166,7 +168,7 @@ impl Loading<'_> {
             for home in &homes {
                 let below = if home == "." { build.clone() } else { format!("{home}/{build}") };
                 for path in raw.path.as_ref().map_or_else(|| vec![below], |path| expand(path)) {
-                    let class = self.class(at, raw, [&stream, &build, home, &path]);
+                    let class = self.class(at, raw, [stream, build, home, &path]);
                     // An optional part is there in the path when it is there in stream and build.
                     match both_ways(&class) {
                         None => classes.push(class),

@@ -210,9 +210,10 @@ impl Loading<'_> {
     }
 
     fn result(&mut self, at: &str, raw: &ResultFile, tree: &Tree) -> Option<ResultMarker> {
-        let marked: &[Outcome] = match raw.words.is_empty() {
-            true => &[Outcome::Success, Outcome::Fail, Outcome::Empty],
-            false => &[Outcome::Success, Outcome::Fail, Outcome::Empty, Outcome::Partial],
+        let marked: &[Outcome] = if raw.words.is_empty() {
+            &[Outcome::Success, Outcome::Fail, Outcome::Empty]
+        } else {
+            &[Outcome::Success, Outcome::Fail, Outcome::Empty, Outcome::Partial]
         };
         let Some(outcome) = marked.iter().find(|outcome| outcome.as_str() == raw.result) else {
             let known: Vec<String> = marked.iter().map(|outcome| format!("`{outcome}`")).collect();

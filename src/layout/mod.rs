@@ -5,6 +5,7 @@
 //! `docs/layout-grammar.md` teaches.
 
 mod alias;
+mod beside;
 mod branch;
 mod error;
 mod field;

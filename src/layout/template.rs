@@ -207,9 +207,10 @@ impl Mixed {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                piece if piece.write(known).is_ok() => piece.write(known).unwrap_or_default(),
-                Piece::Field(field, None) => format!("<{}>", field.name),
-                Piece::Field(field, Some((from, to))) => format!("<{}:{from}-{to}>", field.name),
+                Piece::Field(field, range) => piece.write(known).unwrap_or_else(|_| match range {
+                    None => format!("<{}>", field.name),
+                    Some((from, to)) => format!("<{}:{from}-{to}>", field.name),
+                }),
             })
             .collect()
     }
