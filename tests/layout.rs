@@ -129,7 +129,8 @@ fn the_stray_that_the_guide_shows_is_told_so() {
 fn what_a_layout_cannot_mean_is_told_with_its_place() {
     #[track_caller]
     fn case(lines: &str, expected: &str) {
-        let fields = "fields:\n  a: { matches: '[a-z]+', except: [no] }\n  n: { matches: '[0-9]+' }\n";
+        let fields =
+            "fields:\n  a: { matches: '[a-z]+', except: [no], examples: [ok] }\n  n: { matches: '[0-9]+' }\n";
         let head = "layout: 1\nname: x\ntitle: t\ntree: [m]\n";
         let streams =
             if lines.contains("streams:\n") { "" } else { "streams: [{ stream: 's/{a}', build: '{n}' }]\n" };
@@ -150,6 +151,15 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
         "`{n}` is part of the home, but not of the stream",
     );
     case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is no part of the build's name");
+    let twice = "  - { stream: 's/{a}', build: '{e}' }";
+    case(
+        &format!("  e: {{ matches: 'x[0-9]+', examples: [x1] }}\nstreams:\n{twice}\n{twice}"),
+        "would lie in each other",
+    );
+    case(
+        &format!("  e: {{ one_of: [x, y] }}\nstreams:\n  - {{ stream: 's', build: '{{a}}' }}\n{twice}"),
+        "would lie in each other",
+    );
     case("created: { file: t }", "created.file: `t` has no place in `tree`");
     case("markers: { hold: k }", "markers.hold: `k` has no place in `tree`");
     case("markers: { without: fail }", "`fail` is not for every build");

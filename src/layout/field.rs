@@ -117,6 +117,6 @@ pub(super) fn time_shape(form: &str) -> String {
 }
 
 /// Returns a time in that form, for messages.
-fn model_time(form: &str) -> String {
+pub(super) fn model_time(form: &str) -> String {
     Stamp::from_unix(1_543_989_600).map(|stamp| stamp.spell(form)).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use super::branch::BranchRule;
 use super::field::{Field, FieldKind, time_shape};
 use super::grammar::{Class, Grammar, Layout, LegacyRule};
+use super::overlap::overlaps;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::Template;
 use super::{LayoutError, tree::Tree};
@@ -56,8 +57,13 @@ impl Loading<'_> {
             self.problem("streams", "no stream; at least one is wanted");
         }
         let mut classes = Vec::new();
+        let mut entries = Vec::new();
         for (index, stream) in raw.streams.iter().enumerate() {
             classes.extend(self.classes(&format!("streams[{index}]"), stream));
+            entries.resize(classes.len(), index);
+        }
+        for (class, why) in overlaps(&classes) {
+            self.problem(&format!("streams[{}]", entries.get(class).copied().unwrap_or_default()), why);
         }
         let tree = self.tree("tree", &raw.tree);
         let beside = self.tree("beside", &raw.beside);

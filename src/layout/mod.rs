@@ -13,6 +13,7 @@ mod grammar;
 mod load;
 mod marker;
 mod mend;
+mod overlap;
 mod place;
 mod schema;
 mod shipped;
