@@ -160,6 +160,8 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
         &format!("  e: {{ one_of: [x, y] }}\nstreams:\n  - {{ stream: 's', build: '{{a}}' }}\n{twice}"),
         "would lie in each other",
     );
+    let same = "streams:\n  - { stream: s, build: '{e}' }\n  - { stream: s, build: '{a}' }";
+    case(&format!("  e: {{ one_of: [x, y] }}\n{same}"), "would lie in each other");
     case("created: { file: t }", "created.file: `t` has no place in `tree`");
     case("markers: { hold: k }", "markers.hold: `k` has no place in `tree`");
     case("markers: { without: fail }", "`fail` is not for every build");
@@ -179,4 +181,47 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
     case("aliases: [{ name: x, streams: '[' }]", "aliases[0].streams");
     case("aliases: [{ name: x, results: [grand] }]", "`grand` is no result");
     case("aliases: [{ name: '{n}' }]", "nothing says `{n}`");
+}
+
+#[test]
+fn an_alias_that_two_streams_would_fight_over_is_not_kept() {
+    let head = "layout: 1\nname: x\ntitle: t\nfields:\n  d: { one_of: [a, b] }\n  v: { matches: '[0-9]+' }\n";
+    let streams = "streams:\n  - { stream: 'r/{d}', build: '{v}', home: r, path: 'r/{v}/{d}' }\n";
+    let aliases =
+        "aliases:\n  - { name: latest }\n  - { name: 'latest-{d}' }\n  - { name: newest, by_hand: true }\n";
+    let layout = Layout::load(&format!("{head}{streams}{aliases}"), "x").unwrap();
+    let rules = layout.aliases_of(&"r/a".parse().unwrap(), &std::collections::BTreeSet::new()).unwrap();
+    assert_eq!(rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>(), ["latest-a"]);
+}
+
+#[test]
+fn below_a_name_lies_what_lies_below_what_it_names() {
+    #[track_caller]
+    fn case(layout: &str, path: &str, expected: &str) {
+        let layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
+        assert_eq!(layout.place(&path.parse().unwrap()).kind(), expected, "{path}");
+    }
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/a.rpm", "alias");
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/repodata/x/y", "alias");
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/x/y", "stray");
+    case("rdo-trunk", "epoxy/centos9/component/Compute", "stray");
+    case("rdo-trunk", "epoxy/fedora", "stray");
+    case("rdo-trunk", "master/centos9", "stray");
+    case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/iso/a.iso", "alias");
+    case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/isos/a.iso", "stray");
+    case("starlingx-debian", "release/latest_release", "alias");
+    case("starlingx-debian", "release/latest_release/centos/flock", "alias");
+    case("starlingx-debian", "release/latest_release/centos/flock/SHA256SUMS", "alias");
+    case("starlingx-debian", "release/latest_release/fedora", "stray");
+    case("starlingx-debian", "master/centos/latest_release", "stray");
+    case("starlingx-debian", "master/centos/latest_build/outputs/nothing", "stray");
+}
+
+#[test]
+fn a_word_that_does_not_count_is_none_in_a_longer_name_either() {
+    let head = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { matches: '[a-z]+', except: [latest] }\n";
+    let layout =
+        Layout::load(&format!("{head}streams: [{{ stream: s, build: 'build-{{a}}' }}]\n"), "x").unwrap();
+    assert_eq!(layout.place(&"s/build-new".parse().unwrap()).kind(), "build");
+    assert_eq!(layout.place(&"s/build-latest".parse().unwrap()).kind(), "stray");
 }

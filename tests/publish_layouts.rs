@@ -99,6 +99,10 @@ fn starlingx_releases_have_no_date_and_a_person_names_the_latest() {
     let fields = ["--distro", "debian", "--field", "layer=monolithic", "--field", "codename=trixie"];
     let args = [&["publish", work.to_str().unwrap(), "--git-branch", "r/stx.10.0"], &fields[..]].concat();
     assert!(site.0.ok(&args).contains("rc/10.0/debian/trixie/amd64/monolithic/"));
+    let wanting = [&args[..args.len() - 4], &["--field", "codename=trixie"]].concat();
+    site.0.fails(2, "it is too short", &wanting);
+    site.0.fails(2, "fewer fields than are given", &[&args[..], &["--field", "colour=red"]].concat());
+    site.0.fails(2, "`NAME=VALUE`", &[&args[..], &["--field", "layer"]].concat());
 }
 
 #[test]
@@ -224,5 +228,7 @@ fn openstack_tarballs_have_a_name_for_each_series() {
     assert_eq!(site.0.json(&["alias", "list"])["list"].as_array().unwrap().len(), 2);
     site.0.sums_hold("openstack/nova/stable-2024.1");
     site.refuses("<dist>-30.0.0.tar.gz", "openstack/nova", "30.0.0", &[("nova-29.0.0.tar.gz", "x")]);
+    // A tarball site has no markers: what is there succeeded.
+    fs::remove_file(site.0.mirror(".mirrorkeep/builds/openstack/nova/29.0.0.json")).unwrap();
     assert_eq!(site.0.json(&["show", "openstack/nova/29.0.0"])["result"], "success");
 }
