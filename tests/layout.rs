@@ -207,6 +207,9 @@ fn below_a_name_lies_what_lies_below_what_it_names() {
     case("rdo-trunk", "epoxy/centos9/component/Compute", "stray");
     case("rdo-trunk", "epoxy/fedora", "stray");
     case("rdo-trunk", "master/centos9", "stray");
+    case("starlingx", "master/centos/retention.json", "beside");
+    case("starlingx-debian", "release/retention.json", "declared");
+    case("starlingx", "retention.json", "stray");
     case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/iso/a.iso", "alias");
     case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/isos/a.iso", "stray");
     case("starlingx-debian", "release/latest_release", "alias");

@@ -4,7 +4,7 @@ use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
 use super::tree::Found;
-use crate::word::{SUMS_NAME, Stream};
+use crate::word::{RETENTION_NAME, SUMS_NAME, Stream};
 
 impl Layout {
     /// Returns the place of an alias or of something that may lie beside builds.
@@ -23,6 +23,11 @@ impl Layout {
                 return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
             }
             let stream: Option<Stream> = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
+            if names.get(depth..) == Some(&[RETENTION_NAME]) {
+                let rule = RETENTION_NAME.to_owned();
+                let why = "what mirrorkeep tells consumers of how long builds are kept".to_owned();
+                return Some(stream.map_or(Place::Declared { why }, |stream| Place::Beside { stream, rule }));
+            }
             let Some(stream) = stream else { continue };
             match self.0.beside.find(names.get(depth..)?, &values) {
                 Found::Rule(rule, _) => return Some(Place::Beside { stream, rule: rule.to_owned() }),
