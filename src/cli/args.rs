@@ -290,6 +290,9 @@ pub(super) struct PublishArgs {
     /// The distribution that was built, with --git-branch
     #[arg(long, value_name = "DISTRO", requires = "git_branch")]
     pub(super) distro: Option<String>,
+    /// What else the layout's mapping of branches asks for, such as layer=flock; may be given many times
+    #[arg(long, value_name = "NAME=VALUE", requires = "git_branch")]
+    pub(super) field: Vec<String>,
     /// The name of the build; the time now, UTC, without this
     #[arg(long, value_name = "STAMP")]
     pub(super) build: Option<String>,
@@ -436,6 +439,9 @@ pub(super) enum LayoutVerb {
         /// The distribution, with --git-branch
         #[arg(long, value_name = "DISTRO")]
         distro: Option<String>,
+        /// What else the layout's mapping of branches asks for, such as layer=flock
+        #[arg(long, value_name = "NAME=VALUE")]
+        field: Vec<String>,
         /// The name of the build; the time now, UTC, without this
         #[arg(long, value_name = "STAMP")]
         build: Option<String>,
