@@ -6,6 +6,7 @@ use super::Mode;
 use super::error::ActError;
 use super::hold;
 use super::recover::settle;
+use super::sweep::clear;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{EventKind, Hold};
@@ -38,6 +39,7 @@ pub fn restore(
     let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
     if let Some(lease) = &lease {
         settle(lease, clock)?;
+        clear(lease, &mirror.trash()?)?;
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();

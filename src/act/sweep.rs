@@ -7,7 +7,7 @@ use super::error::ActError;
 use super::recover::settle;
 use super::restore::{bring_back, go_on};
 use super::{Mode, Stop, reserve};
-use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trashed, chain, links};
+use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
@@ -141,12 +141,17 @@ pub(super) fn mark(
             report.swept.push(trashed.ticket.id.clone());
         }
     }
-    // Nothing is under way while we hold the lease, so these are left behind.
-    for at in &trash.empty {
-        lease.mirror().store().discard(at)?;
-    }
+    clear(lease, &trash)?;
     for (path, why) in trash.strange {
         report.failures.push(Failure { path: path.to_string(), error: why });
+    }
+    Ok(())
+}
+
+/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
+pub(super) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
+    for at in &trash.empty {
+        lease.mirror().store().discard(at)?;
     }
     Ok(())
 }

@@ -48,7 +48,8 @@ fn everywhere(begin: fn() -> Scene, act: Act) {
         }
     }
     let (tried, failed) = (calls.len() * FAULTS.len(), failures.len());
-    writeln!(std::io::stdout(), "{tried} points tried, {failed} failed").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{tried} points tried, {failed} failed").unwrap();
     assert!(calls.len() > 20, "only {} calls", calls.len());
     assert!(failures.is_empty(), "{failed} of {tried} failed:\n{}", failures.join("\n"));
 }
