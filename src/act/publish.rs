@@ -22,7 +22,7 @@ use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
+use std::{fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
@@ -624,7 +624,7 @@ fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecor
         seq: prepared.seq.unwrap_or_default(),
         published: None,
         result: prepared.result,
-        labels: publishing.labels.iter().map(said).collect::<BTreeMap<_, _>>(),
+        labels: publishing.labels.iter().map(said).collect(),
         requires: publishing.requires.clone(),
         trimmed: Vec::new(),
         files: 0,

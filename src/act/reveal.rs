@@ -88,7 +88,7 @@ pub(super) fn finish(
         record = known;
     } else {
         record.published = Some(now);
-        for label in record.labels.values_mut() {
+        for (_, label) in record.labels.iter_mut() {
             label.since = Some(now);
         }
         lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;

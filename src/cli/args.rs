@@ -96,6 +96,9 @@ pub(super) enum Verb {
         /// Remove at most that many files a second
         #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
         max_rate: Option<u32>,
+        /// Whether everybody else's reads and writes come first
+        #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
+        io_priority: IoPriority,
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
@@ -176,9 +179,20 @@ pub(super) struct PruneArgs {
     /// Remove at most that many files a second
     #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_rate: Option<u32>,
+    /// Whether everybody else's reads and writes come first
+    #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
+    pub(super) io_priority: IoPriority,
     /// Only say what would go
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IoPriority {
+    /// After everybody else's
+    Idle,
+    /// As everybody else's
+    Normal,
 }
 
 #[derive(Debug, Args)]

@@ -97,7 +97,7 @@ mod tests {
     fn a_condition_takes_any_of_its_values() {
         let sanity = |value: &str| {
             let value = crate::census::LabelCensus { value: value.to_owned(), since: None, who: None };
-            let labels = std::collections::BTreeMap::from([("sanity".to_owned(), value)]);
+            let labels = [("sanity".to_owned(), value)].into_iter().collect();
             BuildCensus { labels, ..build(1, Outcome::Success) }
         };
         let values: Words = serde_yaml::from_str("[yellow, green]").unwrap();

@@ -231,7 +231,7 @@ proptest! {
         let move_on = |stamp: &mut Stamp| *stamp = stamp.checked_add(by * 61).unwrap();
         for build in later.streams.iter_mut().flat_map(|stream| &mut stream.builds) {
             build.created.iter_mut().chain(&mut build.published).chain(&mut build.last_activity).for_each(move_on);
-            build.labels.values_mut().flat_map(|label| &mut label.since).for_each(move_on);
+            build.labels.iter_mut().flat_map(|(_, label)| &mut label.since).for_each(move_on);
             build.holds.iter_mut().flat_map(|hold| &mut hold.until).for_each(move_on);
         }
         later.aliases.iter_mut().flat_map(|alias| &mut alias.moves).for_each(|step| move_on(&mut step.at));
