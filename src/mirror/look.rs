@@ -7,8 +7,9 @@ use super::{KeptError, Mirror, Resolved, resolve};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
 use crate::record::Hold;
-use crate::store::{Kind, Store, StoreError};
+use crate::store::{Entry, Kind, Store, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// More than a file that says something of a build ever has, in bytes.
 const MARKER_LIMIT: u64 = 1 << 20;
@@ -16,10 +17,14 @@ const MARKER_LIMIT: u64 = 1 << 20;
 /// Returns what is known of one build that is there; of its holds only the one that lies in it as a file.
 pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptError> {
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let files = BuildFiles { store: mirror.store(), path: &path };
-    let mut build = match mirror.record(id)? {
-        Some(record) => record.into(),
-        None => unrecorded(mirror, id, &files)?,
+    let record = mirror.record(id)?;
+    // Without a record everything is looked at in any case, and only once.
+    let seen = if record.is_none() { Some(Seen::of(mirror.store(), &path)?) } else { None };
+    let files = BuildFiles { store: mirror.store(), path: &path, seen: seen.as_ref() };
+    let mut build = match (record, &seen) {
+        (Some(record), _) => record.into(),
+        (None, Some(seen)) => unrecorded(mirror, id, &files, seen)?,
+        (None, None) => named(mirror, id),
     };
     match (mirror.layout().created(id), build.created) {
         (Created::Impossible(why), _) => build.problem = Some(why),
@@ -45,16 +50,33 @@ pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptE
 struct BuildFiles<'a> {
     store: &'a dyn Store,
     path: &'a RelPath,
+    seen: Option<&'a Seen>,
+}
+
+/// Everything that lies at and below the place of a build.
+struct Seen(HashMap<RelPath, Entry>);
+
+impl Seen {
+    fn of(store: &dyn Store, root: &RelPath) -> Result<Self, StoreError> {
+        Ok(Self(store.walk(root)?.into_iter().collect()))
+    }
 }
 
 impl Files for BuildFiles<'_> {
     type Error = StoreError;
 
     fn has(&self, at: &RelPath) -> Result<bool, StoreError> {
-        Ok(self.store.look(&self.path.join(at))?.is_some())
+        let at = self.path.join(at);
+        match self.seen {
+            Some(seen) => Ok(seen.0.contains_key(&at)),
+            None => Ok(self.store.look(&at)?.is_some()),
+        }
     }
 
     fn text(&self, at: &RelPath) -> Result<Option<String>, StoreError> {
+        if self.seen.is_some() && !self.has(at)? {
+            return Ok(None);
+        }
         match self.store.read(&self.path.join(at), MARKER_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             bytes => Ok(Some(String::from_utf8_lossy(&bytes?).into_owned())),
@@ -74,7 +96,12 @@ pub(super) fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
 }
 
 /// Returns what can be said of a build without a record.
-fn unrecorded(mirror: &Mirror, id: &BuildId, files: &BuildFiles<'_>) -> Result<BuildCensus, StoreError> {
+fn unrecorded(
+    mirror: &Mirror,
+    id: &BuildId,
+    files: &BuildFiles<'_>,
+    seen: &Seen,
+) -> Result<BuildCensus, StoreError> {
     let (layout, path) = (mirror.layout(), files.path);
     let mut build = named(mirror, id);
     if layout.created(id) == Created::Unnamed {
@@ -85,46 +112,38 @@ fn unrecorded(mirror: &Mirror, id: &BuildId, files: &BuildFiles<'_>) -> Result<B
         }
     }
     // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
-    build.published = mirror.store().look(path)?.and_then(|entry| Stamp::from_unix(entry.ctime));
+    build.published = seen.0.get(path).and_then(|entry| Stamp::from_unix(entry.ctime));
     let told = layout.told_result(files)?;
     build.result = told.outcome;
     build.problem = build.problem.or(told.problem);
     build.last_activity = build.published;
-    let (files, bytes, requires) = contents(mirror, id, path)?;
+    let (files, bytes, requires) = contents(mirror, id, seen)?;
     (build.files, build.bytes, build.requires) = (Some(files), Some(bytes), requires);
     Ok(build)
 }
 
 /// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
-fn contents(mirror: &Mirror, id: &BuildId, root: &RelPath) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
-    let store = mirror.store();
-    let mut inodes = std::collections::HashSet::new();
-    let mut requires = std::collections::BTreeSet::new();
+fn contents(mirror: &Mirror, id: &BuildId, seen: &Seen) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
+    let mut inodes = HashSet::new();
+    let mut requires = BTreeSet::new();
     let (mut files, mut bytes) = (0, 0);
-    let mut dirs = vec![root.clone()];
-    while let Some(dir) = dirs.pop() {
-        for entry in store.list(&dir)?.entries {
-            let Ok(at) = dir.child(&entry.name) else { continue };
-            match entry.kind {
-                Kind::Dir => dirs.push(at),
-                Kind::Link => {
-                    if let Resolved::To(target) | Resolved::Dangles(target) = resolve(store, &at)?
-                        && let Some(other) = build_of(mirror, &target)
-                        && other != *id
-                    {
-                        requires.insert(other);
-                    }
+    for (at, entry) in &seen.0 {
+        match entry.kind {
+            Kind::Link => {
+                if let Resolved::To(target) | Resolved::Dangles(target) = resolve(mirror.store(), at)?
+                    && let Some(other) = build_of(mirror, &target)
+                    && other != *id
+                {
+                    requires.insert(other);
                 }
-                Kind::File => {
-                    if let Some(found) = store.look(&at)? {
-                        files += 1;
-                        if found.names < 2 || inodes.insert(found.inode) {
-                            bytes += found.size;
-                        }
-                    }
-                }
-                Kind::Other => {}
             }
+            Kind::File => {
+                files += 1;
+                if entry.names < 2 || inodes.insert(entry.inode) {
+                    bytes += entry.size;
+                }
+            }
+            Kind::Dir | Kind::Other => {}
         }
     }
     Ok((files, bytes, requires.into_iter().collect()))
