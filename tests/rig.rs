@@ -21,6 +21,15 @@ impl Rig {
         rig
     }
 
+    /// Returns another place with the same mirror and workspace, on a disk that forgets.
+    pub(crate) fn copy(&self) -> Self {
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-a").args([self.mirror(""), self.work("")]).arg(dir.path());
+        assert!(copy.status().unwrap().success());
+        Self { dir }
+    }
+
     /// Returns the path of the mirror, or of something in it.
     pub(crate) fn mirror(&self, below: &str) -> PathBuf {
         self.dir.path().join("mirror").join(below)

@@ -11,6 +11,7 @@ use super::plan::{LastRun, Planned, judged};
 use super::recover::settle;
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
+use super::trash::throw_out;
 use super::{Mode, Stop, reserve, trim};
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
@@ -251,7 +252,7 @@ fn throw(
     if let Err(error) = moved {
         // A move that failed after it happened is finished by whoever comes next.
         if store.look(&trashed.tree())?.is_none() {
-            store.discard(&trashed.at)?;
+            throw_out(store, &trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
         return Err(error.into());

@@ -7,10 +7,11 @@ use super::error::ActError;
 use super::hold;
 use super::recover::settle;
 use super::sweep::clear;
+use super::trash::throw_out;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{EventKind, Hold};
-use crate::store::{Store, StoreError, StoreErrorKind};
+use crate::store::{Entry, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 
@@ -72,12 +73,28 @@ pub(super) fn bring_back(
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
+    let trashed = &known_again(lease, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     put_back(lease, trashed)?;
     lease.tell(clock(), fact, Some(intent))?;
-    lease.mirror().store().discard(&trashed.at)?;
+    throw_out(lease.mirror().store(), &trashed.at)?;
     Ok(())
+}
+
+/// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
+fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError> {
+    let store = lease.mirror().store();
+    let mut trashed = trashed.clone();
+    let (there, back) = (store.look(&trashed.tree())?, store.look(&trashed.ticket.path)?);
+    let known = |entry: &Entry| entry.inode.1 == trashed.ticket.inode.1;
+    if let Some(entry) = there.as_ref().filter(|entry| !known(entry))
+        && !back.as_ref().is_some_and(known)
+    {
+        trashed.ticket.inode = entry.inode;
+        lease.keep_ticket(&trashed)?;
+    }
+    Ok(trashed)
 }
 
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
@@ -89,7 +106,7 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
         return Ok(());
     }
     let path = &trashed.ticket.path;
-    if store.look(path)?.is_some_and(|entry| entry.inode == trashed.ticket.inode) {
+    if store.look(path)?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1) {
         return Ok(());
     }
     let moved = match trashed.ticket.what {
@@ -113,7 +130,8 @@ pub(super) fn swap(
 ) -> Result<(), StoreError> {
     store.exchange(path, tree)?;
     match store.look(path)? {
-        Some(entry) if entry.inode != wanted => store.exchange(path, tree),
+        // Both lie on one file system, whose number may be another after the machine was started again.
+        Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
         _ => Ok(()),
     }
 }

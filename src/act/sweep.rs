@@ -6,6 +6,7 @@
 use super::error::ActError;
 use super::recover::settle;
 use super::restore::{bring_back, go_on};
+use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
 use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
@@ -151,7 +152,7 @@ pub(super) fn mark(
 /// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
 pub(super) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
     for at in &trash.empty {
-        lease.mirror().store().discard(at)?;
+        throw_out(lease.mirror().store(), at)?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use super::error::ActError;
 use super::{restore, trim};
-use crate::mirror::{Lease, Trashed};
+use crate::mirror::{GOING, Lease, Trashed};
 use crate::record::{Event, EventKind};
+use crate::store::{Store, StoreError};
 use crate::word::{BuildId, RelPath};
 
 /// Finishes what came past its commit point, clears what did not, and returns whether it happened.
@@ -15,7 +16,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
     let trashed = mirror.trash()?.waiting.into_iter().find(|trashed| trashed.at == at);
     let in_place = |trashed: &Trashed| -> Result<bool, ActError> {
         let there = store.look(&trashed.ticket.path)?;
-        Ok(there.is_some_and(|entry| entry.inode == trashed.ticket.inode))
+        Ok(there.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1))
     };
     match intent.what {
         EventKind::Pruned => {
@@ -25,12 +26,12 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 lease.file_away(&trashed)?;
                 return Ok(true);
             }
-            store.discard(&at)?;
+            throw_out(store, &at)?;
             Ok(false)
         }
         EventKind::Trimmed => {
             if let Some(trashed) = trashed
-                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode == trashed.ticket.inode)
+                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1)
             {
                 let number =
                     |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
@@ -45,7 +46,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 trim::record(lease, &trashed, &names, (number("files"), number("bytes")))?;
                 return Ok(true);
             }
-            store.discard(&at)?;
+            throw_out(store, &at)?;
             Ok(false)
         }
         EventKind::Restored => {
@@ -53,7 +54,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 restore::put_back(lease, &trashed)?;
                 let back = in_place(&trashed)?;
                 if back {
-                    store.discard(&at)?;
+                    throw_out(store, &at)?;
                 }
                 return Ok(back);
             }
@@ -63,4 +64,15 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
         }
         _ => Ok(store.look(&at)?.is_none()),
     }
+}
+
+/// Removes a directory of the trash: marked first, so that what is left of it when that is cut off is told from a
+/// build that can come back, and goes with the next sweep.
+pub(super) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+    if store.look(at)?.is_none() {
+        return Ok(());
+    }
+    let going = RelPath::own(&format!("trash/{}{GOING}", at.name()));
+    store.reveal(at, &going)?;
+    store.discard(&going).map(drop)
 }

@@ -159,6 +159,11 @@ impl Scene {
         }
     }
 
+    /// Returns the end without what is marked as going, which goes with the next sweep.
+    pub(super) fn end_but_sweeping(&self) -> Vec<String> {
+        self.end().into_iter().filter(|line| !line.starts_with("going ")).collect()
+    }
+
     /// Returns what there is in the end: what readers see, what waits in the trash, and what the records say.
     pub(super) fn end(&self) -> Vec<String> {
         let mut end = tree(&self.root().join("master"));
