@@ -13,12 +13,16 @@ use super::sweep::Failure;
 use crate::decide::{PartFate, policy::Part};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
-use crate::store::{Fill, Kind, Share, Shared, Store};
+use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp};
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 /// More than a list of checksums or a manifest ever has, in bytes.
 const KEPT_LIMIT: u64 = 4 << 30;
+
+/// How the name of a tree begins that is being laid out.
+const STAGE: &str = "trim-";
 
 /// What stays of a build.
 #[derive(Debug, Default)]
@@ -37,6 +41,16 @@ pub(super) fn all(
     how: &Pruning,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
+    let store = mirror.store();
+    let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => {
+            let why = "another prune is taking parts out; what it leaves waits for the next run";
+            report.plan.warnings.push(why.to_owned());
+            return Ok(());
+        }
+        alone => alone?,
+    };
+    clear(store)?;
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
         let family = planned.policy.family_or_stranger(&id.stream);
@@ -45,9 +59,27 @@ pub(super) fn all(
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Some(gone)) => report.trimmed.push(gone),
             Ok(None) => {}
-            Err(error) if error.is_no_space() => return Err(error),
-            Err(error) => report.failures.push(Failure { path: id.to_string(), error: chain(&error) }),
+            Err(error) => {
+                clear(store).ok();
+                if error.is_no_space() {
+                    return Err(error);
+                }
+                report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+            }
         }
+    }
+    Ok(())
+}
+
+/// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
+fn clear(store: &dyn Store) -> Result<(), StoreError> {
+    let tmp = RelPath::own("tmp");
+    let entries = match store.list(&tmp) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        listing => listing?.entries,
+    };
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(STAGE)) {
+        store.discard(&tmp.child(&entry.name).unwrap_or_default())?;
     }
     Ok(())
 }
@@ -74,27 +106,13 @@ fn one(
         return note_only(mirror, id, &names, clock).map(|()| None);
     }
     // Laid out before the lock is taken, since a build does not change.
-    let stage = RelPath::own(&format!("tmp/trim-{}", uuid::Uuid::new_v4().simple()));
-    let laid = lay_out(store, &path, &stage.join(&"tree".parse().unwrap_or_default()), &goes);
-    let rest = match laid.and_then(|rest| store.settle(&stage).map(|()| rest).map_err(ActError::from)) {
-        Ok(rest) => rest,
-        Err(error) => {
-            store.discard(&stage).ok();
-            return Err(error);
-        }
-    };
+    let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
+    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes)?;
+    store.settle(&stage)?;
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        drop(lease);
-        store.discard(&stage)?;
-        return Err(crate::store::StoreError::because(
-            crate::store::StoreErrorKind::Busy,
-            "take parts out of",
-            id,
-            &why,
-        )
-        .into());
+        return Err(StoreError::because(StoreErrorKind::Busy, "take parts out of", id, &why).into());
     }
     let now = clock();
     let until = planned.policy.trash.after(now, planned.policy.zone);
