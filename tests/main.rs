@@ -10,6 +10,7 @@ mod invalid;
 mod layers;
 mod layout;
 mod layout_laws;
+mod policy;
 mod pruning;
 mod publish;
 mod publish_layouts;

@@ -7,16 +7,16 @@ use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
 
 /// One line of a sample.
 #[derive(Debug)]
-struct Line<'a> {
-    place: &'a str,
+pub(crate) struct Line<'a> {
+    pub(crate) place: &'a str,
     /// The rule that a stray breaks, and the nearest path.
     stray: Option<(&'a str, &'a str)>,
-    path: &'a str,
+    pub(crate) path: &'a str,
     dir: bool,
     link: Option<&'a str>,
 }
 
-const SAMPLES: [(&str, &str); 5] = [
+pub(crate) const SAMPLES: [(&str, &str); 5] = [
     ("starlingx", include_str!("../fixtures/trees/starlingx.txt")),
     ("starlingx-debian", include_str!("../fixtures/trees/starlingx-debian.txt")),
     ("rdo-trunk", include_str!("../fixtures/trees/rdo-trunk.txt")),
@@ -24,7 +24,7 @@ const SAMPLES: [(&str, &str); 5] = [
     ("openstack-tarballs", include_str!("../fixtures/trees/openstack-tarballs.txt")),
 ];
 
-fn lines(sample: &str) -> impl Iterator<Item = Line<'_>> {
+pub(crate) fn lines(sample: &str) -> impl Iterator<Item = Line<'_>> {
     sample.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let (place, rest) = line.split_once(' ').unwrap();
         let rest = rest.trim_start();
@@ -40,7 +40,7 @@ fn lines(sample: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-fn layout(name: &str) -> Layout {
+pub(crate) fn layout(name: &str) -> Layout {
     Layout::load(Layout::shipped(name).unwrap(), name).unwrap()
 }
 
