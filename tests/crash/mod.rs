@@ -99,7 +99,8 @@ fn torture(stories: &[Story], stride: usize, least: usize) {
     let (all, failed) = (points.len(), failures.len());
     let names: Vec<&str> = stories.iter().map(|story| story.name).collect();
     let names = names.join(", ");
-    writeln!(std::io::stdout(), "crash: {names}: {tried} of {all} points tried, {failed} failed").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "crash: {names}: {tried} of {all} points tried, {failed} failed").unwrap();
     assert!(tried >= least, "only {tried} points");
     assert!(failures.is_empty(), "{failed} of {tried} failed:\n{}", failures.join("\n"));
 }

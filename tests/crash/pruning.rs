@@ -29,12 +29,12 @@ families:
 
 #[test]
 fn a_prune_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
-    torture(&[story("prune", due, |_| args(&["prune"]))], STRIDE, 20);
+    torture(&[story("prune", due, |_| args(&["prune", "--io-priority", "normal"]))], STRIDE, 20);
 }
 
 #[test]
 fn a_sweep_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
-    torture(&[story("sweep", pruned, |_| args(&["sweep"]))], STRIDE, 8);
+    torture(&[story("sweep", pruned, |_| args(&["sweep", "--io-priority", "normal"]))], STRIDE, 8);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn visible(rig: &Rig) -> Result<(), String> {
         if entry.file_type().unwrap().is_dir() {
             seen += 1;
             if !whole(&entry.path()) || !complete(&entry.path()) {
-                return Err(format!("{:?} is there in part", entry.file_name()));
+                return Err(format!("{} is there in part", entry.path().display()));
             }
         }
     }
