@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
 mod attempt;
+mod check;
+mod comply;
 mod contract;
 mod crash;
 mod faults;

@@ -3,14 +3,20 @@
 //! An act takes values and a mirror, tells a [`Watch`] how far it is, and returns what it did. It prints nothing
 //! and reads no arguments; the time is given to it.
 
+mod adopt;
+mod check;
+mod disk;
 mod error;
 mod fence;
 mod gather;
 mod git;
 mod hash;
 mod hold;
+mod inventory;
 mod label;
 mod lines;
+mod look;
+mod mend;
 mod plan;
 mod prune;
 mod publish;
@@ -26,12 +32,15 @@ mod trash;
 mod trim;
 mod watch;
 
+pub use adopt::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, SumsIn, Trust, adopt};
+pub use check::{CheckError, CheckReport, check};
 pub use error::ActError;
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
 pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
+pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{

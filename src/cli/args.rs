@@ -9,7 +9,7 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout or the policy are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (policy lint, policy test)
+  5    findings (check, verify, policy lint, policy test)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
   8    could not free what was asked for
@@ -122,6 +122,12 @@ pub(super) enum Verb {
     /// Check a policy, try its examples, run it forward, compare two
     #[command(subcommand)]
     Policy(PolicyVerb),
+    /// Hold what is there against the layout: places, names, modes, markers, links, records
+    #[command(after_help = "Examples:
+  mirrorkeep check
+  mirrorkeep check master/centos --format sarif > findings.sarif
+  mirrorkeep check --fix --dry-run")]
+    Check(CheckArgs),
     /// Finish or clear what an interrupted command left
     Recover {
         /// Also clear unfinished builds whose publisher may still come back
@@ -193,6 +199,39 @@ pub(super) enum IoPriority {
     Idle,
     /// As everybody else's
     Normal,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Only what lies at or below this path of the mirror
+    pub(super) path: Option<String>,
+    /// How the findings are written to standard output
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(super) format: FormatArg,
+    /// Also find streams without a success for that long, such as 7d; those that are kept for ever are left out
+    #[arg(long, value_name = "SPAN")]
+    pub(super) stalled: Option<String>,
+    /// Mend what can be mended safely: lost records, absolute aliases, unreadable modes, stale temporary files
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Only say what would be mended
+    #[arg(long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// Write docs/findings.md, the table of all codes, to standard output
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+    pub(super) list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatArg {
+    /// For people
+    Text,
+    /// For programs; as with --json
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+    /// JUnit XML, for CI servers
+    Junit,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
 
 mod args;
+mod check;
 mod exit;
 mod look;
 mod make;

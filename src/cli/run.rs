@@ -2,7 +2,7 @@
 
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
-use super::{look, make, plan, policy, prune, publish, say};
+use super::{check, look, make, plan, policy, prune, publish, say};
 use crate::act::{PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Posix, Store, StoreError, StoreErrorKind};
@@ -73,6 +73,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Layout(verb) => look::layout(setting, verb)?,
+        Verb::Check(args) => return check::check(setting, &args),
         Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
         Verb::Completions { shell } => {
             let mut text = Vec::new();

@@ -1,6 +1,7 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+pub mod comply;
 mod lint;
 pub mod policy;
 mod retain;
