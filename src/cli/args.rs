@@ -128,6 +128,12 @@ pub(super) enum Verb {
   mirrorkeep check master/centos --format sarif > findings.sarif
   mirrorkeep check --fix --dry-run")]
     Check(CheckArgs),
+    /// Take over builds that others laid down; no byte of theirs is moved or changed
+    #[command(after_help = "Examples:
+  mirrorkeep adopt --dry-run
+  mirrorkeep adopt master/centos
+  mirrorkeep adopt master/centos/20181205T060000Z --write-sums")]
+    Adopt(AdoptArgs),
     /// Finish or clear what an interrupted command left
     Recover {
         /// Also clear unfinished builds whose publisher may still come back
@@ -232,6 +238,22 @@ pub(super) enum FormatArg {
     Sarif,
     /// JUnit XML, for CI servers
     Junit,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArgs {
+    /// A stream, such as master/centos, or one build; all that have no record without it
+    #[arg(value_name = "STREAM|ID")]
+    pub(super) what: Option<String>,
+    /// Also write SHA256SUMS into builds that have none
+    #[arg(long)]
+    pub(super) write_sums: bool,
+    /// Believe the lists of checksums beside the files, and read only what no list has
+    #[arg(long)]
+    pub(super) trust_lists: bool,
+    /// Read everything and say what would be taken over
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
 
+mod adopt;
 mod args;
 mod check;
 mod exit;

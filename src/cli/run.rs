@@ -2,8 +2,8 @@
 
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
-use super::{check, look, make, plan, policy, prune, publish, say};
-use crate::act::{PublishError, RepointError, Stop};
+use super::{adopt, check, look, make, plan, policy, prune, publish, say};
+use crate::act::{LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Posix, Store, StoreError, StoreErrorKind};
 use crate::word::Stamp;
@@ -74,6 +74,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),
+        Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
         Verb::Completions { shell } => {
             let mut text = Vec::new();
@@ -133,6 +134,9 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return Some(format!(
             "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
         ));
+    }
+    if let Some(LabelActError::NoRecord(id)) = error.downcast_ref() {
+        return Some(format!("`mirrorkeep adopt {id}` takes it over"));
     }
     if let Some(error) = error.downcast_ref::<RepointError>() {
         return match error {
