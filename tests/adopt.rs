@@ -46,12 +46,14 @@ fn a_mirror_that_a_script_filled_is_taken_over_and_looked_after() {
         (&"2026-01-01T06:00:00Z".into(), &"adopted".into())
     );
     assert_eq!(record(&rig, DAYS[1])["result"], "fail");
+    rig.ok(&["verify", "--all"]);
     rig.ok(&["label", &format!("master/centos/{}", DAYS[0]), "sanity=green"]);
     rig.ok(&["plan"]);
     rig.ok(&["prune"]);
     rig.publish("20260104T060000Z", &[]);
     assert_eq!(rig.latest().as_deref(), Some("20260104T060000Z"));
     fs::write(rig.mirror(&format!("master/centos/{}/outputs/RPMS/std/a.rpm", DAYS[0])), "SAME").unwrap();
+    assert_eq!(rig.run(&["verify", "--all"]).status.code(), Some(5));
 }
 
 #[test]
@@ -99,6 +101,7 @@ fn sums_are_written_only_where_asked_for_and_hold() {
     rig.sums_hold(&build);
     rig.ok(&["adopt"]);
     assert!(!rig.mirror(&format!("master/centos/{}/SHA256SUMS", DAYS[2])).exists());
+    assert_eq!(rig.run(&["verify", "--all"]).status.code(), Some(0));
 }
 
 #[test]
@@ -140,6 +143,7 @@ fn bytes_that_differ_from_their_list_are_not_taken_for_right() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("differs from the list"));
     // Believed on request, and then told by the next look at the bytes.
     rig.ok(&["adopt", &build, "--trust-lists"]);
+    assert_eq!(rig.run(&["verify", &build]).status.code(), Some(5));
 }
 
 #[test]

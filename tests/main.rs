@@ -23,3 +23,4 @@ mod retain;
 mod rig;
 mod spied;
 mod trees;
+mod verify;

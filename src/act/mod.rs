@@ -30,6 +30,7 @@ mod stage;
 mod sweep;
 mod trash;
 mod trim;
+mod verify;
 mod watch;
 
 pub use adopt::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, SumsIn, Trust, adopt};
@@ -54,4 +55,5 @@ pub use reveal::RevealError;
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};
+pub use verify::{Fault, FaultKind, VerifyReport, Verifying, Which, verify};
 pub use watch::{Interrupted, Stop, Unwatched, Watch};

@@ -128,6 +128,12 @@ pub(super) enum Verb {
   mirrorkeep check master/centos --format sarif > findings.sarif
   mirrorkeep check --fix --dry-run")]
     Check(CheckArgs),
+    /// Hold bytes against the checksums that were written down for them
+    #[command(after_help = "Examples:
+  mirrorkeep verify master/centos/20181205T060000Z
+  mirrorkeep verify --all            goes on where an interrupted run ended
+  mirrorkeep verify --sample 5%      every night: all is covered in twenty nights")]
+    Verify(VerifyArgs),
     /// Take over builds that others laid down; no byte of theirs is moved or changed
     #[command(after_help = "Examples:
   mirrorkeep adopt --dry-run
@@ -238,6 +244,22 @@ pub(super) enum FormatArg {
     Sarif,
     /// JUnit XML, for CI servers
     Junit,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Builds, or streams with all their builds
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "sample"])]
+    pub(super) ids: Vec<String>,
+    /// Every build
+    #[arg(long, conflicts_with_all = ["ids", "sample"])]
+    pub(super) all: bool,
+    /// So much of all, from where the last sample ended
+    #[arg(long, value_name = "PERCENT", conflicts_with = "ids")]
+    pub(super) sample: Option<String>,
+    /// With --all: from the first build, whatever an interrupted run left
+    #[arg(long, requires = "all")]
+    pub(super) anew: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod prune;
 mod publish;
 mod run;
 mod say;
+mod verify;
 
 pub use exit::Exit;
 pub use run::main;

@@ -2,7 +2,7 @@
 
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
-use super::{adopt, check, look, make, plan, policy, prune, publish, say};
+use super::{adopt, check, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Posix, Store, StoreError, StoreErrorKind};
@@ -74,6 +74,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),
+        Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
         Verb::Completions { shell } => {
