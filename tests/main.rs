@@ -1,6 +1,7 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
+mod answers;
 mod attempt;
 mod contract;
 mod crash;
