@@ -75,20 +75,6 @@ fn a_pruned_build_goes_as_a_whole_and_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn a_part_comes_back_on_a_mirror_that_was_moved_to_another_disk() {
-    let rig = Rig::new();
-    rig.policy_file("version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 2}], parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}}\n");
-    rig.write("inputs/RPMS/a.rpm", "the same").builds([A, B]);
-    rig.ok(&["prune"]);
-    let moved = rig.copy();
-    let part = moved.mirror(&format!("master/centos/{A}/inputs/RPMS/a.rpm"));
-    assert!(!part.exists());
-    moved.ok(&["restore", &id(A)]);
-    assert!(part.exists());
-    moved.sums_hold(&id(A));
-}
-
-#[test]
 fn deadlines_are_written_for_consumers_and_name_only_parts_that_go() {
     let rig = Rig::new();
     rig.policy_file("version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 2}], parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}}\n");
