@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
 mod adopt;
+mod answers;
 mod attempt;
 mod check;
 mod comply;

@@ -17,6 +17,6 @@ pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use foreign::{ForeignError, ForeignList, ListedFile};
 pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
-pub use said::{Hold, LabelValue, Labels};
+pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line};
 pub use version_order::version_order;
