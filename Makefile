@@ -6,9 +6,10 @@ test: tools
 	cargo build --locked
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
 
-# Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour.
+# Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour. Then ten
+# minutes of races.
 torture: tools
-	MIRRORKEEP_TORTURE=1 cargo test --locked --test all crash -- --nocapture
+	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races --nocapture
 
 lint:
 	cargo fmt --check

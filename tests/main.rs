@@ -18,6 +18,7 @@ mod policy;
 mod pruning;
 mod publish;
 mod publish_layouts;
+mod races;
 mod readme;
 mod real_paths;
 mod retain;
