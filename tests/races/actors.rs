@@ -1,6 +1,6 @@
 //! Those who change the mirror; each function is one thing that one of them does.
 
-use super::{Dice, STREAMS, World};
+use super::{Dice, Pace, STREAMS, World};
 use std::{
     fs,
     process::Command,
@@ -24,7 +24,7 @@ pub(super) const ALL: [fn(&World, &mut Dice); 9] = [
 const SEEN: Duration = Duration::from_millis(2500);
 
 /// What is said when a build went before something could be said of it.
-const WENT: [&str; 3] = ["there is no build", "leads to no build", "is no build"];
+const WENT: [&str; 2] = ["there is no build", "nothing is at"];
 
 /// Publishes the next build of a stream, or one that somebody else publishes, too; some are killed at first.
 pub(super) fn publish(world: &World, dice: &mut Dice, stream: usize) {
@@ -64,14 +64,17 @@ fn prune(world: &World, dice: &mut Dice) {
     if dice.below(6) == 0 {
         world.kill(dice, &[verb]);
     }
-    world.does(if verb == "sweep" { "swept" } else { "pruned" }, &[verb], &[]);
+    let pace = if dice.below(2) == 0 { Pace::Slow } else { Pace::Quick };
+    world.does_at(pace, if verb == "sweep" { "swept" } else { "pruned" }, &[verb], &[]);
     dice.rest(300);
 }
 
-/// Draws one of the builds that are there.
+/// Draws one of the builds that are there; often the oldest, which goes next.
 fn draw(world: &World, dice: &mut Dice) -> Option<String> {
     let stream = dice.pick(&STREAMS)?;
-    Some(format!("{stream}/{}", dice.pick(&world.builds(stream))?))
+    let builds = world.builds(stream);
+    let build = if dice.below(2) == 0 { builds.first() } else { dice.pick(&builds) };
+    Some(format!("{stream}/{}", build?))
 }
 
 fn label(world: &World, dice: &mut Dice) {

@@ -41,10 +41,11 @@ struct World {
     failures: Mutex<Vec<String>>,
 }
 
-/// How a process ended that was not killed: its code, and what it said.
-struct Ended {
-    code: Option<i32>,
-    said: String,
+/// How a process goes about it.
+#[derive(Clone, Copy, PartialEq)]
+enum Pace {
+    Quick,
+    Slow,
 }
 
 /// Choices, drawn from a seed.
@@ -87,19 +88,26 @@ impl World {
         self.failures.lock().unwrap().push(why);
     }
 
-    /// Runs the binary on the mirror.
-    fn run(&self, args: &[&str]) -> Ended {
-        let output = self.rig.run(args);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if said.contains("panicked") {
-            self.fail(format!("{args:?} panicked: {said}"));
+    /// Returns the command that runs the binary on the mirror; a slow one lets others in before each time it locks.
+    fn command(&self, pace: Pace, args: &[&str]) -> Command {
+        let binary = env!("CARGO_BIN_EXE_mirrorkeep");
+        let mut command = Command::new(if pace == Pace::Slow { "strace" } else { binary });
+        if pace == Pace::Slow {
+            command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock"]);
+            command.args(["-e", "inject=flock:delay_enter=200000", binary]);
         }
-        Ended { code: output.status.code(), said }
+        command.arg("--mirror").arg(self.rig.mirror("")).args(args);
+        command
     }
 
     /// Runs the binary, which must succeed, or fail with one of these words; returns whether it succeeded.
     fn does(&self, what: &'static str, args: &[&str], or: &[&str]) -> bool {
-        let Ended { code, said } = self.run(args);
+        self.does_at(Pace::Quick, what, args, or)
+    }
+
+    fn does_at(&self, pace: Pace, what: &'static str, args: &[&str], or: &[&str]) -> bool {
+        let output = self.command(pace, args).output().unwrap();
+        let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr));
         let done = code == Some(0);
         if done {
             self.count(what);
@@ -111,20 +119,21 @@ impl World {
 
     /// Starts the binary and kills it after a while.
     fn kill(&self, dice: &mut Dice, args: &[&str]) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
-        command.arg("--mirror").arg(self.rig.mirror("")).args(args);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            self.command(Pace::Quick, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         dice.rest(150);
         child.kill().unwrap();
         child.wait().unwrap();
         self.count("killed");
     }
 
-    /// Returns the builds of a stream that a reader sees now.
+    /// Returns the builds of a stream that a reader sees now, the oldest first.
     fn builds(&self, stream: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.rig.mirror(stream)) else { return Vec::new() };
         let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        dirs.map(|entry| entry.file_name().into_string().unwrap()).collect()
+        let mut names: Vec<String> = dirs.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     fn at(&self, id: &str) -> PathBuf {
