@@ -15,6 +15,7 @@ pub const CENSUS_VERSION: u32 = 1;
 
 /// What a mirror holds, as seen at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an object that begins with `\"census\": 1`")]
 pub struct Census {
     /// The version of this form, [`CENSUS_VERSION`].
     pub census: u32,

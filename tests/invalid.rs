@@ -65,6 +65,72 @@ fn a_wrong_recipe_is_refused_with_its_place() {
     wrong_files(cases, 2, |file, work| vec![work.to_owned(), "--recipe".to_owned(), file.to_owned()]);
 }
 
+/// Runs the binary on each of the files, without a mirror; it must be refused as wrong input.
+#[track_caller]
+fn no_mirror_needed(below: &str, least: usize, args: &[&str]) {
+    let cases = cases(below);
+    assert!(cases.len() >= least);
+    let mut wrong = Vec::new();
+    for (file, expected) in cases {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+        command.args(["--mirror", "/nowhere"]).args(args).arg(file.file_name().unwrap());
+        let output = command.current_dir(file.parent().unwrap()).output().unwrap();
+        wrong.extend(misfits(&file, &expected, 2, &output));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_wrong_policy_is_refused_with_its_place() {
+    no_mirror_needed("hostile/policies", 25, &["policy", "test"]);
+}
+
+#[test]
+fn a_wrong_census_is_refused_with_its_place() {
+    no_mirror_needed("hostile/censuses", 15, &["plan", "--policy", "starlingx", "--census"]);
+}
+
+/// Beside `NAME.bad` lies `NAME.txt`: which file of the mirror has that content, the command, its exit code, and what
+/// it says, a line each.
+#[test]
+fn damage_in_the_own_area_is_named_and_nothing_that_a_reader_sees_changes() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds(["20181201T060000Z", "20181202T060000Z"]);
+    rig.ok(&["prune"]);
+    rig.builds(["20181203T060000Z"]);
+    let cases = cases("hostile/own");
+    assert!(cases.len() >= 20);
+    let mut wrong = Vec::new();
+    for (file, expected) in cases {
+        let rig = rig.copy();
+        let name = file.file_stem().unwrap().display();
+        let (mut lines, work) = (expected.lines(), rig.work("").display().to_string());
+        let mut line = || lines.next().unwrap();
+        let (at, command, code) = (rig.mirror(line()), line(), line().parse().unwrap());
+        let before = tree(&rig.mirror("master"));
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::copy(&file, &at).unwrap();
+        let args: Vec<&str> = command.split(' ').map(|arg| if arg == "WORK" { &work } else { arg }).collect();
+        let output = rig.run(&args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() != Some(code) {
+            wrong.push(format!("{name}: it ended with {:?}: {text}", output.status.code()));
+        }
+        wrong.extend(
+            lines
+                .filter(|line| !text.contains(line))
+                .map(|line| format!("{name}: `{line}` is not in: {text}")),
+        );
+        if tree(&rig.mirror("master")) != before {
+            wrong.push(format!("{name}: a reader sees something else"));
+        }
+        if fs::read(&at).unwrap() != fs::read(&file).unwrap() {
+            wrong.push(format!("{name}: what a person must look at was changed"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Publishes with each of the files, which must be refused and change nothing.
 fn wrong_files(cases: Vec<(PathBuf, String)>, code: i32, source: impl Fn(&str, &str) -> Vec<String>) {
     let rig = Rig::new();

@@ -207,6 +207,16 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
     let document = Document::parse(&text, "mirror.yaml").map_err(MirrorError::Config)?;
     let config: MirrorConfig = document.read().map_err(MirrorError::Config)?;
     let mut problems = Vec::new();
+    for (key, name) in [("layout", Some(&config.layout)), ("policy", config.policy.as_ref())] {
+        if let Some(name) =
+            name.filter(|name| is_file(name) && name.parse::<crate::word::BuildName>().is_err())
+        {
+            problems.push(document.problem(
+                key,
+                format!("`{name}` is not a file beside mirror.yaml; its name alone is accepted"),
+            ));
+        }
+    }
     for (index, alias) in config.aliases.iter().enumerate() {
         if alias.name.parse::<crate::word::BuildName>().is_err() {
             let path = format!("aliases[{index}].name");

@@ -75,7 +75,11 @@ impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Visitor<'de> 
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Range<T>, E> {
-        self.visit_str(&number.to_string())
+        Err(E::custom(format!("`{number}` is negative; nothing below 0 is accepted")))
+    }
+
+    fn visit_u128<E: Error>(self, number: u128) -> Result<Range<T>, E> {
+        Err(E::custom(format!("`{number}` is too large; at most {} is accepted", u32::MAX)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range<T>, A::Error> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// A policy file: what is kept of each family of streams, and for how long.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a policy, `version: 1` first, then `families`")]
 pub(super) struct PolicyFile {
     /// The version of this form: 1.
     pub(super) version: u32,
