@@ -15,6 +15,7 @@ mod layers;
 mod layout;
 mod layout_laws;
 mod policy;
+mod proofs;
 mod pruning;
 mod publish;
 mod publish_layouts;
