@@ -329,8 +329,8 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
         return Err(PublishError::Future(id.clone(), now.to_string()));
     }
     for required in &publishing.requires {
-        let at = mirror.layout().build_path(required)?;
-        if mirror.store().look(&at)?.is_none() {
+        mirror.layout().build_path(required)?;
+        if !mirror.has_build(required)? {
             return Err(PublishError::NoRequired(required.clone()));
         }
     }
@@ -515,7 +515,7 @@ fn there_already(
     stop: &Stop,
 ) -> Result<Option<PublishReport>, PublishError> {
     let id = &publishing.id;
-    if mirror.store().look(&prepared.path)?.is_none() {
+    if !mirror.has_build(id)? {
         return Ok(None);
     }
     let (Some(record), Some(manifest)) = (mirror.record(id)?, mirror.manifest(id)?) else {

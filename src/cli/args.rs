@@ -1,5 +1,7 @@
 //! Exactly what can be typed.
 
+use super::site::Site;
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -19,9 +21,16 @@ const EXITS: &str = "Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100)]
 pub(super) struct Cli {
-    /// The directory of the mirror
-    #[arg(long, global = true, env = "MIRRORKEEP_MIRROR", value_name = "DIR", default_value = "./mirror")]
-    pub(super) mirror: PathBuf,
+    /// The directory of the mirror, or its address: s3://bucket/prefix, gs://…, az://…, file:///…
+    #[arg(
+        long,
+        global = true,
+        env = "MIRRORKEEP_MIRROR",
+        value_name = "DIR|URL",
+        default_value = "./mirror",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read)
+    )]
+    pub(super) mirror: Site,
     /// Write the answer as JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -135,6 +144,26 @@ pub(super) enum Verb {
     },
     /// Write the manual page to standard output
     Man,
+}
+
+impl Verb {
+    /// Returns whether the verb changes a mirror.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_)
+                | Self::List(_)
+                | Self::Show { .. }
+                | Self::Census
+                | Self::Alias(AliasVerb::List)
+                | Self::Layout(_)
+                | Self::Plan(_)
+                | Self::Explain(_)
+                | Self::Policy(_)
+                | Self::Completions { .. }
+                | Self::Man
+        )
+    }
 }
 
 /// What a plan is made from.

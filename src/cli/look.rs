@@ -189,7 +189,7 @@ pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
 fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(make::choose(name)?.1),
-        None if setting.mirror.join(crate::word::OWN_DIR).exists() => Ok(setting.open()?.layout().clone()),
+        None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
         None => Ok(make::choose("starlingx")?.1),
     }
 }

@@ -11,6 +11,7 @@ mod prune;
 mod publish;
 mod run;
 mod say;
+mod site;
 
 pub use exit::Exit;
 pub use run::main;

@@ -7,6 +7,7 @@ mod links;
 mod open;
 mod records;
 mod resolve;
+mod seal;
 mod survey;
 mod trash;
 

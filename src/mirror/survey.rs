@@ -49,6 +49,12 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
     found = found.and(walk(mirror, &RelPath::root(), &Place::Root, &holds));
+    if mirror.by_seal() {
+        match mirror.sealed(None) {
+            Ok(ids) => found = found.and(sealed(mirror, &ids, &holds)),
+            Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
+        }
+    }
     let history = History::read(mirror)?;
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
@@ -133,6 +139,8 @@ fn visit(mirror: &Mirror, path: RelPath, kind: Kind, holds: &BTreeMap<BuildId, V
         Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => {
             walk(mirror, &path, &place, holds)
         }
+        // What counts there are seals, and these lie together.
+        Place::Build { .. } if kind == Kind::Dir && mirror.by_seal() => Found::default(),
         Place::Build { build: id } if kind == Kind::Dir => build(mirror, id, &path, holds),
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()),
@@ -143,6 +151,18 @@ fn visit(mirror: &Mirror, path: RelPath, kind: Kind, holds: &BTreeMap<BuildId, V
 
 fn stray_at(path: &RelPath, why: String) -> Found {
     Found { strays: vec![StrayCensus { path: path.to_string(), why }], ..Found::default() }
+}
+
+/// Looks at the builds that have a seal.
+fn sealed(mirror: &Mirror, ids: &[BuildId], holds: &BTreeMap<BuildId, Vec<Hold>>) -> Found {
+    let found: Vec<Found> = ids
+        .par_iter()
+        .map(|id| match mirror.layout().build_path(id) {
+            Ok(path) => build(mirror, id, &path, holds),
+            Err(error) => stray_at(&id.as_path(), error.to_string()),
+        })
+        .collect();
+    found.into_iter().fold(Found::default(), Found::and)
 }
 
 /// Looks at one build.
@@ -187,7 +207,9 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    if mirror.store().look(&dir)?.is_some() {
+    if mirror.by_seal() {
+        found = sealed(mirror, &mirror.sealed(Some(stream))?, &BTreeMap::new());
+    } else if mirror.store().look(&dir)?.is_some() {
         found = walk(mirror, &dir, &mirror.layout().place(&dir), &BTreeMap::new());
     }
     for trouble in found.troubles {
@@ -366,7 +388,7 @@ fn alias(
     moves: &BTreeMap<RelPath, Vec<AliasMove>>,
     required: bool,
 ) -> Result<AliasCensus, Trouble> {
-    let resolved = resolve(mirror.store(), path);
+    let resolved = mirror.resolve(path);
     let resolved = resolved.map_err(|error| Trouble { path: path.clone(), error: error.into() })?;
     let (target, problem) = match resolved {
         Resolved::To(target) => (Some(target), None),

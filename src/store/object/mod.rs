@@ -16,14 +16,15 @@ mod find;
 mod key;
 mod lock;
 mod place;
+mod served;
 mod stream;
 mod trial;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
     StoreError, StoreErrorKind, Swept, Take,
 };
-use crate::word::RelPath;
+use crate::word::{Digest, RelPath};
 use std::{
     io::Read,
     sync::{Arc, Mutex},
@@ -79,6 +80,12 @@ impl ObjectStore {
         })
     }
 
+    /// Takes the store for one that was tried out before, with that outcome.
+    #[must_use]
+    pub fn known_as(self, conditions: Conditions) -> Self {
+        Self { conditions, ..self }
+    }
+
     /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
     #[must_use]
     pub fn with_term(self, term: Duration) -> Self {
@@ -115,6 +122,10 @@ impl Store for ObjectStore {
         self.wait_for(self.names_in(dir))
     }
 
+    fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        self.wait_for(self.all_below(dir))
+    }
+
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
         self.wait_for(self.read_whole(at, limit))
     }
@@ -144,7 +155,11 @@ impl Store for ObjectStore {
     }
 
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
-        self.fill_object(at, from, how)
+        self.fill_object(at, from, how, None)
+    }
+
+    fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
+        self.fill_object(at, from, how, Some(digest))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {

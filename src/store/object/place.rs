@@ -9,6 +9,7 @@
 use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, link_key, not_the_root};
+use super::served::FOR_A_MINUTE;
 use super::{Conditions, ObjectStore};
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
@@ -174,11 +175,16 @@ pub(super) fn is_late(error: &Error) -> bool {
 }
 
 fn own_or_public(at: &RelPath) -> Attributes {
-    attributes(if at.is_own() { 0o600 } else { 0o444 }, None)
+    if at.is_own() {
+        return attributes(0o600, None);
+    }
+    let mut public = attributes(0o444, None);
+    public.insert(Attribute::CacheControl, FOR_A_MINUTE.into());
+    public
 }
 
 fn link_type() -> Attributes {
-    Attributes::from_iter([(Attribute::ContentType, LINK_TYPE)])
+    Attributes::from_iter([(Attribute::ContentType, LINK_TYPE), (Attribute::CacheControl, FOR_A_MINUTE)])
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! Which builds are there: a directory says so where trees are moved, and the seal where they are not.
+//!
+//! In an object store the files of a build arrive one by one, under the place where they stay. The build is there
+//! when its seal is there: its record, created last and only if none is there. Before that, and once the seal is
+//! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
+//! they guess: they see objects, not builds.
+
+use super::{KeptError, Lease, Mirror, Resolved, Tree, build_of, resolve};
+use crate::record::BuildRecord;
+use crate::store::{Entry, Put, StoreError};
+use crate::word::{BuildId, RelPath, Stream};
+
+impl Mirror {
+    /// Returns whether builds are told by their seals, since the store moves no trees.
+    pub fn by_seal(&self) -> bool {
+        !self.store().abilities().moves_trees
+    }
+
+    /// Returns whether a build is there for readers.
+    pub fn has_build(&self, id: &BuildId) -> Result<bool, StoreError> {
+        if self.by_seal() {
+            return Ok(self.store().look(&Tree::Builds.at(id, "json"))?.is_some());
+        }
+        match self.layout().build_path(id) {
+            Ok(path) => Ok(self.store().look(&path)?.is_some()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Returns what is at a path for readers: nothing, when it lies in a build that is not there.
+    pub fn look(&self, at: &RelPath) -> Result<Option<Entry>, StoreError> {
+        let found = self.store().look(at)?;
+        if found.is_some() && self.is_hidden(at)? { Ok(None) } else { Ok(found) }
+    }
+
+    /// Returns where a path leads for readers.
+    pub fn resolve(&self, path: &RelPath) -> Result<Resolved, StoreError> {
+        Ok(match resolve(self.store(), path)? {
+            Resolved::To(target) if self.is_hidden(&target)? => Resolved::Dangles(target),
+            resolved => resolved,
+        })
+    }
+
+    /// Returns whether a path lies in a build without its seal.
+    fn is_hidden(&self, at: &RelPath) -> Result<bool, StoreError> {
+        if !self.by_seal() {
+            return Ok(false);
+        }
+        build_of(self, at).map_or(Ok(false), |id| Ok(!self.has_build(&id)?))
+    }
+
+    /// Returns every build that has a seal, of one stream or of all, by one listing.
+    pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
+        let builds = RelPath::own("builds");
+        let dir = match stream {
+            Some(stream) => RelPath::own(&format!("builds/{stream}")),
+            None => builds.clone(),
+        };
+        let mut ids = Vec::new();
+        for found in self.store().below(&dir)? {
+            let below = found.path.below(&builds).unwrap_or_default();
+            let Some(text) = below.as_str().strip_suffix(".json") else { continue };
+            let id: BuildId = text.parse().map_err(|_| KeptError::StrangeSeal(found.path.clone()))?;
+            if stream.is_none_or(|stream| id.stream == *stream) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+impl Lease<'_> {
+    /// Creates the seal of a build: from here on it is there. Fails when it has one.
+    pub fn seal(&self, record: &BuildRecord) -> Result<(), StoreError> {
+        let at = Tree::Builds.at(&record.id, "json");
+        self.mirror().store().put(&at, record.write().as_bytes(), Put::Create)
+    }
+
+    /// Removes the seal of a build: from here on it is not there.
+    pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
+        self.mirror().store().remove(&Tree::Builds.at(id, "json"))
+    }
+}
