@@ -7,10 +7,10 @@
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
 use crate::act::reveal::finish;
-use crate::act::stage::clear;
+use crate::act::stage::{Underway, clear};
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
-use crate::record::{Event, EventKind};
+use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
@@ -92,6 +92,7 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
         // cleared now is nobody's harm, and waits for the next command.
         if store.look(&at.child("tree").unwrap_or_default())?.is_none()
+            && store.look(&Underway::place(&at))?.is_none()
             && let Ok(_held) = hold(lease.mirror(), &at)
             && clear(store, &at).is_ok()
         {
@@ -146,8 +147,15 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
 }
 
 /// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
-fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, StoreError> {
+fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
     let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+    if mirror.by_seal() {
+        let id = intent.to.parse::<BuildId>().ok();
+        let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
+        let (Some(stage), Some(record)) = (stage, record) else { return Ok(None) };
+        let path = mirror.layout().build_path(&record.id).unwrap_or_default();
+        return Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)));
+    }
     let Some(sealed) = stage.map(|stage| Sealed::read(mirror, &stage)).transpose()?.flatten() else {
         return Ok(None);
     };
@@ -171,22 +179,40 @@ pub fn recover(
         }
     }
     for at in children(store, "stage")? {
-        settled.push(Settled { to: at.to_string(), what: clear_stage(mirror, &at, stages, now)? });
+        settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
     }
     Ok(settled)
 }
 
 /// Clears a stage that nobody is filling and nobody will come back for.
-fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
+fn clear_stage(
+    lease: &Lease<'_>,
+    at: &RelPath,
+    stages: Stages,
+    now: Stamp,
+) -> Result<SettledAs, RecoverError> {
+    let mirror = lease.mirror();
     let store = mirror.store();
     let _held = match hold(mirror, at) {
         Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
         held => held?,
     };
     let progress = at.child("progress").unwrap_or_default();
-    let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
+    let mut touched = at.clone();
+    for sign in [progress, Underway::place(at)] {
+        if store.look(&sign)?.is_some() {
+            touched = sign;
+        }
+    }
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
+    }
+    if let Some(underway) = Underway::read(store, at)? {
+        if !mirror.has_build(&underway.id)? {
+            store.discard(&underway.path)?;
+            lease.forget(&underway.id)?;
+        }
+        store.remove(&Underway::place(at))?;
     }
     clear(store, at)?;
     Ok(SettledAs::Cleared)
