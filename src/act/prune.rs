@@ -225,7 +225,11 @@ fn throw(
     let mirror = lease.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let Some(entry) = store.look(&path)? else { return Ok(()) };
+    let inode = match store.look(&path)? {
+        _ if mirror.by_seal() => (0, 0),
+        Some(entry) => entry.inode,
+        None => return Ok(()),
+    };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
     let now = clock();
@@ -237,7 +241,7 @@ fn throw(
         since: now,
         until,
         bytes,
-        inode: entry.inode,
+        inode,
     };
     let trashed = Trashed { at, ticket };
     let fact = Fact::new(EventKind::Pruned, id)
@@ -247,16 +251,25 @@ fn throw(
     let moved = store
         .make_dir(&trashed.at)
         .and_then(|()| lease.keep_ticket(&trashed))
-        .and_then(|()| store.reveal(&trashed.ticket.path, &trashed.tree()));
+        .and_then(|()| match mirror.by_seal() {
+            true => lease.put_away(&trashed),
+            false => store.reveal(&trashed.ticket.path, &trashed.tree()),
+        });
     if let Err(error) = moved {
         // A move that failed after it happened is finished by whoever comes next.
-        if store.look(&trashed.tree())?.is_none() {
+        let stayed = match mirror.by_seal() {
+            true => mirror.has_build(id)?,
+            false => store.look(&trashed.tree())?.is_none(),
+        };
+        if stayed {
             store.discard(&trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
         return Err(error.into());
     }
-    lease.file_away(&trashed)?;
+    if !mirror.by_seal() {
+        lease.file_away(&trashed)?;
+    }
     lease.tell(clock(), fact, Some(intent))?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
+use crate::act::restore::find;
 use crate::act::reveal::finish;
 use crate::act::stage::{Underway, clear};
 use crate::act::trash;
@@ -208,7 +209,10 @@ fn clear_stage(
         return Ok(SettledAs::Waiting);
     }
     if let Some(underway) = Underway::read(store, at)? {
-        if !mirror.has_build(&underway.id)? {
+        // A build in the trash has no seal either, and its files wait at the same place.
+        let trashed = find(mirror, &underway.id)
+            .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;
+        if trashed.is_none() && !mirror.has_build(&underway.id)? {
             store.discard(&underway.path)?;
             lease.forget(&underway.id)?;
         }

@@ -41,7 +41,7 @@ pub fn restore(
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();
-    let occupied = mirror.store().look(&path)?.is_some();
+    let occupied = mirror.look(&path)?.is_some();
     if occupied != (trashed.ticket.what == TicketKind::Untrimmed) {
         return Err(ActError::Occupied { id: id.clone(), path });
     }
@@ -81,6 +81,14 @@ pub(super) fn bring_back(
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
 pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
     let store = lease.mirror().store();
+    if lease.mirror().by_seal() {
+        return lease.take_back(trashed).map_err(|error| match error.kind() {
+            StoreErrorKind::AlreadyExists => {
+                ActError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
+            }
+            _ => error.into(),
+        });
+    }
     lease.file_back(trashed)?;
     let tree = trashed.tree();
     if store.look(&tree)?.is_none() {

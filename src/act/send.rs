@@ -8,6 +8,7 @@ use super::publish::{earlier, leave, record, report, there_already};
 use super::recover::settle;
 use super::restore::find;
 use super::reveal::{Revealed, reveal};
+use super::sweep::make_room;
 use super::upload::{Found, Upload};
 use super::{Stop, Watch};
 use crate::decide::Reuse;
@@ -35,6 +36,7 @@ pub(super) fn send(
     if find(mirror, id).map_err(Box::new)?.is_some() {
         return Err(PublishError::InTrash(id.clone()));
     }
+    make_room(mirror, id).map_err(Box::new)?;
     if upload.begin(id)? == Found::Foreign {
         return Err(PublishError::Foreign(id.clone()));
     }

@@ -5,10 +5,13 @@
 //! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
 //! they guess: they see objects, not builds.
 
-use super::{KeptError, Lease, Mirror, Resolved, Tree, build_of, resolve};
+use super::{KeptError, Lease, Mirror, Resolved, Trashed, Tree, build_of, resolve};
 use crate::record::BuildRecord;
-use crate::store::{Entry, Put, StoreError};
+use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
 use crate::word::{BuildId, RelPath, Stream};
+
+/// More than a record ever has, in bytes.
+const LIMIT: u64 = 16 << 20;
 
 impl Mirror {
     /// Returns whether builds are told by their seals, since the store moves no trees.
@@ -49,6 +52,21 @@ impl Mirror {
         build_of(self, at).map_or(Ok(false), |id| Ok(!self.has_build(&id)?))
     }
 
+    /// Removes the files of a build whose seal is gone, and what was kept of it.
+    ///
+    /// The caller holds the ticket of the build, so that nobody lays it down again meanwhile.
+    pub fn sweep_unsealed(&self, id: &BuildId, path: &RelPath) -> Result<Swept, StoreError> {
+        if self.has_build(id)? {
+            let why = "the build has a seal, so it is no rubbish";
+            return Err(StoreError::because(StoreErrorKind::AlreadyExists, "sweep", path, why));
+        }
+        let swept = self.store().sweep(path);
+        if swept.failures.is_empty() {
+            self.store().remove(&Tree::Builds.at(id, "files"))?;
+        }
+        Ok(swept)
+    }
+
     /// Returns every build that has a seal, of one stream or of all, by one listing.
     pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
         let builds = RelPath::own("builds");
@@ -79,5 +97,28 @@ impl Lease<'_> {
     /// Removes the seal of a build: from here on it is not there.
     pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
         self.mirror().store().remove(&Tree::Builds.at(id, "json"))
+    }
+
+    /// Puts the seal of a build away into its directory of the trash: the build is not there any more.
+    ///
+    /// Its files stay where they are and count for nothing until they are swept or the seal comes back.
+    pub fn put_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        let record = store.read(&Tree::Builds.at(&trashed.ticket.id, "json"), LIMIT)?;
+        store.put(&trashed.record(), &record, Put::Replace)?;
+        self.unseal(&trashed.ticket.id)
+    }
+
+    /// Takes the seal of a build back from the trash; one that came back already is left alone.
+    pub fn take_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        let at = Tree::Builds.at(&trashed.ticket.id, "json");
+        let record = store.read(&trashed.record(), LIMIT)?;
+        match store.put(&at, &record, Put::Create) {
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
+                if store.read(&at, LIMIT)? == record { Ok(()) } else { Err(error) }
+            }
+            done => done,
+        }
     }
 }

@@ -108,7 +108,8 @@ impl Mirror {
         Ok(trash)
     }
 
-    fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
+    /// Returns the ticket of a directory of the trash, or why it cannot be used.
+    pub fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
         let place = at.child("ticket.json").unwrap_or_default();
         let bytes = self.store().read(&place, LIMIT).map_err(|error| super::chain(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))
