@@ -9,6 +9,7 @@ mod hostile;
 mod invalid;
 mod layers;
 mod layout;
+mod object;
 mod publish;
 mod readme;
 mod retain;

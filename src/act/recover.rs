@@ -88,7 +88,7 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
     let mut settled = settled?;
     let store = lease.mirror().store();
-    for at in children(store, "stage")? {
+    for at in children(lease.mirror(), "stage")? {
         // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
         // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
         // cleared now is nobody's harm, and waits for the next command.
@@ -173,13 +173,13 @@ pub fn recover(
     let mut settled = settle(&lease, clock)?;
     let now = clock();
     let store = mirror.store();
-    for at in children(store, "tmp")? {
+    for at in children(mirror, "tmp")? {
         if age(store, &at, now)? > TEMPORARY_TERM {
             store.discard(&at)?;
             settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
         }
     }
-    for at in children(store, "stage")? {
+    for at in children(mirror, "stage")? {
         settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
     }
     Ok(settled)
@@ -227,12 +227,8 @@ fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
     mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
 }
 
-fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {
-    let dir = RelPath::own(dir);
-    match store.list(&dir) {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        listing => Ok(listing?.entries.iter().filter_map(|entry| dir.child(&entry.name).ok()).collect()),
-    }
+fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
+    mirror.kept_in(&RelPath::own(dir))
 }
 
 /// Returns how many seconds ago something was last changed.

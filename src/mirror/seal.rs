@@ -67,6 +67,23 @@ impl Mirror {
         Ok(swept)
     }
 
+    /// Returns the paths of what lies directly in a directory of the own area.
+    ///
+    /// Some object stores show a directory long after its last object went, so that only objects are believed.
+    pub fn kept_in(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
+        if self.by_seal() {
+            let below = self.store().below(dir)?;
+            let first = |path: &RelPath| dir.child(path.below(dir)?.names().next()?).ok();
+            let mut paths: Vec<RelPath> = below.iter().filter_map(|found| first(&found.path)).collect();
+            paths.dedup();
+            return Ok(paths);
+        }
+        match self.store().list(dir) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            listing => Ok(listing?.entries.iter().filter_map(|entry| dir.child(&entry.name).ok()).collect()),
+        }
+    }
+
     /// Returns every build that has a seal, of one stream or of all, by one listing.
     pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
         let builds = RelPath::own("builds");

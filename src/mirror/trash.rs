@@ -4,7 +4,7 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::{KeptError, Lease, Mirror};
-use crate::store::{Kind, Put, StoreError};
+use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -86,21 +86,14 @@ impl Trashed {
 impl Mirror {
     /// Returns what lies in the trash.
     pub fn trash(&self) -> Result<Trash, KeptError> {
-        let dir = RelPath::own("trash");
-        let listing = match self.store().list(&dir) {
-            Err(error) if error.is_not_found() => return Ok(Trash::default()),
-            listing => listing?,
-        };
         let mut trash = Trash::default();
-        for entry in listing.entries {
-            let Ok(at) = dir.child(&entry.name) else { continue };
-            if entry.name.ends_with(GOING) {
+        for at in self.kept_in(&RelPath::own("trash"))? {
+            if at.name().ends_with(GOING) {
                 trash.going.push(at);
                 continue;
             }
             match self.ticket(&at) {
-                Ok(ticket) if entry.kind == Kind::Dir => trash.waiting.push(Trashed { at, ticket }),
-                Ok(_) => trash.strange.push((at, "it is no directory".to_owned())),
+                Ok(ticket) => trash.waiting.push(Trashed { at, ticket }),
                 Err(why) => trash.strange.push((at, why)),
             }
         }
