@@ -233,28 +233,19 @@ fn throw(
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
     let now = clock();
-    let ticket = Ticket {
-        ticket: 1,
-        id: id.clone(),
-        path,
-        what: TicketKind::Build,
-        since: now,
-        until,
-        bytes,
-        inode,
-    };
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
     let intent = lease.intend(now, fact.clone())?;
-    let moved = store
-        .make_dir(&trashed.at)
-        .and_then(|()| lease.keep_ticket(&trashed))
-        .and_then(|()| match mirror.by_seal() {
+    let moved = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed)).and_then(|()| {
+        match mirror.by_seal() {
             true => lease.put_away(&trashed),
             false => store.reveal(&trashed.ticket.path, &trashed.tree()),
-        });
+        }
+    });
     if let Err(error) = moved {
         // A move that failed after it happened is finished by whoever comes next.
         let stayed = match mirror.by_seal() {

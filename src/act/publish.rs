@@ -9,8 +9,8 @@ use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{RevealError, Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
-    ActError, Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError, SourceSpec,
-    StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
+    ActError, Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError,
+    SourceSpec, StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
 };
 use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
@@ -180,7 +180,9 @@ pub enum PublishError {
     #[error("`{0}` is there already, but was laid down by others")]
     Foreign(BuildId),
     /// It waits in the trash, whose bytes lie where it would go.
-    #[error("`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another")]
+    #[error(
+        "`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another"
+    )]
     InTrash(BuildId),
     /// The trash cannot be read.
     #[error("cannot tell whether the build waits in the trash")]
@@ -365,7 +367,8 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     }
     if mirror.by_seal() && !source.dirs.is_empty() {
         let count = source.dirs.len();
-        warnings.push(format!("an object store keeps no empty directories; {count} of the source are left out"));
+        warnings
+            .push(format!("an object store keeps no empty directories; {count} of the source are left out"));
         source.dirs.clear();
     }
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
@@ -501,7 +504,12 @@ fn fill(
 }
 
 /// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
-pub(super) fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch: &dyn Watch) -> Reuse {
+pub(super) fn earlier(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Reuse {
     let stream = &publishing.id.stream;
     let mut builds = match builds_of(mirror, stream, None) {
         Ok(builds) => builds,

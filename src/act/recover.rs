@@ -93,7 +93,7 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
         // cleared now is nobody's harm, and waits for the next command.
         if store.look(&at.child("tree").unwrap_or_default())?.is_none()
-            && store.look(&Underway::place(&at))?.is_none()
+            && !is_awaited(lease.mirror(), &at)?
             && let Ok(_held) = hold(lease.mirror(), &at)
             && clear(store, &at).is_ok()
         {
@@ -101,6 +101,14 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         }
     }
     Ok(settled)
+}
+
+/// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
+fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+    match Underway::read(mirror.store(), stage)? {
+        Some(underway) => Ok(!mirror.has_build(&underway.id)?),
+        None => Ok(false),
+    }
 }
 
 fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {

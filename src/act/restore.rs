@@ -73,8 +73,13 @@ pub(super) fn bring_back(
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     put_back(lease, trashed)?;
+    let discard = || lease.mirror().store().discard(&trashed.at).map(drop);
+    if lease.mirror().by_seal() {
+        // Before it is told: a ticket that stayed would speak of a build that is there.
+        discard()?;
+    }
     lease.tell(clock(), fact, Some(intent))?;
-    lease.mirror().store().discard(&trashed.at)?;
+    discard()?;
     Ok(())
 }
 

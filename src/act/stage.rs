@@ -555,7 +555,7 @@ fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
 /// would publish files that are going.
 pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
-    for name in ["progress", SEAL, "manifest"] {
+    for name in ["progress", SEAL, "manifest", "upload.json"] {
         store.remove(&own(name))?;
     }
     store.discard(&own("tree"))?;

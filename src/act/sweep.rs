@@ -215,8 +215,9 @@ pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&St
     for at in mirror.trash()?.going {
         go_on(stop)?;
         let swept = match mirror.by_seal() {
-            true => sweep_place(mirror, &at)
-                .unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] }),
+            true => {
+                sweep_place(mirror, &at).unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
+            }
             false => mirror.store().sweep(&at),
         };
         report.entries += swept.removed;

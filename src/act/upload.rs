@@ -6,7 +6,9 @@
 //! can clear them and that what others laid down is never taken for ours.
 
 use super::stage::{Sealed, Tally, Underway, seen, stage_of};
-use super::{Filling, Lines, OpenSource, Source, SourceEntry, SourceProblem, StageError, Stop, Watch, Watched, hash};
+use super::{
+    Filling, Lines, OpenSource, Source, SourceEntry, SourceProblem, StageError, Stop, Watch, Watched, hash,
+};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
@@ -123,7 +125,8 @@ impl<'m> Upload<'m> {
     pub(super) fn close(self, mut record: BuildRecord) -> Result<Sealed, StageError> {
         let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
         let at = self.path.child(SUMS_NAME).unwrap_or_default();
-        let filled = self.mirror.store().fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
+        let filled =
+            self.mirror.store().fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
         self.compare(&at, filled.size)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
@@ -140,7 +143,8 @@ impl<'m> Upload<'m> {
     /// Lists what is there, removes what does not belong to the build, and fails for what is missing or cut off.
     fn compare(&self, sums: &RelPath, sums_size: u64) -> Result<(), StoreError> {
         let store = self.mirror.store();
-        let files = self.manifest.files.iter().map(|file| (self.path.join(&file.path), (Kind::File, file.size)));
+        let files =
+            self.manifest.files.iter().map(|file| (self.path.join(&file.path), (Kind::File, file.size)));
         let links = self.manifest.links.iter();
         let links = links.map(|link| (self.path.join(&link.path), (Kind::Link, link.text.len() as u64)));
         let mut wanted: HashMap<RelPath, (Kind, u64)> = files.chain(links).collect();

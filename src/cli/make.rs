@@ -104,8 +104,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
             let (alias, target) = (path(&alias)?, path(&target)?);
             let beside = alias.parent().unwrap_or_default().join(&target);
-            let target =
-                if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
+            let target = if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
             let lease = mirror.lease()?;
             if dry_run {

@@ -45,8 +45,7 @@ pub fn main() -> ExitCode {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
         pool.build_global().ok();
     }
-    let setting =
-        Setting {
+    let setting = Setting {
         mirror: cli.mirror,
         changes: cli.verb.changes(),
         json: cli.json,

@@ -13,7 +13,8 @@ mod spy;
 
 pub use ability::Abilities;
 pub use entry::{
-    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept, Take,
+    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept,
+    Take,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};

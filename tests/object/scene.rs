@@ -1,10 +1,20 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
-use mirrorkeep::act::{self, Check, Filling, Mode, PublishReport, Pruning, Publishing, SourceSpec, Stop, Unwatched};
+use mirrorkeep::act::{
+    self, Check, Filling, Mode, Pruning, PublishReport, Publishing, SourceSpec, Stop, Unwatched,
+};
+use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
-use mirrorkeep::store::{Kind, ObjectStore, Share, Store};
+use mirrorkeep::store::{Conditions, Kind, ObjectStore, Share, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
-use std::{error::Error, fs, os::unix::fs::symlink, sync::Arc, time::Duration};
+use object_store::memory::InMemory;
+use std::{
+    error::Error,
+    fs,
+    os::unix::fs::symlink,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// Something that is done to a scene.
 pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;
@@ -21,8 +31,11 @@ families:
 
 /// A mirror with one build, and a workspace.
 pub(super) struct Scene {
+    memory: Arc<InMemory>,
     store: Arc<ObjectStore>,
-    work: tempfile::TempDir,
+    work: Arc<tempfile::TempDir>,
+    /// Opened once for looking: reading a layout takes longer than all else.
+    mirror: OnceLock<Mirror>,
 }
 
 pub(super) fn publish_two(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
@@ -40,7 +53,8 @@ pub(super) fn label_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 
 pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let report = act::prune(&open(store)?, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
-    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+    let done = report.failures.is_empty() && report.outcome == PlanOutcome::Ok;
+    if done { Ok(()) } else { Err(format!("{:?} {:?}", report.outcome, report.failures)) }
 }
 
 pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
@@ -82,8 +96,7 @@ fn chain(error: impl Error) -> String {
 
 impl Scene {
     pub(super) fn new() -> Self {
-        let store = Arc::new(ObjectStore::in_memory().unwrap());
-        let scene = Self { store, work: tempfile::tempdir().unwrap() };
+        let scene = Self::over(InMemory::new(), Arc::new(tempfile::tempdir().unwrap()));
         let setup = Setup {
             layout: Chosen::Shipped("starlingx".to_owned()),
             policy: Some(Chosen::File(POLICY.to_owned())),
@@ -96,6 +109,18 @@ impl Scene {
         symlink("bootimage.iso", scene.work.path().join("outputs/iso/image.iso")).unwrap();
         scene.publish(scene.store(), ONE).unwrap();
         scene
+    }
+
+    fn over(memory: InMemory, work: Arc<tempfile::TempDir>) -> Self {
+        let memory = Arc::new(memory);
+        let client = Arc::<InMemory>::clone(&memory);
+        let store = Arc::new(ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap());
+        Self { memory, store, work, mirror: OnceLock::new() }
+    }
+
+    /// Returns another scene that is as this one is now.
+    pub(super) fn fork(&self) -> Self {
+        Self::over(self.memory.fork(), Arc::<tempfile::TempDir>::clone(&self.work))
     }
 
     pub(super) fn store(&self) -> Arc<dyn Store> {
@@ -128,16 +153,20 @@ impl Scene {
         act::recover(&open(self.store())?, act::Stages::Discard, &now).map(drop).map_err(chain)
     }
 
+    fn mirror(&self) -> &Mirror {
+        self.mirror.get_or_init(|| open(self.store()).unwrap())
+    }
+
     /// Returns the builds that are listed.
     pub(super) fn builds(&self) -> Vec<String> {
-        let survey = survey(&open(self.store()).unwrap(), now()).unwrap();
+        let survey = survey(self.mirror(), now()).unwrap();
         assert!(survey.troubles.is_empty(), "{:?}", survey.troubles);
         survey.census.builds().map(|(id, _)| id.name.to_string()).collect()
     }
 
     /// Returns where `latest_build` leads.
     pub(super) fn latest(&self) -> String {
-        match open(self.store()).unwrap().resolve(&"master/centos/latest_build".parse().unwrap()).unwrap() {
+        match self.mirror().resolve(&"master/centos/latest_build".parse().unwrap()).unwrap() {
             Resolved::To(path) => path.name().to_owned(),
             other => panic!("{other:?}"),
         }
@@ -145,11 +174,12 @@ impl Scene {
 
     /// Says what could mislead a reader: a listed build that lacks bytes, a name that leads to nothing.
     pub(super) fn misleads_nobody(&self) -> Result<(), String> {
-        let mirror = open(self.store())?;
+        let mirror = self.mirror();
         let builds = self.builds();
         for name in &builds {
             let place: RelPath = format!("master/centos/{name}").parse().unwrap();
-            let manifest = mirror.manifest(&build(name)).map_err(chain)?.ok_or(format!("{name} has no manifest"))?;
+            let manifest =
+                mirror.manifest(&build(name)).map_err(chain)?.ok_or(format!("{name} has no manifest"))?;
             for file in &manifest.files {
                 let bytes = self.store.read(&place.join(&file.path), 1 << 20);
                 let bytes = bytes.map_err(|error| format!("{name} lacks {}: {error}", file.path))?;
@@ -196,7 +226,10 @@ impl Scene {
 /// Returns the lines that only one of two states has.
 pub(super) fn difference(is: &[String], wanted: &[String]) -> String {
     let only = |some: &[String], others: &[String], sign: &str| -> String {
-        some.iter().filter(|line| !others.contains(line)).map(|line| format!("\n      {sign} {line}")).collect()
+        some.iter()
+            .filter(|line| !others.contains(line))
+            .map(|line| format!("\n      {sign} {line}"))
+            .collect()
     };
     only(is, wanted, "+") + &only(wanted, is, "-")
 }

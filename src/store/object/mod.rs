@@ -21,8 +21,8 @@ mod stream;
 mod trial;
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
-    StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,
+    Store, StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::{Digest, RelPath};
 use std::{
