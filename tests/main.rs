@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
 mod attempt;
+mod bucket;
 mod contract;
 mod crash;
 mod faults;
@@ -14,4 +15,5 @@ mod publish;
 mod readme;
 mod retain;
 mod rig;
+mod servers;
 mod spied;

@@ -75,6 +75,12 @@ pub(super) enum Verb {
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
+    /// Print the build or directory that a name leads to, such as master/centos/latest_build
+    #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
+    Resolve {
+        /// The name
+        alias: String,
+    },
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
@@ -157,6 +163,7 @@ impl Verb {
                 | Self::Census
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)
+                | Self::Resolve { .. }
                 | Self::Plan(_)
                 | Self::Explain(_)
                 | Self::Policy(_)

@@ -71,6 +71,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
         Verb::Alias(verb) => make::alias(setting, verb)?,
+        Verb::Resolve { alias } => look::resolve(setting, &alias)?,
         Verb::Plan(args) => return plan::plan(setting, &args),
         Verb::Explain(args) => return plan::explain(setting, &args),
         Verb::Prune(args) => return prune::prune(setting, &args),

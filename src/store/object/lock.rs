@@ -2,7 +2,7 @@
 //!
 //! It is made under the condition that it is not there, and taken over under the condition that it is still the one
 //! whose time had run out, so that of many takers one succeeds. While the guard lives its time is renewed three times
-//! a term; a holder that died is waited for two terms after its last sign of life. Letting go writes an object whose
+//! a term; a holder that died is waited for two terms after its last sign of life, unless it ran on this machine. Letting go writes an object whose
 //! time is over, again under a condition, since no store removes conditionally.
 //!
 //! Not promised: who sleeps through its term (a stopped process, a clock that differs from the others' by more than a
@@ -13,6 +13,7 @@ use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, not_the_root};
 use super::place::{is_late, version_of};
+use super::process::{is_dead, this_process};
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Guard, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
@@ -39,6 +40,9 @@ struct Holder {
     token: String,
     /// Until when it is held, in milliseconds since 1970.
     until: u64,
+    /// Which process has it, so that it is not waited for on its own machine when it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process: Option<String>,
 }
 
 /// One who wants the lock or has it.
@@ -107,7 +111,10 @@ impl Claim {
         let mode = match self.holder().await? {
             None => PutMode::Create,
             Some((holder, _)) if holder.token == self.token => return Ok(Try::Ours),
-            Some((holder, _)) if holder.until + millis(self.term) > now() => {
+            Some((holder, _))
+                if holder.until + millis(self.term) > now()
+                    && !holder.process.as_deref().is_some_and(is_dead) =>
+            {
                 return Ok(Try::Theirs(holder.who));
             }
             Some((_, version)) => PutMode::Update(version),
@@ -157,7 +164,8 @@ impl Claim {
     }
 
     async fn write(&self, mode: PutMode, until: u64) -> object_store::Result<()> {
-        let holder = Holder { who: self.who.clone(), token: self.token.clone(), until };
+        let holder =
+            Holder { who: self.who.clone(), token: self.token.clone(), until, process: this_process() };
         // A holder is plain data.
         let text = serde_json::to_vec(&holder).unwrap_or_default();
         let options = PutOptions { mode, attributes: attributes(0o600, None), ..PutOptions::default() };
@@ -196,7 +204,7 @@ mod tests {
     }
 
     fn held_until(store: &ObjectStore, at: &RelPath, until: u64) {
-        let holder = Holder { who: "the dead".to_owned(), token: "t".to_owned(), until };
+        let holder = Holder { who: "the dead".to_owned(), token: "t".to_owned(), until, process: None };
         store.put(at, &serde_json::to_vec(&holder).unwrap(), Put::Replace).unwrap();
     }
 

@@ -16,6 +16,7 @@ mod find;
 mod key;
 mod lock;
 mod place;
+mod process;
 mod served;
 mod stream;
 mod trial;
