@@ -12,7 +12,9 @@ use std::sync::Arc;
 /// Breaks every call of `act` in turn, after `before`, and fails with everything that did not come right again.
 fn every_call(before: &[Act], act: Act, fault: Fault) {
     let ready = Scene::new();
-    before.iter().for_each(|act| act(&ready, ready.store()).unwrap());
+    for act in before {
+        act(&ready, ready.store()).unwrap();
+    }
     let undisturbed = ready.fork();
     let spy = Arc::new(Spy::new(undisturbed.store()));
     act(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();

@@ -60,7 +60,7 @@ impl Weed {
         let weed = Self { process: command.spawn().unwrap(), _dir: dir, port: ports[0], secret };
         let started = Instant::now();
         while !weed.get("").is_ok_and(|(head, _)| head.contains(" 403 ") || head.contains(" 200 ")) {
-            assert!(started.elapsed() < Duration::from_secs(60), "SeaweedFS did not start");
+            assert!(started.elapsed() < Duration::from_mins(1), "SeaweedFS did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         weed

@@ -241,17 +241,16 @@ fn throw(
         .with("plan", planned.plan.digest.to_string());
     let intent = lease.intend(now, fact.clone())?;
     let moved = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed)).and_then(|()| {
-        match mirror.by_seal() {
-            true => lease.put_away(&trashed),
-            false => store.reveal(&trashed.ticket.path, &trashed.tree()),
+        if mirror.by_seal() {
+            lease.put_away(&trashed)
+        } else {
+            store.reveal(&trashed.ticket.path, &trashed.tree())
         }
     });
     if let Err(error) = moved {
         // A move that failed after it happened is finished by whoever comes next.
-        let stayed = match mirror.by_seal() {
-            true => mirror.has_build(id)?,
-            false => store.look(&trashed.tree())?.is_none(),
-        };
+        let stayed =
+            if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
         if stayed {
             store.discard(&trashed.at)?;
             lease.undo(clock(), fact, intent)?;

@@ -58,9 +58,10 @@ pub(super) fn reveal(
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
-    let done = match lease.mirror().by_seal() {
-        true => put_seal(lease, &mut sealed, clock()),
-        false => lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path),
+    let done = if lease.mirror().by_seal() {
+        put_seal(lease, &mut sealed, clock())
+    } else {
+        lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
     };
     if let Err(error) = done {
         match sealed.is_in_place(lease.mirror()) {

@@ -214,11 +214,10 @@ pub(super) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
 pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
     for at in mirror.trash()?.going {
         go_on(stop)?;
-        let swept = match mirror.by_seal() {
-            true => {
-                sweep_place(mirror, &at).unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
-            }
-            false => mirror.store().sweep(&at),
+        let swept = if mirror.by_seal() {
+            sweep_place(mirror, &at).unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
+        } else {
+            mirror.store().sweep(&at)
         };
         report.entries += swept.removed;
         report

@@ -21,8 +21,8 @@ const EXITS: &str = "Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100)]
 pub(super) struct Cli {
-    /// The directory of the mirror, or its address: s3://bucket/prefix, gs://…, az://…, file:///…
     #[arg(
+        help = "The directory of the mirror, or its address: s3://bucket/prefix, gs://…, az://…, file:///…",
         long,
         global = true,
         env = "MIRRORKEEP_MIRROR",
@@ -75,7 +75,7 @@ pub(super) enum Verb {
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
-    /// Print the build or directory that a name leads to, such as master/centos/latest_build
+    /// Print the build or directory that a name leads to
     #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
     Resolve {
         /// The name

@@ -104,7 +104,7 @@ impl fmt::Display for Site {
 pub(super) fn say_what_lacks(store: &dyn Store) {
     if !store.abilities().creates_once {
         say::note(&format!(
-            "warning: `{}` does not honour conditional writes; one writer at a time works on it, under a lease",
+            "warning: `{}` does not honour conditional writes; one writer at a time works on it, by claims, with less certainty",
             store.shown()
         ));
     }

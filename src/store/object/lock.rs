@@ -7,7 +7,7 @@
 //!
 //! Not promised: who sleeps through its term (a stopped process, a clock that differs from the others' by more than a
 //! term) does not notice that another has taken over. What must not go wrong then is itself a conditional write. A
-//! store that ignores conditions has no locks.
+//! store that ignores conditions has locks of another making (`claim`).
 
 use super::fault::failed;
 use super::find::attributes;
@@ -29,20 +29,20 @@ use tokio::{runtime::Runtime, task::JoinHandle};
 const DOING: &str = "take the lock";
 
 /// How long to sleep between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the lock's object says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Holder {
+pub(super) struct Holder {
     /// Who has it, for people.
-    who: String,
+    pub(super) who: String,
     /// What tells this holding from every other.
-    token: String,
+    pub(super) token: String,
     /// Until when it is held, in milliseconds since 1970.
-    until: u64,
+    pub(super) until: u64,
     /// Which process has it, so that it is not waited for on its own machine when it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    process: Option<String>,
+    pub(super) process: Option<String>,
 }
 
 /// One who wants the lock or has it.
@@ -77,8 +77,7 @@ impl ObjectStore {
     pub(super) fn lock_object(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
         not_the_root(at, DOING)?;
         if self.conditions == Conditions::Ignored {
-            let why = "this store was not found to honour conditions, so no lock would keep others out";
-            return Err(StoreError::because(StoreErrorKind::Unsupported, DOING, at, why));
+            return self.lock_by_claim(at, who, wait);
         }
         let claim = Claim {
             client: Arc::clone(&self.client),
@@ -184,11 +183,11 @@ impl Drop for Held {
     }
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or_default()
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -257,14 +256,5 @@ mod tests {
         held_until(&store, &at, u64::MAX / 2);
         drop(guard);
         assert_eq!(store.lock(&at, "two", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Busy);
-    }
-
-    #[test]
-    fn without_conditions_there_is_no_lock() {
-        let client = Arc::new(object_store::memory::InMemory::new());
-        let store = ObjectStore::new(client, "memory:", Conditions::Ignored).unwrap();
-        let refused = store.lock(&RelPath::own("lock"), "me", Duration::ZERO).unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Unsupported);
-        assert!(!store.abilities().locks && !store.abilities().creates_once);
     }
 }

@@ -3,12 +3,13 @@
 //! Whatever was put is durable and visible as a whole when the call returns. What object stores cannot do is said in
 //! the [`Abilities`] and refused: a tree is not moved in one step, bytes are not shared, and there are no directories,
 //! so that an empty one does not exist and `a` can be a file beside `a/b`. One file can still be created by exactly
-//! one of many and a lock keeps others out, but only where the store honours conditional writes ([`Conditions`]).
+//! one of many, but only where the store honours conditional writes ([`Conditions`]); a lock keeps others out everywhere.
 //!
 //! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime that both
 //! meet in, and nothing asynchronous leaves it.
 
 mod address;
+mod claim;
 mod discard;
 mod fault;
 mod fill;
@@ -107,7 +108,7 @@ impl Store for ObjectStore {
             directories: false,
             symlinks: false,
             creates_once: conditional,
-            locks: conditional,
+            locks: true,
         }
     }
 

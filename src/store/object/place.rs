@@ -36,8 +36,9 @@ impl ObjectStore {
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let mode = match how {
-            Put::Create => PutMode::Create,
-            Put::Replace => PutMode::Overwrite,
+            // Where conditions are not honoured, some stores refuse to hear of them at all; a look was taken above.
+            Put::Create if self.conditions == Conditions::Honoured => PutMode::Create,
+            Put::Create | Put::Replace => PutMode::Overwrite,
         };
         let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
         self.client.put_opts(&key, bytes.to_vec().into(), options).await.map_err(failed(DOING, at))?;
