@@ -4,12 +4,11 @@
 //! that decides takes a census and nothing else, so that a decision can be repeated, explained and tested
 //! anywhere. The JSON form is a contract: fields are only ever added, and what is not known is `null` or absent.
 
-pub use crate::record::{Hold, LabelValue as LabelCensus};
+pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 
 use crate::record::BuildRecord;
 use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The version of the JSON form.
 pub const CENSUS_VERSION: u32 = 1;
@@ -64,7 +63,7 @@ pub struct BuildCensus {
     pub last_activity: Option<Stamp>,
     /// What was said of it since.
     #[serde(default)]
-    pub labels: BTreeMap<String, LabelCensus>,
+    pub labels: Labels,
     /// Who wants it kept, and why.
     #[serde(default)]
     pub holds: Vec<Hold>,
@@ -195,7 +194,7 @@ impl BuildCensus {
             published: None,
             result: Outcome::Unknown,
             last_activity: None,
-            labels: BTreeMap::new(),
+            labels: Labels::new(),
             holds: Vec::new(),
             leases: Vec::new(),
             locked_until: None,

@@ -1,50 +1,13 @@
-//! The shipped layouts: every build has one path, every path one place.
+//! Layout files: what they say of paths, and what is said of a file that is wrong.
 
 use mirrorkeep::layout::{Created, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
-use proptest::prelude::*;
+use mirrorkeep::word::BuildId;
+use std::sync::LazyLock;
 
-fn starlingx() -> Layout {
-    Layout::load(Layout::shipped("starlingx").unwrap(), "starlingx").unwrap()
-}
-
-prop_compose! {
-    fn any_build()(
-        class in prop::sample::select(vec!["master", "feature/", "release/", "milestone/", "rc/"]),
-        name in "[A-Za-z0-9][A-Za-z0-9._+-]{0,9}",
-        version in "[0-9]{1,3}([.][0-9]{1,3}){0,2}",
-        distro in prop::sample::select(vec!["centos", "debian"]),
-        seconds in 0i64..253_402_300_800,
-    ) -> BuildId {
-        let stamp = Stamp::from_unix(seconds).unwrap();
-        let release = match class {
-            "master" => class.to_owned(),
-            "rc/" => format!("rc/{version}"),
-            class => format!("{class}{name}"),
-        };
-        format!("{release}/{distro}/{stamp}").parse().unwrap()
-    }
-}
-
-proptest! {
-    #[test]
-    fn the_place_of_a_builds_path_is_that_build(id in any_build()) {
-        let path = starlingx().build_path(&id).unwrap();
-        prop_assert_eq!(starlingx().place(&path), Place::Build { build: id.clone() });
-        prop_assert!(matches!(starlingx().created(&id), Created::At(stamp, 0) if stamp.to_string() == id.name.as_str()));
-        let parent = path.parent().unwrap();
-        prop_assert_eq!(starlingx().stream_path(&id.stream).unwrap(), parent);
-    }
-
-    #[test]
-    fn every_path_has_a_place_and_a_stray_says_why(names in prop::collection::vec("(master|release|centos|outputs|RPMS|std|[a-zA-Z0-9._-]{1,6}|20181205T060000Z)", 0..7)) {
-        let names: Vec<String> = names.into_iter().filter(|name| name != "." && name != "..").collect();
-        let path: RelPath = names.join("/").parse().unwrap();
-        if let Place::Stray(stray) = starlingx().place(&path) {
-            prop_assert!(!stray.rule.is_empty() && !stray.expected.is_empty());
-            prop_assert!(path.names().any(|name| name == stray.found), "{:?}", stray);
-        }
-    }
+fn starlingx() -> &'static Layout {
+    static LAYOUT: LazyLock<Layout> =
+        LazyLock::new(|| Layout::load(Layout::shipped("starlingx").unwrap(), "starlingx").unwrap());
+    &LAYOUT
 }
 
 /// Rows of the paths that were seen on the real server, by what the spec's grammar makes of them.
@@ -72,7 +35,7 @@ fn real_paths_have_the_place_that_the_spec_gives_them() {
     case("reports", "unknown-class");
     case(".mirrorkeep/lock", "own");
     case("centos/2018.10/20181110/outputs/iso", "unknown-class");
-    case("f/antelope/centos/flock/latest_build/outputs", "unknown-class");
+    case("f/antelope/centos/flock/latest_build/outputs", "raw-branch");
     case("master/fedora", "unknown-distro");
     case("master/centos/flock", "build-name");
     case("master/centos/20181110", "build-name");
@@ -126,4 +89,142 @@ fn the_layout_that_the_guide_shows_works() {
     ] {
         assert_eq!(layout.place(&path.parse().unwrap()).kind(), kind, "{path}");
     }
+}
+
+#[test]
+fn what_the_guide_quotes_ships() {
+    let guide = include_str!("../docs/layout-grammar.md");
+    let shipped: Vec<&str> = Layout::shipped_names().filter_map(Layout::shipped).collect();
+    for block in guide.split("```yaml\n").skip(2).map(|rest| rest.split("```").next().unwrap()) {
+        for line in block.lines() {
+            assert!(shipped.iter().any(|yaml| yaml.lines().any(|shipped| shipped == line)), "{line}");
+        }
+    }
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut count = 0;
+    for row in rows {
+        let [layout, path, place]: [&str; 3] = row
+            .split(" | ")
+            .map(|cell| cell.trim_matches(['`', '|', ' ']))
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        let layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
+        assert_eq!(layout.place(&path.parse().unwrap()).kind(), place, "{path}");
+        count += 1;
+    }
+    assert_eq!(count, 11);
+}
+
+#[test]
+fn the_stray_that_the_guide_shows_is_told_so() {
+    let guide = include_str!("../docs/layout-grammar.md");
+    let shown = guide.split("$ mirrorkeep ").nth(1).unwrap().split("```").next().unwrap();
+    let (command, answer) = shown.split_once('\n').unwrap();
+    let args: Vec<&str> = command.split(' ').collect();
+    assert_eq!(crate::rig::Rig::new().ok(&args), answer);
+}
+
+#[test]
+fn what_a_layout_cannot_mean_is_told_with_its_place() {
+    #[track_caller]
+    fn case(lines: &str, expected: &str) {
+        let fields =
+            "fields:\n  a: { matches: '[a-z]+', except: [no], examples: [ok] }\n  n: { matches: '[0-9]+' }\n";
+        let head = "layout: 1\nname: x\ntitle: t\ntree: [m]\n";
+        let streams =
+            if lines.contains("streams:\n") { "" } else { "streams: [{ stream: 's/{a}', build: '{n}' }]\n" };
+        let error = Layout::load(&format!("{head}{fields}{streams}{lines}\n"), "x").unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', path: '{a}/x' }",
+        "`{n}` is part of the build's id, but not of its path",
+    );
+    case("streams:\n  - { stream: '{a}', build: '{n}', path: '{n}' }", "`{a}` is part of the build's id");
+    case(
+        "streams:\n  - { stream: 's', build: '{n}', path: 's/{a}/{n}' }",
+        "`{a}` is part of the path, but neither",
+    );
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', home: '{a}/{n}' }",
+        "`{n}` is part of the home, but not of the stream",
+    );
+    case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is no part of the build's name");
+    let twice = "  - { stream: 's/{a}', build: '{e}' }";
+    case(
+        &format!("  e: {{ matches: 'x[0-9]+', examples: [x1] }}\nstreams:\n{twice}\n{twice}"),
+        "would lie in each other",
+    );
+    case(
+        &format!("  e: {{ one_of: [x, y] }}\nstreams:\n  - {{ stream: 's', build: '{{a}}' }}\n{twice}"),
+        "would lie in each other",
+    );
+    let same = "streams:\n  - { stream: s, build: '{e}' }\n  - { stream: s, build: '{a}' }";
+    case(&format!("  e: {{ one_of: [x, y] }}\n{same}"), "would lie in each other");
+    case("created: { file: t }", "created.file: `t` has no place in `tree`");
+    case("markers: { hold: k }", "markers.hold: `k` has no place in `tree`");
+    case("markers: { without: fail }", "`fail` is not for every build");
+    case("markers: { results: [{ result: partial, paths: [m] }] }", "`partial` has no marker here");
+    case(
+        "markers: { results: [{ result: fail, paths: [m], key: k }] }",
+        "`words` says which mean this result",
+    );
+    case(
+        "markers: { results: [{ result: fail, paths: [m], words: [F], content: G }] }",
+        "`content` is none of `words`",
+    );
+    case("markers: { results: [{ result: fail, paths: [m], given: true, content: G }] }", "never written");
+    case("aliases: [{ name: x/y }]", "`x/y` is not one name");
+    case("aliases: [{ name: '{a}', labels: { l: '{z}' } }]", "`{z}` is no field of this layout");
+    case("aliases: [{ name: x, labels: { l: [] } }]", "at least one word is wanted");
+    case("aliases: [{ name: x, streams: '[' }]", "aliases[0].streams");
+    case("aliases: [{ name: x, results: [grand] }]", "`grand` is no result");
+    case("aliases: [{ name: '{n}' }]", "nothing says `{n}`");
+}
+
+#[test]
+fn an_alias_that_two_streams_would_fight_over_is_not_kept() {
+    let head = "layout: 1\nname: x\ntitle: t\nfields:\n  d: { one_of: [a, b] }\n  v: { matches: '[0-9]+' }\n";
+    let streams = "streams:\n  - { stream: 'r/{d}', build: '{v}', home: r, path: 'r/{v}/{d}' }\n";
+    let aliases =
+        "aliases:\n  - { name: latest }\n  - { name: 'latest-{d}' }\n  - { name: newest, by_hand: true }\n";
+    let layout = Layout::load(&format!("{head}{streams}{aliases}"), "x").unwrap();
+    let rules = layout.aliases_of(&"r/a".parse().unwrap(), &std::collections::BTreeSet::new()).unwrap();
+    assert_eq!(rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>(), ["latest-a"]);
+}
+
+#[test]
+fn below_a_name_lies_what_lies_below_what_it_names() {
+    #[track_caller]
+    fn case(layout: &str, path: &str, expected: &str) {
+        let layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
+        assert_eq!(layout.place(&path.parse().unwrap()).kind(), expected, "{path}");
+    }
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/a.rpm", "alias");
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/repodata/x/y", "alias");
+    case("rdo-trunk", "epoxy/centos9/component/compute/current/x/y", "stray");
+    case("rdo-trunk", "epoxy/centos9/component/Compute", "stray");
+    case("rdo-trunk", "epoxy/fedora", "stray");
+    case("rdo-trunk", "master/centos9", "stray");
+    case("starlingx", "master/centos/retention.json", "beside");
+    case("starlingx-debian", "release/retention.json", "declared");
+    case("starlingx", "retention.json", "stray");
+    case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/iso/a.iso", "alias");
+    case("starlingx", "r2018.10/centos/20181205T060000Z/outputs/isos/a.iso", "stray");
+    case("starlingx-debian", "release/latest_release", "alias");
+    case("starlingx-debian", "release/latest_release/centos/flock", "alias");
+    case("starlingx-debian", "release/latest_release/centos/flock/SHA256SUMS", "alias");
+    case("starlingx-debian", "release/latest_release/fedora", "stray");
+    case("starlingx-debian", "master/centos/latest_release", "stray");
+    case("starlingx-debian", "master/centos/latest_build/outputs/nothing", "stray");
+}
+
+#[test]
+fn a_word_that_does_not_count_is_none_in_a_longer_name_either() {
+    let head = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { matches: '[a-z]+', except: [latest] }\n";
+    let layout =
+        Layout::load(&format!("{head}streams: [{{ stream: s, build: 'build-{{a}}' }}]\n"), "x").unwrap();
+    assert_eq!(layout.place(&"s/build-new".parse().unwrap()).kind(), "build");
+    assert_eq!(layout.place(&"s/build-latest".parse().unwrap()).kind(), "stray");
 }

@@ -21,6 +21,15 @@ impl Rig {
         rig
     }
 
+    /// Returns another place with the same mirror and workspace, on a disk that forgets.
+    pub(crate) fn copy(&self) -> Self {
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-a").args([self.mirror(""), self.work("")]).arg(dir.path());
+        assert!(copy.status().unwrap().success());
+        Self { dir }
+    }
+
     /// Returns the path of the mirror, or of something in it.
     pub(crate) fn mirror(&self, below: &str) -> PathBuf {
         self.dir.path().join("mirror").join(below)
@@ -81,6 +90,58 @@ impl Rig {
         let mut args = vec!["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", build];
         args.extend(more);
         self.ok(&args)
+    }
+
+    /// Makes the mirror with a policy that protects nothing by age and has these keep rules for every stream.
+    #[track_caller]
+    pub(crate) fn policy(&self, keep: &str) -> &Self {
+        let text = format!(
+            "version: 1\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies:\n  - {{name: all, match: \"**\", {keep}}}\n"
+        );
+        self.policy_file(&text)
+    }
+
+    /// Makes the mirror with that policy.
+    #[track_caller]
+    pub(crate) fn policy_file(&self, text: &str) -> &Self {
+        let own = self.mirror(".mirrorkeep/policy.yaml");
+        if own.exists() {
+            fs::write(own, text).unwrap();
+            return self;
+        }
+        let path = self.dir.path().join("policy.yaml");
+        fs::write(&path, text).unwrap();
+        self.ok(&["init", "--policy", path.to_str().unwrap()]);
+        self
+    }
+
+    /// Publishes builds of these names, each with an image of its own.
+    #[track_caller]
+    pub(crate) fn builds<const N: usize>(&self, names: [&str; N]) -> &Self {
+        for name in names {
+            self.write("outputs/iso/bootimage.iso", name);
+            self.publish(name, &[]);
+        }
+        self
+    }
+
+    /// Returns the builds of `master/centos` that are there.
+    pub(crate) fn there(&self) -> Vec<String> {
+        let names = fs::read_dir(self.mirror("master/centos")).unwrap().map(|entry| entry.unwrap());
+        let dirs = names.filter(|entry| entry.file_type().unwrap().is_dir());
+        let mut names: Vec<String> = dirs.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Runs the binary, which must end with that code, and returns what it answered and said.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        text
     }
 
     /// Returns where `latest_build` of `master/centos` points.

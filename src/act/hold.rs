@@ -60,9 +60,9 @@ fn change(
     change: impl Fn(&mut Vec<Hold>),
 ) -> Result<HoldReport, ActError> {
     mirror.layout().build_path(id)?;
-    let lease = mirror.lease()?;
-    if mode == Mode::Real {
-        settle(&lease, clock)?;
+    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
+    if let Some(lease) = &lease {
+        settle(lease, clock)?;
     }
     let there = mirror.has_build(id)?;
     let trashed = if there { None } else { find(mirror, id)? };
@@ -74,12 +74,12 @@ fn change(
     change(&mut holds);
     let changed = holds != before;
     let mut restored = false;
-    if mode == Mode::Real {
+    if let Some(lease) = &lease {
         if changed {
-            write(&lease, id, what, &holds, clock())?;
+            write(lease, id, what, &holds, clock())?;
         }
         if let Some(trashed) = trashed.filter(|_| what == EventKind::Held) {
-            bring_back(&lease, &trashed, clock)?;
+            bring_back(lease, &trashed, clock)?;
             restored = true;
         }
     }

@@ -5,12 +5,11 @@ use crate::act::recover::{RecoverError, settle};
 use crate::act::repoint::{RepointError, due, repoint};
 use crate::layout::NoPlace;
 use crate::mirror::{Fact, JournalError, KeptError, LeaseError, Mirror, builds_of};
-use crate::record::{EventKind, LabelValue};
+use crate::record::{EventKind, LabelValue, Labels};
 use crate::store::StoreError;
 use crate::word::{BuildId, Label, Stamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// What labelling did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,7 +17,7 @@ pub struct LabelReport {
     /// Which build.
     pub id: BuildId,
     /// All its labels now.
-    pub labels: BTreeMap<String, LabelValue>,
+    pub labels: Labels,
     /// Names that moved.
     pub aliases: Vec<Moved>,
     /// Whether anything changed.

@@ -256,29 +256,10 @@ struct File {
     size: u64,
 }
 
-/// Returns the files of a tree; what goes while we look is gone.
+/// Returns the files of a tree.
 fn files(mirror: &Mirror, root: &RelPath) -> Result<Vec<File>, StoreError> {
-    let store = mirror.store();
-    let (mut found, mut dirs) = (Vec::new(), vec![root.clone()]);
-    while let Some(dir) = dirs.pop() {
-        let listing = match store.list(&dir) {
-            Err(error) if error.is_not_found() => continue,
-            listing => listing?,
-        };
-        for entry in listing.entries {
-            let Ok(at) = dir.child(&entry.name) else { continue };
-            match entry.kind {
-                Kind::Dir => dirs.push(at),
-                Kind::File => {
-                    if let Some(entry) = store.look(&at)? {
-                        found.push(File { inode: entry.inode, names: entry.names, size: entry.size });
-                    }
-                }
-                Kind::Link | Kind::Other => {}
-            }
-        }
-    }
-    Ok(found)
+    let found = mirror.store().walk(root)?.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+    Ok(found.map(|(_, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.

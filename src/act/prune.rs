@@ -11,6 +11,7 @@ use super::plan::{LastRun, Planned, judged};
 use super::recover::settle;
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
+use super::trash::throw_out;
 use super::{Mode, Stop, reserve, trim};
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
@@ -252,7 +253,7 @@ fn throw(
         let stayed =
             if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
         if stayed {
-            store.discard(&trashed.at)?;
+            throw_out(store, &trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
         return Err(error.into());

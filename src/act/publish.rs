@@ -23,7 +23,7 @@ use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
+use std::{fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
@@ -149,14 +149,22 @@ pub enum PublishError {
         /// The result that was asked for.
         result: Outcome,
     },
-    /// The layout has no such marker.
-    #[error("the layout `{layout}` has no marker for the result `{result}`")]
+    /// The layout has no such marker, or none that is not the build's own matter.
+    #[error("the layout `{layout}` has no marker for the result `{result}`{}", brought(.given))]
     NoMarker {
         /// Which layout.
         layout: String,
         /// Which result.
         result: Outcome,
+        /// The files that would tell it.
+        given: Vec<RelPath>,
     },
+    /// What the source says of the build makes no sense, or that it is not finished.
+    #[error("the source cannot be published as it is: {0}")]
+    Unfit(String),
+    /// A file that says something of the build cannot be read.
+    #[error("cannot read what the source says of the build")]
+    Said(#[from] std::io::Error),
     /// A build that is needed is not there.
     #[error("`{0}` is required, but it is not in the mirror")]
     NoRequired(BuildId),
@@ -216,6 +224,15 @@ pub enum PublishError {
     Interrupted(#[from] Interrupted),
 }
 
+fn brought(given: &[RelPath]) -> String {
+    let files: Vec<String> = given.iter().map(|path| format!("`{path}`")).collect();
+    if files.is_empty() {
+        String::new()
+    } else {
+        format!(" but what the build says itself in {}", files.join(", "))
+    }
+}
+
 fn told(strays: &[String]) -> String {
     let more = strays.len().saturating_sub(20);
     let shown: Vec<&str> = strays.iter().take(20).map(String::as_str).collect();
@@ -236,6 +253,8 @@ fn differences(changes: &[Change]) -> String {
 pub(super) struct Prepared {
     pub(super) path: RelPath,
     created: Stamp,
+    /// The respin; nothing where the name does not say it.
+    seq: Option<u64>,
     result: Outcome,
     pub(super) source: Source,
     /// Small files of ours: CONTEXT and marker.
@@ -281,6 +300,9 @@ pub fn publish(
         }
     };
     let size = (staged.manifest().files.len() as u64, staged.manifest().bytes());
+    if prepared.seq.is_none() {
+        prepared.seq = Some(respin(mirror, &publishing.id, prepared.created)?);
+    }
     let sealed = staged.seal(record(publishing, &prepared, mirror.who()), prepared.path.clone())?;
     stop.check()?;
     let lease = mirror.lease()?;
@@ -332,14 +354,11 @@ pub fn try_publish(
 fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepared, PublishError> {
     let id = &publishing.id;
     let path = mirror.layout().build_path(id)?;
-    let created = match mirror.layout().created(id) {
-        Created::At(stamp, _) => stamp,
-        Created::Unnamed => now,
+    let named = match mirror.layout().created(id) {
+        Created::At(stamp, seq) => Some((in_time(id, stamp, now)?, Some(seq))),
+        Created::Unnamed => None,
         Created::Impossible(why) => return Err(mirror.layout().no_build_name(id, &why).into()),
     };
-    if created.since(now) > SKEW {
-        return Err(PublishError::Future(id.clone(), now.to_string()));
-    }
     for required in &publishing.requires {
         mirror.layout().build_path(required)?;
         if !mirror.has_build(required)? {
@@ -353,6 +372,12 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     if !strays.is_empty() {
         return Err(PublishError::Strays(strays));
     }
+    let (created, seq) = match (named, mirror.layout().told_time(&source)?) {
+        (Some(named), _) => named,
+        (None, Some(Ok(stamp))) => (in_time(id, stamp, now)?, None),
+        (None, Some(Err(why))) => return Err(PublishError::Unfit(why)),
+        (None, None) => (now, None),
+    };
     let (result, marker) = result(mirror, publishing.result, &source)?;
     let artifacts = source.files.iter().filter(|file| !is_own_file(mirror, &file.to)).count();
     if artifacts == 0 && result == Outcome::Success {
@@ -372,7 +397,22 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
         source.dirs.clear();
     }
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
-    Ok(Prepared { path, created, result, source, own, warnings })
+    Ok(Prepared { path, created, seq, result, source, own, warnings })
+}
+
+/// Returns when a build was made, and fails for one from the future.
+fn in_time(id: &BuildId, created: Stamp, now: Stamp) -> Result<Stamp, PublishError> {
+    if created.since(now) > SKEW {
+        return Err(PublishError::Future(id.clone(), now.to_string()));
+    }
+    Ok(created)
+}
+
+/// Returns the respin of a build whose name does not say it: after those of the stream's builds of the same instant.
+fn respin(mirror: &Mirror, id: &BuildId, created: Stamp) -> Result<u64, KeptError> {
+    let builds = builds_of(mirror, &id.stream, None)?;
+    let same = builds.iter().filter(|build| build.build != id.name && build.created == Some(created));
+    Ok(same.map(|build| build.seq + 1).max().unwrap_or_default())
 }
 
 /// Fails when a build could not be moved from its stage to its place in one step.
@@ -428,23 +468,32 @@ fn result(
     wanted: Option<Outcome>,
     source: &Source,
 ) -> Result<(Outcome, Option<OwnFile>), PublishError> {
-    let markers = &mirror.layout().markers().results;
-    let there = markers.iter().find_map(|marker| {
-        let at = marker.paths.iter().find(|path| source.files.iter().any(|file| file.to == **path))?;
-        Some((marker.outcome, at.clone()))
-    });
-    match (there, wanted) {
-        (Some((outcome, _)), None) => Ok((outcome, None)),
-        (Some((outcome, _)), Some(result)) if outcome == result => Ok((outcome, None)),
-        (Some((_, marker)), Some(result)) => Err(PublishError::TwoResults { marker, result }),
+    let layout = mirror.layout();
+    let told = layout.told_result(source)?;
+    if let Some(problem) = told.problem {
+        return Err(PublishError::Unfit(problem));
+    }
+    match (told.marker, wanted) {
+        (Some(marker), _) if told.outcome == Outcome::Partial => {
+            Err(PublishError::Unfit(format!("`{marker}` says that the build is not finished")))
+        }
+        (Some(marker), Some(result)) if told.outcome != result => {
+            Err(PublishError::TwoResults { marker, result })
+        }
+        (Some(_), _) => Ok((told.outcome, None)),
         (None, wanted) => {
             let result = wanted.unwrap_or(Outcome::Success);
-            let marker = markers.iter().find(|marker| marker.outcome == result);
-            let at = marker.and_then(|marker| marker.paths.first()).ok_or_else(|| {
-                PublishError::NoMarker { layout: mirror.layout().name().to_owned(), result }
-            })?;
-            let content = marker.and_then(|marker| marker.content.clone()).unwrap_or_default();
-            Ok((result, Some((at.clone(), content.into_bytes()))))
+            let markers = layout.markers().results.iter().filter(|marker| marker.outcome == result);
+            let written =
+                markers.clone().find_map(|marker| Some((marker.paths.first()?, marker.content.as_ref()?)));
+            match written {
+                Some((at, content)) => Ok((result, Some((at.clone(), content.clone().into_bytes())))),
+                None if result == layout.markers().without => Ok((result, None)),
+                None => {
+                    let given = markers.flat_map(|marker| marker.paths.clone()).collect();
+                    Err(PublishError::NoMarker { layout: layout.name().to_owned(), result, given })
+                }
+            }
         }
     }
 }
@@ -595,10 +644,10 @@ pub(super) fn record(publishing: &Publishing, prepared: &Prepared, who: &str) ->
         record: BUILD_RECORD_VERSION,
         id: publishing.id.clone(),
         created: Some(prepared.created),
-        seq: 0,
+        seq: prepared.seq.unwrap_or_default(),
         published: None,
         result: prepared.result,
-        labels: publishing.labels.iter().map(said).collect::<BTreeMap<_, _>>(),
+        labels: publishing.labels.iter().map(said).collect(),
         requires: publishing.requires.clone(),
         trimmed: Vec::new(),
         files: 0,

@@ -96,7 +96,7 @@ pub(super) fn due(
 ) -> Result<Vec<(RelPath, BuildId)>, RepointError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut moves = Vec::new();
-    for rule in mirror.alias_rules(stream) {
+    for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
         // Cheap to ask first: most aliases do not care for most builds.
         if changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b))) {

@@ -6,10 +6,12 @@ use super::Mode;
 use super::error::ActError;
 use super::hold;
 use super::recover::settle;
+use super::sweep::clear;
+use super::trash::throw_out;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{EventKind, Hold};
-use crate::store::StoreErrorKind;
+use crate::store::{Entry, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 
@@ -35,9 +37,10 @@ pub fn restore(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Restored, ActError> {
     mirror.layout().build_path(id)?;
-    let lease = mirror.lease()?;
-    if mode == Mode::Real {
-        settle(&lease, clock)?;
+    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
+    if let Some(lease) = &lease {
+        settle(lease, clock)?;
+        clear(lease, &mirror.trash()?)?;
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();
@@ -47,12 +50,12 @@ pub fn restore(
     }
     let now = clock();
     let until = now.checked_add(TERM);
-    if mode == Mode::Real {
+    if let Some(lease) = &lease {
         let mut holds = mirror.holds_of(id)?;
         let why = "restored from the trash".to_owned();
         holds.push(Hold { who: mirror.who().to_owned(), why, until, since: Some(now) });
-        hold::write(&lease, id, EventKind::Held, &holds, now)?;
-        bring_back(&lease, &trashed, clock)?;
+        hold::write(lease, id, EventKind::Held, &holds, now)?;
+        bring_back(lease, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
 }
@@ -70,10 +73,11 @@ pub(super) fn bring_back(
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
+    let trashed = &known_again(lease, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     put_back(lease, trashed)?;
-    let discard = || lease.mirror().store().discard(&trashed.at).map(drop);
+    let discard = || throw_out(lease.mirror().store(), &trashed.at);
     if lease.mirror().by_seal() {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         discard()?;
@@ -81,6 +85,21 @@ pub(super) fn bring_back(
     lease.tell(clock(), fact, Some(intent))?;
     discard()?;
     Ok(())
+}
+
+/// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
+fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError> {
+    let store = lease.mirror().store();
+    let mut trashed = trashed.clone();
+    let (there, back) = (store.look(&trashed.tree())?, store.look(&trashed.ticket.path)?);
+    let known = |entry: &Entry| entry.inode.1 == trashed.ticket.inode.1;
+    if let Some(entry) = there.as_ref().filter(|entry| !known(entry))
+        && !back.as_ref().is_some_and(known)
+    {
+        trashed.ticket.inode = entry.inode;
+        lease.keep_ticket(&trashed)?;
+    }
+    Ok(trashed)
 }
 
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
@@ -100,12 +119,12 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
         return Ok(());
     }
     let path = &trashed.ticket.path;
-    if store.look(path)?.is_some_and(|entry| entry.inode == trashed.ticket.inode) {
+    if store.look(path)?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1) {
         return Ok(());
     }
     let moved = match trashed.ticket.what {
         TicketKind::Build => store.reveal(&tree, path),
-        TicketKind::Untrimmed => store.exchange(path, &tree),
+        TicketKind::Untrimmed => swap(store, path, &tree, trashed.ticket.inode),
     };
     moved.map_err(|error| match error.kind() {
         StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
@@ -113,6 +132,21 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
         }
         _ => error.into(),
     })
+}
+
+/// Lets two trees change places, so that the one with that inode lies at `path`, also when the store does it twice.
+pub(super) fn swap(
+    store: &dyn Store,
+    path: &RelPath,
+    tree: &RelPath,
+    wanted: (u64, u64),
+) -> Result<(), StoreError> {
+    store.exchange(path, tree)?;
+    match store.look(path)? {
+        // Both lie on one file system, whose number may be another after the machine was started again.
+        Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
+        _ => Ok(()),
+    }
 }
 
 /// Fails when somebody asked to stop.

@@ -84,7 +84,7 @@ pub(super) fn reveal(
 fn put_seal(lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
     let record = &mut sealed.seal.record;
     record.published = Some(now);
-    for label in record.labels.values_mut() {
+    for (_, label) in record.labels.iter_mut() {
         label.since = Some(now);
     }
     lease.keep_manifest(&record.id, &sealed.manifest)?;
@@ -107,7 +107,7 @@ pub(super) fn finish(
         record = known;
     } else {
         record.published = Some(now);
-        for label in record.labels.values_mut() {
+        for (_, label) in record.labels.iter_mut() {
             label.since = Some(now);
         }
         lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;

@@ -4,12 +4,13 @@
 //! opening; what is no regular file, cannot be read or cannot be named in a mirror is reported, everything at
 //! once, before a byte is copied. Set-id and write permission never come along: only whether a file is executable.
 
+use crate::layout::Files;
 use crate::word::RelPath;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -152,6 +153,30 @@ fn told(problems: &[SourceProblem]) -> String {
         text.push(format!("and {} more", problems.len() - TOLD));
     }
     text.join("\n  ")
+}
+
+/// More than a file that says something of a build ever has, in bytes.
+const MARKER_LIMIT: u64 = 1 << 20;
+
+impl Files for Source {
+    type Error = io::Error;
+
+    fn has(&self, at: &RelPath) -> io::Result<bool> {
+        Ok(self.files.iter().any(|file| file.to == *at))
+    }
+
+    fn text(&self, at: &RelPath) -> io::Result<Option<String>> {
+        let Some(file) = self.files.iter().find(|file| file.to == *at) else { return Ok(None) };
+        let named =
+            |why: &dyn std::fmt::Display| io::Error::other(format!("`{}`: {why}", file.from().display()));
+        if file.size > MARKER_LIMIT {
+            return Err(named(&format!("it has {} bytes, and at most {MARKER_LIMIT} are read", file.size)));
+        }
+        let open = file.open().map_err(|problem| io::Error::other(problem.to_string()))?;
+        let mut bytes = Vec::new();
+        open.file.take(MARKER_LIMIT).read_to_end(&mut bytes).map_err(|error| named(&error))?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
 }
 
 impl Source {

@@ -7,8 +7,9 @@ use super::error::ActError;
 use super::recover::settle;
 use super::restore::{bring_back, go_on};
 use super::stage::stage_of;
+use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
-use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trashed, chain, links};
+use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
 use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -144,8 +145,17 @@ pub(super) fn mark(
             report.swept.push(trashed.ticket.id.clone());
         }
     }
+    clear(lease, &trash)?;
     for (path, why) in trash.strange {
         report.failures.push(Failure { path: path.to_string(), error: why });
+    }
+    Ok(())
+}
+
+/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
+pub(super) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
+    for at in &trash.empty {
+        throw_out(lease.mirror().store(), at)?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use super::error::ActError;
 use super::{restore, sweep, trim};
-use crate::mirror::{Lease, Trashed};
+use crate::mirror::{GOING, Lease, Trashed};
 use crate::record::{Event, EventKind};
+use crate::store::{Store, StoreError};
 use crate::word::{BuildId, RelPath};
 
 /// Finishes what came past its commit point, clears what did not, and returns whether it happened.
@@ -18,7 +19,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             return Ok(mirror.has_build(&trashed.ticket.id)?);
         }
         let there = store.look(&trashed.ticket.path)?;
-        Ok(there.is_some_and(|entry| entry.inode == trashed.ticket.inode))
+        Ok(there.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1))
     };
     match intent.what {
         EventKind::Pruned if mirror.by_seal() => {
@@ -42,12 +43,12 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 lease.file_away(&trashed)?;
                 return Ok(true);
             }
-            store.discard(&at)?;
+            throw_out(store, &at)?;
             Ok(false)
         }
         EventKind::Trimmed => {
             if let Some(trashed) = trashed
-                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode == trashed.ticket.inode)
+                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1)
             {
                 let number =
                     |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
@@ -62,7 +63,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 trim::record(lease, &trashed, &names, (number("files"), number("bytes")))?;
                 return Ok(true);
             }
-            store.discard(&at)?;
+            throw_out(store, &at)?;
             Ok(false)
         }
         EventKind::Restored => {
@@ -70,7 +71,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
                 restore::put_back(lease, &trashed)?;
                 let back = in_place(&trashed)?;
                 if back {
-                    store.discard(&at)?;
+                    throw_out(store, &at)?;
                 }
                 return Ok(back);
             }
@@ -80,4 +81,20 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
         }
         _ => Ok(store.look(&at)?.is_none()),
     }
+}
+
+/// Removes a directory of the trash: marked first, so that what is left of it when that is cut off is told from a
+/// build that can come back, and goes with the next sweep.
+pub(super) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+    if store.look(at)?.is_none() {
+        return Ok(());
+    }
+    if !store.abilities().moves_trees {
+        // The ticket last: without its record it speaks of nothing that can come back.
+        store.remove(&at.child("record.json").unwrap_or_default())?;
+        return store.discard(at).map(drop);
+    }
+    let going = RelPath::own(&format!("trash/{}{GOING}", at.name()));
+    store.reveal(at, &going)?;
+    store.discard(&going).map(drop)
 }

@@ -8,17 +8,21 @@ use super::fence::Fence;
 use super::plan::Planned;
 use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
 use super::recover::settle;
-use super::restore::go_on;
+use super::restore::{go_on, swap};
 use super::sweep::Failure;
 use crate::decide::{PartFate, policy::Part};
-use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
-use crate::store::{Fill, Kind, Share, Shared, Store};
+use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp};
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
-/// More than a list of checksums ever has, in bytes.
-const SUMS_LIMIT: u64 = 1 << 30;
+/// More than a list of checksums or a manifest ever has, in bytes.
+const KEPT_LIMIT: u64 = 4 << 30;
+
+/// How the name of a tree begins that is being laid out.
+const STAGE: &str = "trim-";
 
 /// What stays of a build.
 #[derive(Debug, Default)]
@@ -37,6 +41,16 @@ pub(super) fn all(
     how: &Pruning,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
+    let store = mirror.store();
+    let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => {
+            let why = "another prune is taking parts out; what it leaves waits for the next run";
+            report.plan.warnings.push(why.to_owned());
+            return Ok(());
+        }
+        alone => alone?,
+    };
+    clear(store)?;
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
         if mirror.by_seal() {
@@ -50,9 +64,27 @@ pub(super) fn all(
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Some(gone)) => report.trimmed.push(gone),
             Ok(None) => {}
-            Err(error) if error.is_no_space() => return Err(error),
-            Err(error) => report.failures.push(Failure { path: id.to_string(), error: chain(&error) }),
+            Err(error) => {
+                clear(store).ok();
+                if error.is_no_space() {
+                    return Err(error);
+                }
+                report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+            }
         }
+    }
+    Ok(())
+}
+
+/// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
+fn clear(store: &dyn Store) -> Result<(), StoreError> {
+    let tmp = RelPath::own("tmp");
+    let entries = match store.list(&tmp) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        listing => listing?.entries,
+    };
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(STAGE)) {
+        store.discard(&tmp.child(&entry.name).unwrap_or_default())?;
     }
     Ok(())
 }
@@ -79,27 +111,13 @@ fn one(
         return note_only(mirror, id, &names, clock).map(|()| None);
     }
     // Laid out before the lock is taken, since a build does not change.
-    let stage = RelPath::own(&format!("tmp/trim-{}", uuid::Uuid::new_v4().simple()));
-    let laid = lay_out(store, &path, &stage.join(&"tree".parse().unwrap_or_default()), &goes);
-    let rest = match laid.and_then(|rest| store.settle(&stage).map(|()| rest).map_err(ActError::from)) {
-        Ok(rest) => rest,
-        Err(error) => {
-            store.discard(&stage).ok();
-            return Err(error);
-        }
-    };
+    let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
+    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes)?;
+    store.settle(&stage)?;
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        drop(lease);
-        store.discard(&stage)?;
-        return Err(crate::store::StoreError::because(
-            crate::store::StoreErrorKind::Busy,
-            "take parts out of",
-            id,
-            &why,
-        )
-        .into());
+        return Err(StoreError::because(StoreErrorKind::Busy, "take parts out of", id, &why).into());
     }
     let now = clock();
     let until = planned.policy.trash.after(now, planned.policy.zone);
@@ -124,7 +142,8 @@ fn one(
     let intent = lease.intend(now, fact.clone())?;
     store.reveal(&stage, &trashed.at)?;
     lease.keep_ticket(&trashed)?;
-    store.exchange(&trashed.ticket.path, &trashed.tree())?;
+    let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
+    swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
     record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
     lease.tell(clock(), fact, Some(intent))?;
     fence.leave(&lease);
@@ -156,20 +175,26 @@ pub(super) fn record(
     (files, bytes): (u64, u64),
 ) -> Result<(), ActError> {
     let mirror = lease.mirror();
-    let id = &trashed.ticket.id;
-    if let Some(record) =
-        mirror.record(id)?.filter(|record| !names.iter().all(|name| record.trimmed.contains(name)))
-    {
-        let manifest = mirror.manifest(id)?;
-        lease.file_away(trashed)?;
-        if let Some(manifest) = manifest {
-            lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
-        }
-        let sums = mirror.store().read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), SUMS_LIMIT);
+    let (store, id) = (mirror.store(), &trashed.ticket.id);
+    // What was is read where it is: in its place, or in the trash already.
+    let old = match store.read(&trashed.record(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => mirror.record(id)?,
+        bytes => Some(BuildRecord::parse(&bytes?, id).map_err(|error| KeptError::Record(id.clone(), error))?),
+    };
+    let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => mirror.manifest(id)?,
+        bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
+    };
+    lease.file_away(trashed)?;
+    if let Some(manifest) = manifest {
+        lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
+    }
+    if let Some(old) = old {
+        let sums = store.read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT);
         let sums = sums.ok().map(|bytes| crate::word::Digest::of(&bytes));
-        let mut trimmed = record.trimmed.clone();
-        trimmed.extend(names.iter().filter(|name| !record.trimmed.contains(name)).cloned());
-        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(record.sums), ..record })?;
+        let mut trimmed = old.trimmed.clone();
+        trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
+        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
     }
     Ok(())
 }
@@ -178,8 +203,10 @@ pub(super) fn record(
 fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
     let store = mirror.store();
     let root = &trashed.ticket.path;
-    let bytes = store.read(&root.child(SUMS_NAME).unwrap_or_default(), SUMS_LIMIT).unwrap_or_default();
-    let sums = Sums::parse(&bytes).ok();
+    let sums = match store.read(&root.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => None,
+        bytes => Sums::parse(&bytes?).ok(),
+    };
     let named: Option<HashSet<&RelPath>> =
         sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
     let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
@@ -302,7 +329,7 @@ fn copy(
 /// Writes the checksums of what stays: the lines that were there, but for those of what goes.
 fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), ActError> {
     let place = root.child(SUMS_NAME).unwrap_or_default();
-    let bytes = match store.read(&place, SUMS_LIMIT) {
+    let bytes = match store.read(&place, KEPT_LIMIT) {
         Err(error) if error.is_not_found() => return Ok(()),
         bytes => bytes?,
     };

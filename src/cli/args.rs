@@ -111,6 +111,9 @@ pub(super) enum Verb {
         /// Remove at most that many files a second
         #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
         max_rate: Option<u32>,
+        /// Whether everybody else's reads and writes come first
+        #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
+        io_priority: IoPriority,
         /// Only say what would go
         #[arg(long)]
         dry_run: bool,
@@ -212,9 +215,20 @@ pub(super) struct PruneArgs {
     /// Remove at most that many files a second
     #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_rate: Option<u32>,
+    /// Whether everybody else's reads and writes come first
+    #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
+    pub(super) io_priority: IoPriority,
     /// Only say what would go
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IoPriority {
+    /// After everybody else's
+    Idle,
+    /// As everybody else's
+    Normal,
 }
 
 #[derive(Debug, Args)]
@@ -326,6 +340,9 @@ pub(super) struct PublishArgs {
     /// The distribution that was built, with --git-branch
     #[arg(long, value_name = "DISTRO", requires = "git_branch")]
     pub(super) distro: Option<String>,
+    /// What else the layout's mapping of branches asks for, such as layer=flock; may be given many times
+    #[arg(long, value_name = "NAME=VALUE", requires = "git_branch")]
+    pub(super) field: Vec<String>,
     /// The name of the build; the time now, UTC, without this
     #[arg(long, value_name = "STAMP")]
     pub(super) build: Option<String>,
@@ -472,6 +489,9 @@ pub(super) enum LayoutVerb {
         /// The distribution, with --git-branch
         #[arg(long, value_name = "DISTRO")]
         distro: Option<String>,
+        /// What else the layout's mapping of branches asks for, such as layer=flock
+        #[arg(long, value_name = "NAME=VALUE")]
+        field: Vec<String>,
         /// The name of the build; the time now, UTC, without this
         #[arg(long, value_name = "STAMP")]
         build: Option<String>,

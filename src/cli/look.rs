@@ -2,7 +2,7 @@
 
 use super::args::{LayoutVerb, ListArgs};
 use super::exit::Usage;
-use super::publish::build_id;
+use super::publish::{build_id, fields};
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
 use crate::act;
@@ -239,12 +239,13 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 say::out(layout.text());
             }
         }
-        LayoutVerb::Path { id, stream, git_branch, distro, build, layout } => {
+        LayoutVerb::Path { id, stream, git_branch, distro, field, build, layout } => {
             let layout = layout_of(setting, layout.as_deref())?;
             let id = match id {
                 Some(id) => id.parse().map_err(|error| Usage(format!("{error}")))?,
                 None => {
-                    let branch = git_branch.as_deref().map(|branch| (branch, distro.as_deref()));
+                    let branch =
+                        git_branch.as_deref().map(|branch| (branch, fields(distro.as_deref(), &field)));
                     build_id(&layout, stream.as_deref(), branch, build.as_deref())?
                 }
             };

@@ -1,6 +1,6 @@
 //! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
 
-use super::args::{HoldArgs, PruneArgs};
+use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
@@ -11,7 +11,10 @@ use crate::mirror::Mirror;
 use crate::record::Hold;
 use crate::word::{BuildId, Digest, Stamp};
 use serde_json::json;
-use std::num::NonZeroU32;
+use std::{
+    num::NonZeroU32,
+    process::{Command, Stdio},
+};
 
 fn mode(dry_run: bool) -> Mode {
     if dry_run { Mode::Trial } else { Mode::Real }
@@ -22,7 +25,13 @@ fn build(id: &str) -> Outcome<BuildId> {
 }
 
 /// Opens the mirror for a verb that removes much: slowly if asked to, and behind everybody who reads.
-fn gently(setting: &Setting, rate: Option<u32>) -> Outcome<Mirror> {
+fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome<Mirror> {
+    if priority == IoPriority::Idle {
+        // Threads that start later are as idle as this one. Where there is no `ionice`, ours are as all others.
+        let own = std::process::id().to_string();
+        let ionice = Command::new("ionice").args(["-c", "idle", "-p", &own]).stderr(Stdio::null()).status();
+        drop(ionice);
+    }
     let mirror = setting.open()?;
     mirror.store().pace(rate.and_then(NonZeroU32::new));
     Ok(mirror)
@@ -30,7 +39,7 @@ fn gently(setting: &Setting, rate: Option<u32>) -> Outcome<Mirror> {
 
 pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
-    let mirror = gently(setting, args.max_rate)?;
+    let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = Pruning { accepted, stop: Some(setting.stop.clone()) };
     let report = act::prune(&mirror, &how, mode(args.dry_run), &now)?;
     if args.dry_run {
@@ -103,8 +112,13 @@ fn failure(failure: &Failure) {
     say::note(&format!("failed: {}: {}", failure.path, failure.error));
 }
 
-pub(super) fn sweep(setting: &Setting, max_rate: Option<u32>, dry_run: bool) -> Outcome<Exit> {
-    let mirror = gently(setting, max_rate)?;
+pub(super) fn sweep(
+    setting: &Setting,
+    max_rate: Option<u32>,
+    priority: IoPriority,
+    dry_run: bool,
+) -> Outcome<Exit> {
+    let mirror = gently(setting, max_rate, priority)?;
     let report = act::sweep(&mirror, mode(dry_run), Some(&setting.stop), &now)?;
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));

@@ -11,7 +11,10 @@ use crate::mirror::Mirror;
 use crate::store::{Share, Take};
 use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]
@@ -27,7 +30,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let id = build_id(
         mirror.layout(),
         args.stream.as_deref(),
-        args.git_branch.as_deref().map(|branch| (branch, args.distro.as_deref())),
+        args.git_branch.as_deref().map(|branch| (branch, fields(args.distro.as_deref(), &args.field))),
         args.build.as_deref(),
     )?;
     let context = match (&args.context, &args.context_from) {
@@ -161,19 +164,33 @@ fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     Ok(mirror)
 }
 
+/// Returns the fields that are said beside a branch.
+pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMap<String, String>> {
+    let mut given = BTreeMap::new();
+    given.extend(distro.map(|distro| ("distro".to_owned(), distro.to_owned())));
+    for field in fields {
+        let (name, value) = field.split_once('=').ok_or_else(|| {
+            Usage(format!("`--field {field}` has no form `NAME=VALUE`, such as layer=flock"))
+        })?;
+        if given.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Usage(format!("`{name}` is given twice")).into());
+        }
+    }
+    Ok(given)
+}
+
 /// Returns the build that is meant by stream or branch and name.
 pub(super) fn build_id(
     layout: &Layout,
     stream: Option<&str>,
-    branch: Option<(&str, Option<&str>)>,
+    branch: Option<(&str, Outcome<BTreeMap<String, String>>)>,
     build: Option<&str>,
 ) -> Outcome<BuildId> {
     let usage = |error: crate::word::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
         (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
-        (None, Some((branch, distro))) => {
-            let given = distro.map(|distro| ("distro".to_owned(), distro.to_owned()));
-            let place = layout.branch(branch, &given.into_iter().collect())?;
+        (None, Some((branch, given))) => {
+            let place = layout.branch(branch, &given?)?;
             (place.stream, place.build)
         }
         (None, None) => return Err(Usage("say which stream with --stream or --git-branch".to_owned()).into()),

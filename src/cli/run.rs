@@ -76,7 +76,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Explain(args) => return plan::explain(setting, &args),
         Verb::Prune(args) => return prune::prune(setting, &args),
         Verb::Restore { id, dry_run } => prune::restore(setting, &id, dry_run)?,
-        Verb::Sweep { max_rate, dry_run } => return prune::sweep(setting, max_rate, dry_run),
+        Verb::Sweep { max_rate, io_priority, dry_run } => {
+            return prune::sweep(setting, max_rate, io_priority, dry_run);
+        }
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),

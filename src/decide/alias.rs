@@ -50,7 +50,7 @@ pub fn follow<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::word::Outcome;
+    use crate::word::{Outcome, Words};
     use proptest::prelude::*;
 
     fn build(day: u32, result: Outcome) -> BuildCensus {
@@ -91,6 +91,19 @@ mod tests {
             let newest = builds.iter().rev().find(|build| build.result == Outcome::Success);
             prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None), newest.map(|build| &build.build));
         }
+    }
+
+    #[test]
+    fn a_condition_takes_any_of_its_values() {
+        let sanity = |value: &str| {
+            let value = crate::census::LabelCensus { value: value.to_owned(), since: None, who: None };
+            let labels = [("sanity".to_owned(), value)].into_iter().collect();
+            BuildCensus { labels, ..build(1, Outcome::Success) }
+        };
+        let values: Words = serde_yaml::from_str("[yellow, green]").unwrap();
+        let condition = Condition { labels: [("sanity".to_owned(), values)].into(), ..latest().when };
+        assert!(meets(&condition, &sanity("yellow")) && meets(&condition, &sanity("green")));
+        assert!(!meets(&condition, &sanity("red")) && !meets(&condition, &build(1, Outcome::Success)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which stream a git branch or tag is built into.
 
 use super::field::FieldKind;
-use super::template::Template;
+use super::template::{Template, Values};
 use super::{Layout, NoPlace};
 use crate::word::{BuildName, Stream};
 use std::collections::BTreeMap;
@@ -20,7 +20,8 @@ pub struct BranchPlace {
 pub(super) struct BranchRule {
     pub(super) shown: String,
     pub(super) branch: Template,
-    pub(super) stream: Template,
+    /// The stream without its optional parts, and with ever more of them.
+    pub(super) streams: Vec<Template>,
     pub(super) build: Option<Template>,
 }
 
@@ -37,17 +38,16 @@ impl Layout {
             for (name, value) in given {
                 values.entry(name.clone()).or_insert_with(|| value.clone());
             }
-            // A field with one word only needs no telling.
-            for field in rule.stream.field_names() {
-                if let FieldKind::OneOf(words) = &field.kind
-                    && let [only] = words.as_slice()
-                {
-                    values.entry(field.name.clone()).or_insert_with(|| only.clone());
-                }
-            }
-            let stream = rule.stream.write(&values).map_err(refuse)?;
-            let stream = stream.parse().map_err(|error| refuse(format!("{error}")))?;
-            self.stream_class(&stream)?;
+            let takes =
+                |stream: &&Template, name: &str| stream.field_names().any(|field| field.name() == name);
+            let unused = |stream: &&Template| given.keys().any(|name| !takes(stream, name));
+            let mut refused = "its stream takes fewer fields than are given".to_owned();
+            // The most that can be said is meant: an optional part is there when all its fields are given.
+            let found = rule.streams.iter().rev().filter(|stream| !unused(stream)).find_map(|stream| {
+                let found = self.stream_of(stream, &values);
+                found.map_err(|why| refused = why).ok()
+            });
+            let stream = found.ok_or_else(|| refuse(refused))?;
             let build = rule.build.as_ref().map(|build| build.write(&values)).transpose().map_err(refuse)?;
             let build =
                 build.map(|name| name.parse()).transpose().map_err(|error| refuse(format!("{error}")))?;
@@ -58,5 +58,21 @@ impl Layout {
         }
         let shapes: Vec<String> = self.0.branches.iter().map(|rule| format!("`{}`", rule.shown)).collect();
         Err(refuse(format!("branches and tags of the forms {} are mapped", shapes.join(", "))))
+    }
+
+    /// Returns the stream that a template gives with these values.
+    fn stream_of(&self, stream: &Template, values: &Values) -> Result<Stream, String> {
+        let mut values = values.clone();
+        // A field with one word only needs no telling.
+        for field in stream.field_names() {
+            if let FieldKind::OneOf(words) = &field.kind
+                && let [only] = words.as_slice()
+            {
+                values.entry(field.name.clone()).or_insert_with(|| only.clone());
+            }
+        }
+        let stream: Stream = stream.write(&values)?.parse().map_err(|error| format!("{error}"))?;
+        self.stream_class(&stream).map_err(|error| error.why)?;
+        Ok(stream)
     }
 }

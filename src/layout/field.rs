@@ -8,6 +8,8 @@ use regex::Regex;
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: FieldKind,
+    /// Words that do not count, though the kind takes them.
+    pub(super) except: Vec<String>,
     pub(super) examples: Vec<String>,
 }
 
@@ -23,12 +25,18 @@ pub(super) enum FieldKind {
 }
 
 impl Field {
+    /// Returns the name in the braces.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns whether the whole value may stand for the field.
     pub(super) fn fits(&self, value: &str) -> bool {
-        match &self.kind {
+        let fits = match &self.kind {
             FieldKind::OneOf(words) => words.iter().any(|word| word == value),
             FieldKind::Matches(regex, _) | FieldKind::Time(_, regex) => regex.is_match(value),
-        }
+        };
+        fits && !self.except.iter().any(|word| word == value)
     }
 
     /// Returns the regular expression of the field as part of a longer one.
@@ -52,13 +60,18 @@ impl Field {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
             FieldKind::Matches(_, source) => match self.examples.first() {
-                Some(example) => format!("a {} such as `{example}`", self.name),
-                None => format!("a {} of the form `{source}`", self.name),
+                Some(example) => format!("{} such as `{example}`", self.with_article()),
+                None => format!("{} of the form `{source}`", self.with_article()),
             },
             FieldKind::Time(form, _) => {
                 format!("a UTC time of the form `{form}`, such as `{}`", model_time(form))
             }
         }
+    }
+
+    fn with_article(&self) -> String {
+        let article = if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        format!("{article} {}", self.name)
     }
 
     /// Returns the value that is most like `value`, or a stand-in in angle brackets.
@@ -82,10 +95,16 @@ impl Field {
 
 /// Returns the word most like `value`, if it is like any.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> Option<String> {
-    let likeness =
-        |word: &str| strsim::normalized_damerau_levenshtein(&word.to_lowercase(), &value.to_lowercase());
-    let best = words.map(|word| (likeness(word), word)).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(likeness, _)| *likeness > 0.3).map(|(_, word)| word.to_owned())
+    let best = words.map(|word| (likeness(word, value), word)).max_by_key(|(likeness, _)| *likeness);
+    best.filter(|(likeness, _)| *likeness > 0).map(|(_, word)| word.to_owned())
+}
+
+/// Returns how like each other two words are, in hundredths; 0 for words that have little in common.
+pub(super) fn likeness(a: &str, b: &str) -> u32 {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let longest = a.chars().count().max(b.chars().count()).max(1);
+    let hundredths = 100 - (100 * strsim::damerau_levenshtein(&a, &b) / longest).min(100);
+    u32::try_from(hundredths).map_or(0, |like| if like > 30 { like } else { 0 })
 }
 
 /// Returns a regular expression for anything that looks like a time of that form.
@@ -98,6 +117,6 @@ pub(super) fn time_shape(form: &str) -> String {
 }
 
 /// Returns a time in that form, for messages.
-fn model_time(form: &str) -> String {
+pub(super) fn model_time(form: &str) -> String {
     Stamp::from_unix(1_543_989_600).map(|stamp| stamp.spell(form)).unwrap_or_default()
 }

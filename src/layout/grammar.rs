@@ -1,10 +1,12 @@
 //! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
 
+use super::alias::AliasPattern;
 use super::branch::BranchRule;
+use super::marker::Markers;
 use super::template::{Template, Values};
 use super::{NoPlace, tree::Tree};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
-use std::{collections::BTreeMap, sync::Arc};
+use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
+use std::sync::Arc;
 
 /// The grammar of the paths of one mirror; cheap to clone.
 #[derive(Debug, Clone)]
@@ -20,8 +22,7 @@ pub(super) struct Grammar {
     pub(super) classes: Vec<Class>,
     pub(super) tree: Tree,
     pub(super) markers: Markers,
-    pub(super) aliases: Vec<AliasRule>,
-    pub(super) by_hand: Vec<String>,
+    pub(super) aliases: Vec<AliasPattern>,
     pub(super) legacy: Vec<LegacyRule>,
     pub(super) beside: Tree,
     pub(super) declared: Vec<(Template, String)>,
@@ -46,50 +47,6 @@ pub(super) struct LegacyRule {
     pub(super) target: Template,
 }
 
-/// The files whose presence says something of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Markers {
-    /// Where CONTEXT lies in a build.
-    pub context: Option<RelPath>,
-    /// The markers of the results.
-    pub results: Vec<ResultMarker>,
-    /// Files that stand for a label: where they lie, key and value.
-    pub labels: Vec<(RelPath, String, String)>,
-}
-
-/// The marker of one result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResultMarker {
-    /// The result.
-    pub outcome: Outcome,
-    /// Where it may lie in a build; the first is the one that is written.
-    pub paths: Vec<RelPath>,
-    /// What it holds when it is written.
-    pub content: Option<String>,
-    /// For a marker that is one word in a shared file: the words that mean this result.
-    pub words: Vec<String>,
-}
-
-/// An alias that follows the newest build of a stream that meets a condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AliasRule {
-    /// Its name in the stream's directory.
-    pub name: String,
-    /// What the build must be.
-    pub when: Condition,
-    /// Whether nothing of the stream may go while the alias is missing, dangles or loops.
-    pub required: bool,
-}
-
-/// What a build must be for an alias to point at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// One of these results.
-    pub results: Vec<Outcome>,
-    /// All of these labels.
-    pub labels: BTreeMap<String, String>,
-}
-
 /// A legacy name of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyAlias {
@@ -108,13 +65,6 @@ pub enum Created {
     Unnamed,
     /// Its name carries a time that cannot be.
     Impossible(String),
-}
-
-impl Condition {
-    /// Returns whether a build with that result and those labels meets the condition.
-    pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.results.contains(&result) && self.labels.iter().all(|(key, value)| label(key) == Some(value))
-    }
 }
 
 impl Layout {
@@ -138,19 +88,16 @@ impl Layout {
         self.0.policy.as_deref()
     }
 
-    /// Returns the files whose presence says something of a build.
+    /// Returns the files that say something of a build.
     pub fn markers(&self) -> &Markers {
         &self.0.markers
     }
 
-    /// Returns the aliases that are kept in every stream.
-    pub fn aliases(&self) -> &[AliasRule] {
-        &self.0.aliases
-    }
-
     /// Returns the shapes of its streams, as the layout file writes them.
     pub fn stream_shapes(&self) -> impl Iterator<Item = &str> {
-        self.0.classes.iter().map(|class| &*class.shown)
+        let mut last = "";
+        let shapes = self.0.classes.iter().map(|class| &*class.shown);
+        shapes.filter(move |shape| std::mem::replace(&mut last, shape) != *shape)
     }
 
     /// Returns the path of a build; every build has exactly one.

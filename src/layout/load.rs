@@ -2,13 +2,17 @@
 
 use super::branch::BranchRule;
 use super::field::{Field, FieldKind, time_shape};
-use super::grammar::{AliasRule, Class, Condition, Grammar, Layout, LegacyRule, Markers, ResultMarker};
-use super::schema::{AliasFile, FieldFile, LayoutFile, MarkersFile, StreamFile};
+use super::grammar::{Class, Grammar, Layout, LegacyRule};
+use super::overlap::overlaps;
+use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::Template;
 use super::{LayoutError, tree::Tree};
-use crate::word::{BuildName, Document, Label, Outcome, Problem, RelPath, Stamp};
+use crate::word::{Document, Problem, Stamp};
 use regex::Regex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 impl Layout {
     /// Reads a layout; `file` is its name in messages.
@@ -30,14 +34,15 @@ impl Layout {
     }
 }
 
-struct Loading<'a> {
+pub(super) struct Loading<'a> {
     document: &'a Document,
     problems: Vec<Problem>,
     fields: BTreeMap<String, Field>,
 }
 
 impl Loading<'_> {
-    fn problem(&mut self, path: &str, message: impl Into<String>) {
+    /// Notes what is wrong with an entry.
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
         self.problems.push(self.document.problem(path, message));
     }
 
@@ -52,16 +57,20 @@ impl Loading<'_> {
             self.problem("streams", "no stream; at least one is wanted");
         }
         let mut classes = Vec::new();
+        let mut entries = Vec::new();
         for (index, stream) in raw.streams.iter().enumerate() {
             classes.extend(self.classes(&format!("streams[{index}]"), stream));
+            entries.resize(classes.len(), index);
+        }
+        for (class, why) in overlaps(&classes) {
+            self.problem(&format!("streams[{}]", entries.get(class).copied().unwrap_or_default()), why);
         }
         let tree = self.tree("tree", &raw.tree);
         let beside = self.tree("beside", &raw.beside);
-        let markers = self.markers(&raw.markers, &tree);
-        let (by_hand, kept): (Vec<_>, Vec<_>) =
-            raw.aliases.iter().enumerate().partition(|(_, alias)| alias.by_hand);
-        let aliases = kept.into_iter().filter_map(|(index, alias)| self.alias(index, alias)).collect();
-        let by_hand = by_hand.into_iter().map(|(_, alias)| alias.name.clone()).collect();
+        let markers = self.markers(&raw.markers, raw.created.as_ref(), &tree);
+        let aliases: Vec<_> =
+            raw.aliases.iter().enumerate().map(|(index, alias)| self.alias(index, alias)).collect();
+        self.named(&aliases, &classes);
         let mut legacy = Vec::new();
         for (index, rule) in raw.legacy.iter().enumerate() {
             let alias = self.template(&format!("legacy[{index}].alias"), &rule.alias);
@@ -76,9 +85,11 @@ impl Loading<'_> {
         for (index, rule) in raw.branches.iter().enumerate() {
             let at = format!("branches[{index}]");
             let branch = self.template(&format!("{at}.branch"), &rule.branch);
-            let stream = self.template(&format!("{at}.stream"), &rule.stream);
+            let streams = expand(&rule.stream);
+            let streams =
+                streams.iter().map(|stream| self.template(&format!("{at}.stream"), stream)).collect();
             let build = rule.build.as_ref().map(|build| self.template(&format!("{at}.build"), build));
-            branches.push(BranchRule { shown: rule.branch.clone(), branch, stream, build });
+            branches.push(BranchRule { shown: rule.branch.clone(), branch, streams, build });
         }
         let LayoutFile { name, title, policy, .. } = raw;
         let text = text.to_owned();
@@ -91,7 +102,6 @@ impl Loading<'_> {
             tree,
             markers,
             aliases,
-            by_hand,
             legacy,
             beside,
             declared,
@@ -121,7 +131,8 @@ impl Loading<'_> {
             },
             _ => return self.problem(&at, "exactly one of `one_of`, `matches` and `time` is wanted"),
         };
-        let field = Field { name: name.to_owned(), kind, examples: raw.examples.clone() };
+        let (except, examples) = (raw.except.clone(), raw.examples.clone());
+        let field = Field { name: name.to_owned(), kind, except, examples };
         for (index, example) in raw.examples.iter().enumerate() {
             if !field.fits(example) || field.time(example).is_some_and(|time| time.is_err()) {
                 self.problem(
@@ -133,7 +144,17 @@ impl Loading<'_> {
         self.fields.insert(name.to_owned(), field);
     }
 
-    fn template(&mut self, at: &str, text: &str) -> Template {
+    /// Returns the field of that name.
+    pub(super) fn known(&mut self, at: &str, name: &str) -> Option<Field> {
+        let field = self.fields.get(name).cloned();
+        if field.is_none() {
+            self.problem(at, format!("`{{{name}}}` is no field of this layout"));
+        }
+        field
+    }
+
+    /// Reads a template.
+    pub(super) fn template(&mut self, at: &str, text: &str) -> Template {
         match Template::parse(text, &self.fields) {
             Ok(template) => template,
             Err(why) => {
@@ -146,49 +167,46 @@ impl Loading<'_> {
     /// Returns the classes of an entry: one for each way in which its optional parts can be there or not.
     fn classes(&mut self, at: &str, raw: &StreamFile) -> Vec<Class> {
         let mut classes = Vec::new();
-        for chosen in expand(&raw.stream) {
-            let before = self.problems.len();
-            let home = raw.home.clone().unwrap_or_else(|| chosen.clone());
-            for home in expand(&home) {
-                let path = raw.path.clone().unwrap_or_else(|| format!("{home}/{}", raw.build));
-                let class = Class {
-                    shown: chosen.clone(),
-                    stream: self.template(&format!("{at}.stream"), &chosen),
-                    build: self.template(&format!("{at}.build"), &raw.build),
-                    home: self.template(&format!("{at}.home"), &home),
-                    path: self.template(&format!("{at}.path"), &path),
-                    respin: raw.respin.clone(),
-                };
-                if self.problems.len() == before {
-                    self.both_ways(at, &class);
+        for (stream, build) in pairs(&expand(&raw.stream), &expand(&raw.build)) {
+            let homes = raw.home.as_ref().map_or_else(|| vec![stream.clone()], |home| expand(home));
+            let mut wrong = None;
+            let before = classes.len();
+            for home in &homes {
+                let below = if home == "." { build.clone() } else { format!("{home}/{build}") };
+                for path in raw.path.as_ref().map_or_else(|| vec![below], |path| expand(path)) {
+                    let class = self.class(at, raw, [stream, build, home, &path]);
+                    // An optional part is there in the path when it is there in stream and build.
+                    match both_ways(&class) {
+                        None => classes.push(class),
+                        Some(why) => wrong = wrong.or(Some(why)),
+                    }
                 }
-                classes.push(class);
+            }
+            if classes.len() == before && self.problems.is_empty() {
+                self.problem(at, wrong.unwrap_or_default());
             }
         }
         classes
     }
 
-    /// Makes sure that a path says all of stream and build, and the other way round.
-    fn both_ways(&mut self, at: &str, class: &Class) {
-        let names = |templates: &[&Template]| -> std::collections::BTreeSet<String> {
-            let fields = templates.iter().flat_map(|template| template.field_names());
-            fields.map(|field| field.name.clone()).collect()
+    fn class(&mut self, at: &str, raw: &StreamFile, [stream, build, home, path]: [&str; 4]) -> Class {
+        let class = Class {
+            shown: stream.to_owned(),
+            stream: self.template(&format!("{at}.stream"), stream),
+            build: self.template(&format!("{at}.build"), build),
+            home: if home == "." { Template::default() } else { self.template(&format!("{at}.home"), home) },
+            path: self.template(&format!("{at}.path"), path),
+            respin: raw.respin.clone(),
         };
-        let (ids, path) = (names(&[&class.stream, &class.build]), names(&[&class.path]));
-        for field in ids.difference(&path) {
-            self.problem(at, format!("`{{{field}}}` is part of the build's id, but not of its path"));
-        }
-        for field in path.difference(&ids) {
-            self.problem(at, format!("`{{{field}}}` is part of the path, but neither of stream nor build"));
-        }
-        if class.build.parts.len() != 1 || class.build.open {
+        if class.build.parts.len() > 1 || class.build.open {
             self.problem(&format!("{at}.build"), "the name of a build is one name without `/`");
         }
         if let Some(respin) = &class.respin
-            && !names(&[&class.build]).contains(respin)
+            && !class.build.field_names().any(|field| field.name() == respin)
         {
             self.problem(&format!("{at}.respin"), format!("`{{{respin}}}` is no part of the build's name"));
         }
+        class
     }
 
     fn tree(&mut self, at: &str, rules: &[String]) -> Tree {
@@ -200,76 +218,6 @@ impl Loading<'_> {
         }
         tree
     }
-
-    fn markers(&mut self, raw: &MarkersFile, tree: &Tree) -> Markers {
-        let context = raw.context.as_ref().and_then(|path| self.marker("markers.context", path, tree));
-        let mut markers = Markers { context, ..Markers::default() };
-        for (index, result) in raw.results.iter().enumerate() {
-            let at = format!("markers.results[{index}]");
-            let marked = [Outcome::Success, Outcome::Fail, Outcome::Empty];
-            let Some(outcome) = marked.into_iter().find(|outcome| outcome.as_str() == result.result) else {
-                let found = &result.result;
-                self.problem(&at, format!("`{found}` has no marker; `success`, `fail` and `empty` have"));
-                continue;
-            };
-            let paths: Vec<RelPath> = (result.paths.iter().enumerate())
-                .filter_map(|(i, path)| self.marker(&format!("{at}.paths[{i}]"), path, tree))
-                .collect();
-            if result.paths.is_empty() {
-                self.problem(&at, "`paths` is empty; at least one is wanted");
-            }
-            let (content, words) = (result.content.clone(), result.words.clone());
-            markers.results.push(ResultMarker { outcome, paths, content, words });
-        }
-        for (index, label) in raw.labels.iter().enumerate() {
-            let at = format!("markers.labels[{index}]");
-            match label.label.parse::<Label>() {
-                Ok(said) => {
-                    if let Some(path) = self.marker(&format!("{at}.path"), &label.path, tree) {
-                        markers.labels.push((path, said.key().to_owned(), said.value().to_owned()));
-                    }
-                }
-                Err(error) => self.problem(&format!("{at}.label"), error.to_string()),
-            }
-        }
-        markers
-    }
-
-    /// Reads the path of a marker, which the tree must have a place for.
-    fn marker(&mut self, at: &str, text: &str, tree: &Tree) -> Option<RelPath> {
-        let path: RelPath = match text.parse() {
-            Ok(path) => path,
-            Err(error) => {
-                self.problem(at, format!("{error}"));
-                return None;
-            }
-        };
-        let names: Vec<&str> = path.names().collect();
-        if !matches!(tree.find(&names), super::tree::Found::Rule(..)) {
-            self.problem(at, format!("`{text}` has no place in `tree`"));
-        }
-        Some(path)
-    }
-
-    fn alias(&mut self, index: usize, raw: &AliasFile) -> Option<AliasRule> {
-        let at = format!("aliases[{index}]");
-        if raw.name.parse::<BuildName>().is_err() {
-            self.problem(&format!("{at}.name"), format!("`{}` is not one name without `/`", raw.name));
-            return None;
-        }
-        let mut results = Vec::new();
-        for (i, text) in raw.results.iter().flatten().enumerate() {
-            match text.parse() {
-                Ok(outcome) => results.push(outcome),
-                Err(error) => self.problem(&format!("{at}.results[{i}]"), format!("{error}")),
-            }
-        }
-        if raw.results.is_none() {
-            results.push(Outcome::Success);
-        }
-        let when = Condition { results, labels: raw.labels.clone() };
-        Some(AliasRule { name: raw.name.clone(), when, required: raw.required })
-    }
 }
 
 /// Returns every text that a template with optional parts in `[…]` stands for, the shortest first.
@@ -280,4 +228,27 @@ fn expand(text: &str) -> Vec<String> {
     let without = tails.iter().map(|tail| format!("{before}{tail}"));
     let with = tails.iter().map(|tail| format!("{before}{inner}{tail}"));
     without.chain(with).collect()
+}
+
+/// Returns each of the first with each of the second.
+fn pairs<'a>(first: &'a [String], second: &'a [String]) -> Vec<(&'a String, &'a String)> {
+    first.iter().flat_map(|a| second.iter().map(move |b| (a, b))).collect()
+}
+
+/// Returns why a path does not say all of stream and build, or more than that.
+fn both_ways(class: &Class) -> Option<String> {
+    let names = |templates: &[&Template]| -> BTreeSet<String> {
+        let fields = templates.iter().flat_map(|template| template.field_names());
+        fields.map(|field| field.name.clone()).collect()
+    };
+    let (ids, path) = (names(&[&class.stream, &class.build]), names(&[&class.path]));
+    let home = names(&[&class.home]);
+    if let Some(field) = ids.difference(&path).next() {
+        return Some(format!("`{{{field}}}` is part of the build's id, but not of its path"));
+    }
+    if let Some(field) = path.difference(&ids).next() {
+        return Some(format!("`{{{field}}}` is part of the path, but neither of stream nor build"));
+    }
+    let beyond = home.difference(&names(&[&class.stream])).next().cloned();
+    beyond.map(|field| format!("`{{{field}}}` is part of the home, but not of the stream"))
 }

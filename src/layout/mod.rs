@@ -4,18 +4,27 @@
 //! every build has exactly one path. A layout is data: another project's mirror takes a page of YAML, which
 //! `docs/layout-grammar.md` teaches.
 
+mod alias;
+mod beside;
 mod branch;
 mod error;
 mod field;
 mod grammar;
 mod load;
+mod marker;
+mod mend;
+mod overlap;
 mod place;
 mod schema;
 mod shipped;
+mod stray;
 mod template;
 mod tree;
 
+pub use alias::{AliasRule, Condition};
 pub use branch::BranchPlace;
 pub use error::{LayoutError, NoPlace};
-pub use grammar::{AliasRule, Condition, Created, Layout, LegacyAlias, Markers, ResultMarker};
-pub use place::{Artifact, Place, Stray};
+pub use grammar::{Created, Layout, LegacyAlias};
+pub use marker::{Files, Markers, ResultMarker, TimeFile, Told};
+pub use place::{Artifact, Place};
+pub use stray::Stray;

@@ -1,5 +1,6 @@
 //! The YAML of a layout, exactly; what it means is made of it in `load`.
 
+use crate::word::Words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,9 +26,12 @@ pub(super) struct LayoutFile {
     /// What may lie inside a build, as paths below it: `{field}`, `*` within a name, `**` for anything below.
     #[serde(default)]
     pub(super) tree: Vec<String>,
-    /// Files whose presence says something of a build.
+    /// Files that say something of a build.
     #[serde(default)]
     pub(super) markers: MarkersFile,
+    /// Which file of a build says when it was made, where its name does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) created: Option<CreatedFile>,
     /// Aliases kept beside the builds of each stream.
     #[serde(default)]
     pub(super) aliases: Vec<AliasFile>,
@@ -58,6 +62,9 @@ pub(super) struct FieldFile {
     /// A UTC time in this form, such as `%Y%m%dT%H%M%SZ`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<String>,
+    /// Words that `matches` would take, but that do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) except: Vec<String>,
     /// Values that must fit, checked when the layout is read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) examples: Vec<String>,
@@ -69,9 +76,9 @@ pub(super) struct FieldFile {
 pub(super) struct StreamFile {
     /// The name of the stream; a part in `[…]` may be missing.
     pub(super) stream: String,
-    /// The name of a build in it.
+    /// The name of a build in it; a part in `[…]` may be missing.
     pub(super) build: String,
-    /// The directory in which aliases lie; as the stream is named without this.
+    /// The directory in which aliases lie, `.` for the root; as the stream is named without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) home: Option<String>,
     /// The path of a build; home and build name without this.
@@ -82,7 +89,7 @@ pub(super) struct StreamFile {
     pub(super) respin: Option<String>,
 }
 
-/// Files whose presence says something of a build, as paths below it.
+/// Files that say something of a build, as paths below it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MarkersFile {
@@ -92,16 +99,22 @@ pub(super) struct MarkersFile {
     /// How it went; the first path of each result is the one that is written.
     #[serde(default)]
     pub(super) results: Vec<ResultFile>,
-    /// Labels that a file stands for, such as a sanity result.
+    /// What a build without any of them is: `success`, `partial` (without this) or `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) without: Option<String>,
+    /// Labels that a file stands for, such as a sanity result; of one key, the first that is there counts.
     #[serde(default)]
     pub(super) labels: Vec<LabelFile>,
+    /// The file that holds a build back from pruning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hold: Option<String>,
 }
 
 /// The marker of a result.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ResultFile {
-    /// `success`, `fail` or `empty`.
+    /// `success`, `fail`, `empty` or, told by words, `partial`.
     pub(super) result: String,
     /// Where the marker lies; the first is written, the others are read, too.
     pub(super) paths: Vec<String>,
@@ -111,6 +124,26 @@ pub(super) struct ResultFile {
     /// For markers that are one word in a shared file (`STATUS`): the words that mean this result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) words: Vec<String>,
+    /// Where the word stands in a file that is YAML or JSON, such as `commits[0].status`; all of it without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// Whether the build brings the file itself, so that it is never written.
+    #[serde(default)]
+    pub(super) given: bool,
+}
+
+/// The file of a build that says when it was made.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreatedFile {
+    /// Where it lies in the build.
+    pub(super) file: String,
+    /// Where the time stands in it, such as `commits[0].dt_build`; the whole text without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// How it is written: `unix` for seconds since 1970, or a form such as `%Y%m%d`; as in JSON without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<String>,
 }
 
 /// A file that stands for a label.
@@ -127,14 +160,18 @@ pub(super) struct LabelFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AliasFile {
-    /// Its name in the stream's home.
+    /// Its name in the stream's home; fields of the stream may stand in it, and those that `labels` name.
     pub(super) name: String,
+    /// In which streams it is known, as a pattern or several; in all without this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) streams: Option<Words>,
     /// The results that count; `success` without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) results: Option<Vec<String>>,
-    /// The labels that the build must have.
+    /// The labels that the build must have, each with one value or a list of those that will do; `{field}` stands
+    /// for any value that fits, and makes an alias for each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, Words>,
     /// Whether nothing of the stream may be pruned while it is missing, dangles or loops.
     #[serde(default)]
     pub(super) required: bool,
@@ -169,7 +206,7 @@ pub(super) struct DeclaredFile {
 pub(super) struct BranchFile {
     /// The branch or tag.
     pub(super) branch: String,
-    /// The stream.
+    /// The stream; a part in `[…]` is there when its fields are given.
     pub(super) stream: String,
     /// The build's name, where it is not the time of the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,13 @@
 use super::Layout;
 
 /// Each shipped layout by its name.
-const SHIPPED: [(&str, &str); 1] = [("starlingx", include_str!("../../layouts/starlingx.yaml"))];
+const SHIPPED: [(&str, &str); 5] = [
+    ("starlingx", include_str!("../../layouts/starlingx.yaml")),
+    ("starlingx-debian", include_str!("../../layouts/starlingx-debian.yaml")),
+    ("rdo-trunk", include_str!("../../layouts/rdo-trunk.yaml")),
+    ("fedora-compose", include_str!("../../layouts/fedora-compose.yaml")),
+    ("openstack-tarballs", include_str!("../../layouts/openstack-tarballs.yaml")),
+];
 
 impl Layout {
     /// Returns the YAML of a shipped layout.

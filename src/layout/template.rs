@@ -134,7 +134,7 @@ impl Part {
         }
     }
 
-    fn write(&self, values: &Values) -> Result<String, String> {
+    pub(super) fn write(&self, values: &Values) -> Result<String, String> {
         match self {
             Self::Literal(text) => Ok(text.clone()),
             Self::Glob(pattern) => Err(format!("`{pattern}` stands for many names")),
@@ -164,17 +164,17 @@ impl Part {
             Self::Literal(text) => format!("`{text}`"),
             Self::Glob(pattern) => format!("`{pattern}`"),
             Self::Whole(field) => field.expected(),
-            Self::Mixed(mixed) => format!("`{}`", mixed.shown()),
+            Self::Mixed(mixed) => format!("`{}`", mixed.shown(&Values::new())),
         }
     }
 
-    /// Returns what most likely was meant by `name`.
-    pub(super) fn nearest(&self, name: &str) -> String {
+    /// Returns what most likely was meant by `name`, where the fields in `known` have their values.
+    pub(super) fn nearest(&self, name: &str, known: &Values) -> String {
         match self {
             Self::Literal(text) => text.clone(),
             Self::Glob(pattern) => pattern.as_str().to_owned(),
-            Self::Whole(field) => field.nearest(name),
-            Self::Mixed(mixed) => mixed.shown(),
+            Self::Whole(field) => value(known, field).unwrap_or_else(|_| field.nearest(name)),
+            Self::Mixed(mixed) => mixed.shown(known),
         }
     }
 }
@@ -189,7 +189,7 @@ impl Mixed {
             group += 1 + piece.groups();
             let fits = match piece {
                 Piece::Text(_) => true,
-                Piece::Field(field, None) => bind(values, &field.name, text),
+                Piece::Field(field, None) => field.fits(text) && bind(values, &field.name, text),
                 Piece::Field(field, Some(range)) => bind(values, &format!("{} {range:?}", field.name), text),
             };
             if !fits {
@@ -202,12 +202,15 @@ impl Mixed {
         })
     }
 
-    fn shown(&self) -> String {
+    fn shown(&self, known: &Values) -> String {
         self.pieces
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Field(field, _) => format!("<{}>", field.name),
+                Piece::Field(field, range) => piece.write(known).unwrap_or_else(|_| match range {
+                    None => format!("<{}>", field.name),
+                    Some((from, to)) => format!("<{}:{from}-{to}>", field.name),
+                }),
             })
             .collect()
     }
@@ -229,7 +232,8 @@ impl Piece {
 
     fn source(&self) -> String {
         match self {
-            Self::Text(text) => regex::escape(text),
+            // As elsewhere, `*` and `?` stand for characters of one name.
+            Self::Text(text) => regex::escape(text).replace("\\*", "[^/]*").replace("\\?", "[^/]"),
             Self::Field(field, None) => field.source(),
             Self::Field(_, Some((from, to))) => format!("[^/]{{{}}}", to - from),
         }
@@ -242,6 +246,7 @@ impl Piece {
 
     fn write(&self, values: &Values) -> Result<String, String> {
         match self {
+            Self::Text(text) if text.contains(['*', '?']) => Err(format!("`{text}` stands for many names")),
             Self::Text(text) => Ok(text.clone()),
             Self::Field(field, None) => value(values, field),
             Self::Field(field, Some((from, to))) => {

@@ -1,6 +1,6 @@
 //! What may lie in a directory, as a list of path rules.
 
-use super::field::{Field, nearest};
+use super::field::Field;
 use super::template::{Part, Template, Values};
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ pub(super) enum Found<'a> {
     Rule(&'a str, Values),
     /// It leads to places.
     Way,
-    /// No rule goes there: how many names fitted, what was found after them and what would have been accepted.
-    Nowhere { fitted: usize, expected: String, nearest: Option<String>, field: Option<String> },
+    /// No rule goes there: how many names fitted, and what would have been accepted after them.
+    Nowhere { fitted: usize, expected: String, parts: Vec<&'a Part> },
 }
 
 impl Tree {
@@ -27,17 +27,30 @@ impl Tree {
         Ok(())
     }
 
-    /// Finds the place of the path with these names.
-    pub(super) fn find(&self, names: &[&str]) -> Found<'_> {
+    /// Returns the rules.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.rules.iter().map(|(_, template)| template)
+    }
+
+    /// Finds the place of the path with these names; fields that have a value in `known` must have that here, too.
+    pub(super) fn find(&self, names: &[&str], known: &Values) -> Found<'_> {
         let mut way = false;
         let mut best: Vec<(usize, &Template)> = Vec::new();
         for (text, template) in &self.rules {
             let mut values = Values::new();
-            let fitted = template.matches(names.iter().copied(), &mut values);
+            // Most rules part ways with a path at their first word; the values are only needed after it.
+            let fitted = match (template.parts.first(), names.first()) {
+                (Some(Part::Literal(word)), Some(name)) if word != name => 0,
+                _ => {
+                    values.clone_from(known);
+                    template.matches(names.iter().copied(), &mut values)
+                }
+            };
             let parts = template.parts.len();
             if fitted == parts
                 && (names.len() == parts && !template.open || template.open && names.len() > parts)
             {
+                values.retain(|field, _| template.field_names().any(|used| used.name() == field));
                 return Found::Rule(text, values);
             }
             // `x/**` allows the directory `x` itself as well.
@@ -48,20 +61,21 @@ impl Tree {
                 _ => best = vec![(fitted, template)],
             }
         }
-        if way { Found::Way } else { Self::nowhere(names, &best) }
+        if way { Found::Way } else { Self::nowhere(&best) }
     }
 
-    fn nowhere<'a>(names: &[&str], best: &[(usize, &Template)]) -> Found<'a> {
+    fn nowhere<'a>(best: &[(usize, &'a Template)]) -> Found<'a> {
         let fitted = best.first().map_or(0, |(fitted, _)| *fitted);
         let parts: Vec<&Part> =
             best.iter().filter_map(|(fitted, template)| template.parts.get(*fitted)).collect();
-        let mut expected: Vec<String> = parts.iter().map(|part| part.expected()).collect();
-        expected.dedup();
-        let found = names.get(fitted).copied().unwrap_or_default();
-        let words: Vec<String> = parts.iter().map(|part| part.nearest(found)).collect();
-        let field = parts.iter().find_map(|part| part.fields().first().map(|field| field.name.clone()));
-        let nearest = nearest(words.iter().map(String::as_str), found).or_else(|| words.first().cloned());
+        let mut expected: Vec<String> = Vec::new();
+        for part in &parts {
+            let part = part.expected();
+            if !expected.contains(&part) {
+                expected.push(part);
+            }
+        }
         let expected = if expected.is_empty() { "nothing below".to_owned() } else { expected.join(", ") };
-        Found::Nowhere { fitted, expected, nearest, field }
+        Found::Nowhere { fitted, expected, parts }
     }
 }

@@ -1,7 +1,7 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
 use crate::store::Abilities;
-use crate::word::RelPath;
+use crate::word::{RelPath, Words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,9 +38,9 @@ pub struct MirrorConfig {
 pub struct AliasConfig {
     /// Its name in the stream's directory.
     pub name: String,
-    /// Labels that the build must have, with their values.
+    /// Labels that the build must have, each with one value or a list of those that will do.
     #[serde(default)]
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, Words>,
     /// In which streams it is kept, as a pattern; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<String>,

@@ -4,6 +4,7 @@ mod config;
 mod journal;
 mod lease;
 mod links;
+mod look;
 mod open;
 mod records;
 mod resolve;
@@ -15,10 +16,11 @@ pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
 pub use links::{Links, links};
+pub use look::{build_of, look_at_build};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
-pub use survey::{Survey, Trouble, build_of, builds_of, look_at_build, survey};
+pub use survey::{Survey, Trouble, builds_of, survey};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
 
 /// Returns an error with all its causes on one line.

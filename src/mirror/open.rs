@@ -1,9 +1,10 @@
 //! Making a mirror and opening one.
 
 use super::{AliasConfig, FORMAT, MirrorConfig};
+use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError};
-use crate::word::{Document, Outcome, Problem, RelPath, Stream};
+use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 
 /// More than a file of settings ever has, in bytes.
@@ -171,8 +172,8 @@ impl Mirror {
         }
     }
 
-    /// Returns the rules of the aliases that are kept in a stream: the layout's and the mirror's own.
-    pub fn alias_rules(&self, stream: &Stream) -> AliasRules {
+    /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
+    pub fn alias_rules(&self, stream: &Stream, builds: &[BuildCensus]) -> AliasRules {
         let fits = |alias: &&AliasConfig| match &alias.streams {
             Some(pattern) => glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str())),
             None => true,
@@ -182,7 +183,10 @@ impl Mirror {
             when: Condition { results: vec![Outcome::Success], labels: alias.labels.clone() },
             required: alias.required,
         });
-        self.layout.aliases().iter().cloned().chain(own).collect()
+        let said = builds.iter().flat_map(|build| &build.labels);
+        let said = said.filter_map(|(key, label)| Label::new(key, &label.value).ok()).collect();
+        let ruled = self.layout.aliases_of(stream, &said).unwrap_or_default();
+        ruled.into_iter().chain(own).collect()
     }
 
     /// Fails when another mirror lies there now than the one that was opened.

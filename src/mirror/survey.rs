@@ -4,12 +4,13 @@
 //! [`Trouble`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
 //! used as the age of a build.
 
-use super::{JournalError, KeptError, Mirror, Resolved, journal, resolve};
+use super::look::named;
+use super::{JournalError, KeptError, Mirror, Resolved, journal, look_at_build};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
-use crate::layout::{Created, Place};
+use crate::layout::Place;
 use crate::record::{EventKind, Hold, Phase};
-use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::store::Kind;
+use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -48,10 +49,11 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
         Ok(all) => holds = all,
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
-    found = found.and(walk(mirror, &RelPath::root(), &Place::Root, &holds));
+    let wanted = Wanted { mirror, holds: &holds, only: None };
+    found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     if mirror.by_seal() {
         match mirror.sealed(None) {
-            Ok(ids) => found = found.and(sealed(mirror, &ids, &holds)),
+            Ok(ids) => found = found.and(sealed(&wanted, &ids)),
             Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
         }
     }
@@ -100,8 +102,17 @@ impl Found {
     }
 }
 
+/// What a walk is after.
+struct Wanted<'a> {
+    mirror: &'a Mirror,
+    holds: &'a BTreeMap<BuildId, Vec<Hold>>,
+    /// The stream whose builds are looked at; every one's without it.
+    only: Option<&'a Stream>,
+}
+
 /// Walks a directory that leads to builds.
-fn walk(mirror: &Mirror, dir: &RelPath, place: &Place, holds: &BTreeMap<BuildId, Vec<Hold>>) -> Found {
+fn walk(wanted: &Wanted<'_>, dir: &RelPath, place: &Place) -> Found {
+    let mirror = wanted.mirror;
     let listing = match mirror.store().list(dir) {
         Ok(listing) => listing,
         Err(error) => return Found::trouble(dir, error),
@@ -119,7 +130,7 @@ fn walk(mirror: &Mirror, dir: &RelPath, place: &Place, holds: &BTreeMap<BuildId,
         .entries
         .into_par_iter()
         .map(|entry| match dir.child(&entry.name) {
-            Ok(path) => visit(mirror, path, entry.kind, holds),
+            Ok(path) => visit(wanted, path, entry.kind),
             Err(_) => Found::default(),
         })
         .collect();
@@ -127,21 +138,21 @@ fn walk(mirror: &Mirror, dir: &RelPath, place: &Place, holds: &BTreeMap<BuildId,
 }
 
 /// Looks at one thing in a directory that leads to builds.
-fn visit(mirror: &Mirror, path: RelPath, kind: Kind, holds: &BTreeMap<BuildId, Vec<Hold>>) -> Found {
+fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
     if path.is_own() {
         return Found::default();
     }
     if kind == Kind::Link {
         return Found { links: vec![path], ..Found::default() };
     }
-    let place = mirror.layout().place(&path);
+    let place = wanted.mirror.layout().place(&path);
     match &place {
-        Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => {
-            walk(mirror, &path, &place, holds)
+        Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => walk(wanted, &path, &place),
+        Place::Build { build: id } if kind == Kind::Dir => {
+            // Where seals count, these lie together elsewhere.
+            let asked = !wanted.mirror.by_seal() && wanted.only.is_none_or(|stream| id.stream == *stream);
+            if asked { build(wanted, id, &path) } else { Found::default() }
         }
-        // What counts there are seals, and these lie together.
-        Place::Build { .. } if kind == Kind::Dir && mirror.by_seal() => Found::default(),
-        Place::Build { build: id } if kind == Kind::Dir => build(mirror, id, &path, holds),
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()),
         Place::Alias { .. } => stray_at(&path, "an alias is a symlink; this is none".to_owned()),
@@ -154,11 +165,11 @@ fn stray_at(path: &RelPath, why: String) -> Found {
 }
 
 /// Looks at the builds that have a seal.
-fn sealed(mirror: &Mirror, ids: &[BuildId], holds: &BTreeMap<BuildId, Vec<Hold>>) -> Found {
+fn sealed(wanted: &Wanted<'_>, ids: &[BuildId]) -> Found {
     let found: Vec<Found> = ids
         .par_iter()
-        .map(|id| match mirror.layout().build_path(id) {
-            Ok(path) => build(mirror, id, &path, holds),
+        .map(|id| match wanted.mirror.layout().build_path(id) {
+            Ok(path) => build(wanted, id, &path),
             Err(error) => stray_at(&id.as_path(), error.to_string()),
         })
         .collect();
@@ -166,35 +177,19 @@ fn sealed(mirror: &Mirror, ids: &[BuildId], holds: &BTreeMap<BuildId, Vec<Hold>>
 }
 
 /// Looks at one build.
-fn build(mirror: &Mirror, id: &BuildId, path: &RelPath, holds: &BTreeMap<BuildId, Vec<Hold>>) -> Found {
-    let (build, trouble) = match look_at_build(mirror, id) {
+fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath) -> Found {
+    let (mut build, trouble) = match look_at_build(wanted.mirror, id) {
         Ok(build) => (build, None),
         Err(error) => {
-            let mut build = named(mirror, id);
+            let mut build = named(wanted.mirror, id);
             build.problem = Some(crate::mirror::chain(&error));
             (build, Some(Trouble { path: path.clone(), error }))
         }
     };
-    let elsewhere = (*path != id.as_path()).then(|| path.clone());
-    let build = BuildCensus { holds: holds.get(id).cloned().unwrap_or_default(), path: elsewhere, ..build };
+    build.path = (*path != id.as_path()).then(|| path.clone());
+    build.holds.extend(wanted.holds.get(id).cloned().unwrap_or_default());
     let streams = BTreeMap::from([(id.stream.clone(), vec![build])]);
     Found { streams, troubles: trouble.into_iter().collect(), ..Found::default() }
-}
-
-/// Returns what is known of one build that is there, its holds left out.
-pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptError> {
-    let mut build = match mirror.record(id)? {
-        Some(record) => record.into(),
-        None => unrecorded(mirror, id)?,
-    };
-    match (mirror.layout().created(id), build.created) {
-        (Created::Impossible(why), _) => build.problem = Some(why),
-        (Created::At(named, _), Some(created)) if named != created => {
-            build.problem = Some(format!("its name says {named}, its record {created}"));
-        }
-        _ => {}
-    }
-    Ok(build)
 }
 
 /// Returns what is known of each build of a stream; one that cannot be read has a problem.
@@ -207,10 +202,11 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
+    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
     if mirror.by_seal() {
-        found = sealed(mirror, &mirror.sealed(Some(stream))?, &BTreeMap::new());
+        found = sealed(&wanted, &mirror.sealed(Some(stream))?);
     } else if mirror.store().look(&dir)?.is_some() {
-        found = walk(mirror, &dir, &mirror.layout().place(&dir), &BTreeMap::new());
+        found = walk(&wanted, &dir, &mirror.layout().place(&dir));
     }
     for trouble in found.troubles {
         match mirror.layout().place(&trouble.path) {
@@ -221,94 +217,6 @@ pub fn builds_of(
     let mut builds = found.streams.remove(stream).unwrap_or_default();
     builds.sort_by(|a, b| (a.created, a.seq, &a.build).cmp(&(b.created, b.seq, &b.build)));
     Ok(builds)
-}
-
-/// Returns what the name of a build says of it.
-fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
-    let mut build = BuildCensus::named(id.name.clone());
-    match mirror.layout().created(id) {
-        Created::At(stamp, seq) => (build.created, build.seq) = (Some(stamp), seq),
-        Created::Unnamed => {}
-        Created::Impossible(why) => build.problem = Some(why),
-    }
-    build
-}
-
-/// Returns what can be said of a build without a record.
-fn unrecorded(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StoreError> {
-    let store = mirror.store();
-    let path = &mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let mut build = named(mirror, id);
-    // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
-    build.published = store.look(path)?.and_then(|entry| Stamp::from_unix(entry.ctime));
-    let mut said = Vec::new();
-    for marker in &mirror.layout().markers().results {
-        for at in &marker.paths {
-            if store.look(&path.join(at))?.is_some() {
-                said.push(marker.outcome);
-                break;
-            }
-        }
-    }
-    build.result = match said.as_slice() {
-        [one] => *one,
-        [] => Outcome::Partial,
-        _ => {
-            build.problem = Some("it has more than one result marker".to_owned());
-            Outcome::Unknown
-        }
-    };
-    build.last_activity = build.published;
-    let (files, bytes, requires) = contents(mirror, id, path)?;
-    (build.files, build.bytes, build.requires) = (Some(files), Some(bytes), requires);
-    Ok(build)
-}
-
-/// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
-fn contents(mirror: &Mirror, id: &BuildId, root: &RelPath) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
-    let store = mirror.store();
-    let mut inodes = std::collections::HashSet::new();
-    let mut requires = std::collections::BTreeSet::new();
-    let (mut files, mut bytes) = (0, 0);
-    let mut dirs = vec![root.clone()];
-    while let Some(dir) = dirs.pop() {
-        for entry in store.list(&dir)?.entries {
-            let Ok(at) = dir.child(&entry.name) else { continue };
-            match entry.kind {
-                Kind::Dir => dirs.push(at),
-                Kind::Link => {
-                    if let Resolved::To(target) | Resolved::Dangles(target) = resolve(store, &at)?
-                        && let Some(other) = build_of(mirror, &target)
-                        && other != *id
-                    {
-                        requires.insert(other);
-                    }
-                }
-                Kind::File => {
-                    if let Some(found) = store.look(&at)? {
-                        files += 1;
-                        if found.names < 2 || inodes.insert(found.inode) {
-                            bytes += found.size;
-                        }
-                    }
-                }
-                Kind::Other => {}
-            }
-        }
-    }
-    Ok((files, bytes, requires.into_iter().collect()))
-}
-
-/// Returns the build that a path is or lies in.
-pub fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
-    match mirror.layout().place(path) {
-        Place::Build { build: id } | Place::Inside { build: id, .. } => Some(id),
-        Place::Stray(_) => path.ancestors().find_map(|above| match mirror.layout().place(&above) {
-            Place::Build { build: id } => Some(id),
-            _ => None,
-        }),
-        _ => None,
-    }
 }
 
 /// What the journal says of aliases and of builds that may be gone.
@@ -367,7 +275,7 @@ fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSe
     let mut required = std::collections::BTreeSet::new();
     for (stream, builds) in &found.streams {
         let Ok(dir) = mirror.layout().stream_path(stream) else { continue };
-        for rule in mirror.alias_rules(stream).into_iter().filter(|rule| rule.required) {
+        for rule in mirror.alias_rules(stream, builds).into_iter().filter(|rule| rule.required) {
             let fits = |build: &BuildCensus| {
                 rule.when.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
             };

@@ -62,6 +62,8 @@ pub struct Trash {
     pub waiting: Vec<Trashed>,
     /// Directories that are being swept.
     pub going: Vec<RelPath>,
+    /// Directories with a ticket and no tree: about to be filled, or left behind by what took the tree away.
+    pub empty: Vec<RelPath>,
     /// Directories without a ticket that can be read.
     pub strange: Vec<(RelPath, String)>,
 }
@@ -93,7 +95,15 @@ impl Mirror {
                 continue;
             }
             match self.ticket(&at) {
-                Ok(ticket) => trash.waiting.push(Trashed { at, ticket }),
+                Ok(ticket) => {
+                    let trashed = Trashed { at, ticket };
+                    // The tree of a build that is told by its seal stays where it was.
+                    let sign = if self.by_seal() { trashed.record() } else { trashed.tree() };
+                    match self.store().look(&sign)? {
+                        Some(_) => trash.waiting.push(trashed),
+                        None => trash.empty.push(trashed.at),
+                    }
+                }
                 Err(why) => trash.strange.push((at, why)),
             }
         }

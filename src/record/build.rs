@@ -3,10 +3,9 @@
 //! One JSON file a build in the own area. It can be lost: the tree is the truth, and a record is made again from
 //! the tree. Labels are the one thing in it that changes after publishing.
 
-use crate::record::LabelValue;
+use crate::record::Labels;
 use crate::word::{BuildId, Digest, Outcome, Stamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The version of the JSON form.
 pub const BUILD_RECORD_VERSION: u32 = 1;
@@ -30,7 +29,7 @@ pub struct BuildRecord {
     pub result: Outcome,
     /// What was said of it since.
     #[serde(default)]
-    pub labels: BTreeMap<String, LabelValue>,
+    pub labels: Labels,
     /// Builds that it needs.
     #[serde(default)]
     pub requires: Vec<BuildId>,

@@ -15,6 +15,6 @@ pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
-pub use said::{Hold, LabelValue};
+pub use said::{Hold, LabelValue, Labels};
 pub use sums::{Sums, SumsError, sum_line};
 pub use version_order::version_order;

@@ -1,7 +1,11 @@
 //! What people say of a build after it was published: labels and holds.
 
 use crate::word::Stamp;
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
+
+/// All that was said of a build, by key. A build has few labels, and there are many builds: a sorted list is smallest.
+pub type Labels = LiteMap<String, LabelValue>;
 
 /// The value of a label, with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,11 +48,20 @@ impl fmt::Display for Call {
 }
 
 /// A store that another one does the work for.
-#[derive(Debug)]
 pub struct Spy {
     inner: Arc<dyn Store>,
     faults: Vec<(usize, Fault)>,
+    meanwhile: Option<(usize, Box<dyn Fn() + Send + Sync>)>,
     calls: Mutex<Vec<Call>>,
+}
+
+impl fmt::Debug for Spy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spy")
+            .field("inner", &self.inner)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a call puts something on the disk.
@@ -66,13 +75,20 @@ enum Does {
 impl Spy {
     /// Returns a spy that notes the calls and lets nothing go wrong.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, faults: Vec::new(), calls: Mutex::default() }
+        Self { inner, faults: Vec::new(), meanwhile: None, calls: Mutex::default() }
     }
 
     /// Lets the call number `nth` go wrong, too; the first is number 1.
     #[must_use]
     pub fn with(mut self, nth: usize, fault: Fault) -> Self {
         self.faults.push((nth, fault));
+        self
+    }
+
+    /// Lets somebody else act just before the call number `nth`.
+    #[must_use]
+    pub fn meanwhile(mut self, nth: usize, act: impl Fn() + Send + Sync + 'static) -> Self {
+        self.meanwhile = Some((nth, Box::new(act)));
         self
     }
 
@@ -95,6 +111,10 @@ impl Spy {
         let mut calls = self.noted();
         calls.push(Call { method, at: at.clone() });
         let now = calls.len();
+        drop(calls);
+        if let Some((_, act)) = self.meanwhile.as_ref().filter(|(nth, _)| *nth == now) {
+            act();
+        }
         let hits = |(nth, fault): &&(usize, Fault)| match fault {
             Fault::Stop => now >= *nth,
             Fault::FailOn(_) => now == *nth || now > *nth && does == Does::Write,

@@ -9,6 +9,7 @@ mod label;
 mod outcome;
 mod path;
 mod stamp;
+mod words;
 mod yaml;
 
 pub use build::{BuildId, BuildName, NameError, Stream};
@@ -17,4 +18,5 @@ pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath, SUMS_NAME};
 pub use stamp::{Stamp, StampError};
+pub use words::Words;
 pub use yaml::{Document, Mark, Problem};

@@ -50,6 +50,23 @@ pub(super) fn what_is_no_directory_is_not_listed(store: &dyn Store) {
     refused(store.list(&path("a/link")), StoreErrorKind::Escapes);
 }
 
+pub(super) fn a_walk_sees_what_looking_and_listing_see(store: &dyn Store) {
+    for name in ["w/a", "w/b/c", "w/b/d/e"] {
+        put(store, name, "x");
+    }
+    store.link(&path("w/b/up"), "../../w").unwrap();
+    put(store, "beside", "x");
+    let mut walked = store.walk(&path("w")).unwrap();
+    walked.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let names: Vec<&str> = walked.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(names, ["w", "w/a", "w/b", "w/b/c", "w/b/d", "w/b/d/e", "w/b/up"]);
+    for (at, entry) in &walked {
+        assert_eq!(store.look(at).unwrap().as_ref(), Some(entry), "{at}");
+    }
+    assert_eq!(store.walk(&path("none")).unwrap(), []);
+    assert_eq!(store.walk(&path("w/b/up")).unwrap().len(), 1);
+}
+
 pub(super) fn a_file_is_read_as_a_whole_or_not_at_all(store: &dyn Store) {
     put(store, "a/file", "12345");
     assert_eq!(read(store, "a/file"), "12345");

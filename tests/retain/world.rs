@@ -105,7 +105,7 @@ impl World {
             published: Some(published),
             last_activity: Some(published),
             result: results[usize::from(seed.result)],
-            labels: [("sanity".to_owned(), label)].into(),
+            labels: [("sanity".to_owned(), label)].into_iter().collect(),
             holds: seed.hold.iter().map(|day| hold(at(day * DAY))).collect(),
             requires: needs.into_iter().collect(),
             bytes: Some(100 + index as u64),

@@ -6,12 +6,13 @@
 use super::schema::{BrakesFile, DefaultsFile, FamilyFile, PolicyFile, PressureFile, RuleFile, TestFile};
 use crate::word::{Document, Problem};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// Returns a problem for each key that the schema does not have.
 pub(super) fn keys(document: &Document) -> Vec<Problem> {
-    let schema = schemars::schema_for!(PolicyFile).to_value();
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(PolicyFile).to_value());
     let mut problems = Vec::new();
-    walk(document, &schema, &schema, "", &mut problems);
+    walk(document, &SCHEMA, &SCHEMA, "", &mut problems);
     problems
 }
 

@@ -1,0 +1,201 @@
+//! The names that are kept beside the builds of a stream, and what a build must be for one to point at it.
+
+use super::field::Field;
+use super::grammar::Class;
+use super::load::Loading;
+use super::schema::AliasFile;
+use super::template::{Template, Values};
+use super::{Layout, NoPlace};
+use crate::word::{Label, Outcome, Stream, Words};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An alias that follows the newest build of a stream that meets a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasRule {
+    /// Its name in the stream's directory.
+    pub name: String,
+    /// What the build must be.
+    pub when: Condition,
+    /// Whether nothing of the stream may go while the alias is missing, dangles or loops.
+    pub required: bool,
+}
+
+/// What a build must be for an alias to point at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// One of these results.
+    pub results: Vec<Outcome>,
+    /// All of these labels, each with one of its values.
+    pub labels: BTreeMap<String, Words>,
+}
+
+/// What the layout file says of an alias.
+#[derive(Debug)]
+pub(super) struct AliasPattern {
+    name: Template,
+    streams: Vec<glob::Pattern>,
+    results: Vec<Outcome>,
+    labels: Vec<(String, Wanted)>,
+    required: bool,
+    by_hand: bool,
+}
+
+/// Which values of a label will do.
+#[derive(Debug)]
+enum Wanted {
+    Words(Words),
+    /// Any that fits the field; there is an alias for each.
+    Each(Field),
+}
+
+impl Condition {
+    /// Returns whether a build with that result and those labels meets the condition.
+    pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        let said = |(key, values): (&String, &Words)| label(key).is_some_and(|value| values.has(value));
+        self.results.contains(&result) && self.labels.iter().all(said)
+    }
+}
+
+impl Layout {
+    /// Returns the aliases that follow the builds of a stream, of which the labels in `said` are told.
+    ///
+    /// Not among them are those set by hand, and those whose path would not say which stream they belong to.
+    pub fn aliases_of(&self, stream: &Stream, said: &BTreeSet<Label>) -> Result<Vec<AliasRule>, NoPlace> {
+        let (class, values) = self.stream_class(stream)?;
+        let mut rules = Vec::new();
+        for pattern in &self.0.aliases {
+            if !pattern.by_hand && pattern.is_for(class, Some(stream)) && pattern.says_its_stream(class) {
+                pattern.rules(&values, said, &mut rules);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Returns whether a name may stand beside the builds of a class' streams.
+    pub(super) fn is_alias(&self, class: &Class, name: &str, values: &Values) -> Option<Values> {
+        self.0.aliases.iter().find_map(|pattern| {
+            let mut values = values.clone();
+            if pattern.name.matches(std::iter::once(name), &mut values) == 0 {
+                return None;
+            }
+            let stream = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
+            pattern.is_for(class, stream.as_ref()).then_some(values)
+        })
+    }
+}
+
+impl AliasPattern {
+    /// Returns whether it is known in a stream; where that is not told, in streams of the class.
+    fn is_for(&self, class: &Class, stream: Option<&Stream>) -> bool {
+        let text = stream.map_or(class.shown.as_str(), Stream::as_str);
+        self.streams.is_empty() || self.streams.iter().any(|pattern| pattern.matches(text))
+    }
+
+    /// Returns whether its path tells the streams of the class apart, so that no two would move it.
+    fn says_its_stream(&self, class: &Class) -> bool {
+        let said: BTreeSet<&str> =
+            class.home.field_names().chain(self.name.field_names()).map(Field::name).collect();
+        class.stream.field_names().all(|field| said.contains(field.name()))
+    }
+
+    /// Adds the rule, or one for each value of the labels that it makes an alias for.
+    fn rules(&self, values: &Values, said: &BTreeSet<Label>, rules: &mut Vec<AliasRule>) {
+        let mut found = vec![(values.clone(), BTreeMap::new())];
+        for (key, wanted) in &self.labels {
+            let mut next = Vec::new();
+            for (values, labels) in found {
+                let mut add = |values: Values, words: Words| {
+                    let mut labels: BTreeMap<String, Words> = labels.clone();
+                    labels.insert(key.clone(), words);
+                    next.push((values, labels));
+                };
+                match wanted {
+                    Wanted::Words(words) => add(values, words.clone()),
+                    Wanted::Each(field) => {
+                        let fitting = |label: &&Label| label.key() == key && field.fits(label.value());
+                        for label in said.iter().filter(fitting) {
+                            let mut values = values.clone();
+                            values.insert(field.name.clone(), label.value().to_owned());
+                            add(values, Words::from(label.value()));
+                        }
+                    }
+                }
+            }
+            found = next;
+        }
+        for (values, labels) in found {
+            // A value may hold what no name can, such as a slash.
+            let name =
+                self.name.write(&values).ok().filter(|name| name.parse::<crate::word::BuildName>().is_ok());
+            let when = Condition { results: self.results.clone(), labels };
+            rules.extend(name.map(|name| AliasRule { name, when, required: self.required }));
+        }
+    }
+}
+
+impl Loading<'_> {
+    /// Makes sure that each alias which is kept can have its name in some stream.
+    pub(super) fn named(&mut self, aliases: &[AliasPattern], classes: &[Class]) {
+        for (index, alias) in aliases.iter().enumerate().filter(|(_, alias)| !alias.by_hand) {
+            let each = |field: &Field| {
+                alias
+                    .labels
+                    .iter()
+                    .any(|(_, wanted)| matches!(wanted, Wanted::Each(each) if each.name == field.name))
+            };
+            let said = |class: &Class, field: &Field| {
+                class.stream.field_names().any(|known| known.name == field.name)
+            };
+            let unsaid = alias.name.field_names().find(|field| {
+                !each(field) && !classes.is_empty() && !classes.iter().any(|class| said(class, field))
+            });
+            if let Some(field) = unsaid {
+                let why = format!(
+                    "nothing says `{{{}}}`: no stream has it, and no label stands for it",
+                    field.name
+                );
+                self.problem(&format!("aliases[{index}].name"), why);
+            }
+        }
+    }
+
+    /// Reads what the layout says of an alias.
+    pub(super) fn alias(&mut self, index: usize, raw: &AliasFile) -> AliasPattern {
+        let at = format!("aliases[{index}]");
+        let name = self.template(&format!("{at}.name"), &raw.name);
+        if name.parts.len() > 1 || name.open {
+            self.problem(&format!("{at}.name"), format!("`{}` is not one name without `/`", raw.name));
+        }
+        let mut results = Vec::new();
+        for (i, text) in raw.results.iter().flatten().enumerate() {
+            match text.parse() {
+                Ok(outcome) => results.push(outcome),
+                Err(error) => self.problem(&format!("{at}.results[{i}]"), format!("{error}")),
+            }
+        }
+        if raw.results.is_none() {
+            results.push(Outcome::Success);
+        }
+        let mut labels = Vec::new();
+        for (key, words) in &raw.labels {
+            let field = match words.as_slice() {
+                [word] => word.strip_prefix('{').and_then(|word| word.strip_suffix('}')),
+                _ => None,
+            };
+            let wanted = match field.map(|field| self.known(&format!("{at}.labels.{key}"), field)) {
+                None => Wanted::Words(words.clone()),
+                Some(None) => continue,
+                Some(Some(field)) => Wanted::Each(field),
+            };
+            labels.push((key.clone(), wanted));
+        }
+        let mut streams = Vec::new();
+        for text in raw.streams.iter().flat_map(crate::word::Words::as_slice) {
+            match glob::Pattern::new(text) {
+                Ok(pattern) => streams.push(pattern),
+                Err(error) => self.problem(&format!("{at}.streams"), format!("`{text}`: {error}")),
+            }
+        }
+        AliasPattern { name, streams, results, labels, required: raw.required, by_hand: raw.by_hand }
+    }
+}

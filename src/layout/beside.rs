@@ -1,0 +1,91 @@
+//! What lies beside the builds: aliases and what lies below them, files of the stream, trees that are left alone.
+
+use super::grammar::{Class, Layout};
+use super::place::Place;
+use super::template::Values;
+use super::tree::Found;
+use crate::word::{RETENTION_NAME, SUMS_NAME, Stream};
+
+impl Layout {
+    /// Returns the place of an alias or of something that may lie beside builds.
+    pub(super) fn beside(&self, names: &[&str]) -> Option<Place> {
+        for class in &self.0.classes {
+            let mut values = Values::new();
+            let depth = class.home.parts.len();
+            if names.len() <= depth || class.home.matches(names.iter().copied(), &mut values) < depth {
+                continue;
+            }
+            let (name, inside) = names.get(depth..)?.split_first()?;
+            if let Some(values) = self.is_alias(class, name, &values)
+                && self.may_be_below_alias(class, inside)
+            {
+                let stream = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
+                return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
+            }
+            let stream: Option<Stream> = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
+            if names.get(depth..) == Some(&[RETENTION_NAME]) {
+                let rule = RETENTION_NAME.to_owned();
+                let why = "what mirrorkeep tells consumers of how long builds are kept".to_owned();
+                return Some(stream.map_or(Place::Declared { why }, |stream| Place::Beside { stream, rule }));
+            }
+            let Some(stream) = stream else { continue };
+            match self.0.beside.find(names.get(depth..)?, &values) {
+                Found::Rule(rule, _) => return Some(Place::Beside { stream, rule: rule.to_owned() }),
+                Found::Way => return Some(Place::Beside { stream, rule: "directory".to_owned() }),
+                Found::Nowhere { .. } => {}
+            }
+        }
+        None
+    }
+
+    /// Returns whether something may lie below an alias: it stands for a build, or for a directory that leads to some.
+    fn may_be_below_alias(&self, class: &Class, inside: &[&str]) -> bool {
+        let in_build = |names: &[&str]| {
+            names == [SUMS_NAME] || !matches!(self.0.tree.find(names, &Values::new()), Found::Nowhere { .. })
+        };
+        if inside.is_empty() || in_build(inside) {
+            return true;
+        }
+        let way = class.path.parts.get(class.home.parts.len() + 1..).unwrap_or_default();
+        let values = &mut Values::new();
+        let fitted = way.iter().zip(inside).take_while(|(part, name)| part.matches(name, values)).count();
+        fitted == inside.len() || fitted == way.len() && in_build(inside.get(fitted..).unwrap_or_default())
+    }
+
+    /// Returns the place of a declared tree or of a legacy name, of what leads there and of what lies below.
+    pub(super) fn apart(&self, names: &[&str]) -> Option<Place> {
+        for (template, why) in &self.0.declared {
+            let fitted = template.matches(names.iter().copied(), &mut Values::new());
+            let parts = template.parts.len();
+            if fitted == parts && (names.len() == parts || template.open) {
+                return Some(Place::Declared { why: why.clone() });
+            }
+            if fitted == names.len() {
+                return Some(Place::Above);
+            }
+        }
+        for rule in &self.0.legacy {
+            let mut values = Values::new();
+            let parts = rule.alias.parts.len();
+            let fitted = rule.alias.matches(names.iter().copied(), &mut values);
+            if fitted == names.len() && fitted < parts {
+                return Some(Place::Above);
+            }
+            let Some(name) = parts.checked_sub(1).and_then(|last| names.get(last)) else { continue };
+            if fitted < parts {
+                continue;
+            }
+            let Ok(target) = rule.target.write(&values) else { continue };
+            let real: Vec<&str> = target.split('/').chain(names.iter().skip(parts).copied()).collect();
+            // Below a legacy name lies what lies below the directory that it names.
+            let fits = match self.among_streams(&real) {
+                Ok(place) => !matches!(place, Place::Stray(_)),
+                Err(_) => names.len() == parts || self.beside(&real).is_some(),
+            };
+            if fits {
+                return Some(Place::Alias { stream: None, name: (*name).to_owned(), legacy: true });
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,262 @@
+//! The files that say something of a build: how it went, what was said of it, whether it is held, when it was made.
+//!
+//! Nothing is read here: whoever asks brings the files, from a mirror or from a build server. What a file says
+//! that makes no sense is told as a problem, never guessed.
+
+use super::load::Loading;
+use super::schema::{CreatedFile, MarkersFile, ResultFile};
+use super::tree::{Found, Tree};
+use super::{Layout, template::Values};
+use crate::word::{Document, Label, Outcome, RelPath, Stamp};
+use std::collections::BTreeMap;
+
+/// The files that say something of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Markers {
+    /// Where CONTEXT lies in a build.
+    pub context: Option<RelPath>,
+    /// The markers of the results.
+    pub results: Vec<ResultMarker>,
+    /// What a build without any marker is.
+    pub without: Outcome,
+    /// Files that stand for a label: where they lie, key and value; of one key, the first that is there counts.
+    pub labels: Vec<(RelPath, String, String)>,
+    /// The file that holds a build back from pruning.
+    pub hold: Option<RelPath>,
+    /// The file that says when a build was made.
+    pub created: Option<TimeFile>,
+}
+
+/// The marker of one result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultMarker {
+    /// The result.
+    pub outcome: Outcome,
+    /// Where it may lie in a build; the first is the one that is written.
+    pub paths: Vec<RelPath>,
+    /// What it holds when it is written; nothing for a marker that the build brings itself.
+    pub content: Option<String>,
+    /// For a marker that is one word in a shared file: the words that mean this result.
+    pub words: Vec<String>,
+    /// Where the word stands in a file that is YAML or JSON.
+    pub key: Option<String>,
+}
+
+/// The file of a build that says when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeFile {
+    /// Where it lies in the build.
+    pub file: RelPath,
+    /// Where the time stands in it.
+    pub key: Option<String>,
+    /// How it is written; as in JSON without this.
+    pub form: Option<String>,
+}
+
+/// The files of one build, wherever they are.
+pub trait Files {
+    /// What can go wrong with looking.
+    type Error;
+    /// Returns whether there is something at a path of the build.
+    fn has(&self, at: &RelPath) -> Result<bool, Self::Error>;
+    /// Returns the text of a small file; nothing when it is not there.
+    fn text(&self, at: &RelPath) -> Result<Option<String>, Self::Error>;
+}
+
+/// How a build went, as its files tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The result.
+    pub outcome: Outcome,
+    /// The file that told it; nothing when no marker is there.
+    pub marker: Option<RelPath>,
+    /// Why nothing can be said, or not all of it.
+    pub problem: Option<String>,
+}
+
+impl Layout {
+    /// Returns how a build went, as its markers tell.
+    pub fn told_result<F: Files>(&self, files: &F) -> Result<Told, F::Error> {
+        let mut said: Vec<(Outcome, RelPath)> = Vec::new();
+        let mut strange = None;
+        for marker in &self.markers().results {
+            for at in &marker.paths {
+                let there = if marker.words.is_empty() {
+                    files.has(at)?
+                } else {
+                    match files.text(at)?.map(|text| word_of(&text, marker.key.as_deref(), at)) {
+                        None => false,
+                        Some(Err(why)) => {
+                            strange = Some((at.clone(), why));
+                            false
+                        }
+                        Some(Ok(word)) if marker.words.contains(&word) => true,
+                        Some(Ok(word)) => {
+                            let why = format!("`{at}` says `{}`, which is no result", word.escape_debug());
+                            strange.get_or_insert((at.clone(), why));
+                            false
+                        }
+                    }
+                };
+                if there {
+                    said.push((marker.outcome, at.clone()));
+                    break;
+                }
+            }
+        }
+        // A word that one rule does not know may be another's.
+        strange.take_if(|(at, _)| said.iter().any(|(_, told)| told == at));
+        let told = |outcome, marker, problem| Told { outcome, marker, problem };
+        Ok(match (said.as_slice(), strange) {
+            ([], None) => told(self.markers().without, None, None),
+            (_, Some((at, why))) => told(Outcome::Unknown, Some(at), Some(why)),
+            ([(outcome, at)], None) => told(*outcome, Some(at.clone()), None),
+            ([(_, at), ..], None) => told(
+                Outcome::Unknown,
+                Some(at.clone()),
+                Some("it has more than one result marker".to_owned()),
+            ),
+        })
+    }
+
+    /// Returns when a build was made, as the file says that the layout names; a problem when that makes no sense.
+    pub fn told_time<F: Files>(&self, files: &F) -> Result<Option<Result<Stamp, String>>, F::Error> {
+        let Some(TimeFile { file, key, form }) = &self.markers().created else { return Ok(None) };
+        let text = files.text(file)?;
+        Ok(text.map(|text| {
+            let word = word_of(&text, key.as_deref(), file)?;
+            let stamp = match form.as_deref() {
+                None => word.parse().map_err(|error| format!("{error}")),
+                Some("unix") => seconds(&word).ok_or_else(|| format!("`{}` is no time", word.escape_debug())),
+                Some(form) => Stamp::read(&word, form).map_err(|error| error.to_string()),
+            };
+            stamp.map_err(|why| format!("the time in `{file}`: {why}"))
+        }))
+    }
+
+    /// Returns the labels that a build's files stand for.
+    pub fn told_labels<F: Files>(&self, files: &F) -> Result<BTreeMap<String, String>, F::Error> {
+        let mut labels = BTreeMap::new();
+        for (at, key, value) in &self.markers().labels {
+            if !labels.contains_key(key) && files.has(at)? {
+                labels.insert(key.clone(), value.clone());
+            }
+        }
+        Ok(labels)
+    }
+}
+
+/// Returns the word that a file holds, or the one at a key of it.
+fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, String> {
+    let Some(key) = key else { return Ok(text.trim().to_owned()) };
+    let told =
+        |problems: Vec<crate::word::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
+    let document = Document::parse(text, file.as_str()).map_err(told)?;
+    let value: serde_yaml::Value = document.read_at(key).map_err(told)?;
+    match value {
+        serde_yaml::Value::String(word) => Ok(word),
+        serde_yaml::Value::Number(number) => Ok(number.to_string()),
+        _ => Err(format!("`{key}` of `{file}` is no single word")),
+    }
+}
+
+/// Reads seconds since 1970; a fraction is cut off.
+fn seconds(word: &str) -> Option<Stamp> {
+    let (whole, fraction) = word.split_once('.').unwrap_or((word, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction)).then(|| Stamp::from_unix(whole.parse().ok()?))?
+}
+
+impl Loading<'_> {
+    /// Reads what the layout says of markers; each must have a place in the tree.
+    pub(super) fn markers(
+        &mut self,
+        raw: &MarkersFile,
+        created: Option<&CreatedFile>,
+        tree: &Tree,
+    ) -> Markers {
+        let context = raw.context.as_ref().and_then(|path| self.marker("markers.context", path, tree));
+        let hold = raw.hold.as_ref().and_then(|path| self.marker("markers.hold", path, tree));
+        let without = match raw.without.as_deref() {
+            None | Some("partial") => Outcome::Partial,
+            Some("success") => Outcome::Success,
+            Some("unknown") => Outcome::Unknown,
+            Some(found) => {
+                let why = format!("`{found}` is not for every build; `success`, `partial`, `unknown` are");
+                self.problem("markers.without", why);
+                Outcome::Partial
+            }
+        };
+        let created = created.and_then(|raw| {
+            let file = self.marker("created.file", &raw.file, tree)?;
+            Some(TimeFile { file, key: raw.key.clone(), form: raw.time.clone() })
+        });
+        let results = (raw.results.iter().enumerate())
+            .filter_map(|(index, result)| self.result(&format!("markers.results[{index}]"), result, tree))
+            .collect();
+        let mut labels = Vec::new();
+        for (index, label) in raw.labels.iter().enumerate() {
+            let at = format!("markers.labels[{index}]");
+            match label.label.parse::<Label>() {
+                Ok(said) => {
+                    if let Some(path) = self.marker(&format!("{at}.path"), &label.path, tree) {
+                        labels.push((path, said.key().to_owned(), said.value().to_owned()));
+                    }
+                }
+                Err(error) => self.problem(&format!("{at}.label"), error.to_string()),
+            }
+        }
+        Markers { context, results, without, labels, hold, created }
+    }
+
+    fn result(&mut self, at: &str, raw: &ResultFile, tree: &Tree) -> Option<ResultMarker> {
+        let marked: &[Outcome] = if raw.words.is_empty() {
+            &[Outcome::Success, Outcome::Fail, Outcome::Empty]
+        } else {
+            &[Outcome::Success, Outcome::Fail, Outcome::Empty, Outcome::Partial]
+        };
+        let Some(outcome) = marked.iter().find(|outcome| outcome.as_str() == raw.result) else {
+            let known: Vec<String> = marked.iter().map(|outcome| format!("`{outcome}`")).collect();
+            self.problem(at, format!("`{}` has no marker here; {} have", raw.result, known.join(", ")));
+            return None;
+        };
+        let paths: Vec<RelPath> = (raw.paths.iter().enumerate())
+            .filter_map(|(i, path)| self.marker(&format!("{at}.paths[{i}]"), path, tree))
+            .collect();
+        if raw.paths.is_empty() {
+            self.problem(at, "`paths` is empty; at least one is wanted");
+        }
+        if raw.key.is_some() && raw.words.is_empty() {
+            self.problem(at, "`key` says where a word stands; `words` says which mean this result");
+        }
+        let given = raw.given || raw.key.is_some() || *outcome == Outcome::Partial;
+        if given && raw.content.is_some() {
+            self.problem(at, "a marker that is never written has no `content`");
+        }
+        if let (Some(content), false) = (&raw.content, raw.words.is_empty())
+            && !raw.words.iter().any(|word| word == content.trim())
+        {
+            self.problem(at, "`content` is none of `words`");
+        }
+        let content = raw.content.clone().or_else(|| Some(raw.words.first().cloned().unwrap_or_default()));
+        let content = content.filter(|_| !given);
+        let (words, key) = (raw.words.clone(), raw.key.clone());
+        Some(ResultMarker { outcome: *outcome, paths, content, words, key })
+    }
+
+    /// Reads the path of a marker, which the tree must have a place for.
+    fn marker(&mut self, at: &str, text: &str, tree: &Tree) -> Option<RelPath> {
+        let path: RelPath = match text.parse() {
+            Ok(path) => path,
+            Err(error) => {
+                self.problem(at, format!("{error}"));
+                return None;
+            }
+        };
+        let names: Vec<&str> = path.names().collect();
+        if !matches!(tree.find(&names, &Values::new()), Found::Rule(..)) {
+            self.problem(at, format!("`{text}` has no place in `tree`"));
+        }
+        Some(path)
+    }
+}

@@ -1,0 +1,53 @@
+//! Whether two lines of a grammar would claim the same path.
+//!
+//! Two regular expressions cannot be told apart in general, so their examples are tried on each other: what is found
+//! is certain, and a field without examples is believed.
+
+use super::field::{FieldKind, model_time};
+use super::grammar::Class;
+use super::template::{Part, Template, Values};
+
+/// Returns the later of two classes with what is wrong: a path of it would be, or lie in, a build of the other.
+pub(super) fn overlaps(classes: &[Class]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (index, later) in classes.iter().enumerate() {
+        let before = classes.iter().take(index).find(|earlier| collide(&earlier.path, &later.path));
+        found.extend(before.map(|earlier| {
+            let (these, those) = (&later.shown, &earlier.shown);
+            (
+                index,
+                format!("builds of `{these}` and of `{those}` would lie in each other or at the same path"),
+            )
+        }));
+    }
+    found
+}
+
+/// Returns whether some path fits both templates as far as the shorter goes.
+fn collide(a: &Template, b: &Template) -> bool {
+    a.parts.iter().zip(&b.parts).all(|(a, b)| {
+        let fits = |part: &Part, samples: Vec<String>| {
+            samples.iter().any(|sample| part.matches(sample, &mut Values::new()))
+        };
+        fits(a, samples(b)) || fits(b, samples(a))
+    })
+}
+
+/// Returns names that certainly fit a part.
+fn samples(part: &Part) -> Vec<String> {
+    if let Part::Whole(field) = part {
+        let given = match &field.kind {
+            FieldKind::OneOf(words) => words.clone(),
+            FieldKind::Matches(..) => field.examples.clone(),
+            FieldKind::Time(form, _) => vec![model_time(form)],
+        };
+        return given.into_iter().filter(|sample| field.fits(sample)).collect();
+    }
+    let mut values = Values::new();
+    for field in part.fields() {
+        if let Some(sample) = samples(&Part::Whole(field.clone())).into_iter().next() {
+            values.insert(field.name.clone(), sample);
+        }
+    }
+    part.write(&values).into_iter().collect()
+}

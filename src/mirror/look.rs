@@ -1,0 +1,162 @@
+//! What is known of one build: its record, and what its files say where the record says nothing.
+//!
+//! A build that others laid down has no record; its markers, its name and the files that the layout names speak
+//! for it. A file that makes no sense is a problem of the build, which keeps it.
+
+use super::{KeptError, Mirror, Resolved, resolve};
+use crate::census::{BuildCensus, LabelCensus};
+use crate::layout::{Created, Files, Place};
+use crate::record::Hold;
+use crate::store::{Entry, Kind, Store, StoreError};
+use crate::word::{BuildId, RelPath, Stamp};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// More than a file that says something of a build ever has, in bytes.
+const MARKER_LIMIT: u64 = 1 << 20;
+
+/// Returns what is known of one build that is there; of its holds only the one that lies in it as a file.
+pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptError> {
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let record = mirror.record(id)?;
+    // Without a record everything is looked at in any case, and only once.
+    let seen = if record.is_none() { Some(Seen::of(mirror.store(), &path)?) } else { None };
+    let files = BuildFiles { store: mirror.store(), path: &path, seen: seen.as_ref() };
+    let mut build = match (record, &seen) {
+        (Some(record), _) => record.into(),
+        (None, Some(seen)) => unrecorded(mirror, id, &files, seen)?,
+        (None, None) => named(mirror, id),
+    };
+    match (mirror.layout().created(id), build.created) {
+        (Created::Impossible(why), _) => build.problem = Some(why),
+        (Created::At(named, _), Some(created)) if named != created => {
+            build.problem = Some(format!("its name says {named}, its record {created}"));
+        }
+        _ => {}
+    }
+    // What scripts touch into a published build counts where the record says nothing else.
+    for (key, value) in mirror.layout().told_labels(&files)? {
+        build.labels.entry(key).or_insert(LabelCensus { value, since: None, who: None });
+    }
+    if let Some(at) = &mirror.layout().markers().hold
+        && files.has(at)?
+    {
+        let (who, why) = ("unknown".to_owned(), format!("the file `{at}` lies in it"));
+        build.holds.push(Hold { who, why, until: None, since: None });
+    }
+    Ok(build)
+}
+
+/// The files of a build in the mirror.
+struct BuildFiles<'a> {
+    store: &'a dyn Store,
+    path: &'a RelPath,
+    seen: Option<&'a Seen>,
+}
+
+/// Everything that lies at and below the place of a build.
+struct Seen(HashMap<RelPath, Entry>);
+
+impl Seen {
+    fn of(store: &dyn Store, root: &RelPath) -> Result<Self, StoreError> {
+        Ok(Self(store.walk(root)?.into_iter().collect()))
+    }
+}
+
+impl Files for BuildFiles<'_> {
+    type Error = StoreError;
+
+    fn has(&self, at: &RelPath) -> Result<bool, StoreError> {
+        let at = self.path.join(at);
+        match self.seen {
+            Some(seen) => Ok(seen.0.contains_key(&at)),
+            None => Ok(self.store.look(&at)?.is_some()),
+        }
+    }
+
+    fn text(&self, at: &RelPath) -> Result<Option<String>, StoreError> {
+        if self.seen.is_some() && !self.has(at)? {
+            return Ok(None);
+        }
+        match self.store.read(&self.path.join(at), MARKER_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            bytes => Ok(Some(String::from_utf8_lossy(&bytes?).into_owned())),
+        }
+    }
+}
+
+/// Returns what the name of a build says of it.
+pub(super) fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
+    let mut build = BuildCensus::named(id.name.clone());
+    match mirror.layout().created(id) {
+        Created::At(stamp, seq) => (build.created, build.seq) = (Some(stamp), seq),
+        Created::Unnamed => {}
+        Created::Impossible(why) => build.problem = Some(why),
+    }
+    build
+}
+
+/// Returns what can be said of a build without a record.
+fn unrecorded(
+    mirror: &Mirror,
+    id: &BuildId,
+    files: &BuildFiles<'_>,
+    seen: &Seen,
+) -> Result<BuildCensus, StoreError> {
+    let (layout, path) = (mirror.layout(), files.path);
+    let mut build = named(mirror, id);
+    if layout.created(id) == Created::Unnamed {
+        match layout.told_time(files)? {
+            Some(Ok(stamp)) => build.created = Some(stamp),
+            Some(Err(why)) => build.problem = Some(why),
+            None => {}
+        }
+    }
+    // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
+    build.published = seen.0.get(path).and_then(|entry| Stamp::from_unix(entry.ctime));
+    let told = layout.told_result(files)?;
+    build.result = told.outcome;
+    build.problem = build.problem.or(told.problem);
+    build.last_activity = build.published;
+    let (files, bytes, requires) = contents(mirror, id, seen)?;
+    (build.files, build.bytes, build.requires) = (Some(files), Some(bytes), requires);
+    Ok(build)
+}
+
+/// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
+fn contents(mirror: &Mirror, id: &BuildId, seen: &Seen) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
+    let mut inodes = HashSet::new();
+    let mut requires = BTreeSet::new();
+    let (mut files, mut bytes) = (0, 0);
+    for (at, entry) in &seen.0 {
+        match entry.kind {
+            Kind::Link => {
+                if let Resolved::To(target) | Resolved::Dangles(target) = resolve(mirror.store(), at)?
+                    && let Some(other) = build_of(mirror, &target)
+                    && other != *id
+                {
+                    requires.insert(other);
+                }
+            }
+            Kind::File => {
+                files += 1;
+                if entry.names < 2 || inodes.insert(entry.inode) {
+                    bytes += entry.size;
+                }
+            }
+            Kind::Dir | Kind::Other => {}
+        }
+    }
+    Ok((files, bytes, requires.into_iter().collect()))
+}
+
+/// Returns the build that a path is or lies in.
+pub fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
+    match mirror.layout().place(path) {
+        Place::Build { build: id } | Place::Inside { build: id, .. } => Some(id),
+        Place::Stray(_) => path.ancestors().find_map(|above| match mirror.layout().place(&above) {
+            Place::Build { build: id } => Some(id),
+            _ => None,
+        }),
+        _ => None,
+    }
+}

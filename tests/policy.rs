@@ -1,0 +1,87 @@
+//! The shipped policies against the layouts that name them, their committed schema, and the guide to policies.
+
+use crate::trees::{SAMPLES, layout, lines};
+use mirrorkeep::decide::{lint, policy::Policy};
+use mirrorkeep::layout::Place;
+use mirrorkeep::word::Stream;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn policy(name: &str) -> Policy {
+    Policy::load(Policy::shipped(name).unwrap(), name).unwrap()
+}
+
+/// Returns the streams of a layout's sample tree.
+fn streams(name: &str, sample: &str) -> BTreeSet<Stream> {
+    let layout = layout(name);
+    let place = |path: &str| match layout.place(&path.parse().unwrap()) {
+        Place::Build { build } => build.stream,
+        other => panic!("{path}: {other:?}"),
+    };
+    lines(sample).filter(|line| line.place == "build").map(|line| place(line.path)).collect()
+}
+
+#[test]
+fn every_family_of_a_shipped_policy_fits_streams_of_the_layout_that_names_it_and_leaves_none_out() {
+    let mut wrong = Vec::new();
+    let mut fitted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (name, sample) in SAMPLES {
+        let chosen = layout(name).default_policy().unwrap().to_owned();
+        let policy = policy(&chosen);
+        let shipped = Policy::shipped_names().find(|shipped| *shipped == chosen).unwrap();
+        for stream in streams(name, sample) {
+            match policy.family(&stream) {
+                Some(family) => drop(fitted.entry(shipped).or_default().insert(family.name.clone())),
+                None => wrong.push(format!("{name}: no family of {chosen} fits {stream}")),
+            }
+        }
+    }
+    for shipped in Policy::shipped_names() {
+        let fitted = fitted.remove(shipped).unwrap_or_default();
+        for family in policy(shipped).families.iter().filter(|family| !fitted.contains(&family.name)) {
+            wrong.push(format!("{shipped}: `{}` of {} fits no stream", family.pattern, family.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn examples_of_a_shipped_policy_are_about_streams_that_its_layouts_have() {
+    for shipped in Policy::shipped_names() {
+        let layouts = SAMPLES.iter().map(|(name, _)| layout(name));
+        let layouts: Vec<_> = layouts.filter(|layout| layout.default_policy() == Some(shipped)).collect();
+        assert!(!layouts.is_empty(), "no layout names {shipped}");
+        let policy = policy(shipped);
+        for test in &policy.tests {
+            let known = layouts.iter().any(|layout| layout.stream_path(&test.stream).is_ok());
+            assert!(known, "{shipped}: {}: {}", test.name, test.stream);
+        }
+        let tried: BTreeSet<&str> =
+            policy.tests.iter().filter_map(|test| Some(&*policy.family(&test.stream)?.name)).collect();
+        for family in &policy.families {
+            let forever = family.keep.iter().any(|rule| &*rule.name == "forever");
+            assert!(forever || tried.contains(&*family.name), "{shipped}: no example of {}", family.name);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_odd_about_a_shipped_policy_that_is_not_meant() {
+    for shipped in Policy::shipped_names() {
+        let findings: Vec<String> = lint(&policy(shipped), None)
+            .into_iter()
+            .map(|found| format!("{}: {}", found.code, found.message))
+            .collect();
+        assert_eq!(findings, Vec::<String>::new(), "{shipped}");
+    }
+}
+
+#[test]
+fn the_committed_schema_is_the_programs() {
+    let committed = include_str!("../policies/policy.schema.json");
+    let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+    assert_eq!(
+        committed,
+        Policy::schema(),
+        "write it anew: mirrorkeep policy schema > policies/policy.schema.json"
+    );
+}

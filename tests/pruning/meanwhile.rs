@@ -1,0 +1,94 @@
+//! Somebody else acts between any two steps of a prune: what they need survives, or comes back.
+
+use super::scene::{BUILDS, Scene, build, now, open, prune};
+use mirrorkeep::act::{self, Mode, Permit};
+use mirrorkeep::record::Hold;
+use mirrorkeep::store::{Spy, Store};
+use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
+
+/// Lets `act` happen before every call of a prune in turn, and `check` the end after one more prune.
+#[track_caller]
+fn at_every_call(act: fn(&Path), check: fn(&Scene) -> Result<(), String>) {
+    let scene = Scene::new();
+    let counted = Arc::new(Spy::new(scene.store()));
+    prune(Arc::<Spy>::clone(&counted)).unwrap();
+    let mut failures = Vec::new();
+    for nth in 1..=counted.count() {
+        let scene = Scene::new();
+        let root = scene.root();
+        let store: Arc<dyn Store> = Arc::new(Spy::new(scene.store()).meanwhile(nth, move || act(&root)));
+        // What others do may make this run fail, but not harm anything.
+        let first = prune(store);
+        // A link to what had gone already leads nowhere until the next prune brings that back.
+        let checked = prune(scene.store()).and_then(|()| scene.is_whole());
+        if let Err(why) = checked.and_then(|()| check(&scene)) {
+            failures.push(format!("before call {nth}, {}: {why}; first {first:?}", counted.calls()[nth - 1]));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn there(scene: &Scene, name: &str) -> Result<(), String> {
+    if scene.stream().join(name).is_dir() { Ok(()) } else { Err(format!("{name} is gone")) }
+}
+
+#[test]
+fn a_build_that_an_admin_links_to_survives() {
+    fn link(root: &Path) {
+        symlink(BUILDS[0], root.join("master/centos/mine")).unwrap();
+    }
+    at_every_call(link, |scene| {
+        there(scene, BUILDS[0])?;
+        fs::metadata(scene.stream().join("mine/outputs")).map(drop).map_err(|error| error.to_string())
+    });
+}
+
+#[test]
+fn a_build_that_is_held_survives() {
+    fn hold(root: &Path) {
+        let mirror = open(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())).unwrap();
+        let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
+        // While the prune has the lock, nobody else can hold anything.
+        drop(act::hold(&mirror, &build(BUILDS[0]), hold, Mode::Real, &now));
+    }
+    at_every_call(hold, |scene| {
+        let mirror = open(scene.store())?;
+        let held = !mirror.holds_of(&build(BUILDS[0])).unwrap().is_empty();
+        if held { there(scene, BUILDS[0]) } else { Ok(()) }
+    });
+}
+
+#[test]
+fn a_build_that_an_alias_is_set_to_survives() {
+    fn alias(root: &Path) {
+        let mirror = open(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())).unwrap();
+        let alias = "master/centos/current-tripleo".parse().unwrap();
+        let target = format!("master/centos/{}", BUILDS[0]).parse().unwrap();
+        let permit = Permit { backwards: true, no_success: true };
+        if let Ok(lease) = mirror.lease() {
+            drop(act::set(&lease, &alias, &target, permit, now()));
+        }
+    }
+    at_every_call(alias, |scene| {
+        let alias = scene.stream().join("current-tripleo");
+        if alias.is_symlink() { there(scene, BUILDS[0]) } else { Ok(()) }
+    });
+}
+
+#[test]
+fn a_build_that_a_new_one_needs_survives() {
+    fn publish(root: &Path) {
+        let work = root.parent().unwrap().join("next");
+        fs::create_dir_all(work.join("outputs/iso")).unwrap();
+        fs::write(work.join("outputs/iso/bootimage.iso"), "next").unwrap();
+        let needed = format!("master/centos/{}", BUILDS[0]);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+        command.arg("--mirror").arg(root).args(["--wait", "0", "publish"]).arg(work);
+        command.args(["--stream", "feature/x/centos", "--build", "20261005T000000Z", "--requires", &needed]);
+        drop(command.output().unwrap());
+    }
+    at_every_call(publish, |scene| {
+        let user = scene.root().join("feature/x/centos/20261005T000000Z");
+        if user.is_dir() { there(scene, BUILDS[0]) } else { Ok(()) }
+    });
+}

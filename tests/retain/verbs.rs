@@ -1,0 +1,178 @@
+//! The verbs of a policy, on the command line.
+
+use crate::rig::Rig;
+use serde_json::Value;
+use std::fs;
+
+const A: &str = "20261001T000000Z";
+const B: &str = "20261002T000000Z";
+
+/// Writes a policy into the workspace and returns its path.
+fn policy(rig: &Rig, name: &str, families: &str) -> String {
+    let text = format!(
+        "version: 1\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies: [{families}]\n"
+    );
+    rig.write(name, &text);
+    rig.work(name).to_str().unwrap().to_owned()
+}
+
+/// Writes a census of ten daily builds of `master/centos`.
+fn census(rig: &Rig) -> String {
+    let build = |day: u32| {
+        let at = format!("2026-06-{day:02}T02:00:00Z");
+        serde_json::json!({"build": format!("202606{day:02}T020000Z"), "created": at, "published": at,
+            "result": "success", "bytes": 1_000_000})
+    };
+    let builds: Vec<Value> = (1..=10).map(build).collect();
+    let text = serde_json::json!({"census": 1, "at": "2026-06-11T00:00:00Z",
+        "streams": [{"stream": "master/centos", "builds": builds}], "aliases": [], "strays": []});
+    rig.write("census.json", &text.to_string());
+    rig.work("census.json").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn lint_tells_what_never_matters_with_its_place() {
+    let rig = Rig::new();
+    let odd = "{name: a, match: \"master/**\", keep: [{within: 3d}, {within: 14d}, {last: 0}]}";
+    let said = rig.ends(5, &["policy", "lint", &policy(&rig, "odd.yaml", odd)]);
+    assert!(said.contains("odd.yaml:3:49: warning: `within 3d` never matters"), "{said}");
+    assert!(said.contains("`last 0` keeps nothing"), "{said}");
+    let sound =
+        policy(&rig, "sound.yaml", "{name: a, match: \"feature/**\", keep: [{within: 3d}, {last: 2}]}");
+    rig.ends(0, &["policy", "lint", &sound]);
+    let said = rig.ends(5, &["policy", "lint", &sound, "--census", &census(&rig)]);
+    assert!(said.contains("no family fits the stream `master/centos`"), "{said}");
+    assert!(said.contains("fits no stream that is there [unused-family]"), "{said}");
+}
+
+#[test]
+fn every_problem_of_a_policy_is_told_at_once() {
+    let rig = Rig::new();
+    rig.write(
+        "p.yaml",
+        "version: 1\ntimezone: Europe/Berlim\nfamilies:\n  - name: all\n    match: \"**\"\n    keep:\n      - {last: some}\n      - {witin: 3d}\n      - {within: {max: 3d, min: 5d}}\n  - {name: never, match: \"a/**\", keep: [{last: 1}]}\n",
+    );
+    let path = rig.work("p.yaml");
+    let said = rig.ends(2, &["policy", "lint", path.to_str().unwrap()]);
+    assert!(
+        said.contains("p.yaml:8:10: families[0].keep[1].witin: unknown key `witin` (`within`?)"),
+        "{said}"
+    );
+    assert!(said.contains("p.yaml:7:"), "{said}");
+    rig.write(
+        "p.yaml",
+        "version: 1\ntimezone: Europe/Berlim\nfamilies:\n  - name: all\n    match: \"**\"\n    keep:\n      - {within: {max: 3d, min: 5d}}\n  - {name: never, match: \"a/**\", keep: [{last: 1}]}\n",
+    );
+    let said = rig.ends(2, &["policy", "lint", path.to_str().unwrap()]);
+    for part in [
+        "p.yaml:2:1: timezone: `Europe/Berlim`",
+        "`Europe/Berlin`",
+        "p.yaml:7:10: ",
+        "upside down",
+        "p.yaml:8:19: ",
+        "no stream can reach",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+}
+
+#[test]
+fn examples_that_come_out_otherwise_are_told() {
+    let rig = Rig::new();
+    let text = "version: 1\nfamilies: [{name: a, match: \"**\", keep: [{last: 3}]}]\ntests:\n  - name: wrong on purpose\n    now: 2026-06-20T00:00:00Z\n    stream: master/centos\n    given: {every: 24h, from: 2026-06-01T00:00:00Z, to: 2026-06-09T00:00:00Z}\n    expect: {20260601T000000Z: {keep: last}, 20260609T000000Z: {keep: last}}\n";
+    rig.write("p.yaml", text);
+    let said = rig.ends(5, &["policy", "test", rig.work("p.yaml").to_str().unwrap()]);
+    assert!(said.contains("FAILED  wrong on purpose"), "{said}");
+    assert!(said.contains("20260601T000000Z: expected keep by `last`, came out expire (last 3)"), "{said}");
+    assert!(!said.contains("20260609T000000Z:"), "{said}");
+}
+
+#[test]
+fn diff_names_what_an_edit_would_let_go_or_keep() {
+    let rig = Rig::new();
+    let (old, new) = (
+        policy(&rig, "old.yaml", "{name: a, match: \"**\", keep: [{last: 5}]}"),
+        policy(&rig, "new.yaml", "{name: a, match: \"**\", keep: [{last: 3}, {weekly: {count: 2}}]}"),
+    );
+    let all = ["policy", "diff", &old, &new, "--census", &census(&rig)];
+    let said = rig.ok(&all);
+    assert!(said.contains("would go     master/centos/20260606T020000Z"), "{said}");
+    assert!(said.contains("1 build more would go, 0 more would stay"), "{said}");
+    let back = rig.json(&["policy", "diff", &new, &old, "--census", &census(&rig)]);
+    assert_eq!(back["builds"][0]["change"], "would-stay", "{back}");
+}
+
+#[test]
+fn simulate_draws_what_comes() {
+    let rig = Rig::new();
+    let keep = policy(&rig, "p.yaml", "{name: a, match: \"**\", keep: [{within: 14d}, {last: 3}]}");
+    let svg = rig.work("growth.svg");
+    let census = census(&rig);
+    let all =
+        ["policy", "simulate", &keep, "--census", &census, "--for", "60d", "--svg", svg.to_str().unwrap()];
+    let said = rig.ok(&all);
+    assert!(said.starts_with("builds: at most 14, 14 at the end"), "{said}");
+    assert!(fs::read_to_string(svg).unwrap().starts_with("<svg "));
+    let series =
+        rig.json(&["policy", "simulate", &keep, "--census", &census, "--for", "10d", "--cadence", "12h"]);
+    let counts: Vec<u64> =
+        series["series"].as_array().unwrap().iter().map(|point| point["builds"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [10, 12, 14, 16, 18, 19, 20, 21, 22, 23, 24]);
+    rig.fails(
+        2,
+        "`60` is no length of time",
+        &["policy", "simulate", &keep, "--census", &census, "--for", "60"],
+    );
+}
+
+#[test]
+fn consumers_are_told_the_deadlines() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    assert!(!rig.mirror("master/centos/retention.json").exists());
+    rig.ok(&["plan", "--publish"]);
+    let text = fs::read_to_string(rig.mirror("master/centos/retention.json")).unwrap();
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told["stream"], "master/centos");
+    assert_eq!(told["builds"][0]["verdict"], "expire");
+    assert_eq!(told["builds"][1]["build"], B);
+    assert_eq!(rig.json(&["census"])["strays"], serde_json::json!([]));
+}
+
+#[test]
+fn explain_tells_the_whole_story_of_one_build() {
+    let rig = Rig::new();
+    let keep = policy(
+        &rig,
+        "p.yaml",
+        "{name: a, match: \"**\", keep: [{within: 5d}, {last: 2}, {weekly: {count: 1}}]}",
+    );
+    let census = census(&rig);
+    let told = |id: &str| rig.ok(&["explain", id, "--census", &census, "--policy", &keep]);
+    let gone = told("master/centos/20260604T020000Z");
+    let lines: Vec<&str> = gone.lines().collect();
+    assert_eq!(lines[0], "master/centos/20260604T020000Z   EXPIRE (trash until 2026-06-18T00:00:00Z)");
+    assert_eq!(lines[1], "  within 5d       late by 1d22h (deadline 2026-06-09T02:00:00Z)");
+    assert_eq!(lines[2], "  last 2          rank 7");
+    assert_eq!(lines[3], "  weekly count 1  2026-W23 is represented by 20260607T020000Z");
+    assert!(gone.contains("mirrorkeep hold master/centos/20260604T020000Z"), "{gone}");
+    let kept = told("master/centos/20260608T020000Z");
+    assert!(kept.starts_with("master/centos/20260608T020000Z   keep until 2026-06-13T02:00:00Z\n"), "{kept}");
+    rig.fails(
+        1,
+        "there is no build",
+        &["explain", "master/centos/20200101T000000Z", "--census", &census, "--policy", &keep],
+    );
+}
+
+#[test]
+fn list_and_show_say_until_when() {
+    let rig = Rig::new();
+    rig.policy("keep: [{within: 3000d}]").builds([A, B]);
+    let list = rig.json(&["list"]);
+    assert_eq!(list["builds"][0]["verdict"], "keep");
+    assert_eq!(list["builds"][0]["kept_until"], "2034-12-18T00:00:00Z");
+    assert_eq!(list["builds"][1]["kept_until"], Value::Null);
+    assert!(rig.ok(&["list"]).contains("until 2034-12-18"));
+    assert!(rig.ok(&["show", &format!("master/centos/{A}")]).contains("until 2034-12-18"));
+}
