@@ -6,7 +6,7 @@ test: tools
 	cargo build --locked
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
 
-# Every system call of a small publish as the last one or a failing one; some minutes.
+# Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour.
 torture: tools
 	MIRRORKEEP_TORTURE=1 cargo test --locked --test all crash -- --nocapture
 

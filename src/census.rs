@@ -6,7 +6,7 @@
 
 pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 
-use crate::record::BuildRecord;
+use crate::record::{BuildRecord, as_object};
 use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub struct BuildCensus {
     #[serde(default)]
     pub last_activity: Option<Stamp>,
     /// What was said of it since.
-    #[serde(default)]
+    #[serde(default, serialize_with = "as_object")]
     pub labels: Labels,
     /// Who wants it kept, and why.
     #[serde(default)]

@@ -1,8 +1,12 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
+mod adopt;
+mod answers;
 mod attempt;
 mod bucket;
+mod check;
+mod comply;
 mod contract;
 mod crash;
 mod faults;
@@ -23,3 +27,4 @@ mod rig;
 mod servers;
 mod spied;
 mod trees;
+mod verify;

@@ -85,3 +85,59 @@ fn the_committed_schema_is_the_programs() {
         "write it anew: mirrorkeep policy schema > policies/policy.schema.json"
     );
 }
+
+/// Returns a policy of what a block of the guide shows: a whole one, some of its keys, or the rules of a family.
+fn whole(block: &str) -> String {
+    if block.starts_with("version:") {
+        return block.to_owned();
+    }
+    let rules: String = block.lines().map(|line| format!("    {line}\n")).collect();
+    match block {
+        rule if rule.starts_with("keep:") => {
+            format!("version: 1\nfamilies:\n  - name: all\n    match: \"**\"\n{rules}")
+        }
+        keys if keys.contains("families:") => format!("version: 1\n{keys}"),
+        keys => format!("version: 1\n{keys}families: [{{name: all, match: \"**\", keep: [{{last: 3}}]}}]\n"),
+    }
+}
+
+#[test]
+fn every_policy_that_the_guide_shows_reads_and_does_what_its_examples_say() {
+    let guide = include_str!("../docs/policy.md");
+    let blocks = guide.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (mut count, mut tests) = (0, 0);
+    for block in blocks {
+        let policy = Policy::load(&whole(block), "guide").unwrap_or_else(|error| panic!("{error}:\n{block}"));
+        for test in &policy.tests {
+            assert_eq!(policy.surprises(test), [], "{}", test.name);
+            tests += 1;
+        }
+        count += 1;
+    }
+    assert_eq!((count, tests), (8, 5));
+}
+
+#[test]
+fn the_guide_names_every_key_of_a_policy_and_every_finding() {
+    let guide = include_str!("../docs/policy.md");
+    let schema = Policy::schema();
+    let defs = schema["$defs"].as_object().unwrap().values();
+    for shape in defs.chain([&schema]) {
+        for key in shape["properties"].as_object().into_iter().flatten().map(|(key, _)| key) {
+            assert!(guide.contains(key.as_str()), "`{key}` is not told");
+        }
+    }
+    let codes: Vec<&str> = guide
+        .split("| code | what |")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let source = include_str!("../src/decide/lint.rs");
+    let told = source.matches("finding(\"").count() + source.matches("finding(\n").count();
+    assert_eq!(codes.len(), told, "{codes:?}");
+    for code in codes {
+        assert!(source.contains(&format!("\"{code}\"")), "{code} is no finding");
+    }
+}

@@ -215,3 +215,12 @@ impl Drop for Mounted {
         Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
     }
 }
+
+/// Lays a build down as a script would, file by file, in its public place.
+pub(crate) fn lay(rig: &Rig, build: &str, files: &[(&str, &str)]) {
+    for (file, text) in files {
+        let at = rig.mirror(&format!("{build}/{file}"));
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(at, text).unwrap();
+    }
+}

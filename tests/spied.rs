@@ -117,7 +117,7 @@ macro_rules! broken {
     })* };
 }
 
-broken! { publish label }
+broken! { publish label adopt }
 
 #[test]
 fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {

@@ -153,6 +153,7 @@ fn a_mirror_laid_down_as_the_samples_say_is_seen_so() {
         };
         let declared = |path: &String| layout(name).place(&path.parse().unwrap()).kind() != "declared";
         assert_eq!(paths("aliases").into_iter().filter(declared).collect::<BTreeSet<_>>(), aliases, "{name}");
+        checked_so(name, sample, &rig);
         // A directory without a place stands for all that lies in it.
         for stray in paths("strays") {
             assert!(strays.iter().any(|path| path.starts_with(&stray)), "{name}: {stray}");
@@ -163,6 +164,41 @@ fn a_mirror_laid_down_as_the_samples_say_is_seen_so() {
                 "{name}: {stray} is not seen"
             );
         }
+    }
+}
+
+/// Asserts that a check finds every stray of a sample, and nothing that has a place.
+fn checked_so(name: &str, sample: &str, rig: &Rig) {
+    const OF_PLACES: [&str; 12] = [
+        "unknown-class",
+        "unknown-distro",
+        "unknown-phase",
+        "unknown-artifact",
+        "unknown-name",
+        "unknown-beside",
+        "misfiled",
+        "raw-branch",
+        "wrong-depth",
+        "build-name",
+        "stamp-not-utc",
+        "marker-spelling",
+    ];
+    let strays: Vec<&str> = lines(sample).filter(|l| l.place == "stray").map(|l| l.path).collect();
+    let output = rig.run(&["check", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let found: Vec<(String, String)> = (answer["findings"].as_array().unwrap().iter())
+        .map(|found| (text(&found["code"]), text(&found["path"])))
+        .collect();
+    for (code, path) in found.iter().filter(|(code, _)| OF_PLACES.contains(&code.as_str())) {
+        assert!(strays.iter().any(|stray| stray.starts_with(path)), "{name}: {code} at {path}");
+    }
+    let others = ["alias-unknown", "link-into-build", "link-dangling", "wrong-kind", "stamp-impossible"];
+    let of_strays: Vec<_> = (found.iter())
+        .filter(|(code, _)| OF_PLACES.contains(&code.as_str()) || others.contains(&code.as_str()))
+        .collect();
+    for stray in strays {
+        assert!(of_strays.iter().any(|(_, path)| stray.starts_with(path)), "{name}: {stray} is not found");
     }
 }
 

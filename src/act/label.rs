@@ -5,7 +5,7 @@ use crate::act::recover::{RecoverError, settle};
 use crate::act::repoint::{RepointError, due, repoint};
 use crate::layout::NoPlace;
 use crate::mirror::{Fact, JournalError, KeptError, LeaseError, Mirror, builds_of};
-use crate::record::{EventKind, LabelValue, Labels};
+use crate::record::{EventKind, LabelValue, Labels, as_object};
 use crate::store::StoreError;
 use crate::word::{BuildId, Label, Stamp};
 use serde::Serialize;
@@ -17,6 +17,7 @@ pub struct LabelReport {
     /// Which build.
     pub id: BuildId,
     /// All its labels now.
+    #[serde(serialize_with = "as_object")]
     pub labels: Labels,
     /// Names that moved.
     pub aliases: Vec<Moved>,

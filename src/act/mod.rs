@@ -3,14 +3,20 @@
 //! An act takes values and a mirror, tells a [`Watch`] how far it is, and returns what it did. It prints nothing
 //! and reads no arguments; the time is given to it.
 
+mod adopt;
+mod check;
+mod disk;
 mod error;
 mod fence;
 mod gather;
 mod git;
 mod hash;
 mod hold;
+mod inventory;
 mod label;
 mod lines;
+mod look;
+mod mend;
 mod plan;
 mod prune;
 mod publish;
@@ -26,14 +32,18 @@ mod sweep;
 mod trash;
 mod trim;
 mod upload;
+mod verify;
 mod watch;
 
+pub use adopt::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, SumsIn, Trust, adopt};
+pub use check::{CheckError, CheckReport, check};
 pub use error::ActError;
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
 pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
+pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
@@ -47,4 +57,5 @@ pub use reveal::RevealError;
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};
+pub use verify::{Fault, FaultKind, VerifyReport, Verifying, Which, verify};
 pub use watch::{Interrupted, Stop, Unwatched, Watch};

@@ -272,7 +272,7 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
             .iter()
             .map(|verdict| {
                 let parts =
-                    verdict.parts.iter().filter(|(_, fate)| **fate != PartFate::Keep).map(|(name, _)| name);
+                    verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name);
                 serde_json::json!({
                     "build": verdict.id.name,
                     "verdict": verdict.fate,

@@ -145,7 +145,12 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             trash::settle(lease, intent)
                 .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?
         }
-        EventKind::Initialised | EventKind::Adopted | EventKind::Recovered => true,
+        // The record is written last, so that it says that all of it is there.
+        EventKind::Adopted => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_some()
+        }
+        EventKind::Initialised | EventKind::Recovered => true,
     };
     if happened {
         lease.tell(clock(), fact(), Some(intent.seq))?;
@@ -181,16 +186,26 @@ pub fn recover(
     let mut settled = settle(&lease, clock)?;
     let now = clock();
     let store = mirror.store();
-    for at in children(mirror, "tmp")? {
-        if age(store, &at, now)? > TEMPORARY_TERM {
-            store.discard(&at)?;
-            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
-        }
+    for at in stale(mirror, now)? {
+        store.discard(&at)?;
+        settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
     }
     for at in children(mirror, "stage")? {
         settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
     }
     Ok(settled)
+}
+
+/// Returns the temporary files that their writers left long ago.
+pub(super) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreError> {
+    let store = mirror.store();
+    let mut stale = Vec::new();
+    for at in children(mirror, "tmp")? {
+        if age(store, &at, now)? > TEMPORARY_TERM {
+            stale.push(at);
+        }
+    }
+    Ok(stale)
 }
 
 /// Clears a stage that nobody is filling and nobody will come back for.

@@ -11,7 +11,7 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout or the policy are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (policy lint, policy test)
+  5    findings (check, verify, policy lint, policy test)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
   8    could not free what was asked for
@@ -137,6 +137,24 @@ pub(super) enum Verb {
     /// Check a policy, try its examples, run it forward, compare two
     #[command(subcommand)]
     Policy(PolicyVerb),
+    /// Hold what is there against the layout: places, names, modes, markers, links, records
+    #[command(after_help = "Examples:
+  mirrorkeep check
+  mirrorkeep check master/centos --format sarif > findings.sarif
+  mirrorkeep check --fix --dry-run")]
+    Check(CheckArgs),
+    /// Hold bytes against the checksums that were written down for them
+    #[command(after_help = "Examples:
+  mirrorkeep verify master/centos/20181205T060000Z
+  mirrorkeep verify --all            goes on where an interrupted run ended
+  mirrorkeep verify --sample 5%      every night: all is covered in twenty nights")]
+    Verify(VerifyArgs),
+    /// Take over builds that others laid down; no byte of theirs is moved or changed
+    #[command(after_help = "Examples:
+  mirrorkeep adopt --dry-run
+  mirrorkeep adopt master/centos
+  mirrorkeep adopt master/centos/20181205T060000Z --write-sums")]
+    Adopt(AdoptArgs),
     /// Finish or clear what an interrupted command left
     Recover {
         /// Also clear unfinished builds whose publisher may still come back
@@ -229,6 +247,71 @@ pub(super) enum IoPriority {
     Idle,
     /// As everybody else's
     Normal,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Only what lies at or below this path of the mirror
+    pub(super) path: Option<String>,
+    /// How the findings are written to standard output
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(super) format: FormatArg,
+    /// Also find streams without a success for that long, such as 7d; those that are kept for ever are left out
+    #[arg(long, value_name = "SPAN")]
+    pub(super) stalled: Option<String>,
+    /// Mend what can be mended safely: lost records, absolute aliases, unreadable modes, stale temporary files
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Only say what would be mended
+    #[arg(long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// Write docs/findings.md, the table of all codes, to standard output
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+    pub(super) list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatArg {
+    /// For people
+    Text,
+    /// For programs; as with --json
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+    /// JUnit XML, for CI servers
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Builds, or streams with all their builds
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "sample"])]
+    pub(super) ids: Vec<String>,
+    /// Every build
+    #[arg(long, conflicts_with_all = ["ids", "sample"])]
+    pub(super) all: bool,
+    /// So much of all, from where the last sample ended
+    #[arg(long, value_name = "PERCENT", conflicts_with = "ids")]
+    pub(super) sample: Option<String>,
+    /// With --all: from the first build, whatever an interrupted run left
+    #[arg(long, requires = "all")]
+    pub(super) anew: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArgs {
+    /// A stream, such as master/centos, or one build; all that have no record without it
+    #[arg(value_name = "STREAM|ID")]
+    pub(super) what: Option<String>,
+    /// Also write SHA256SUMS into builds that have none
+    #[arg(long)]
+    pub(super) write_sums: bool,
+    /// Believe the lists of checksums beside the files, and read only what no list has
+    #[arg(long)]
+    pub(super) trust_lists: bool,
+    /// Read everything and say what would be taken over
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

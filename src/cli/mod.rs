@@ -1,6 +1,8 @@
 //! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
 
+mod adopt;
 mod args;
+mod check;
 mod exit;
 mod look;
 mod make;
@@ -12,6 +14,7 @@ mod publish;
 mod run;
 mod say;
 mod site;
+mod verify;
 
 pub use exit::Exit;
 pub use run::main;

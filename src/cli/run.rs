@@ -3,8 +3,8 @@
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
 use super::site::{Site, say_what_lacks};
-use super::{look, make, plan, policy, prune, publish, say};
-use crate::act::{PublishError, RepointError, Stop};
+use super::{adopt, check, look, make, plan, policy, prune, publish, say, verify};
+use crate::act::{LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
@@ -83,6 +83,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Layout(verb) => look::layout(setting, verb)?,
+        Verb::Check(args) => return check::check(setting, &args),
+        Verb::Verify(args) => return verify::verify(setting, &args),
+        Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
         Verb::Completions { shell } => {
             let mut text = Vec::new();
@@ -139,6 +142,9 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return Some(format!(
             "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
         ));
+    }
+    if let Some(LabelActError::NoRecord(id)) = error.downcast_ref() {
+        return Some(format!("`mirrorkeep adopt {id}` takes it over"));
     }
     if let Some(error) = error.downcast_ref::<RepointError>() {
         return match error {

@@ -1,14 +1,17 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+pub mod comply;
 mod lint;
 pub mod policy;
+mod portion;
 mod retain;
 mod reuse;
 mod simulate;
 
 pub use alias::{Current, follow, meets};
 pub use lint::{Finding, lint};
+pub use portion::{Portion, file_cost};
 pub use retain::{
     Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals,
     Verdict, retain,

@@ -7,6 +7,7 @@
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError};
 use crate::word::{RelPath, Stamp};
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 /// A segment that has grown to this many bytes is followed by a new one.
@@ -169,13 +170,13 @@ impl Journal {
 
 /// Returns every event of the journal, oldest first, that `wanted` picks by its kind.
 pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<Vec<Event>, JournalError> {
-    let mut picked = Vec::new();
-    for segment in segments(store)? {
+    let read = |segment: RelPath| -> Result<Vec<Event>, JournalError> {
         let bytes = store.read(&segment, LIMIT)?;
         let (events, _) = parse(&segment, &bytes)?;
-        picked.extend(events.into_iter().filter(|event| wanted.contains(&event.what)));
-    }
-    Ok(picked)
+        Ok(events.into_iter().filter(|event| wanted.contains(&event.what)).collect())
+    };
+    let picked: Result<Vec<Vec<Event>>, JournalError> = segments(store)?.into_par_iter().map(read).collect();
+    Ok(picked?.into_iter().flatten().collect())
 }
 
 fn segment_path(first: u64) -> RelPath {

@@ -87,6 +87,35 @@ impl Mirror {
         }
     }
 
+    /// Returns whether a manifest of the build is kept.
+    pub fn has_manifest(&self, id: &BuildId) -> Result<bool, StoreError> {
+        Ok(self.store().look(&Tree::Builds.at(id, "files"))?.is_some())
+    }
+
+    /// Returns every build of which a record is kept, sorted.
+    pub fn recorded(&self) -> Result<Vec<BuildId>, KeptError> {
+        let mut found = Vec::new();
+        let top = RelPath::own("builds");
+        let mut dirs = vec![top.clone()];
+        while let Some(dir) = dirs.pop() {
+            let listing = match self.store().list(&dir) {
+                Err(error) if error.is_not_found() => continue,
+                listing => listing?,
+            };
+            for entry in listing.entries {
+                let at = dir.child(&entry.name).unwrap_or_default();
+                if entry.kind == crate::store::Kind::Dir {
+                    dirs.push(at);
+                    continue;
+                }
+                let below = at.below(&top).unwrap_or_default();
+                found.extend(below.as_str().strip_suffix(".json").and_then(|id| id.parse::<BuildId>().ok()));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Returns every event of those kinds, oldest first.
     pub fn history(
         &self,

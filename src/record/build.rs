@@ -3,7 +3,7 @@
 //! One JSON file a build in the own area. It can be lost: the tree is the truth, and a record is made again from
 //! the tree. Labels are the one thing in it that changes after publishing.
 
-use crate::record::Labels;
+use crate::record::{Labels, as_object};
 use crate::word::{BuildId, Digest, Outcome, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub struct BuildRecord {
     /// How it went.
     pub result: Outcome,
     /// What was said of it since.
-    #[serde(default)]
+    #[serde(default, serialize_with = "as_object")]
     pub labels: Labels,
     /// Builds that it needs.
     #[serde(default)]

@@ -6,6 +6,7 @@
 mod build;
 mod context;
 mod event;
+mod foreign;
 mod manifest;
 mod said;
 mod sums;
@@ -14,7 +15,8 @@ mod version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
+pub use foreign::{ForeignError, ForeignList, ListedFile};
 pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
-pub use said::{Hold, LabelValue, Labels};
+pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line};
 pub use version_order::version_order;

@@ -2,10 +2,15 @@
 
 use crate::word::Stamp;
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// All that was said of a build, by key. A build has few labels, and there are many builds: a sorted list is smallest.
 pub type Labels = LiteMap<String, LabelValue>;
+
+/// Writes labels as an object, also when there are none: a list by itself would become a list then.
+pub fn as_object<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(labels.iter())
+}
 
 /// The value of a label, with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

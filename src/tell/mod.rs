@@ -2,10 +2,16 @@
 
 mod chart;
 mod explain;
+mod findings;
+mod junit;
 mod paint;
 mod plan;
+mod sarif;
 
 pub use chart::{Series, chart, svg};
 pub use explain::explain;
+pub use findings::{findings, findings_page, findings_total};
+pub use junit::junit;
 pub use paint::{Paint, bytes, count};
 pub use plan::{plan, verdict_word};
+pub use sarif::sarif;

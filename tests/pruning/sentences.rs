@@ -75,17 +75,21 @@ fn a_pruned_build_goes_as_a_whole_and_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn a_part_comes_back_on_a_mirror_that_was_moved_to_another_disk() {
+fn deadlines_are_written_for_consumers_and_name_only_parts_that_go() {
     let rig = Rig::new();
     rig.policy_file("version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 2}], parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}}\n");
     rig.write("inputs/RPMS/a.rpm", "the same").builds([A, B]);
+    let going = || {
+        rig.ok(&["plan", "--publish"]);
+        let text = fs::read(rig.mirror("master/centos/retention.json")).unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        told["builds"][0]["parts_going"].clone()
+    };
+    assert_eq!(going(), serde_json::json!(["bulky"]));
     rig.ok(&["prune"]);
-    let moved = rig.copy();
-    let part = moved.mirror(&format!("master/centos/{A}/inputs/RPMS/a.rpm"));
-    assert!(!part.exists());
-    moved.ok(&["restore", &id(A)]);
-    assert!(part.exists());
-    moved.sums_hold(&id(A));
+    assert_eq!(going(), serde_json::json!([]));
+    // An object also where there is nothing in it.
+    assert_eq!(rig.json(&["show", &id(A)])["labels"], serde_json::json!({}));
 }
 
 #[test]

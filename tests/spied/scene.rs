@@ -1,6 +1,8 @@
 //! A mirror with one build, and what is done to it through a store that may break.
 
-use mirrorkeep::act::{self, Check, Filling, Mode, Publishing, SourceSpec, Stop, Unwatched};
+use mirrorkeep::act::{
+    self, Adopting, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Trust, Unwatched,
+};
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
 use mirrorkeep::store::{Posix, Share, Store};
@@ -11,6 +13,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +24,7 @@ pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;
 const STREAM: &str = "master/centos";
 const ONE: &str = "20181205T060000Z";
 const TWO: &str = "20181206T060000Z";
+const SCRIPTED: &str = "20181204T060000Z";
 
 /// A mirror with one build, and a workspace with the next.
 pub(super) struct Scene {
@@ -37,6 +41,28 @@ pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String>
     let mirror = open(store)?;
     let green = "sanity=green".parse().unwrap();
     act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
+}
+
+/// Takes over a build that a script laid down, the same as the first but for its name.
+pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let (from, to) = (scene.root().join(STREAM).join(ONE), scene.root().join(STREAM).join(SCRIPTED));
+    if !to.exists() {
+        assert!(Command::new("cp").arg("-a").args([&from, &to]).status().unwrap().success());
+    }
+    let adopting = Adopting {
+        scope: Scope::Build(build(SCRIPTED)),
+        sums: SumsIn::Build,
+        trust: Trust::Bytes,
+        mode: Mode::Real,
+    };
+    let mirror = open(store)?;
+    // One thread, so that the calls come in one order.
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let done = alone.install(|| act::adopt(&mirror, &adopting, &Unwatched, &Stop::new(), &now));
+    match done.map_err(chain)?.left.first() {
+        None => Ok(()),
+        Some(left) => Err(left.why.clone()),
+    }
 }
 
 /// Finishes or clears what an interrupted command left; stages wait for their publisher.

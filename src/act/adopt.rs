@@ -1,0 +1,187 @@
+//! Taking over builds that others laid down, without moving or changing a published byte.
+//!
+//! Every file is read once, in parallel, and held against the lists that lie beside it; then manifest and record are
+//! written under the lease, the record last. Run again, it goes on with the builds that have none. What makes no
+//! sense is left alone and told: nothing is guessed, since a guess would decide what gets deleted.
+
+mod reading;
+mod taking;
+
+use super::error::ActError;
+use super::label::Mode;
+use super::recover::settle;
+use super::watch::{Stop, Watch};
+use crate::mirror::{Mirror, chain, look_at_build, survey};
+use crate::record::Origin;
+use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
+use serde::Serialize;
+use taking::{Taking, remember};
+
+/// Which builds are taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those of one stream.
+    Stream(Stream),
+    /// One.
+    Build(BuildId),
+}
+
+/// Whether a tree without SHA256SUMS gets one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SumsIn {
+    /// No: the manifest beside the record holds the digests.
+    Record,
+    /// Yes.
+    Build,
+}
+
+/// Whether what a list says of a file is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// No: every file is read, and one that differs from its list keeps its build from being taken over.
+    Bytes,
+    /// Yes, where the size fits: only what no list has is read.
+    Lists,
+}
+
+/// How builds are taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopting {
+    /// Which.
+    pub scope: Scope,
+    /// Whether the builds get SHA256SUMS.
+    pub sums: SumsIn,
+    /// Whether lists are believed.
+    pub trust: Trust,
+    /// Whether it is done or only tried.
+    pub mode: Mode,
+}
+
+/// What was taken over.
+#[derive(Debug, Default, Serialize)]
+pub struct AdoptReport {
+    /// Builds that have a record now.
+    pub adopted: Vec<Adopted>,
+    /// How many had one before.
+    pub already: u64,
+    /// What was left alone, and why.
+    pub left: Vec<LeftAlone>,
+}
+
+/// A build that was taken over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lies.
+    pub path: RelPath,
+    /// When it was made, as its name or its files say.
+    pub created: Option<Stamp>,
+    /// How it went, as its markers say.
+    pub result: Outcome,
+    /// How many files it has.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// How many files have a digest that others wrote down.
+    pub listed: u64,
+}
+
+/// Something that was left alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LeftAlone {
+    /// Where it lies.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Why one build cannot be taken over, or why nothing can.
+enum Stopped {
+    Build(String),
+    All(ActError),
+}
+
+impl<E: Into<ActError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::All(error.into())
+    }
+}
+
+/// Takes over the builds of a scope that have no record yet.
+pub fn adopt(
+    mirror: &Mirror,
+    adopting: &Adopting,
+    watch: &dyn Watch,
+    stop: &Stop,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<AdoptReport, ActError> {
+    if adopting.mode == Mode::Real {
+        settle(&mirror.lease()?, clock)?;
+    }
+    let survey = survey(mirror, clock())?;
+    let mut report = AdoptReport::default();
+    let recorded = mirror.recorded()?;
+    let mut found = false;
+    for (id, census) in survey.census.builds() {
+        let asked = match &adopting.scope {
+            Scope::All => true,
+            Scope::Stream(stream) => id.stream == *stream,
+            Scope::Build(build) => id == *build,
+        };
+        if !asked {
+            continue;
+        }
+        found = true;
+        if recorded.binary_search(&id).is_ok() {
+            report.already += 1;
+            continue;
+        }
+        stop.check()?;
+        let taking = Taking { mirror, adopting, origin: Origin::Adopted, watch, stop, clock };
+        match taking.build(&id, census) {
+            Ok(adopted) => report.adopted.push(adopted),
+            Err(Stopped::Build(why)) => {
+                let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()).to_string();
+                report.left.push(LeftAlone { path, why });
+            }
+            Err(Stopped::All(error)) => return Err(error),
+        }
+    }
+    match &adopting.scope {
+        Scope::Build(id) if !found => return Err(ActError::NoBuild(id.clone())),
+        Scope::All => {
+            let strays = survey.census.strays.into_iter();
+            report.left.extend(strays.map(|stray| LeftAlone { path: stray.path, why: stray.why }));
+        }
+        _ => {}
+    }
+    let told = survey.troubles.iter().filter(|_| adopting.scope == Scope::All);
+    let told = told.map(|trouble| (trouble.path.to_string(), chain(&trouble.error)));
+    report.left.extend(told.map(|(path, why)| LeftAlone { path, why }));
+    report.left.sort();
+    report.left.dedup_by(|a, b| a.path == b.path);
+    Ok(report)
+}
+
+/// Makes the record of one build again from its tree.
+pub(super) fn rebuild(
+    mirror: &Mirror,
+    id: &BuildId,
+    watch: &dyn Watch,
+    stop: &Stop,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), String> {
+    let (sums, trust) = (SumsIn::Record, Trust::Bytes);
+    let adopting = &Adopting { scope: Scope::Build(id.clone()), sums, trust, mode: Mode::Real };
+    let mut census = look_at_build(mirror, id).map_err(|error| chain(&error))?;
+    remember(mirror, id, &mut census).map_err(|error| chain(&error))?;
+    let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, watch, stop, clock };
+    match taking.build(id, &census) {
+        Ok(_) => Ok(()),
+        Err(Stopped::Build(why)) => Err(why),
+        Err(Stopped::All(error)) => Err(chain(&error)),
+    }
+}

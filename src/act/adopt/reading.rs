@@ -1,0 +1,98 @@
+//! Reading the files of a build that is taken over, each once and on many threads.
+
+use super::{Stopped, Trust};
+use crate::act::disk::Disk;
+use crate::act::inventory::{Holdings, Listed, ListedBy, digest};
+use crate::act::{Stop, Watch};
+use crate::mirror::Mirror;
+use crate::record::{FileEntry, LinkEntry, Manifest};
+use crate::store::Entry;
+use crate::word::{Digest, RelPath, SUMS_NAME};
+use rayon::prelude::*;
+
+/// Reads the files of a build, on many threads.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) mirror: &'a Mirror,
+    pub(super) disk: Option<&'a Disk>,
+    pub(super) trust: Trust,
+    pub(super) watch: &'a dyn Watch,
+    pub(super) stop: &'a Stop,
+}
+
+impl Reading<'_> {
+    /// Reads what must be read and returns the list of what the build holds.
+    pub(super) fn manifest(
+        &self,
+        root: &RelPath,
+        held: &Holdings,
+        listed: &Listed,
+    ) -> Result<Manifest, Stopped> {
+        let mut files: Vec<(&RelPath, &Entry)> =
+            held.files.iter().filter(|(at, _)| at.as_str() != SUMS_NAME).collect();
+        let missing = listed.files.keys().find(|at| !held.files.contains_key(*at));
+        if let Some(at) = missing.filter(|_| listed.by == ListedBy::Sums) {
+            return Err(Stopped::Build(format!("`{at}` is in SHA256SUMS, and not there")));
+        }
+        // The largest first, so that no thread is left with it at the end.
+        files.sort_by(|a, b| b.1.size.cmp(&a.1.size).then_with(|| a.0.cmp(b.0)));
+        self.watch.expect(root.as_str(), files.len() as u64, files.iter().map(|(_, entry)| entry.size).sum());
+        let files: Vec<Result<FileEntry, Stopped>> = files
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(at, entry)| self.file(root, at, entry, listed.files.get(at)))
+            .collect();
+        let mut manifest =
+            Manifest { files: files.into_iter().collect::<Result<_, _>>()?, ..Manifest::default() };
+        let links =
+            held.links.iter().map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() });
+        manifest.links = links.collect();
+        if let Some(link) = manifest.links.iter().find(|link| link.text.chars().any(char::is_control)) {
+            return Err(Stopped::Build(format!("the link `{}` holds a control character", link.path)));
+        }
+        manifest.dirs.clone_from(&held.dirs);
+        manifest.sort();
+        Ok(manifest)
+    }
+
+    /// Returns the manifest's line for one file.
+    fn file(
+        &self,
+        root: &RelPath,
+        at: &RelPath,
+        entry: &Entry,
+        listed: Option<&(Digest, Option<u64>)>,
+    ) -> Result<FileEntry, Stopped> {
+        self.stop.check()?;
+        let believed = listed.filter(|(_, size)| size.is_none_or(|size| size == entry.size));
+        let digest = match believed.filter(|_| self.trust == Trust::Lists) {
+            Some((digest, _)) => *digest,
+            None => self.digest(root, at)?,
+        };
+        if listed.is_some_and(|(wanted, _)| *wanted != digest) {
+            return Err(Stopped::Build(format!("`{at}` differs from the list of checksums beside it")));
+        }
+        let after = self.mirror.store().look(&root.join(at))?;
+        if after.is_none_or(|after| {
+            (after.size, after.mtime, after.ctime) != (entry.size, entry.mtime, entry.ctime)
+        }) {
+            return Err(Stopped::Build(format!("`{at}` changed while it was read")));
+        }
+        self.watch.file(at);
+        Ok(FileEntry {
+            path: at.clone(),
+            size: entry.size,
+            digest,
+            mode: entry.mode,
+            mtime: entry.mtime,
+            inode: entry.inode.1,
+            seen: None,
+        })
+    }
+
+    pub(super) fn digest(&self, root: &RelPath, at: &RelPath) -> Result<Digest, Stopped> {
+        let read = digest(self.mirror, self.disk, &root.join(at), self.watch, self.stop);
+        self.stop.check()?;
+        read.map_err(|error| Stopped::Build(format!("`{at}` cannot be read: {error}")))
+    }
+}

@@ -1,0 +1,170 @@
+//! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
+
+use super::reading::Reading;
+use super::{Adopted, Adopting, Stopped, SumsIn};
+use crate::act::disk::Disk;
+use crate::act::inventory::{holdings, listed};
+use crate::act::recover::settle;
+use crate::act::{Mode, Stop, Watch};
+use crate::census::{BuildCensus, LabelCensus};
+use crate::mirror::{Fact, JournalError, Mirror};
+use crate::record::{BUILD_RECORD_VERSION, BuildRecord, EventKind, Labels, Manifest, Origin, Phase, Sums};
+use crate::store::{Entry, Put};
+use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
+
+/// How long a build without a result may still be filled by its publisher, in seconds.
+const FILLING: i64 = 24 * 3600;
+
+/// Takes builds over.
+pub(super) struct Taking<'a> {
+    pub(super) mirror: &'a Mirror,
+    pub(super) adopting: &'a Adopting,
+    pub(super) origin: Origin,
+    pub(super) watch: &'a dyn Watch,
+    pub(super) stop: &'a Stop,
+    pub(super) clock: &'a dyn Fn() -> Stamp,
+}
+
+impl Taking<'_> {
+    /// Takes one build over.
+    pub(super) fn build(&self, id: &BuildId, census: &BuildCensus) -> Result<Adopted, Stopped> {
+        let refuse = |why: String| Err(Stopped::Build(why));
+        if let Some(problem) = &census.problem {
+            return refuse(problem.clone());
+        }
+        let path = self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let before = self.mirror.store().look(&path)?;
+        let held = holdings(self.mirror.store(), &path);
+        if let Some((at, why)) = held.unread.first() {
+            return refuse(format!("`{at}` cannot be looked at: {why}"));
+        }
+        if let Some(unfit) = held.unfit.first() {
+            return refuse(unfit.clone());
+        }
+        let idle = (self.clock)().unix() - held.changed;
+        if census.result == Outcome::Partial && idle < FILLING {
+            return refuse(
+                "it has no result yet and changed within a day: it may still be filled".to_owned(),
+            );
+        }
+        let listed = listed(self.mirror, id, &path, &held);
+        if let Some((at, why)) = listed.damaged.first() {
+            return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
+        }
+        let disk = Disk::of(self.mirror);
+        let reading = Reading {
+            mirror: self.mirror,
+            disk: disk.as_ref(),
+            trust: self.adopting.trust,
+            watch: self.watch,
+            stop: self.stop,
+        };
+        let manifest = reading.manifest(&path, &held, &listed)?;
+        let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+        let known = listed.files.keys().filter(|at| held.files.contains_key(*at)).count();
+        let record = BuildRecord {
+            record: BUILD_RECORD_VERSION,
+            id: id.clone(),
+            created: census.created,
+            seq: census.seq,
+            // A file's time that lies before the build was made says when somebody copied it, if anything.
+            published: census.published.filter(|at| census.created.is_none_or(|created| *at >= created)),
+            result: census.result,
+            // What files of the build say is read from them whenever somebody asks.
+            labels: match self.origin {
+                Origin::Rebuilt => census.labels.clone(),
+                Origin::Adopted | Origin::Published => Labels::default(),
+            },
+            requires: census.requires.clone(),
+            trimmed: Vec::new(),
+            files: manifest.files.len() as u64,
+            bytes: manifest.bytes(),
+            sums: if held.files.contains_key(&sums) { Some(reading.digest(&path, &sums)?) } else { None },
+            origin: self.origin,
+            problem: None,
+        };
+        let adopted = Adopted {
+            id: id.clone(),
+            path: path.clone(),
+            created: record.created,
+            result: record.result,
+            files: record.files,
+            bytes: record.bytes,
+            listed: known as u64,
+        };
+        if self.adopting.mode == Mode::Real {
+            self.commit(record, &manifest, &path, before.as_ref())?;
+        }
+        Ok(adopted)
+    }
+
+    /// Writes down what was found, the record last.
+    fn commit(
+        &self,
+        mut record: BuildRecord,
+        manifest: &Manifest,
+        path: &RelPath,
+        before: Option<&Entry>,
+    ) -> Result<(), Stopped> {
+        let lease = self.mirror.lease()?;
+        settle(&lease, self.clock)?;
+        let id = record.id.clone();
+        let there = self.mirror.store().look(path)?;
+        if there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
+            return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
+        }
+        if self.mirror.record(&id)?.is_some() {
+            return Err(Stopped::Build("somebody else took it over meanwhile".to_owned()));
+        }
+        let now = (self.clock)();
+        let fact = || {
+            Fact::new(EventKind::Adopted, &id)
+                .with("result", record.result.as_str())
+                .with("created", record.created.map(Stamp::iso))
+                .with("files", record.files)
+                .with("bytes", record.bytes)
+                .with("rebuilt", self.origin == Origin::Rebuilt)
+        };
+        let (intent, done) = (fact(), fact());
+        let intent = lease.intend(now, intent)?;
+        if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
+            let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
+            let text = Sums::of(files).to_string();
+            let at = path.child(SUMS_NAME).unwrap_or_default();
+            self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
+            record.sums = Some(Digest::of(text.as_bytes()));
+        }
+        lease.keep_manifest(&id, manifest)?;
+        lease.keep_record(&record)?;
+        lease.tell(now, done, Some(intent))?;
+        Ok(())
+    }
+}
+
+/// Fills in what the journal knows of a build: how it went, since when it is here, and what was said of it.
+pub(super) fn remember(mirror: &Mirror, id: &BuildId, build: &mut BuildCensus) -> Result<(), JournalError> {
+    build.labels.clear();
+    let wanted = [EventKind::Published, EventKind::Adopted, EventKind::Labelled];
+    for event in mirror.history(&wanted)? {
+        if event.phase != Phase::Done || event.to != id.to_string() {
+            continue;
+        }
+        if event.what == EventKind::Published {
+            build.published = Some(event.at);
+        }
+        if let Some(result) = event.details.get("result").and_then(|result| result.as_str()?.parse().ok()) {
+            build.result = result;
+        }
+        let said = event.details.get("labels").and_then(|labels| labels.as_object());
+        for (key, value) in said.into_iter().flatten() {
+            match value.as_str() {
+                Some(value) => {
+                    let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));
+                    build.labels.insert(key.clone(), LabelCensus { value, since, who });
+                }
+                None => drop(build.labels.remove(key)),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! What a tree of the mirror holds: its entries, the lists of checksums that speak for it, and its digests.
+
+use super::disk::Disk;
+use super::hash::{Watched, hash};
+use super::watch::{Stop, Watch};
+use crate::mirror::{Mirror, chain};
+use crate::record::{ForeignList, Sums};
+use crate::store::{Entry, Kind, Store};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
+use std::{collections::BTreeMap, io};
+
+/// More than a list of checksums ever has, in bytes.
+const LIST_LIMIT: u64 = 1 << 30;
+
+/// What a tree holds, by paths below it.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    pub(super) files: BTreeMap<RelPath, Entry>,
+    pub(super) links: Vec<(RelPath, String)>,
+    /// Empty directories.
+    pub(super) dirs: Vec<RelPath>,
+    /// What no manifest can hold: devices, names that are no text.
+    pub(super) unfit: Vec<String>,
+    /// What could not be looked at.
+    pub(super) unread: Vec<(RelPath, String)>,
+    /// When the last of it changed, in seconds since 1970.
+    pub(super) changed: i64,
+}
+
+/// The checksums that somebody wrote down for a build.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// Who wrote them.
+    pub(super) by: ListedBy,
+    /// Each file with its digest and its size, where the list has it.
+    pub(super) files: BTreeMap<RelPath, (Digest, Option<u64>)>,
+    /// Lists that cannot be read, and why not.
+    pub(super) damaged: Vec<(RelPath, String)>,
+}
+
+/// Whose list it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ListedBy {
+    /// The build's own SHA256SUMS.
+    Sums,
+    /// The manifest beside its record.
+    Manifest,
+    /// Lists that others laid beside their files; not every file needs to be in one.
+    Foreign,
+    /// Nobody's.
+    #[default]
+    Nobody,
+}
+
+/// Returns what the tree at `root` holds; no link is followed.
+pub(super) fn holdings(store: &dyn Store, root: &RelPath) -> Holdings {
+    let mut found = Holdings::default();
+    let mut dirs = vec![RelPath::root()];
+    while let Some(dir) = dirs.pop() {
+        let listing = match store.list(&root.join(&dir)) {
+            Ok(listing) => listing,
+            Err(error) => {
+                found.unread.push((dir, chain(&error)));
+                continue;
+            }
+        };
+        if listing.entries.is_empty() && listing.odd.is_empty() && !dir.is_root() {
+            found.dirs.push(dir.clone());
+        }
+        found.unfit.extend(listing.odd.iter().map(|odd| format!("`{dir}/{odd}` has no name that is text")));
+        for listed in listing.entries {
+            let Ok(at) = dir.child(&listed.name) else { continue };
+            match store.look(&root.join(&at)) {
+                Ok(None) => {}
+                Ok(Some(entry)) => {
+                    found.changed = found.changed.max(entry.ctime);
+                    match entry.kind {
+                        Kind::Dir => dirs.push(at),
+                        Kind::Link => found.links.push((at, entry.link.unwrap_or_default())),
+                        Kind::Other => found.unfit.push(format!("`{at}` is a device, FIFO or socket")),
+                        Kind::File => drop(found.files.insert(at, entry)),
+                    }
+                }
+                Err(error) => found.unread.push((at, chain(&error))),
+            }
+        }
+    }
+    found
+}
+
+/// Returns the checksums that speak for a build: its SHA256SUMS, else its manifest, else the lists of others.
+pub(super) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdings) -> Listed {
+    let mut listed = Listed::default();
+    let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+    if held.files.contains_key(&sums) {
+        let read = mirror.store().read(&root.join(&sums), LIST_LIMIT).map_err(|error| chain(&error));
+        match read.and_then(|bytes| Sums::parse(&bytes).map_err(|error| error.to_string())) {
+            Ok(sums) => {
+                let files = sums.files().iter().cloned();
+                let files = files.map(|(path, digest)| (path, (digest, None))).collect();
+                return Listed { by: ListedBy::Sums, files, ..listed };
+            }
+            Err(why) => listed.damaged.push((sums, why)),
+        }
+    }
+    match mirror.manifest(id) {
+        Ok(Some(manifest)) => {
+            let files = manifest.files.into_iter().map(|file| (file.path, (file.digest, Some(file.size))));
+            return Listed { by: ListedBy::Manifest, files: files.collect(), ..listed };
+        }
+        Ok(None) => {}
+        Err(error) => listed.damaged.push((RelPath::root(), chain(&error))),
+    }
+    foreign(mirror, root, held, &mut listed);
+    listed
+}
+
+/// Adds what the lists of others say, each of the directory that it lies in.
+fn foreign(mirror: &Mirror, root: &RelPath, held: &Holdings, listed: &mut Listed) {
+    for at in held.files.keys().filter(|at| at.as_str() != SUMS_NAME) {
+        let Some(form) = ForeignList::of(at.name()) else { continue };
+        let read = mirror.store().read(&root.join(at), LIST_LIMIT).map_err(|error| chain(&error));
+        match read.and_then(|bytes| form.read(&bytes).map_err(|error| error.to_string())) {
+            Ok(files) => {
+                let dir = at.parent().unwrap_or_default();
+                let files = files.into_iter().filter(|file| !file.path.is_root());
+                let files = files.map(|file| (dir.join(&file.path), (file.digest, file.size)));
+                listed.files.extend(files);
+                listed.by = ListedBy::Foreign;
+            }
+            Err(why) => listed.damaged.push((at.clone(), why)),
+        }
+    }
+}
+
+/// Reads a file of the mirror for its digest, leaving nothing of it in memory where that can be had.
+pub(super) fn digest(
+    mirror: &Mirror,
+    disk: Option<&Disk>,
+    at: &RelPath,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> io::Result<Digest> {
+    match disk {
+        Some(disk) => hash(&mut Watched { from: disk.read_once(at)?, watch, stop }),
+        None => {
+            let from = mirror.store().open(at).map_err(io::Error::other)?;
+            hash(&mut Watched { from, watch, stop })
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The verb `adopt`: taking over builds that others laid down.
+
+use super::args::AdoptArgs;
+use super::exit::{Exit, Usage};
+use super::progress::Bar;
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act::{self, AdoptReport, Adopting, Mode, Scope, SumsIn, Trust};
+use crate::layout::{Layout, Place};
+use crate::word::RelPath;
+use serde_json::json;
+
+pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
+    let mirror = setting.open()?;
+    let scope = args.what.as_deref().map_or(Ok(Scope::All), |what| scope(mirror.layout(), what))?;
+    let adopting = Adopting {
+        scope,
+        sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
+        trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
+        mode: if args.dry_run { Mode::Trial } else { Mode::Real },
+    };
+    let bar = Bar::new();
+    let report = act::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
+    bar.finish();
+    let report = report?;
+    if setting.json {
+        say::json(&json!({"adopt": 1, "dry_run": args.dry_run, "report": report}));
+    } else {
+        say::out(&told(&report, adopting.mode));
+    }
+    Ok(if report.left.is_empty() { Exit::Done } else { Exit::Blocked })
+}
+
+/// Returns what was typed as a build or a stream: by its id, or by its path.
+pub(super) fn scope(layout: &Layout, what: &str) -> Outcome<Scope> {
+    let path: RelPath = what.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    match layout.place(&path) {
+        Place::Build { build } => return Ok(Scope::Build(build)),
+        Place::Stream { stream } => return Ok(Scope::Stream(stream)),
+        _ => {}
+    }
+    if let Ok(id) = path.as_str().parse()
+        && layout.build_path(&id).is_ok()
+    {
+        return Ok(Scope::Build(id));
+    }
+    let stream = path.as_str().parse().map_err(|error| Usage(format!("{error}")))?;
+    layout.stream_path(&stream)?;
+    Ok(Scope::Stream(stream))
+}
+
+fn told(report: &AdoptReport, mode: Mode) -> String {
+    let mut text = String::new();
+    for one in &report.adopted {
+        let (files, bytes) = (say::count(one.files, "file"), say::bytes(one.bytes));
+        text.push_str(&format!("  {}  {}  {files}, {bytes}\n", one.id, one.result));
+    }
+    for left in &report.left {
+        text.push_str(&format!("  {} is left alone: {}\n", left.path, left.why));
+    }
+    let done = if mode == Mode::Real { "took over" } else { "would take over" };
+    let already = match report.already {
+        0 => String::new(),
+        already => format!("; {} had a record already", say::count(already, "build")),
+    };
+    text + &format!("{done} {}{already}\n", say::count(report.adopted.len() as u64, "build"))
+}

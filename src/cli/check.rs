@@ -1,0 +1,110 @@
+//! The verb `check`: what is not as the layout says, and mending what can be mended safely.
+
+use super::args::{CheckArgs, FormatArg};
+use super::exit::{Exit, Usage};
+use super::progress::Bar;
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act::{self, CheckReport, Mended, PlanError};
+use crate::decide::comply::{Mend, Severity, Terms, mends};
+use crate::decide::policy::Span;
+use crate::mirror::Mirror;
+use crate::tell;
+use crate::word::RelPath;
+use serde_json::json;
+
+pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
+    if args.list {
+        say::out(&tell::findings_page());
+        return Ok(Exit::Done);
+    }
+    let path = args.path.as_deref().unwrap_or_default().trim_end_matches('/');
+    let scope: RelPath = path.parse().map_err(|error| Usage(format!("{error}")))?;
+    let stalled = args.stalled.as_deref().map(str::parse::<Span>).transpose();
+    let stalled = stalled.map_err(|error| Usage(error.to_string()))?.map(Span::seconds);
+    let mirror = setting.open()?;
+    if mirror.store().look(&scope)?.is_none() {
+        return Err(Usage(format!("nothing is at `{scope}`")).into());
+    }
+    let policy = match act::policy_of(&mirror) {
+        Ok(policy) => Some(policy),
+        Err(PlanError::NoPolicy) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let terms = Terms { policy: policy.as_ref(), stalled };
+    let look = || act::check(&mirror, &scope, terms, &setting.stop, now());
+    let mut report = look()?;
+    let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
+    let mut mended = Vec::new();
+    if args.fix && !args.dry_run {
+        mended = fix(setting, &mirror, wanted.clone())?;
+        report = look()?;
+    }
+    show(setting, args, &report, &wanted, &mended)?;
+    let grave = report.findings.iter().any(|found| found.severity < Severity::Note);
+    let failed = mended.iter().any(|one| one.failure.is_some());
+    Ok(if failed {
+        Exit::Failed
+    } else if grave {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
+}
+
+fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {
+    let bar = Bar::new();
+    let mended = act::mend(mirror, wanted, &bar, &setting.stop, &now);
+    bar.finish();
+    Ok(mended?)
+}
+
+/// Writes the answer to standard output, and what was mended to where it disturbs nobody.
+fn show(
+    setting: &Setting,
+    args: &CheckArgs,
+    report: &CheckReport,
+    wanted: &[Mend],
+    mended: &[Mended],
+) -> Outcome {
+    let findings = &report.findings;
+    match args.format {
+        FormatArg::Text if !setting.json => say::out(&tell::findings(findings, say::paint())),
+        FormatArg::Text | FormatArg::Json => {
+            let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
+            say::json(&json!({
+                "check": 1,
+                "findings": findings,
+                "totals": {
+                    "error": of(Severity::Error),
+                    "warning": of(Severity::Warning),
+                    "note": of(Severity::Note),
+                },
+                "builds": report.builds,
+                "entries": report.entries,
+                "mends": if args.dry_run { Some(wanted) } else { None },
+                "mended": if args.fix && !args.dry_run { Some(mended) } else { None },
+            }));
+            return Ok(());
+        }
+        FormatArg::Sarif => say::json(&tell::sarif(findings)),
+        FormatArg::Junit => say::out(&tell::junit(findings)?),
+    }
+    for mend in wanted.iter().filter(|_| args.dry_run) {
+        say::note(&format!("would {mend}"));
+    }
+    for one in mended {
+        match &one.failure {
+            None => say::note(&format!("done: {}", one.mend)),
+            Some(why) => say::note(&format!("failed: {}: {why}", one.mend)),
+        }
+    }
+    let looked = format!(
+        "{} with {} in them",
+        say::count(report.builds, "build"),
+        say::count(report.entries, "thing")
+    );
+    let looked = looked.replace("entrys", "entries");
+    say::note(&format!("{} in {looked}", tell::findings_total(findings)));
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The verb `verify`: bytes against the digests that were written down for them.
+
+use super::args::VerifyArgs;
+use super::exit::{Exit, Usage};
+use super::progress::Bar;
+use super::run::{Outcome, Setting, now};
+use super::say;
+use crate::act::{self, Scope, VerifyReport, Verifying, Which};
+use crate::mirror::{Mirror, builds_of};
+use crate::tell::Paint;
+use crate::word::BuildId;
+use serde_json::json;
+
+pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
+    let mirror = setting.open()?;
+    let which = match (args.sample.as_deref(), args.all) {
+        (Some(percent), _) => Which::Sample(hundredths(percent)?),
+        (None, true) => Which::All { anew: args.anew },
+        (None, false) => Which::Builds(builds(&mirror, &args.ids)?),
+    };
+    let bar = Bar::new();
+    let report = act::verify(&mirror, &Verifying { which }, &bar, &setting.stop, &now);
+    bar.finish();
+    let report = report?;
+    report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));
+    if setting.json {
+        say::json(&json!({"verify": 1, "report": report}));
+    } else {
+        say::out(&told(&report, say::paint()));
+    }
+    Ok(if report.interrupted {
+        Exit::Interrupted
+    } else if report.faults.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
+}
+
+/// Returns the builds that were named, those of a stream among them.
+fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
+    let mut builds = Vec::new();
+    for name in named {
+        match super::adopt::scope(mirror.layout(), name)? {
+            Scope::Build(id) => builds.push(id),
+            Scope::Stream(stream) => {
+                let found = builds_of(mirror, &stream, None)?;
+                if found.is_empty() {
+                    return Err(Usage(format!("the stream `{stream}` has no builds")).into());
+                }
+                builds.extend(found.into_iter().map(|build| BuildId::new(stream.clone(), build.build)));
+            }
+            Scope::All => {}
+        }
+    }
+    Ok(builds)
+}
+
+/// Reads a percentage such as `5`, `5%` or `0.5%` as hundredths of a percent.
+fn hundredths(text: &str) -> Outcome<u32> {
+    let wrong =
+        || Usage(format!("`{text}` is no share; a percentage from 0.01 to 100 is wanted, such as `5%`"));
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 3 || part.len() > 2 || !digits(whole) || !digits(part) {
+        return Err(wrong().into());
+    }
+    let all = format!("{whole}{part:0<2}").parse::<u32>().map_err(|_| wrong())?;
+    if (1..=10_000).contains(&all) { Ok(all) } else { Err(wrong().into()) }
+}
+
+fn told(report: &VerifyReport, paint: Paint) -> String {
+    let mut text = String::new();
+    for fault in &report.faults {
+        text.push_str(&format!("{}: {}: {}\n", fault.path, paint.red(&fault.what.to_string()), fault.why));
+    }
+    for id in &report.unlisted {
+        text.push_str(&format!("{id}: {}: nobody wrote its checksums down\n", paint.yellow("unlisted")));
+    }
+    if let Some(from) = &report.resumed {
+        text.push_str(&format!("went on after `{}` of {}\n", from.file, from.build));
+    }
+    let (builds, files) = (say::count(report.builds, "build"), say::count(report.files, "file"));
+    let bytes = say::bytes(report.bytes);
+    let wrong = match report.faults.len() {
+        0 => "all as they were".to_owned(),
+        faults => format!("{} not as they were", say::count(faults as u64, "file")),
+    };
+    text + &format!("read {files} of {builds}, {bytes}: {wrong}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage_and_nothing_else() {
+        for (text, wanted) in
+            [("5%", 500), ("5", 500), ("0.5%", 50), ("100%", 10_000), ("0.01", 1), ("12.34%", 1234)]
+        {
+            assert_eq!(hundredths(text).unwrap(), wanted, "{text}");
+        }
+        for text in ["", "%", "0", "0%", "101", "-5", "5 %", "1.234", "1e1", "five", "0.001", "."] {
+            assert!(hundredths(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Every kind of finding: its stable code, how grave it is, what it means and the one thing to do.
+//!
+//! A code never changes its meaning and is never used again for another one; `docs/findings.md` is printed from here.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Readers get something wrong, or may.
+    Error,
+    /// It should be mended.
+    Warning,
+    /// It should be known.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// Makes the codes, each with its row of the table.
+macro_rules! codes {
+    ($($name:ident $severity:ident $code:literal: $meaning:literal; $hint:literal)*) => {
+        /// What kind of finding it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {$(
+            #[doc = $meaning]
+            $name,
+        )*}
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Returns the stable word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// Returns how grave it is.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity),* }
+            }
+
+            /// Returns what it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),* }
+            }
+
+            /// Returns one thing to do about it.
+            pub fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint),* }
+            }
+        }
+    };
+}
+
+codes! {
+    UnknownClass Error "unknown-class": "A name at the top starts no line of builds."; "move it to the nearest path, or declare it in the layout"
+    UnknownDistro Error "unknown-distro": "A distribution that the layout does not know."; "move it, or add the distribution to the layout"
+    UnknownPhase Error "unknown-phase": "A build type that the layout does not know."; "move it, or add the build type to the layout"
+    UnknownArtifact Error "unknown-artifact": "Something inside a build that the layout has no place for."; "move it before publishing, or add its place to the layout's tree"
+    UnknownName Error "unknown-name": "A name that does not fit where a field of the layout is wanted."; "rename it, or widen the field in the layout"
+    Misfiled Error "misfiled": "A build lies in other directories than its name says."; "move it to the nearest path"
+    RawBranch Error "raw-branch": "A git branch stands in a path as git writes it, beside the name that it is mapped to."; "move its builds to the mapped stream; `mirrorkeep layout path --git-branch` says which"
+    WrongDepth Error "wrong-depth": "A level of the path is missing, or one too many."; "move it to the nearest path, or give the layout that level"
+    UnknownBeside Error "unknown-beside": "A file beside the builds that the layout does not know."; "move it away, or add it to `beside` in the layout"
+    BuildName Error "build-name": "A name where a build is wanted that names none."; "rename it, or move it out of the stream"
+    StampNotUtc Error "stamp-not-utc": "A time that is not written as UTC in the layout's form."; "rename it to the UTC time of the build in the layout's form"
+    StampImpossible Error "stamp-impossible": "A build is named by a time that cannot be."; "rename it to the time at which it was built; it is never pruned before"
+    StampFuture Warning "stamp-future": "A build is from the future."; "check the clock of the build server; it blocks verdicts of its stream"
+    StampDuplicate Warning "stamp-duplicate": "Two builds of one stream were made at the same instant."; "publish one of them under a respin, so that their order is known"
+    WrongKind Error "wrong-kind": "A file where a directory is wanted."; "move it away"
+    ContextMissing Warning "context-missing": "A successful build does not say from which commits it was made."; "publish with --context-from, so that the build can be made again"
+    ContextForm Error "context-form": "CONTEXT has a line that is not of the strict form; people source it in a shell."; "do not source it; have it made again by publish --context-from"
+    MarkerMissing Warning "marker-missing": "A build has a result, but no marker that says so."; "publish it with mirrorkeep, which writes the marker, or restore the file"
+    MarkerDouble Error "marker-double": "A build has the markers of two results."; "remove the one that is wrong"
+    MarkerDiffers Error "marker-differs": "The marker of a build says another result than its record."; "find out who wrote the marker; the record says how the build went"
+    MarkerSpelling Warning "marker-spelling": "A marker in another spelling, which no reader looks for."; "let the build write the name that is expected, or give the layout this one"
+    InProgress Note "in-progress": "A build without a result to which something happened within a day."; "wait for it to finish"
+    HalfPublished Warning "half-published": "A build without a result that nobody has touched for a day."; "publish it again as a whole, or remove it"
+    HalfDeleted Warning "half-deleted": "Whole parts of a build are gone."; "remove the rest with `mirrorkeep prune`, or restore it from a copy"
+    NoArtifact Warning "no-artifact": "A successful build holds nothing but markers and logs."; "label it a failure, or remove it"
+    LinkIntoBuild Error "link-into-build": "A link inside a build leads to a build: `ln -s` was run on a link that was there already."; "remove the link, and set the alias with `mirrorkeep alias set`"
+    LinkDangling Warning "link-dangling": "A link inside a build leads to nothing."; "publish what it leads to, or remove it"
+    LinkLeaves Error "link-leaves": "A link inside a build is absolute, or leads out of the mirror."; "replace it by a relative link inside the build"
+    AliasMissing Error "alias-missing": "An alias that readers rely on is not there."; "set it with `mirrorkeep alias set`; nothing of its stream is pruned before"
+    AliasDangling Error "alias-dangling": "An alias leads to nothing."; "set it with `mirrorkeep alias set`, or remove it with `alias remove`"
+    AliasDepth Error "alias-depth": "An alias leads to a path whose depth changed; its build lies elsewhere now."; "set it to the nearest path with `mirrorkeep alias set`"
+    AliasAbsolute Warning "alias-absolute": "An alias is absolute, so it is wrong under any other mount point."; "`mirrorkeep check --fix` makes it relative"
+    AliasLooping Error "alias-looping": "An alias leads round in circles."; "set it with `mirrorkeep alias set`"
+    AliasLeaves Error "alias-leaves": "An alias leads out of the mirror."; "set it to a path of the mirror, or remove it"
+    AliasUnfit Error "alias-unfit": "An alias points at a build that does not meet its condition, such as a failed one."; "set it to the nearest path with `mirrorkeep alias set --allow-backwards`"
+    AliasOlder Warning "alias-older": "An alias points at an older build than the newest that meets its condition."; "set it with `mirrorkeep alias set`, unless somebody set it back on purpose"
+    AliasNotLink Error "alias-not-link": "Something that is no symlink lies where an alias belongs."; "move it away; the next publish makes the alias"
+    AliasUnknown Warning "alias-unknown": "A symlink outside the builds that neither the layout nor the mirror's settings know."; "add it to `aliases` or `legacy` of mirror.yaml, or remove it"
+    NotServed Error "not-served": "The web server cannot read it."; "`mirrorkeep check --fix` makes it readable"
+    SetId Error "set-id": "A file with the set-user-id or set-group-id bit."; "take the bit away with chmod"
+    WorldWritable Error "world-writable": "Anybody on the server can change it."; "take the bit away with `chmod o-w`"
+    SpecialFile Error "special-file": "A device, FIFO or socket."; "remove it"
+    OddName Error "odd-name": "A name that is not UTF-8 or holds a control character."; "rename it"
+    CaseCollision Warning "case-collision": "Names that differ in upper and lower case only; some downstream file systems keep one of them."; "rename one of them before publishing"
+    LongName Warning "long-name": "A name or path that others cannot copy: temporary names of rsync and other systems need room."; "shorten it before publishing"
+    SumsMissing Warning "sums-missing": "A build without any list of checksums."; "`mirrorkeep adopt` makes one"
+    SumsForm Error "sums-form": "SHA256SUMS cannot be read as coreutils writes it."; "compare with the record (`mirrorkeep verify`), then restore it"
+    SumsDiffer Error "sums-differ": "SHA256SUMS lists other files than those that are there."; "`mirrorkeep verify` names every one"
+    RecordWithoutTree Warning "record-without-tree": "A build is known that is not there any more, and nobody pruned it."; "restore the build from a copy, or find out who removed it"
+    RecordMissing Warning "record-missing": "The record of a build that was published or adopted here is lost."; "`mirrorkeep check --fix` makes it again from the tree"
+    RecordDamaged Error "record-damaged": "What is kept of a build cannot be used."; "restore the record from a copy, or move it away and run `mirrorkeep check --fix`"
+    NotAdopted Note "not-adopted": "A build that others laid down."; "`mirrorkeep adopt` takes it over"
+    StreamUncovered Warning "stream-uncovered": "No family of the policy fits a stream, so that nothing of it is ever pruned."; "add a family to the policy"
+    StreamStalled Warning "stream-stalled": "The newest success of a stream is older than the limit."; "look at its pipeline"
+    TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
+    CannotRead Error "cannot-read": "It could not be looked at."; "see to it that mirrorkeep can read it, then check again"
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}

@@ -1,0 +1,64 @@
+//! Whether a mirror is what its layout says: what was seen, held against the rules, as a list of findings.
+//!
+//! Pure and table-driven: the same sight gives the same findings, in the same order, and what complies gives none.
+//! What is not seen is not judged; what could not be read is a finding of its own, never taken for right.
+
+mod aliases;
+mod build;
+mod code;
+mod finding;
+mod marker;
+mod mend;
+mod outside;
+mod plain;
+mod seen;
+mod streams;
+
+pub use code::{Code, Severity};
+pub use finding::Finding;
+pub use mend::{Mend, MendKind, mends};
+pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenEntry, SeenKind};
+
+use super::policy::Policy;
+use crate::census::BuildCensus;
+use crate::layout::Layout;
+use crate::word::Stamp;
+
+/// What else findings depend on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms<'a> {
+    /// The mirror's policy.
+    pub policy: Option<&'a Policy>,
+    /// After how many seconds without a success a stream counts as stalled.
+    pub stalled: Option<i64>,
+}
+
+/// Returns what is wrong outside the builds, with the streams, the aliases and the records.
+pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    outside::judge(seen, layout, &mut findings);
+    aliases::judge(seen, layout, &mut findings);
+    streams::judge(seen, layout, terms, &mut findings);
+    for (path, why) in &seen.unread {
+        findings.push(Finding::new(Code::CannotRead, path, why, "a path that can be read"));
+    }
+    for path in &seen.stale {
+        let found = "it is left from a command that was interrupted";
+        findings.push(Finding::new(Code::TmpStale, path, found, "nothing"));
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// Returns what is wrong inside one build, as far as `census` does not say that it must be so.
+pub fn comply_build(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, now: Stamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    build::judge(seen, census, layout, now, &mut findings);
+    for (path, why) in &seen.unread {
+        findings.push(Finding::new(Code::CannotRead, seen.path.join(path), why, "a path that can be read"));
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}

@@ -1,0 +1,161 @@
+//! `adopt`: what a shell script laid down becomes what mirrorkeep looks after, and not a byte of it changes.
+
+use crate::rig::{Rig, lay, tree};
+use serde_json::Value;
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+const DAYS: [&str; 3] = ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"];
+
+fn scripted() -> Rig {
+    let rig = Rig::new();
+    for day in DAYS {
+        let marker = if day == DAYS[1] { "outputs/fail" } else { "outputs/success" };
+        let files = [("outputs/iso/a.iso", day), ("outputs/RPMS/std/a.rpm", "same"), (marker, "")];
+        lay(&rig, &format!("master/centos/{day}"), &files);
+        // What the files' times say is not when they were built.
+        let mut touch = Command::new("touch");
+        touch.args(["-d", "2001-01-01", "outputs/iso/a.iso", "."]);
+        touch.current_dir(rig.mirror(&format!("master/centos/{day}")));
+        assert!(touch.status().unwrap().success());
+    }
+    symlink(DAYS[2], rig.mirror("master/centos/latest_build")).unwrap();
+    rig.ok(&["init"]);
+    rig
+}
+
+fn public(rig: &Rig) -> Vec<String> {
+    let lines = tree(&rig.mirror(".")).into_iter();
+    lines.filter(|line| !line.starts_with(".mirrorkeep")).collect()
+}
+
+fn record(rig: &Rig, build: &str) -> Value {
+    let at = rig.mirror(&format!(".mirrorkeep/builds/master/centos/{build}.json"));
+    serde_json::from_str(&fs::read_to_string(at).unwrap()).unwrap()
+}
+
+#[test]
+fn a_mirror_that_a_script_filled_is_taken_over_and_looked_after() {
+    let rig = scripted();
+    let before = public(&rig);
+    let answer = rig.json(&["adopt"]);
+    assert_eq!(answer["report"]["adopted"].as_array().unwrap().len(), 3);
+    assert_eq!(public(&rig), before);
+    let adopted = record(&rig, DAYS[0]);
+    assert_eq!(
+        (&adopted["created"], &adopted["origin"]),
+        (&"2026-01-01T06:00:00Z".into(), &"adopted".into())
+    );
+    assert_eq!(record(&rig, DAYS[1])["result"], "fail");
+    rig.ok(&["verify", "--all"]);
+    rig.ok(&["label", &format!("master/centos/{}", DAYS[0]), "sanity=green"]);
+    rig.ok(&["plan"]);
+    rig.ok(&["prune"]);
+    rig.publish("20260104T060000Z", &[]);
+    assert_eq!(rig.latest().as_deref(), Some("20260104T060000Z"));
+    fs::write(rig.mirror(&format!("master/centos/{}/outputs/RPMS/std/a.rpm", DAYS[0])), "SAME").unwrap();
+    assert_eq!(rig.run(&["verify", "--all"]).status.code(), Some(5));
+}
+
+#[test]
+fn adopting_changes_no_verdict() {
+    let rig = scripted();
+    let verdicts = || {
+        let plan = rig.json(&["plan", "--at", "2027-03-01T00:00:00Z"]);
+        let all = plan["builds"].as_array().unwrap().clone();
+        all.iter().map(|build| (build["id"].clone(), build["verdict"].clone())).collect::<Vec<_>>()
+    };
+    let before = verdicts();
+    rig.ok(&["adopt"]);
+    assert_eq!(verdicts(), before);
+}
+
+#[test]
+fn taking_over_again_changes_nothing_and_goes_on_with_the_rest() {
+    let rig = scripted();
+    rig.ok(&["adopt", &format!("master/centos/{}", DAYS[1])]);
+    let first = fs::read(rig.mirror(&format!(".mirrorkeep/builds/master/centos/{}.json", DAYS[1]))).unwrap();
+    let answer = rig.json(&["adopt", "master/centos"]);
+    assert_eq!(answer["report"]["adopted"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["report"]["already"], 1);
+    let all = tree(&rig.mirror("."));
+    assert_eq!(rig.json(&["adopt"])["report"]["already"], 3);
+    assert_eq!(tree(&rig.mirror(".")), all);
+    let again = fs::read(rig.mirror(&format!(".mirrorkeep/builds/master/centos/{}.json", DAYS[1]))).unwrap();
+    assert_eq!(again, first);
+}
+
+#[test]
+fn a_trial_reads_everything_and_writes_nothing() {
+    let rig = scripted();
+    let before = tree(&rig.mirror("."));
+    let answer = rig.json(&["adopt", "--dry-run"]);
+    assert_eq!(answer["report"]["adopted"].as_array().unwrap().len(), 3);
+    assert_eq!(tree(&rig.mirror(".")), before);
+}
+
+#[test]
+fn sums_are_written_only_where_asked_for_and_hold() {
+    let rig = scripted();
+    let build = format!("master/centos/{}", DAYS[0]);
+    rig.ok(&["adopt", &build, "--write-sums"]);
+    rig.sums_hold(&build);
+    rig.ok(&["adopt"]);
+    assert!(!rig.mirror(&format!("master/centos/{}/SHA256SUMS", DAYS[2])).exists());
+    assert_eq!(rig.run(&["verify", "--all"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_makes_no_sense_is_left_alone_and_told() {
+    let rig = scripted();
+    let at = |below: &str| rig.mirror(&format!("master/centos/{below}"));
+    fs::write(at(&format!("{}/outputs/fail", DAYS[0])), "").unwrap();
+    fs::create_dir_all(at("20260230T060000Z/outputs")).unwrap();
+    fs::create_dir_all(at("20260105T060000Z/outputs")).unwrap();
+    fs::create_dir_all(rig.mirror("masters")).unwrap();
+    assert!(Command::new("mkfifo").arg(at(&format!("{}/outputs/logs", DAYS[2]))).status().unwrap().success());
+    let output = rig.run(&["--json", "adopt"]);
+    assert_eq!(output.status.code(), Some(6));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let left = answer["report"]["left"].as_array().unwrap();
+    for (path, why) in [
+        ("master/centos/20260101T060000Z", "more than one result marker"),
+        ("master/centos/20260230T060000Z", "impossible"),
+        ("master/centos/20260105T060000Z", "may still be filled"),
+        ("master/centos/20260103T060000Z", "FIFO"),
+        ("masters", "wanted"),
+    ] {
+        let told =
+            left.iter().find(|left| left["path"] == path).unwrap_or_else(|| panic!("{path}: {left:?}"));
+        assert!(told["why"].as_str().unwrap().contains(why), "{told}");
+    }
+    assert_eq!(answer["report"]["adopted"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn bytes_that_differ_from_their_list_are_not_taken_for_right() {
+    let rig = scripted();
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let list = rig.mirror(&format!("master/centos/{}/outputs/iso/StxChecksums", DAYS[0]));
+    fs::write(&list, format!("{abc} a.iso 16 1 1 1 /build/a.iso\n")).unwrap();
+    let build = format!("master/centos/{}", DAYS[0]);
+    let output = rig.run(&["adopt", &build]);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("differs from the list"));
+    // Believed on request, and then told by the next look at the bytes.
+    rig.ok(&["adopt", &build, "--trust-lists"]);
+    assert_eq!(rig.run(&["verify", &build]).status.code(), Some(5));
+}
+
+#[test]
+fn nothing_is_taken_over_that_is_not_there() {
+    let rig = scripted();
+    rig.fails(1, "there is no build", &["adopt", "master/centos/20250101T060000Z"]);
+    rig.fails(2, "", &["adopt", "../elsewhere"]);
+    rig.fails(2, "", &["adopt", "masters/centos"]);
+}
+
+#[test]
+fn a_build_without_a_record_says_how_to_get_one() {
+    let rig = scripted();
+    rig.fails(1, "mirrorkeep adopt", &["label", &format!("master/centos/{}", DAYS[0]), "a=b"]);
+}

@@ -1,0 +1,72 @@
+//! `docs/json.md` names every field of every answer.
+
+use crate::rig::Rig;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families:
+  - name: all
+    match: \"**\"
+    keep: [{last: 2}]
+    parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}
+";
+
+const BUILDS: [&str; 3] = ["20181203T060000Z", "20181204T060000Z", "20181205T060000Z"];
+
+/// Collects the fields of an answer; below those that stand for any word, only what lies one deeper.
+fn fields(answer: &Value, found: &mut BTreeSet<String>) {
+    for item in answer.as_array().into_iter().flatten() {
+        fields(item, found);
+    }
+    for (key, below) in answer.as_object().into_iter().flatten() {
+        found.insert(key.clone());
+        match (&**key, below) {
+            ("labels" | "parts", Value::Object(below)) => {
+                below.values().for_each(|below| fields(below, found));
+            }
+            _ => fields(below, found),
+        }
+    }
+}
+
+#[test]
+fn every_field_of_an_answer_is_told() {
+    let rig = Rig::new();
+    rig.policy_file(POLICY).write("inputs/RPMS/a.rpm", "the same").builds(BUILDS);
+    let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
+    rig.ok(&["label", &trimmed, "sanity=green"]);
+    let mut found = BTreeSet::new();
+    let calls: [&[&str]; 21] = [
+        &["plan"],
+        &["explain", &oldest],
+        &["list"],
+        &["census"],
+        &["show", &trimmed],
+        &["prune"],
+        &["restore", &oldest],
+        &["hold", &oldest, "--why", "a test"],
+        &["list"],
+        &["unhold", &oldest],
+        &["sweep", "--dry-run"],
+        &["sweep"],
+        &["recover", "--dry-run"],
+        &["recover"],
+        &["alias", "list"],
+        &["label", &trimmed, "sanity=red"],
+        &["policy", "list"],
+        &["policy", "show"],
+        &["policy", "test", "starlingx"],
+        &["policy", "simulate", "--for", "3d"],
+        &["policy", "diff", "starlingx", "starlingx-production", "--at", "20190101T000000Z"],
+    ];
+    for call in calls {
+        fields(&rig.json(call), &mut found);
+    }
+    let told = include_str!("../docs/json.md");
+    let words: BTreeSet<&str> = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let lacking: Vec<&String> = found.iter().filter(|field| !words.contains(field.as_str())).collect();
+    assert!(found.len() > 60, "only {} fields: {found:?}", found.len());
+    assert!(lacking.is_empty(), "not in docs/json.md: {lacking:?}");
+}

@@ -1,0 +1,365 @@
+//! For each code what shows it, and a near miss.
+
+use super::sight::{NEWEST, Sight, Spoil, path};
+use mirrorkeep::decide::comply::{Code, Leads, SeenKind};
+use mirrorkeep::word::Outcome;
+
+type Change = fn(&mut Sight);
+
+const DIR: SeenKind = SeenKind::Dir;
+const FILE: SeenKind = SeenKind::File;
+
+fn ignore<T>(_: &mut T) {}
+
+fn to(text: &str, leads: Leads) -> SeenKind {
+    SeenKind::Link(text.to_owned(), leads)
+}
+
+pub(super) const CASES: &[(Code, Change, Change)] = &[
+    (Code::UnknownClass, |s| ignore(s.outside("masters", DIR)), |s| ignore(s.outside("release", DIR))),
+    (
+        Code::UnknownDistro,
+        |s| ignore(s.outside("master/suse", DIR)),
+        |s| ignore(s.outside("master/debian", DIR)),
+    ),
+    (
+        Code::UnknownPhase,
+        |s| s.newest().put("outputs/RPMS/fast", DIR),
+        |s| s.newest().put("outputs/RPMS/rt", DIR),
+    ),
+    (Code::UnknownArtifact, |s| s.newest().list("outputs/isos/a"), |s| s.newest().list("outputs/wheels/a")),
+    (
+        Code::UnknownName,
+        |s| ignore(s.outside("feature/.hidden", DIR)),
+        |s| ignore(s.outside("feature/plain", DIR)),
+    ),
+    (
+        Code::Misfiled,
+        |s| {
+            s.on(
+                "rdo-trunk",
+                &format!("centos9-master/component/tripleo/42/0d/420c{}_52cbbfe7", "0".repeat(36)),
+            );
+        },
+        |s| {
+            s.on(
+                "rdo-trunk",
+                &format!("centos9-master/component/tripleo/42/0c/420c{}_52cbbfe7", "0".repeat(36)),
+            );
+        },
+    ),
+    (
+        Code::RawBranch,
+        |s| s.on("starlingx-debian", "f/antelope"),
+        |s| s.on("starlingx-debian", "feature/antelope"),
+    ),
+    (
+        Code::WrongDepth,
+        |s| s.outside("master/centos/flock", DIR).holds = vec!["20260601T060000Z".to_owned()],
+        |s| s.outside("master/centos/flock", DIR).holds = vec!["flock".to_owned()],
+    ),
+    (
+        Code::WrongDepth,
+        |s| ignore(s.outside("master/centos/outputs", DIR)),
+        |s| ignore(s.outside("master/centos/20260601", DIR)),
+    ),
+    (
+        Code::UnknownBeside,
+        |s| ignore(s.outside("master/centos/README", FILE)),
+        |s| ignore(s.outside("master/centos/README", DIR)),
+    ),
+    (
+        Code::BuildName,
+        |s| ignore(s.outside("master/centos/20181110", DIR)),
+        |s| ignore(s.outside("master/centos/20181110T060000", DIR)),
+    ),
+    (
+        Code::StampNotUtc,
+        |s| ignore(s.outside("master/centos/20181110T060000+0100", DIR)),
+        |s| ignore(s.outside("master/centos/20181110", DIR)),
+    ),
+    (
+        Code::StampImpossible,
+        |s| ignore(s.add("master/centos/20260230T060000Z")),
+        |s| ignore(s.add("master/centos/20240229T060000Z")),
+    ),
+    (
+        Code::StampFuture,
+        |s| ignore(s.add("master/centos/20260604T060000Z")),
+        |s| ignore(s.add("master/centos/20260603T123000Z")),
+    ),
+    (
+        Code::StampDuplicate,
+        |s| {
+            s.add("master/centos/20260529T060000Z");
+            s.seen.census.streams[0].builds.last_mut().unwrap().created = "20260601T060000Z".parse().ok();
+        },
+        |s| ignore(s.add("master/debian/20260601T060000Z")),
+    ),
+    (
+        Code::WrongKind,
+        |s| ignore(s.outside("master/debian", FILE)),
+        |s| ignore(s.outside("master/debian", DIR)),
+    ),
+    (
+        Code::ContextMissing,
+        |s| {
+            s.newest().take("outputs/CONTEXT");
+            s.newest().context = None;
+        },
+        |s| {
+            s.newest().take("outputs/CONTEXT");
+            s.newest().context = None;
+            s.census().result = Outcome::Fail;
+        },
+    ),
+    (
+        Code::ContextForm,
+        |s| s.newest().context.get_or_insert_default().extend(b"rm -rf ~\n"),
+        |s| {
+            s.newest()
+                .context
+                .get_or_insert_default()
+                .extend(format!("(cd ./b && git checkout -f {})\n", "2".repeat(40)).bytes());
+        },
+    ),
+    (
+        Code::MarkerMissing,
+        |s| s.newest().take("outputs/success"),
+        |s| {
+            s.newest().take("outputs/success");
+            s.census().result = Outcome::Partial;
+        },
+    ),
+    (Code::MarkerDouble, |s| s.newest().list("outputs/fail"), |s| s.newest().list("outputs/logs/fail")),
+    (
+        Code::MarkerDiffers,
+        |s| s.census().result = Outcome::Fail,
+        |s| {
+            s.census().result = Outcome::Fail;
+            s.newest().take("outputs/success");
+            s.newest().put("outputs/fail", FILE);
+        },
+    ),
+    (
+        Code::MarkerSpelling,
+        |s| s.newest().put("outputs/Success", FILE),
+        |s| s.newest().put("outputs/logs/Success", FILE),
+    ),
+    (
+        Code::MarkerSpelling,
+        |s| s.newest().put("outputs/CONTEXT.sh", FILE),
+        |s| s.newest().put("outputs/CONTEXTS", FILE),
+    ),
+    (Code::InProgress, |s| unfinished(s, "20260603T110000Z"), |s| unfinished(s, "20260602T110000Z")),
+    (Code::HalfPublished, |s| unfinished(s, "20260602T110000Z"), |s| unfinished(s, "20260603T110000Z")),
+    (
+        Code::HalfDeleted,
+        |s| {
+            s.seen.tops.get_mut(&NEWEST.parse().unwrap()).unwrap().remove("inputs");
+        },
+        |s| {
+            s.seen.tops.get_mut(&NEWEST.parse().unwrap()).unwrap().remove("inputs");
+            s.census().trimmed.push("bulky".to_owned());
+        },
+    ),
+    (Code::HalfDeleted, |s| s.newest().take("outputs/iso"), |s| s.newest().list("outputs/iso/b.iso")),
+    (
+        Code::NoArtifact,
+        |s| {
+            s.newest().take("outputs/iso");
+            s.newest().take("inputs");
+            s.newest().put("outputs/logs/build.log", FILE);
+        },
+        |s| s.newest().take("inputs"),
+    ),
+    (
+        Code::LinkIntoBuild,
+        |s| s.newest().put("20260604T060000Z", to("20260604T060000Z", Leads::Round)),
+        |s| {
+            s.newest().put(
+                "outputs/iso/b.iso",
+                to("a.iso", Leads::To(path("master/centos/20260603T060000Z/outputs/iso/a.iso"))),
+            );
+        },
+    ),
+    (
+        Code::LinkIntoBuild,
+        |s| {
+            s.newest().put(
+                "outputs/iso/old",
+                to("../../../20260601T060000Z", Leads::To(path("master/centos/20260601T060000Z"))),
+            );
+        },
+        |s| {
+            s.newest().put(
+                "outputs/iso/old",
+                to(
+                    "../../../20260601T060000Z/outputs",
+                    Leads::To(path("master/centos/20260601T060000Z/outputs")),
+                ),
+            );
+        },
+    ),
+    (
+        Code::LinkDangling,
+        |s| {
+            s.newest().put(
+                "outputs/iso/b.iso",
+                to("c.iso", Leads::Nowhere(path("master/centos/20260603T060000Z/outputs/iso/c.iso"))),
+            );
+        },
+        |s| {
+            s.newest().put(
+                "outputs/iso/b.iso",
+                to("a.iso", Leads::To(path("master/centos/20260603T060000Z/outputs/iso/a.iso"))),
+            );
+        },
+    ),
+    (
+        Code::LinkLeaves,
+        |s| s.newest().put("outputs/iso/b.iso", to("/etc/passwd", Leads::Out)),
+        |s| {
+            s.newest().put(
+                "outputs/iso/b.iso",
+                to("../iso/a.iso", Leads::To(path("master/centos/20260603T060000Z/outputs/iso/a.iso"))),
+            );
+        },
+    ),
+    (Code::AliasMissing, |s| s.seen.aliases[0].link = None, |s| s.seen.aliases.clear()),
+    (
+        Code::AliasDangling,
+        |s| s.latest("20260501T060000Z", Leads::Nowhere(path("master/centos/20260501T060000Z"))),
+        |s| s.latest("20260602T060000Z", Leads::To(path("master/centos/20260602T060000Z"))),
+    ),
+    (
+        Code::AliasDepth,
+        |s| s.latest("flock/20260603T060000Z", Leads::Nowhere(path("master/centos/flock/20260603T060000Z"))),
+        |s| s.latest("20260501T060000Z", Leads::Nowhere(path("master/centos/20260501T060000Z"))),
+    ),
+    (
+        Code::AliasAbsolute,
+        |s| s.latest("/srv/mirror/master/centos/20260603T060000Z", Leads::Absolute(path(NEWEST))),
+        |s| s.latest("../centos/20260603T060000Z", Leads::To(path(NEWEST))),
+    ),
+    (
+        Code::AliasLooping,
+        |s| s.latest("latest_build", Leads::Round),
+        |s| s.latest("x", Leads::Nowhere(path("master/centos/x"))),
+    ),
+    (Code::AliasLeaves, |s| s.latest("/tmp", Leads::Out), |s| s.latest("latest_build", Leads::Round)),
+    (
+        Code::AliasUnfit,
+        |s| {
+            s.census().result = Outcome::Fail;
+            s.newest().take("outputs/success");
+            s.newest().put("outputs/fail", FILE);
+        },
+        |s| s.latest("20260602T060000Z", Leads::To(path("master/centos/20260602T060000Z"))),
+    ),
+    (
+        Code::AliasOlder,
+        |s| s.latest("20260602T060000Z", Leads::To(path("master/centos/20260602T060000Z"))),
+        |s| {
+            s.latest("20260602T060000Z", Leads::To(path("master/centos/20260602T060000Z")));
+            s.census().result = Outcome::Fail;
+        },
+    ),
+    (
+        Code::AliasNotLink,
+        |s| ignore(s.outside("master/centos/latest_build", DIR)),
+        |s| ignore(s.outside("master/debian", DIR)),
+    ),
+    (
+        Code::AliasUnknown,
+        |s| ignore(s.link("master/centos/mine", NEWEST)),
+        |s| s.link("master/centos/mine", NEWEST).declared = true,
+    ),
+    (
+        Code::NotServed,
+        |s| s.newest().mode("outputs/iso/a.iso", 0o440),
+        |s| s.newest().mode("outputs/iso/a.iso", 0o644),
+    ),
+    (Code::NotServed, |s| s.newest().mode("outputs/iso", 0o754), |s| s.newest().mode("outputs/iso", 0o555)),
+    (
+        Code::SetId,
+        |s| s.newest().mode("outputs/iso/a.iso", 0o4555),
+        |s| s.newest().mode("outputs/iso", 0o2755),
+    ),
+    (
+        Code::WorldWritable,
+        |s| s.newest().mode("outputs/iso/a.iso", 0o666),
+        |s| s.newest().mode("outputs/iso/a.iso", 0o664),
+    ),
+    (
+        Code::SpecialFile,
+        |s| s.newest().put("outputs/logs/pipe", SeenKind::Other),
+        |s| s.newest().put("outputs/logs/pipe", FILE),
+    ),
+    (
+        Code::OddName,
+        |s| s.newest().odd.push((path("outputs/logs"), "a\\nb".to_owned())),
+        |s| s.newest().list("outputs/logs/naïve"),
+    ),
+    (
+        Code::OddName,
+        |s| s.seen.odd.push((path(""), "\\xff".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
+        Code::CaseCollision,
+        |s| s.newest().list("outputs/iso/A.iso"),
+        |s| s.newest().list("outputs/logs/A.iso"),
+    ),
+    (
+        Code::LongName,
+        |s| s.newest().list(&format!("outputs/iso/{}", "x".repeat(248))),
+        |s| s.newest().list(&format!("outputs/iso/{}", "x".repeat(247))),
+    ),
+    (
+        Code::SumsMissing,
+        |s| {
+            s.newest().sums = None;
+            s.newest().listed = false;
+        },
+        |s| s.newest().sums = None,
+    ),
+    (Code::SumsForm, |s| s.newest().sums = Some(b"what".to_vec()), |s| s.newest().list("outputs/iso/b")),
+    (Code::SumsDiffer, |s| s.newest().put("outputs/iso/b", FILE), |s| s.newest().list("outputs/iso/b")),
+    (
+        Code::RecordWithoutTree,
+        |s| s.seen.records.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| s.seen.known.push("master/centos/20260101T000000Z".parse().unwrap()),
+    ),
+    (Code::RecordMissing, |s| drop(s.seen.records.pop()), |s| both(s)),
+    (
+        Code::RecordDamaged,
+        |s| s.seen.damaged.push((NEWEST.parse().unwrap(), "no JSON".to_owned())),
+        |s| both(s),
+    ),
+    (Code::NotAdopted, |s| both(s), |s| drop(s.seen.records.pop())),
+    (
+        Code::StreamUncovered,
+        |s| s.policy.families.clear(),
+        |s| s.policy.families.truncate(s.policy.families.len()),
+    ),
+    (Code::StreamStalled, |s| s.stalled = Some(3600), |s| s.stalled = Some(7 * 3600)),
+    (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
+    (
+        Code::CannotRead,
+        |s| s.seen.unread.push((path("release"), "denied".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
+];
+
+fn unfinished(sight: &mut Sight, touched: &str) {
+    sight.census().result = Outcome::Partial;
+    sight.census().last_activity = touched.parse().ok();
+    sight.newest().take("outputs/success");
+}
+
+/// Lets the newest build be one of which neither a record nor the journal knows.
+fn both(sight: &mut Sight) {
+    sight.seen.records.pop();
+    sight.seen.known.pop();
+}

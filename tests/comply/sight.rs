@@ -1,0 +1,195 @@
+//! A sight of a small mirror that complies, and ways to spoil it.
+
+use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
+use mirrorkeep::decide::comply::{
+    Finding, Leads, Seen, SeenAlias, SeenBuild, SeenEntry, SeenKind, Terms, comply, comply_build,
+};
+use mirrorkeep::decide::policy::Policy;
+use mirrorkeep::layout::{Condition, Layout};
+use mirrorkeep::record::Sums;
+use mirrorkeep::word::{BuildId, Digest, Outcome, RelPath};
+use std::collections::BTreeMap;
+
+/// What is there, as the disk shows it.
+pub(super) struct Sight {
+    pub(super) seen: Seen,
+    pub(super) builds: Vec<SeenBuild>,
+    pub(super) layout: Layout,
+    pub(super) policy: Policy,
+    pub(super) stalled: Option<i64>,
+}
+
+pub(super) const NEWEST: &str = "master/centos/20260603T060000Z";
+
+pub(super) fn path(text: &str) -> RelPath {
+    text.parse().unwrap()
+}
+
+pub(super) fn entry(at: &str, kind: SeenKind) -> SeenEntry {
+    let mode = if kind == SeenKind::Dir { 0o755 } else { 0o444 };
+    SeenEntry { path: path(at), kind, mode, holds: Vec::new() }
+}
+
+fn sums(files: &[&str]) -> Vec<u8> {
+    Sums::of(files.iter().map(|file| (path(file), Digest::of(b"")))).to_string().into_bytes()
+}
+
+const FILES: [&str; 4] =
+    ["inputs/downloads/a.tar", "outputs/CONTEXT", "outputs/iso/a.iso", "outputs/success"];
+
+impl Sight {
+    /// Three successes of one stream, `latest_build`, their records, and nothing that is wrong.
+    pub(super) fn good() -> Self {
+        let layout = Layout::load(Layout::shipped("starlingx").unwrap(), "starlingx").unwrap();
+        let policy = Policy::load(Policy::shipped("starlingx").unwrap(), "starlingx").unwrap();
+        let when = Condition { results: vec![Outcome::Success], labels: BTreeMap::default() };
+        let latest = SeenAlias {
+            path: path("master/centos/latest_build"),
+            link: Some(("20260603T060000Z".to_owned(), Leads::To(path(NEWEST)))),
+            follows: Some(("master/centos".parse().unwrap(), when)),
+            declared: false,
+        };
+        let mut census = Census::empty("20260603T120000Z".parse().unwrap());
+        census.streams = vec![StreamCensus { stream: "master/centos".parse().unwrap(), builds: Vec::new() }];
+        let outside = ["", "master", "master/centos"].map(|at| entry(at, SeenKind::Dir)).to_vec();
+        let seen = Seen {
+            census,
+            outside,
+            odd: Vec::new(),
+            aliases: vec![latest],
+            records: Vec::new(),
+            known: Vec::new(),
+            damaged: Vec::new(),
+            tops: BTreeMap::new(),
+            stale: Vec::new(),
+            unread: Vec::new(),
+        };
+        let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };
+        for day in ["20260601T060000Z", "20260602T060000Z", "20260603T060000Z"] {
+            sight.add(&format!("master/centos/{day}"));
+        }
+        sight
+    }
+
+    /// Adds a build that complies.
+    pub(super) fn add(&mut self, id: &str) -> &mut SeenBuild {
+        let id: BuildId = id.parse().unwrap();
+        let created = id.name.as_str().parse().ok();
+        let census = BuildCensus {
+            created,
+            published: created,
+            result: Outcome::Success,
+            files: Some(4),
+            ..BuildCensus::named(id.name.clone())
+        };
+        let lines = &mut self.seen.census.streams;
+        match lines.iter_mut().find(|line| line.stream == id.stream) {
+            Some(line) => line.builds.push(census),
+            None => lines.push(StreamCensus { stream: id.stream.clone(), builds: vec![census] }),
+        }
+        self.seen.records.push(id.clone());
+        self.seen.known.push(id.clone());
+        self.seen.tops.insert(id.clone(), ["inputs", "outputs"].map(str::to_owned).into());
+        let dirs = ["", "inputs", "inputs/downloads", "outputs", "outputs/iso"];
+        let dirs = dirs.iter().map(|dir| entry(dir, SeenKind::Dir));
+        let files = FILES.iter().chain(&["SHA256SUMS"]).map(|file| entry(file, SeenKind::File));
+        let mut entries: Vec<SeenEntry> = dirs.chain(files).collect();
+        entries.sort_by(|a, b| a.path.names().cmp(b.path.names()));
+        let context = format!("(cd ./a && git checkout -f {})\n", "1".repeat(40));
+        self.builds.push(SeenBuild {
+            path: id.as_path(),
+            id,
+            entries,
+            odd: Vec::new(),
+            context: Some(context.into_bytes()),
+            sums: Some(sums(&FILES)),
+            listed: true,
+            unread: Vec::new(),
+        });
+        self.builds.last_mut().unwrap()
+    }
+
+    /// Returns the newest build of `master/centos`.
+    pub(super) fn newest(&mut self) -> &mut SeenBuild {
+        self.builds.iter_mut().find(|build| build.path.as_str() == NEWEST).unwrap()
+    }
+
+    /// Returns what the census says of it.
+    pub(super) fn census(&mut self) -> &mut BuildCensus {
+        let line = self.seen.census.streams.iter_mut().find(|line| line.stream.as_str() == "master/centos");
+        line.unwrap().builds.iter_mut().find(|build| build.build.as_str() == "20260603T060000Z").unwrap()
+    }
+
+    /// Puts a directory or file outside the builds.
+    pub(super) fn outside(&mut self, at: &str, kind: SeenKind) -> &mut SeenEntry {
+        self.seen.outside.push(entry(at, kind));
+        self.seen.outside.last_mut().unwrap()
+    }
+
+    /// Puts a directory there, on a mirror with that layout.
+    pub(super) fn on(&mut self, layout: &str, at: &str) {
+        self.layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
+        self.outside(at, SeenKind::Dir);
+    }
+
+    /// Lets `latest_build` lead elsewhere.
+    pub(super) fn latest(&mut self, text: &str, leads: Leads) {
+        self.seen.aliases[0].link = Some((text.to_owned(), leads));
+    }
+
+    /// Puts a link outside the builds.
+    pub(super) fn link(&mut self, at: &str, to: &str) -> &mut SeenAlias {
+        let link = Some((to.to_owned(), Leads::To(path(to))));
+        self.seen.aliases.push(SeenAlias { path: path(at), link, follows: None, declared: false });
+        self.seen.aliases.last_mut().unwrap()
+    }
+
+    /// Returns everything that is wrong.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let terms = Terms { policy: Some(&self.policy), stalled: self.stalled };
+        let mut found = comply(&self.seen, &self.layout, terms);
+        for build in &self.builds {
+            let census = self.seen.census.build(&build.id).unwrap();
+            found.extend(comply_build(build, census, &self.layout, self.seen.census.at));
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+/// What tests do to the inside of a build.
+pub(super) trait Spoil {
+    /// Adds something.
+    fn put(&mut self, at: &str, kind: SeenKind);
+    /// Adds a file that SHA256SUMS lists.
+    fn list(&mut self, at: &str);
+    /// Takes something away, and what lies in it.
+    fn take(&mut self, at: &str);
+    /// Changes the mode of something.
+    fn mode(&mut self, at: &str, mode: u32);
+}
+
+impl Spoil for SeenBuild {
+    fn put(&mut self, at: &str, kind: SeenKind) {
+        self.entries.push(entry(at, kind));
+        self.entries.sort_by(|a, b| a.path.names().cmp(b.path.names()));
+    }
+
+    fn list(&mut self, at: &str) {
+        self.put(at, SeenKind::File);
+        let files: Vec<&str> = FILES.iter().copied().chain([at]).collect();
+        self.sums = Some(sums(&files));
+    }
+
+    fn take(&mut self, at: &str) {
+        self.entries.retain(|entry| !entry.path.is_within(&path(at)));
+    }
+
+    fn mode(&mut self, at: &str, mode: u32) {
+        // An earlier change may have taken it away.
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.path == path(at)) {
+            entry.mode = mode;
+        }
+    }
+}
