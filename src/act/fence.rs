@@ -80,8 +80,8 @@ impl Fence {
         now: Stamp,
     ) -> Result<Option<String>, ActError> {
         let mirror = lease.mirror();
-        let path = mirror.layout().build_path(id)?;
-        if mirror.store().look(&path)?.is_none() {
+        mirror.layout().build_path(id)?;
+        if !mirror.has_build(id)? {
             return Ok(Some("it is gone already".to_owned()));
         }
         self.refresh(lease, planned, now)?;

@@ -59,12 +59,12 @@ fn change(
     clock: &dyn Fn() -> Stamp,
     change: impl Fn(&mut Vec<Hold>),
 ) -> Result<HoldReport, ActError> {
-    let path = mirror.layout().build_path(id)?;
+    mirror.layout().build_path(id)?;
     let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
     if let Some(lease) = &lease {
         settle(lease, clock)?;
     }
-    let there = mirror.store().look(&path)?.is_some();
+    let there = mirror.has_build(id)?;
     let trashed = if there { None } else { find(mirror, id)? };
     let before = mirror.holds_of(id)?;
     if !there && trashed.is_none() && (what == EventKind::Held || before.is_empty()) {

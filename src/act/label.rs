@@ -75,12 +75,12 @@ pub fn label(
     mode: Mode,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<LabelReport, LabelActError> {
-    let path = mirror.layout().build_path(id)?;
+    mirror.layout().build_path(id)?;
     let lease = mirror.lease()?;
     if mode == Mode::Real {
         settle(&lease, clock)?;
     }
-    if mirror.store().look(&path)?.is_none() {
+    if !mirror.has_build(id)? {
         return Err(LabelActError::NoBuild(id.clone()));
     }
     let mut record = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;

@@ -25,11 +25,13 @@ mod repoint;
 mod reserve;
 mod restore;
 mod reveal;
+mod send;
 mod source;
 mod stage;
 mod sweep;
 mod trash;
 mod trim;
+mod upload;
 mod verify;
 mod watch;
 

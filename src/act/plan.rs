@@ -209,6 +209,14 @@ fn past(
 
 /// Finds how many bytes each going build really frees: those of inodes that no staying name holds.
 fn weigh(mirror: &Mirror, census: &Census, plan: &mut Plan) {
+    if mirror.by_seal() {
+        // No two builds share bytes there: what a build has is what it frees.
+        for verdict in plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
+            verdict.bytes_freed = census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+        }
+        plan.total();
+        return;
+    }
     let going: Vec<(usize, RelPath)> = (plan.builds.iter().enumerate())
         .filter(|(_, verdict)| verdict.fate == Fate::Expire)
         .map(|(index, verdict)| {

@@ -226,38 +226,41 @@ fn throw(
     let mirror = lease.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let Some(entry) = store.look(&path)? else { return Ok(()) };
+    let inode = match store.look(&path)? {
+        _ if mirror.by_seal() => (0, 0),
+        Some(entry) => entry.inode,
+        None => return Ok(()),
+    };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
     let now = clock();
-    let ticket = Ticket {
-        ticket: 1,
-        id: id.clone(),
-        path,
-        what: TicketKind::Build,
-        since: now,
-        until,
-        bytes,
-        inode: entry.inode,
-    };
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
     let intent = lease.intend(now, fact.clone())?;
-    let moved = store
-        .make_dir(&trashed.at)
-        .and_then(|()| lease.keep_ticket(&trashed))
-        .and_then(|()| store.reveal(&trashed.ticket.path, &trashed.tree()));
+    let moved = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed)).and_then(|()| {
+        if mirror.by_seal() {
+            lease.put_away(&trashed)
+        } else {
+            store.reveal(&trashed.ticket.path, &trashed.tree())
+        }
+    });
     if let Err(error) = moved {
         // A move that failed after it happened is finished by whoever comes next.
-        if store.look(&trashed.tree())?.is_none() {
+        let stayed =
+            if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
+        if stayed {
             throw_out(store, &trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
         return Err(error.into());
     }
-    lease.file_away(&trashed)?;
+    if !mirror.by_seal() {
+        lease.file_away(&trashed)?;
+    }
     lease.tell(clock(), fact, Some(intent))?;
     Ok(())
 }

@@ -7,9 +7,10 @@
 
 use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{RevealError, Revealed, reveal};
+use crate::act::send::send;
 use crate::act::{
-    Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError, SourceSpec,
-    StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
+    ActError, Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError,
+    SourceSpec, StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
 };
 use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
@@ -186,6 +187,14 @@ pub enum PublishError {
     /// A build is there that mirrorkeep did not publish.
     #[error("`{0}` is there already, but was laid down by others")]
     Foreign(BuildId),
+    /// It waits in the trash, whose bytes lie where it would go.
+    #[error(
+        "`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another"
+    )]
+    InTrash(BuildId),
+    /// The trash cannot be read.
+    #[error("cannot tell whether the build waits in the trash")]
+    Trash(#[from] Box<ActError>),
     /// It could not be laid out.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -241,16 +250,16 @@ fn differences(changes: &[Change]) -> String {
 }
 
 /// Everything of a build but the bytes of its files: what is to be published, checked.
-struct Prepared {
-    path: RelPath,
+pub(super) struct Prepared {
+    pub(super) path: RelPath,
     created: Stamp,
     /// The respin; nothing where the name does not say it.
     seq: Option<u64>,
     result: Outcome,
-    source: Source,
+    pub(super) source: Source,
     /// Small files of ours: CONTEXT and marker.
-    own: Vec<(RelPath, Vec<u8>)>,
-    warnings: Vec<String>,
+    pub(super) own: Vec<(RelPath, Vec<u8>)>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Publishes a build; `clock` tells the time, and is asked when a time is written down.
@@ -270,6 +279,9 @@ pub fn publish(
             report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
         }
         return Ok(report);
+    }
+    if mirror.by_seal() {
+        return send(mirror, publishing, prepared, clock, watch, stop);
     }
     let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
     // Whoever held the ticket before us may have published it.
@@ -313,7 +325,7 @@ fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool 
 }
 
 /// Removes files that were moved from the source, and returns which of them stayed.
-fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
+pub(super) fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
     let stayed = moved.filter_map(|entry| entry.remove().err());
     stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
@@ -348,8 +360,8 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
         Created::Impossible(why) => return Err(mirror.layout().no_build_name(id, &why).into()),
     };
     for required in &publishing.requires {
-        let at = mirror.layout().build_path(required)?;
-        if mirror.store().look(&at)?.is_none() {
+        mirror.layout().build_path(required)?;
+        if !mirror.has_build(required)? {
             return Err(PublishError::NoRequired(required.clone()));
         }
     }
@@ -377,6 +389,12 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
         if source.files.iter().any(|file| file.to == *to) {
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
         }
+    }
+    if mirror.by_seal() && !source.dirs.is_empty() {
+        let count = source.dirs.len();
+        warnings
+            .push(format!("an object store keeps no empty directories; {count} of the source are left out"));
+        source.dirs.clear();
     }
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
     Ok(Prepared { path, created, seq, result, source, own, warnings })
@@ -535,7 +553,12 @@ fn fill(
 }
 
 /// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
-fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch: &dyn Watch) -> Reuse {
+pub(super) fn earlier(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Reuse {
     let stream = &publishing.id.stream;
     let mut builds = match builds_of(mirror, stream, None) {
         Ok(builds) => builds,
@@ -556,7 +579,7 @@ fn earlier(mirror: &Mirror, publishing: &Publishing, prepared: &Prepared, watch:
 }
 
 /// Returns the report of a build that is there already with the same content, or fails when it is another.
-fn there_already(
+pub(super) fn there_already(
     mirror: &Mirror,
     publishing: &Publishing,
     prepared: &Prepared,
@@ -564,7 +587,7 @@ fn there_already(
     stop: &Stop,
 ) -> Result<Option<PublishReport>, PublishError> {
     let id = &publishing.id;
-    if mirror.store().look(&prepared.path)?.is_none() {
+    if !mirror.has_build(id)? {
         return Ok(None);
     }
     let (Some(record), Some(manifest)) = (mirror.record(id)?, mirror.manifest(id)?) else {
@@ -612,7 +635,7 @@ fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry
 }
 
 /// Returns the record that the stage is sealed with; what is known only later is filled in then.
-fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecord {
+pub(super) fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecord {
     let said = |label: &Label| {
         let value = label.value().to_owned();
         (label.key().to_owned(), LabelValue { value, since: None, who: Some(who.to_owned()) })
@@ -635,7 +658,7 @@ fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecor
     }
 }
 
-fn report(
+pub(super) fn report(
     publishing: &Publishing,
     prepared: &Prepared,
     (files, bytes): (u64, u64),

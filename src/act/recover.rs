@@ -6,11 +6,12 @@
 
 use crate::act::Sealed;
 use crate::act::repoint::pointed_at;
+use crate::act::restore::find;
 use crate::act::reveal::finish;
-use crate::act::stage::clear;
+use crate::act::stage::{Underway, clear};
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
-use crate::record::{Event, EventKind};
+use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
@@ -87,11 +88,12 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
     let mut settled = settled?;
     let store = lease.mirror().store();
-    for at in children(store, "stage")? {
+    for at in children(lease.mirror(), "stage")? {
         // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
         // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
         // cleared now is nobody's harm, and waits for the next command.
         if store.look(&at.child("tree").unwrap_or_default())?.is_none()
+            && !is_awaited(lease.mirror(), &at)?
             && let Ok(_held) = hold(lease.mirror(), &at)
             && clear(store, &at).is_ok()
         {
@@ -99,6 +101,14 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
         }
     }
     Ok(settled)
+}
+
+/// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
+fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+    match Underway::read(mirror.store(), stage)? {
+        Some(underway) => Ok(!mirror.has_build(&underway.id)?),
+        None => Ok(false),
+    }
 }
 
 fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {
@@ -151,8 +161,15 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
 }
 
 /// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
-fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, StoreError> {
+fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
     let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+    if mirror.by_seal() {
+        let id = intent.to.parse::<BuildId>().ok();
+        let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
+        let (Some(stage), Some(record)) = (stage, record) else { return Ok(None) };
+        let path = mirror.layout().build_path(&record.id).unwrap_or_default();
+        return Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)));
+    }
     let Some(sealed) = stage.map(|stage| Sealed::read(mirror, &stage)).transpose()?.flatten() else {
         return Ok(None);
     };
@@ -173,8 +190,8 @@ pub fn recover(
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
     }
-    for at in children(store, "stage")? {
-        settled.push(Settled { to: at.to_string(), what: clear_stage(mirror, &at, stages, now)? });
+    for at in children(mirror, "stage")? {
+        settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
     }
     Ok(settled)
 }
@@ -183,7 +200,7 @@ pub fn recover(
 pub(super) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreError> {
     let store = mirror.store();
     let mut stale = Vec::new();
-    for at in children(store, "tmp")? {
+    for at in children(mirror, "tmp")? {
         if age(store, &at, now)? > TEMPORARY_TERM {
             stale.push(at);
         }
@@ -192,16 +209,37 @@ pub(super) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreEr
 }
 
 /// Clears a stage that nobody is filling and nobody will come back for.
-fn clear_stage(mirror: &Mirror, at: &RelPath, stages: Stages, now: Stamp) -> Result<SettledAs, RecoverError> {
+fn clear_stage(
+    lease: &Lease<'_>,
+    at: &RelPath,
+    stages: Stages,
+    now: Stamp,
+) -> Result<SettledAs, RecoverError> {
+    let mirror = lease.mirror();
     let store = mirror.store();
     let _held = match hold(mirror, at) {
         Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
         held => held?,
     };
     let progress = at.child("progress").unwrap_or_default();
-    let touched = if store.look(&progress)?.is_some() { progress } else { at.clone() };
+    let mut touched = at.clone();
+    for sign in [progress, Underway::place(at)] {
+        if store.look(&sign)?.is_some() {
+            touched = sign;
+        }
+    }
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
+    }
+    if let Some(underway) = Underway::read(store, at)? {
+        // A build in the trash has no seal either, and its files wait at the same place.
+        let trashed = find(mirror, &underway.id)
+            .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;
+        if trashed.is_none() && !mirror.has_build(&underway.id)? {
+            store.discard(&underway.path)?;
+            lease.forget(&underway.id)?;
+        }
+        store.remove(&Underway::place(at))?;
     }
     clear(store, at)?;
     Ok(SettledAs::Cleared)
@@ -212,12 +250,8 @@ fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
     mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
 }
 
-fn children(store: &dyn Store, dir: &str) -> Result<Vec<RelPath>, StoreError> {
-    let dir = RelPath::own(dir);
-    match store.list(&dir) {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        listing => Ok(listing?.entries.iter().filter_map(|entry| dir.child(&entry.name).ok()).collect()),
-    }
+fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
+    mirror.kept_in(&RelPath::own(dir))
 }
 
 /// Returns how many seconds ago something was last changed.

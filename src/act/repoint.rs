@@ -6,7 +6,7 @@
 use crate::census::BuildCensus;
 use crate::decide::{Current, follow, meets};
 use crate::layout::Place;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build, resolve};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
 use crate::store::{Kind, StoreError};
 use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
@@ -120,7 +120,7 @@ fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current,
         Some(entry) if entry.kind != Kind::Link => return Ok(Current::Elsewhere),
         Some(_) => {}
     }
-    Ok(match resolve(mirror.store(), alias)? {
+    Ok(match mirror.resolve(alias)? {
         Resolved::To(target) => match mirror.layout().place(&target) {
             Place::Build { build: id } if id.stream == *stream => Current::Build(id.name),
             _ => Current::Elsewhere,
@@ -181,7 +181,7 @@ pub(super) fn legacy(
             Some(_) => {
                 warnings.push(format!("the legacy name `{alias}` is not made: something else is there"));
             }
-            None if mirror.store().look(&target)?.is_none() => {}
+            None if mirror.look(&target)?.is_none() => {}
             None => moved.push(repoint(lease, &alias, &target, now)?),
         }
     }
@@ -233,7 +233,7 @@ pub fn may_point(
     {
         return Err(wrong("it would loop".to_owned()));
     }
-    match resolve(mirror.store(), target)? {
+    match mirror.resolve(target)? {
         Resolved::To(real) if real.is_within(alias) => return Err(wrong("it would loop".to_owned())),
         Resolved::To(_) => {}
         Resolved::Dangles(at) => return Err(wrong(format!("nothing is at `{at}`"))),
@@ -245,7 +245,7 @@ pub fn may_point(
     if build.result != Outcome::Success && !permit.no_success {
         return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
     }
-    if let Resolved::To(real) = resolve(mirror.store(), alias)?
+    if let Resolved::To(real) = mirror.resolve(alias)?
         && let Place::Build { build: at } = mirror.layout().place(&real)
         && at.stream == id.stream
         && !permit.backwards

@@ -44,7 +44,7 @@ pub fn restore(
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();
-    let occupied = mirror.store().look(&path)?.is_some();
+    let occupied = mirror.look(&path)?.is_some();
     if occupied != (trashed.ticket.what == TicketKind::Untrimmed) {
         return Err(ActError::Occupied { id: id.clone(), path });
     }
@@ -77,8 +77,13 @@ pub(super) fn bring_back(
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
     put_back(lease, trashed)?;
+    let discard = || throw_out(lease.mirror().store(), &trashed.at);
+    if lease.mirror().by_seal() {
+        // Before it is told: a ticket that stayed would speak of a build that is there.
+        discard()?;
+    }
     lease.tell(clock(), fact, Some(intent))?;
-    throw_out(lease.mirror().store(), &trashed.at)?;
+    discard()?;
     Ok(())
 }
 
@@ -100,6 +105,14 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
 pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
     let store = lease.mirror().store();
+    if lease.mirror().by_seal() {
+        return lease.take_back(trashed).map_err(|error| match error.kind() {
+            StoreErrorKind::AlreadyExists => {
+                ActError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
+            }
+            _ => error.into(),
+        });
+    }
     lease.file_back(trashed)?;
     let tree = trashed.tree();
     if store.look(&tree)?.is_none() {

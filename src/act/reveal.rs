@@ -50,7 +50,7 @@ pub enum RevealError {
 /// Moves a sealed build into place and finishes what follows.
 pub(super) fn reveal(
     lease: &Lease<'_>,
-    sealed: Sealed,
+    mut sealed: Sealed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
@@ -58,10 +58,18 @@ pub(super) fn reveal(
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
-    if let Err(error) = lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path) {
-        // A move can fail after it happened: then it is not taken back, and the next command finishes it.
-        if !matches!(sealed.is_in_place(lease.mirror()), Ok(false)) {
-            return Err(RevealError::Unsure(id, error));
+    let done = if lease.mirror().by_seal() {
+        put_seal(lease, &mut sealed, clock())
+    } else {
+        lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
+    };
+    if let Err(error) = done {
+        match sealed.is_in_place(lease.mirror()) {
+            Ok(false) => {}
+            // The seal is ours, byte for byte, and only the answer was lost.
+            Ok(true) if lease.mirror().by_seal() => return finish(lease, sealed, clock, intent),
+            // A move can fail after it happened: then it is not taken back, and the next command finishes it.
+            _ => return Err(RevealError::Unsure(id, error)),
         }
         lease.undo(clock(), fact, intent)?;
         return Err(match error.kind() {
@@ -70,6 +78,17 @@ pub(super) fn reveal(
         });
     }
     finish(lease, sealed, clock, intent)
+}
+
+/// Puts the seal of a build whose files are in place, the manifest before it.
+fn put_seal(lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
+    let record = &mut sealed.seal.record;
+    record.published = Some(now);
+    for (_, label) in record.labels.iter_mut() {
+        label.since = Some(now);
+    }
+    lease.keep_manifest(&record.id, &sealed.manifest)?;
+    lease.seal(record)
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.

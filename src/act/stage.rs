@@ -8,7 +8,7 @@ use crate::act::{
     Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash,
 };
 use crate::decide::{Held, Reuse};
-use crate::mirror::Mirror;
+use crate::mirror::{KeptError, Mirror};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
 use crate::store::{
     Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
@@ -69,6 +69,37 @@ pub struct Seal {
     pub inode: (u64, u64),
     /// Its record; the time of publishing is set when it is revealed.
     pub record: BuildRecord,
+}
+
+/// Which build is on its way to its place in a store that moves no trees, beside the ticket of its publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Underway {
+    /// The version of this form.
+    pub(super) upload: u32,
+    /// Which build.
+    pub(super) id: BuildId,
+    /// Where its files lie.
+    pub(super) path: RelPath,
+}
+
+impl Underway {
+    /// Returns where the note lies in a stage.
+    pub(super) fn place(stage: &RelPath) -> RelPath {
+        stage.child("upload.json").unwrap_or_default()
+    }
+
+    /// Reads the note of a stage; nothing when it has none.
+    pub(super) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
+        let at = Self::place(stage);
+        match store.read(&at, LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| StoreError::new("read the note", at, std::io::Error::from(error))),
+        }
+    }
 }
 
 /// How the bytes of a build come in.
@@ -346,8 +377,22 @@ impl Sealed {
         Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
     }
 
-    /// Returns whether the very tree of this stage lies at the build's place.
-    pub(super) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, StoreError> {
+    /// Returns a build whose files were sent to their place.
+    pub(super) fn sent(
+        at: RelPath,
+        path: RelPath,
+        record: BuildRecord,
+        manifest: Manifest,
+        ticket: Option<Guard>,
+    ) -> Self {
+        Self { at, seal: Seal { seal: 1, path, inode: (0, 0), record }, manifest, ticket }
+    }
+
+    /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.
+    pub(super) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, KeptError> {
+        if mirror.by_seal() {
+            return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
+        }
         let there = mirror.store().look(&self.seal.path)?;
         Ok(there.is_some_and(|entry| entry.inode == self.seal.inode))
     }
@@ -489,7 +534,7 @@ impl Bringing<'_, '_> {
     }
 }
 
-fn seen(entry: &SourceEntry) -> Seen {
+pub(super) fn seen(entry: &SourceEntry) -> Seen {
     Seen { mtime: entry.mtime, inode: entry.inode }
 }
 
@@ -510,7 +555,7 @@ fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
 /// would publish files that are going.
 pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
-    for name in ["progress", SEAL, "manifest"] {
+    for name in ["progress", SEAL, "manifest", "upload.json"] {
         store.remove(&own(name))?;
     }
     store.discard(&own("tree"))?;

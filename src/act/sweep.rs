@@ -6,13 +6,16 @@
 use super::error::ActError;
 use super::recover::settle;
 use super::restore::{bring_back, go_on};
+use super::stage::stage_of;
 use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
 use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
+use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// What a sweep did.
 #[derive(Debug, Default, Serialize)]
@@ -161,17 +164,71 @@ pub(super) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
 pub(super) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
     let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(now, fact.clone())?;
-    let going = RelPath::own(&format!("trash/{}{GOING}", trashed.at.name()));
-    lease.mirror().store().reveal(&trashed.at, &going)?;
+    let going = going(&trashed.at);
+    if lease.mirror().by_seal() {
+        lease.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
+        lease.mirror().store().discard(&trashed.at)?;
+    } else {
+        lease.mirror().store().reveal(&trashed.at, &going)?;
+    }
     lease.tell(now, fact, Some(intent))?;
     Ok(going)
+}
+
+/// Returns where in the trash something lies once it is marked.
+pub(super) fn going(at: &RelPath) -> RelPath {
+    RelPath::own(&format!("trash/{}{GOING}", at.name()))
+}
+
+/// Removes the files of a build that is marked, where they stayed at its place.
+///
+/// Under the ticket of the build: nobody may lay it down again while an old sweep still removes what lies there.
+fn sweep_place(mirror: &Mirror, at: &RelPath) -> Result<Swept, StoreError> {
+    let ticket = mirror.ticket(at);
+    let ticket = ticket.map_err(|why| StoreError::because(StoreErrorKind::Io, "sweep", at, &why))?;
+    let stage = stage_of(&ticket.id);
+    let held = mirror.store().lock(&stage.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO);
+    let _held = match held {
+        // Somebody else sweeps it just now.
+        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(Swept::default()),
+        held => held?,
+    };
+    if mirror.store().look(at)?.is_none() {
+        return Ok(Swept::default());
+    }
+    let swept = mirror.sweep_unsealed(&ticket.id, &ticket.path)?;
+    if swept.failures.is_empty() {
+        mirror.store().discard(at)?;
+        mirror.store().discard(&stage)?;
+    }
+    Ok(swept)
+}
+
+/// Ends a sweep of a build that was cut off; the caller holds the ticket of the build and is about to lay it down.
+pub(super) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    for at in mirror.trash()?.going {
+        if let Ok(ticket) = mirror.ticket(&at)
+            && ticket.id == *id
+        {
+            let swept = mirror.sweep_unsealed(id, &ticket.path)?;
+            if let Some(error) = swept.failures.into_iter().next() {
+                return Err(error.into());
+            }
+            mirror.store().discard(&at)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes everything that is marked, outside the lock.
 pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
     for at in mirror.trash()?.going {
         go_on(stop)?;
-        let swept = mirror.store().sweep(&at);
+        let swept = if mirror.by_seal() {
+            sweep_place(mirror, &at).unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
+        } else {
+            mirror.store().sweep(&at)
+        };
         report.entries += swept.removed;
         report
             .failures

@@ -1,7 +1,7 @@
 //! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
 
 use super::error::ActError;
-use super::{restore, trim};
+use super::{restore, sweep, trim};
 use crate::mirror::{GOING, Lease, Trashed};
 use crate::record::{Event, EventKind};
 use crate::store::{Store, StoreError};
@@ -15,10 +15,27 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
     let at = named.unwrap_or_default();
     let trashed = mirror.trash()?.waiting.into_iter().find(|trashed| trashed.at == at);
     let in_place = |trashed: &Trashed| -> Result<bool, ActError> {
+        if mirror.by_seal() {
+            return Ok(mirror.has_build(&trashed.ticket.id)?);
+        }
         let there = store.look(&trashed.ticket.path)?;
         Ok(there.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1))
     };
     match intent.what {
+        EventKind::Pruned if mirror.by_seal() => {
+            let gone = trashed.map(|trashed| in_place(&trashed)).transpose()? == Some(false);
+            if !gone {
+                store.discard(&at)?;
+            }
+            Ok(gone)
+        }
+        EventKind::Swept if mirror.by_seal() => {
+            let going = store.look(&sweep::going(&at))?.is_some();
+            if going {
+                store.discard(&at)?;
+            }
+            Ok(going || store.look(&at)?.is_none())
+        }
         EventKind::Pruned => {
             if let Some(trashed) = trashed.filter(|trashed| trashed.ticket.path != RelPath::root())
                 && store.look(&trashed.tree())?.is_some()
@@ -60,7 +77,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             }
             let id: Option<BuildId> = intent.to.parse().ok();
             let path = id.and_then(|id| mirror.layout().build_path(&id).ok());
-            Ok(path.map(|path| store.look(&path)).transpose()?.flatten().is_some())
+            Ok(path.map(|path| mirror.look(&path)).transpose()?.flatten().is_some())
         }
         _ => Ok(store.look(&at)?.is_none()),
     }
@@ -71,6 +88,11 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
 pub(super) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     if store.look(at)?.is_none() {
         return Ok(());
+    }
+    if !store.abilities().moves_trees {
+        // The ticket last: without its record it speaks of nothing that can come back.
+        store.remove(&at.child("record.json").unwrap_or_default())?;
+        return store.discard(at).map(drop);
     }
     let going = RelPath::own(&format!("trash/{}{GOING}", at.name()));
     store.reveal(at, &going)?;

@@ -6,7 +6,7 @@
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::Planned;
-use super::prune::{Gone, PruneReport, Pruning, parts};
+use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
 use super::sweep::Failure;
@@ -53,6 +53,11 @@ pub(super) fn all(
     clear(store)?;
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
+        if mirror.by_seal() {
+            let why = "its parts stay: they cannot be taken out of a build in an object store".to_owned();
+            report.skipped.push(Skipped { id, why });
+            continue;
+        }
         let family = planned.policy.family_or_stranger(&id.stream);
         let going: Vec<Part> =
             family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();

@@ -1,5 +1,7 @@
 //! Exactly what can be typed.
 
+use super::site::Site;
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -19,9 +21,16 @@ const EXITS: &str = "Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100)]
 pub(super) struct Cli {
-    /// The directory of the mirror
-    #[arg(long, global = true, env = "MIRRORKEEP_MIRROR", value_name = "DIR", default_value = "./mirror")]
-    pub(super) mirror: PathBuf,
+    #[arg(
+        help = "The directory of the mirror, or its address: s3://bucket/prefix, gs://…, az://…, file:///…",
+        long,
+        global = true,
+        env = "MIRRORKEEP_MIRROR",
+        value_name = "DIR|URL",
+        default_value = "./mirror",
+        value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read)
+    )]
+    pub(super) mirror: Site,
     /// Write the answer as JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -66,6 +75,12 @@ pub(super) enum Verb {
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
+    /// Print the build or directory that a name leads to
+    #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
+    Resolve {
+        /// The name
+        alias: String,
+    },
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
@@ -156,6 +171,27 @@ pub(super) enum Verb {
     },
     /// Write the manual page to standard output
     Man,
+}
+
+impl Verb {
+    /// Returns whether the verb changes a mirror.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_)
+                | Self::List(_)
+                | Self::Show { .. }
+                | Self::Census
+                | Self::Alias(AliasVerb::List)
+                | Self::Layout(_)
+                | Self::Resolve { .. }
+                | Self::Plan(_)
+                | Self::Explain(_)
+                | Self::Policy(_)
+                | Self::Completions { .. }
+                | Self::Man
+        )
+    }
 }
 
 /// What a plan is made from.

@@ -9,7 +9,7 @@ use crate::act;
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Mirror, survey};
+use crate::mirror::{Mirror, Resolved, survey};
 use crate::word::{BuildId, RelPath, Stream};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -185,11 +185,36 @@ pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
     Ok(())
 }
 
+/// Prints where a name leads: the build, or the directory above builds.
+pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
+    let path: RelPath = alias.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    let mirror = setting.open()?;
+    let why = match mirror.resolve(&path)? {
+        Resolved::To(target) if target != path => {
+            let id = match mirror.layout().place(&target) {
+                Place::Build { build } => Some(build),
+                _ => None,
+            };
+            if setting.json {
+                say::json(&json!({"resolve": 1, "alias": path, "build": id, "path": target}));
+            } else {
+                say::out(&format!("{}\n", id.map_or(target.to_string(), |id| id.to_string())));
+            }
+            return Ok(());
+        }
+        Resolved::To(_) => "it is no name but the thing itself".to_owned(),
+        Resolved::Dangles(at) => format!("nothing is at `{at}`"),
+        Resolved::Loops => "it loops".to_owned(),
+        Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
+    };
+    Err(format!("`{path}` leads to no build: {why}").into())
+}
+
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
 fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(make::choose(name)?.1),
-        None if setting.mirror.join(crate::word::OWN_DIR).exists() => Ok(setting.open()?.layout().clone()),
+        None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
         None => Ok(make::choose("starlingx")?.1),
     }
 }

@@ -4,13 +4,12 @@ use super::args::{AliasVerb, InitArgs, LabelArgs};
 use super::exit::Usage;
 use super::run::{Outcome, Setting, now};
 use super::say;
+use super::site::say_what_lacks;
 use crate::act::{self, Mode, Moved, Permit, Stages};
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::store::{Posix, Store};
 use crate::word::{BuildId, Label, RelPath};
 use serde_json::json;
-use std::sync::Arc;
 
 pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     let layout = choose(&args.layout)?.1;
@@ -22,7 +21,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     if !args.dry_run {
         act::keep_reserve(&create(setting, &args.layout, policy)?)?;
     }
-    let shown = setting.mirror.display().to_string();
+    let shown = setting.mirror.to_string();
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
         let layout = layout.name();
@@ -48,17 +47,11 @@ pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option
     }
 }
 
-/// Makes a mirror, its directory as well when that is not there.
+/// Makes a mirror: its directory as well when that is not there, and an object store is tried out first.
 pub(super) fn create(setting: &Setting, layout: &str, policy: Option<Chosen>) -> Outcome<Mirror> {
     let (chosen, _) = choose(layout)?;
-    if !setting.mirror.exists() {
-        let failed =
-            |error| crate::store::StoreError::new("make the directory", setting.mirror.display(), error);
-        std::fs::create_dir_all(&setting.mirror).map_err(failed)?;
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&setting.mirror, mode).map_err(failed)?;
-    }
-    let store: Arc<dyn Store> = Arc::new(Posix::open(&setting.mirror)?);
+    let store = setting.mirror.create()?;
+    say_what_lacks(&*store);
     let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
     Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
 }
@@ -111,8 +104,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
             let (alias, target) = (path(&alias)?, path(&target)?);
             let beside = alias.parent().unwrap_or_default().join(&target);
-            let target =
-                if target.depth() == 1 && mirror.store().look(&beside)?.is_some() { beside } else { target };
+            let target = if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
             let lease = mirror.lease()?;
             if dry_run {

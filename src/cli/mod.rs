@@ -13,6 +13,7 @@ mod prune;
 mod publish;
 mod run;
 mod say;
+mod site;
 mod verify;
 
 pub use exit::Exit;

@@ -8,8 +8,8 @@ use super::{make, say};
 use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishReport, Publishing, SourceSpec};
 use crate::layout::Layout;
 use crate::mirror::Mirror;
-use crate::store::{Share, StoreError, Take};
-use crate::word::{BuildId, BuildName, Document, OWN_DIR, Problem, RelPath, Stream};
+use crate::store::{Share, Take};
+use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -156,13 +156,11 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
 
 /// Opens the mirror, or makes one where nothing is yet.
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
-    let looked = |error| StoreError::new("look into", setting.mirror.display(), error);
-    if args.dry_run || !is_unused(&setting.mirror).map_err(looked)? {
+    if args.dry_run || !setting.mirror.is_unused()? {
         return setting.open();
     }
     let mirror = make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?)?;
-    let shown = setting.mirror.display();
-    say::note(&format!("made a new mirror at `{shown}` with the layout `starlingx`"));
+    say::note(&format!("made a new mirror at `{}` with the layout `starlingx`", setting.mirror));
     Ok(mirror)
 }
 
@@ -179,28 +177,6 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
         }
     }
     Ok(given)
-}
-
-/// Returns whether nothing is there, or only the directories that making a mirror left when it was cut off.
-fn is_unused(root: &Path) -> std::io::Result<bool> {
-    let own = root.join(OWN_DIR);
-    let unfinished = own.join("tmp");
-    let entries = match std::fs::read_dir(root) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        entries => entries?,
-    };
-    for entry in entries {
-        if entry?.path() != own {
-            return Ok(false);
-        }
-        for below in walkdir::WalkDir::new(&own).min_depth(1) {
-            let below = below?;
-            if !below.file_type().is_dir() && below.path().parent() != Some(&unfinished) {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }
 
 /// Returns the build that is meant by stream or branch and name.

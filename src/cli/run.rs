@@ -2,20 +2,23 @@
 
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
+use super::site::{Site, say_what_lacks};
 use super::{adopt, check, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
-use crate::store::{Posix, Store, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
-use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, process::ExitCode, time::Duration};
 
 /// The result of a verb.
 pub(super) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What every verb is given.
 pub(super) struct Setting {
-    pub(super) mirror: std::path::PathBuf,
+    pub(super) mirror: Site,
+    /// Whether the verb is one that changes a mirror.
+    pub(super) changes: bool,
     pub(super) json: bool,
     pub(super) wait: Duration,
     pub(super) who: String,
@@ -42,8 +45,14 @@ pub fn main() -> ExitCode {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
         pool.build_global().ok();
     }
-    let setting =
-        Setting { mirror: cli.mirror, json: cli.json, wait: Duration::from_secs(cli.wait), who: who(), stop };
+    let setting = Setting {
+        mirror: cli.mirror,
+        changes: cli.verb.changes(),
+        json: cli.json,
+        wait: Duration::from_secs(cli.wait),
+        who: who(),
+        stop,
+    };
     match run(&setting, cli.verb) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
@@ -62,6 +71,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
         Verb::Alias(verb) => make::alias(setting, verb)?,
+        Verb::Resolve { alias } => look::resolve(setting, &alias)?,
         Verb::Plan(args) => return plan::plan(setting, &args),
         Verb::Explain(args) => return plan::explain(setting, &args),
         Verb::Prune(args) => return prune::prune(setting, &args),
@@ -94,13 +104,10 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
 impl Setting {
     /// Opens the mirror.
     pub(super) fn open(&self) -> Outcome<Mirror> {
-        let store = Posix::open(&self.mirror);
-        let store: Arc<dyn Store> = match store {
-            Err(error) if error.is_not_found() => {
-                return Err(MirrorError::NotAMirror(self.mirror.display().to_string()).into());
-            }
-            store => Arc::new(store?),
-        };
+        let store = self.mirror.open()?;
+        if self.changes {
+            say_what_lacks(&*store);
+        }
         Ok(Mirror::open(store, &self.who, self.wait)?)
     }
 }

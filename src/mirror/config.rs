@@ -1,5 +1,6 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
+use crate::store::Abilities;
 use crate::word::{RelPath, Words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub struct MirrorConfig {
     /// Legacy names: where a link lies and the directory or build that it leads to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub legacy: BTreeMap<RelPath, RelPath>,
+    /// What `init` found the store able to do, where that has to be tried out; a directory is simply asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abilities: Option<Abilities>,
 }
 
 /// An alias that follows the newest build of a stream that meets a condition.

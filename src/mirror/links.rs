@@ -1,6 +1,6 @@
 //! A quick look at what is in the way of a deletion: every link outside the builds, and which builds are there.
 
-use super::{KeptError, Mirror, Resolved, resolve};
+use super::{KeptError, Mirror, Resolved};
 use crate::layout::Place;
 use crate::store::Kind;
 use crate::word::{BuildId, RelPath};
@@ -17,7 +17,11 @@ pub struct Links {
 
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
 pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
-    walk(mirror, &RelPath::root())
+    let mut links = walk(mirror, &RelPath::root())?;
+    if mirror.by_seal() {
+        links.builds = mirror.sealed(None)?;
+    }
+    Ok(links)
 }
 
 fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Links, KeptError> {
@@ -31,7 +35,7 @@ fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Links, KeptError> {
                 return Ok(Links::default());
             }
             if entry.kind == Kind::Link {
-                let to = resolve(mirror.store(), &path)?;
+                let to = mirror.resolve(&path)?;
                 return Ok(Links { links: vec![(path, to)], builds: Vec::new() });
             }
             match mirror.layout().place(&path) {

@@ -8,6 +8,7 @@ mod look;
 mod open;
 mod records;
 mod resolve;
+mod seal;
 mod survey;
 mod trash;
 

@@ -3,7 +3,7 @@
 use super::{AliasConfig, FORMAT, MirrorConfig};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
-use crate::store::{Put, Store, StoreError};
+use crate::store::{Abilities, Put, Store, StoreError};
 use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 
@@ -121,6 +121,7 @@ impl Mirror {
             policy,
             aliases: Vec::new(),
             legacy: std::collections::BTreeMap::new(),
+            abilities: Some(store.abilities()).filter(|abilities| !abilities.moves_trees),
         };
         // Settings are plain data; what YAML cannot hold is not among them.
         let text = serde_yaml::to_string(&config).unwrap_or_default();
@@ -130,6 +131,11 @@ impl Mirror {
             }
             done => done.map_err(MirrorError::from).and_then(|()| Self::open(store, who, wait)),
         }
+    }
+
+    /// Returns what was written down of a store's abilities when a mirror was made there.
+    pub fn abilities(store: &dyn Store) -> Result<Option<Abilities>, MirrorError> {
+        Ok(read_config(store)?.abilities)
     }
 
     /// Returns the store.

@@ -28,6 +28,9 @@ pub enum KeptError {
     /// A file among the holds that is not ours.
     #[error("`{0}` among the holds is no list of holds")]
     StrangeHold(RelPath),
+    /// A file among the seals that is not ours.
+    #[error("`{0}` among the records is that of no build")]
+    StrangeSeal(RelPath),
     /// The store failed.
     #[error("cannot read what is kept of the builds")]
     Store(#[from] StoreError),

@@ -5,7 +5,7 @@
 //! used as the age of a build.
 
 use super::look::named;
-use super::{JournalError, KeptError, Mirror, Resolved, journal, look_at_build, resolve};
+use super::{JournalError, KeptError, Mirror, Resolved, journal, look_at_build};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
 use crate::record::{EventKind, Hold, Phase};
@@ -51,6 +51,12 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     }
     let wanted = Wanted { mirror, holds: &holds, only: None };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
+    if mirror.by_seal() {
+        match mirror.sealed(None) {
+            Ok(ids) => found = found.and(sealed(&wanted, &ids)),
+            Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
+        }
+    }
     let history = History::read(mirror)?;
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
@@ -143,7 +149,8 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
     match &place {
         Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => walk(wanted, &path, &place),
         Place::Build { build: id } if kind == Kind::Dir => {
-            let asked = wanted.only.is_none_or(|stream| id.stream == *stream);
+            // Where seals count, these lie together elsewhere.
+            let asked = !wanted.mirror.by_seal() && wanted.only.is_none_or(|stream| id.stream == *stream);
             if asked { build(wanted, id, &path) } else { Found::default() }
         }
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
@@ -155,6 +162,18 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
 
 fn stray_at(path: &RelPath, why: String) -> Found {
     Found { strays: vec![StrayCensus { path: path.to_string(), why }], ..Found::default() }
+}
+
+/// Looks at the builds that have a seal.
+fn sealed(wanted: &Wanted<'_>, ids: &[BuildId]) -> Found {
+    let found: Vec<Found> = ids
+        .par_iter()
+        .map(|id| match wanted.mirror.layout().build_path(id) {
+            Ok(path) => build(wanted, id, &path),
+            Err(error) => stray_at(&id.as_path(), error.to_string()),
+        })
+        .collect();
+    found.into_iter().fold(Found::default(), Found::and)
 }
 
 /// Looks at one build.
@@ -183,8 +202,10 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    if mirror.store().look(&dir)?.is_some() {
-        let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
+    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
+    if mirror.by_seal() {
+        found = sealed(&wanted, &mirror.sealed(Some(stream))?);
+    } else if mirror.store().look(&dir)?.is_some() {
         found = walk(&wanted, &dir, &mirror.layout().place(&dir));
     }
     for trouble in found.troubles {
@@ -275,7 +296,7 @@ fn alias(
     moves: &BTreeMap<RelPath, Vec<AliasMove>>,
     required: bool,
 ) -> Result<AliasCensus, Trouble> {
-    let resolved = resolve(mirror.store(), path);
+    let resolved = mirror.resolve(path);
     let resolved = resolved.map_err(|error| Trouble { path: path.clone(), error: error.into() })?;
     let (target, problem) = match resolved {
         Resolved::To(target) => (Some(target), None),

@@ -4,7 +4,7 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::{KeptError, Lease, Mirror};
-use crate::store::{Kind, Put, StoreError};
+use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -88,27 +88,22 @@ impl Trashed {
 impl Mirror {
     /// Returns what lies in the trash.
     pub fn trash(&self) -> Result<Trash, KeptError> {
-        let dir = RelPath::own("trash");
-        let listing = match self.store().list(&dir) {
-            Err(error) if error.is_not_found() => return Ok(Trash::default()),
-            listing => listing?,
-        };
         let mut trash = Trash::default();
-        for entry in listing.entries {
-            let Ok(at) = dir.child(&entry.name) else { continue };
-            if entry.name.ends_with(GOING) {
+        for at in self.kept_in(&RelPath::own("trash"))? {
+            if at.name().ends_with(GOING) {
                 trash.going.push(at);
                 continue;
             }
             match self.ticket(&at) {
-                Ok(ticket) if entry.kind == Kind::Dir => {
+                Ok(ticket) => {
                     let trashed = Trashed { at, ticket };
-                    match self.store().look(&trashed.tree())? {
+                    // The tree of a build that is told by its seal stays where it was.
+                    let sign = if self.by_seal() { trashed.record() } else { trashed.tree() };
+                    match self.store().look(&sign)? {
                         Some(_) => trash.waiting.push(trashed),
                         None => trash.empty.push(trashed.at),
                     }
                 }
-                Ok(_) => trash.strange.push((at, "it is no directory".to_owned())),
                 Err(why) => trash.strange.push((at, why)),
             }
         }
@@ -116,7 +111,8 @@ impl Mirror {
         Ok(trash)
     }
 
-    fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
+    /// Returns the ticket of a directory of the trash, or why it cannot be used.
+    pub fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
         let place = at.child("ticket.json").unwrap_or_default();
         let bytes = self.store().read(&place, LIMIT).map_err(|error| super::chain(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))

@@ -1,6 +1,6 @@
 //! What is found in a store, and how something is to be put there.
 
-use crate::word::Digest;
+use crate::word::{Digest, RelPath};
 use std::path::Path;
 
 /// What kind of thing lies at a path.
@@ -37,6 +37,19 @@ pub struct Entry {
     pub names: u64,
     /// The text of a link.
     pub link: Option<String>,
+    /// The digest of its bytes, where the store keeps it beside them.
+    pub digest: Option<Digest>,
+}
+
+/// A file or link that lies somewhere below a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Below {
+    /// Its path.
+    pub path: RelPath,
+    /// What it is.
+    pub kind: Kind,
+    /// How many bytes it has.
+    pub size: u64,
 }
 
 /// One name in a directory.

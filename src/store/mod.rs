@@ -13,14 +13,15 @@ mod spy;
 
 pub use ability::Abilities;
 pub use entry::{
-    Append, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept, Take,
+    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept,
+    Take,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
 pub use spy::{Call, Fault, Spy};
 
-use crate::word::RelPath;
+use crate::word::{Digest, RelPath};
 use std::{fmt::Debug, io::Read, time::Duration};
 
 /// The result of asking a store for something.
@@ -59,6 +60,29 @@ pub trait Store: Debug + Send + Sync {
 
     /// Returns what lies directly in the directory `dir`, sorted by name.
     fn list(&self, dir: &RelPath) -> Result<Listing>;
+
+    /// Returns every file and link below `dir`, sorted by path; none when nothing is there.
+    fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        let (mut found, mut dirs) = (Vec::new(), vec![dir.clone()]);
+        while let Some(dir) = dirs.pop() {
+            let listing = match self.list(&dir) {
+                Err(error) if error.is_not_found() => continue,
+                listing => listing?,
+            };
+            for entry in listing.entries {
+                let Ok(path) = dir.child(&entry.name) else { continue };
+                match entry.kind {
+                    Kind::Dir => dirs.push(path),
+                    kind => {
+                        let size = self.look(&path)?.map_or(0, |entry| entry.size);
+                        found.push(Below { path, kind, size });
+                    }
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
 
     /// Returns everything below `root` and the root itself, in no order; what goes meanwhile is left out.
     fn walk(&self, root: &RelPath) -> Result<Vec<(RelPath, Entry)>> {
@@ -101,6 +125,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// Writes what `from` yields to the new file `at`, hashing in the same pass; replaces an unfinished one.
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled>;
+
+    /// Does the same for bytes whose digest is known already, so that a store can keep it beside them.
+    fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
+        let _ = digest;
+        self.fill(at, from, how)
+    }
 
     /// Lets the new file `to` share the bytes of the file `from`, without copying them.
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared>;

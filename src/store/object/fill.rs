@@ -5,11 +5,12 @@
 //! clears them. A file may have 10,000 parts, which is about 156 GiB.
 
 use super::fault::failed;
-use super::find::attributes;
+use super::find::{attributes, note_digest};
 use super::key::{file_key, not_the_root};
+use super::served::served_as;
 use super::{Client, ObjectStore};
-use crate::store::{Fill, Filled, Result, Shared, StoreError};
-use crate::word::{Hasher, RelPath};
+use crate::store::{Fill, Filled, Result, Shared, StoreError, StoreErrorKind};
+use crate::word::{Digest, Hasher, RelPath};
 use object_store::path::Path;
 use object_store::{Attributes, Error, MultipartUpload, ObjectStoreExt, PutMultipartOptions, PutOptions};
 use std::io::{self, Read};
@@ -31,21 +32,33 @@ struct Upload {
 }
 
 impl ObjectStore {
-    pub(super) fn fill_object(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+    /// Sends a file; its digest stands beside it where it was known beforehand, or the file is one part.
+    pub(super) fn fill_object(
+        &self,
+        at: &RelPath,
+        from: &mut dyn Read,
+        how: Fill,
+        known: Option<Digest>,
+    ) -> Result<Filled> {
         const DOING: &str = "write";
         not_the_root(at, DOING)?;
         let key = file_key(at, DOING)?;
-        let attributes = attributes(how.mode, how.mtime);
+        let mut attributes = attributes(how.mode, how.mtime);
+        served_as(&mut attributes, at);
         let mut source = Source { from, hasher: Hasher::new(), size: 0 };
         let unreadable = |error: io::Error| StoreError::new(DOING, at, error);
         let first = source.part().map_err(unreadable)?;
         if first.len() < PART {
+            note_digest(&mut attributes, source.so_far());
             let options = PutOptions { attributes, ..PutOptions::default() };
             self.wait_for(self.client.put_opts(&key, first.into(), options)).map_err(failed(DOING, at))?;
             return Ok(source.filled());
         }
+        if let Some(known) = known {
+            note_digest(&mut attributes, known);
+        }
         let mut upload = self.wait_for(Upload::begin(&*self.client, &key, attributes, DOING, at))?;
-        let sent = self.send(&mut upload, first, &mut source, at);
+        let sent = self.send(&mut upload, first, &mut source, at, known);
         if sent.is_err() {
             // Best effort: nothing of it is visible either way.
             self.wait_for(upload.give_up()).ok();
@@ -54,12 +67,23 @@ impl ObjectStore {
     }
 
     /// Sends a file part by part, reading the next while the last are on their way.
-    fn send(&self, upload: &mut Upload, first: Vec<u8>, source: &mut Source<'_>, at: &RelPath) -> Result<()> {
+    fn send(
+        &self,
+        upload: &mut Upload,
+        first: Vec<u8>,
+        source: &mut Source<'_>,
+        at: &RelPath,
+        known: Option<Digest>,
+    ) -> Result<()> {
         const DOING: &str = "write";
         let mut part = first;
         while !part.is_empty() {
             self.wait_for(upload.send(part)).map_err(failed(DOING, at))?;
             part = source.part().map_err(|error| StoreError::new(DOING, at, error))?;
+        }
+        if known.is_some_and(|known| known != source.so_far()) {
+            let why = "the bytes are not those whose digest was told";
+            return Err(StoreError::because(StoreErrorKind::Io, DOING, at, why));
         }
         self.wait_for(upload.finish()).map_err(failed(DOING, at))
     }
@@ -148,6 +172,10 @@ impl Source<'_> {
         Ok(part)
     }
 
+    fn so_far(&self) -> Digest {
+        self.hasher.clone().finish()
+    }
+
     fn filled(self) -> Filled {
         Filled { size: self.size, digest: self.hasher.finish() }
     }
@@ -156,8 +184,7 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, StoreErrorKind};
-    use crate::word::Digest;
+    use crate::store::Store;
 
     #[test]
     fn a_file_of_several_parts_arrives_as_it_was() {

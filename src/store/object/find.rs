@@ -6,8 +6,8 @@
 use super::fault::failed;
 use super::key::{Named, below_key, file_key, link_key, named};
 use super::{ObjectStore, stream::ObjectReader};
-use crate::store::{Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
-use crate::word::RelPath;
+use crate::store::{Below, Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
+use crate::word::{Digest, RelPath};
 use futures_util::{StreamExt, future};
 use object_store::{Attribute, Attributes, GetOptions, GetResult, ObjectMeta, ObjectStoreExt};
 use std::{io::Read, sync::Arc};
@@ -17,6 +17,9 @@ const MODE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorke
 
 /// Under which name a file's time is written beside its object, in nanoseconds since 1970.
 const MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmtime"));
+
+/// Under which name the SHA-256 of a file is written beside its object, where it was known before it was sent.
+const DIGEST: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepsha256"));
 
 /// A link as it was found: its text, and what tells this version of it from the next.
 #[derive(Debug)]
@@ -110,6 +113,33 @@ impl ObjectStore {
         Ok(listing)
     }
 
+    /// Returns every file and link below a path by one listing, however deep they lie.
+    pub(super) async fn all_below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        const DOING: &str = "list";
+        let odd = |key: &str, why: String| {
+            StoreError::because(StoreErrorKind::WrongKind, DOING, key.escape_debug(), &why)
+        };
+        let prefix = below_key(dir, DOING)?;
+        let mut listing = self.client.list(Some(&prefix));
+        let mut found = Vec::new();
+        while let Some(meta) = listing.next().await {
+            let meta = meta.map_err(failed(DOING, dir))?;
+            let key: RelPath =
+                meta.location.as_ref().parse().map_err(|error: crate::word::PathError| {
+                    odd(meta.location.as_ref(), error.to_string())
+                })?;
+            let (kind, name) = match named(key.name()) {
+                Named::File(name) => (Kind::File, name),
+                Named::Link(name) => (Kind::Link, name),
+            };
+            let path = key.parent().unwrap_or_default().child(name);
+            let path = path.map_err(|error| odd(key.as_str(), error.to_string()))?;
+            found.push(Below { path, kind, size: meta.size });
+        }
+        found.sort();
+        Ok(found)
+    }
+
     pub(super) async fn read_whole(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
         let found = self.get(at, "read").await?;
         if found.meta.size > limit {
@@ -155,6 +185,11 @@ pub(super) fn attributes(mode: u32, mtime: Option<i128>) -> Attributes {
     attributes
 }
 
+/// Notes the digest of a file beside its object.
+pub(super) fn note_digest(attributes: &mut Attributes, digest: Digest) {
+    attributes.insert(DIGEST, digest.to_string().into());
+}
+
 fn mode(attributes: &Attributes) -> Option<u32> {
     u32::from_str_radix(attributes.get(&MODE)?, 8).ok()
 }
@@ -173,6 +208,7 @@ fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
         inode: (0, 0),
         names: 1,
         link: None,
+        digest: attributes.get(&DIGEST).and_then(|digest| digest.parse().ok()),
     }
 }
 
@@ -188,6 +224,7 @@ fn directory() -> Entry {
         inode: (0, 0),
         names: 1,
         link: None,
+        digest: None,
     }
 }
 

@@ -2,17 +2,18 @@
 //!
 //! It is made under the condition that it is not there, and taken over under the condition that it is still the one
 //! whose time had run out, so that of many takers one succeeds. While the guard lives its time is renewed three times
-//! a term; a holder that died is waited for two terms after its last sign of life. Letting go writes an object whose
+//! a term; a holder that died is waited for two terms after its last sign of life, unless it ran on this machine. Letting go writes an object whose
 //! time is over, again under a condition, since no store removes conditionally.
 //!
 //! Not promised: who sleeps through its term (a stopped process, a clock that differs from the others' by more than a
 //! term) does not notice that another has taken over. What must not go wrong then is itself a conditional write. A
-//! store that ignores conditions has no locks.
+//! store that ignores conditions has locks of another making (`claim`).
 
 use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, not_the_root};
 use super::place::{is_late, version_of};
+use super::process::{is_dead, this_process};
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Guard, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
@@ -28,17 +29,20 @@ use tokio::{runtime::Runtime, task::JoinHandle};
 const DOING: &str = "take the lock";
 
 /// How long to sleep between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the lock's object says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Holder {
+pub(super) struct Holder {
     /// Who has it, for people.
-    who: String,
+    pub(super) who: String,
     /// What tells this holding from every other.
-    token: String,
+    pub(super) token: String,
     /// Until when it is held, in milliseconds since 1970.
-    until: u64,
+    pub(super) until: u64,
+    /// Which process has it, so that it is not waited for on its own machine when it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) process: Option<String>,
 }
 
 /// One who wants the lock or has it.
@@ -73,8 +77,7 @@ impl ObjectStore {
     pub(super) fn lock_object(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
         not_the_root(at, DOING)?;
         if self.conditions == Conditions::Ignored {
-            let why = "this store was not found to honour conditions, so no lock would keep others out";
-            return Err(StoreError::because(StoreErrorKind::Unsupported, DOING, at, why));
+            return self.lock_by_claim(at, who, wait);
         }
         let claim = Claim {
             client: Arc::clone(&self.client),
@@ -107,7 +110,10 @@ impl Claim {
         let mode = match self.holder().await? {
             None => PutMode::Create,
             Some((holder, _)) if holder.token == self.token => return Ok(Try::Ours),
-            Some((holder, _)) if holder.until + millis(self.term) > now() => {
+            Some((holder, _))
+                if holder.until + millis(self.term) > now()
+                    && !holder.process.as_deref().is_some_and(is_dead) =>
+            {
                 return Ok(Try::Theirs(holder.who));
             }
             Some((_, version)) => PutMode::Update(version),
@@ -157,7 +163,8 @@ impl Claim {
     }
 
     async fn write(&self, mode: PutMode, until: u64) -> object_store::Result<()> {
-        let holder = Holder { who: self.who.clone(), token: self.token.clone(), until };
+        let holder =
+            Holder { who: self.who.clone(), token: self.token.clone(), until, process: this_process() };
         // A holder is plain data.
         let text = serde_json::to_vec(&holder).unwrap_or_default();
         let options = PutOptions { mode, attributes: attributes(0o600, None), ..PutOptions::default() };
@@ -176,11 +183,11 @@ impl Drop for Held {
     }
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or_default()
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -196,7 +203,7 @@ mod tests {
     }
 
     fn held_until(store: &ObjectStore, at: &RelPath, until: u64) {
-        let holder = Holder { who: "the dead".to_owned(), token: "t".to_owned(), until };
+        let holder = Holder { who: "the dead".to_owned(), token: "t".to_owned(), until, process: None };
         store.put(at, &serde_json::to_vec(&holder).unwrap(), Put::Replace).unwrap();
     }
 
@@ -249,14 +256,5 @@ mod tests {
         held_until(&store, &at, u64::MAX / 2);
         drop(guard);
         assert_eq!(store.lock(&at, "two", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Busy);
-    }
-
-    #[test]
-    fn without_conditions_there_is_no_lock() {
-        let client = Arc::new(object_store::memory::InMemory::new());
-        let store = ObjectStore::new(client, "memory:", Conditions::Ignored).unwrap();
-        let refused = store.lock(&RelPath::own("lock"), "me", Duration::ZERO).unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Unsupported);
-        assert!(!store.abilities().locks && !store.abilities().creates_once);
     }
 }

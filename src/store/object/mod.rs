@@ -3,12 +3,13 @@
 //! Whatever was put is durable and visible as a whole when the call returns. What object stores cannot do is said in
 //! the [`Abilities`] and refused: a tree is not moved in one step, bytes are not shared, and there are no directories,
 //! so that an empty one does not exist and `a` can be a file beside `a/b`. One file can still be created by exactly
-//! one of many and a lock keeps others out, but only where the store honours conditional writes ([`Conditions`]).
+//! one of many, but only where the store honours conditional writes ([`Conditions`]); a lock keeps others out everywhere.
 //!
 //! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime that both
 //! meet in, and nothing asynchronous leaves it.
 
 mod address;
+mod claim;
 mod discard;
 mod fault;
 mod fill;
@@ -16,14 +17,16 @@ mod find;
 mod key;
 mod lock;
 mod place;
+mod process;
+mod served;
 mod stream;
 mod trial;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Store,
-    StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,
+    Store, StoreError, StoreErrorKind, Swept, Take,
 };
-use crate::word::RelPath;
+use crate::word::{Digest, RelPath};
 use std::{
     io::Read,
     sync::{Arc, Mutex},
@@ -79,6 +82,12 @@ impl ObjectStore {
         })
     }
 
+    /// Takes the store for one that was tried out before, with that outcome.
+    #[must_use]
+    pub fn known_as(self, conditions: Conditions) -> Self {
+        Self { conditions, ..self }
+    }
+
     /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
     #[must_use]
     pub fn with_term(self, term: Duration) -> Self {
@@ -99,7 +108,7 @@ impl Store for ObjectStore {
             directories: false,
             symlinks: false,
             creates_once: conditional,
-            locks: conditional,
+            locks: true,
         }
     }
 
@@ -113,6 +122,10 @@ impl Store for ObjectStore {
 
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.wait_for(self.names_in(dir))
+    }
+
+    fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        self.wait_for(self.all_below(dir))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
@@ -144,7 +157,11 @@ impl Store for ObjectStore {
     }
 
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
-        self.fill_object(at, from, how)
+        self.fill_object(at, from, how, None)
+    }
+
+    fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
+        self.fill_object(at, from, how, Some(digest))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {

@@ -9,6 +9,7 @@
 use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, link_key, not_the_root};
+use super::served::FOR_A_MINUTE;
 use super::{Conditions, ObjectStore};
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
@@ -35,8 +36,9 @@ impl ObjectStore {
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let mode = match how {
-            Put::Create => PutMode::Create,
-            Put::Replace => PutMode::Overwrite,
+            // Where conditions are not honoured, some stores refuse to hear of them at all; a look was taken above.
+            Put::Create if self.conditions == Conditions::Honoured => PutMode::Create,
+            Put::Create | Put::Replace => PutMode::Overwrite,
         };
         let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
         self.client.put_opts(&key, bytes.to_vec().into(), options).await.map_err(failed(DOING, at))?;
@@ -174,11 +176,16 @@ pub(super) fn is_late(error: &Error) -> bool {
 }
 
 fn own_or_public(at: &RelPath) -> Attributes {
-    attributes(if at.is_own() { 0o600 } else { 0o444 }, None)
+    if at.is_own() {
+        return attributes(0o600, None);
+    }
+    let mut public = attributes(0o444, None);
+    public.insert(Attribute::CacheControl, FOR_A_MINUTE.into());
+    public
 }
 
 fn link_type() -> Attributes {
-    Attributes::from_iter([(Attribute::ContentType, LINK_TYPE)])
+    Attributes::from_iter([(Attribute::ContentType, LINK_TYPE), (Attribute::CacheControl, FOR_A_MINUTE)])
 }
 
 #[cfg(test)]

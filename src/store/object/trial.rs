@@ -197,8 +197,8 @@ mod tests {
         for makes in [Makes::Plain, Makes::UpdatesPlain, Makes::NoUpdates, Makes::Unknown] {
             let store = tried(makes).unwrap();
             assert_eq!(store.conditions(), Conditions::Ignored, "{makes:?}");
-            let Abilities { creates_once, locks, .. } = store.abilities();
-            assert!(!creates_once && !locks);
+            let Abilities { creates_once, .. } = store.abilities();
+            assert!(!creates_once);
             assert!(store.list(&RelPath::root()).unwrap().entries.is_empty(), "{makes:?}");
         }
     }

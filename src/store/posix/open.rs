@@ -202,6 +202,7 @@ fn entry(stat: &Stat, link: Option<String>) -> Entry {
         inode: (stat.st_dev, stat.st_ino),
         names: stat.st_nlink,
         link,
+        digest: None,
     }
 }
 

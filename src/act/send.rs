@@ -1,0 +1,64 @@
+//! Publishing where trees are not moved: the files first, at the place where they stay, then the seal.
+//!
+//! Killed before the seal, the build is not there and the next try goes on where this one stopped; killed after it,
+//! the next command that changes anything finishes aliases and event. Of two publishers of one build one seals it.
+
+use super::publish::{Prepared, PublishError, PublishOutcome, PublishReport, Publishing};
+use super::publish::{earlier, leave, record, report, there_already};
+use super::recover::settle;
+use super::restore::find;
+use super::reveal::{Revealed, reveal};
+use super::sweep::make_room;
+use super::upload::{Found, Upload};
+use super::{Stop, Watch};
+use crate::decide::Reuse;
+use crate::mirror::Mirror;
+use crate::store::Take;
+use crate::word::Stamp;
+use rayon::prelude::*;
+
+/// Publishes a build that is not there.
+pub(super) fn send(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    mut prepared: Prepared,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<PublishReport, PublishError> {
+    let id = &publishing.id;
+    let mut upload = Upload::open(mirror, id, &prepared.path)?;
+    // Whoever held the ticket before us may have published it.
+    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+        upload.leave()?;
+        return Ok(report);
+    }
+    if find(mirror, id).map_err(Box::new)?.is_some() {
+        return Err(PublishError::InTrash(id.clone()));
+    }
+    make_room(mirror, id).map_err(Box::new)?;
+    if upload.begin(id)? == Found::Foreign {
+        return Err(PublishError::Foreign(id.clone()));
+    }
+    watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
+    let reuse = match publishing.filling.dedupe {
+        Some(_) => earlier(mirror, publishing, &prepared, watch),
+        None => Reuse::default(),
+    };
+    let tally = upload.fill(&prepared.source, &reuse, publishing.filling, watch, stop)?;
+    for (to, bytes) in &prepared.own {
+        upload.add(to, bytes)?;
+    }
+    let size = (upload.manifest().files.len() as u64, upload.manifest().bytes());
+    let sealed = upload.close(record(publishing, &prepared, mirror.who()))?;
+    stop.check()?;
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
+    prepared.warnings.extend(warnings);
+    drop(lease);
+    if publishing.filling.take == Some(Take::Move) {
+        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+    }
+    Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
+}

@@ -1,0 +1,299 @@
+//! Laying a build out where it stays, in a store that moves no trees: nothing of it counts before its seal.
+//!
+//! A file is sent once: what an earlier try sent is there with its digest beside it, and what an earlier build of
+//! the stream holds is copied by the store. While a publisher lives it holds the ticket of its build, so that two
+//! publishers of one build meet here; a note beside the ticket says whose the unsealed files are, so that `recover`
+//! can clear them and that what others laid down is never taken for ours.
+
+use super::stage::{Sealed, Tally, Underway, seen, stage_of};
+use super::{
+    Filling, Lines, OpenSource, Source, SourceEntry, SourceProblem, StageError, Stop, Watch, Watched, hash,
+};
+use crate::act::Check;
+use crate::decide::{Held, Reuse};
+use crate::mirror::Mirror;
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, sum_line};
+use crate::store::{Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::io::Seek;
+use std::sync::atomic::Ordering;
+
+/// From how many bytes on a file is read first, so that its digest can be sent beside it.
+const LARGE: u64 = 16 << 20;
+
+/// From how many bytes on it pays to ask the store for a copy instead of sending the bytes.
+const WORTH_A_COPY: u64 = 64 << 10;
+
+/// How many files are sent at once: a store answers slowly and many at a time.
+const AT_ONCE: usize = 8;
+
+/// How many large files are sent at once: each has several parts of 16 MiB on the way.
+const LARGE_AT_ONCE: usize = 3;
+
+/// A build on its way.
+#[derive(Debug)]
+#[must_use = "what was sent is invisible until it is sealed"]
+pub(super) struct Upload<'m> {
+    mirror: &'m Mirror,
+    at: RelPath,
+    path: RelPath,
+    ticket: Guard,
+    there: HashMap<RelPath, Below>,
+    manifest: Manifest,
+}
+
+/// Whose the files are that lie at a build's place without a seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing is there, or what an earlier try sent.
+    Ours,
+    /// Somebody else laid them down.
+    Foreign,
+}
+
+impl<'m> Upload<'m> {
+    /// Takes the ticket of a build.
+    pub(super) fn open(mirror: &'m Mirror, id: &BuildId, path: &RelPath) -> Result<Self, StageError> {
+        let at = stage_of(id);
+        let ticket = at.child("ticket").unwrap_or_default();
+        let ticket = mirror.store().lock(&ticket, mirror.who(), mirror.wait());
+        let ticket = ticket.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => StageError::Busy(id.clone()),
+            _ => error.into(),
+        })?;
+        let (path, there) = (path.clone(), HashMap::new());
+        Ok(Self { mirror, at, path, ticket, there, manifest: Manifest::default() })
+    }
+
+    /// Looks what is there already, and notes that what comes is ours.
+    pub(super) fn begin(&mut self, id: &BuildId) -> Result<Found, StageError> {
+        let store = self.mirror.store();
+        let there = store.below(&self.path)?;
+        let note = Underway::place(&self.at);
+        if !there.is_empty() && store.look(&note)?.is_none() {
+            return Ok(Found::Foreign);
+        }
+        let underway = Underway { upload: 1, id: id.clone(), path: self.path.clone() };
+        // A note is plain data.
+        store.put(&note, &serde_json::to_vec(&underway).unwrap_or_default(), Put::Replace)?;
+        self.there = there.into_iter().map(|found| (found.path.clone(), found)).collect();
+        Ok(Found::Ours)
+    }
+
+    /// Sends everything of the source that is not there yet.
+    pub(super) fn fill(
+        &mut self,
+        source: &Source,
+        reuse: &Reuse,
+        how: Filling,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Tally, StageError> {
+        let tally = Tally::default();
+        let sending = Sending { upload: self, reuse, how, watch, stop, tally: &tally };
+        let (large, small): (Vec<_>, Vec<_>) = source.files.iter().partition(|entry| entry.size >= LARGE);
+        let mut files = sending.all(large, LARGE_AT_ONCE)?;
+        files.extend(sending.all(small, AT_ONCE)?);
+        self.manifest.files = files;
+        for (to, text) in &source.links {
+            self.mirror.store().link(&self.path.join(to), text)?;
+            self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
+        }
+        self.manifest.sort();
+        Ok(tally)
+    }
+
+    /// Adds a small file of ours, such as the marker.
+    pub(super) fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
+        let fill = Fill { mode: 0o444, mtime: None };
+        let filled = self.mirror.store().fill(&self.path.join(to), &mut &*bytes, fill)?;
+        let (size, digest) = (filled.size, filled.digest);
+        let entry = FileEntry { path: to.clone(), size, digest, mode: 0o444, mtime: 0, inode: 0, seen: None };
+        self.manifest.files.push(entry);
+        self.manifest.sort();
+        Ok(())
+    }
+
+    /// Returns what was sent.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Sends SHA256SUMS and compares everything that is there with what was sent.
+    pub(super) fn close(self, mut record: BuildRecord) -> Result<Sealed, StageError> {
+        let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
+        let at = self.path.child(SUMS_NAME).unwrap_or_default();
+        let filled =
+            self.mirror.store().fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
+        self.compare(&at, filled.size)?;
+        record.sums = Some(filled.digest);
+        record.files = self.manifest.files.len() as u64;
+        record.bytes = self.manifest.bytes();
+        Ok(Sealed::sent(self.at, self.path, record, self.manifest, Some(self.ticket)))
+    }
+
+    /// Throws away the ticket; nothing was sent.
+    pub(super) fn leave(self) -> Result<(), StageError> {
+        self.mirror.store().discard(&self.at)?;
+        Ok(())
+    }
+
+    /// Lists what is there, removes what does not belong to the build, and fails for what is missing or cut off.
+    fn compare(&self, sums: &RelPath, sums_size: u64) -> Result<(), StoreError> {
+        let store = self.mirror.store();
+        let files =
+            self.manifest.files.iter().map(|file| (self.path.join(&file.path), (Kind::File, file.size)));
+        let links = self.manifest.links.iter();
+        let links = links.map(|link| (self.path.join(&link.path), (Kind::Link, link.text.len() as u64)));
+        let mut wanted: HashMap<RelPath, (Kind, u64)> = files.chain(links).collect();
+        wanted.insert(sums.clone(), (Kind::File, sums_size));
+        for found in store.below(&self.path)? {
+            match wanted.remove(&found.path) {
+                None => store.remove(&found.path)?,
+                Some(sent) if sent == (found.kind, found.size) => {}
+                Some((_, size)) => {
+                    let why = format!("{} bytes are there, and {size} were sent", found.size);
+                    return Err(StoreError::because(StoreErrorKind::Io, "send", &found.path, &why));
+                }
+            }
+        }
+        match wanted.into_keys().min() {
+            None => Ok(()),
+            Some(lost) => {
+                let why = "it was sent, and the store does not list it";
+                Err(StoreError::because(StoreErrorKind::Io, "send", lost, why))
+            }
+        }
+    }
+}
+
+/// What the threads that send a build share.
+struct Sending<'a, 'm> {
+    upload: &'a Upload<'m>,
+    reuse: &'a Reuse,
+    how: Filling,
+    watch: &'a dyn Watch,
+    stop: &'a Stop,
+    tally: &'a Tally,
+}
+
+impl Sending<'_, '_> {
+    /// Sends files, so many at once; a caller with one thread gets them one after the other.
+    fn all(&self, mut files: Vec<&SourceEntry>, at_once: usize) -> Result<Vec<FileEntry>, StageError> {
+        // The largest first, so that no thread is left with it at the end.
+        files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
+        let threads = if rayon::current_num_threads() == 1 { 1 } else { at_once };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| {
+            StoreError::new("start the threads for", self.store().shown(), std::io::Error::other(error))
+        })?;
+        pool.install(|| files.into_par_iter().with_max_len(1).map(|entry| self.bring(entry)).collect())
+    }
+
+    /// Brings one file there by the cheapest way that is right.
+    fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
+        self.stop.check()?;
+        let at = self.upload.path.join(&entry.to);
+        let (digest, mtime) = match self.quick(entry, &at)? {
+            Some(held) => (held.digest, held.mtime),
+            None => self.read(entry, &at)?,
+        };
+        self.watch.file(&entry.to);
+        let (path, mode) = (entry.to.clone(), entry.mode());
+        Ok(FileEntry { path, size: entry.size, digest, mode, mtime, inode: 0, seen: Some(seen(entry)) })
+    }
+
+    /// Copies the last build's file when its source looks untouched and the user trusts that.
+    fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<&Held>, StageError> {
+        if self.how.check == Check::Bytes {
+            return Ok(None);
+        }
+        let held = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen(entry));
+        let Some(held) = held else { return Ok(None) };
+        let copied = self.copied(held, at, entry)?;
+        if copied {
+            self.watch.bytes(entry.size);
+        }
+        Ok(copied.then_some(held))
+    }
+
+    /// Reads the file, sends it if it is not there, and returns its digest and the time that it has there.
+    fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<(Digest, i128), StageError> {
+        let mut open = entry.open()?;
+        let sent = self.upload.there.get(at).is_some_and(|there| there.size == entry.size);
+        let held = self.how.dedupe.is_some() && entry.size >= WORTH_A_COPY && self.reuse.has_size(entry.size);
+        let mut known = None;
+        if sent || held || entry.size >= LARGE {
+            let digest = hash(&mut self.watched(&open)).map_err(|error| self.unreadable(entry, error))?;
+            entry.unchanged(&open)?;
+            if sent && let Some(mtime) = self.arrived(entry, at, digest)? {
+                self.tally.resumed.fetch_add(1, Ordering::Relaxed);
+                return Ok((digest, mtime));
+            }
+            if held
+                && let Some(held) = self.reuse.with_digest(digest, entry.mode())
+                && self.copied(held, at, entry)?
+            {
+                return Ok((digest, held.mtime));
+            }
+            open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
+            known = Some(digest);
+        }
+        let fill = Fill { mode: entry.mode(), mtime: Some(entry.mtime) };
+        let filled = match known {
+            // Told already while it was hashed.
+            Some(digest) => self.store().fill_known(at, &mut open.file, fill, digest),
+            None => self.store().fill(at, &mut self.watched(&open), fill),
+        };
+        let filled = filled.map_err(|error| match self.stop.check() {
+            Err(interrupted) => StageError::from(interrupted),
+            Ok(()) => error.into(),
+        })?;
+        entry.unchanged(&open)?;
+        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
+            return Err(SourceProblem::Changed { path: entry.from().display().to_string() }.into());
+        }
+        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
+        Ok((filled.digest, entry.mtime))
+    }
+
+    /// Returns the time of a file that an earlier try sent, when it is the one that is wanted.
+    fn arrived(&self, entry: &SourceEntry, at: &RelPath, digest: Digest) -> Result<Option<i128>, StoreError> {
+        let there = self.store().look(at)?.filter(|there| {
+            there.kind == Kind::File
+                && (there.size, there.mode, there.digest) == (entry.size, entry.mode(), Some(digest))
+        });
+        Ok(there.map(|there| there.mtime))
+    }
+
+    /// Has the store copy a held file, if it is still as it was recorded.
+    fn copied(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<bool, StageError> {
+        let from = held.at();
+        let Ok(Some(there)) = self.store().look(&from) else { return Ok(false) };
+        let intact = (there.size, there.mode, there.digest) == (held.size, held.mode, Some(held.digest));
+        let fill = Fill { mode: entry.mode(), mtime: Some(entry.mtime) };
+        if !intact || self.store().share(&from, at, Share::Link, fill)? == Shared::No {
+            return Ok(false);
+        }
+        self.tally.shared.fetch_add(1, Ordering::Relaxed);
+        self.tally.shared_bytes.fetch_add(held.size, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
+        Watched { from: &open.file, watch: self.watch, stop: self.stop }
+    }
+
+    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
+        match self.stop.check() {
+            Err(interrupted) => interrupted.into(),
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
+        }
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.upload.mirror.store()
+    }
+}

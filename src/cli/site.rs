@@ -1,0 +1,148 @@
+//! Where a mirror is: a directory, or an address in an object store.
+
+use super::run::Outcome;
+use super::say;
+use crate::mirror::{Mirror, MirrorError};
+use crate::store::{Conditions, ObjectStore, Posix, Store, StoreError};
+use crate::word::OWN_DIR;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{fmt, sync::Arc};
+use url::Url;
+
+/// Where a mirror is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Site {
+    /// Below a directory.
+    Dir(PathBuf),
+    /// In a bucket, below a prefix.
+    Bucket(String),
+}
+
+impl Site {
+    /// Reads what was typed: an address when it looks like one, else a directory.
+    pub(super) fn read(text: OsString) -> Result<Self, String> {
+        let Some((scheme, _)) = text.to_str().and_then(|text| text.split_once("://")) else {
+            return Ok(Self::Dir(text.into()));
+        };
+        let address = text.to_string_lossy().into_owned();
+        match scheme {
+            "s3" | "gs" | "az" => Ok(Self::Bucket(address.trim_end_matches('/').to_owned())),
+            "file" => {
+                let path = Url::parse(&address).ok().and_then(|url| url.to_file_path().ok());
+                path.map(Self::Dir).ok_or_else(|| "`file:///srv/mirror` is the form of such an address".to_owned())
+            }
+            _ => Err("a directory, or an address that begins with `s3://`, `gs://`, `az://` or `file:///`, is accepted"
+                .to_owned()),
+        }
+    }
+
+    /// Opens the store of a mirror that is there, as it was found to be when the mirror was made.
+    pub(super) fn open(&self) -> Outcome<Arc<dyn Store>> {
+        match self {
+            Self::Dir(dir) => match Posix::open(dir) {
+                Err(error) if error.is_not_found() => {
+                    Err(MirrorError::NotAMirror(dir.display().to_string()).into())
+                }
+                store => Ok(Arc::new(store?)),
+            },
+            Self::Bucket(address) => {
+                let store = ObjectStore::at(address)?;
+                let known = Mirror::abilities(&store)?.is_some_and(|abilities| abilities.creates_once);
+                let conditions = if known { Conditions::Honoured } else { Conditions::Ignored };
+                Ok(Arc::new(store.known_as(conditions)))
+            }
+        }
+    }
+
+    /// Returns whether it is worth opening: a bucket always is, a directory when it has an own area.
+    pub(super) fn may_be_a_mirror(&self) -> bool {
+        match self {
+            Self::Dir(dir) => dir.join(OWN_DIR).exists(),
+            Self::Bucket(_) => true,
+        }
+    }
+
+    /// Opens a store to make a mirror in: a directory is made, an object store tried out.
+    pub(super) fn create(&self) -> Outcome<Arc<dyn Store>> {
+        match self {
+            Self::Dir(dir) => {
+                if !dir.exists() {
+                    let failed = |error| StoreError::new("make the directory", dir.display(), error);
+                    std::fs::create_dir_all(dir).map_err(failed)?;
+                    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                    std::fs::set_permissions(dir, mode).map_err(failed)?;
+                }
+                Ok(Arc::new(Posix::open(dir)?))
+            }
+            Self::Bucket(address) => Ok(Arc::new(ObjectStore::at(address)?.tried_out()?)),
+        }
+    }
+
+    /// Returns whether nothing is there, or only what making a mirror left when it was cut off.
+    pub(super) fn is_unused(&self) -> Outcome<bool> {
+        match self {
+            Self::Dir(dir) => {
+                Ok(is_unused_dir(dir).map_err(|error| StoreError::new("look into", dir.display(), error))?)
+            }
+            // Making a mirror in a bucket tries the store out first; that is for `init`, said aloud.
+            Self::Bucket(_) => Ok(false),
+        }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(dir) => write!(f, "{}", dir.display()),
+            Self::Bucket(address) => f.write_str(address),
+        }
+    }
+}
+
+/// Says what a store lacks that several writers would need.
+pub(super) fn say_what_lacks(store: &dyn Store) {
+    if !store.abilities().creates_once {
+        say::note(&format!(
+            "warning: `{}` does not honour conditional writes; one writer at a time works on it, by claims, with less certainty",
+            store.shown()
+        ));
+    }
+}
+
+fn is_unused_dir(root: &Path) -> std::io::Result<bool> {
+    let own = root.join(OWN_DIR);
+    let unfinished = own.join("tmp");
+    let entries = match std::fs::read_dir(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        entries => entries?,
+    };
+    for entry in entries {
+        if entry?.path() != own {
+            return Ok(false);
+        }
+        for below in walkdir::WalkDir::new(&own).min_depth(1) {
+            let below = below?;
+            if !below.file_type().is_dir() && below.path().parent() != Some(&unfinished) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_from_a_directory() {
+        let read = |text: &str| Site::read(text.into());
+        let dir = |path: &str| Ok(Site::Dir(path.into()));
+        assert_eq!(read("./mirror"), dir("./mirror"));
+        assert_eq!(read("file:///srv/a%20b"), dir("/srv/a b"));
+        assert_eq!(read("s3://bucket/a/"), Ok(Site::Bucket("s3://bucket/a".to_owned())));
+        assert!(read("ftp://host/a").unwrap_err().contains("s3://"));
+        assert!(read("file://host/a").unwrap_err().contains("file:///"));
+    }
+}

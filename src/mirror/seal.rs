@@ -1,0 +1,141 @@
+//! Which builds are there: a directory says so where trees are moved, and the seal where they are not.
+//!
+//! In an object store the files of a build arrive one by one, under the place where they stay. The build is there
+//! when its seal is there: its record, created last and only if none is there. Before that, and once the seal is
+//! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
+//! they guess: they see objects, not builds.
+
+use super::{KeptError, Lease, Mirror, Resolved, Trashed, Tree, build_of, resolve};
+use crate::record::BuildRecord;
+use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
+use crate::word::{BuildId, RelPath, Stream};
+
+/// More than a record ever has, in bytes.
+const LIMIT: u64 = 16 << 20;
+
+impl Mirror {
+    /// Returns whether builds are told by their seals, since the store moves no trees.
+    pub fn by_seal(&self) -> bool {
+        !self.store().abilities().moves_trees
+    }
+
+    /// Returns whether a build is there for readers.
+    pub fn has_build(&self, id: &BuildId) -> Result<bool, StoreError> {
+        if self.by_seal() {
+            return Ok(self.store().look(&Tree::Builds.at(id, "json"))?.is_some());
+        }
+        match self.layout().build_path(id) {
+            Ok(path) => Ok(self.store().look(&path)?.is_some()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Returns what is at a path for readers: nothing, when it lies in a build that is not there.
+    pub fn look(&self, at: &RelPath) -> Result<Option<Entry>, StoreError> {
+        let found = self.store().look(at)?;
+        if found.is_some() && self.is_hidden(at)? { Ok(None) } else { Ok(found) }
+    }
+
+    /// Returns where a path leads for readers.
+    pub fn resolve(&self, path: &RelPath) -> Result<Resolved, StoreError> {
+        Ok(match resolve(self.store(), path)? {
+            Resolved::To(target) if self.is_hidden(&target)? => Resolved::Dangles(target),
+            resolved => resolved,
+        })
+    }
+
+    /// Returns whether a path lies in a build without its seal.
+    fn is_hidden(&self, at: &RelPath) -> Result<bool, StoreError> {
+        if !self.by_seal() {
+            return Ok(false);
+        }
+        build_of(self, at).map_or(Ok(false), |id| Ok(!self.has_build(&id)?))
+    }
+
+    /// Removes the files of a build whose seal is gone, and what was kept of it.
+    ///
+    /// The caller holds the ticket of the build, so that nobody lays it down again meanwhile.
+    pub fn sweep_unsealed(&self, id: &BuildId, path: &RelPath) -> Result<Swept, StoreError> {
+        if self.has_build(id)? {
+            let why = "the build has a seal, so it is no rubbish";
+            return Err(StoreError::because(StoreErrorKind::AlreadyExists, "sweep", path, why));
+        }
+        let swept = self.store().sweep(path);
+        if swept.failures.is_empty() {
+            self.store().remove(&Tree::Builds.at(id, "files"))?;
+        }
+        Ok(swept)
+    }
+
+    /// Returns the paths of what lies directly in a directory of the own area.
+    ///
+    /// Some object stores show a directory long after its last object went, so that only objects are believed.
+    pub fn kept_in(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
+        if self.by_seal() {
+            let below = self.store().below(dir)?;
+            let first = |path: &RelPath| dir.child(path.below(dir)?.names().next()?).ok();
+            let mut paths: Vec<RelPath> = below.iter().filter_map(|found| first(&found.path)).collect();
+            paths.dedup();
+            return Ok(paths);
+        }
+        match self.store().list(dir) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            listing => Ok(listing?.entries.iter().filter_map(|entry| dir.child(&entry.name).ok()).collect()),
+        }
+    }
+
+    /// Returns every build that has a seal, of one stream or of all, by one listing.
+    pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
+        let builds = RelPath::own("builds");
+        let dir = match stream {
+            Some(stream) => RelPath::own(&format!("builds/{stream}")),
+            None => builds.clone(),
+        };
+        let mut ids = Vec::new();
+        for found in self.store().below(&dir)? {
+            let below = found.path.below(&builds).unwrap_or_default();
+            let Some(text) = below.as_str().strip_suffix(".json") else { continue };
+            let id: BuildId = text.parse().map_err(|_| KeptError::StrangeSeal(found.path.clone()))?;
+            if stream.is_none_or(|stream| id.stream == *stream) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+impl Lease<'_> {
+    /// Creates the seal of a build: from here on it is there. Fails when it has one.
+    pub fn seal(&self, record: &BuildRecord) -> Result<(), StoreError> {
+        let at = Tree::Builds.at(&record.id, "json");
+        self.mirror().store().put(&at, record.write().as_bytes(), Put::Create)
+    }
+
+    /// Removes the seal of a build: from here on it is not there.
+    pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
+        self.mirror().store().remove(&Tree::Builds.at(id, "json"))
+    }
+
+    /// Puts the seal of a build away into its directory of the trash: the build is not there any more.
+    ///
+    /// Its files stay where they are and count for nothing until they are swept or the seal comes back.
+    pub fn put_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        let record = store.read(&Tree::Builds.at(&trashed.ticket.id, "json"), LIMIT)?;
+        store.put(&trashed.record(), &record, Put::Replace)?;
+        self.unseal(&trashed.ticket.id)
+    }
+
+    /// Takes the seal of a build back from the trash; one that came back already is left alone.
+    pub fn take_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        let at = Tree::Builds.at(&trashed.ticket.id, "json");
+        let record = store.read(&trashed.record(), LIMIT)?;
+        match store.put(&at, &record, Put::Create) {
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
+                if store.read(&at, LIMIT)? == record { Ok(()) } else { Err(error) }
+            }
+            done => done,
+        }
+    }
+}

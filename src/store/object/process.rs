@@ -1,0 +1,43 @@
+//! Telling whether the process that took a lock is dead, when it ran on this machine.
+//!
+//! A process is named by the start of its machine, its process namespace and its number: where all but the last are
+//! ours and no such process runs, it is gone, and nobody need wait for its term to end. Of any other machine nothing
+//! is known. A number that was given anew only makes us wait.
+
+use std::path::Path;
+
+/// Returns what names this process; nothing where that cannot be told.
+pub(super) fn this_process() -> Option<String> {
+    Some(format!("{} {}", machine()?, std::process::id()))
+}
+
+/// Returns whether a process is known to be dead.
+pub(super) fn is_dead(process: &str) -> bool {
+    let Some((on, number)) = process.rsplit_once(' ') else { return false };
+    let Ok(number) = number.parse::<u32>() else { return false };
+    machine().is_some_and(|ours| ours == on) && !Path::new(&format!("/proc/{number}")).exists()
+}
+
+/// Returns what tells this run of this machine, and the namespace of its processes, from every other.
+fn machine() -> Option<String> {
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", start.trim(), space.to_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_of_this_machine_is_ever_known_to_be_dead() {
+        let ours = this_process().unwrap();
+        assert!(!is_dead(&ours));
+        let (machine, _) = ours.rsplit_once(' ').unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        assert!(is_dead(&format!("{machine} {}", ended.id())));
+        assert!(!is_dead(&format!("elsewhere pid:[1] {}", ended.id())));
+        assert!(!is_dead(&format!("{machine} one")));
+    }
+}

@@ -1,0 +1,235 @@
+//! A mirror in an object store with one build, and what is done to it through a store that may break.
+
+use mirrorkeep::act::{
+    self, Check, Filling, Mode, Pruning, PublishReport, Publishing, SourceSpec, Stop, Unwatched,
+};
+use mirrorkeep::decide::PlanOutcome;
+use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
+use mirrorkeep::store::{Conditions, Kind, ObjectStore, Share, Store};
+use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
+use object_store::memory::InMemory;
+use std::{
+    error::Error,
+    fs,
+    os::unix::fs::symlink,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// Something that is done to a scene.
+pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;
+
+pub(super) const ONE: &str = "20181205T060000Z";
+pub(super) const TWO: &str = "20181206T060000Z";
+pub(super) const THREE: &str = "20181207T060000Z";
+
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 1d}
+families:
+  - {name: all, match: \"**\", keep: [{last: 1}]}
+";
+
+/// A mirror with one build, and a workspace.
+pub(super) struct Scene {
+    memory: Arc<InMemory>,
+    store: Arc<ObjectStore>,
+    work: Arc<tempfile::TempDir>,
+    /// Opened once for looking: reading a layout takes longer than all else.
+    mirror: OnceLock<Mirror>,
+}
+
+pub(super) fn publish_two(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    scene.publish(store, TWO).map(drop)
+}
+
+pub(super) fn publish_one_again(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    scene.publish(store, ONE).map(drop)
+}
+
+pub(super) fn label_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let green = "sanity=green".parse().unwrap();
+    act::label(&open(store)?, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
+}
+
+pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let report = act::prune(&open(store)?, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+    let done = report.failures.is_empty() && report.outcome == PlanOutcome::Ok;
+    if done { Ok(()) } else { Err(format!("{:?} {:?}", report.outcome, report.failures)) }
+}
+
+pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let mirror = open(store)?;
+    // Whoever tries again after it worked is told that nothing is in the trash.
+    match act::restore(&mirror, &build(ONE), Mode::Real, &now) {
+        Err(act::ActError::NotInTrash(_)) if mirror.has_build(&build(ONE)).map_err(chain)? => Ok(()),
+        done => done.map(drop).map_err(chain),
+    }
+}
+
+pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let report = act::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
+    Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)
+}
+
+fn now() -> Stamp {
+    // The store has its own clock, and prune compares the two.
+    Stamp::from_instant(chrono::Utc::now()).unwrap()
+}
+
+fn build(name: &str) -> BuildId {
+    format!("master/centos/{name}").parse().unwrap()
+}
+
+fn chain(error: impl Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        let scene = Self::over(InMemory::new(), Arc::new(tempfile::tempdir().unwrap()));
+        let setup = Setup {
+            layout: Chosen::Shipped("starlingx".to_owned()),
+            policy: Some(Chosen::File(POLICY.to_owned())),
+            id: "x".to_owned(),
+        };
+        Mirror::init(scene.store(), &setup, "a test", Duration::ZERO).unwrap();
+        scene.write("outputs/RPMS/std/a.rpm", "the same in all");
+        scene.write("outputs/RPMS/std/large.rpm", &"large enough to be copied by the store".repeat(2000));
+        scene.write("outputs/iso/bootimage.iso", "of the first");
+        symlink("bootimage.iso", scene.work.path().join("outputs/iso/image.iso")).unwrap();
+        scene.publish(scene.store(), ONE).unwrap();
+        scene
+    }
+
+    fn over(memory: InMemory, work: Arc<tempfile::TempDir>) -> Self {
+        let memory = Arc::new(memory);
+        let client = Arc::<InMemory>::clone(&memory);
+        let store = Arc::new(ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap());
+        Self { memory, store, work, mirror: OnceLock::new() }
+    }
+
+    /// Returns another scene that is as this one is now.
+    pub(super) fn fork(&self) -> Self {
+        Self::over(self.memory.fork(), Arc::<tempfile::TempDir>::clone(&self.work))
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        Arc::<ObjectStore>::clone(&self.store)
+    }
+
+    pub(super) fn write(&self, below: &str, text: &str) {
+        let path = self.work.path().join(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<PublishReport, String> {
+        let publishing = Publishing {
+            id: build(name),
+            sources: vec![SourceSpec { to: RelPath::root(), from: self.work.path().to_owned(), only: None }],
+            result: None,
+            context: None,
+            labels: vec!["kind=nightly".parse().unwrap()],
+            requires: Vec::new(),
+            filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        };
+        let mirror = open(store)?;
+        // One thread, so that the calls come in one order.
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        alone.install(|| act::publish(&mirror, &publishing, &now, &Unwatched, &Stop::new()).map_err(chain))
+    }
+
+    pub(super) fn recover(&self) -> Result<(), String> {
+        act::recover(&open(self.store())?, act::Stages::Discard, &now).map(drop).map_err(chain)
+    }
+
+    fn mirror(&self) -> &Mirror {
+        self.mirror.get_or_init(|| open(self.store()).unwrap())
+    }
+
+    /// Returns the builds that are listed.
+    pub(super) fn builds(&self) -> Vec<String> {
+        let survey = survey(self.mirror(), now()).unwrap();
+        assert!(survey.troubles.is_empty(), "{:?}", survey.troubles);
+        survey.census.builds().map(|(id, _)| id.name.to_string()).collect()
+    }
+
+    /// Returns where `latest_build` leads.
+    pub(super) fn latest(&self) -> String {
+        match self.mirror().resolve(&"master/centos/latest_build".parse().unwrap()).unwrap() {
+            Resolved::To(path) => path.name().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Says what could mislead a reader: a listed build that lacks bytes, a name that leads to nothing.
+    pub(super) fn misleads_nobody(&self) -> Result<(), String> {
+        let mirror = self.mirror();
+        let builds = self.builds();
+        for name in &builds {
+            let place: RelPath = format!("master/centos/{name}").parse().unwrap();
+            let manifest =
+                mirror.manifest(&build(name)).map_err(chain)?.ok_or(format!("{name} has no manifest"))?;
+            for file in &manifest.files {
+                let bytes = self.store.read(&place.join(&file.path), 1 << 20);
+                let bytes = bytes.map_err(|error| format!("{name} lacks {}: {error}", file.path))?;
+                if Digest::of(&bytes) != file.digest {
+                    return Err(format!("{name} has other bytes in {}", file.path));
+                }
+            }
+            let there = self.store.below(&place).map_err(chain)?.len();
+            if there != manifest.files.len() + manifest.links.len() + 1 {
+                return Err(format!("{name} has {there} objects"));
+            }
+        }
+        let latest = self.latest();
+        if builds.contains(&latest) { Ok(()) } else { Err(format!("latest_build leads to {latest}")) }
+    }
+
+    /// Returns what readers see: the listed builds and where the name leads.
+    pub(super) fn seen(&self) -> Vec<String> {
+        [self.builds(), vec![self.latest()]].concat()
+    }
+
+    /// Returns every object with its bytes, but for what tells times and numbers.
+    pub(super) fn state(&self) -> Vec<String> {
+        let mut state = self.seen();
+        for found in self.store.below(&RelPath::root()).unwrap() {
+            let path = found.path.to_string();
+            if ["journal/", "lock", "clock", "last-run"].iter().any(|own| path.contains(own)) {
+                continue;
+            }
+            // A directory of the trash is named by the number of its event.
+            let path = path.replace(|c: char| c.is_ascii_digit() && path.contains("/trash/"), "#");
+            let timed = path.starts_with(".mirrorkeep/") && found.kind == Kind::File;
+            let bytes = if timed || found.kind == Kind::Link {
+                String::new()
+            } else {
+                Digest::of(&self.store.read(&found.path, 1 << 20).unwrap()).to_string()
+            };
+            state.push(format!("{path} {bytes}"));
+        }
+        state
+    }
+}
+
+/// Returns the lines that only one of two states has.
+pub(super) fn difference(is: &[String], wanted: &[String]) -> String {
+    let only = |some: &[String], others: &[String], sign: &str| -> String {
+        some.iter()
+            .filter(|line| !others.contains(line))
+            .map(|line| format!("\n      {sign} {line}"))
+            .collect()
+    };
+    only(is, wanted, "+") + &only(wanted, is, "-")
+}
