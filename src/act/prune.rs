@@ -283,10 +283,20 @@ fn press(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
     let free = || Ok::<u64, ActError>(mirror.store().space()?.map_or(u64::MAX, |space| space.free));
-    let mut builds = at_once.iter();
-    while free()? < wanted {
+    let mut builds = at_once.iter().peekable();
+    let mut gone: HashSet<&BuildId> = HashSet::new();
+    loop {
         go_on(how.stop.as_ref())?;
-        let waiting = mirror.trash()?.waiting;
+        // Builds that need each other go together, also when the first of them freed enough.
+        let lost = builds.peek().is_some_and(|id| {
+            let build = planned.census.build(id);
+            build.is_some_and(|build| build.requires.iter().any(|wanted| gone.contains(wanted)))
+        });
+        let enough = free()? >= wanted;
+        if enough && !lost {
+            return Ok(());
+        }
+        let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
         if let Some(oldest) = waiting.first() {
             let lease = mirror.lease()?;
             settle(&lease, clock)?;
@@ -298,11 +308,11 @@ fn press(
         }
         let Some(id) = builds.next() else {
             report.outcome = PlanOutcome::Shortfall;
-            break;
+            return Ok(());
         };
         send(mirror, planned, fence, std::slice::from_ref(id), report, how, clock)?;
+        gone.insert(id);
     }
-    Ok(())
 }
 
 /// Returns what the kept builds need.

@@ -2,9 +2,10 @@
 
 use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
-use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, retain};
+use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, retain};
 use mirrorkeep::word::Stamp;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const NOW: &str = "2026-06-15T12:00:00Z";
 
@@ -393,4 +394,19 @@ fn locks_leases_first_hours_and_grace_protect() {
         all,
         ["lock", "lease", "min_age 24h", "superseded_grace 48h", "", "unknown result", "alias; floor 1"]
     );
+}
+
+#[test]
+fn builds_that_need_each_other_go_together_when_the_disk_fills() {
+    let text = "version: 1\npressure: {free_below: 1000B, until_free: 1000B}\ndefaults: {floor: 1, min_age: 0h, superseded_grace: 0h}\nfamilies: [{name: a, match: \"**\", keep: [{last: {max: 9, min: 1}}]}]\n";
+    let ring = |a: u32, b: u32| build(a, json!({"requires": [format!("master/x/202606{b:02}T023000Z")]}));
+    let census = census(
+        json!({"master/x": [ring(1, 2), ring(2, 1), build(3, json!({})), build(4, json!({}))]}),
+        json!([]),
+    );
+    let space = |free| Past { space: Some(Space { total: 9000, free, trash: 0 }), ..Past::default() };
+    let alone = retain(&census, &policy(text), stamp(NOW), &space(950));
+    assert_eq!(with(&alone, Fate::Expire), BTreeSet::from(["master/x/20260603T023000Z".parse().unwrap()]));
+    let more = retain(&census, &policy(text), stamp(NOW), &space(850));
+    assert_eq!((with(&more, Fate::Expire).len(), more.shortfall), (3, None));
 }

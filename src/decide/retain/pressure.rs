@@ -2,11 +2,12 @@
 //!
 //! Only what ranges leave open goes: protections, floor and the lower end of every range stay as they are.
 
-use super::draft::Drafts;
+use super::draft::{Draft, Drafts};
 use super::needs::Needs;
 use super::past::Space;
-use super::plan::Fate;
+use super::plan::{Fate, PartFate};
 use crate::decide::policy::Pressure;
+use std::collections::HashMap;
 
 /// Returns how many bytes must become free beyond the trash; nothing when there is no pressure.
 pub(super) fn wanted(pressure: Pressure, space: Space) -> Option<u64> {
@@ -22,34 +23,51 @@ pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs,
     let mut candidates: Vec<usize> =
         pressed.expiring().filter(|index| drafts.fate(*index) == Fate::Keep).collect();
     candidates.sort_by_key(|index| drafts.age(*index));
-    let mut needed_by: std::collections::HashMap<usize, Vec<usize>> = std::collections::HashMap::new();
+    let mut needed_by: HashMap<usize, Vec<usize>> = HashMap::new();
     for build in 0..drafts.len() {
         for other in needs.of_build(build) {
             needed_by.entry(*other).or_default().push(build);
         }
     }
-    let mut near: std::collections::HashMap<usize, _> =
+    let mut near: HashMap<usize, Draft<'_>> =
         pressed.all.into_iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).collect();
-    // What a younger candidate needs must wait for it, so the list is gone through until nothing more may go.
-    let mut changed = true;
-    while changed && freed < wanted {
-        changed = false;
-        for index in candidates.clone() {
-            let users = needed_by.get(&index).into_iter().flatten();
-            if freed >= wanted || users.clone().any(|user| drafts.fate(*user) != Fate::Expire) {
-                continue;
-            }
+    // What a younger candidate needs must wait for it, so the list is gone through until nothing more may go alone;
+    // what is left then are builds that need each other, and they go together.
+    while freed < wanted {
+        let users = |index: &usize| needed_by.get(index).into_iter().flatten().copied();
+        let alone =
+            candidates.iter().find(|index| users(index).all(|user| drafts.fate(user) == Fate::Expire));
+        let ring = || {
+            let rings = candidates.iter().map(|index| ring(*index, &needed_by, drafts));
+            rings.into_iter().find(|ring| ring.iter().all(|index| candidates.contains(index)))
+        };
+        let Some(going) = alone.map(|index| vec![*index]).or_else(ring) else { break };
+        for index in going {
             candidates.retain(|other| *other != index);
-            changed = true;
             freed += drafts.bytes(index);
             if let (Some(draft), Some(pressed)) = (drafts.all.get_mut(index), near.remove(&index)) {
                 draft.fate = Fate::Expire;
                 draft.pressed = true;
                 draft.reasons.clear();
                 draft.misses = pressed.misses;
-                draft.parts = draft.parts.keys().map(|name| (*name, super::plan::PartFate::Expire)).collect();
+                draft.parts = draft.parts.keys().map(|name| (*name, PartFate::Expire)).collect();
             }
         }
     }
     wanted.saturating_sub(freed)
+}
+
+/// Returns a build with all that need it, directly or not, and have not gone yet.
+fn ring(build: usize, needed_by: &HashMap<usize, Vec<usize>>, drafts: &Drafts<'_>) -> Vec<usize> {
+    let mut ring = vec![build];
+    let mut open = vec![build];
+    while let Some(build) = open.pop() {
+        for user in needed_by.get(&build).into_iter().flatten() {
+            if drafts.fate(*user) != Fate::Expire && !ring.contains(user) {
+                ring.push(*user);
+                open.push(*user);
+            }
+        }
+    }
+    ring
 }
