@@ -5,10 +5,10 @@
 
 use super::error::ActError;
 use super::plan::{Planned, judged};
-use crate::decide::Fate;
+use crate::decide::{Fate, Verdict};
 use crate::mirror::{Lease, Resolved, links};
 use crate::word::{BuildId, RelPath, Stamp};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// How old a look at the links may be.
@@ -54,8 +54,10 @@ impl Fence {
     /// What the plan lets go may only become less.
     fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         let again = judged(lease.mirror(), Some(planned.policy.clone()), now, planned.accepted, None)?;
+        let fresh: HashMap<&BuildId, &Verdict> =
+            again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
         for verdict in &mut planned.plan.builds {
-            let fresh = again.plan.verdict(&verdict.id);
+            let fresh = fresh.get(&verdict.id);
             let keeps = fresh.is_some_and(|fresh| !matches!(fresh.fate, Fate::Expire | Fate::Withheld));
             if verdict.fate == Fate::Expire && keeps {
                 verdict.fate = Fate::Keep;

@@ -5,10 +5,9 @@
 
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
-use crate::decide::{Fate, PartFate, Past, Plan, Space, retain};
+use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
-use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Trouble, survey};
-use crate::record::{EventKind, Phase};
+use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
 use crate::store::{Kind, Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
 use rayon::prelude::*;
@@ -122,10 +121,12 @@ pub fn plan(
     now: Stamp,
     accepted: Option<Digest>,
 ) -> Result<Planned, PlanError> {
-    judged(mirror, policy, now, accepted, None)
+    let mut planned = judged(mirror, policy, now, accepted, None)?;
+    planned.weigh(mirror);
+    Ok(planned)
 }
 
-/// Returns what may go, knowing what the clock of the store says.
+/// Returns what may go, knowing what the clock of the store says, and not yet what it frees.
 pub(super) fn judged(
     mirror: &Mirror,
     policy: Option<Policy>,
@@ -136,10 +137,9 @@ pub(super) fn judged(
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let survey = survey(mirror, now)?;
     let last = LastRun::read(mirror)?;
-    let past = past(mirror, &survey.census, &survey.troubles, last.as_ref())?;
+    let past = past(mirror, &survey, last.as_ref())?;
     let past = Past { store_clock, accepted, ..past };
-    let mut plan = retain(&survey.census, &policy, now, &past);
-    weigh(mirror, &survey.census, &mut plan);
+    let plan = retain(&survey.census, &policy, now, &past);
     let (before, previous) = last.map(|last| (last.streams, last.policy)).unzip();
     Ok(Planned {
         plan,
@@ -154,15 +154,11 @@ pub(super) fn judged(
 }
 
 /// Returns what the plan must know beyond the census.
-fn past(
-    mirror: &Mirror,
-    census: &Census,
-    troubles: &[Trouble],
-    last: Option<&LastRun>,
-) -> Result<Past, PlanError> {
+fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>) -> Result<Past, PlanError> {
+    let census = &survey.census;
     let mut past = Past::default();
     let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
-    for trouble in troubles {
+    for trouble in &survey.troubles {
         match mirror.layout().place(&trouble.path) {
             Place::Build { build } => *damaged.entry(build.stream).or_default() += 1,
             _ => past.unreadable.push((trouble.path.clone(), crate::mirror::chain(&trouble.error))),
@@ -180,13 +176,8 @@ fn past(
         past.last_run = Some(last.at);
         past.last_count = Some(last.streams.values().sum());
         let mut pruned: BTreeMap<Stream, usize> = BTreeMap::new();
-        for event in mirror.history(&[EventKind::Pruned])? {
-            if let Ok(id) = event.to.parse::<BuildId>()
-                && event.phase == Phase::Done
-                && event.at >= last.at
-            {
-                *pruned.entry(id.stream).or_default() += 1;
-            }
+        for (id, _) in survey.pruned.iter().filter(|(_, at)| *at >= last.at) {
+            *pruned.entry(id.stream.clone()).or_default() += 1;
         }
         for (stream, before) in &last.streams {
             let now = census.stream(stream).map_or(0, |stream| stream.builds.len());
@@ -207,47 +198,42 @@ fn past(
     Ok(past)
 }
 
-/// Finds how many bytes each going build really frees: those of inodes that no staying name holds.
-fn weigh(mirror: &Mirror, census: &Census, plan: &mut Plan) {
-    if mirror.by_seal() {
-        // No two builds share bytes there: what a build has is what it frees.
-        for verdict in plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
-            verdict.bytes_freed = census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+impl Planned {
+    /// Finds how many bytes each going build really frees: those of inodes that no staying name holds.
+    ///
+    /// Every tree that goes is walked, so this is not for where others wait.
+    pub(super) fn weigh(&mut self, mirror: &Mirror) {
+        if mirror.by_seal() {
+            // No two builds share bytes there: what a build has is what it frees.
+            for verdict in self.plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
+                verdict.bytes_freed = self.census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+            }
+            self.plan.total();
+            return;
         }
-        plan.total();
-        return;
-    }
-    let going: Vec<(usize, RelPath)> = (plan.builds.iter().enumerate())
-        .filter(|(_, verdict)| verdict.fate == Fate::Expire)
-        .map(|(index, verdict)| {
-            let path = census.build(&verdict.id).and_then(|build| build.path.clone());
-            (index, path.unwrap_or_else(|| verdict.id.as_path()))
-        })
-        .collect();
-    let trees: Vec<Result<Vec<File>, StoreError>> =
-        going.par_iter().map(|(_, path)| files(mirror, path)).collect();
-    // An inode is freed with the last of its names: seen as often as it has names, all of them go.
-    let mut seen: HashMap<(u64, u64), (u64, usize)> = HashMap::new();
-    let mut freed: HashMap<usize, u64> = HashMap::new();
-    for ((index, _), tree) in going.iter().zip(trees) {
-        let tree = tree.unwrap_or_else(|error| {
-            plan.warnings.push(format!("how many bytes go is not known: {}", crate::mirror::chain(&error)));
-            Vec::new()
-        });
-        for file in tree {
-            let entry = seen.entry(file.inode).or_insert((0, *index));
-            *entry = (entry.0 + 1, *index);
-            if entry.0 >= file.names {
-                *freed.entry(*index).or_default() += file.size;
+        let mut going: Vec<&mut Verdict> =
+            self.plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire).collect();
+        let trees: Vec<Result<Vec<File>, StoreError>> =
+            going.par_iter().map(|verdict| files(mirror, &verdict.id)).collect();
+        // An inode is freed with the last of its names: seen as often as it has names, all of them go.
+        let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
+        for (verdict, tree) in going.iter_mut().zip(trees) {
+            verdict.bytes_freed = 0;
+            let tree = tree.unwrap_or_else(|error| {
+                let why = format!("how many bytes go is not known: {}", crate::mirror::chain(&error));
+                self.plan.warnings.push(why);
+                Vec::new()
+            });
+            for file in tree {
+                let names = seen.entry(file.inode).or_default();
+                *names += 1;
+                if *names >= file.names {
+                    verdict.bytes_freed += file.size;
+                }
             }
         }
+        self.plan.total();
     }
-    for (index, _) in &going {
-        if let Some(verdict) = plan.builds.get_mut(*index) {
-            verdict.bytes_freed = freed.get(index).copied().unwrap_or(0);
-        }
-    }
-    plan.total();
 }
 
 struct File {
@@ -256,9 +242,10 @@ struct File {
     size: u64,
 }
 
-/// Returns the files of a tree.
-fn files(mirror: &Mirror, root: &RelPath) -> Result<Vec<File>, StoreError> {
-    let found = mirror.store().walk(root)?.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+/// Returns the files of a build.
+fn files(mirror: &Mirror, id: &BuildId) -> Result<Vec<File>, StoreError> {
+    let Ok(root) = mirror.layout().build_path(id) else { return Ok(Vec::new()) };
+    let found = mirror.store().walk(&root)?.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
     Ok(found.map(|(_, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 

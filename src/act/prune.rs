@@ -7,7 +7,7 @@
 
 use super::error::ActError;
 use super::fence::Fence;
-use super::plan::{LastRun, Planned, judged};
+use super::plan::{LastRun, Planned, judged, plan};
 use super::recover::settle;
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
@@ -81,7 +81,7 @@ pub fn prune(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<PruneReport, ActError> {
     if mode == Mode::Trial {
-        let planned = judged(mirror, None, clock(), how.accepted, None)?;
+        let planned = plan(mirror, None, clock(), how.accepted)?;
         return Ok(empty(planned.plan));
     }
     match run(mirror, how, clock) {
@@ -119,6 +119,7 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     };
     let now = clock();
     let mut planned = judged(mirror, None, now, how.accepted, Some(store_clock(mirror)?))?;
+    planned.weigh(mirror);
     let mut report = empty(planned.plan.clone());
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);

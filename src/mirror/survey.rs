@@ -21,6 +21,8 @@ pub struct Survey {
     pub census: Census,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
+    /// Every build that was ever pruned, and when, by the journal.
+    pub pruned: Vec<(BuildId, Stamp)>,
 }
 
 /// Something that could not be read.
@@ -83,7 +85,7 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     census.strays = found.strays;
     census.sort();
     found.troubles.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Survey { census, troubles: found.troubles })
+    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned })
 }
 
 impl Found {
@@ -225,18 +227,23 @@ struct History {
     moves: BTreeMap<RelPath, Vec<AliasMove>>,
     /// Successes of each stream: when they were made and when they became visible.
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
+    /// Builds that went, and when.
+    pruned: Vec<(BuildId, Stamp)>,
 }
 
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
         let mut history = Self::default();
-        let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published];
+        let wanted =
+            [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
         for event in journal::history(mirror.store(), &wanted)? {
             if event.phase != Phase::Done {
                 continue;
             }
             let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
-            if event.what == EventKind::Published {
+            if event.what == EventKind::Pruned {
+                history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
+            } else if event.what == EventKind::Published {
                 let created = detail("created").and_then(|created| created.parse().ok());
                 if let (Ok(id), Some(created), Some("success")) =
                     (event.to.parse::<BuildId>(), created, detail("result"))

@@ -174,7 +174,10 @@ impl Verdict {
 impl Plan {
     /// Returns what the plan says of a build.
     pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
-        self.builds.iter().find(|verdict| verdict.id == *id)
+        // The builds of a stream lie together, the streams sorted.
+        let from = self.builds.partition_point(|verdict| verdict.id.stream < id.stream);
+        let of_stream = self.builds.get(from..).unwrap_or_default().iter();
+        of_stream.take_while(|verdict| verdict.id.stream == id.stream).find(|verdict| verdict.id == *id)
     }
 
     /// Returns the builds that go.
