@@ -6,7 +6,7 @@
 use super::error::ActError;
 use super::plan::{Planned, judged};
 use crate::decide::{Fate, Verdict};
-use crate::mirror::{Lease, Resolved, links};
+use crate::mirror::{Lease, links};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -105,8 +105,7 @@ impl Fence {
     ) -> Result<Option<String>, ActError> {
         let mirror = lease.mirror();
         let path = mirror.layout().build_path(id)?;
-        let open = |until: Option<Stamp>| until.is_none_or(|until| now <= until);
-        if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| open(hold.until)) {
+        if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
         }
         let targets = self.seen.iter().flat_map(|seen| &seen.targets);
@@ -136,10 +135,7 @@ impl Fence {
             self.judge(lease, planned, now)?;
             found = links(lease.mirror())?;
         }
-        let targets = found.links.into_iter().filter_map(|(link, to)| match to {
-            Resolved::To(target) | Resolved::Dangles(target) => Some((link, target)),
-            Resolved::Loops | Resolved::Leaves(_) => None,
-        });
+        let targets = found.links.into_iter().filter_map(|(link, to)| Some((link, to.path()?)));
         self.seen = Some(Seen { at, targets: targets.collect() });
         Ok(())
     }

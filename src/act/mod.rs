@@ -20,6 +20,7 @@ mod mend;
 mod plan;
 mod prune;
 mod publish;
+mod reading;
 mod recover;
 mod repoint;
 mod reserve;

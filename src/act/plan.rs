@@ -206,7 +206,8 @@ impl Planned {
         if mirror.by_seal() {
             // No two builds share bytes there: what a build has is what it frees.
             for verdict in self.plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
-                verdict.bytes_freed = self.census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+                verdict.bytes_freed =
+                    self.census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
             }
             self.plan.total();
             return;

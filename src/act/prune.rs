@@ -84,18 +84,7 @@ pub fn prune(
         let planned = plan(mirror, None, clock(), how.accepted)?;
         return Ok(empty(planned.plan));
     }
-    match run(mirror, how, clock) {
-        Err(error) if error.is_no_space() && reserve::give(mirror)? => {
-            let report = run(mirror, how, clock)?;
-            reserve::take(mirror).ok();
-            Ok(report)
-        }
-        report => {
-            // Room for the next time; a disk that is full now has none to spare.
-            reserve::take(mirror).ok();
-            report
-        }
-    }
+    reserve::with_help(mirror, || run(mirror, how, clock))
 }
 
 fn empty(plan: Plan) -> PruneReport {

@@ -9,7 +9,7 @@ use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{RevealError, Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
-    ActError, Filling, GitError, Interrupted, Moved, RepointError, Source, SourceEntry, SourceError,
+    ActError, Filling, GitError, Interrupted, Moved, RepointError, Sealed, Source, SourceEntry, SourceError,
     SourceSpec, StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
 };
 use crate::decide::Reuse;
@@ -270,7 +270,7 @@ pub fn publish(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    let mut prepared = prepare(mirror, publishing, clock())?;
+    let prepared = prepare(mirror, publishing, clock())?;
     settle(&mirror.lease()?, clock)?;
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {
@@ -299,12 +299,21 @@ pub fn publish(
             return Err(error.into());
         }
     };
-    let size = (staged.manifest().files.len() as u64, staged.manifest().bytes());
-    if prepared.seq.is_none() {
-        prepared.seq = Some(respin(mirror, &publishing.id, prepared.created)?);
-    }
-    let sealed = staged.seal(record(publishing, &prepared, mirror.who()), prepared.path.clone())?;
+    let sealed = staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone())?;
     stop.check()?;
+    show(mirror, publishing, prepared, sealed, &tally, clock)
+}
+
+/// Makes a build visible whose files are all there, and says what was done.
+pub(super) fn show(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    mut prepared: Prepared,
+    sealed: Sealed,
+    tally: &Tally,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<PublishReport, PublishError> {
+    let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
@@ -313,7 +322,7 @@ pub fn publish(
     if publishing.filling.take == Some(Take::Move) {
         prepared.warnings.extend(leave(prepared.source.files.par_iter()));
     }
-    Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
+    Ok(report(publishing, &prepared, size, tally, aliases, PublishOutcome::Published))
 }
 
 /// Returns whether a file of the source and the published one are two names for the same bytes.
@@ -325,7 +334,7 @@ fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool 
 }
 
 /// Removes files that were moved from the source, and returns which of them stayed.
-pub(super) fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
+fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
     let stayed = moved.filter_map(|entry| entry.remove().err());
     stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
@@ -635,16 +644,24 @@ fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry
 }
 
 /// Returns the record that the stage is sealed with; what is known only later is filled in then.
-pub(super) fn record(publishing: &Publishing, prepared: &Prepared, who: &str) -> BuildRecord {
+pub(super) fn record(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+) -> Result<BuildRecord, KeptError> {
     let said = |label: &Label| {
         let value = label.value().to_owned();
-        (label.key().to_owned(), LabelValue { value, since: None, who: Some(who.to_owned()) })
+        (label.key().to_owned(), LabelValue { value, since: None, who: Some(mirror.who().to_owned()) })
     };
-    BuildRecord {
+    let seq = match prepared.seq {
+        Some(seq) => seq,
+        None => respin(mirror, &publishing.id, prepared.created)?,
+    };
+    Ok(BuildRecord {
         record: BUILD_RECORD_VERSION,
         id: publishing.id.clone(),
         created: Some(prepared.created),
-        seq: prepared.seq.unwrap_or_default(),
+        seq,
         published: None,
         result: prepared.result,
         labels: publishing.labels.iter().map(said).collect(),
@@ -655,10 +672,10 @@ pub(super) fn record(publishing: &Publishing, prepared: &Prepared, who: &str) ->
         sums: None,
         origin: Origin::Published,
         problem: None,
-    }
+    })
 }
 
-pub(super) fn report(
+fn report(
     publishing: &Publishing,
     prepared: &Prepared,
     (files, bytes): (u64, u64),

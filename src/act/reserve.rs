@@ -2,6 +2,7 @@
 //!
 //! Blocks and inodes that nobody else can take, given up when the disk is full and taken again when it is not.
 
+use super::error::ActError;
 use crate::mirror::Mirror;
 use crate::store::{Put, StoreError};
 use crate::word::{Digest, RelPath};
@@ -43,7 +44,18 @@ pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Runs what frees room, once more with the room given up when there was none, and takes the room again.
+pub(super) fn with_help<T>(mirror: &Mirror, run: impl Fn() -> Result<T, ActError>) -> Result<T, ActError> {
+    let done = match run() {
+        Err(error) if error.is_no_space() && give(mirror)? => run(),
+        done => done,
+    };
+    // Room for the next time; a disk that is full still has none to spare.
+    take(mirror).ok();
+    done
+}
+
 /// Gives the room up and returns whether there was any.
-pub(super) fn give(mirror: &Mirror) -> Result<bool, StoreError> {
+fn give(mirror: &Mirror) -> Result<bool, StoreError> {
     Ok(mirror.store().discard(&dir())? > 0)
 }

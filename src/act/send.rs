@@ -3,25 +3,21 @@
 //! Killed before the seal, the build is not there and the next try goes on where this one stopped; killed after it,
 //! the next command that changes anything finishes aliases and event. Of two publishers of one build one seals it.
 
-use super::publish::{Prepared, PublishError, PublishOutcome, PublishReport, Publishing};
-use super::publish::{earlier, leave, record, report, there_already};
-use super::recover::settle;
+use super::publish::{Prepared, PublishError, PublishReport, Publishing};
+use super::publish::{earlier, record, show, there_already};
 use super::restore::find;
-use super::reveal::{Revealed, reveal};
 use super::sweep::make_room;
 use super::upload::{Found, Upload};
 use super::{Stop, Watch};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
-use crate::store::Take;
 use crate::word::Stamp;
-use rayon::prelude::*;
 
 /// Publishes a build that is not there.
 pub(super) fn send(
     mirror: &Mirror,
     publishing: &Publishing,
-    mut prepared: Prepared,
+    prepared: Prepared,
     clock: &dyn Fn() -> Stamp,
     watch: &dyn Watch,
     stop: &Stop,
@@ -49,16 +45,7 @@ pub(super) fn send(
     for (to, bytes) in &prepared.own {
         upload.add(to, bytes)?;
     }
-    let size = (upload.manifest().files.len() as u64, upload.manifest().bytes());
-    let sealed = upload.close(record(publishing, &prepared, mirror.who()))?;
+    let sealed = upload.close(record(mirror, publishing, &prepared)?)?;
     stop.check()?;
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
-    prepared.warnings.extend(warnings);
-    drop(lease);
-    if publishing.filling.take == Some(Take::Move) {
-        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
-    }
-    Ok(report(publishing, &prepared, size, &tally, aliases, PublishOutcome::Published))
+    show(mirror, publishing, prepared, sealed, &tally, clock)
 }

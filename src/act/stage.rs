@@ -4,9 +4,8 @@
 //! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
-use crate::act::{
-    Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch, Watched, hash,
-};
+use super::reading::Reading;
+use crate::act::{Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
 use crate::decide::{Held, Reuse};
 use crate::mirror::{KeptError, Mirror};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
@@ -18,7 +17,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    io::Seek,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -234,7 +232,8 @@ impl<'m> Staged<'m> {
         let mut order: Vec<&SourceEntry> = source.files.iter().collect();
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
-        let bringing = Bringing { staged: self, reuse, how, watch, stop, owner, tally: &tally };
+        let reading = Reading { watch, stop, tally: &tally };
+        let bringing = Bringing { staged: self, reuse, how, reading, owner };
         // Written in place, one by one: a list for each thread would be grown and copied several times.
         let failed = OnceLock::new();
         let one = |entry| match failed.get() {
@@ -408,16 +407,14 @@ struct Bringing<'a, 'm> {
     staged: &'a Staged<'m>,
     reuse: &'a Reuse,
     how: Filling,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
+    reading: Reading<'a>,
     owner: Option<(u32, u32)>,
-    tally: &'a Tally,
 }
 
 impl Bringing<'_, '_> {
     /// Brings one file in by the cheapest way that is right, and notes that it is there.
     fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
-        self.stop.check()?;
+        self.reading.stop.check()?;
         let at = self.staged.tree(&entry.to);
         if let Some(done) = self.staged.done.get(&entry.to)
             && done.size == entry.size
@@ -425,9 +422,9 @@ impl Bringing<'_, '_> {
             && done.seen == Some(seen(entry))
             && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
         {
-            self.tally.resumed.fetch_add(1, Ordering::Relaxed);
-            self.watch.bytes(entry.size);
-            self.watch.file(&entry.to);
+            self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
+            self.reading.watch.bytes(entry.size);
+            self.reading.watch.file(&entry.to);
             return Ok(done.clone());
         }
         let digest = match self.quick(entry, &at)? {
@@ -437,7 +434,7 @@ impl Bringing<'_, '_> {
         let line = self.staged.entry(&entry.to, &at, digest, Some(seen(entry)))?;
         let noted = format!("{}\n", line.line());
         self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
-        self.watch.file(&entry.to);
+        self.reading.watch.file(&entry.to);
         Ok(line)
     }
 
@@ -451,7 +448,7 @@ impl Bringing<'_, '_> {
         };
         let shared = self.share(held, at, entry)?;
         if shared.is_some() {
-            self.watch.bytes(entry.size);
+            self.reading.watch.bytes(entry.size);
         }
         Ok(shared)
     }
@@ -462,14 +459,12 @@ impl Bringing<'_, '_> {
         let mut known = None;
         let no_copy = self.how.take.is_some();
         if no_copy || (self.how.dedupe.is_some() && self.reuse.has_size(entry.size)) {
-            let digest = hash(&mut self.watched(&open)).map_err(|error| self.unreadable(entry, error))?;
-            entry.unchanged(&open)?;
+            let digest = self.reading.digest(entry, &mut open)?;
             if let Some(held) = self.reuse.with_digest(digest, entry.mode())
                 && let Some(digest) = self.share(held, at, entry)?
             {
                 return Ok(digest);
             }
-            open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
             known = Some(digest);
         }
         if let (Some(_), Some(digest)) = (self.how.take, known) {
@@ -484,19 +479,9 @@ impl Bringing<'_, '_> {
             // Told already while it was hashed.
             self.mirror().store().fill(at, &mut open.file, fill(entry))
         } else {
-            self.mirror().store().fill(at, &mut self.watched(&open), fill(entry))
+            self.mirror().store().fill(at, &mut self.reading.watched(&open), fill(entry))
         };
-        let filled = filled.map_err(|error| match self.stop.check() {
-            Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => error.into(),
-        })?;
-        entry.unchanged(&open)?;
-        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
-            let path = entry.from().display().to_string();
-            return Err(SourceProblem::Changed { path }.into());
-        }
-        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
-        Ok(filled.digest)
+        self.reading.arrived(entry, &open, known, filled)
     }
 
     /// Shares a held file, if it is still as it was recorded and would look the same.
@@ -513,20 +498,8 @@ impl Bringing<'_, '_> {
         if !intact || store.share(&from, at, how, fill(entry))? == Shared::No {
             return Ok(None);
         }
-        self.tally.shared.fetch_add(1, Ordering::Relaxed);
-        self.tally.shared_bytes.fetch_add(held.size, Ordering::Relaxed);
+        self.reading.shared(held.size);
         Ok(Some(held.digest))
-    }
-
-    fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
-        Watched { from: &open.file, watch: self.watch, stop: self.stop }
-    }
-
-    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
-        match self.stop.check() {
-            Err(interrupted) => interrupted.into(),
-            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
-        }
     }
 
     fn mirror(&self) -> &Mirror {

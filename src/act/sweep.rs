@@ -9,7 +9,7 @@ use super::restore::{bring_back, go_on};
 use super::stage::stage_of;
 use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
-use crate::mirror::{Fact, GOING, Lease, Mirror, Resolved, TicketKind, Trash, Trashed, chain, links};
+use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
 use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -59,14 +59,7 @@ pub fn sweep(
         let swept = mirror.trash()?.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
         return Ok(SweepReport { swept, ..SweepReport::default() });
     }
-    match run(mirror, Which::All, &HashSet::new(), stop, clock) {
-        Err(error) if error.is_no_space() && reserve::give(mirror)? => {
-            let report = run(mirror, Which::All, &HashSet::new(), stop, clock)?;
-            reserve::take(mirror).ok();
-            Ok(report)
-        }
-        report => report,
-    }
+    reserve::with_help(mirror, || run(mirror, Which::All, &HashSet::new(), stop, clock))
 }
 
 /// Brings back what is needed, then sweeps what may go.
@@ -106,17 +99,11 @@ pub(super) fn salvage(
         return Ok(());
     }
     let now = clock();
-    let targets: Vec<RelPath> = (links(mirror)?.links.into_iter())
-        .filter_map(|(_, to)| match to {
-            Resolved::To(path) | Resolved::Dangles(path) => Some(path),
-            Resolved::Loops | Resolved::Leaves(_) => None,
-        })
-        .collect();
+    let targets: Vec<RelPath> = links(mirror)?.links.into_iter().filter_map(|(_, to)| to.path()).collect();
     for trashed in waiting {
         let ticket = &trashed.ticket;
         let named = targets.iter().any(|target| target.is_within(&ticket.path));
-        let held =
-            mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.until.is_none_or(|until| now <= until));
+        let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.is_active(now));
         if !named && !held && !needed.contains(&ticket.id) {
             continue;
         }

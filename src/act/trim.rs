@@ -10,7 +10,8 @@ use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
 use super::sweep::Failure;
-use crate::decide::{PartFate, policy::Part};
+use crate::decide::PartFate;
+use crate::decide::policy::{Part, fits};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
 use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
@@ -99,11 +100,9 @@ fn one(
 ) -> Result<Option<Gone>, ActError> {
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
     let goes = |inner: &RelPath| {
         let patterns = going.iter().flat_map(|part| &part.paths);
-        inner.as_str() != SUMS_NAME
-            && patterns.into_iter().any(|pattern| pattern.matches_with(inner.as_str(), options))
+        inner.as_str() != SUMS_NAME && patterns.into_iter().any(|pattern| fits(pattern, inner.as_str()))
     };
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
     let Some(entry) = store.look(&path)? else { return Ok(None) };

@@ -5,10 +5,9 @@
 //! publishers of one build meet here; a note beside the ticket says whose the unsealed files are, so that `recover`
 //! can clear them and that what others laid down is never taken for ours.
 
+use super::reading::Reading;
 use super::stage::{Sealed, Tally, Underway, seen, stage_of};
-use super::{
-    Filling, Lines, OpenSource, Source, SourceEntry, SourceProblem, StageError, Stop, Watch, Watched, hash,
-};
+use super::{Filling, Lines, Source, SourceEntry, StageError, Stop, Watch};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
@@ -17,7 +16,6 @@ use crate::store::{Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreErr
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::io::Seek;
 use std::sync::atomic::Ordering;
 
 /// From how many bytes on a file is read first, so that its digest can be sent beside it.
@@ -92,7 +90,8 @@ impl<'m> Upload<'m> {
         stop: &Stop,
     ) -> Result<Tally, StageError> {
         let tally = Tally::default();
-        let sending = Sending { upload: self, reuse, how, watch, stop, tally: &tally };
+        let reading = Reading { watch, stop, tally: &tally };
+        let sending = Sending { upload: self, reuse, how, reading };
         let (large, small): (Vec<_>, Vec<_>) = source.files.iter().partition(|entry| entry.size >= LARGE);
         let mut files = sending.all(large, LARGE_AT_ONCE)?;
         files.extend(sending.all(small, AT_ONCE)?);
@@ -114,11 +113,6 @@ impl<'m> Upload<'m> {
         self.manifest.files.push(entry);
         self.manifest.sort();
         Ok(())
-    }
-
-    /// Returns what was sent.
-    pub(super) fn manifest(&self) -> &Manifest {
-        &self.manifest
     }
 
     /// Sends SHA256SUMS and compares everything that is there with what was sent.
@@ -174,9 +168,7 @@ struct Sending<'a, 'm> {
     upload: &'a Upload<'m>,
     reuse: &'a Reuse,
     how: Filling,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
-    tally: &'a Tally,
+    reading: Reading<'a>,
 }
 
 impl Sending<'_, '_> {
@@ -194,13 +186,13 @@ impl Sending<'_, '_> {
 
     /// Brings one file there by the cheapest way that is right.
     fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
-        self.stop.check()?;
+        self.reading.stop.check()?;
         let at = self.upload.path.join(&entry.to);
         let (digest, mtime) = match self.quick(entry, &at)? {
             Some(held) => (held.digest, held.mtime),
             None => self.read(entry, &at)?,
         };
-        self.watch.file(&entry.to);
+        self.reading.watch.file(&entry.to);
         let (path, mode) = (entry.to.clone(), entry.mode());
         Ok(FileEntry { path, size: entry.size, digest, mode, mtime, inode: 0, seen: Some(seen(entry)) })
     }
@@ -214,7 +206,7 @@ impl Sending<'_, '_> {
         let Some(held) = held else { return Ok(None) };
         let copied = self.copied(held, at, entry)?;
         if copied {
-            self.watch.bytes(entry.size);
+            self.reading.watch.bytes(entry.size);
         }
         Ok(copied.then_some(held))
     }
@@ -226,10 +218,9 @@ impl Sending<'_, '_> {
         let held = self.how.dedupe.is_some() && entry.size >= WORTH_A_COPY && self.reuse.has_size(entry.size);
         let mut known = None;
         if sent || held || entry.size >= LARGE {
-            let digest = hash(&mut self.watched(&open)).map_err(|error| self.unreadable(entry, error))?;
-            entry.unchanged(&open)?;
+            let digest = self.reading.digest(entry, &mut open)?;
             if sent && let Some(mtime) = self.arrived(entry, at, digest)? {
-                self.tally.resumed.fetch_add(1, Ordering::Relaxed);
+                self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
                 return Ok((digest, mtime));
             }
             if held
@@ -238,25 +229,16 @@ impl Sending<'_, '_> {
             {
                 return Ok((digest, held.mtime));
             }
-            open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
             known = Some(digest);
         }
         let fill = Fill { mode: entry.mode(), mtime: Some(entry.mtime) };
         let filled = match known {
             // Told already while it was hashed.
             Some(digest) => self.store().fill_known(at, &mut open.file, fill, digest),
-            None => self.store().fill(at, &mut self.watched(&open), fill),
+            None => self.store().fill(at, &mut self.reading.watched(&open), fill),
         };
-        let filled = filled.map_err(|error| match self.stop.check() {
-            Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => error.into(),
-        })?;
-        entry.unchanged(&open)?;
-        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
-            return Err(SourceProblem::Changed { path: entry.from().display().to_string() }.into());
-        }
-        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
-        Ok((filled.digest, entry.mtime))
+        let digest = self.reading.arrived(entry, &open, known, filled)?;
+        Ok((digest, entry.mtime))
     }
 
     /// Returns the time of a file that an earlier try sent, when it is the one that is wanted.
@@ -277,20 +259,8 @@ impl Sending<'_, '_> {
         if !intact || self.store().share(&from, at, Share::Link, fill)? == Shared::No {
             return Ok(false);
         }
-        self.tally.shared.fetch_add(1, Ordering::Relaxed);
-        self.tally.shared_bytes.fetch_add(held.size, Ordering::Relaxed);
+        self.reading.shared(held.size);
         Ok(true)
-    }
-
-    fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
-        Watched { from: &open.file, watch: self.watch, stop: self.stop }
-    }
-
-    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
-        match self.stop.check() {
-            Err(interrupted) => interrupted.into(),
-            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
-        }
     }
 
     fn store(&self) -> &dyn Store {

@@ -3,7 +3,7 @@
 //! A build that others laid down has no record; its markers, its name and the files that the layout names speak
 //! for it. A file that makes no sense is a problem of the build, which keeps it.
 
-use super::{KeptError, Mirror, Resolved, resolve};
+use super::{KeptError, Mirror, resolve};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
 use crate::record::Hold;
@@ -130,7 +130,7 @@ fn contents(mirror: &Mirror, id: &BuildId, seen: &Seen) -> Result<(u64, u64, Vec
     for (at, entry) in &seen.0 {
         match entry.kind {
             Kind::Link => {
-                if let Resolved::To(target) | Resolved::Dangles(target) = resolve(mirror.store(), at)?
+                if let Some(target) = resolve(mirror.store(), at)?.path()
                     && let Some(other) = build_of(mirror, &target)
                     && other != *id
                 {

@@ -2,8 +2,8 @@
 
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
-use crate::store::{Put, StoreError};
-use crate::word::{BuildId, RelPath};
+use crate::store::{Kind, Put, StoreError};
+use crate::word::{BuildId, RelPath, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -56,11 +56,14 @@ pub enum Tree {
 
 impl Tree {
     pub(super) fn at(self, id: &BuildId, ending: &str) -> RelPath {
-        let dir = match self {
+        RelPath::own(&format!("{}/{id}.{ending}", self.dir()))
+    }
+
+    fn dir(self) -> &'static str {
+        match self {
             Self::Builds => "builds",
             Self::Holds => "holds",
-        };
-        RelPath::own(&format!("{dir}/{id}.{ending}"))
+        }
     }
 }
 
@@ -94,26 +97,7 @@ impl Mirror {
 
     /// Returns every build of which a record is kept, sorted.
     pub fn recorded(&self) -> Result<Vec<BuildId>, KeptError> {
-        let mut found = Vec::new();
-        let top = RelPath::own("builds");
-        let mut dirs = vec![top.clone()];
-        while let Some(dir) = dirs.pop() {
-            let listing = match self.store().list(&dir) {
-                Err(error) if error.is_not_found() => continue,
-                listing => listing?,
-            };
-            for entry in listing.entries {
-                let at = dir.child(&entry.name).unwrap_or_default();
-                if entry.kind == crate::store::Kind::Dir {
-                    dirs.push(at);
-                    continue;
-                }
-                let below = at.below(&top).unwrap_or_default();
-                found.extend(below.as_str().strip_suffix(".json").and_then(|id| id.parse::<BuildId>().ok()));
-            }
-        }
-        found.sort();
-        Ok(found)
+        Ok(self.kept_below(Tree::Builds, None)?.into_iter().filter_map(|(_, id)| id).collect())
     }
 
     /// Returns every event of those kinds, oldest first.
@@ -127,26 +111,54 @@ impl Mirror {
     /// Returns the holds of every build that has any.
     pub fn holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, KeptError> {
         let mut holds = BTreeMap::new();
-        let mut dirs = vec![RelPath::own("holds")];
+        for (at, id) in self.kept_below(Tree::Holds, None)? {
+            let id = id.ok_or(KeptError::StrangeHold(at))?;
+            let found = self.holds_of(&id)?;
+            holds.insert(id, found);
+        }
+        Ok(holds)
+    }
+
+    /// Returns what is kept of builds in a tree of the own area, of one stream or of all, but their manifests; a file
+    /// whose name is that of no build comes without one.
+    pub(super) fn kept_below(
+        &self,
+        tree: Tree,
+        stream: Option<&Stream>,
+    ) -> Result<Vec<(RelPath, Option<BuildId>)>, StoreError> {
+        let top = RelPath::own(tree.dir());
+        let dir = stream.map_or_else(|| top.clone(), |stream| top.join(stream.as_path()));
+        let mut found = Vec::new();
+        for path in self.files_below(dir)? {
+            let below = path.below(&top).unwrap_or_default();
+            let id = below.as_str().strip_suffix(".json");
+            // Manifests lie beside the records.
+            if id.is_some() || tree == Tree::Holds {
+                let id = id.and_then(|id| id.parse().ok());
+                found.push((path, id));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns every file below a directory of the own area, sorted; none when it is not there.
+    fn files_below(&self, dir: RelPath) -> Result<Vec<RelPath>, StoreError> {
+        if self.by_seal() {
+            return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());
+        }
+        let (mut files, mut dirs) = (Vec::new(), vec![dir]);
         while let Some(dir) = dirs.pop() {
             let listing = match self.store().list(&dir) {
                 Err(error) if error.is_not_found() => continue,
                 listing => listing?,
             };
             for entry in listing.entries {
-                let at = dir.child(&entry.name).unwrap_or_default();
-                if entry.kind == crate::store::Kind::Dir {
-                    dirs.push(at);
-                    continue;
-                }
-                let below = at.below(&RelPath::own("holds")).unwrap_or_default();
-                let id = below.as_str().strip_suffix(".json").and_then(|id| id.parse::<BuildId>().ok());
-                let id = id.ok_or_else(|| KeptError::StrangeHold(at.clone()))?;
-                let found = self.holds_of(&id)?;
-                holds.insert(id, found);
+                let Ok(path) = dir.child(&entry.name) else { continue };
+                if entry.kind == Kind::Dir { dirs.push(path) } else { files.push(path) }
             }
         }
-        Ok(holds)
+        files.sort();
+        Ok(files)
     }
 
     /// Returns the holds of one build.

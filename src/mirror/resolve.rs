@@ -22,6 +22,16 @@ pub enum Resolved {
     Leaves(String),
 }
 
+impl Resolved {
+    /// Returns the path below the root that it leads to, whether or not something is there.
+    pub fn path(self) -> Option<RelPath> {
+        match self {
+            Self::To(path) | Self::Dangles(path) => Some(path),
+            Self::Loops | Self::Leaves(_) => None,
+        }
+    }
+}
+
 /// Returns where the path leads when every link on the way is followed.
 pub fn resolve(store: &dyn Store, path: &RelPath) -> Result<Resolved> {
     let mut ahead: Vec<String> = path.names().rev().map(str::to_owned).collect();

@@ -86,16 +86,9 @@ impl Mirror {
 
     /// Returns every build that has a seal, of one stream or of all, by one listing.
     pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
-        let builds = RelPath::own("builds");
-        let dir = match stream {
-            Some(stream) => RelPath::own(&format!("builds/{stream}")),
-            None => builds.clone(),
-        };
         let mut ids = Vec::new();
-        for found in self.store().below(&dir)? {
-            let below = found.path.below(&builds).unwrap_or_default();
-            let Some(text) = below.as_str().strip_suffix(".json") else { continue };
-            let id: BuildId = text.parse().map_err(|_| KeptError::StrangeSeal(found.path.clone()))?;
+        for (at, id) in self.kept_below(Tree::Builds, stream)? {
+            let id = id.ok_or(KeptError::StrangeSeal(at))?;
             if stream.is_none_or(|stream| id.stream == *stream) {
                 ids.push(id);
             }

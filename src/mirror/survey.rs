@@ -234,8 +234,7 @@ struct History {
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
         let mut history = Self::default();
-        let wanted =
-            [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
+        let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
         for event in journal::history(mirror.store(), &wanted)? {
             if event.phase != Phase::Done {
                 continue;

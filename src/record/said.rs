@@ -39,3 +39,10 @@ pub struct Hold {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Stamp>,
 }
+
+impl Hold {
+    /// Returns whether it still stands at `now`; the last instant counts.
+    pub fn is_active(&self, now: Stamp) -> bool {
+        self.until.is_none_or(|until| now <= until)
+    }
+}

@@ -367,6 +367,11 @@ fn damaged_holds_and_wrong_policies_stop_everything() {
     assert!(said.contains("holds"), "{said}");
     assert_eq!(rig.there(), [A, B]);
     fs::write(&holds, good).unwrap();
+    let strange = rig.mirror(".mirrorkeep/holds/master/notes.txt");
+    fs::write(&strange, "keep all of it").unwrap();
+    let said = rig.ends(3, &["prune"]);
+    assert!(said.contains("`.mirrorkeep/holds/master/notes.txt` among the holds is no list"), "{said}");
+    fs::remove_file(strange).unwrap();
     rig.policy_file("version: 1\nfamilies: [{name: a, match: \"**\", kept: []}]\n");
     rig.fails(2, "policy.yaml:2:35: families[0].kept", &["--wait", "0", "prune"]);
     rig.fails(2, "unknown key `kept` (`keep`?)", &["plan"]);

@@ -17,7 +17,7 @@ pub use period::{Period, PeriodKey};
 pub use range::{Level, Range};
 pub use rule::{
     Amount, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Part, Pick, Policy, PolicyChange,
-    PolicyTest, Pressure, Rule, TestBuild,
+    PolicyTest, Pressure, Rule, TestBuild, fits,
 };
 pub use span::{Span, SpanError, start_of};
 pub use tries::Surprise;

@@ -237,6 +237,12 @@ pub enum Expected {
     Any,
 }
 
+/// Returns whether a pattern of a policy fits a name or path: only `**` reaches over a `/`.
+pub fn fits(pattern: &glob::Pattern, name: &str) -> bool {
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    pattern.matches_with(name, options)
+}
+
 impl Policy {
     /// Returns the YAML it was read from.
     pub fn text(&self) -> &str {
@@ -245,8 +251,7 @@ impl Policy {
 
     /// Returns the family of a stream; nothing when none fits, and then everything stays.
     pub fn family(&self, stream: &Stream) -> Option<&Family> {
-        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
-        self.families.iter().find(|family| family.pattern.matches_with(stream.as_str(), options))
+        self.families.iter().find(|family| fits(&family.pattern, stream.as_str()))
     }
 
     /// Returns what a stream without a family is treated by.

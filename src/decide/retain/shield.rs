@@ -169,8 +169,7 @@ impl<'a> Shields<'a> {
     pub(super) fn of(&self, item: &Item<'_>, family: &Family, policy: &Policy, now: Stamp) -> Vec<Reason> {
         let mut reasons = self.named(item.index);
         let build = item.build;
-        let open = |until: Option<Stamp>| until.is_none_or(|until| now <= until);
-        for hold in build.holds.iter().filter(|hold| open(hold.until)) {
+        for hold in build.holds.iter().filter(|hold| hold.is_active(now)) {
             let detail = format!("{} ({})", hold.why, hold.who);
             reasons.push(Reason { until: hold.until, ..Reason::lasting("hold", detail) });
         }
@@ -196,7 +195,7 @@ impl<'a> Shields<'a> {
             let rule = format!("superseded_grace {}", family.superseded_grace);
             grace(rule, "left", *at, family.superseded_grace, Some(format!("{alias} led to it")));
         }
-        for lease in build.leases.iter().filter(|lease| open(lease.until)) {
+        for lease in build.leases.iter().filter(|lease| lease.until.is_none_or(|until| now <= until)) {
             reasons.push(Reason { until: lease.until, ..Reason::lasting("lease", lease.who.clone()) });
         }
         reasons.into_iter().map(Reason::protecting).collect()

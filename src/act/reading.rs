@@ -1,0 +1,64 @@
+//! Reading files of a source on their way into the mirror: watched, stoppable, and sure that they did not change.
+
+use super::source::OpenSource;
+use super::{SourceEntry, SourceProblem, StageError, Stop, Tally, Watch, Watched, hash};
+use crate::store::{Filled, StoreError};
+use crate::word::Digest;
+use std::io::Seek;
+use std::sync::atomic::Ordering;
+
+/// What everybody who reads the source shares.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) watch: &'a dyn Watch,
+    pub(super) stop: &'a Stop,
+    pub(super) tally: &'a Tally,
+}
+
+impl Reading<'_> {
+    /// Returns what a store reads from, telling the watcher how far it is.
+    pub(super) fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
+        Watched { from: &open.file, watch: self.watch, stop: self.stop }
+    }
+
+    /// Reads the file for its digest alone, and goes back to its start.
+    pub(super) fn digest(&self, entry: &SourceEntry, open: &mut OpenSource) -> Result<Digest, StageError> {
+        let digest = hash(&mut self.watched(open)).map_err(|error| self.unreadable(entry, error))?;
+        entry.unchanged(open)?;
+        open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
+        Ok(digest)
+    }
+
+    /// Fails unless what arrived in the store is the file as it was found; `known` is its digest, where it was read before.
+    pub(super) fn arrived(
+        &self,
+        entry: &SourceEntry,
+        open: &OpenSource,
+        known: Option<Digest>,
+        filled: Result<Filled, StoreError>,
+    ) -> Result<Digest, StageError> {
+        let filled = filled.map_err(|error| match self.stop.check() {
+            Err(interrupted) => StageError::from(interrupted),
+            Ok(()) => error.into(),
+        })?;
+        entry.unchanged(open)?;
+        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
+            return Err(SourceProblem::Changed { path: entry.from().display().to_string() }.into());
+        }
+        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
+        Ok(filled.digest)
+    }
+
+    /// Counts a file whose bytes the store had already.
+    pub(super) fn shared(&self, size: u64) {
+        self.tally.shared.fetch_add(1, Ordering::Relaxed);
+        self.tally.shared_bytes.fetch_add(size, Ordering::Relaxed);
+    }
+
+    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
+        match self.stop.check() {
+            Err(interrupted) => interrupted.into(),
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
+        }
+    }
+}
