@@ -81,8 +81,8 @@ for n in range(rounds):
     change(0.05)
     again["mirrorkeep"].append(timed(f"{ours} 20181206T060000Z"))
     shutil.rmtree(os.path.join(work, "m", "master", "centos", "20181206T060000Z"))
-    for ending in ("json", "files"):
-        os.remove(os.path.join(work, f"m/.mirrorkeep/builds/master/centos/20181206T060000Z.{ending}"))
+    for kept in ("builds/master/centos/20181206T060000Z.json", "manifests/master/centos/20181206T060000Z.files"):
+        os.remove(os.path.join(work, "m/.mirrorkeep", kept))
     again["mirrorkeep --quick"].append(timed(f"{ours} 20181207T060000Z --quick"))
     again["rsync -ac --link-dest, then sha256sum"].append(
         timed(f"rsync -ac --link-dest={work}/r {source}/ {work}/r2/ && cd {work}/r2 && {sums}"))

@@ -3,6 +3,7 @@
 //! The store is the one in memory, behind a spy. Each call of each act is stopped, failed, or done without an
 //! answer; then nobody may be misled, and doing it again must end as if nothing had happened.
 
+mod counted;
 mod scene;
 
 use mirrorkeep::store::{Fault, Spy, StoreErrorKind};
@@ -124,7 +125,8 @@ fn what_was_sent_is_not_sent_again() {
 #[test]
 fn a_file_of_another_try_with_other_bytes_is_sent_anew() {
     let scene = Scene::new();
-    let stopped = Arc::new(Spy::new(scene.store()).with(40, Fault::Stop));
+    let nth = call_of_publishing(&scene, "fill", "SHA256SUMS");
+    let stopped = Arc::new(Spy::new(scene.store()).with(nth, Fault::Stop));
     scene::publish_two(&scene, stopped).unwrap_err();
     scene.write("outputs/RPMS/std/a.rpm", "THE SAME IN ALL");
     scene.publish(scene.store(), TWO).unwrap();
@@ -169,7 +171,8 @@ fn of_two_publishers_of_one_build_one_seals_it() {
 #[test]
 fn an_upload_that_nobody_takes_up_is_cleared_with_its_files() {
     let scene = Scene::new();
-    let stopped = Arc::new(Spy::new(scene.store()).with(40, Fault::Stop));
+    let nth = call_of_publishing(&scene, "fill", "SHA256SUMS");
+    let stopped = Arc::new(Spy::new(scene.store()).with(nth, Fault::Stop));
     scene::publish_two(&scene, stopped).unwrap_err();
     let place = format!("master/centos/{TWO}").parse().unwrap();
     assert!(!scene.store().below(&place).unwrap().is_empty());

@@ -5,7 +5,7 @@
 
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
 use crate::record::EventKind;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
@@ -134,6 +134,11 @@ pub(super) fn finish(
         .with("files", record.files)
         .with("bytes", record.bytes);
     lease.tell(now, fact, Some(intent))?;
+    if let Err(error) = lease.keep_catalogues(Some(&id.stream)) {
+        revealed
+            .warnings
+            .push(format!("the catalogue of its stream could not be written: {}", chain(&error)));
+    }
     // The build is published and told; a stage that stays behind is cleared by `recover`.
     let discarded = lease.mirror().store().discard(&sealed.at);
     // Whoever waited for the ticket may have made a new one; they find the build published.

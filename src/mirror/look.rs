@@ -6,7 +6,7 @@
 use super::{KeptError, Mirror, resolve};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
-use crate::record::Hold;
+use crate::record::{BuildRecord, Hold};
 use crate::store::{Entry, Kind, Store, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,8 +16,16 @@ const MARKER_LIMIT: u64 = 1 << 20;
 
 /// Returns what is known of one build that is there; of its holds only the one that lies in it as a file.
 pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptError> {
+    look_knowing(mirror, id, mirror.record(id)?)
+}
+
+/// Returns the same, where its record was read already.
+pub(super) fn look_knowing(
+    mirror: &Mirror,
+    id: &BuildId,
+    record: Option<BuildRecord>,
+) -> Result<BuildCensus, KeptError> {
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let record = mirror.record(id)?;
     // Without a record everything is looked at in any case, and only once.
     let seen = if record.is_none() { Some(Seen::of(mirror.store(), &path)?) } else { None };
     let files = BuildFiles { store: mirror.store(), path: &path, seen: seen.as_ref() };

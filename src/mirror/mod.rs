@@ -1,5 +1,6 @@
 //! A store read through a layout: what is there, who may change it, what changed.
 
+mod catalogue;
 mod config;
 mod journal;
 mod lease;

@@ -3,12 +3,12 @@
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
 use crate::store::{Kind, Put, StoreError};
-use crate::word::{BuildId, RelPath, Stream};
+use crate::word::{BuildId, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// More than a record or a list of holds ever has, in bytes.
-const RECORD_LIMIT: u64 = 16 << 20;
+pub(super) const RECORD_LIMIT: u64 = 16 << 20;
 
 /// More than a manifest ever has, in bytes.
 const MANIFEST_LIMIT: u64 = 4 << 30;
@@ -48,20 +48,30 @@ struct HoldsFile {
 /// What is kept below one directory of the own area, by build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tree {
-    /// Records and manifests.
+    /// Records.
     Builds,
+    /// Manifests; apart from the records, so that listing these lists builds and nothing else.
+    Manifests,
     /// Holds.
     Holds,
 }
 
 impl Tree {
-    pub(super) fn at(self, id: &BuildId, ending: &str) -> RelPath {
+    pub(super) fn at(self, id: &BuildId) -> RelPath {
+        let ending = if self == Self::Manifests { "files" } else { "json" };
         RelPath::own(&format!("{}/{id}.{ending}", self.dir()))
     }
 
-    fn dir(self) -> &'static str {
+    /// Returns the build of which a file is kept at a path.
+    pub(super) fn build_at(self, path: &RelPath) -> Option<BuildId> {
+        let id: BuildId = path.below(&RelPath::own(self.dir()))?.as_str().rsplit_once('.')?.0.parse().ok()?;
+        (self.at(&id) == *path).then_some(id)
+    }
+
+    pub(super) fn dir(self) -> &'static str {
         match self {
             Self::Builds => "builds",
+            Self::Manifests => "manifests",
             Self::Holds => "holds",
         }
     }
@@ -70,7 +80,7 @@ impl Tree {
 impl Mirror {
     /// Returns the record of a build; nothing when there is none.
     pub fn record(&self, id: &BuildId) -> Result<Option<BuildRecord>, KeptError> {
-        match self.store().read(&Tree::Builds.at(id, "json"), RECORD_LIMIT) {
+        match self.store().read(&Tree::Builds.at(id), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
             Ok(bytes) => {
@@ -81,7 +91,7 @@ impl Mirror {
 
     /// Returns the manifest of a build; nothing when there is none.
     pub fn manifest(&self, id: &BuildId) -> Result<Option<Manifest>, KeptError> {
-        match self.store().read(&Tree::Builds.at(id, "files"), MANIFEST_LIMIT) {
+        match self.store().read(&Tree::Manifests.at(id), MANIFEST_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
             Ok(bytes) => {
@@ -92,12 +102,12 @@ impl Mirror {
 
     /// Returns whether a manifest of the build is kept.
     pub fn has_manifest(&self, id: &BuildId) -> Result<bool, StoreError> {
-        Ok(self.store().look(&Tree::Builds.at(id, "files"))?.is_some())
+        Ok(self.store().look(&Tree::Manifests.at(id))?.is_some())
     }
 
     /// Returns every build of which a record is kept, sorted.
     pub fn recorded(&self) -> Result<Vec<BuildId>, KeptError> {
-        Ok(self.kept_below(Tree::Builds, None)?.into_iter().filter_map(|(_, id)| id).collect())
+        Ok(self.kept_below(Tree::Builds)?.into_iter().filter_map(|(_, id)| id).collect())
     }
 
     /// Returns every event of those kinds, oldest first.
@@ -111,7 +121,7 @@ impl Mirror {
     /// Returns the holds of every build that has any.
     pub fn holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, KeptError> {
         let mut holds = BTreeMap::new();
-        for (at, id) in self.kept_below(Tree::Holds, None)? {
+        for (at, id) in self.kept_below(Tree::Holds)? {
             let id = id.ok_or(KeptError::StrangeHold(at))?;
             let found = self.holds_of(&id)?;
             holds.insert(id, found);
@@ -119,26 +129,11 @@ impl Mirror {
         Ok(holds)
     }
 
-    /// Returns what is kept of builds in a tree of the own area, of one stream or of all, but their manifests; a file
-    /// whose name is that of no build comes without one.
-    pub(super) fn kept_below(
-        &self,
-        tree: Tree,
-        stream: Option<&Stream>,
-    ) -> Result<Vec<(RelPath, Option<BuildId>)>, StoreError> {
-        let top = RelPath::own(tree.dir());
-        let dir = stream.map_or_else(|| top.clone(), |stream| top.join(stream.as_path()));
-        let mut found = Vec::new();
-        for path in self.files_below(dir)? {
-            let below = path.below(&top).unwrap_or_default();
-            let id = below.as_str().strip_suffix(".json");
-            // Manifests lie beside the records.
-            if id.is_some() || tree == Tree::Holds {
-                let id = id.and_then(|id| id.parse().ok());
-                found.push((path, id));
-            }
-        }
-        Ok(found)
+    /// Returns every file in a tree of the own area, sorted, with the build of which it is; none, where its name is that
+    /// of no build.
+    fn kept_below(&self, tree: Tree) -> Result<Vec<(RelPath, Option<BuildId>)>, StoreError> {
+        let paths = self.files_below(RelPath::own(tree.dir()))?;
+        Ok(paths.into_iter().map(|path| (path.clone(), tree.build_at(&path))).collect())
     }
 
     /// Returns every file below a directory of the own area, sorted; none when it is not there.
@@ -163,7 +158,7 @@ impl Mirror {
 
     /// Returns the holds of one build.
     pub fn holds_of(&self, id: &BuildId) -> Result<Vec<Hold>, KeptError> {
-        let bytes = match self.store().read(&Tree::Holds.at(id, "json"), RECORD_LIMIT) {
+        let bytes = match self.store().read(&Tree::Holds.at(id), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             bytes => bytes?,
         };
@@ -176,26 +171,26 @@ impl Mirror {
 impl Lease<'_> {
     /// Writes the record of a build.
     pub fn keep_record(&self, record: &BuildRecord) -> Result<(), StoreError> {
-        let at = Tree::Builds.at(&record.id, "json");
+        let at = Tree::Builds.at(&record.id);
         self.mirror().store().put(&at, record.write().as_bytes(), Put::Replace)
     }
 
     /// Writes the manifest of a build.
     pub fn keep_manifest(&self, id: &BuildId, manifest: &Manifest) -> Result<(), StoreError> {
-        let at = Tree::Builds.at(id, "files");
+        let at = Tree::Manifests.at(id);
         self.mirror().store().put(&at, manifest.write().as_bytes(), Put::Replace)
     }
 
     /// Removes what is kept of a build beyond its holds.
     pub fn forget(&self, id: &BuildId) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        store.remove(&Tree::Builds.at(id, "files"))?;
-        store.remove(&Tree::Builds.at(id, "json"))
+        store.remove(&Tree::Manifests.at(id))?;
+        store.remove(&Tree::Builds.at(id))
     }
 
     /// Writes the holds of a build; none removes the file.
     pub fn keep_holds(&self, id: &BuildId, holds: Vec<Hold>) -> Result<(), StoreError> {
-        let at = Tree::Holds.at(id, "json");
+        let at = Tree::Holds.at(id);
         if holds.is_empty() {
             return self.mirror().store().remove(&at);
         }

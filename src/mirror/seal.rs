@@ -22,7 +22,7 @@ impl Mirror {
     /// Returns whether a build is there for readers.
     pub fn has_build(&self, id: &BuildId) -> Result<bool, StoreError> {
         if self.by_seal() {
-            return Ok(self.store().look(&Tree::Builds.at(id, "json"))?.is_some());
+            return Ok(self.store().look(&Tree::Builds.at(id))?.is_some());
         }
         match self.layout().build_path(id) {
             Ok(path) => Ok(self.store().look(&path)?.is_some()),
@@ -62,7 +62,7 @@ impl Mirror {
         }
         let swept = self.store().sweep(path);
         if swept.failures.is_empty() {
-            self.store().remove(&Tree::Builds.at(id, "files"))?;
+            self.store().remove(&Tree::Manifests.at(id))?;
         }
         Ok(swept)
     }
@@ -86,27 +86,20 @@ impl Mirror {
 
     /// Returns every build that has a seal, of one stream or of all, by one listing.
     pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
-        let mut ids = Vec::new();
-        for (at, id) in self.kept_below(Tree::Builds, stream)? {
-            let id = id.ok_or(KeptError::StrangeSeal(at))?;
-            if stream.is_none_or(|stream| id.stream == *stream) {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
+        Ok(self.seals(stream)?.into_iter().map(|seal| seal.id).collect())
     }
 }
 
 impl Lease<'_> {
     /// Creates the seal of a build: from here on it is there. Fails when it has one.
     pub fn seal(&self, record: &BuildRecord) -> Result<(), StoreError> {
-        let at = Tree::Builds.at(&record.id, "json");
+        let at = Tree::Builds.at(&record.id);
         self.mirror().store().put(&at, record.write().as_bytes(), Put::Create)
     }
 
     /// Removes the seal of a build: from here on it is not there.
     pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
-        self.mirror().store().remove(&Tree::Builds.at(id, "json"))
+        self.mirror().store().remove(&Tree::Builds.at(id))
     }
 
     /// Puts the seal of a build away into its directory of the trash: the build is not there any more.
@@ -114,7 +107,7 @@ impl Lease<'_> {
     /// Its files stay where they are and count for nothing until they are swept or the seal comes back.
     pub fn put_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        let record = store.read(&Tree::Builds.at(&trashed.ticket.id, "json"), LIMIT)?;
+        let record = store.read(&Tree::Builds.at(&trashed.ticket.id), LIMIT)?;
         store.put(&trashed.record(), &record, Put::Replace)?;
         self.unseal(&trashed.ticket.id)
     }
@@ -122,7 +115,7 @@ impl Lease<'_> {
     /// Takes the seal of a build back from the trash; one that came back already is left alone.
     pub fn take_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        let at = Tree::Builds.at(&trashed.ticket.id, "json");
+        let at = Tree::Builds.at(&trashed.ticket.id);
         let record = store.read(&trashed.record(), LIMIT)?;
         match store.put(&at, &record, Put::Create) {
             Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {

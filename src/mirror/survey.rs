@@ -4,11 +4,12 @@
 //! [`Trouble`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
 //! used as the age of a build.
 
-use super::look::named;
-use super::{JournalError, KeptError, Mirror, Resolved, journal, look_at_build};
+use super::catalogue::Sealed;
+use super::look::{look_knowing, named};
+use super::{JournalError, KeptError, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::record::{EventKind, Hold, Phase};
+use crate::record::{BuildRecord, EventKind, Hold, Phase};
 use crate::store::Kind;
 use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
@@ -54,8 +55,8 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     let wanted = Wanted { mirror, holds: &holds, only: None };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     if mirror.by_seal() {
-        match mirror.sealed(None) {
-            Ok(ids) => found = found.and(sealed(&wanted, &ids)),
+        match mirror.sealed_records(None) {
+            Ok(seals) => found = found.and(sealed(&wanted, seals)),
             Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
         }
     }
@@ -153,7 +154,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
         Place::Build { build: id } if kind == Kind::Dir => {
             // Where seals count, these lie together elsewhere.
             let asked = !wanted.mirror.by_seal() && wanted.only.is_none_or(|stream| id.stream == *stream);
-            if asked { build(wanted, id, &path) } else { Found::default() }
+            if asked { build(wanted, id, &path, wanted.mirror.record(id)) } else { Found::default() }
         }
         Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()),
@@ -167,20 +168,25 @@ fn stray_at(path: &RelPath, why: String) -> Found {
 }
 
 /// Looks at the builds that have a seal.
-fn sealed(wanted: &Wanted<'_>, ids: &[BuildId]) -> Found {
-    let found: Vec<Found> = ids
-        .par_iter()
-        .map(|id| match wanted.mirror.layout().build_path(id) {
-            Ok(path) => build(wanted, id, &path),
+fn sealed(wanted: &Wanted<'_>, seals: Vec<Sealed>) -> Found {
+    let found: Vec<Found> = seals
+        .into_par_iter()
+        .map(|(id, record)| match wanted.mirror.layout().build_path(&id) {
+            Ok(path) => build(wanted, &id, &path, record),
             Err(error) => stray_at(&id.as_path(), error.to_string()),
         })
         .collect();
     found.into_iter().fold(Found::default(), Found::and)
 }
 
-/// Looks at one build.
-fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath) -> Found {
-    let (mut build, trouble) = match look_at_build(wanted.mirror, id) {
+/// Looks at one build, of which that is kept.
+fn build(
+    wanted: &Wanted<'_>,
+    id: &BuildId,
+    path: &RelPath,
+    record: Result<Option<BuildRecord>, KeptError>,
+) -> Found {
+    let (mut build, trouble) = match record.and_then(|record| look_knowing(wanted.mirror, id, record)) {
         Ok(build) => (build, None),
         Err(error) => {
             let mut build = named(wanted.mirror, id);
@@ -206,7 +212,7 @@ pub fn builds_of(
     let mut found = Found::default();
     let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
     if mirror.by_seal() {
-        found = sealed(&wanted, &mirror.sealed(Some(stream))?);
+        found = sealed(&wanted, mirror.sealed_records(Some(stream))?);
     } else if mirror.store().look(&dir)?.is_some() {
         found = walk(&wanted, &dir, &mirror.layout().place(&dir));
     }

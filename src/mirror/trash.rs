@@ -3,7 +3,7 @@
 //! A directory of the trash holds `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
 //! whose name ends in `.going` is being swept and cannot come back.
 
-use super::{KeptError, Lease, Mirror};
+use super::{KeptError, Lease, Mirror, Tree};
 use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,6 @@ impl Lease<'_> {
 
 /// Returns where record and manifest lie, and where in the trash.
 fn kept(trashed: &Trashed) -> [(RelPath, RelPath); 2] {
-    let at = |ending| super::Tree::Builds.at(&trashed.ticket.id, ending);
-    [(at("files"), trashed.manifest()), (at("json"), trashed.record())]
+    let id = &trashed.ticket.id;
+    [(Tree::Manifests.at(id), trashed.manifest()), (Tree::Builds.at(id), trashed.record())]
 }

@@ -50,6 +50,8 @@ pub struct Below {
     pub kind: Kind,
     /// How many bytes it has.
     pub size: u64,
+    /// What tells this version of it from any other that lay there, where the store says so in its listings.
+    pub version: Option<String>,
 }
 
 /// One name in a directory.

@@ -63,25 +63,7 @@ pub trait Store: Debug + Send + Sync {
 
     /// Returns every file and link below `dir`, sorted by path; none when nothing is there.
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
-        let (mut found, mut dirs) = (Vec::new(), vec![dir.clone()]);
-        while let Some(dir) = dirs.pop() {
-            let listing = match self.list(&dir) {
-                Err(error) if error.is_not_found() => continue,
-                listing => listing?,
-            };
-            for entry in listing.entries {
-                let Ok(path) = dir.child(&entry.name) else { continue };
-                match entry.kind {
-                    Kind::Dir => dirs.push(path),
-                    kind => {
-                        let size = self.look(&path)?.map_or(0, |entry| entry.size);
-                        found.push(Below { path, kind, size });
-                    }
-                }
-            }
-        }
-        found.sort();
-        Ok(found)
+        below(self, dir)
     }
 
     /// Returns everything below `root` and the root itself, in no order; what goes meanwhile is left out.
@@ -178,4 +160,27 @@ pub trait Store: Debug + Send + Sync {
 
     /// Lets later removals go no faster than that many entries a second; nothing lets them go as fast as they can.
     fn pace(&self, _entries_a_second: Option<std::num::NonZeroU32>) {}
+}
+
+/// Finds everything below a directory, one name after the other.
+fn below<S: Store + ?Sized>(store: &S, dir: &RelPath) -> Result<Vec<Below>> {
+    let (mut found, mut dirs) = (Vec::new(), vec![dir.clone()]);
+    while let Some(dir) = dirs.pop() {
+        let listing = match store.list(&dir) {
+            Err(error) if error.is_not_found() => continue,
+            listing => listing?,
+        };
+        for entry in listing.entries {
+            let Ok(path) = dir.child(&entry.name) else { continue };
+            match entry.kind {
+                Kind::Dir => dirs.push(path),
+                kind => {
+                    let size = store.look(&path)?.map_or(0, |entry| entry.size);
+                    found.push(Below { path, kind, size, version: None });
+                }
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }

@@ -5,10 +5,10 @@
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
-    Store, StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,
+    Space, Store, StoreError, StoreErrorKind, Swept, Take, below,
 };
-use crate::word::RelPath;
+use crate::word::{Digest, RelPath};
 use std::{
     fmt,
     io::Read,
@@ -152,6 +152,24 @@ impl Spy {
     }
 }
 
+impl Spy {
+    /// Writes a file, or lets that go wrong.
+    fn filling(
+        &self,
+        at: &RelPath,
+        from: &mut dyn Read,
+        fill: impl Fn(&mut dyn Read) -> Result<Filled>,
+    ) -> Result<Filled> {
+        if self.faults.iter().any(|(_, fault)| *fault == Fault::Repeat) {
+            // Only what is in memory can be written twice.
+            let mut bytes = Vec::new();
+            from.read_to_end(&mut bytes).map_err(|error| StoreError::new("fill", at, error))?;
+            return self.make("fill", at, Does::Write, || fill(&mut &*bytes));
+        }
+        self.make("fill", at, Does::Write, || fill(from))
+    }
+}
+
 impl Store for Spy {
     fn abilities(&self) -> Abilities {
         self.inner.abilities()
@@ -167,6 +185,14 @@ impl Store for Spy {
 
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.make("list", dir, Does::Read, || self.inner.list(dir))
+    }
+
+    fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        if self.inner.abilities().directories {
+            // Many calls of the file system, each of which may go wrong.
+            return below(self, dir);
+        }
+        self.make("below", dir, Does::Read, || self.inner.below(dir))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
@@ -198,13 +224,11 @@ impl Store for Spy {
     }
 
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
-        let mut bytes = Vec::new();
-        if self.faults.iter().any(|(_, fault)| *fault == Fault::Repeat) {
-            // Only what is in memory can be written twice.
-            from.read_to_end(&mut bytes).map_err(|error| StoreError::new("fill", at, error))?;
-            return self.make("fill", at, Does::Write, || self.inner.fill(at, &mut &*bytes, how));
-        }
-        self.make("fill", at, Does::Write, || self.inner.fill(at, from, how))
+        self.filling(at, from, |from| self.inner.fill(at, from, how))
+    }
+
+    fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
+        self.filling(at, from, |from| self.inner.fill_known(at, from, how, digest))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {

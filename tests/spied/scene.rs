@@ -197,10 +197,10 @@ impl Scene {
         let own = below(&self.root().join(".mirrorkeep"));
         for path in own.into_iter().filter(|path| !path.starts_with("journal/")) {
             let at = self.root().join(".mirrorkeep").join(&path);
-            let id = path.strip_prefix("builds/").and_then(|path| path.rsplit_once('.'));
-            state.push(match id {
-                Some((id, "json")) => format!("{path} {:?}", record(&fs::read(at).unwrap(), id)),
-                Some((_, "files")) => format!("{path} {:?}", manifest(&fs::read(at).unwrap())),
+            let kept = path.split_once('/').and_then(|(dir, id)| Some((dir, id.rsplit_once('.')?.0)));
+            state.push(match kept {
+                Some(("builds", id)) => format!("{path} {:?}", record(&fs::read(at).unwrap(), id)),
+                Some(("manifests", _)) => format!("{path} {:?}", manifest(&fs::read(at).unwrap())),
                 _ => format!("{path} {}", self.shown(&format!(".mirrorkeep/{path}"))),
             });
         }

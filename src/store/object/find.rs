@@ -134,7 +134,9 @@ impl ObjectStore {
             };
             let path = key.parent().unwrap_or_default().child(name);
             let path = path.map_err(|error| odd(key.as_str(), error.to_string()))?;
-            found.push(Below { path, kind, size: meta.size });
+            let written = meta.last_modified.timestamp_micros();
+            let version = meta.e_tag.map(|tag| format!("{tag} {written}"));
+            found.push(Below { path, kind, size: meta.size, version });
         }
         found.sort();
         Ok(found)

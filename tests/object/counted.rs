@@ -1,0 +1,65 @@
+//! How often the store is asked: what a plan needs comes by listings and one catalogue a stream.
+
+use super::scene::{Scene, label_one};
+use mirrorkeep::mirror::{Mirror, survey};
+use mirrorkeep::store::{Put, Spy};
+use mirrorkeep::word::{RelPath, Stamp};
+use std::{sync::Arc, time::Duration};
+
+/// How many builds the mirror has.
+const BUILDS: usize = 40;
+
+/// How many seals may be read one by one.
+const SEALS: usize = 16;
+
+fn filled() -> Scene {
+    let scene = Scene::new();
+    for nth in 1..BUILDS {
+        scene.publish(scene.store(), &format!("20181206T06{nth:02}00Z")).unwrap();
+    }
+    scene
+}
+
+/// Looks at everything, and returns what is there, and what the store was asked for by name.
+fn looked_at(scene: &Scene) -> (String, Vec<String>) {
+    let spy = Arc::new(Spy::new(scene.store()));
+    let mirror = Mirror::open(Arc::<Spy>::clone(&spy), "a test", Duration::ZERO).unwrap();
+    let seen = survey(&mirror, Stamp::default()).unwrap();
+    assert!(seen.troubles.is_empty(), "{:?}", seen.troubles);
+    (serde_json::to_string(&seen.census).unwrap(), spy.calls().iter().map(ToString::to_string).collect())
+}
+
+fn catalogue() -> RelPath {
+    ".mirrorkeep/catalogues/master/centos.json".parse().unwrap()
+}
+
+#[test]
+fn a_plan_reads_one_catalogue_and_no_seal_that_is_in_it() {
+    let (scene, seals) = (filled(), "read `.mirrorkeep/builds/");
+    let (seen, calls) = looked_at(&scene);
+    let read = calls.iter().filter(|call| call.starts_with(seals)).count();
+    assert!(read < SEALS, "{read} seals were read:\n{}", calls.join("\n"));
+    assert!(calls.len() < SEALS + 20, "{}:\n{}", calls.len(), calls.join("\n"));
+    scene.store().remove(&catalogue()).unwrap();
+    let (without, calls) = looked_at(&scene);
+    assert_eq!(calls.iter().filter(|call| call.starts_with(seals)).count(), BUILDS);
+    assert_eq!(without, seen);
+}
+
+#[test]
+fn what_changed_since_or_is_damaged_is_read_from_the_seals() {
+    let scene = filled();
+    let kept = scene.store().read(&catalogue(), 1 << 20).unwrap();
+    let (before, _) = looked_at(&scene);
+    label_one(&scene, scene.store()).unwrap();
+    let (labelled, _) = looked_at(&scene);
+    let said = "\"sanity\":{\"value\":\"green\"";
+    assert!(!before.contains(said) && labelled.contains(said), "{labelled}");
+    for damaged in [&b"{"[..], b"", b"{\"catalogue\":2,\"seals\":[]}", &kept[..kept.len() / 2]] {
+        scene.store().put(&catalogue(), damaged, Put::Replace).unwrap();
+        assert_eq!(looked_at(&scene).0, labelled);
+    }
+    // One of a mirror that was laid down anew since, at the same place.
+    scene.store().put(&catalogue(), &kept, Put::Replace).unwrap();
+    assert_eq!(looked_at(&scene).0, labelled);
+}
