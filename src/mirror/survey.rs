@@ -43,13 +43,21 @@ struct Found {
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
+    survey_by(mirror, at, &|id| look_at_build(mirror, id))
+}
+
+/// How one build is looked at.
+type Look<'a> = dyn Fn(&BuildId) -> Result<BuildCensus, KeptError> + Sync + 'a;
+
+/// Does the same where whoever asks looks at the builds, each once, on many threads.
+pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
     match mirror.holds() {
         Ok(all) => holds = all,
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
-    let wanted = Wanted { mirror, holds: &holds, only: None };
+    let wanted = Wanted { mirror, holds: &holds, only: None, look };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     if mirror.by_seal() {
         match mirror.sealed(None) {
@@ -108,6 +116,7 @@ struct Wanted<'a> {
     holds: &'a BTreeMap<BuildId, Vec<Hold>>,
     /// The stream whose builds are looked at; every one's without it.
     only: Option<&'a Stream>,
+    look: &'a Look<'a>,
 }
 
 /// Walks a directory that leads to builds.
@@ -178,7 +187,7 @@ fn sealed(wanted: &Wanted<'_>, ids: &[BuildId]) -> Found {
 
 /// Looks at one build.
 fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath) -> Found {
-    let (mut build, trouble) = match look_at_build(wanted.mirror, id) {
+    let (mut build, trouble) = match (wanted.look)(id) {
         Ok(build) => (build, None),
         Err(error) => {
             let mut build = named(wanted.mirror, id);
@@ -202,7 +211,8 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
+    let look = |id: &BuildId| look_at_build(mirror, id);
+    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream), look: &look };
     if mirror.by_seal() {
         found = sealed(&wanted, &mirror.sealed(Some(stream))?);
     } else if mirror.store().look(&dir)?.is_some() {

@@ -5,8 +5,8 @@
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
-    Store, StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared, SourceFile,
+    Space, Store, StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::RelPath;
 use std::{
@@ -167,6 +167,10 @@ impl Store for Spy {
 
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.make("list", dir, Does::Read, || self.inner.list(dir))
+    }
+
+    fn scan(&self, dir: &RelPath) -> Result<Scan> {
+        self.make("scan", dir, Does::Read, || self.inner.scan(dir))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {

@@ -298,7 +298,7 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     ),
     (
         Code::OddName,
-        |s| s.newest().odd.push((path("outputs/logs"), "a\\nb".to_owned())),
+        |s| s.newest().dirs[0].odd.push("a\\nb".to_owned()),
         |s| s.newest().list("outputs/logs/naïve"),
     ),
     (
@@ -320,12 +320,30 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         Code::SumsMissing,
         |s| {
             s.newest().sums = None;
-            s.newest().listed = false;
+            s.newest().manifest = None;
         },
         |s| s.newest().sums = None,
     ),
     (Code::SumsForm, |s| s.newest().sums = Some(b"what".to_vec()), |s| s.newest().list("outputs/iso/b")),
     (Code::SumsDiffer, |s| s.newest().put("outputs/iso/b", FILE), |s| s.newest().list("outputs/iso/b")),
+    (
+        Code::BuildChanged,
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.size = 6),
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mode = 0o644),
+    ),
+    (
+        Code::BuildChanged,
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mtime = Some(1)),
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mtime = None),
+    ),
+    (
+        Code::BuildChanged,
+        |s| {
+            s.newest().sums = None;
+            s.newest().put("outputs/iso/b.iso", FILE);
+        },
+        |s| s.newest().put("outputs/iso/b.iso", FILE),
+    ),
     (
         Code::RecordWithoutTree,
         |s| s.seen.records.push("master/centos/20260101T000000Z".parse().unwrap()),

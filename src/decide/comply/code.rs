@@ -113,6 +113,7 @@ codes! {
     SumsMissing Warning "sums-missing": "A build without any list of checksums."; "`mirrorkeep adopt` makes one"
     SumsForm Error "sums-form": "SHA256SUMS cannot be read as coreutils writes it."; "compare with the record (`mirrorkeep verify`), then restore it"
     SumsDiffer Error "sums-differ": "SHA256SUMS lists other files than those that are there."; "`mirrorkeep verify` names every one"
+    BuildChanged Error "build-changed": "A build is not what was published or taken in: files or links came, went or changed."; "`mirrorkeep verify` names what differs in its bytes; restore it, or take it as it is by `mirrorkeep adopt --changed`"
     RecordWithoutTree Warning "record-without-tree": "A build is known that is not there any more, and nobody pruned it."; "restore the build from a copy, or find out who removed it"
     RecordMissing Warning "record-missing": "The record of a build that was published or adopted here is lost."; "`mirrorkeep check --fix` makes it again from the tree"
     RecordDamaged Error "record-damaged": "What is kept of a build cannot be used."; "restore the record from a copy, or move it away and run `mirrorkeep check --fix`"

@@ -91,16 +91,80 @@ pub struct SeenBuild {
     pub id: BuildId,
     /// Where it lies.
     pub path: RelPath,
-    /// Everything in it, its directory first.
-    pub entries: Vec<SeenEntry>,
-    /// Names in it that no path can hold, escaped, with their directory in the build.
-    pub odd: Vec<(RelPath, String)>,
+    /// The permission bits of its directory.
+    pub mode: u32,
+    /// The directories in it and itself, each before those in it.
+    pub dirs: Vec<SeenDir>,
     /// The bytes of CONTEXT, if it is there.
     pub context: Option<Vec<u8>>,
     /// The bytes of SHA256SUMS, if it is there.
     pub sums: Option<Vec<u8>>,
-    /// Whether other lists of checksums speak for it: foreign ones, or its manifest.
+    /// The bytes of its manifest, if one is kept.
+    pub manifest: Option<Vec<u8>>,
+    /// Whether lists of checksums that others wrote speak for it.
     pub listed: bool,
     /// What could not be looked at in it.
     pub unread: Vec<(RelPath, String)>,
+}
+
+/// One directory in a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeenDir {
+    /// Where it lies below the build's directory.
+    pub path: RelPath,
+    /// What lies in it, sorted by name.
+    pub items: Vec<SeenItem>,
+    /// Names in it that no path can hold, escaped.
+    pub odd: Vec<String>,
+}
+
+/// One thing in a directory of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenItem {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SeenKind,
+    /// Its permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970; nothing where the store does not keep that.
+    pub mtime: Option<i128>,
+}
+
+impl SeenBuild {
+    /// Returns what lies at a path in the build, its own directory left out.
+    pub fn find(&self, at: &RelPath) -> Option<&SeenItem> {
+        let above = at.parent()?;
+        self.dirs.iter().find(|dir| dir.path == above)?.find(at.name())
+    }
+
+    /// Returns everything in the build, each with its directory.
+    pub fn items(&self) -> impl Iterator<Item = (&SeenDir, &SeenItem)> {
+        self.dirs.iter().flat_map(|dir| dir.items.iter().map(move |item| (dir, item)))
+    }
+
+    /// Returns the names at the top of the build.
+    pub fn tops(&self) -> BTreeSet<String> {
+        let top = self.dirs.iter().find(|dir| dir.path.is_root());
+        top.into_iter().flat_map(|dir| &dir.items).map(|item| item.name.clone()).collect()
+    }
+}
+
+impl SeenDir {
+    /// Returns what has that name in the directory.
+    pub fn find(&self, name: &str) -> Option<&SeenItem> {
+        self.place(name).and_then(|place| self.items.get(place))
+    }
+
+    /// Returns which item has that name.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.items.binary_search_by(|item| item.name.as_str().cmp(name)).ok()
+    }
+
+    /// Returns the path of an item below the build's directory.
+    pub fn at(&self, item: &SeenItem) -> RelPath {
+        self.path.child(&item.name).unwrap_or_default()
+    }
 }
