@@ -10,7 +10,6 @@ use crate::census::BuildCensus;
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{look_at_build, look_at_walked, named, survey_by};
-use crate::record::{EventKind, Phase};
 use crate::store::{StoreError, Walked};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,17 +76,18 @@ pub fn check(
     };
     let surveyed = survey_by(mirror, now, &look)?;
     stop.check()?;
-    let (damaged, unread) = told(mirror, &surveyed.troubles);
+    let (damaged, unread) = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
-    let aliases = looking.aliases(&surveyed.census, links);
+    let told = mirror.told()?;
+    let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let seen = Seen {
         census: surveyed.census,
         outside: entries,
         odd,
         aliases,
         records: mirror.recorded()?,
-        known: known(mirror)?,
+        known: told.builds.into_iter().collect(),
         damaged,
         tops,
         stale: super::recover::stale(mirror, now)?,
@@ -122,19 +122,12 @@ fn is_below(path: &str, scope: &RelPath) -> bool {
     scope.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Returns the builds that the journal says were taken in here.
-fn known(mirror: &Mirror) -> Result<Vec<BuildId>, JournalError> {
-    let events = mirror.history(&[EventKind::Published, EventKind::Adopted])?;
-    let done = events.iter().filter(|event| event.phase == Phase::Done);
-    Ok(done.filter_map(|event| event.to.parse().ok()).collect())
-}
-
 /// Builds of which what is kept is damaged, and paths that could not be read, each with the reason.
-type Told = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
+type Unread = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
 
 /// Tells what the survey could not read.
-fn told(mirror: &Mirror, troubles: &[Trouble]) -> Told {
-    let mut told = Told::default();
+fn unread(mirror: &Mirror, troubles: &[Trouble]) -> Unread {
+    let mut told = Unread::default();
     for Trouble { path, error } in troubles {
         match (mirror.layout().place(path), error) {
             (crate::layout::Place::Build { build }, KeptError::Record(..)) => {

@@ -8,7 +8,7 @@ use crate::mirror::{Mirror, Resolved, chain, resolve};
 use crate::record::ForeignList;
 use crate::store::{Entry, Kind, Scan, Scanned, StoreError, Walked};
 use crate::word::{BuildId, RelPath, SUMS_NAME};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More than CONTEXT ever has, in bytes.
 const CONTEXT_LIMIT: u64 = 16 << 20;
@@ -165,7 +165,12 @@ impl Looking<'_> {
     }
 
     /// Returns the links outside the builds with what they should follow, and those that should be there.
-    pub(super) fn aliases(&self, census: &Census, links: Vec<(RelPath, String, Leads)>) -> Vec<SeenAlias> {
+    pub(super) fn aliases(
+        &self,
+        census: &Census,
+        links: Vec<(RelPath, String, Leads)>,
+        told: &BTreeMap<RelPath, Option<RelPath>>,
+    ) -> Vec<SeenAlias> {
         let mut follows = BTreeMap::new();
         for line in &census.streams {
             let Ok(home) = self.mirror.layout().stream_path(&line.stream) else { continue };
@@ -175,18 +180,22 @@ impl Looking<'_> {
                 }
             }
         }
-        let declared = |path: &RelPath| self.mirror.config().legacy.contains_key(path);
-        let missing = census.aliases.iter().filter(|alias| alias.required);
-        let missing: Vec<RelPath> = missing
-            .map(|alias| alias.path.clone())
-            .filter(|path| !links.iter().any(|(at, ..)| at == path))
-            .filter(|path| matches!(self.mirror.store().look(path), Ok(None)))
+        let required = census.aliases.iter().filter(|alias| alias.required);
+        let required: BTreeSet<&RelPath> = required.map(|alias| &alias.path).collect();
+        let there: BTreeSet<&RelPath> = links.iter().map(|(path, ..)| path).collect();
+        // What the journal says is there, and what must be.
+        let pointed = told.iter().filter(|(_, to)| to.is_some()).map(|(path, _)| path);
+        let missing: BTreeSet<RelPath> = (required.iter().copied().chain(pointed))
+            .filter(|path| !there.contains(path) && matches!(self.mirror.store().look(path), Ok(None)))
+            .cloned()
             .collect();
         let there = links.into_iter().map(|(path, text, leads)| (path, Some((text, leads))));
         let all = there.chain(missing.into_iter().map(|path| (path, None)));
         all.map(|(path, link)| SeenAlias {
             follows: follows.get(&path).cloned(),
-            declared: declared(&path),
+            required: required.contains(&path),
+            declared: self.mirror.config().legacy.contains_key(&path),
+            told: told.get(&path).cloned(),
             path,
             link,
         })

@@ -28,6 +28,11 @@ pub fn look_at_walked(mirror: &Mirror, id: &BuildId, seen: &Walked) -> Result<Bu
     look_with(mirror, id, mirror.record(id)?, Some(seen))
 }
 
+/// Returns what the tree of a build says of it, whatever its record says.
+pub fn look_at_tree(mirror: &Mirror, id: &BuildId, seen: &Walked) -> Result<BuildCensus, KeptError> {
+    look_with(mirror, id, None, Some(seen))
+}
+
 fn look_with(
     mirror: &Mirror,
     id: &BuildId,

@@ -266,6 +266,20 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         },
     ),
     (
+        Code::AliasMoved,
+        |s| s.seen.aliases[0].told = Some(Some(path("master/centos/20260602T060000Z"))),
+        |s| s.seen.aliases[0].told = None,
+    ),
+    (
+        Code::AliasMoved,
+        |s| {
+            s.link("master/centos/mine", NEWEST).told = Some(Some(path(NEWEST)));
+            s.seen.aliases.last_mut().unwrap().link = None;
+        },
+        |s| s.seen.aliases[0].link = None,
+    ),
+    (Code::AliasMoved, |s| s.link("master/centos/mine", "x").told = Some(None), |s| s.seen.aliases.clear()),
+    (
         Code::AliasNotLink,
         |s| ignore(s.outside("master/centos/latest_build", DIR)),
         |s| ignore(s.outside("master/debian", DIR)),
@@ -347,7 +361,17 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     (
         Code::RecordWithoutTree,
         |s| s.seen.records.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| drop(s.seen.records.pop()),
+    ),
+    (
+        Code::RecordWithoutTree,
         |s| s.seen.known.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| drop(s.seen.known.pop()),
+    ),
+    (
+        Code::RequiresGone,
+        |s| s.census().requires.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| s.census().requires.push("master/centos/20260601T060000Z".parse().unwrap()),
     ),
     (Code::RecordMissing, |s| drop(s.seen.records.pop()), |s| both(s)),
     (

@@ -64,7 +64,9 @@ impl Sight {
             path: path("master/centos/latest_build"),
             link: Some(("20260603T060000Z".to_owned(), Leads::To(path(NEWEST)))),
             follows: Some(("master/centos".parse().unwrap(), when)),
+            required: true,
             declared: false,
+            told: Some(Some(path(NEWEST))),
         };
         let mut census = Census::empty("20260603T120000Z".parse().unwrap());
         census.streams = vec![StreamCensus { stream: "master/centos".parse().unwrap(), builds: Vec::new() }];
@@ -152,12 +154,14 @@ impl Sight {
     /// Lets `latest_build` lead elsewhere.
     pub(super) fn latest(&mut self, text: &str, leads: Leads) {
         self.seen.aliases[0].link = Some((text.to_owned(), leads));
+        self.seen.aliases[0].told = None;
     }
 
     /// Puts a link outside the builds.
     pub(super) fn link(&mut self, at: &str, to: &str) -> &mut SeenAlias {
         let link = Some((to.to_owned(), Leads::To(path(to))));
-        self.seen.aliases.push(SeenAlias { path: path(at), link, follows: None, declared: false });
+        let (path, follows, told) = (path(at), None, None);
+        self.seen.aliases.push(SeenAlias { path, link, follows, required: false, declared: false, told });
         self.seen.aliases.last_mut().unwrap()
     }
 

@@ -6,24 +6,41 @@ use super::build::is_said;
 use super::lists::{Named, Tally, names};
 use super::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::Layout;
-use crate::record::{ManifestLine, manifest_lines};
+use crate::record::{ManifestError, ManifestLine, manifest_lines};
 use crate::word::{RelPath, SUMS_NAME};
 use std::collections::BTreeSet;
 
 /// Holds the manifest against what is there; what SHA256SUMS `told` already is not told again.
-pub(super) fn judge(seen: &SeenBuild, layout: &Layout, told: &BTreeSet<String>, findings: &mut Vec<Finding>) {
-    let Some(bytes) = &seen.manifest else { return };
+pub(super) fn judge(
+    seen: &SeenBuild,
+    layout: &Layout,
+    told: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) {
+    match changes(seen, layout, told) {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            let expected = "what was published or taken in, by size and time";
+            findings.push(Finding::new(Code::BuildChanged, &seen.path, found, expected));
+        }
+        Err(error) => {
+            let why = format!("its manifest: {error}");
+            findings.push(Finding::new(Code::RecordDamaged, &seen.path, why, "what mirrorkeep wrote"));
+        }
+    }
+}
+
+/// Returns in words what changed since the manifest was written, of what is not in `told`; nothing when nothing did.
+pub fn changes(
+    seen: &SeenBuild,
+    layout: &Layout,
+    told: &BTreeSet<String>,
+) -> Result<Option<String>, ManifestError> {
+    let Some(bytes) = &seen.manifest else { return Ok(None) };
     let mut tally = Tally::of(seen);
     let (mut changed, mut gone) = (Vec::new(), Vec::new());
     for line in manifest_lines(bytes) {
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => {
-                let why = format!("its manifest: {error}");
-                findings.push(Finding::new(Code::RecordDamaged, &seen.path, why, "what mirrorkeep wrote"));
-                return;
-            }
-        };
+        let line = line?;
         let path = line.path();
         match (tally.name(path), &line) {
             (Named::Nothing, ManifestLine::File(_) | ManifestLine::Link { .. }) => gone.push(path.to_owned()),
@@ -53,8 +70,5 @@ pub(super) fn judge(seen: &SeenBuild, layout: &Layout, told: &BTreeSet<String>, 
             found.push(format!("{} {what}: {}", all.len(), names(&all)));
         }
     }
-    if !found.is_empty() {
-        let expected = "what was published or taken in, by size and time";
-        findings.push(Finding::new(Code::BuildChanged, &seen.path, found.join("; "), expected));
-    }
+    Ok(Some(found.join("; ")).filter(|found| !found.is_empty()))
 }

@@ -17,6 +17,7 @@ mod seen;
 mod streams;
 
 pub use code::{Code, Severity};
+pub use drift::changes;
 pub use finding::Finding;
 pub use mend::{Mend, MendKind, mends};
 pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};

@@ -18,7 +18,7 @@ pub struct Seen {
     pub aliases: Vec<SeenAlias>,
     /// Builds of which a record is kept, sorted.
     pub records: Vec<BuildId>,
-    /// Builds that the journal says were published or adopted here.
+    /// Builds that the journal says are here.
     pub known: Vec<BuildId>,
     /// Builds of which what is kept cannot be used, and why not.
     pub damaged: Vec<(BuildId, String)>,
@@ -80,8 +80,28 @@ pub struct SeenAlias {
     pub link: Option<(String, Leads)>,
     /// The stream whose builds it follows, and what they must be.
     pub follows: Option<(Stream, Condition)>,
+    /// Whether it must be there.
+    pub required: bool,
     /// Whether the mirror's settings name it.
     pub declared: bool,
+    /// Where the journal says that it leads, or that it was taken away; nothing when it tells nothing of it.
+    pub told: Option<Option<RelPath>>,
+}
+
+impl SeenAlias {
+    /// Returns where its text leads now, below the root.
+    pub fn leads(&self) -> Option<RelPath> {
+        match self.link.as_ref()? {
+            (_, Leads::Absolute(to)) => Some(to.clone()),
+            (text, _) => self.path.follow(text),
+        }
+    }
+
+    /// Returns whether it leads elsewhere than the journal says, or is gone, or back.
+    pub fn was_moved(&self) -> bool {
+        let now = self.leads();
+        self.told.as_ref().is_some_and(|told| *told != now || now.is_none() && self.link.is_some())
+    }
 }
 
 /// What was seen of one build.
