@@ -4,12 +4,14 @@
 //! written under the lease, the record last. Run again, it goes on with the builds that have none. What makes no
 //! sense is left alone and told: nothing is guessed, since a guess would decide what gets deleted.
 
+mod changed;
 mod reading;
 mod taking;
 
 use super::error::ActError;
 use super::label::Mode;
 use super::recover::settle;
+use super::repoint::Moved;
 use super::watch::{Stop, Watch};
 use crate::mirror::{Mirror, chain, look_at_build, survey};
 use crate::record::Origin;
@@ -46,6 +48,15 @@ pub enum Trust {
     Lists,
 }
 
+/// Whether what changed behind mirrorkeep's back is taken for right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// No: builds that have a record are left alone.
+    Leave,
+    /// Yes: records are made again, those of builds that are gone go, and aliases are noted where they lead.
+    Take,
+}
+
 /// How builds are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopting {
@@ -55,6 +66,8 @@ pub struct Adopting {
     pub sums: SumsIn,
     /// Whether lists are believed.
     pub trust: Trust,
+    /// Whether changes are taken for right.
+    pub changed: Changed,
     /// Whether it is done or only tried.
     pub mode: Mode,
 }
@@ -66,6 +79,12 @@ pub struct AdoptReport {
     pub adopted: Vec<Adopted>,
     /// How many had one before.
     pub already: u64,
+    /// Builds that changed since and have another record now.
+    pub again: Vec<Adopted>,
+    /// Builds that are gone, and what was kept of them now, too.
+    pub forgotten: Vec<BuildId>,
+    /// Aliases that somebody moved, made or removed, with where they lead now.
+    pub noted: Vec<Moved>,
     /// What was left alone, and why.
     pub left: Vec<LeftAlone>,
 }
@@ -135,20 +154,27 @@ pub fn adopt(
             continue;
         }
         found = true;
-        if recorded.binary_search(&id).is_ok() {
+        stop.check()?;
+        let known = recorded.binary_search(&id).is_ok();
+        if known && adopting.changed == Changed::Leave {
             report.already += 1;
             continue;
         }
-        stop.check()?;
-        let taking = Taking { mirror, adopting, origin: Origin::Adopted, watch, stop, clock };
-        match taking.build(&id, census) {
-            Ok(adopted) => report.adopted.push(adopted),
+        let taking = Taking { mirror, adopting, origin: Origin::Adopted, before: None, watch, stop, clock };
+        let taken = if known { changed::again(taking, &id) } else { taking.build(&id, census).map(Some) };
+        match taken {
+            Ok(Some(adopted)) if known => report.again.push(adopted),
+            Ok(Some(adopted)) => report.adopted.push(adopted),
+            Ok(None) => report.already += 1,
             Err(Stopped::Build(why)) => {
                 let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()).to_string();
                 report.left.push(LeftAlone { path, why });
             }
             Err(Stopped::All(error)) => return Err(error),
         }
+    }
+    if adopting.changed == Changed::Take {
+        found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
     }
     match &adopting.scope {
         Scope::Build(id) if !found => return Err(ActError::NoBuild(id.clone())),
@@ -175,10 +201,11 @@ pub(super) fn rebuild(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), String> {
     let (sums, trust) = (SumsIn::Record, Trust::Bytes);
-    let adopting = &Adopting { scope: Scope::Build(id.clone()), sums, trust, mode: Mode::Real };
+    let scope = Scope::Build(id.clone());
+    let adopting = &Adopting { scope, sums, trust, changed: Changed::Leave, mode: Mode::Real };
     let mut census = look_at_build(mirror, id).map_err(|error| chain(&error))?;
     remember(mirror, id, &mut census).map_err(|error| chain(&error))?;
-    let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, watch, stop, clock };
+    let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, before: None, watch, stop, clock };
     match taking.build(id, &census) {
         Ok(_) => Ok(()),
         Err(Stopped::Build(why)) => Err(why),

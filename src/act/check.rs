@@ -6,13 +6,14 @@
 use super::disk::Disk;
 use super::look::{Looking, Outside};
 use super::watch::{Interrupted, Stop};
-use crate::decide::comply::{Finding, Seen, Terms, comply, comply_build};
-use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain, survey};
-use crate::record::{EventKind, Phase};
-use crate::store::StoreError;
+use crate::census::BuildCensus;
+use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
+use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
+use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
+use crate::store::{StoreError, Walked};
 use crate::word::{BuildId, RelPath, Stamp};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -42,9 +43,6 @@ pub enum CheckError {
     Interrupted(#[from] Interrupted),
 }
 
-/// What a look at one build leaves.
-type Part = (BuildId, BTreeSet<String>, u64, Vec<Finding>);
-
 /// Holds what is there, or what is there below `scope`, against the layout.
 pub fn check(
     mirror: &Mirror,
@@ -55,45 +53,41 @@ pub fn check(
 ) -> Result<CheckReport, CheckError> {
     let disk = Disk::of(mirror);
     let looking = Looking { mirror, disk: disk.as_ref() };
-    let surveyed = survey(mirror, now)?;
     let outside = looking.outside()?;
-    let (damaged, unread) = told(mirror, &surveyed.troubles);
-    let paths: Vec<(BuildId, RelPath)> = (surveyed.census.builds())
-        .map(|(id, _)| (mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()), id))
-        .filter(|(path, _)| path.is_within(scope) || scope.is_within(path))
-        .map(|(path, id)| (id, path))
-        .collect();
-    let parts: Vec<Result<Part, Interrupted>> = paths
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|(id, path)| {
-            stop.check()?;
-            let seen = looking.build(&id, &path);
-            let tops = seen.entries.iter().filter(|entry| entry.path.depth() == 1);
-            let tops = tops.map(|entry| entry.path.name().to_owned()).collect();
-            let census = surveyed.census.build(&id);
-            let found = census.map(|census| comply_build(&seen, census, mirror.layout(), now));
-            Ok((id, tops, seen.entries.len() as u64, found.unwrap_or_default()))
-        })
-        .collect();
-    let mut report = CheckReport::default();
-    let mut tops = BTreeMap::new();
-    for part in parts {
-        let (id, top, entries, findings) = part?;
-        tops.insert(id, top);
-        report.builds += 1;
-        report.entries += entries;
-        report.findings.extend(findings);
-    }
+    let parts = Mutex::new(Parts::default());
+    let look = |id: &BuildId, record: Kept| {
+        let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
+            return look_knowing(mirror, id, record?);
+        }
+        // One walk serves both: what is known of the build, and what is wrong with it.
+        let walked = Walked::of(mirror.store(), &path)?;
+        let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
+        let seen = looking.build(id, &path, walked);
+        let damaged = looked
+            .as_ref()
+            .err()
+            .map(|error| BuildCensus { problem: Some(chain(error)), ..named(mirror, id) });
+        if let Some(census) = looked.as_ref().ok().or(damaged.as_ref()) {
+            let findings = comply_build(&seen, census, mirror.layout(), now);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).add(&seen, findings);
+        }
+        looked
+    };
+    let surveyed = survey_by(mirror, now, &look)?;
+    stop.check()?;
+    let (damaged, unread) = unread(mirror, &surveyed.troubles);
+    let Parts { mut report, tops } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
-    let aliases = looking.aliases(&surveyed.census, links);
+    let told = mirror.told()?;
+    let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let seen = Seen {
         census: surveyed.census,
         outside: entries,
         odd,
         aliases,
         records: mirror.recorded()?,
-        known: known(mirror)?,
+        known: told.builds.into_iter().collect(),
         damaged,
         tops,
         stale: super::recover::stale(mirror, now)?,
@@ -106,25 +100,34 @@ pub fn check(
     Ok(report)
 }
 
+/// What the looks at the builds leave.
+#[derive(Default)]
+struct Parts {
+    report: CheckReport,
+    tops: BTreeMap<BuildId, BTreeSet<String>>,
+}
+
+impl Parts {
+    fn add(&mut self, seen: &SeenBuild, findings: Vec<Finding>) {
+        self.report.builds += 1;
+        self.report.entries += seen.items().count() as u64;
+        self.report.findings.extend(findings);
+        self.tops.insert(seen.id.clone(), seen.tops());
+    }
+}
+
 /// Returns whether a finding is of what was asked for; an odd name is no path, so this is told by the text.
 fn is_below(path: &str, scope: &RelPath) -> bool {
     let rest = path.strip_prefix(scope.as_str());
     scope.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Returns the builds that the journal says were taken in here.
-fn known(mirror: &Mirror) -> Result<Vec<BuildId>, JournalError> {
-    let events = mirror.history(&[EventKind::Published, EventKind::Adopted])?;
-    let done = events.iter().filter(|event| event.phase == Phase::Done);
-    Ok(done.filter_map(|event| event.to.parse().ok()).collect())
-}
-
 /// Builds of which what is kept is damaged, and paths that could not be read, each with the reason.
-type Told = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
+type Unread = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
 
 /// Tells what the survey could not read.
-fn told(mirror: &Mirror, troubles: &[Trouble]) -> Told {
-    let mut told = Told::default();
+fn unread(mirror: &Mirror, troubles: &[Trouble]) -> Unread {
+    let mut told = Unread::default();
     for Trouble { path, error } in troubles {
         match (mirror.layout().place(path), error) {
             (crate::layout::Place::Build { build }, KeptError::Record(..)) => {

@@ -5,7 +5,7 @@ use super::hash::{Watched, hash};
 use super::watch::{Stop, Watch};
 use crate::mirror::{Mirror, chain};
 use crate::record::{ForeignList, Sums};
-use crate::store::{Entry, Kind, Store};
+use crate::store::{Entry, Kind, Scanned, Store, Walked};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use std::{collections::BTreeMap, io};
 
@@ -56,33 +56,24 @@ pub(super) enum ListedBy {
 /// Returns what the tree at `root` holds; no link is followed.
 pub(super) fn holdings(store: &dyn Store, root: &RelPath) -> Holdings {
     let mut found = Holdings::default();
-    let mut dirs = vec![RelPath::root()];
-    while let Some(dir) = dirs.pop() {
-        let listing = match store.list(&root.join(&dir)) {
-            Ok(listing) => listing,
-            Err(error) => {
-                found.unread.push((dir, chain(&error)));
-                continue;
-            }
-        };
-        if listing.entries.is_empty() && listing.odd.is_empty() && !dir.is_root() {
+    let walked = match Walked::of(store, root) {
+        Ok(walked) => walked,
+        Err(error) => return Holdings { unread: vec![(RelPath::root(), chain(&error))], ..found },
+    };
+    found.unread.extend(walked.unread.iter().map(|(at, error)| (at.clone(), chain(error))));
+    for (dir, scan) in walked.dirs {
+        if scan.entries.is_empty() && scan.odd.is_empty() && !dir.is_root() {
             found.dirs.push(dir.clone());
         }
-        found.unfit.extend(listing.odd.iter().map(|odd| format!("`{dir}/{odd}` has no name that is text")));
-        for listed in listing.entries {
-            let Ok(at) = dir.child(&listed.name) else { continue };
-            match store.look(&root.join(&at)) {
-                Ok(None) => {}
-                Ok(Some(entry)) => {
-                    found.changed = found.changed.max(entry.ctime);
-                    match entry.kind {
-                        Kind::Dir => dirs.push(at),
-                        Kind::Link => found.links.push((at, entry.link.unwrap_or_default())),
-                        Kind::Other => found.unfit.push(format!("`{at}` is a device, FIFO or socket")),
-                        Kind::File => drop(found.files.insert(at, entry)),
-                    }
-                }
-                Err(error) => found.unread.push((at, chain(&error))),
+        found.unfit.extend(scan.odd.iter().map(|odd| format!("`{dir}/{odd}` has no name that is text")));
+        for Scanned { name, entry } in scan.entries {
+            let Ok(at) = dir.child(&name) else { continue };
+            found.changed = found.changed.max(entry.ctime);
+            match entry.kind {
+                Kind::Dir => {}
+                Kind::Link => found.links.push((at, entry.link.unwrap_or_default())),
+                Kind::Other => found.unfit.push(format!("`{at}` is a device, FIFO or socket")),
+                Kind::File => drop(found.files.insert(at, entry)),
             }
         }
     }

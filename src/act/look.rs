@@ -2,19 +2,19 @@
 
 use super::disk::Disk;
 use crate::census::Census;
-use crate::decide::comply::{Leads, SeenAlias, SeenBuild, SeenEntry, SeenKind};
+use crate::decide::comply::{Leads, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
 use crate::layout::Place;
 use crate::mirror::{Mirror, Resolved, chain, resolve};
 use crate::record::ForeignList;
-use crate::store::{Entry, Kind, Listing, StoreError};
+use crate::store::{Entry, Kind, Scan, Scanned, StoreError, Walked};
 use crate::word::{BuildId, RelPath, SUMS_NAME};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More than CONTEXT ever has, in bytes.
 const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// More than SHA256SUMS ever has, in bytes.
-const SUMS_LIMIT: u64 = 1 << 30;
+const LIST_LIMIT: u64 = 1 << 30;
 
 /// How many names of a stray directory are looked at.
 const HELD: usize = 1000;
@@ -43,37 +43,28 @@ impl Looking<'_> {
         }
         let mut dirs = vec![RelPath::root()];
         while let Some(dir) = dirs.pop() {
-            let listing = match self.mirror.store().list(&dir) {
-                Ok(listing) => listing,
-                Err(error) => {
-                    found.unread.push((dir, chain(&error)));
-                    continue;
-                }
-            };
-            self.around(&dir, listing, &mut found, &mut dirs);
+            match self.mirror.store().scan(&dir) {
+                Ok(scan) => self.around(&dir, scan, &mut found, &mut dirs),
+                Err(error) => found.unread.push((dir, chain(&error))),
+            }
         }
         found.entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
 
     /// Looks at what lies in one directory outside the builds.
-    fn around(&self, dir: &RelPath, listing: Listing, found: &mut Outside, dirs: &mut Vec<RelPath>) {
-        found.odd.extend(listing.odd.into_iter().map(|odd| (dir.clone(), odd)));
-        for listed in listing.entries {
-            let Ok(path) = dir.child(&listed.name) else { continue };
+    fn around(&self, dir: &RelPath, scan: Scan, found: &mut Outside, dirs: &mut Vec<RelPath>) {
+        found.odd.extend(scan.odd.into_iter().map(|odd| (dir.clone(), odd)));
+        for (name, error) in scan.unread {
+            found.unread.push((dir.child(&name).unwrap_or_default(), chain(&error)));
+        }
+        for Scanned { name, entry } in scan.entries {
+            let Ok(path) = dir.child(&name) else { continue };
             let place = self.mirror.layout().place(&path);
             if path.is_own() || matches!(place, Place::Declared { .. }) {
                 continue;
             }
-            let entry = match self.mirror.store().look(&path) {
-                Ok(Some(entry)) => entry,
-                Ok(None) => continue,
-                Err(error) => {
-                    found.unread.push((path, chain(&error)));
-                    continue;
-                }
-            };
-            match self.kind(&path, &entry) {
+            match self.kind(|| path.clone(), &entry) {
                 SeenKind::Link(text, leads) => found.links.push((path, text, leads)),
                 SeenKind::Dir => match place {
                     // Builds are looked at one by one.
@@ -93,80 +84,63 @@ impl Looking<'_> {
         }
     }
 
-    /// Looks at everything in one build.
-    pub(super) fn build(&self, id: &BuildId, path: &RelPath) -> SeenBuild {
-        let store = self.mirror.store();
+    /// Returns what was walked of one build as plain data, with the texts in it that speak for it.
+    pub(super) fn build(&self, id: &BuildId, path: &RelPath, walked: Walked) -> SeenBuild {
+        let unread = walked.unread.iter().map(|(at, error)| (at.clone(), chain(error)));
         let mut found = SeenBuild {
             id: id.clone(),
             path: path.clone(),
-            entries: Vec::new(),
-            odd: Vec::new(),
+            mode: walked.top.map_or(0o755, |top| top.mode),
+            dirs: Vec::with_capacity(walked.dirs.len()),
             context: None,
             sums: None,
-            listed: self.mirror.has_manifest(id).unwrap_or_default(),
-            unread: Vec::new(),
+            manifest: None,
+            listed: false,
+            unread: unread.collect(),
         };
-        match store.look(path) {
-            Ok(entry) => {
-                let mode = entry.map_or(0o755, |entry| entry.mode);
-                found.entries.push(seen(RelPath::root(), SeenKind::Dir, mode));
-            }
-            Err(error) => found.unread.push((RelPath::root(), chain(&error))),
+        for (dir, scan) in walked.dirs {
+            let above = path.join(&dir);
+            let items: Vec<SeenItem> = (scan.entries.into_iter())
+                .map(|Scanned { name, entry }| SeenItem {
+                    kind: self.kind(|| above.child(&name).unwrap_or_default(), &entry),
+                    mode: entry.mode,
+                    size: entry.size,
+                    mtime: Some(entry.mtime),
+                    name,
+                })
+                .collect();
+            let is_list =
+                |item: &SeenItem| item.kind == SeenKind::File && ForeignList::of(&item.name).is_some();
+            found.listed |= items.iter().any(is_list);
+            found.dirs.push(SeenDir { path: dir, items, odd: scan.odd });
         }
-        let mut dirs = vec![RelPath::root()];
-        while let Some(dir) = dirs.pop() {
-            let listing = match store.list(&path.join(&dir)) {
-                Ok(listing) => listing,
-                Err(error) => {
-                    found.unread.push((dir, chain(&error)));
-                    continue;
-                }
-            };
-            found.odd.extend(listing.odd.into_iter().map(|odd| (dir.clone(), odd)));
-            for listed in listing.entries {
-                let Ok(below) = dir.child(&listed.name) else { continue };
-                let at = path.join(&below);
-                match store.look(&at) {
-                    Ok(None) => {}
-                    Ok(Some(entry)) => {
-                        if entry.kind == Kind::Dir {
-                            dirs.push(below.clone());
-                        }
-                        found.listed |= entry.kind == Kind::File && ForeignList::of(&listed.name).is_some();
-                        found.entries.push(seen(below, self.kind(&at, &entry), entry.mode));
-                    }
-                    Err(error) => found.unread.push((below, chain(&error))),
-                }
-            }
-        }
-        // By names, so that a directory comes before what lies in it.
-        found.entries.sort_by(|a, b| a.path.names().cmp(b.path.names()));
         if let Some(at) = &self.mirror.layout().markers().context {
             found.context = self.text(&mut found, at, CONTEXT_LIMIT);
         }
-        found.sums = self.text(&mut found, &SUMS_NAME.parse().unwrap_or_default(), SUMS_LIMIT);
+        found.sums = self.text(&mut found, &SUMS_NAME.parse().unwrap_or_default(), LIST_LIMIT);
+        match self.mirror.manifest_text(id) {
+            Ok(text) => found.manifest = text,
+            Err(error) => found.unread.push((RelPath::root(), chain(&error))),
+        }
         found
     }
 
     /// Reads a small file of a build, if it is there.
     fn text(&self, found: &mut SeenBuild, at: &RelPath, limit: u64) -> Option<Vec<u8>> {
-        let there = found.entries.iter().any(|entry| entry.path == *at && entry.kind == SeenKind::File);
-        if !there {
-            return None;
-        }
+        found.find(at).filter(|item| item.kind == SeenKind::File)?;
         let read = self.mirror.store().read(&found.path.join(at), limit);
         read.map_err(|error| found.unread.push((at.clone(), chain(&error)))).ok()
     }
 
     /// Returns what something is, and where it leads when it is a link.
-    fn kind(&self, at: &RelPath, entry: &Entry) -> SeenKind {
+    fn kind(&self, at: impl Fn() -> RelPath, entry: &Entry) -> SeenKind {
         match entry.kind {
             Kind::File => SeenKind::File,
             Kind::Dir => SeenKind::Dir,
             Kind::Other => SeenKind::Other,
             Kind::Link => {
                 let text = entry.link.clone().unwrap_or_default();
-                let leads = self.leads(at, &text);
+                let leads = self.leads(&at(), &text);
                 SeenKind::Link(text, leads)
             }
         }
@@ -191,7 +165,12 @@ impl Looking<'_> {
     }
 
     /// Returns the links outside the builds with what they should follow, and those that should be there.
-    pub(super) fn aliases(&self, census: &Census, links: Vec<(RelPath, String, Leads)>) -> Vec<SeenAlias> {
+    pub(super) fn aliases(
+        &self,
+        census: &Census,
+        links: Vec<(RelPath, String, Leads)>,
+        told: &BTreeMap<RelPath, Option<RelPath>>,
+    ) -> Vec<SeenAlias> {
         let mut follows = BTreeMap::new();
         for line in &census.streams {
             let Ok(home) = self.mirror.layout().stream_path(&line.stream) else { continue };
@@ -201,18 +180,22 @@ impl Looking<'_> {
                 }
             }
         }
-        let declared = |path: &RelPath| self.mirror.config().legacy.contains_key(path);
-        let missing = census.aliases.iter().filter(|alias| alias.required);
-        let missing: Vec<RelPath> = missing
-            .map(|alias| alias.path.clone())
-            .filter(|path| !links.iter().any(|(at, ..)| at == path))
-            .filter(|path| matches!(self.mirror.store().look(path), Ok(None)))
+        let required = census.aliases.iter().filter(|alias| alias.required);
+        let required: BTreeSet<&RelPath> = required.map(|alias| &alias.path).collect();
+        let there: BTreeSet<&RelPath> = links.iter().map(|(path, ..)| path).collect();
+        // What the journal says is there, and what must be.
+        let pointed = told.iter().filter(|(_, to)| to.is_some()).map(|(path, _)| path);
+        let missing: BTreeSet<RelPath> = (required.iter().copied().chain(pointed))
+            .filter(|path| !there.contains(path) && matches!(self.mirror.store().look(path), Ok(None)))
+            .cloned()
             .collect();
         let there = links.into_iter().map(|(path, text, leads)| (path, Some((text, leads))));
         let all = there.chain(missing.into_iter().map(|path| (path, None)));
         all.map(|(path, link)| SeenAlias {
             follows: follows.get(&path).cloned(),
-            declared: declared(&path),
+            required: required.contains(&path),
+            declared: self.mirror.config().legacy.contains_key(&path),
+            told: told.get(&path).cloned(),
             path,
             link,
         })

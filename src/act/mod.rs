@@ -36,7 +36,7 @@ mod upload;
 mod verify;
 mod watch;
 
-pub use adopt::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, SumsIn, Trust, adopt};
+pub use adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, adopt};
 pub use check::{CheckError, CheckReport, check};
 pub use error::ActError;
 pub use git::{GitError, context_of};

@@ -150,6 +150,10 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             let id: Option<BuildId> = intent.to.parse().ok();
             id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_some()
         }
+        EventKind::Lost => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_none()
+        }
         EventKind::Initialised | EventKind::Recovered => true,
     };
     if happened {

@@ -5,7 +5,7 @@ use super::exit::{Exit, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, AdoptReport, Adopting, Mode, Scope, SumsIn, Trust};
+use crate::act::{self, AdoptReport, Adopted, Adopting, Changed, Mode, Scope, SumsIn, Trust};
 use crate::layout::{Layout, Place};
 use crate::word::RelPath;
 use serde_json::json;
@@ -17,6 +17,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         scope,
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
         trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
+        changed: if args.changed { Changed::Take } else { Changed::Leave },
         mode: if args.dry_run { Mode::Trial } else { Mode::Real },
     };
     let bar = Bar::new();
@@ -51,9 +52,16 @@ pub(super) fn scope(layout: &Layout, what: &str) -> Outcome<Scope> {
 
 fn told(report: &AdoptReport, mode: Mode) -> String {
     let mut text = String::new();
-    for one in &report.adopted {
+    let build = |one: &Adopted| {
         let (files, bytes) = (say::count(one.files, "file"), say::bytes(one.bytes));
-        text.push_str(&format!("  {}  {}  {files}, {bytes}\n", one.id, one.result));
+        format!("  {}  {}  {files}, {bytes}", one.id, one.result)
+    };
+    report.adopted.iter().for_each(|one| text.push_str(&format!("{}\n", build(one))));
+    report.again.iter().for_each(|one| text.push_str(&format!("{}, changed\n", build(one))));
+    report.forgotten.iter().for_each(|id| text.push_str(&format!("  {id}  is gone\n")));
+    for moved in &report.noted {
+        let to = moved.to.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        text.push_str(&format!("  {}  leads to {to}\n", moved.alias));
     }
     for left in &report.left {
         text.push_str(&format!("  {} is left alone: {}\n", left.path, left.why));
@@ -63,5 +71,10 @@ fn told(report: &AdoptReport, mode: Mode) -> String {
         0 => String::new(),
         already => format!("; {} had a record already", say::count(already, "build")),
     };
-    text + &format!("{done} {}{already}\n", say::count(report.adopted.len() as u64, "build"))
+    let changed = report.again.len() + report.forgotten.len() + report.noted.len();
+    let changed = match changed as u64 {
+        0 => String::new(),
+        changed => format!(" and {}", say::count(changed, "change")),
+    };
+    text + &format!("{done} {}{changed}{already}\n", say::count(report.adopted.len() as u64, "build"))
 }

@@ -309,6 +309,9 @@ pub(super) struct AdoptArgs {
     /// Believe the lists of checksums beside the files, and read only what no list has
     #[arg(long)]
     pub(super) trust_lists: bool,
+    /// Also take for right what changed since: files, builds that are gone, and aliases that were moved by hand
+    #[arg(long)]
+    pub(super) changed: bool,
     /// Read everything and say what would be taken over
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -5,7 +5,7 @@
 //! from the seals. It is written by commands that change the mirror, once enough seals are missing from it.
 
 use super::records::RECORD_LIMIT;
-use super::{KeptError, Lease, Mirror, Tree};
+use super::{Kept, KeptError, Lease, Mirror, Tree};
 use crate::record::BuildRecord;
 use crate::store::{Below, Put, StoreError};
 use crate::word::{BuildId, RelPath, Stream};
@@ -45,7 +45,7 @@ pub(super) struct Listed {
 }
 
 /// A build that has a seal, and what that says.
-pub(super) type Sealed = (BuildId, Result<Option<BuildRecord>, KeptError>);
+pub(super) type Sealed = (BuildId, Kept);
 
 impl Mirror {
     /// Returns every build that has a seal, of one stream or of all, and what the seals say.

@@ -7,9 +7,9 @@ use super::{KeptError, Mirror, resolve};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
 use crate::record::{BuildRecord, Hold};
-use crate::store::{Entry, Kind, Store, StoreError};
+use crate::store::{Kind, Store, StoreError, Walked};
 use crate::word::{BuildId, RelPath, Stamp};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 /// More than a file that says something of a build ever has, in bytes.
 const MARKER_LIMIT: u64 = 1 << 20;
@@ -20,16 +20,41 @@ pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptE
 }
 
 /// Returns the same, where its record was read already.
-pub(super) fn look_knowing(
+pub fn look_knowing(
     mirror: &Mirror,
     id: &BuildId,
     record: Option<BuildRecord>,
 ) -> Result<BuildCensus, KeptError> {
-    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     // Without a record everything is looked at in any case, and only once.
-    let seen = if record.is_none() { Some(Seen::of(mirror.store(), &path)?) } else { None };
-    let files = BuildFiles { store: mirror.store(), path: &path, seen: seen.as_ref() };
-    let mut build = match (record, &seen) {
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let seen = if record.is_none() { Some(Walked::of(mirror.store(), &path)?) } else { None };
+    look_with(mirror, id, record, seen.as_ref())
+}
+
+/// Returns what is known of one build whose tree was walked already.
+pub fn look_at_walked(
+    mirror: &Mirror,
+    id: &BuildId,
+    record: Option<BuildRecord>,
+    seen: &Walked,
+) -> Result<BuildCensus, KeptError> {
+    look_with(mirror, id, record, Some(seen))
+}
+
+/// Returns what the tree of a build says of it, whatever its record says.
+pub fn look_at_tree(mirror: &Mirror, id: &BuildId, seen: &Walked) -> Result<BuildCensus, KeptError> {
+    look_with(mirror, id, None, Some(seen))
+}
+
+fn look_with(
+    mirror: &Mirror,
+    id: &BuildId,
+    record: Option<BuildRecord>,
+    seen: Option<&Walked>,
+) -> Result<BuildCensus, KeptError> {
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let files = BuildFiles { store: mirror.store(), path: &path, seen };
+    let mut build = match (record, seen) {
         (Some(record), _) => record.into(),
         (None, Some(seen)) => unrecorded(mirror, id, &files, seen)?,
         (None, None) => named(mirror, id),
@@ -58,26 +83,16 @@ pub(super) fn look_knowing(
 struct BuildFiles<'a> {
     store: &'a dyn Store,
     path: &'a RelPath,
-    seen: Option<&'a Seen>,
-}
-
-/// Everything that lies at and below the place of a build.
-struct Seen(HashMap<RelPath, Entry>);
-
-impl Seen {
-    fn of(store: &dyn Store, root: &RelPath) -> Result<Self, StoreError> {
-        Ok(Self(store.walk(root)?.into_iter().collect()))
-    }
+    seen: Option<&'a Walked>,
 }
 
 impl Files for BuildFiles<'_> {
     type Error = StoreError;
 
     fn has(&self, at: &RelPath) -> Result<bool, StoreError> {
-        let at = self.path.join(at);
         match self.seen {
-            Some(seen) => Ok(seen.0.contains_key(&at)),
-            None => Ok(self.store.look(&at)?.is_some()),
+            Some(seen) => Ok(seen.find(at).is_some()),
+            None => Ok(self.store.look(&self.path.join(at))?.is_some()),
         }
     }
 
@@ -93,7 +108,7 @@ impl Files for BuildFiles<'_> {
 }
 
 /// Returns what the name of a build says of it.
-pub(super) fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
+pub fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
     let mut build = BuildCensus::named(id.name.clone());
     match mirror.layout().created(id) {
         Created::At(stamp, seq) => (build.created, build.seq) = (Some(stamp), seq),
@@ -108,9 +123,13 @@ fn unrecorded(
     mirror: &Mirror,
     id: &BuildId,
     files: &BuildFiles<'_>,
-    seen: &Seen,
+    seen: &Walked,
 ) -> Result<BuildCensus, StoreError> {
-    let (layout, path) = (mirror.layout(), files.path);
+    // Whoever decides of what is known of a tree must know all of it.
+    if let Some((_, error)) = seen.unread.first() {
+        return Err(error.again());
+    }
+    let layout = mirror.layout();
     let mut build = named(mirror, id);
     if layout.created(id) == Created::Unnamed {
         match layout.told_time(files)? {
@@ -120,25 +139,31 @@ fn unrecorded(
         }
     }
     // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
-    build.published = seen.0.get(path).and_then(|entry| Stamp::from_unix(entry.ctime));
+    build.published = seen.top.as_ref().and_then(|entry| Stamp::from_unix(entry.ctime));
     let told = layout.told_result(files)?;
     build.result = told.outcome;
     build.problem = build.problem.or(told.problem);
     build.last_activity = build.published;
-    let (files, bytes, requires) = contents(mirror, id, seen)?;
+    let (files, bytes, requires) = contents(mirror, id, files.path, seen)?;
     (build.files, build.bytes, build.requires) = (Some(files), Some(bytes), requires);
     Ok(build)
 }
 
 /// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
-fn contents(mirror: &Mirror, id: &BuildId, seen: &Seen) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
+fn contents(
+    mirror: &Mirror,
+    id: &BuildId,
+    path: &RelPath,
+    seen: &Walked,
+) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
     let mut inodes = HashSet::new();
     let mut requires = BTreeSet::new();
     let (mut files, mut bytes) = (0, 0);
-    for (at, entry) in &seen.0 {
+    for (dir, name, entry) in seen.entries() {
         match entry.kind {
             Kind::Link => {
-                if let Some(target) = resolve(mirror.store(), at)?.path()
+                let at = path.join(dir).child(name).unwrap_or_default();
+                if let Some(target) = resolve(mirror.store(), &at)?.path()
                     && let Some(other) = build_of(mirror, &target)
                     && other != *id
                 {

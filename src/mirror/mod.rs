@@ -11,17 +11,19 @@ mod records;
 mod resolve;
 mod seal;
 mod survey;
+mod told;
 mod trash;
 
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
 pub use links::{Links, links};
-pub use look::{build_of, look_at_build};
+pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
-pub use survey::{Survey, Trouble, builds_of, survey};
+pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
+pub use told::Told;
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
 
 /// Returns an error with all its causes on one line.

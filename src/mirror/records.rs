@@ -91,18 +91,16 @@ impl Mirror {
 
     /// Returns the manifest of a build; nothing when there is none.
     pub fn manifest(&self, id: &BuildId) -> Result<Option<Manifest>, KeptError> {
-        match self.store().read(&Tree::Manifests.at(id), MANIFEST_LIMIT) {
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(bytes) => {
-                Manifest::parse(&bytes).map(Some).map_err(|error| KeptError::Manifest(id.clone(), error))
-            }
-        }
+        let text = self.manifest_text(id)?.map(|bytes| Manifest::parse(&bytes)).transpose();
+        text.map_err(|error| KeptError::Manifest(id.clone(), error))
     }
 
-    /// Returns whether a manifest of the build is kept.
-    pub fn has_manifest(&self, id: &BuildId) -> Result<bool, StoreError> {
-        Ok(self.store().look(&Tree::Manifests.at(id))?.is_some())
+    /// Returns the bytes of the manifest of a build; nothing when there is none.
+    pub fn manifest_text(&self, id: &BuildId) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.store().read(&Tree::Manifests.at(id), MANIFEST_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            bytes => bytes.map(Some),
+        }
     }
 
     /// Returns every build of which a record is kept, sorted.

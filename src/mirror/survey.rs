@@ -46,13 +46,24 @@ struct Found {
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
+    survey_by(mirror, at, &|id, record| look_knowing(mirror, id, record?))
+}
+
+/// What is kept of a build, as it could be read.
+pub type Kept = Result<Option<BuildRecord>, KeptError>;
+
+/// How one build is looked at.
+type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync + 'a;
+
+/// Does the same where whoever asks looks at the builds, each once, on many threads.
+pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
     match mirror.holds() {
         Ok(all) => holds = all,
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
-    let wanted = Wanted { mirror, holds: &holds, only: None };
+    let wanted = Wanted { mirror, holds: &holds, only: None, look };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     if mirror.by_seal() {
         match mirror.sealed_records(None) {
@@ -111,6 +122,7 @@ struct Wanted<'a> {
     holds: &'a BTreeMap<BuildId, Vec<Hold>>,
     /// The stream whose builds are looked at; every one's without it.
     only: Option<&'a Stream>,
+    look: &'a Look<'a>,
 }
 
 /// Walks a directory that leads to builds.
@@ -180,13 +192,8 @@ fn sealed(wanted: &Wanted<'_>, seals: Vec<Sealed>) -> Found {
 }
 
 /// Looks at one build, of which that is kept.
-fn build(
-    wanted: &Wanted<'_>,
-    id: &BuildId,
-    path: &RelPath,
-    record: Result<Option<BuildRecord>, KeptError>,
-) -> Found {
-    let (mut build, trouble) = match record.and_then(|record| look_knowing(wanted.mirror, id, record)) {
+fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath, record: Kept) -> Found {
+    let (mut build, trouble) = match (wanted.look)(id, record) {
         Ok(build) => (build, None),
         Err(error) => {
             let mut build = named(wanted.mirror, id);
@@ -210,7 +217,8 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, KeptError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream) };
+    let look = |id: &BuildId, record: Kept| look_knowing(mirror, id, record?);
+    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream), look: &look };
     if mirror.by_seal() {
         found = sealed(&wanted, mirror.sealed_records(Some(stream))?);
     } else if mirror.store().look(&dir)?.is_some() {

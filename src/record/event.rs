@@ -74,6 +74,8 @@ pub enum EventKind {
     Swept,
     /// A build that others laid out was taken over.
     Adopted,
+    /// A build was found gone that nobody pruned, and what was kept of it was let go.
+    Lost,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }

@@ -142,34 +142,103 @@ impl Manifest {
 
     /// Reads a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let text = str::from_utf8(bytes).map_err(|_| ManifestError::Head)?;
-        let mut lines = text.lines().enumerate();
-        if lines.next().map(|(_, line)| line) != Some(HEAD) {
-            return Err(ManifestError::Head);
-        }
         let mut manifest = Self::default();
-        let mut counted = None;
-        for (index, line) in lines {
-            let damaged = || ManifestError::Line(index + 1);
-            if counted.is_some() {
-                return Err(ManifestError::Cut);
-            }
-            let (kind, rest) = line.split_once('\t').ok_or_else(damaged)?;
-            match kind {
-                "f" => manifest.files.push(FileEntry::parse(line).ok_or_else(damaged)?),
-                "l" => {
-                    let (text, path) = rest.split_once('\t').ok_or_else(damaged)?;
+        for (index, line) in manifest_lines(bytes).enumerate() {
+            // The first line of the file is its head.
+            let damaged = || ManifestError::Line(index + 2);
+            match line? {
+                ManifestLine::File(line) => manifest.files.push(line.entry().ok_or_else(damaged)?),
+                ManifestLine::Link { path, text } => {
                     let path = path.parse().map_err(|_| damaged())?;
                     manifest.links.push(LinkEntry { path, text: text.to_owned() });
                 }
-                "d" => manifest.dirs.push(rest.parse().map_err(|_| damaged())?),
-                "end" => counted = rest.parse().ok(),
-                _ => return Err(damaged()),
+                ManifestLine::Dir(path) => manifest.dirs.push(path.parse().map_err(|_| damaged())?),
             }
         }
-        let count = manifest.files.len() + manifest.links.len() + manifest.dirs.len();
-        if counted == Some(count) { Ok(manifest) } else { Err(ManifestError::Cut) }
+        Ok(manifest)
     }
+}
+
+/// One line of a manifest as it was read, nothing copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManifestLine<'a> {
+    /// A regular file.
+    File(FileLine<'a>),
+    /// A symlink.
+    Link {
+        /// Where it lies in the build.
+        path: &'a str,
+        /// What it holds.
+        text: &'a str,
+    },
+    /// An empty directory, by its path.
+    Dir(&'a str),
+}
+
+/// One file of a manifest as it was read; path and digest are not held against their form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileLine<'a> {
+    /// Where it lies in the build.
+    pub path: &'a str,
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their digest.
+    pub digest: &'a str,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its time as published, in nanoseconds since 1970.
+    pub mtime: i128,
+    /// Its inode as published; 0 where the store has none.
+    pub inode: u64,
+    /// How its source looked when it was published.
+    pub seen: Option<Seen>,
+}
+
+impl<'a> ManifestLine<'a> {
+    /// Returns where in the build it lies.
+    pub fn path(&self) -> &'a str {
+        match self {
+            Self::File(FileLine { path, .. }) | Self::Link { path, .. } | Self::Dir(path) => path,
+        }
+    }
+
+    /// Reads one line; nothing when it is damaged.
+    fn parse(line: &'a str) -> Option<Self> {
+        let (kind, rest) = line.split_once('\t')?;
+        match kind {
+            "f" => FileLine::parse(line).map(Self::File),
+            "l" => rest.split_once('\t').map(|(text, path)| Self::Link { path, text }),
+            "d" => Some(Self::Dir(rest)),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a manifest line by line; one that is damaged or cut off ends with an error.
+pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<'_>, ManifestError>> {
+    let text = str::from_utf8(bytes).ok().filter(|text| text.lines().next() == Some(HEAD));
+    let head = text.is_none().then_some(Err(ManifestError::Head));
+    let mut lines = text.unwrap_or_default().lines().enumerate().skip(1);
+    let (mut count, mut ended) = (0, text.is_none());
+    let rest = std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let Some((index, line)) = lines.next() else {
+            ended = true;
+            return Some(Err(ManifestError::Cut));
+        };
+        if let Some(counted) = line.strip_prefix("end\t") {
+            ended = true;
+            let whole = counted.parse() == Ok(count) && lines.next().is_none();
+            return (!whole).then_some(Err(ManifestError::Cut));
+        }
+        count += 1;
+        let parsed = ManifestLine::parse(line);
+        ended = parsed.is_none();
+        Some(parsed.ok_or(ManifestError::Line(index + 1)))
+    });
+    head.into_iter().chain(rest)
 }
 
 impl FileEntry {
@@ -182,8 +251,14 @@ impl FileEntry {
 
     /// Reads a line as [`FileEntry::line`] writes it.
     pub fn parse(line: &str) -> Option<Self> {
+        FileLine::parse(line)?.entry()
+    }
+}
+
+impl<'a> FileLine<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
         let mut columns = line.strip_prefix("f\t")?.splitn(8, '\t');
-        let digest = columns.next()?.parse().ok()?;
+        let digest = columns.next()?;
         let size = columns.next()?.parse().ok()?;
         let mode = u32::from_str_radix(columns.next()?, 8).ok()?;
         let mtime = columns.next()?.parse().ok()?;
@@ -192,8 +267,14 @@ impl FileEntry {
             ("-", "-") => None,
             (mtime, inode) => Some(Seen { mtime: mtime.parse().ok()?, inode: inode.parse().ok()? }),
         };
-        let path = columns.next()?.parse().ok()?;
-        Some(Self { path, size, digest, mode, mtime, inode, seen })
+        Some(Self { path: columns.next()?, size, digest, mode, mtime, inode, seen })
+    }
+
+    /// Returns the entry; nothing when path or digest are not of their form.
+    fn entry(self) -> Option<FileEntry> {
+        let Self { path, size, digest, mode, mtime, inode, seen } = self;
+        let (path, digest) = (path.parse().ok()?, digest.parse().ok()?);
+        Some(FileEntry { path, size, digest, mode, mtime, inode, seen })
     }
 }
 

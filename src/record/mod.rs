@@ -16,7 +16,9 @@ pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use foreign::{ForeignError, ForeignList, ListedFile};
-pub use manifest::{Change, FileEntry, LinkEntry, Manifest, ManifestError, Seen};
+pub use manifest::{
+    Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
+};
 pub use said::{Hold, LabelValue, Labels, as_object};
-pub use sums::{Sums, SumsError, sum_line};
+pub use sums::{Sums, SumsError, sum_line, sum_lines};
 pub use version_order::version_order;

@@ -4,7 +4,7 @@
 //! backslash are escaped as coreutils does; names with control characters never get this far.
 
 use crate::word::{Digest, RelPath};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The digest of each file, sorted by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,29 +34,59 @@ impl Sums {
     /// Reads a checksum file as coreutils writes it, in text or binary mode.
     pub fn parse(bytes: &[u8]) -> Result<Self, SumsError> {
         let mut files = Vec::new();
-        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let wrong = |why: String| SumsError { line: index + 1, why };
-            let line = str::from_utf8(line).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
-            if line.is_empty() {
-                continue;
-            }
-            let (escaped, rest) = line.strip_prefix('\\').map_or((false, line), |rest| (true, rest));
-            let (digest, name) = rest
-                .split_once("  ")
-                .or_else(|| rest.split_once(" *"))
-                .ok_or_else(|| wrong("it has no two columns".to_owned()))?;
-            let digest = digest.parse().map_err(|error| wrong(format!("{error}")))?;
-            let name = if escaped { unescape(name).map_err(wrong)? } else { name.to_owned() };
-            let name = name.strip_prefix("./").unwrap_or(&name);
-            let path: RelPath = name.parse().map_err(|error| wrong(format!("{error}")))?;
-            files.push((path, digest));
+        for line in sum_lines(bytes) {
+            let (path, digest) = line?;
+            // It was held against the form of paths already.
+            files.push((path.parse::<RelPath>().unwrap_or_default(), digest));
         }
         files.sort();
         if let Some(((path, _), _)) = files.iter().zip(files.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
-            return Err(SumsError { line: 0, why: format!("`{path}` stands there twice") });
+            return Err(SumsError::twice(path.as_str()));
         }
         Ok(Self(files))
     }
+}
+
+impl SumsError {
+    /// Says that a path stands there twice, which no single line shows.
+    pub fn twice(path: &str) -> Self {
+        Self { line: 0, why: format!("`{path}` stands there twice") }
+    }
+}
+
+/// Reads a checksum file line by line: each path, in normal form, with its digest.
+pub fn sum_lines(bytes: &[u8]) -> impl Iterator<Item = Result<(Cow<'_, str>, Digest), SumsError>> {
+    // Most files are text as a whole; what is not is told by its line.
+    let whole = str::from_utf8(bytes).ok();
+    let by_line = if whole.is_some() { &[][..] } else { bytes };
+    let texts = whole.into_iter().flat_map(|text| text.split('\n').map(Some));
+    let odd = by_line.split(|byte| *byte == b'\n').map(|line| str::from_utf8(line).ok());
+    texts.chain(odd).enumerate().filter(|(_, line)| *line != Some("")).map(|(index, line)| {
+        let parsed = line.ok_or_else(|| "it is not UTF-8".to_owned()).and_then(sum_of);
+        parsed.map_err(|why| SumsError { line: index + 1, why })
+    })
+}
+
+/// Reads one line of a checksum file.
+fn sum_of(line: &str) -> Result<(Cow<'_, str>, Digest), String> {
+    let (escaped, rest) = line.strip_prefix('\\').map_or((false, line), |rest| (true, rest));
+    let (digest, name) = match rest.split_at_checked(64) {
+        Some((digest, name)) if name.starts_with("  ") || name.starts_with(" *") => {
+            (digest, name.get(2..).unwrap_or_default())
+        }
+        _ => rest
+            .split_once("  ")
+            .or_else(|| rest.split_once(" *"))
+            .ok_or_else(|| "it has no two columns".to_owned())?,
+    };
+    let digest = digest.parse().map_err(|error| format!("{error}"))?;
+    let name = if escaped { Cow::Owned(unescape(name)?) } else { Cow::Borrowed(name) };
+    let name = match name {
+        Cow::Borrowed(name) => Cow::Borrowed(name.strip_prefix("./").unwrap_or(name)),
+        Cow::Owned(name) => Cow::Owned(name.strip_prefix("./").unwrap_or(&name).to_owned()),
+    };
+    RelPath::check(&name).map_err(|error| error.to_string())?;
+    Ok((name, digest))
 }
 
 impl fmt::Display for Sums {

@@ -72,6 +72,26 @@ pub struct Listing {
     pub odd: Vec<String>,
 }
 
+/// What lies directly in one directory, each with what a look at it says.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// What has a name that a path can hold, sorted by name.
+    pub entries: Vec<Scanned>,
+    /// Names that no path can hold (not UTF-8, control characters), escaped.
+    pub odd: Vec<String>,
+    /// What could not be looked at, by name.
+    pub unread: Vec<(String, super::StoreError)>,
+}
+
+/// One thing in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// The name.
+    pub name: String,
+    /// What lies there.
+    pub entry: Entry,
+}
+
 /// Whether a file may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {

@@ -69,6 +69,13 @@ impl StoreError {
         Self { kind, doing, at: at.to_string(), source: io::Error::other(source) }
     }
 
+    /// Returns the same error once more, its cause as text.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let (at, source) = (self.at.clone(), io::Error::other(self.source.to_string()));
+        Self { kind: self.kind, doing: self.doing, at, source }
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

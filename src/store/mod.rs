@@ -10,16 +10,18 @@ mod error;
 mod object;
 mod posix;
 mod spy;
+mod walked;
 
 pub use ability::Abilities;
 pub use entry::{
-    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Share, Shared, SourceFile, Space, Swept,
-    Take,
+    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Scan, Scanned, Share, Shared, SourceFile,
+    Space, Swept, Take,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
 pub use spy::{Call, Fault, Spy};
+pub use walked::Walked;
 
 use crate::word::{Digest, RelPath};
 use std::{fmt::Debug, io::Read, time::Duration};
@@ -60,6 +62,21 @@ pub trait Store: Debug + Send + Sync {
 
     /// Returns what lies directly in the directory `dir`, sorted by name.
     fn list(&self, dir: &RelPath) -> Result<Listing>;
+
+    /// Returns what lies directly in the directory `dir` with what `look` says of each; what goes meanwhile is left out.
+    fn scan(&self, dir: &RelPath) -> Result<Scan> {
+        let listing = self.list(dir)?;
+        let mut found = Scan { odd: listing.odd, ..Scan::default() };
+        for Listed { name, .. } in listing.entries {
+            let Ok(at) = dir.child(&name) else { continue };
+            match self.look(&at) {
+                Ok(Some(entry)) => found.entries.push(Scanned { name, entry }),
+                Ok(None) => {}
+                Err(error) => found.unread.push((name, error)),
+            }
+        }
+        Ok(found)
+    }
 
     /// Returns every file and link below `dir`, sorted by path; none when nothing is there.
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {

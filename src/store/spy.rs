@@ -5,8 +5,8 @@
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,
-    Space, Store, StoreError, StoreErrorKind, Swept, Take, below,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared,
+    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, below,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -193,6 +193,10 @@ impl Store for Spy {
             return below(self, dir);
         }
         self.make("below", dir, Does::Read, || self.inner.below(dir))
+    }
+
+    fn scan(&self, dir: &RelPath) -> Result<Scan> {
+        self.make("scan", dir, Does::Read, || self.inner.scan(dir))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {

@@ -56,14 +56,26 @@ impl FromStr for Digest {
             return Err(wrong());
         }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let pair = str::from_utf8(pair).map_err(|_| wrong())?;
-            if pair.starts_with('+') {
-                return Err(wrong());
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        let mut all = 0;
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let (high, low) = (nibble(pair.first()), nibble(pair.get(1)));
+            all |= high | low;
+            *byte = high << 4 | low & 0xf;
         }
-        Ok(Self(bytes))
+        if all & NO_DIGIT == 0 { Ok(Self(bytes)) } else { Err(wrong()) }
+    }
+}
+
+/// What stands for a character that is no hexadecimal digit.
+const NO_DIGIT: u8 = 0x80;
+
+/// Returns the value of a hexadecimal digit.
+fn nibble(digit: Option<&u8>) -> u8 {
+    match digit {
+        Some(digit @ b'0'..=b'9') => digit - b'0',
+        Some(digit @ b'a'..=b'f') => digit - b'a' + 10,
+        Some(digit @ b'A'..=b'F') => digit - b'A' + 10,
+        _ => NO_DIGIT,
     }
 }
 

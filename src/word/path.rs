@@ -179,6 +179,14 @@ impl FromStr for RelPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl RelPath {
+    /// Returns whether a text is a path in normal form, or why not; nothing is kept of it.
+    pub fn check(text: &str) -> Result<(), PathError> {
         let shown = || text.escape_debug().to_string();
         if text.len() > PATH_MAX {
             return Err(PathError::LongPath(text.len()));
@@ -186,11 +194,13 @@ impl FromStr for RelPath {
         if text.starts_with('/') {
             return Err(PathError::Absolute(shown()));
         }
-        if text.chars().any(char::is_control) {
+        // Plain bytes are told from the rest many at a time; nearly every path has no others.
+        let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
+        if !text.as_bytes().iter().all(is_plain) && text.chars().any(char::is_control) {
             return Err(PathError::Control(shown()));
         }
         if text.is_empty() {
-            return Ok(Self::root());
+            return Ok(());
         }
         for name in text.split('/') {
             match name {
@@ -200,7 +210,7 @@ impl FromStr for RelPath {
                 _ => {}
             }
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 }
 

@@ -266,6 +266,20 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         },
     ),
     (
+        Code::AliasMoved,
+        |s| s.seen.aliases[0].told = Some(Some(path("master/centos/20260602T060000Z"))),
+        |s| s.seen.aliases[0].told = None,
+    ),
+    (
+        Code::AliasMoved,
+        |s| {
+            s.link("master/centos/mine", NEWEST).told = Some(Some(path(NEWEST)));
+            s.seen.aliases.last_mut().unwrap().link = None;
+        },
+        |s| s.seen.aliases[0].link = None,
+    ),
+    (Code::AliasMoved, |s| s.link("master/centos/mine", "x").told = Some(None), |s| s.seen.aliases.clear()),
+    (
         Code::AliasNotLink,
         |s| ignore(s.outside("master/centos/latest_build", DIR)),
         |s| ignore(s.outside("master/debian", DIR)),
@@ -298,7 +312,7 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     ),
     (
         Code::OddName,
-        |s| s.newest().odd.push((path("outputs/logs"), "a\\nb".to_owned())),
+        |s| s.newest().dirs[0].odd.push("a\\nb".to_owned()),
         |s| s.newest().list("outputs/logs/naïve"),
     ),
     (
@@ -320,16 +334,44 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         Code::SumsMissing,
         |s| {
             s.newest().sums = None;
-            s.newest().listed = false;
+            s.newest().manifest = None;
         },
         |s| s.newest().sums = None,
     ),
     (Code::SumsForm, |s| s.newest().sums = Some(b"what".to_vec()), |s| s.newest().list("outputs/iso/b")),
     (Code::SumsDiffer, |s| s.newest().put("outputs/iso/b", FILE), |s| s.newest().list("outputs/iso/b")),
     (
+        Code::BuildChanged,
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.size = 6),
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mode = 0o644),
+    ),
+    (
+        Code::BuildChanged,
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mtime = Some(1)),
+        |s| s.newest().change("outputs/iso/a.iso", |item| item.mtime = None),
+    ),
+    (
+        Code::BuildChanged,
+        |s| {
+            s.newest().sums = None;
+            s.newest().put("outputs/iso/b.iso", FILE);
+        },
+        |s| s.newest().put("outputs/iso/b.iso", FILE),
+    ),
+    (
         Code::RecordWithoutTree,
         |s| s.seen.records.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| drop(s.seen.records.pop()),
+    ),
+    (
+        Code::RecordWithoutTree,
         |s| s.seen.known.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| drop(s.seen.known.pop()),
+    ),
+    (
+        Code::RequiresGone,
+        |s| s.census().requires.push("master/centos/20260101T000000Z".parse().unwrap()),
+        |s| s.census().requires.push("master/centos/20260601T060000Z".parse().unwrap()),
     ),
     (Code::RecordMissing, |s| drop(s.seen.records.pop()), |s| both(s)),
     (

@@ -2,11 +2,12 @@
 
 use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
 use mirrorkeep::decide::comply::{
-    Finding, Leads, Seen, SeenAlias, SeenBuild, SeenEntry, SeenKind, Terms, comply, comply_build,
+    Finding, Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
+    comply_build,
 };
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::{Condition, Layout};
-use mirrorkeep::record::Sums;
+use mirrorkeep::record::{FileEntry, Manifest, Sums};
 use mirrorkeep::word::{BuildId, Digest, Outcome, RelPath};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,22 @@ fn sums(files: &[&str]) -> Vec<u8> {
     Sums::of(files.iter().map(|file| (path(file), Digest::of(b"")))).to_string().into_bytes()
 }
 
+/// When every file was written, in nanoseconds since 1970.
+const WRITTEN: i128 = 1_780_000_000_000_000_000;
+
+fn manifest(files: &[&str]) -> Vec<u8> {
+    let file = |at: &&str| FileEntry {
+        path: path(at),
+        size: 5,
+        digest: Digest::of(b""),
+        mode: 0o444,
+        mtime: WRITTEN,
+        inode: 1,
+        seen: None,
+    };
+    Manifest { files: files.iter().map(file).collect(), ..Manifest::default() }.write().into_bytes()
+}
+
 const FILES: [&str; 4] =
     ["inputs/downloads/a.tar", "outputs/CONTEXT", "outputs/iso/a.iso", "outputs/success"];
 
@@ -47,7 +64,9 @@ impl Sight {
             path: path("master/centos/latest_build"),
             link: Some(("20260603T060000Z".to_owned(), Leads::To(path(NEWEST)))),
             follows: Some(("master/centos".parse().unwrap(), when)),
+            required: true,
             declared: false,
+            told: Some(Some(path(NEWEST))),
         };
         let mut census = Census::empty("20260603T120000Z".parse().unwrap());
         census.streams = vec![StreamCensus { stream: "master/centos".parse().unwrap(), builds: Vec::new() }];
@@ -90,23 +109,23 @@ impl Sight {
         self.seen.records.push(id.clone());
         self.seen.known.push(id.clone());
         self.seen.tops.insert(id.clone(), ["inputs", "outputs"].map(str::to_owned).into());
-        let dirs = ["", "inputs", "inputs/downloads", "outputs", "outputs/iso"];
-        let dirs = dirs.iter().map(|dir| entry(dir, SeenKind::Dir));
-        let files = FILES.iter().chain(&["SHA256SUMS"]).map(|file| entry(file, SeenKind::File));
-        let mut entries: Vec<SeenEntry> = dirs.chain(files).collect();
-        entries.sort_by(|a, b| a.path.names().cmp(b.path.names()));
         let context = format!("(cd ./a && git checkout -f {})\n", "1".repeat(40));
         self.builds.push(SeenBuild {
             path: id.as_path(),
             id,
-            entries,
-            odd: Vec::new(),
+            mode: 0o755,
+            dirs: vec![SeenDir::default()],
             context: Some(context.into_bytes()),
             sums: Some(sums(&FILES)),
-            listed: true,
+            manifest: Some(manifest(&FILES)),
+            listed: false,
             unread: Vec::new(),
         });
-        self.builds.last_mut().unwrap()
+        let build = self.builds.last_mut().unwrap();
+        for file in FILES.iter().chain(&["SHA256SUMS"]) {
+            build.put(file, SeenKind::File);
+        }
+        build
     }
 
     /// Returns the newest build of `master/centos`.
@@ -135,12 +154,14 @@ impl Sight {
     /// Lets `latest_build` lead elsewhere.
     pub(super) fn latest(&mut self, text: &str, leads: Leads) {
         self.seen.aliases[0].link = Some((text.to_owned(), leads));
+        self.seen.aliases[0].told = None;
     }
 
     /// Puts a link outside the builds.
     pub(super) fn link(&mut self, at: &str, to: &str) -> &mut SeenAlias {
         let link = Some((to.to_owned(), Leads::To(path(to))));
-        self.seen.aliases.push(SeenAlias { path: path(at), link, follows: None, declared: false });
+        let (path, follows, told) = (path(at), None, None);
+        self.seen.aliases.push(SeenAlias { path, link, follows, required: false, declared: false, told });
         self.seen.aliases.last_mut().unwrap()
     }
 
@@ -166,30 +187,58 @@ pub(super) trait Spoil {
     fn list(&mut self, at: &str);
     /// Takes something away, and what lies in it.
     fn take(&mut self, at: &str);
+    /// Changes something.
+    fn change(&mut self, at: &str, change: impl Fn(&mut SeenItem));
     /// Changes the mode of something.
-    fn mode(&mut self, at: &str, mode: u32);
+    fn mode(&mut self, at: &str, mode: u32) {
+        self.change(at, |item| item.mode = mode);
+    }
+    /// Returns what lies in a directory.
+    fn items_in(&mut self, dir: &RelPath) -> &mut Vec<SeenItem>;
 }
 
 impl Spoil for SeenBuild {
     fn put(&mut self, at: &str, kind: SeenKind) {
-        self.entries.push(entry(at, kind));
-        self.entries.sort_by(|a, b| a.path.names().cmp(b.path.names()));
+        let at = path(at);
+        let above = at.parent().unwrap();
+        if !self.dirs.iter().any(|dir| dir.path == above) {
+            self.put(above.as_str(), SeenKind::Dir);
+        }
+        if kind == SeenKind::Dir {
+            self.dirs.push(SeenDir { path: at.clone(), ..SeenDir::default() });
+            self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
+        }
+        let mode = if kind == SeenKind::Dir { 0o755 } else { 0o444 };
+        let item = SeenItem { name: at.name().to_owned(), kind, mode, size: 5, mtime: Some(WRITTEN) };
+        let items = self.items_in(&above);
+        items.push(item);
+        items.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
     fn list(&mut self, at: &str) {
         self.put(at, SeenKind::File);
         let files: Vec<&str> = FILES.iter().copied().chain([at]).collect();
         self.sums = Some(sums(&files));
+        self.manifest = Some(manifest(&files));
     }
 
     fn take(&mut self, at: &str) {
-        self.entries.retain(|entry| !entry.path.is_within(&path(at)));
+        let at = path(at);
+        self.dirs.retain(|dir| !dir.path.is_within(&at));
+        let above = at.parent().unwrap();
+        if self.dirs.iter().any(|dir| dir.path == above) {
+            self.items_in(&above).retain(|item| item.name != at.name());
+        }
     }
 
-    fn mode(&mut self, at: &str, mode: u32) {
+    fn change(&mut self, at: &str, change: impl Fn(&mut SeenItem)) {
+        let at = path(at);
         // An earlier change may have taken it away.
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.path == path(at)) {
-            entry.mode = mode;
-        }
+        let items = self.dirs.iter_mut().filter(|dir| Some(&dir.path) == at.parent().as_ref());
+        items.flat_map(|dir| &mut dir.items).filter(|item| item.name == at.name()).for_each(change);
+    }
+
+    fn items_in(&mut self, dir: &RelPath) -> &mut Vec<SeenItem> {
+        &mut self.dirs.iter_mut().find(|seen| seen.path == *dir).unwrap().items
     }
 }

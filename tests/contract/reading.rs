@@ -1,7 +1,7 @@
 //! Looking, listing, reading.
 
 use super::{PLAIN, kind, path, put, read, refused};
-use mirrorkeep::store::{Kind, Store, StoreErrorKind};
+use mirrorkeep::store::{Kind, Store, StoreErrorKind, Walked};
 use mirrorkeep::word::RelPath;
 use std::io::Read;
 
@@ -65,6 +65,45 @@ pub(super) fn a_walk_sees_what_looking_and_listing_see(store: &dyn Store) {
     }
     assert_eq!(store.walk(&path("none")).unwrap(), []);
     assert_eq!(store.walk(&path("w/b/up")).unwrap().len(), 1);
+}
+
+pub(super) fn a_scan_sees_what_looking_and_listing_see(store: &dyn Store) {
+    for name in ["s/b/x", "s/b-1", "s/Z", "s/ä"] {
+        put(store, name, "some");
+    }
+    store.link(&path("s/aa"), "b-1").unwrap();
+    let scan = store.scan(&path("s")).unwrap();
+    let (listed, odd) = (store.list(&path("s")).unwrap().entries, store.list(&path("s")).unwrap().odd);
+    let scanned = scan.entries.iter().map(|one| (one.name.clone(), one.entry.kind));
+    assert!(scanned.eq(listed.into_iter().map(|one| (one.name, one.kind))));
+    assert_eq!((scan.odd, scan.unread.len()), (odd, 0));
+    for one in &scan.entries {
+        let looked = store.look(&path("s").child(&one.name).unwrap()).unwrap();
+        assert_eq!(looked.as_ref(), Some(&one.entry), "{}", one.name);
+    }
+    refused(store.scan(&path("none")), StoreErrorKind::NotFound);
+    refused(store.scan(&path("s/Z")), StoreErrorKind::WrongKind);
+    refused(store.scan(&path("s/aa")), StoreErrorKind::Escapes);
+}
+
+pub(super) fn a_walked_tree_holds_what_the_walk_sees(store: &dyn Store) {
+    for name in ["w/a", "w/b/c", "w/b/d/e", "w/b-1/f"] {
+        put(store, name, "x");
+    }
+    store.link(&path("w/b/up"), "../../w").unwrap();
+    let walked = Walked::of(store, &path("w")).unwrap();
+    let mut seen: Vec<_> = store.walk(&path("w")).unwrap();
+    assert_eq!(walked.entries().count() + 1, seen.len());
+    seen.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (at, entry) in &seen {
+        assert_eq!(walked.find(&at.below(&path("w")).unwrap()), Some(entry), "{at}");
+    }
+    assert!(walked.find(&path("b/none")).is_none() && walked.find(&path("none/a")).is_none());
+    assert!(walked.dirs.is_sorted_by_key(|(dir, _)| dir.clone()) && walked.unread.is_empty());
+    let none = Walked::of(store, &path("none")).unwrap();
+    assert!(none.top.is_none() && none.dirs.is_empty());
+    let link = Walked::of(store, &path("w/b/up")).unwrap();
+    assert!(link.top.is_some_and(|top| top.kind == Kind::Link) && link.dirs.is_empty());
 }
 
 pub(super) fn a_file_is_read_as_a_whole_or_not_at_all(store: &dyn Store) {

@@ -1,7 +1,8 @@
 //! A mirror with one build, and what is done to it through a store that may break.
 
 use mirrorkeep::act::{
-    self, Adopting, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Trust, Unwatched,
+    self, Adopting, Changed, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Trust,
+    Unwatched,
 };
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
@@ -53,6 +54,7 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
         scope: Scope::Build(build(SCRIPTED)),
         sums: SumsIn::Build,
         trust: Trust::Bytes,
+        changed: Changed::Leave,
         mode: Mode::Real,
     };
     let mirror = open(store)?;

@@ -20,6 +20,8 @@ pub(super) struct Taking<'a> {
     pub(super) mirror: &'a Mirror,
     pub(super) adopting: &'a Adopting,
     pub(super) origin: Origin,
+    /// The record that the new one takes the place of.
+    pub(super) before: Option<BuildRecord>,
     pub(super) watch: &'a dyn Watch,
     pub(super) stop: &'a Stop,
     pub(super) clock: &'a dyn Fn() -> Stamp,
@@ -71,12 +73,13 @@ impl Taking<'_> {
             published: census.published.filter(|at| census.created.is_none_or(|created| *at >= created)),
             result: census.result,
             // What files of the build say is read from them whenever somebody asks.
-            labels: match self.origin {
-                Origin::Rebuilt => census.labels.clone(),
-                Origin::Adopted | Origin::Published => Labels::default(),
+            labels: match (self.origin, &self.before) {
+                (_, Some(before)) => before.labels.clone(),
+                (Origin::Rebuilt, None) => census.labels.clone(),
+                (Origin::Adopted | Origin::Published, None) => Labels::default(),
             },
             requires: census.requires.clone(),
-            trimmed: Vec::new(),
+            trimmed: self.before.as_ref().map(|before| before.trimmed.clone()).unwrap_or_default(),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
             sums: if held.files.contains_key(&sums) { Some(reading.digest(&path, &sums)?) } else { None },
@@ -113,8 +116,8 @@ impl Taking<'_> {
         if there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
-        if self.mirror.record(&id)?.is_some() {
-            return Err(Stopped::Build("somebody else took it over meanwhile".to_owned()));
+        if self.mirror.record(&id)? != self.before {
+            return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
         }
         let now = (self.clock)();
         let fact = || {
@@ -124,6 +127,7 @@ impl Taking<'_> {
                 .with("files", record.files)
                 .with("bytes", record.bytes)
                 .with("rebuilt", self.origin == Origin::Rebuilt)
+                .with("changed", self.before.is_some())
         };
         let (intent, done) = (fact(), fact());
         let intent = lease.intend(now, intent)?;

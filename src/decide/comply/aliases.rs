@@ -11,10 +11,15 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     for alias in &seen.aliases {
         let newest = newest(seen, alias).and_then(|id| layout.build_path(&id).ok());
         let Some((text, leads)) = &alias.link else {
+            if alias.follows.is_none() || !alias.required {
+                moved_by_hand(alias, findings);
+                continue;
+            }
             let wanted = newest.as_ref().map_or_else(|| "a symlink".to_owned(), |to| link(alias, to));
             findings.push(Finding::new(Code::AliasMissing, &alias.path, "nothing", wanted).near(newest));
             continue;
         };
+        moved_by_hand(alias, findings);
         let known = matches!(
             layout.place(&alias.path),
             Place::Alias { .. } | Place::Beside { .. } | Place::Declared { .. }
@@ -43,6 +48,18 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
             Leads::To(to) => target(seen, layout, alias, to, newest, findings),
         }
     }
+}
+
+/// Tells of an alias that leads elsewhere than the journal says.
+fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
+    let Some(told) = alias.told.as_ref().filter(|_| alias.was_moved()) else { return };
+    let shown = |to: Option<&RelPath>| to.map_or_else(|| "no link".to_owned(), |to| format!("`{to}`"));
+    let found = match (&alias.link, alias.leads()) {
+        (Some((text, _)), None) => format!("`{}`", text.escape_debug()),
+        (_, to) => shown(to.as_ref()),
+    };
+    let finding = Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref()));
+    findings.push(finding.near(told.clone()));
 }
 
 /// Judges what an alias that leads somewhere leads to.

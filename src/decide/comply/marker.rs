@@ -18,7 +18,7 @@ const SPELLINGS: &[(Outcome, &[&str])] = &[
 
 /// Returns whether the build has something at that path.
 pub(super) fn has(seen: &SeenBuild, at: &RelPath) -> bool {
-    seen.entries.iter().any(|entry| entry.path == *at)
+    seen.find(at).is_some()
 }
 
 /// Judges the markers of a build.
@@ -84,8 +84,8 @@ fn missing(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, now: Stamp, 
 }
 
 /// Returns the marker that something in a build was meant to be.
-pub(super) fn meant(path: &RelPath, layout: &Layout) -> Option<RelPath> {
-    let name = path.name().to_lowercase();
+pub(super) fn meant(name: &str, layout: &Layout) -> Option<RelPath> {
+    let name = name.to_lowercase();
     let markers = layout.markers();
     let stem = name.split('.').next().unwrap_or_default();
     if let Some(context) = &markers.context
@@ -114,11 +114,10 @@ pub(super) fn context(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, f
             findings.push(Finding::new(Code::ContextForm, path, error.to_string(), expected));
         }
         None => {
-            let is_file = |kind: &SeenKind| *kind == SeenKind::File;
-            let there = seen.entries.iter().any(|entry| entry.path == *at && is_file(&entry.kind));
+            let there = seen.find(at).is_some_and(|item| item.kind == SeenKind::File);
             let unread = seen.unread.iter().any(|(unread, _)| unread == at);
-            let spelled = seen.entries.iter().any(|entry| meant(&entry.path, layout).as_ref() == Some(at));
-            if census.result == Outcome::Success && !there && !unread && !spelled {
+            let spelled = || seen.items().any(|(_, item)| meant(&item.name, layout).as_ref() == Some(at));
+            if census.result == Outcome::Success && !there && !unread && !spelled() {
                 let expected = "the commits from which it was made";
                 findings
                     .push(Finding::new(Code::ContextMissing, &path, "nothing", expected).near(Some(&path)));

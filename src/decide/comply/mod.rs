@@ -6,7 +6,9 @@
 mod aliases;
 mod build;
 mod code;
+mod drift;
 mod finding;
+mod lists;
 mod marker;
 mod mend;
 mod outside;
@@ -15,9 +17,10 @@ mod seen;
 mod streams;
 
 pub use code::{Code, Severity};
+pub use drift::changes;
 pub use finding::Finding;
 pub use mend::{Mend, MendKind, mends};
-pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenEntry, SeenKind};
+pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
 
 use super::policy::Policy;
 use crate::census::BuildCensus;

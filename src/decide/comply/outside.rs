@@ -3,7 +3,7 @@
 use super::{Code, Finding, Seen, SeenEntry, SeenKind, plain};
 use crate::layout::{Layout, Place, Stray};
 use crate::word::{RelPath, Stream};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges everything outside the builds but the aliases.
 pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
@@ -33,9 +33,17 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
             }
             _ => {}
         }
-        plain::judge(entry, &RelPath::root(), findings);
+        plain::judge(&entry.kind, entry.mode, || entry.path.clone(), findings);
     }
-    plain::names(&seen.outside, &RelPath::root(), findings);
+    let mut names: BTreeMap<RelPath, Vec<&str>> = BTreeMap::new();
+    for entry in &seen.outside {
+        if let Some(above) = entry.path.parent() {
+            names.entry(above).or_default().push(entry.path.name());
+        }
+    }
+    for (dir, names) in names {
+        plain::names(&dir, names.into_iter(), findings);
+    }
     for (dir, odd) in &seen.odd {
         findings.push(plain::odd(dir, odd));
     }

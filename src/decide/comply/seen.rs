@@ -18,7 +18,7 @@ pub struct Seen {
     pub aliases: Vec<SeenAlias>,
     /// Builds of which a record is kept, sorted.
     pub records: Vec<BuildId>,
-    /// Builds that the journal says were published or adopted here.
+    /// Builds that the journal says are here.
     pub known: Vec<BuildId>,
     /// Builds of which what is kept cannot be used, and why not.
     pub damaged: Vec<(BuildId, String)>,
@@ -80,8 +80,28 @@ pub struct SeenAlias {
     pub link: Option<(String, Leads)>,
     /// The stream whose builds it follows, and what they must be.
     pub follows: Option<(Stream, Condition)>,
+    /// Whether it must be there.
+    pub required: bool,
     /// Whether the mirror's settings name it.
     pub declared: bool,
+    /// Where the journal says that it leads, or that it was taken away; nothing when it tells nothing of it.
+    pub told: Option<Option<RelPath>>,
+}
+
+impl SeenAlias {
+    /// Returns where its text leads now, below the root.
+    pub fn leads(&self) -> Option<RelPath> {
+        match self.link.as_ref()? {
+            (_, Leads::Absolute(to)) => Some(to.clone()),
+            (text, _) => self.path.follow(text),
+        }
+    }
+
+    /// Returns whether it leads elsewhere than the journal says, or is gone, or back.
+    pub fn was_moved(&self) -> bool {
+        let now = self.leads();
+        self.told.as_ref().is_some_and(|told| *told != now || now.is_none() && self.link.is_some())
+    }
 }
 
 /// What was seen of one build.
@@ -91,16 +111,80 @@ pub struct SeenBuild {
     pub id: BuildId,
     /// Where it lies.
     pub path: RelPath,
-    /// Everything in it, its directory first.
-    pub entries: Vec<SeenEntry>,
-    /// Names in it that no path can hold, escaped, with their directory in the build.
-    pub odd: Vec<(RelPath, String)>,
+    /// The permission bits of its directory.
+    pub mode: u32,
+    /// The directories in it and itself, each before those in it.
+    pub dirs: Vec<SeenDir>,
     /// The bytes of CONTEXT, if it is there.
     pub context: Option<Vec<u8>>,
     /// The bytes of SHA256SUMS, if it is there.
     pub sums: Option<Vec<u8>>,
-    /// Whether other lists of checksums speak for it: foreign ones, or its manifest.
+    /// The bytes of its manifest, if one is kept.
+    pub manifest: Option<Vec<u8>>,
+    /// Whether lists of checksums that others wrote speak for it.
     pub listed: bool,
     /// What could not be looked at in it.
     pub unread: Vec<(RelPath, String)>,
+}
+
+/// One directory in a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeenDir {
+    /// Where it lies below the build's directory.
+    pub path: RelPath,
+    /// What lies in it, sorted by name.
+    pub items: Vec<SeenItem>,
+    /// Names in it that no path can hold, escaped.
+    pub odd: Vec<String>,
+}
+
+/// One thing in a directory of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenItem {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SeenKind,
+    /// Its permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970; nothing where the store does not keep that.
+    pub mtime: Option<i128>,
+}
+
+impl SeenBuild {
+    /// Returns what lies at a path in the build, its own directory left out.
+    pub fn find(&self, at: &RelPath) -> Option<&SeenItem> {
+        let above = at.parent()?;
+        self.dirs.iter().find(|dir| dir.path == above)?.find(at.name())
+    }
+
+    /// Returns everything in the build, each with its directory.
+    pub fn items(&self) -> impl Iterator<Item = (&SeenDir, &SeenItem)> {
+        self.dirs.iter().flat_map(|dir| dir.items.iter().map(move |item| (dir, item)))
+    }
+
+    /// Returns the names at the top of the build.
+    pub fn tops(&self) -> BTreeSet<String> {
+        let top = self.dirs.iter().find(|dir| dir.path.is_root());
+        top.into_iter().flat_map(|dir| &dir.items).map(|item| item.name.clone()).collect()
+    }
+}
+
+impl SeenDir {
+    /// Returns what has that name in the directory.
+    pub fn find(&self, name: &str) -> Option<&SeenItem> {
+        self.place(name).and_then(|place| self.items.get(place))
+    }
+
+    /// Returns which item has that name.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.items.binary_search_by(|item| item.name.as_str().cmp(name)).ok()
+    }
+
+    /// Returns the path of an item below the build's directory.
+    pub fn at(&self, item: &SeenItem) -> RelPath {
+        self.path.child(&item.name).unwrap_or_default()
+    }
 }

@@ -61,9 +61,20 @@ fn records(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     let recorded: BTreeSet<&BuildId> = seen.records.iter().collect();
     let known: BTreeSet<&BuildId> = seen.known.iter().collect();
     let at = |id: &BuildId| layout.build_path(id).unwrap_or_else(|_| id.as_path());
-    for id in recorded.iter().filter(|id| !there.contains(id)) {
-        let expected = "the build of which a record is kept";
+    for id in recorded.union(&known).filter(|id| !there.contains(id)) {
+        let expected = if recorded.contains(id) {
+            "the build of which a record is kept"
+        } else {
+            "the build that the journal tells of"
+        };
         findings.push(Finding::new(Code::RecordWithoutTree, at(id), "nothing", expected));
+    }
+    for (id, build) in seen.census.builds() {
+        for wanted in build.requires.iter().filter(|wanted| !there.contains(wanted)) {
+            let found = format!("no `{wanted}`");
+            let expected = "every build that it needs";
+            findings.push(Finding::new(Code::RequiresGone, at(&id), found, expected).near(Some(at(wanted))));
+        }
     }
     for (id, why) in &seen.damaged {
         findings.push(Finding::new(Code::RecordDamaged, at(id), why, "what mirrorkeep wrote"));

@@ -13,8 +13,8 @@ mod place;
 mod stage;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile, Space,
-    Store, StoreError, Swept, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared, SourceFile,
+    Space, Store, StoreError, Swept, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
@@ -79,6 +79,10 @@ impl Store for Posix {
 
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.list_dir(dir)
+    }
+
+    fn scan(&self, dir: &RelPath) -> Result<Scan> {
+        self.scan_dir(dir)
     }
 
     fn walk(&self, root: &RelPath) -> Result<Vec<(RelPath, Entry)>> {

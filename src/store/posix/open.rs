@@ -1,12 +1,17 @@
 //! Finding things below the root without following a symlink, and reading them.
 
 use super::Posix;
-use crate::store::{Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
+use crate::store::{Entry, Kind, Listed, Listing, Result, Scan, Scanned, StoreError, StoreErrorKind};
 use crate::word::RelPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use std::{fs::File, io::Read, os::unix::ffi::OsStrExt};
+use std::{
+    ffi::{CStr, CString},
+    fs::File,
+    io::Read,
+    os::unix::ffi::OsStrExt,
+};
 
 impl Posix {
     /// Opens what lies at a path, refusing symlinks on the way and at the end.
@@ -53,16 +58,8 @@ impl Posix {
             Err(error) if missing(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(StoreError::new(DOING, at, errno)),
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
-                let text = rustix::fs::readlinkat(&dir, name, Vec::new());
-                let text = text.map_err(|errno| StoreError::new("read the link", at, errno))?;
-                Ok(Some(entry(&stat, Some(text.to_string_lossy().into_owned()))))
-            }
-            Ok(stat) => Ok(Some(entry(&stat, None))),
-        }
+        let name = CString::new(name).unwrap_or_default();
+        look_by(&dir, &name).map_err(|(doing, errno)| StoreError::new(doing, at, errno))
     }
 
     pub(super) fn list_dir(&self, at: &RelPath) -> Result<Listing> {
@@ -86,7 +83,7 @@ impl Posix {
                 }
                 kind => kind,
             };
-            match name.to_str().ok().filter(|name| name.parse::<RelPath>().is_ok()) {
+            match path_name(name) {
                 Some(name) => listing.entries.push(Listed { name: name.to_owned(), kind: kind_of(kind) }),
                 None => listing.odd.push(name.to_bytes().escape_ascii().to_string()),
             }
@@ -94,6 +91,38 @@ impl Posix {
         listing.entries.sort();
         listing.odd.sort();
         Ok(listing)
+    }
+
+    /// Returns what lies in a directory, each looked at by the directory's handle.
+    pub(super) fn scan_dir(&self, at: &RelPath) -> Result<Scan> {
+        const DOING: &str = "list";
+        let failed = |errno| StoreError::new(DOING, at, errno);
+        let fd = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
+        let mut dir = Dir::new(fd).map_err(failed)?;
+        let mut found = Scan::default();
+        while let Some(next) = dir.read() {
+            let next = next.map_err(failed)?;
+            let name = next.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let Some(shown) = path_name(name) else {
+                found.odd.push(name.to_bytes().escape_ascii().to_string());
+                continue;
+            };
+            match look_by(dir.fd().map_err(failed)?, name) {
+                Ok(Some(entry)) => found.entries.push(Scanned { name: shown.to_owned(), entry }),
+                Ok(None) => {}
+                Err((doing, errno)) => {
+                    let path = at.child(shown).unwrap_or_default();
+                    found.unread.push((shown.to_owned(), StoreError::new(doing, path, errno)));
+                }
+            }
+        }
+        found.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found.unread.sort_by(|a, b| a.0.cmp(&b.0));
+        found.odd.sort();
+        Ok(found)
     }
 
     /// Returns everything below a path, each directory opened once and from the one above it.
@@ -166,6 +195,27 @@ fn walk_dir(fd: OwnedFd, at: &RelPath, found: &mut Vec<(RelPath, Entry)>) -> Res
         }
     }
     Ok(())
+}
+
+/// Returns a name that a path can hold.
+fn path_name(name: &CStr) -> Option<&str> {
+    name.to_str().ok().filter(|name| RelPath::check(name).is_ok())
+}
+
+/// Looks at a name in an open directory, a link as itself; an error says what was being done.
+fn look_by(dir: impl AsFd, name: &CStr) -> Result<Option<Entry>, (&'static str, Errno)> {
+    match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(("look at", errno)),
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+            match rustix::fs::readlinkat(&dir, name, Vec::new()) {
+                Err(Errno::NOENT) => Ok(None),
+                Err(errno) => Err(("read the link", errno)),
+                Ok(text) => Ok(Some(entry(&stat, Some(text.to_string_lossy().into_owned())))),
+            }
+        }
+        Ok(stat) => Ok(Some(entry(&stat, None))),
+    }
 }
 
 /// Returns whether an error says that nothing can be at the path.

@@ -1,0 +1,141 @@
+//! What changed behind mirrorkeep's back, taken for right because somebody said so.
+//!
+//! A build whose tree differs from its manifest gets another manifest and record; what was said of it stays. What is
+//! kept of a build that is gone goes, and an alias that was moved by hand is written down where it leads. The trees
+//! and the links themselves are left as they are.
+
+use super::taking::Taking;
+use super::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, Stopped};
+use crate::act::Mode;
+use crate::act::error::ActError;
+use crate::act::look::Looking;
+use crate::act::recover::settle;
+use crate::act::repoint::{Moved, pointed_at};
+use crate::census::Census;
+use crate::decide::comply::changes;
+use crate::mirror::{Fact, Mirror, look_at_tree};
+use crate::record::EventKind;
+use crate::store::Walked;
+use crate::word::{BuildId, Outcome, RelPath, Stamp};
+use std::collections::BTreeSet;
+
+/// Makes the record of a build again whose tree is not what its manifest says; nothing when it is.
+pub(super) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>, Stopped> {
+    let mirror = taking.mirror;
+    let refuse = |why: String| Err(Stopped::Build(why));
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let Some(before) = mirror.record(id)? else { return Ok(None) };
+    let walked = Walked::of(mirror.store(), &path)?;
+    let told = look_at_tree(mirror, id, &walked)?;
+    let seen = Looking { mirror, disk: None }.build(id, &path, walked);
+    let changed = match changes(&seen, mirror.layout(), &BTreeSet::new()) {
+        Ok(changed) => changed.is_some(),
+        Err(error) => return refuse(format!("its manifest: {error}")),
+    };
+    // What its markers say now counts, where they say anything.
+    let said = matches!(told.result, Outcome::Success | Outcome::Fail | Outcome::Empty);
+    if !changed && (!said || told.result == before.result) {
+        return Ok(None);
+    }
+    let mut census = told;
+    if !said {
+        census.result = before.result;
+    }
+    (census.created, census.seq, census.published) = (before.created, before.seq, before.published);
+    census.requires.extend(before.requires.iter().cloned());
+    census.requires.sort();
+    census.requires.dedup();
+    Taking { before: Some(before), ..taking }.build(id, &census).map(Some)
+}
+
+/// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
+pub(super) fn settle_rest(
+    mirror: &Mirror,
+    adopting: &Adopting,
+    census: &Census,
+    report: &mut AdoptReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<bool, ActError> {
+    let told = mirror.told()?;
+    let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
+    let known: BTreeSet<BuildId> = mirror.recorded()?.into_iter().chain(told.builds).collect();
+    for id in known.into_iter().filter(|id| !there.contains(id)) {
+        let named = match &adopting.scope {
+            Scope::All => false,
+            Scope::Stream(stream) => id.stream == *stream,
+            Scope::Build(build) => id == *build,
+        };
+        if !named && adopting.scope != Scope::All {
+            continue;
+        }
+        let home = mirror.layout().stream_path(&id.stream).unwrap_or_default();
+        if !named && mirror.store().look(&home)?.is_none() {
+            // A whole stream that is gone may be a file system that is not mounted.
+            let why =
+                format!("`{home}` is not there at all; name the stream to let go of what is kept of it");
+            report.left.push(LeftAlone { path: id.to_string(), why });
+            continue;
+        }
+        if adopting.mode == Mode::Trial || forget(mirror, &id, clock)? {
+            report.forgotten.push(id);
+        }
+    }
+    for (alias, led) in &told.aliases {
+        let within = match &adopting.scope {
+            Scope::All => true,
+            Scope::Stream(stream) => {
+                let home = mirror.layout().stream_path(stream).ok();
+                home.is_some_and(|home| alias.parent() == Some(home))
+            }
+            Scope::Build(_) => false,
+        };
+        if within && let Some(moved) = note(mirror, adopting.mode, alias, led.as_ref(), clock)? {
+            report.noted.push(moved);
+        }
+    }
+    Ok(!report.forgotten.is_empty())
+}
+
+/// Lets go of what is kept of a build, unless it is back.
+fn forget(mirror: &Mirror, id: &BuildId, clock: &dyn Fn() -> Stamp) -> Result<bool, ActError> {
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if mirror.has_build(id)? {
+        return Ok(false);
+    }
+    let (now, fact) = (clock(), || Fact::new(EventKind::Lost, id));
+    let intent = lease.intend(now, fact())?;
+    lease.forget(id)?;
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(true)
+}
+
+/// Writes down where an alias leads, if that is not where it `led`; a link that leads out of the mirror is no alias.
+fn note(
+    mirror: &Mirror,
+    mode: Mode,
+    alias: &RelPath,
+    led: Option<&RelPath>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Option<Moved>, ActError> {
+    let leads = || -> Result<Option<Option<RelPath>>, ActError> {
+        let to = pointed_at(mirror, alias)?;
+        let is_there = mirror.store().look(alias)?.is_some();
+        Ok((to.as_ref() != led && (to.is_some() || !is_there)).then_some(to))
+    };
+    let Some(mut to) = leads()? else { return Ok(None) };
+    if mode == Mode::Real {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        match leads()? {
+            Some(now) => to = now,
+            None => return Ok(None),
+        }
+        let kind = if to.is_some() { EventKind::Aliased } else { EventKind::Unaliased };
+        let shown = |path: Option<&RelPath>| path.map(|path| path.as_str().to_owned());
+        let fact = Fact::new(kind, alias).with("from", shown(led)).with("by_hand", true);
+        let fact = if to.is_some() { fact.with("to", shown(to.as_ref())) } else { fact };
+        lease.tell(clock(), fact, None)?;
+    }
+    Ok(Some(Moved { alias: alias.clone(), from: led.cloned(), to }))
+}

@@ -1,0 +1,62 @@
+//! A tree as one walk saw it: its directories, each with what lies in it.
+//!
+//! No path is made for what lies in a directory, only for the directory itself: a tree has a few of these and
+//! hundreds of thousands of files.
+
+use super::{Entry, Kind, Result, Scan, Store, StoreError};
+use crate::word::RelPath;
+
+/// A tree as one walk saw it, by paths below its top.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// What lies at its top; nothing when nothing is there.
+    pub top: Option<Entry>,
+    /// Its directories, sorted by path, so that each comes before those in it.
+    pub dirs: Vec<(RelPath, Scan)>,
+    /// What could not be looked at, and why not.
+    pub unread: Vec<(RelPath, StoreError)>,
+}
+
+impl Walked {
+    /// Walks the tree at `root`, following no link; only its top must be readable.
+    pub fn of(store: &dyn Store, root: &RelPath) -> Result<Self> {
+        let mut walked = Self { top: store.look(root)?, ..Self::default() };
+        let is_dir = walked.top.as_ref().is_some_and(|top| top.kind == Kind::Dir);
+        let mut ahead = if is_dir { vec![RelPath::root()] } else { Vec::new() };
+        while let Some(dir) = ahead.pop() {
+            match store.scan(&root.join(&dir)) {
+                Ok(mut scan) => {
+                    let dirs = scan.entries.iter().filter(|one| one.entry.kind == Kind::Dir);
+                    ahead.extend(dirs.filter_map(|one| dir.child(&one.name).ok()));
+                    let unread = scan.unread.drain(..);
+                    walked
+                        .unread
+                        .extend(unread.filter_map(|(name, error)| Some((dir.child(&name).ok()?, error))));
+                    walked.dirs.push((dir, scan));
+                }
+                // What goes meanwhile is left out.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => walked.unread.push((dir, error)),
+            }
+        }
+        walked.dirs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        walked.unread.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(walked)
+    }
+
+    /// Returns what lies at a path below the top.
+    pub fn find(&self, at: &RelPath) -> Option<&Entry> {
+        let Some(above) = at.parent() else { return self.top.as_ref() };
+        let dir = self.dirs.binary_search_by(|(dir, _)| dir.cmp(&above)).ok()?;
+        let entries = &self.dirs.get(dir)?.1.entries;
+        let name = entries.binary_search_by(|one| one.name.as_str().cmp(at.name())).ok()?;
+        entries.get(name).map(|one| &one.entry)
+    }
+
+    /// Returns everything below the top with its directory and its name.
+    pub fn entries(&self) -> impl Iterator<Item = (&RelPath, &str, &Entry)> {
+        self.dirs
+            .iter()
+            .flat_map(|(dir, scan)| scan.entries.iter().map(move |one| (dir, &*one.name, &one.entry)))
+    }
+}
