@@ -4,6 +4,7 @@
 //! answer; then nobody may be misled, and doing it again must end as if nothing had happened.
 
 mod counted;
+mod kept;
 mod scene;
 
 use mirrorkeep::store::{Fault, Spy, StoreErrorKind};
@@ -77,6 +78,7 @@ broken! {
     pruning: [publish_two] prune;
     restoring: [publish_two prune] restore_one;
     sweeping: [publish_two prune] sweep;
+    adopting: [lay_down] adopt;
 }
 
 #[test]

@@ -12,8 +12,10 @@ use super::error::ActError;
 use super::label::Mode;
 use super::recover::settle;
 use super::repoint::Moved;
+use super::unsealed::{Unsealed, Whose, unsealed};
 use super::watch::{Stop, Watch};
-use crate::mirror::{Mirror, chain, look_at_build, survey};
+use crate::census::BuildCensus;
+use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::record::Origin;
 use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
 use serde::Serialize;
@@ -28,6 +30,17 @@ pub enum Scope {
     Stream(Stream),
     /// One.
     Build(BuildId),
+}
+
+impl Scope {
+    /// Returns whether a build belongs to it.
+    fn has(&self, id: &BuildId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Stream(stream) => id.stream == *stream,
+            Self::Build(build) => id == build,
+        }
+    }
 }
 
 /// Whether a tree without SHA256SUMS gets one.
@@ -143,14 +156,11 @@ pub fn adopt(
     let survey = survey(mirror, clock())?;
     let mut report = AdoptReport::default();
     let recorded = mirror.recorded()?;
+    let laid = laid_down(mirror, adopting, &mut report, clock())?;
     let mut found = false;
-    for (id, census) in survey.census.builds() {
-        let asked = match &adopting.scope {
-            Scope::All => true,
-            Scope::Stream(stream) => id.stream == *stream,
-            Scope::Build(build) => id == *build,
-        };
-        if !asked {
+    let laid = laid.iter().map(|(id, census)| (id.clone(), census));
+    for (id, census) in survey.census.builds().chain(laid) {
+        if !adopting.scope.has(&id) {
             continue;
         }
         found = true;
@@ -173,6 +183,9 @@ pub fn adopt(
             Err(Stopped::All(error)) => return Err(error),
         }
     }
+    if adopting.mode == Mode::Real && !report.adopted.is_empty() {
+        mirror.lease()?.keep_catalogues(None)?;
+    }
     if adopting.changed == Changed::Take {
         found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
     }
@@ -190,6 +203,38 @@ pub fn adopt(
     report.left.sort();
     report.left.dedup_by(|a, b| a.path == b.path);
     Ok(report)
+}
+
+/// Returns what others laid down where builds are told by their seals, and tells what it may not be taken for.
+fn laid_down(
+    mirror: &Mirror,
+    adopting: &Adopting,
+    report: &mut AdoptReport,
+    now: Stamp,
+) -> Result<Vec<(BuildId, BuildCensus)>, ActError> {
+    let mut laid = Vec::new();
+    for Unsealed { id, path, whose } in unsealed(mirror, now)? {
+        let why = match whose {
+            Whose::Others => match look_knowing(mirror, &id, None) {
+                Ok(census) => {
+                    laid.push((id, census));
+                    continue;
+                }
+                Err(error) => chain(&error),
+            },
+            Whose::Publisher => "it is being published".to_owned(),
+            Whose::GivenUp => {
+                "its publisher was cut off: publish it again, or `mirrorkeep recover`".to_owned()
+            }
+            Whose::Unsure => {
+                "the trash cannot be read, so it may be what is left of a pruned build".to_owned()
+            }
+        };
+        if adopting.scope.has(&id) {
+            report.left.push(LeftAlone { path: path.to_string(), why });
+        }
+    }
+    Ok(laid)
 }
 
 /// Makes the record of one build again from its tree.

@@ -5,6 +5,7 @@
 
 use super::disk::Disk;
 use super::look::{Looking, Outside};
+use super::unsealed::{Unsealed, Whose, unsealed};
 use super::watch::{Interrupted, Stop};
 use crate::census::BuildCensus;
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
@@ -91,6 +92,7 @@ pub fn check(
         damaged,
         tops,
         stale: super::recover::stale(mirror, now)?,
+        unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         unread: hidden.into_iter().chain(unread).collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));
@@ -114,6 +116,17 @@ impl Parts {
         self.report.findings.extend(findings);
         self.tops.insert(seen.id.clone(), seen.tops());
     }
+}
+
+/// Says whose the files without a seal are; nothing while a publisher sends them.
+fn told_unsealed(found: Unsealed) -> Option<(RelPath, String)> {
+    let whose = match found.whose {
+        Whose::Publisher => return None,
+        Whose::GivenUp => "a publisher was cut off more than a day ago",
+        Whose::Others => "files that mirrorkeep did not put there",
+        Whose::Unsure => "files that nobody knows of; a directory of the trash cannot be read",
+    };
+    Some((found.path, whose.to_owned()))
 }
 
 /// Returns whether a finding is of what was asked for; an odd name is no path, so this is told by the text.

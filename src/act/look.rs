@@ -105,7 +105,8 @@ impl Looking<'_> {
                     kind: self.kind(|| above.child(&name).unwrap_or_default(), &entry),
                     mode: entry.mode,
                     size: entry.size,
-                    mtime: Some(entry.mtime),
+                    // A listing does not tell the times that the files carry.
+                    mtime: (!self.mirror.by_seal()).then_some(entry.mtime),
                     name,
                 })
                 .collect();

@@ -50,7 +50,21 @@ pub enum Which {
 pub struct Verifying {
     /// Which.
     pub which: Which,
+    /// What is held against the digests.
+    pub by: By,
 }
+
+/// What is held against the digests that were written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// What the store notes of a file, where it notes a digest beside it; else its bytes.
+    Notes,
+    /// The bytes, read anew.
+    Bytes,
+}
+
+/// How many files are asked for at once where each answer comes from far away.
+const AT_ONCE: usize = 16;
 
 /// One file that is to be read.
 struct Job {
@@ -66,6 +80,8 @@ struct Job {
 struct Reading<'a> {
     mirror: &'a Mirror,
     disk: Option<Disk>,
+    by: By,
+    threads: Option<rayon::ThreadPool>,
     watch: &'a dyn Watch,
     stop: &'a Stop,
     /// What was read of files with more than one name.
@@ -94,7 +110,19 @@ pub fn verify(
         Which::All { anew } => Track::all(mirror, *anew)?,
         Which::Sample(hundredths) => Track::sample(mirror, Portion::of(cost(&survey.census), *hundredths))?,
     };
-    let reading = Reading { mirror, disk: Disk::of(mirror), watch, stop, shared: Mutex::new(HashMap::new()) };
+    let reading = Reading {
+        mirror,
+        disk: Disk::of(mirror),
+        by: verifying.by,
+        threads: if mirror.by_seal() {
+            rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build().ok()
+        } else {
+            None
+        },
+        watch,
+        stop,
+        shared: Mutex::new(HashMap::new()),
+    };
     let mut report = VerifyReport { resumed: track.started.clone(), ..VerifyReport::default() };
     let mut batch: Vec<Job> = Vec::new();
     watch.expect("verifying", 0, cost(&survey.census));
@@ -138,7 +166,10 @@ fn cost(census: &Census) -> u64 {
 fn look(mirror: &Mirror, id: &BuildId, census: &BuildCensus, report: &mut VerifyReport) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(mirror.store(), &root);
-    let list = listed(mirror, id, &root, &held);
+    let mut list = listed(mirror, id, &root, &held);
+    if mirror.by_seal() {
+        sizes(mirror, id, &mut list);
+    }
     report.builds += 1;
     let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
     for (at, why) in &held.unread {
@@ -168,6 +199,16 @@ fn look(mirror: &Mirror, id: &BuildId, census: &BuildCensus, report: &mut Verify
     }
     jobs.sort_by(|a, b| a.at.cmp(&b.at));
     jobs
+}
+
+/// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
+fn sizes(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
+    let manifest = mirror.manifest(id).ok().flatten();
+    for file in manifest.iter().flat_map(|manifest| &manifest.files) {
+        if let Some((_, size)) = list.files.get_mut(&file.path) {
+            *size = size.or(Some(file.size));
+        }
+    }
 }
 
 /// Tells which files are missing and which nobody listed.
@@ -212,8 +253,11 @@ impl Reading<'_> {
         let Some(last) = batch.last().map(|job| Cursor::at(&job.id, &job.at)) else { return };
         // The largest first, so that no thread is left with it at the end.
         batch.sort_by_key(|job| std::cmp::Reverse(job.entry.size));
-        let faults: Vec<Option<(FaultKind, String)>> =
-            batch.par_iter().with_max_len(1).map(|job| self.compare(job)).collect();
+        let compare = || batch.par_iter().with_max_len(1).map(|job| self.compare(job)).collect();
+        let faults: Vec<Option<(FaultKind, String)>> = match &self.threads {
+            Some(threads) => threads.install(compare),
+            None => compare(),
+        };
         if self.stop.check().is_err() {
             // What was read of this batch is read again by the next run.
             report.interrupted = true;
@@ -233,6 +277,18 @@ impl Reading<'_> {
         }
     }
 
+    /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
+    fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
+        if self.by == By::Notes
+            && self.mirror.by_seal()
+            && let Some(noted) = self.mirror.store().noted_digest(at).map_err(std::io::Error::other)?
+        {
+            self.watch.bytes(size);
+            return Ok(noted);
+        }
+        digest(self.mirror, self.disk.as_ref(), at, self.watch, self.stop)
+    }
+
     /// Reads one file; nothing when it is what it should be, or when somebody asked to stop.
     fn compare(&self, job: &Job) -> Option<(FaultKind, String)> {
         if self.stop.check().is_err() {
@@ -248,7 +304,7 @@ impl Reading<'_> {
             Some(digest) => digest,
             None => {
                 let at = job.root.join(&job.at);
-                match digest(self.mirror, self.disk.as_ref(), &at, self.watch, self.stop) {
+                match self.digest(&at, job.entry.size) {
                     Ok(digest) => digest,
                     Err(_) if self.stop.check().is_err() => return None,
                     Err(error) => return Some((FaultKind::Unreadable, error.to_string())),

@@ -293,6 +293,9 @@ pub(super) struct VerifyArgs {
     /// So much of all, from where the last sample ended
     #[arg(long, value_name = "PERCENT", conflicts_with = "ids")]
     pub(super) sample: Option<String>,
+    /// In an object store: read every byte, also of files whose digest the store keeps beside them
+    #[arg(long)]
+    pub(super) read: bool,
     /// With --all: from the first build, whatever an interrupted run left
     #[arg(long, requires = "all")]
     pub(super) anew: bool,

@@ -5,7 +5,7 @@ use super::exit::{Exit, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Scope, VerifyReport, Verifying, Which};
+use crate::act::{self, By, Scope, VerifyReport, Verifying, Which};
 use crate::mirror::{Mirror, builds_of};
 use crate::tell::Paint;
 use crate::word::BuildId;
@@ -18,8 +18,9 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
         (None, true) => Which::All { anew: args.anew },
         (None, false) => Which::Builds(builds(&mirror, &args.ids)?),
     };
+    let by = if args.read { By::Bytes } else { By::Notes };
     let bar = Bar::new();
-    let report = act::verify(&mirror, &Verifying { which }, &bar, &setting.stop, &now);
+    let report = act::verify(&mirror, &Verifying { which, by }, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));

@@ -24,6 +24,13 @@ pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
     Ok(links)
 }
 
+/// Returns the builds that have a place of their own: in an object store also those that lie there without a seal.
+pub fn laid(mirror: &Mirror) -> Result<Vec<BuildId>, KeptError> {
+    let mut builds = walk(mirror, &RelPath::root())?.builds;
+    builds.sort();
+    Ok(builds)
+}
+
 fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Links, KeptError> {
     let listing = mirror.store().list(dir)?;
     let found: Vec<Result<Links, KeptError>> = listing

@@ -139,7 +139,7 @@ fn unrecorded(
         }
     }
     // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
-    build.published = seen.top.as_ref().and_then(|entry| Stamp::from_unix(entry.ctime));
+    build.published = seen.top.as_ref().and_then(|_| Stamp::from_unix(seen.changed));
     let told = layout.told_result(files)?;
     build.result = told.outcome;
     build.problem = build.problem.or(told.problem);

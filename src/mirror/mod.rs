@@ -17,7 +17,7 @@ mod trash;
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
-pub use links::{Links, links};
+pub use links::{Links, laid, links};
 pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};

@@ -41,6 +41,39 @@ pub struct Entry {
     pub digest: Option<Digest>,
 }
 
+impl Entry {
+    /// Returns what a listing alone tells of a file.
+    pub(super) fn listed(found: &Below) -> Self {
+        let seconds = i64::try_from(found.written.div_euclid(1_000_000_000)).unwrap_or_default();
+        Self { size: found.size, mtime: found.written, ctime: seconds, mode: 0o444, ..Self::of(found.kind) }
+    }
+
+    /// Returns a directory of which nothing is known but that it is there.
+    pub(super) fn directory() -> Self {
+        Self { mode: 0o755, ..Self::of(Kind::Dir) }
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            size: 0,
+            mtime: 0,
+            ctime: 0,
+            mode: 0,
+            owner: (0, 0),
+            inode: (0, 0),
+            names: 1,
+            link: None,
+            digest: None,
+        }
+    }
+
+    /// Returns when it was put there, in nanoseconds since 1970, whatever time it carries.
+    pub fn written(&self) -> i128 {
+        i128::from(self.ctime) * 1_000_000_000
+    }
+}
+
 /// A file or link that lies somewhere below a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Below {
@@ -50,6 +83,8 @@ pub struct Below {
     pub kind: Kind,
     /// How many bytes it has.
     pub size: u64,
+    /// When it was put there, in nanoseconds since 1970.
+    pub written: i128,
     /// What tells this version of it from any other that lay there, where the store says so in its listings.
     pub version: Option<String>,
 }

@@ -60,6 +60,11 @@ pub trait Store: Debug + Send + Sync {
     /// Returns what is at `at`, a link as itself; nothing when nothing is there.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
 
+    /// Returns the digest that the store keeps beside the file at `at`, where it keeps one.
+    fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
+        Ok(self.look(at)?.and_then(|entry| entry.digest))
+    }
+
     /// Returns what lies directly in the directory `dir`, sorted by name.
     fn list(&self, dir: &RelPath) -> Result<Listing>;
 
@@ -192,8 +197,9 @@ fn below<S: Store + ?Sized>(store: &S, dir: &RelPath) -> Result<Vec<Below>> {
             match entry.kind {
                 Kind::Dir => dirs.push(path),
                 kind => {
-                    let size = store.look(&path)?.map_or(0, |entry| entry.size);
-                    found.push(Below { path, kind, size, version: None });
+                    let (size, written) =
+                        store.look(&path)?.map_or((0, 0), |entry| (entry.size, entry.written()));
+                    found.push(Below { path, kind, size, written, version: None });
                 }
             }
         }

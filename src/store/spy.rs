@@ -183,6 +183,10 @@ impl Store for Spy {
         self.make("look", at, Does::Read, || self.inner.look(at))
     }
 
+    fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
+        self.make("noted_digest", at, Does::Read, || self.inner.noted_digest(at))
+    }
+
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.make("list", dir, Does::Read, || self.inner.list(dir))
     }

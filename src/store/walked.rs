@@ -3,8 +3,9 @@
 //! No path is made for what lies in a directory, only for the directory itself: a tree has a few of these and
 //! hundreds of thousands of files.
 
-use super::{Entry, Kind, Result, Scan, Store, StoreError};
+use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError};
 use crate::word::RelPath;
+use std::collections::BTreeMap;
 
 /// A tree as one walk saw it, by paths below its top.
 #[derive(Debug, Default)]
@@ -13,14 +14,23 @@ pub struct Walked {
     pub top: Option<Entry>,
     /// Its directories, sorted by path, so that each comes before those in it.
     pub dirs: Vec<(RelPath, Scan)>,
+    /// When its top changed, in seconds since 1970; where there are no directories, when the last file was written.
+    pub changed: i64,
     /// What could not be looked at, and why not.
     pub unread: Vec<(RelPath, StoreError)>,
 }
 
 impl Walked {
     /// Walks the tree at `root`, following no link; only its top must be readable.
+    ///
+    /// Where there are no directories one listing tells all, but for modes and the times that files carry.
     pub fn of(store: &dyn Store, root: &RelPath) -> Result<Self> {
-        let mut walked = Self { top: store.look(root)?, ..Self::default() };
+        if !store.abilities().directories {
+            return Self::listed(store, root);
+        }
+        let top = store.look(root)?;
+        let changed = top.as_ref().map_or(0, |top| top.ctime);
+        let mut walked = Self { top, changed, ..Self::default() };
         let is_dir = walked.top.as_ref().is_some_and(|top| top.kind == Kind::Dir);
         let mut ahead = if is_dir { vec![RelPath::root()] } else { Vec::new() };
         while let Some(dir) = ahead.pop() {
@@ -41,6 +51,47 @@ impl Walked {
         }
         walked.dirs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         walked.unread.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(walked)
+    }
+
+    /// Puts the tree together from one listing.
+    fn listed(store: &dyn Store, root: &RelPath) -> Result<Self> {
+        let mut walked = Self { top: store.look(root)?, ..Self::default() };
+        let mut dirs: BTreeMap<RelPath, BTreeMap<String, Entry>> = BTreeMap::new();
+        if walked.top.as_ref().is_some_and(|top| top.kind == Kind::Dir) {
+            dirs.insert(RelPath::root(), BTreeMap::new());
+        }
+        for found in store.below(root)? {
+            let Some(at) = found.path.below(root).filter(|at| !at.is_root()) else { continue };
+            walked.changed = walked.changed.max(Entry::listed(&found).ctime);
+            let entry = match found.kind {
+                Kind::Link => match store.look(&found.path) {
+                    Ok(Some(entry)) => entry,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        walked.unread.push((at, error));
+                        continue;
+                    }
+                },
+                _ => Entry::listed(&found),
+            };
+            let dir = at.parent().unwrap_or_default();
+            if !dirs.contains_key(&dir) {
+                for above in at.ancestors() {
+                    let names = dirs.entry(above.parent().unwrap_or_default()).or_default();
+                    // Of what has the same name a file is seen before a directory.
+                    names.entry(above.name().to_owned()).or_insert_with(Entry::directory);
+                }
+            }
+            dirs.entry(dir).or_default().insert(at.name().to_owned(), entry);
+        }
+        walked.dirs = dirs
+            .into_iter()
+            .map(|(dir, names)| {
+                let entries = names.into_iter().map(|(name, entry)| Scanned { name, entry }).collect();
+                (dir, Scan { entries, ..Scan::default() })
+            })
+            .collect();
         Ok(walked)
     }
 

@@ -386,6 +386,11 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.policy.families.truncate(s.policy.families.len()),
     ),
     (Code::StreamStalled, |s| s.stalled = Some(3600), |s| s.stalled = Some(7 * 3600)),
+    (
+        Code::Unsealed,
+        |s| s.seen.unsealed.push((path("master/centos/20181209T060000Z"), "files of others".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
         Code::CannotRead,

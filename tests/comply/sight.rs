@@ -81,6 +81,7 @@ impl Sight {
             damaged: Vec::new(),
             tops: BTreeMap::new(),
             stale: Vec::new(),
+            unsealed: Vec::new(),
             unread: Vec::new(),
         };
         let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };

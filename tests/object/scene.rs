@@ -1,11 +1,12 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
 use mirrorkeep::act::{
-    self, Check, Filling, Mode, Pruning, PublishReport, Publishing, SourceSpec, Stop, Unwatched,
+    self, Adopting, Changed, Check, Filling, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope,
+    SourceSpec, Stop, SumsIn, Trust, Unwatched,
 };
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
-use mirrorkeep::store::{Conditions, Kind, ObjectStore, Share, Store};
+use mirrorkeep::store::{Conditions, Kind, ObjectStore, Put, Share, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
@@ -71,20 +72,48 @@ pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
-fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
+/// Lays a build down as others would, with nothing noted beside its files.
+pub(super) fn lay_down(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    for (at, text) in [
+        ("outputs/RPMS/std/a.rpm", "theirs"),
+        ("outputs/iso/bootimage.iso", "image"),
+        ("outputs/success", ""),
+    ] {
+        let at = format!("master/centos/{THREE}/{at}").parse().unwrap();
+        store.put(&at, text.as_bytes(), Put::Replace).map_err(chain)?;
+    }
+    Ok(())
+}
+
+pub(super) fn adopt(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let adopting = Adopting {
+        scope: AdoptScope::All,
+        sums: SumsIn::Build,
+        trust: Trust::Bytes,
+        changed: Changed::Leave,
+        mode: Mode::Real,
+    };
+    let mirror = open(store)?;
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let report = alone.install(|| act::adopt(&mirror, &adopting, &Unwatched, &Stop::new(), &now));
+    let left = report.map_err(chain)?.left;
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+}
+
+pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)
 }
 
-fn now() -> Stamp {
+pub(super) fn now() -> Stamp {
     // The store has its own clock, and prune compares the two.
     Stamp::from_instant(chrono::Utc::now()).unwrap()
 }
 
-fn build(name: &str) -> BuildId {
+pub(super) fn build(name: &str) -> BuildId {
     format!("master/centos/{name}").parse().unwrap()
 }
 
-fn chain(error: impl Error) -> String {
+pub(super) fn chain(error: impl Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -73,19 +73,22 @@ impl Reading<'_> {
             return Err(Stopped::Build(format!("`{at}` differs from the list of checksums beside it")));
         }
         let after = self.mirror.store().look(&root.join(at))?;
-        if after.is_none_or(|after| {
-            (after.size, after.mtime, after.ctime) != (entry.size, entry.mtime, entry.ctime)
-        }) {
+        // A listing does not tell the time that a file carries.
+        let as_before = |after: &Entry| {
+            (after.size, after.ctime) == (entry.size, entry.ctime)
+                && (self.mirror.by_seal() || after.mtime == entry.mtime)
+        };
+        let Some(after) = after.filter(as_before) else {
             return Err(Stopped::Build(format!("`{at}` changed while it was read")));
-        }
+        };
         self.watch.file(at);
         Ok(FileEntry {
             path: at.clone(),
             size: entry.size,
             digest,
-            mode: entry.mode,
-            mtime: entry.mtime,
-            inode: entry.inode.1,
+            mode: after.mode,
+            mtime: after.mtime,
+            inode: after.inode.1,
             seen: None,
         })
     }

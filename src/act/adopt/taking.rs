@@ -9,8 +9,9 @@ use crate::act::{Mode, Stop, Watch};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::mirror::{Fact, JournalError, Mirror};
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, EventKind, Labels, Manifest, Origin, Phase, Sums};
-use crate::store::{Entry, Put};
+use crate::store::{Entry, Put, StoreError};
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
+use std::collections::HashMap;
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
 const FILLING: i64 = 24 * 3600;
@@ -116,6 +117,9 @@ impl Taking<'_> {
         if there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
+        if self.mirror.by_seal() && !self.is_as_read(path, manifest)? {
+            return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
+        }
         if self.mirror.record(&id)? != self.before {
             return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
         }
@@ -139,9 +143,30 @@ impl Taking<'_> {
             record.sums = Some(Digest::of(text.as_bytes()));
         }
         lease.keep_manifest(&id, manifest)?;
-        lease.keep_record(&record)?;
+        if self.mirror.by_seal() && self.before.is_none() {
+            lease.seal(&record)?;
+        } else {
+            lease.keep_record(&record)?;
+        }
         lease.tell(now, done, Some(intent))?;
         Ok(())
+    }
+}
+
+impl Taking<'_> {
+    /// Returns whether the store lists what was read, and nothing else.
+    fn is_as_read(&self, path: &RelPath, manifest: &Manifest) -> Result<bool, StoreError> {
+        let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
+        let links = manifest.links.iter().map(|link| (path.join(&link.path), None));
+        let mut wanted: HashMap<RelPath, Option<u64>> = files.chain(links).collect();
+        let sums = path.child(SUMS_NAME).unwrap_or_default();
+        for found in self.mirror.store().below(path)?.into_iter().filter(|found| found.path != sums) {
+            match wanted.remove(&found.path) {
+                Some(size) if size.is_none_or(|size| size == found.size) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(wanted.is_empty())
     }
 }
 

@@ -120,6 +120,7 @@ codes! {
     RecordMissing Warning "record-missing": "The record of a build that was published or adopted here is lost."; "`mirrorkeep check --fix` makes it again from the tree"
     RecordDamaged Error "record-damaged": "What is kept of a build cannot be used."; "restore the record from a copy, or move it away and run `mirrorkeep check --fix`"
     NotAdopted Note "not-adopted": "A build that others laid down."; "`mirrorkeep adopt` takes it over"
+    Unsealed Warning "unsealed": "Files where a build has its place in an object store, and no seal: nobody sees a build there."; "`mirrorkeep adopt` takes over what others laid down; publish again what was cut off, or clear it by `mirrorkeep recover`"
     StreamUncovered Warning "stream-uncovered": "No family of the policy fits a stream, so that nothing of it is ever pruned."; "add a family to the policy"
     StreamStalled Warning "stream-stalled": "The newest success of a stream is older than the limit."; "look at its pipeline"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"

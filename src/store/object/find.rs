@@ -32,7 +32,7 @@ impl ObjectStore {
     pub(super) async fn find(&self, at: &RelPath) -> Result<Option<Entry>> {
         const DOING: &str = "look at";
         if at.is_root() {
-            return Ok(Some(directory()));
+            return Ok(Some(Entry::directory()));
         }
         let (file, link, dir) =
             future::join3(self.find_file(at), self.find_link(at, DOING), self.has_below(at, DOING)).await;
@@ -43,10 +43,10 @@ impl ObjectStore {
             let entry = entry(Kind::Link, &meta, &Attributes::new());
             return Ok(Some(Entry { size: text.len() as u64, mode: 0o777, link: Some(text), ..entry }));
         }
-        Ok(dir?.then(directory))
+        Ok(dir?.then(Entry::directory))
     }
 
-    async fn find_file(&self, at: &RelPath) -> Result<Option<Entry>> {
+    pub(super) async fn find_file(&self, at: &RelPath) -> Result<Option<Entry>> {
         const DOING: &str = "look at";
         let Ok(key) = file_key(at, DOING) else { return Ok(None) };
         let head = GetOptions { head: true, ..GetOptions::default() };
@@ -134,9 +134,9 @@ impl ObjectStore {
             };
             let path = key.parent().unwrap_or_default().child(name);
             let path = path.map_err(|error| odd(key.as_str(), error.to_string()))?;
-            let written = meta.last_modified.timestamp_micros();
+            let written = written(&meta);
             let version = meta.e_tag.map(|tag| format!("{tag} {written}"));
-            found.push(Below { path, kind, size: meta.size, version });
+            found.push(Below { path, kind, size: meta.size, written, version });
         }
         found.sort();
         Ok(found)
@@ -196,14 +196,18 @@ fn mode(attributes: &Attributes) -> Option<u32> {
     u32::from_str_radix(attributes.get(&MODE)?, 8).ok()
 }
 
+/// Returns when an object was written, in nanoseconds since 1970.
+fn written(meta: &ObjectMeta) -> i128 {
+    i128::from(meta.last_modified.timestamp()) * 1_000_000_000
+        + i128::from(meta.last_modified.timestamp_subsec_nanos())
+}
+
 fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
-    let written = i128::from(meta.last_modified.timestamp()) * 1_000_000_000
-        + i128::from(meta.last_modified.timestamp_subsec_nanos());
     let mtime = attributes.get(&MTIME).and_then(|mtime| mtime.parse().ok());
     Entry {
         kind,
         size: meta.size,
-        mtime: mtime.unwrap_or(written),
+        mtime: mtime.unwrap_or(written(meta)),
         ctime: meta.last_modified.timestamp(),
         mode: 0,
         owner: (0, 0),
@@ -211,22 +215,6 @@ fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
         names: 1,
         link: None,
         digest: attributes.get(&DIGEST).and_then(|digest| digest.parse().ok()),
-    }
-}
-
-/// Returns the entry of a directory, of which a store without directories knows nothing but that it is there.
-fn directory() -> Entry {
-    Entry {
-        kind: Kind::Dir,
-        size: 0,
-        mtime: 0,
-        ctime: 0,
-        mode: 0o755,
-        owner: (0, 0),
-        inode: (0, 0),
-        names: 1,
-        link: None,
-        digest: None,
     }
 }
 

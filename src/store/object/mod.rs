@@ -120,6 +120,10 @@ impl Store for ObjectStore {
         self.wait_for(self.find(at))
     }
 
+    fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
+        Ok(self.wait_for(self.find_file(at))?.and_then(|entry| entry.digest))
+    }
+
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.wait_for(self.names_in(dir))
     }

@@ -1,0 +1,160 @@
+//! Checking, verifying and taking over what lies in an object store.
+
+use super::scene::{self, ONE, Scene, THREE, TWO, build, now};
+use mirrorkeep::act::{self, By, Stop, Unwatched, VerifyReport, Verifying, Which};
+use mirrorkeep::decide::comply::Terms;
+use mirrorkeep::mirror::Mirror;
+use mirrorkeep::store::{Fault, Put, Spy, Store};
+use mirrorkeep::word::RelPath;
+use std::{sync::Arc, time::Duration};
+
+fn open(store: Arc<dyn Store>) -> Mirror {
+    Mirror::open(store, "a test", Duration::ZERO).unwrap()
+}
+
+fn path(text: &str) -> RelPath {
+    text.parse().unwrap()
+}
+
+/// Returns the findings of a check, each as its code and its path.
+fn checked(scene: &Scene) -> Vec<String> {
+    let report =
+        act::check(&open(scene.store()), &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
+}
+
+fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
+    let verifying = Verifying { which: Which::All { anew: true }, by };
+    act::verify(&open(store), &verifying, &Unwatched, &Stop::new(), &now).unwrap()
+}
+
+/// Returns the faults that verifying finds, each as what it is and its path.
+fn faults(scene: &Scene, by: By) -> Vec<String> {
+    let report = verified(scene.store(), by);
+    report.faults.iter().map(|fault| format!("{} {}", fault.what, fault.path)).collect()
+}
+
+#[test]
+fn what_was_published_complies() {
+    let scene = Scene::new();
+    assert_eq!(checked(&scene), ["context-missing master/centos/20181205T060000Z/outputs/CONTEXT"]);
+    scene::publish_two(&scene, scene.store()).unwrap();
+    scene::prune(&scene, scene.store()).unwrap();
+    // What waits in the trash lies where it lay, and is nobody's fault.
+    assert_eq!(checked(&scene), ["context-missing master/centos/20181206T060000Z/outputs/CONTEXT"]);
+}
+
+#[test]
+fn a_check_asks_once_a_build_and_not_for_each_file() {
+    let scene = Scene::new();
+    let spy = Arc::new(Spy::new(scene.store()));
+    let mirror = open(Arc::<Spy>::clone(&spy));
+    act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    let asked: Vec<String> = spy.calls().iter().map(ToString::to_string).collect();
+    let of_files = asked.iter().filter(|call| call.contains(".rpm"));
+    assert_eq!(of_files.count(), 0, "{asked:?}");
+}
+
+#[test]
+fn what_came_behind_the_back_is_found() {
+    let scene = Scene::new();
+    let home = format!("master/centos/{ONE}");
+    scene.store().put(&path(&format!("{home}/outputs/RPMS/std/new.rpm")), b"new", Put::Create).unwrap();
+    scene.store().remove(&path(&format!("{home}/outputs/RPMS/std/large.rpm"))).unwrap();
+    let longer = path(&format!("{home}/outputs/RPMS/std/a.rpm"));
+    scene.store().put(&longer, b"longer than it was before", Put::Replace).unwrap();
+    scene.store().put(&path("master/centos/notes.txt"), b"a stray", Put::Create).unwrap();
+    scene
+        .store()
+        .point(&path("master/centos/latest_build"), &path("master/centos/20990101T000000Z"))
+        .unwrap();
+    scene::lay_down(&scene, scene.store()).unwrap();
+    let found = checked(&scene);
+    for wanted in [
+        "build-changed master/centos/20181205T060000Z",
+        "sums-differ master/centos/20181205T060000Z/SHA256SUMS",
+        "alias-dangling master/centos/latest_build",
+        "unsealed master/centos/20181207T060000Z",
+    ] {
+        assert!(found.iter().any(|found| found == wanted), "{wanted}: {found:#?}");
+    }
+    assert!(found.iter().any(|found| found.ends_with(" master/centos/notes.txt")), "{found:#?}");
+}
+
+#[test]
+fn digests_that_the_store_notes_are_enough_and_bytes_are_read_when_asked() {
+    let scene = Scene::new();
+    let home = format!("master/centos/{ONE}");
+    let read = |by| {
+        let spy = Arc::new(Spy::new(scene.store()));
+        let report = verified(Arc::<Spy>::clone(&spy), by);
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+        spy.calls().iter().filter(|call| call.method == "open" && call.at.is_within(&path(&home))).count()
+    };
+    assert_eq!((read(By::Notes), read(By::Bytes)), (0, 5));
+}
+
+#[test]
+fn what_was_replaced_lost_or_added_is_a_fault_whoever_is_asked() {
+    let scene = Scene::new();
+    let home = format!("master/centos/{ONE}");
+    let at = |below: &str| path(&format!("{home}/{below}"));
+    // As long as before, and written by somebody who notes no digest.
+    scene.store().put(&at("outputs/RPMS/std/a.rpm"), b"THE SAME IN ALL", Put::Replace).unwrap();
+    scene.store().remove(&at("outputs/iso/bootimage.iso")).unwrap();
+    scene.store().put(&at("outputs/iso/more.iso"), b"more", Put::Create).unwrap();
+    let wanted = [
+        format!("changed {home}/outputs/RPMS/std/a.rpm"),
+        format!("missing {home}/outputs/iso/bootimage.iso"),
+        format!("extra {home}/outputs/iso/more.iso"),
+    ];
+    assert_eq!(faults(&scene, By::Notes), wanted);
+    assert_eq!(faults(&scene, By::Bytes), wanted);
+}
+
+#[test]
+fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
+    let scene = Scene::new();
+    scene::lay_down(&scene, scene.store()).unwrap();
+    assert_eq!(scene.builds(), [ONE]);
+    scene::adopt(&scene, scene.store()).unwrap();
+    assert_eq!(scene.builds(), [ONE, THREE]);
+    assert_eq!(faults(&scene, By::Bytes), [""; 0]);
+    let unsealed = checked(&scene).into_iter().filter(|found| found.starts_with("unsealed"));
+    assert_eq!(unsealed.count(), 0);
+    scene::adopt(&scene, scene.store()).unwrap();
+    // One that is published later reuses nothing that it cannot be sure of, and may be pruned.
+    scene::publish_two(&scene, scene.store()).unwrap();
+    scene::prune(&scene, scene.store()).unwrap();
+    assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
+    scene.misleads_nobody().unwrap();
+}
+
+#[test]
+fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
+    let scene = Scene::new();
+    scene::publish_two(&scene, scene.store()).unwrap();
+    scene::prune(&scene, scene.store()).unwrap();
+    scene::adopt(&scene, scene.store()).unwrap();
+    assert_eq!(scene.builds(), [TWO], "what waits in the trash stays there");
+    // Nor what a sweep that was cut off left of it.
+    let whole = scene.fork();
+    let spy = Arc::new(Spy::new(whole.store()));
+    scene::sweep(&whole, Arc::<Spy>::clone(&spy)).unwrap();
+    let sweeping = spy.calls().iter().position(|call| call.method == "sweep").unwrap();
+    let fork = scene.fork();
+    scene::sweep(&fork, Arc::new(Spy::new(fork.store()).with(sweeping + 1, Fault::Stop))).unwrap_err();
+    assert!(!fork.store().below(&build(ONE).as_path()).unwrap().is_empty());
+    scene::adopt(&fork, fork.store()).unwrap();
+    assert_eq!(fork.builds(), [TWO]);
+    let other = Scene::new();
+    let counted = Arc::new(Spy::new(other.store()));
+    scene::publish_two(&other, Arc::<Spy>::clone(&counted)).unwrap();
+    let sums = counted.calls().iter().position(|call| call.at.as_str().ends_with("SHA256SUMS")).unwrap();
+    let cut = Scene::new();
+    scene::publish_two(&cut, Arc::new(Spy::new(cut.store()).with(sums + 1, Fault::Stop))).unwrap_err();
+    let refused = scene::adopt(&cut, cut.store()).unwrap_err();
+    assert!(refused.contains("it is being published"), "{refused}");
+    assert_eq!(cut.builds(), [ONE]);
+    assert!(!cut.store().below(&build(TWO).as_path()).unwrap().is_empty());
+}
