@@ -19,6 +19,7 @@ use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::record::Origin;
 use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
 use serde::Serialize;
+pub(super) use taking::is_taken;
 use taking::{Taking, remember};
 
 /// Which builds are taken over.
@@ -40,6 +41,16 @@ impl Scope {
             Self::Stream(stream) => id.stream == *stream,
             Self::Build(build) => id == build,
         }
+    }
+
+    /// Returns whether what cannot be read at a path stands in the way.
+    fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
+        let home = match self {
+            Self::All => return true,
+            Self::Stream(stream) => mirror.layout().stream_path(stream),
+            Self::Build(id) => mirror.layout().build_path(id),
+        };
+        home.is_ok_and(|home| path.is_within(&home) || home.is_within(path))
     }
 }
 
@@ -197,7 +208,7 @@ pub fn adopt(
         }
         _ => {}
     }
-    let told = survey.troubles.iter().filter(|_| adopting.scope == Scope::All);
+    let told = survey.troubles.iter().filter(|trouble| adopting.scope.concerns(mirror, &trouble.path));
     let told = told.map(|trouble| (trouble.path.to_string(), chain(&trouble.error)));
     report.left.extend(told.map(|(path, why)| LeftAlone { path, why }));
     report.left.sort();

@@ -5,6 +5,7 @@
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
 use crate::act::Sealed;
+use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
 use crate::act::reveal::finish;
@@ -148,7 +149,7 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_some()
+            id.map(|id| is_taken(lease.mirror(), &id, intent)).transpose()? == Some(true)
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();
