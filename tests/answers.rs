@@ -1,8 +1,8 @@
 //! `docs/json.md` names every field of every answer.
 
-use crate::rig::Rig;
+use crate::rig::{Rig, lay};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
 
 const POLICY: &str = "version: 1
 defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
@@ -29,6 +29,16 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
             _ => fields(below, found),
         }
     }
+}
+
+/// Lays down a build and a stray by hand, changes a file, moves an alias, and removes a build.
+fn spoil(rig: &Rig, changed: &str) {
+    lay(rig, "master/debian/20181201T060000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "a")]);
+    lay(rig, "masters", &[("stray", "")]);
+    lay(rig, changed, &[("outputs/logs/new.log", "")]);
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    symlink(rig.mirror(changed).canonicalize().unwrap(), rig.mirror("master/centos/latest_build")).unwrap();
+    fs::remove_dir_all(rig.mirror(&format!("master/centos/{}", BUILDS[0]))).unwrap();
 }
 
 #[test]
@@ -63,6 +73,23 @@ fn every_field_of_an_answer_is_told() {
     ];
     for call in calls {
         fields(&rig.json(call), &mut found);
+    }
+    // What these tell is found in a mirror that somebody spoilt, and they end with another code.
+    spoil(&rig, &trimmed);
+    let calls: [&[&str]; 9] = [
+        &["check"],
+        &["check", "--fix", "--dry-run"],
+        &["check", "--fix"],
+        &["verify", "--all"],
+        &["verify", "--sample", "50%"],
+        &["verify", "--sample", "50%"],
+        &["adopt", "--dry-run"],
+        &["adopt", "--changed"],
+        &["check"],
+    ];
+    for call in calls {
+        let output = rig.run(&[&["--json"], call].concat());
+        fields(&serde_json::from_slice(&output.stdout).unwrap(), &mut found);
     }
     let told = include_str!("../docs/json.md");
     let words: BTreeSet<&str> = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();

@@ -4,6 +4,7 @@
 //! again with nothing broken, and compare with what it would have become undisturbed.
 
 mod scene;
+mod verifying;
 
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use mirrorkeep::word::RelPath;
@@ -117,7 +118,7 @@ macro_rules! broken {
     })* };
 }
 
-broken! { publish label adopt }
+broken! { publish label adopt adopt_changed }
 
 #[test]
 fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {

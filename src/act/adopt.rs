@@ -41,6 +41,16 @@ impl Scope {
             Self::Build(build) => id == build,
         }
     }
+
+    /// Returns whether what cannot be read at a path stands in the way.
+    fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
+        let home = match self {
+            Self::All => return true,
+            Self::Stream(stream) => mirror.layout().stream_path(stream),
+            Self::Build(id) => mirror.layout().build_path(id),
+        };
+        home.is_ok_and(|home| path.is_within(&home) || home.is_within(path))
+    }
 }
 
 /// Whether a tree without SHA256SUMS gets one.
@@ -197,7 +207,7 @@ pub fn adopt(
         }
         _ => {}
     }
-    let told = survey.troubles.iter().filter(|_| adopting.scope == Scope::All);
+    let told = survey.troubles.iter().filter(|trouble| adopting.scope.concerns(mirror, &trouble.path));
     let told = told.map(|trouble| (trouble.path.to_string(), chain(&trouble.error)));
     report.left.extend(told.map(|(path, why)| LeftAlone { path, why }));
     report.left.sort();

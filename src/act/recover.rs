@@ -13,7 +13,7 @@ use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
-use crate::word::{BuildId, RelPath, Stamp};
+use crate::word::{BuildId, Digest, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -148,7 +148,11 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_some()
+            let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
+            let wanted = intent.details.get("record").and_then(|digest| digest.as_str());
+            record.is_some_and(|record| {
+                wanted.is_none_or(|digest| Digest::of(record.write().as_bytes()).to_string() == digest)
+            })
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();

@@ -15,7 +15,7 @@ use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
-use crate::mirror::{Mirror, survey};
+use crate::mirror::{Mirror, chain, survey};
 use crate::store::Entry;
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
 use cursor::{Cursor, Track};
@@ -43,6 +43,15 @@ pub enum Which {
     },
     /// So many hundredths of a percent of all, from where the last sample ended.
     Sample(u32),
+}
+
+impl Which {
+    /// Returns whether what cannot be read at a path stands in the way.
+    fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
+        let Self::Builds(ids) = self else { return !path.is_own() };
+        let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        ids.iter().map(place).any(|place| place.is_within(path))
+    }
 }
 
 /// How bytes are verified.
@@ -124,6 +133,10 @@ pub fn verify(
         shared: Mutex::new(HashMap::new()),
     };
     let mut report = VerifyReport { resumed: track.started.clone(), ..VerifyReport::default() };
+    // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
+    for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
+        report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
+    }
     let mut batch: Vec<Job> = Vec::new();
     watch.expect("verifying", 0, cost(&survey.census));
     for id in track.order(order) {
@@ -179,7 +192,13 @@ fn look(mirror: &Mirror, id: &BuildId, census: &BuildCensus, report: &mut Verify
         tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
     }
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
-    let published = mirror.record(id).ok().flatten().and_then(|record| record.sums);
+    let published = match mirror.record(id) {
+        Ok(record) => record.and_then(|record| record.sums),
+        Err(error) => {
+            tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
+            None
+        }
+    };
     if published.is_some() && !held.files.contains_key(&sums) {
         tell(&sums, FaultKind::Missing, "it was there when the build was published");
     }

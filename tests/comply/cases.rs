@@ -54,6 +54,14 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.on("starlingx-debian", "feature/antelope"),
     ),
     (
+        Code::RawBranch,
+        |s| {
+            s.on("starlingx-debian", "f");
+            s.seen.outside.last_mut().unwrap().holds = vec!["antelope".to_owned()];
+        },
+        |s| s.on("starlingx-debian", "f"),
+    ),
+    (
         Code::WrongDepth,
         |s| s.outside("master/centos/flock", DIR).holds = vec!["20260601T060000Z".to_owned()],
         |s| s.outside("master/centos/flock", DIR).holds = vec!["flock".to_owned()],

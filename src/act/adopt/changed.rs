@@ -12,11 +12,11 @@ use crate::act::look::Looking;
 use crate::act::recover::settle;
 use crate::act::repoint::{Moved, pointed_at};
 use crate::census::Census;
-use crate::decide::comply::changes;
+use crate::decide::comply::{SeenBuild, changes};
 use crate::mirror::{Fact, Mirror, look_at_tree};
-use crate::record::EventKind;
+use crate::record::{BuildRecord, EventKind};
 use crate::store::Walked;
-use crate::word::{BuildId, Outcome, RelPath, Stamp};
+use crate::word::{BuildId, Digest, Outcome, RelPath, Stamp};
 use std::collections::BTreeSet;
 
 /// Makes the record of a build again whose tree is not what its manifest says; nothing when it is.
@@ -29,7 +29,7 @@ pub(super) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     let told = look_at_tree(mirror, id, &walked)?;
     let seen = Looking { mirror, disk: None }.build(id, &path, walked);
     let changed = match changes(&seen, mirror.layout(), &BTreeSet::new()) {
-        Ok(changed) => changed.is_some(),
+        Ok(changed) => changed.is_some() || is_stale(&before, &seen),
         Err(error) => return refuse(format!("its manifest: {error}")),
     };
     // What its markers say now counts, where they say anything.
@@ -46,6 +46,12 @@ pub(super) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     census.requires.sort();
     census.requires.dedup();
     Taking { before: Some(before), ..taking }.build(id, &census).map(Some)
+}
+
+/// Returns whether a record speaks of another SHA256SUMS than the one that is there: it was to be written next when an
+/// earlier run was cut off, or somebody changed the list alone.
+fn is_stale(before: &BuildRecord, seen: &SeenBuild) -> bool {
+    seen.sums.as_ref().map(|bytes| Digest::of(bytes)) != before.sums
 }
 
 /// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
@@ -82,7 +88,8 @@ pub(super) fn settle_rest(
     }
     for (alias, led) in &told.aliases {
         let within = match &adopting.scope {
-            Scope::All => true,
+            // The directory may lie on a file system that is not mounted.
+            Scope::All => mirror.store().look(&alias.parent().unwrap_or_default())?.is_some(),
             Scope::Stream(stream) => {
                 let home = mirror.layout().stream_path(stream).ok();
                 home.is_some_and(|home| alias.parent() == Some(home))

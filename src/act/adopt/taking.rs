@@ -124,6 +124,16 @@ impl Taking<'_> {
             return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
         }
         let now = (self.clock)();
+        let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
+            let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
+            let text = Sums::of(files).to_string();
+            record.sums = Some(Digest::of(text.as_bytes()));
+            Some(text)
+        } else {
+            None
+        };
+        // Where a record is there before, only this tells whether the new one took its place.
+        let text = self.before.is_some().then(|| Digest::of(record.write().as_bytes()).to_string());
         let fact = || {
             Fact::new(EventKind::Adopted, &id)
                 .with("result", record.result.as_str())
@@ -131,16 +141,13 @@ impl Taking<'_> {
                 .with("files", record.files)
                 .with("bytes", record.bytes)
                 .with("rebuilt", self.origin == Origin::Rebuilt)
-                .with("changed", self.before.is_some())
+                .with("record", text.clone())
         };
         let (intent, done) = (fact(), fact());
         let intent = lease.intend(now, intent)?;
-        if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
-            let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
-            let text = Sums::of(files).to_string();
+        if let Some(text) = written {
             let at = path.child(SUMS_NAME).unwrap_or_default();
             self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
-            record.sums = Some(Digest::of(text.as_bytes()));
         }
         lease.keep_manifest(&id, manifest)?;
         if self.mirror.by_seal() && self.before.is_none() {

@@ -19,7 +19,11 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
         match &place {
             Place::Stray(stray) => {
                 strays.insert(entry.path.clone());
-                findings.push(stray_at(entry, stray, layout));
+                let branches = raw_branches(entry, layout);
+                if branches.is_empty() {
+                    findings.push(stray_at(entry, stray, layout));
+                }
+                findings.extend(branches);
                 continue;
             }
             Place::Alias { .. } => {
@@ -47,6 +51,19 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     for (dir, odd) in &seen.odd {
         findings.push(plain::odd(dir, odd));
     }
+}
+
+/// Finds git branches in a directory that has no place, such as `f/antelope` in `f`.
+fn raw_branches(entry: &SeenEntry, layout: &Layout) -> Vec<Finding> {
+    let held = entry.holds.iter().filter_map(|name| entry.path.child(name).ok());
+    held.filter_map(|path| match layout.place(&path) {
+        Place::Stray(stray) if code_of(&stray.rule) == Code::RawBranch => {
+            let found = format!("`{}`", stray.found);
+            Some(Finding::new(Code::RawBranch, path, found, &stray.expected).near(stray.nearest))
+        }
+        _ => None,
+    })
+    .collect()
 }
 
 /// Says why something has no place.
