@@ -14,7 +14,9 @@ fn published() -> Rig {
     let rig = Rig::new();
     rig.policy("keep: [{ last: 1 }]");
     rig.write("outputs/CONTEXT", &format!("(cd ./a && git checkout -f {})\n", "1".repeat(40)));
-    DAYS.iter().for_each(|day| drop(rig.publish(day, &["--dedupe", "none"])));
+    for day in DAYS {
+        rig.publish(day, &["--dedupe", "none"]);
+    }
     assert_eq!(told(&rig), wanted(&[]));
     rig
 }
@@ -147,7 +149,7 @@ fn an_alias_that_was_moved_by_hand_is_told_and_written_down() {
 #[test]
 fn a_manifest_that_is_damaged_is_told() {
     let rig = published();
-    let manifest = rig.mirror(&format!(".mirrorkeep/builds/{}.files", at(0)));
+    let manifest = rig.mirror(&format!(".mirrorkeep/manifests/{}.files", at(0)));
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("end\t", "end\t1")).unwrap();
     assert_eq!(told(&rig), wanted(&[("record-damaged", &at(0))]));

@@ -117,7 +117,9 @@ fn spoil(rig: &Rig) -> Told {
     for name in
         ["dangling", "stray", "absolute", "unfinished", "injected", "windows", "cut", "halved", "beside"]
     {
-        [one, two, three].iter().for_each(|stamp| success(rig, &format!("{}/{stamp}", line(name))));
+        for stamp in [one, two, three] {
+            success(rig, &format!("{}/{stamp}", line(name)));
+        }
         if name != "dangling" && name != "absolute" {
             link(rig, &format!("{}/latest_build", line(name)), three);
         }
@@ -285,7 +287,7 @@ fn what_only_another_line_needs_is_kept_and_missed_when_it_is_gone() {
         image,
     ]);
     assert_eq!(verdict(image), "\"keep\"");
-    rig.ok(&["prune"]);
+    rig.ends(6, &["prune"]);
     // 10. It goes all the same, by hand.
     fs::set_permissions(rig.mirror(image), fs::Permissions::from_mode(0o755)).unwrap();
     fs::remove_dir_all(rig.mirror(image)).unwrap();

@@ -19,6 +19,7 @@ use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::record::Origin;
 use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
 use serde::Serialize;
+pub(super) use taking::is_taken;
 use taking::{Taking, remember};
 
 /// Which builds are taken over.

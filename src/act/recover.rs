@@ -5,6 +5,7 @@
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
 use crate::act::Sealed;
+use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
 use crate::act::reveal::finish;
@@ -13,7 +14,7 @@ use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
 use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
-use crate::word::{BuildId, Digest, RelPath, Stamp};
+use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -148,11 +149,7 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
-            let wanted = intent.details.get("record").and_then(|digest| digest.as_str());
-            record.is_some_and(|record| {
-                wanted.is_none_or(|digest| Digest::of(record.write().as_bytes()).to_string() == digest)
-            })
+            id.map(|id| is_taken(lease.mirror(), &id, intent)).transpose()? == Some(true)
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();

@@ -302,6 +302,7 @@ pub(super) struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct AdoptArgs {
     /// A stream, such as master/centos, or one build; all that have no record without it
     #[arg(value_name = "STREAM|ID")]

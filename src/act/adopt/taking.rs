@@ -7,8 +7,10 @@ use crate::act::inventory::{holdings, listed};
 use crate::act::recover::settle;
 use crate::act::{Mode, Stop, Watch};
 use crate::census::{BuildCensus, LabelCensus};
-use crate::mirror::{Fact, JournalError, Mirror};
-use crate::record::{BUILD_RECORD_VERSION, BuildRecord, EventKind, Labels, Manifest, Origin, Phase, Sums};
+use crate::mirror::{Fact, JournalError, KeptError, Mirror};
+use crate::record::{
+    BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
+};
 use crate::store::{Entry, Put, StoreError};
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
 use std::collections::HashMap;
@@ -132,8 +134,11 @@ impl Taking<'_> {
         } else {
             None
         };
-        // Where a record is there before, only this tells whether the new one took its place.
-        let text = self.before.is_some().then(|| Digest::of(record.write().as_bytes()).to_string());
+        // Where a record is there before, only these tell whether the new one took its place.
+        let (content, sums) = match &self.before {
+            Some(_) => (Some(content(manifest).to_string()), record.sums.map(|sums| sums.to_string())),
+            None => (None, None),
+        };
         let fact = || {
             Fact::new(EventKind::Adopted, &id)
                 .with("result", record.result.as_str())
@@ -141,7 +146,8 @@ impl Taking<'_> {
                 .with("files", record.files)
                 .with("bytes", record.bytes)
                 .with("rebuilt", self.origin == Origin::Rebuilt)
-                .with("record", text.clone())
+                .with("content", content.clone())
+                .with("sums", sums.clone())
         };
         let (intent, done) = (fact(), fact());
         let intent = lease.intend(now, intent)?;
@@ -175,6 +181,25 @@ impl Taking<'_> {
         }
         Ok(wanted.is_empty())
     }
+}
+
+/// Returns one digest of the paths and bytes of all files.
+fn content(manifest: &Manifest) -> Digest {
+    let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
+    Digest::of(Sums::of(files).to_string().as_bytes())
+}
+
+/// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.
+pub(in crate::act) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, KeptError> {
+    let Some(record) = mirror.record(id)? else { return Ok(false) };
+    let said = |key: &str| intent.details.get(key);
+    let Some(wanted) = said("content").and_then(|digest| digest.as_str()) else { return Ok(true) };
+    let sums = record.sums.map(|sums| sums.to_string());
+    let same = said("files").and_then(serde_json::Value::as_u64) == Some(record.files)
+        && said("bytes").and_then(serde_json::Value::as_u64) == Some(record.bytes)
+        && said("result").and_then(|result| result.as_str()) == Some(record.result.as_str())
+        && said("sums").and_then(|sums| sums.as_str()) == sums.as_deref();
+    Ok(same && mirror.manifest(id)?.is_some_and(|manifest| content(&manifest).to_string() == wanted))
 }
 
 /// Fills in what the journal knows of a build: how it went, since when it is here, and what was said of it.
