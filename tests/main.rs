@@ -4,14 +4,15 @@
 mod adopt;
 mod answers;
 mod attempt;
-mod bucket;
 mod check;
 mod comply;
 mod contract;
 mod crash;
 mod drift;
+mod engines;
 mod faults;
 mod hostile;
+mod http;
 mod invalid;
 mod layers;
 mod layout;
