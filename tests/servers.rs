@@ -4,6 +4,8 @@
 //! `docs/object-store.md`.
 
 pub(crate) mod azurite;
+#[cfg(feature = "garage")]
+pub(crate) mod garage;
 pub(crate) mod gcs;
 pub(crate) mod liar;
 pub(crate) mod process;
@@ -66,11 +68,7 @@ impl Engine {
 }
 
 /// Returns how S3 is spoken with.
-pub(crate) fn s3(
-    key: &str,
-    secret: &str,
-    region: &str,
-) -> impl Fn(u16) -> Environment + Send + Sync + use<> {
+pub(crate) fn s3(key: &str, secret: &str, region: &str) -> impl Fn(u16) -> Environment + Send + Sync + use<> {
     let [key, secret, region] = [key, secret, region].map(str::to_owned);
     move |port| {
         vec![

@@ -3,8 +3,8 @@
 //! A server is started once for all of it; each law and each story has a mirror of its own in the bucket, and several
 //! run at once, since most of the time is spent waiting.
 
-mod bucket;
-mod stories;
+pub(crate) mod bucket;
+pub(crate) mod stories;
 
 use crate::contract::LAWS;
 use crate::servers::{Engine, azurite, gcs, liar, weed};
@@ -51,7 +51,7 @@ fn a_server_that_ignores_conditions_is_found_out_and_keeps_the_rest() {
 
 /// Fails with every law that does not hold, and when the server honours conditions and should not, or the reverse.
 #[track_caller]
-fn keeps_the_laws(engine: &Engine, conditions: Conditions) {
+pub(crate) fn keeps_the_laws(engine: &Engine, conditions: Conditions) {
     assert_eq!(engine.store("tried").conditions(), conditions, "{}", engine.name);
     let laws = LAWS.iter().map(|(name, law)| {
         let run = move || law(&engine.untried(&format!("law-{name}")).known_as(conditions));
@@ -61,7 +61,7 @@ fn keeps_the_laws(engine: &Engine, conditions: Conditions) {
 }
 
 #[track_caller]
-fn tells(engine: &Engine, stories: &[Story]) {
+pub(crate) fn tells(engine: &Engine, stories: &[Story]) {
     let told = stories.iter().map(|(name, story)| {
         let run = move || story(&Bucket::new(engine, name));
         (*name, Box::new(run) as Box<dyn FnOnce() + Send + '_>)

@@ -1,6 +1,8 @@
 //! Sentences of the command line that hold wherever the bucket is.
 
 use super::bucket::{Bucket, ONE, Story, THREE, TWO};
+use mirrorkeep::store::Store;
+use mirrorkeep::word::RelPath;
 use std::time::Duration;
 
 macro_rules! stories {
@@ -8,7 +10,7 @@ macro_rules! stories {
 }
 
 /// What every engine tells.
-pub(super) const ALL: &[Story] = stories! {
+pub(crate) const ALL: &[Story] = stories! {
     three_builds_follow_each_other
     of_two_publishers_of_one_build_one_publishes
     publishers_and_people_race_on_one_stream_and_one_alias
@@ -19,13 +21,20 @@ pub(super) const ALL: &[Story] = stories! {
 };
 
 /// What a server shows to readers without any key.
-pub(super) const READ_WITHOUT_A_KEY: &[Story] = stories! { readers_are_told_what_it_is_and_how_long_it_keeps };
+pub(crate) const READ_WITHOUT_A_KEY: &[Story] =
+    stories! { readers_are_told_what_it_is_and_how_long_it_keeps };
 
 /// What holds where conditions are honoured.
-pub(super) const OF_SEVERAL_WRITERS: &[Story] = stories! { nothing_is_said_where_conditions_are_honoured };
+pub(crate) const OF_SEVERAL_WRITERS: &[Story] = stories! { nothing_is_said_where_conditions_are_honoured };
 
 /// What holds where they are not.
-pub(super) const OF_ONE_WRITER_AT_A_TIME: &[Story] = stories! { it_is_said_aloud_that_conditions_are_ignored };
+pub(crate) const OF_ONE_WRITER_AT_A_TIME: &[Story] = stories! {
+    it_is_said_aloud_that_conditions_are_ignored
+    many_writers_are_refused
+};
+
+/// What is said where one writer at a time works.
+const AT_A_TIME: &str = "takes one writer at a time";
 
 fn three_builds_follow_each_other(bucket: &Bucket<'_>) {
     bucket.fails(1, "already", &["init"]);
@@ -163,13 +172,27 @@ fn readers_are_told_what_it_is_and_how_long_it_keeps(bucket: &Bucket<'_>) {
 
 fn nothing_is_said_where_conditions_are_honoured(bucket: &Bucket<'_>) {
     assert!(!bucket.made.contains("warning"), "{}", bucket.made);
+    let mut many = bucket.engine.command("many");
+    assert!(many.args(["init", "--writers", "many"]).status().unwrap().success());
+    let one = bucket.engine.command("one").args(["init", "--writers", "one"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&one.stderr).contains(AT_A_TIME));
+    let label = bucket.engine.command("one").args(["recover"]).output().unwrap();
+    assert!(label.status.success() && String::from_utf8_lossy(&label.stderr).contains(AT_A_TIME));
 }
 
 fn it_is_said_aloud_that_conditions_are_ignored(bucket: &Bucket<'_>) {
-    let said = "does not honour conditional writes";
-    assert!(bucket.made.contains(said), "{}", bucket.made);
+    assert!(bucket.made.contains("does not honour conditional writes"), "{}", bucket.made);
+    assert!(bucket.made.contains(AT_A_TIME), "{}", bucket.made);
     let args = bucket.publishing(ONE);
     let text = bucket.ends(0, &args.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(text.contains(said), "{text}");
-    assert!(!bucket.ends(0, &["list"]).contains(said), "it changes nothing");
+    assert!(text.contains(AT_A_TIME), "{text}");
+    assert!(!bucket.ends(0, &["list"]).contains(AT_A_TIME), "it changes nothing");
+}
+
+fn many_writers_are_refused(bucket: &Bucket<'_>) {
+    let output = bucket.engine.command("many").args(["init", "--writers", "many"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("`--writers one` is accepted"), "{text}");
+    assert_eq!(bucket.engine.untried("many").below(&RelPath::root()).unwrap().len(), 0, "nothing was made");
 }

@@ -58,10 +58,7 @@ pub(crate) fn start() -> Engine {
         let account = format!(
             r#"{{"gcs_base_url": "http://127.0.0.1:{port}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
         );
-        vec![
-            ("GOOGLE_SERVICE_ACCOUNT_KEY", account),
-            ("GOOGLE_ALLOW_HTTP", "true".to_owned()),
-        ]
+        vec![("GOOGLE_SERVICE_ACCOUNT_KEY", account), ("GOOGLE_ALLOW_HTTP", "true".to_owned())]
     };
     Engine::new("a stand-in for GCS", "gs://test", port, reach, ())
 }
@@ -125,7 +122,9 @@ impl Bucket {
             answer = answer.with(name, value);
         }
         let written = object.written.unwrap_or_default().format("%a, %d %b %Y %H:%M:%S GMT");
-        object.told(answer.with("last-modified", written)).body(object.bytes[range.unwrap_or(0..size)].to_vec())
+        object
+            .told(answer.with("last-modified", written))
+            .body(object.bytes[range.unwrap_or(0..size)].to_vec())
     }
 
     fn put(&mut self, asked: &Asked<'_>) -> Message {
@@ -137,7 +136,9 @@ impl Bucket {
         let mut object = Object { bytes: asked.message.body.clone(), ..asked.described() };
         if let Some(from) = asked.message.header("x-goog-copy-source") {
             let from = decoded(from.trim_start_matches('/'));
-            let Some(old) = self.objects.get(from.split_once('/').unwrap().1) else { return Message::answer(404) };
+            let Some(old) = self.objects.get(from.split_once('/').unwrap().1) else {
+                return Message::answer(404);
+            };
             object = old.clone();
         }
         self.keep(&asked.key, object)
@@ -177,7 +178,8 @@ impl Bucket {
         }
         let bytes: Vec<u8> = parts.into_values().flatten().collect();
         let tag = etag(&bytes);
-        let text = format!("<CompleteMultipartUploadResult><ETag>{tag}</ETag></CompleteMultipartUploadResult>");
+        let text =
+            format!("<CompleteMultipartUploadResult><ETag>{tag}</ETag></CompleteMultipartUploadResult>");
         self.keep(&asked.key, Object { bytes, ..described }).body(text)
     }
 
@@ -231,7 +233,8 @@ impl Object {
 impl Asked<'_> {
     /// Returns an object with the headers that the request wants to be told with it.
     fn described(&self) -> Object {
-        let told = ["content-type", "cache-control", "content-encoding", "content-language", "content-disposition"];
+        let told =
+            ["content-type", "cache-control", "content-encoding", "content-language", "content-disposition"];
         let kept = |name: &str| told.contains(&name) || name.starts_with("x-goog-meta-");
         let headers = self.message.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
         Object { headers: headers.filter(|(name, _)| kept(name)).collect(), ..Object::default() }

@@ -67,11 +67,15 @@ pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     held.iter().map(|held| held.local_addr().unwrap().port()).collect()
 }
 
-/// Returns a program that `tests/servers/install.sh` puts there.
+/// Returns a program that `tests/servers/install.sh` or `make garage` puts there.
 #[track_caller]
 pub(crate) fn program(below: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/servers").join(below);
-    assert!(program.exists(), "`{}` is missing; tests/servers/install.sh puts it there", program.display());
+    assert!(
+        program.exists(),
+        "`{}` is missing; `make tools` puts it there, and `make garage` Garage",
+        program.display()
+    );
     program
 }
 

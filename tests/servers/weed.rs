@@ -2,7 +2,7 @@
 
 use super::process::{Process, data, free_ports, program};
 use super::{Engine, s3};
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 /// SeaweedFS in one process; everybody may read, as on a public mirror.
 pub(crate) fn single() -> Engine {
@@ -15,7 +15,14 @@ pub(crate) fn single() -> Engine {
     let ports = free_ports(names.len());
     let mut command = weed();
     command
-        .args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=test", "-admin.ui=false", "-webdav=false"])
+        .args([
+            "mini",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-bucket=test",
+            "-admin.ui=false",
+            "-webdav=false",
+        ])
         .arg(format!("-dir={}", dir.path().display()))
         .arg(config)
         .args(names.iter().zip(&ports).map(|(name, port)| format!("-{name}={port}")));
@@ -27,7 +34,7 @@ pub(crate) fn single() -> Engine {
 
 /// SeaweedFS as a cluster: a master, three servers that hold every file twice, a filer, and what speaks S3.
 pub(crate) struct Cluster {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
     volumes: Vec<(Process, Vec<String>)>,
     dir: tempfile::TempDir,
 }
@@ -41,7 +48,7 @@ impl Cluster {
         let mut left = ports.iter();
         let mut pair = move |name: &str| {
             let (port, grpc) = (*left.next().unwrap(), *left.next().unwrap());
-            let at = dir_of(name);
+            let at = name.to_owned();
             let args = ["-ip=127.0.0.1".to_owned(), format!("-port={port}"), format!("-port.grpc={grpc}")];
             (port, grpc, at, args)
         };
@@ -52,14 +59,20 @@ impl Cluster {
         let (master, master_grpc, at, args) = pair("master");
         let mut command = weed();
         command.arg("master").args(args).arg(format!("-mdir={}", make(&at)));
-        command.args(["-ip.bind=127.0.0.1", "-defaultReplication=001", "-volumeSizeLimitMB=64", "-peers=none"]);
+        command.args([
+            "-ip.bind=127.0.0.1",
+            "-defaultReplication=001",
+            "-volumeSizeLimitMB=64",
+            "-peers=none",
+        ]);
         let mut processes = vec![Process::start("master", dir.path(), &mut command)];
         processes[0].until_listening(master);
         let leader = format!("127.0.0.1:{master}.{master_grpc}");
         let volumes: Vec<(Process, Vec<String>)> = (0..3)
             .map(|number| {
                 let (port, _, at, args) = pair(&format!("volume{number}"));
-                let mut all = vec!["volume".to_owned(), format!("-dir={}", make(&at)), format!("-master={leader}")];
+                let mut all =
+                    vec!["volume".to_owned(), format!("-dir={}", make(&at)), format!("-master={leader}")];
                 all.extend(args);
                 all.extend(["-ip.bind=127.0.0.1", "-max=30", "-index=leveldb"].map(str::to_owned));
                 let mut process = Process::start(&at, dir.path(), weed().args(&all));
@@ -78,12 +91,15 @@ impl Cluster {
         let mut command = weed();
         command.args(["s3", "-ip.bind=127.0.0.1"]).arg(config.replace("-s3.config", "-config"));
         command.args([format!("-port={port}"), format!("-port.grpc={grpc}")]);
-        command.args(["-port.iceberg=0", "-port.lance=0"]).arg(format!("-filer=127.0.0.1:{filer}.{filer_grpc}"));
+        command
+            .args(["-port.iceberg=0", "-port.lance=0"])
+            .arg(format!("-filer=127.0.0.1:{filer}.{filer_grpc}"));
         let mut process = Process::start("s3", dir.path(), &mut command);
         process.until(|| super::answers(port));
         processes.push(process);
-        let engine = Engine::new("a cluster", "s3://test", port, s3("tests", &secret, "us-east-1"), processes);
-        Self { engine, volumes, dir }
+        let engine =
+            Engine::new("a cluster", "s3://test", port, s3("tests", &secret, "us-east-1"), processes);
+        Self { engine: Arc::new(engine), volumes, dir }
     }
 
     /// Kills one of the servers that hold the bytes.
@@ -94,12 +110,8 @@ impl Cluster {
     /// Starts it again with what it held.
     pub(crate) fn revive(&mut self, number: usize) {
         let (process, args) = &mut self.volumes[number];
-        *process = Process::start(&dir_of(&format!("volume{number}")), self.dir.path(), weed().args(&*args));
+        *process = Process::start(&format!("volume{number}"), self.dir.path(), weed().args(&*args));
     }
-}
-
-fn dir_of(name: &str) -> String {
-    name.to_owned()
 }
 
 fn weed() -> Command {
@@ -111,8 +123,9 @@ fn identities(dir: &Path, secret: &str) -> String {
     let config = dir.join("s3.json");
     let readers = r#"{"name": "anonymous", "actions": ["Read"]}"#;
     let keys = format!(r#"[{{"accessKey": "tests", "secretKey": "{secret}"}}]"#);
-    let tests =
-        format!(r#"{{"name": "tests", "credentials": {keys}, "actions": ["Admin", "Read", "Write", "List"]}}"#);
+    let tests = format!(
+        r#"{{"name": "tests", "credentials": {keys}, "actions": ["Admin", "Read", "Write", "List"]}}"#
+    );
     fs::write(&config, format!(r#"{{"identities": [{tests}, {readers}]}}"#)).unwrap();
     format!("-s3.config={}", config.display())
 }

@@ -8,11 +8,11 @@ use super::fault::kind_of;
 use super::wire::Patience;
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Result, StoreError, StoreErrorKind};
+use object_store::ObjectStoreScheme;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
-use object_store::ObjectStoreScheme;
 use std::sync::Arc;
 use url::Url;
 
@@ -48,7 +48,9 @@ impl ObjectStore {
         let patience = Patience::from_env()?;
         let client: Arc<Client> = match scheme {
             ObjectStoreScheme::AmazonS3 => built!(AmazonS3Builder, address, settings, patience),
-            ObjectStoreScheme::GoogleCloudStorage => built!(GoogleCloudStorageBuilder, address, settings, patience),
+            ObjectStoreScheme::GoogleCloudStorage => {
+                built!(GoogleCloudStorageBuilder, address, settings, patience)
+            }
             ObjectStoreScheme::MicrosoftAzure => built!(MicrosoftAzureBuilder, address, settings, patience),
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),
         };

@@ -62,7 +62,9 @@ impl ObjectStore {
         let name = uuid::Uuid::new_v4().simple().to_string();
         attributes.insert(WRITE, name.clone().into());
         let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
-        let Err(error) = self.client.put_opts(key, bytes.to_vec().into(), options).await else { return Ok(()) };
+        let Err(error) = self.client.put_opts(key, bytes.to_vec().into(), options).await else {
+            return Ok(());
+        };
         if !is_late(&error) {
             return Err(error);
         }

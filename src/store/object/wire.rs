@@ -20,9 +20,6 @@ const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
 /// For how long requests are tried again when nothing else is said: longer than a server takes to start again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long a server may be silent.
-const SILENCE: Duration = Duration::from_secs(15);
-
 /// The slowest line that is waited for, in bytes a second.
 const SLOWEST: u64 = 128 << 10;
 
@@ -75,9 +72,9 @@ impl Patience {
         RetryConfig { backoff, max_retries: 20, retry_timeout: self.0 }
     }
 
-    /// Returns what sends the requests: with little patience, no single one may take longer than all tries.
+    /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
     pub(super) fn wire(self) -> Wire {
-        Wire { silence: SILENCE.min(self.0) }
+        Wire { silence: self.0 / 4 }
     }
 }
 
@@ -97,16 +94,18 @@ impl HttpService for Sender {
         let query = request.uri().query().unwrap_or_default();
         let lists = query.contains("list-type=") || query.contains("comp=list");
         if matches!(request.method().as_str(), "GET" | "HEAD") && !lists {
-            return self.reading.execute(request).await.map_err(again);
+            let answer = self.reading.execute(request).await.map_err(again)?;
+            // What is wanted arrives piece by piece; why it is refused, at once.
+            return if answer.status().is_success() {
+                Ok(answer)
+            } else {
+                whole(answer).await.map_err(again)
+            };
         }
         let bytes = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
         let cap = self.silence + Duration::from_secs(bytes / SLOWEST);
-        let whole = async {
-            let (parts, body) = self.writing.execute(request).await?.into_parts();
-            // An answer that breaks off is one that never came.
-            Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
-        };
-        match tokio::time::timeout(cap, whole).await {
+        let answered = async { whole(self.writing.execute(request).await?).await };
+        match tokio::time::timeout(cap, answered).await {
             Ok(answer) => answer.map_err(again),
             Err(_) => {
                 let why = io::Error::new(
@@ -117,6 +116,12 @@ impl HttpService for Sender {
             }
         }
     }
+}
+
+/// Reads an answer to its end: one that breaks off is one that never came.
+async fn whole(answer: HttpResponse) -> std::result::Result<HttpResponse, HttpError> {
+    let (parts, body) = answer.into_parts();
+    Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
 }
 
 /// Has the crate send the request again, unless the server could not even be reached, which it does by itself.
