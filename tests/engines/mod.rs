@@ -12,6 +12,9 @@ use bucket::{Bucket, Story};
 use mirrorkeep::store::Conditions;
 use std::sync::Mutex;
 
+/// Something that is done once.
+type Run<'a> = Box<dyn FnOnce() + Send + 'a>;
+
 /// How many mirrors are worked on at once.
 const AT_ONCE: usize = 6;
 
@@ -55,7 +58,7 @@ pub(crate) fn keeps_the_laws(engine: &Engine, conditions: Conditions) {
     assert_eq!(engine.store("tried").conditions(), conditions, "{}", engine.name);
     let laws = LAWS.iter().map(|(name, law)| {
         let run = move || law(&engine.untried(&format!("law-{name}")).known_as(conditions));
-        (*name, Box::new(run) as Box<dyn FnOnce() + Send + '_>)
+        (*name, Box::new(run) as Run<'_>)
     });
     all(engine, laws.collect());
 }
@@ -64,14 +67,14 @@ pub(crate) fn keeps_the_laws(engine: &Engine, conditions: Conditions) {
 pub(crate) fn tells(engine: &Engine, stories: &[Story]) {
     let told = stories.iter().map(|(name, story)| {
         let run = move || story(&Bucket::new(engine, name));
-        (*name, Box::new(run) as Box<dyn FnOnce() + Send + '_>)
+        (*name, Box::new(run) as Run<'_>)
     });
     all(engine, told.collect());
 }
 
 /// Runs everything, some at once, and fails with the name of each that failed.
 #[track_caller]
-fn all<'a>(engine: &Engine, work: Vec<(&'static str, Box<dyn FnOnce() + Send + 'a>)>) {
+fn all(engine: &Engine, work: Vec<(&'static str, Run<'_>)>) {
     let (work, failed) = (Mutex::new(work), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
