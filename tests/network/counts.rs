@@ -3,6 +3,7 @@
 use super::proxy::Proxy;
 use crate::engines::bucket::{Bucket, ONE, THREE, TWO};
 use crate::servers::{Engine, gcs, weed};
+use mirrorkeep::store::Conditions;
 
 /// Runs a command and returns the requests that it made, as their first lines.
 #[track_caller]
@@ -29,7 +30,7 @@ fn with_files(bucket: &Bucket<'_>, count: usize) {
 
 #[test]
 fn publishing_puts_each_file_once_and_little_beside_them() {
-    let engine: Engine = gcs::start();
+    let engine: Engine = gcs::start(Conditions::Honoured);
     let bucket = Bucket::new(&engine, "publish");
     with_files(&bucket, 400);
     let made = requests(&bucket, &bucket.publishing(ONE));
@@ -40,7 +41,7 @@ fn publishing_puts_each_file_once_and_little_beside_them() {
 
 #[test]
 fn planning_asks_nothing_for_each_file() {
-    let engine = gcs::start();
+    let engine = gcs::start(Conditions::Honoured);
     let (few, many) = (Bucket::new(&engine, "few"), Bucket::new(&engine, "many"));
     with_files(&many, 200);
     let counts = [&few, &many].map(|bucket| {

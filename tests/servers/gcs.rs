@@ -5,6 +5,7 @@
 
 use super::Engine;
 use crate::http::{Message, Side};
+use mirrorkeep::store::Conditions;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -31,6 +32,8 @@ struct Object {
 struct Bucket {
     objects: BTreeMap<String, Object>,
     uploads: BTreeMap<String, (Object, BTreeMap<u32, Vec<u8>>)>,
+    /// Whether conditions are ignored.
+    lies: bool,
     /// The last number that was given to a version or an upload.
     last: u64,
 }
@@ -43,10 +46,12 @@ struct Asked<'a> {
     query: BTreeMap<String, String>,
 }
 
-pub(crate) fn start() -> Engine {
+/// Starts one that honours conditions, or accepts them and does not look.
+pub(crate) fn start(conditions: Conditions) -> Engine {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let bucket = Arc::new(Mutex::new(Bucket::default()));
+    let bucket =
+        Arc::new(Mutex::new(Bucket { lies: conditions == Conditions::Ignored, ..Bucket::default() }));
     // It ends with the process of the tests: it has nothing that would stay behind.
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
@@ -130,7 +135,7 @@ impl Bucket {
     fn put(&mut self, asked: &Asked<'_>) -> Message {
         let there = self.objects.get(&asked.key).map_or(0, |object| object.generation);
         let wanted = asked.message.header("x-goog-if-generation-match");
-        if wanted.is_some_and(|wanted| wanted != there.to_string()) {
+        if !self.lies && wanted.is_some_and(|wanted| wanted != there.to_string()) {
             return Message::answer(412);
         }
         let mut object = Object { bytes: asked.message.body.clone(), ..asked.described() };
