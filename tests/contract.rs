@@ -13,9 +13,14 @@ mod writing;
 use mirrorkeep::store::{Fill, Kind, Put, Store, StoreErrorKind};
 use mirrorkeep::word::RelPath;
 
+/// A law, with its name.
+pub(crate) type Law = (&'static str, fn(&dyn Store));
+
 /// Runs each law over each store.
 macro_rules! laws {
     ($($file:ident: $($law:ident)*;)*) => {
+        /// Every law, for stores that are reached by other ways.
+        pub(crate) const LAWS: &[Law] = &[$($((stringify!($law), $file::$law),)*)*];
         mod posix {
             $($(#[test] fn $law() {
                 let dir = tempfile::tempdir().unwrap();

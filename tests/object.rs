@@ -7,6 +7,7 @@ mod counted;
 mod kept;
 mod scene;
 
+use crate::view;
 use mirrorkeep::store::{Fault, Spy, StoreErrorKind};
 use scene::{Act, ONE, Scene, THREE, TWO};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ fn every_call(before: &[Act], act: Act, fault: Fault) {
         match act(&scene, scene.store()) {
             Err(why) => tell("again", why),
             Ok(()) if scene.state() != wanted => {
-                tell("it became another", scene::difference(&scene.state(), &wanted));
+                tell("it became another", view::difference(&scene.state(), &wanted));
             }
             Ok(()) => {}
         }

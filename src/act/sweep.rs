@@ -8,11 +8,12 @@ use super::recover::settle;
 use super::restore::{bring_back, go_on};
 use super::stage::stage_of;
 use super::trash::throw_out;
-use super::{Mode, Stop, reserve};
+use super::{Mode, Stop, reserve, waiting};
 use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
 use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::{BuildId, RelPath, Stamp};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -167,6 +168,9 @@ pub(super) fn going(at: &RelPath) -> RelPath {
     RelPath::own(&format!("trash/{}{GOING}", at.name()))
 }
 
+/// How many builds lose their objects at once: a store answers slowly and many at a time.
+const AT_ONCE: usize = 4;
+
 /// Removes the files of a build that is marked, where they stayed at its place.
 ///
 /// Under the ticket of the build: nobody may lay it down again while an old sweep still removes what lies there.
@@ -209,13 +213,20 @@ pub(super) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
 
 /// Removes everything that is marked, outside the lock.
 pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
-    for at in mirror.trash()?.going {
-        go_on(stop)?;
-        let swept = if mirror.by_seal() {
-            sweep_place(mirror, &at).unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
-        } else {
-            mirror.store().sweep(&at)
+    let going = mirror.trash()?.going;
+    let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
+        let one = |at: RelPath| {
+            go_on(stop)?;
+            let swept = sweep_place(mirror, &at);
+            Ok((at, swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })))
         };
+        let pool = waiting(mirror.store(), AT_ONCE)?;
+        pool.install(|| going.into_par_iter().with_max_len(1).map(one).collect::<Result<_, ActError>>())?
+    } else {
+        let one = |at: RelPath| go_on(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
+        going.into_iter().map(one).collect::<Result<_, _>>()?
+    };
+    for (at, swept) in swept {
         report.entries += swept.removed;
         report
             .failures

@@ -7,7 +7,7 @@
 
 use super::reading::Reading;
 use super::stage::{Sealed, Tally, Underway, seen, stage_of};
-use super::{Filling, Lines, Source, SourceEntry, StageError, Stop, Watch};
+use super::{Filling, Lines, Source, SourceEntry, StageError, Stop, Watch, waiting};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
@@ -176,11 +176,7 @@ impl Sending<'_, '_> {
     fn all(&self, mut files: Vec<&SourceEntry>, at_once: usize) -> Result<Vec<FileEntry>, StageError> {
         // The largest first, so that no thread is left with it at the end.
         files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
-        let threads = if rayon::current_num_threads() == 1 { 1 } else { at_once };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| {
-            StoreError::new("start the threads for", self.store().shown(), std::io::Error::other(error))
-        })?;
+        let pool = waiting(self.store(), at_once)?;
         pool.install(|| files.into_par_iter().with_max_len(1).map(|entry| self.bring(entry)).collect())
     }
 

@@ -406,9 +406,20 @@ pub(super) struct InitArgs {
     /// A shipped policy by name, a policy file, or `none`; the one that suits the layout without this
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) policy: Option<String>,
+    /// How many may write at once; as many as the store was found to allow without this
+    #[arg(long, value_enum)]
+    pub(super) writers: Option<WritersArg>,
     /// Only say what would be made
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum WritersArg {
+    /// One at a time, by a lease; also where the store would allow more
+    One,
+    /// Many; refused where the store does not honour conditional writes
+    Many,
 }
 
 #[derive(Debug, Args)]

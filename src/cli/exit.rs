@@ -1,5 +1,6 @@
 //! What a command's end means to the program that called it.
 
+use super::site::LoneWriter;
 use crate::act::{
     ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError,
 };
@@ -69,6 +70,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
     if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() || error.is::<PolicyError>()
     {
         return Some(Exit::Usage);
+    }
+    if error.is::<LoneWriter>() {
+        return Some(Exit::Refused);
     }
     // Transparent variants hide their inner error from the chain of sources, so they are looked into here.
     if let Some(error) = error.downcast_ref::<PublishError>() {

@@ -1,6 +1,6 @@
 //! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
 
-use super::args::{AliasVerb, InitArgs, LabelArgs};
+use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::exit::Usage;
 use super::run::{Outcome, Setting, now};
 use super::say;
@@ -19,7 +19,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
         Chosen::File(_) => args.policy.clone().unwrap_or_default(),
     });
     if !args.dry_run {
-        act::keep_reserve(&create(setting, &args.layout, policy)?)?;
+        act::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }
     let shown = setting.mirror.to_string();
     let done = if args.dry_run { "would make" } else { "made" };
@@ -48,9 +48,14 @@ pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option
 }
 
 /// Makes a mirror: its directory as well when that is not there, and an object store is tried out first.
-pub(super) fn create(setting: &Setting, layout: &str, policy: Option<Chosen>) -> Outcome<Mirror> {
+pub(super) fn create(
+    setting: &Setting,
+    layout: &str,
+    policy: Option<Chosen>,
+    writers: Option<WritersArg>,
+) -> Outcome<Mirror> {
     let (chosen, _) = choose(layout)?;
-    let store = setting.mirror.create()?;
+    let store = setting.mirror.create(writers)?;
     say_what_lacks(&*store);
     let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
     Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)

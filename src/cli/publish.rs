@@ -159,7 +159,8 @@ fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     if args.dry_run || !setting.mirror.is_unused()? {
         return setting.open();
     }
-    let mirror = make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?)?;
+    let mirror =
+        make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?, None)?;
     say::note(&format!("made a new mirror at `{}` with the layout `starlingx`", setting.mirror));
     Ok(mirror)
 }

@@ -1,5 +1,6 @@
 //! Where a mirror is: a directory, or an address in an object store.
 
+use super::args::WritersArg;
 use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
@@ -64,7 +65,7 @@ impl Site {
     }
 
     /// Opens a store to make a mirror in: a directory is made, an object store tried out.
-    pub(super) fn create(&self) -> Outcome<Arc<dyn Store>> {
+    pub(super) fn create(&self, writers: Option<WritersArg>) -> Outcome<Arc<dyn Store>> {
         match self {
             Self::Dir(dir) => {
                 if !dir.exists() {
@@ -75,7 +76,22 @@ impl Site {
                 }
                 Ok(Arc::new(Posix::open(dir)?))
             }
-            Self::Bucket(address) => Ok(Arc::new(ObjectStore::at(address)?.tried_out()?)),
+            Self::Bucket(address) => {
+                let store = ObjectStore::at(address)?.tried_out()?;
+                if store.conditions() == Conditions::Ignored {
+                    if writers == Some(WritersArg::Many) {
+                        return Err(LoneWriter(address.clone()).into());
+                    }
+                    say::note(&format!(
+                        "warning: `{address}` was tried out and does not honour conditional writes"
+                    ));
+                }
+                Ok(Arc::new(if writers == Some(WritersArg::One) {
+                    store.known_as(Conditions::Ignored)
+                } else {
+                    store
+                }))
+            }
         }
     }
 
@@ -91,6 +107,13 @@ impl Site {
     }
 }
 
+/// Says that a store cannot be written to by many at once.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
+)]
+pub(super) struct LoneWriter(String);
+
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -104,7 +127,7 @@ impl fmt::Display for Site {
 pub(super) fn say_what_lacks(store: &dyn Store) {
     if !store.abilities().creates_once {
         say::note(&format!(
-            "warning: `{}` does not honour conditional writes; one writer at a time works on it, by claims, with less certainty",
+            "warning: `{}` takes one writer at a time, who holds a lease; that is less certain than conditional writes",
             store.shown()
         ));
     }

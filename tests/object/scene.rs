@@ -1,5 +1,6 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
+use crate::view::{self, chain};
 use mirrorkeep::act::{
     self, Adopting, Changed, Check, Filling, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope,
     SourceSpec, Stop, SumsIn, Trust, Unwatched,
@@ -8,9 +9,11 @@ use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Put, Share, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::store::{Conditions, ObjectStore, Share, Store};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
-    error::Error,
     fs,
     os::unix::fs::symlink,
     sync::{Arc, OnceLock},
@@ -188,77 +191,26 @@ impl Scene {
 
     /// Returns the builds that are listed.
     pub(super) fn builds(&self) -> Vec<String> {
-        let survey = survey(self.mirror(), now()).unwrap();
-        assert!(survey.troubles.is_empty(), "{:?}", survey.troubles);
-        survey.census.builds().map(|(id, _)| id.name.to_string()).collect()
+        view::builds(self.mirror())
     }
 
     /// Returns where `latest_build` leads.
     pub(super) fn latest(&self) -> String {
-        match self.mirror().resolve(&"master/centos/latest_build".parse().unwrap()).unwrap() {
-            Resolved::To(path) => path.name().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        view::latest(self.mirror())
     }
 
     /// Says what could mislead a reader: a listed build that lacks bytes, a name that leads to nothing.
     pub(super) fn misleads_nobody(&self) -> Result<(), String> {
-        let mirror = self.mirror();
-        let builds = self.builds();
-        for name in &builds {
-            let place: RelPath = format!("master/centos/{name}").parse().unwrap();
-            let manifest =
-                mirror.manifest(&build(name)).map_err(chain)?.ok_or(format!("{name} has no manifest"))?;
-            for file in &manifest.files {
-                let bytes = self.store.read(&place.join(&file.path), 1 << 20);
-                let bytes = bytes.map_err(|error| format!("{name} lacks {}: {error}", file.path))?;
-                if Digest::of(&bytes) != file.digest {
-                    return Err(format!("{name} has other bytes in {}", file.path));
-                }
-            }
-            let there = self.store.below(&place).map_err(chain)?.len();
-            if there != manifest.files.len() + manifest.links.len() + 1 {
-                return Err(format!("{name} has {there} objects"));
-            }
-        }
-        let latest = self.latest();
-        if builds.contains(&latest) { Ok(()) } else { Err(format!("latest_build leads to {latest}")) }
+        view::misleads_nobody(self.mirror())
     }
 
     /// Returns what readers see: the listed builds and where the name leads.
     pub(super) fn seen(&self) -> Vec<String> {
-        [self.builds(), vec![self.latest()]].concat()
+        view::seen(self.mirror())
     }
 
     /// Returns every object with its bytes, but for what tells times and numbers.
     pub(super) fn state(&self) -> Vec<String> {
-        let mut state = self.seen();
-        for found in self.store.below(&RelPath::root()).unwrap() {
-            let path = found.path.to_string();
-            if ["journal/", "lock", "clock", "last-run"].iter().any(|own| path.contains(own)) {
-                continue;
-            }
-            // A directory of the trash is named by the number of its event.
-            let path = path.replace(|c: char| c.is_ascii_digit() && path.contains("/trash/"), "#");
-            let timed = path.starts_with(".mirrorkeep/") && found.kind == Kind::File;
-            let bytes = if timed || found.kind == Kind::Link {
-                String::new()
-            } else {
-                Digest::of(&self.store.read(&found.path, 1 << 20).unwrap()).to_string()
-            };
-            state.push(format!("{path} {bytes}"));
-        }
-        state
+        view::state(self.mirror())
     }
-}
-
-/// Returns the lines that only one of two states has.
-pub(super) fn difference(is: &[String], wanted: &[String]) -> String {
-    let only = |some: &[String], others: &[String], sign: &str| -> String {
-        some.iter()
-            .filter(|line| !others.contains(line))
-            .map(|line| format!("\n      {sign} {line}"))
-            .collect()
-    };
-    only(is, wanted, "+") + &only(wanted, is, "-")
 }

@@ -1,67 +1,62 @@
 //! Finding an object store by its address: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
 //!
 //! Credentials, regions and endpoints come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), as the crate
-//! `object_store` reads them. A server that is away for a while is tried again for a minute, longer than the crate
-//! would by itself, so that a restart of it is no failure. Nothing is sent before the first call.
+//! `object_store` reads them. A server that is away for a while is tried again for a minute (`wire`), so that a restart
+//! of it is no failure. Nothing is sent before the first call.
 
+use super::fault::kind_of;
+use super::wire::Patience;
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Result, StoreError, StoreErrorKind};
+use object_store::ObjectStoreScheme;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ObjectStoreScheme, RetryConfig};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use url::Url;
+
+const DOING: &str = "use the address";
+
+/// Returns the client that a vendor's builder makes: the builders have the same methods and no trait.
+macro_rules! built {
+    ($builder:ty, $address:expr, $settings:expr, $patience:expr) => {{
+        let failed = |error| StoreError::of_kind(kind_of(&error), DOING, $address, error);
+        let mut builder = <$builder>::from_env().with_url($address);
+        for (key, value) in $settings {
+            builder = builder.with_config(key.to_lowercase().parse().map_err(failed)?, value);
+        }
+        let builder = builder.with_retry($patience.retries()).with_http_connector($patience.wire());
+        Arc::new(builder.build().map_err(failed)?)
+    }};
+}
 
 impl ObjectStore {
     /// Returns the store at an address; whether it honours conditions is yet to be tried out.
     pub fn at(address: &str) -> Result<Self> {
-        const DOING: &str = "use the address";
+        Self::at_with(address, &[])
+    }
+
+    /// Does the same with settings, such as `AWS_ENDPOINT`, that count for more than those of the environment.
+    pub fn at_with(address: &str, settings: &[(&str, String)]) -> Result<Self> {
         let wrong = |why: &str| StoreError::because(StoreErrorKind::Unsupported, DOING, address, why);
-        let failed = |error| StoreError::of_kind(super::fault::kind_of(&error), DOING, address, error);
         let url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
         if !["s3", "gs", "az"].contains(&url.scheme()) {
             return Err(wrong("it begins with none of `s3://`, `gs://`, `az://`"));
         }
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+        let patience = Patience::from_env()?;
         let client: Arc<Client> = match scheme {
-            ObjectStoreScheme::AmazonS3 => Arc::new(
-                AmazonS3Builder::from_env()
-                    .with_url(address)
-                    .with_retry(patience())
-                    .build()
-                    .map_err(failed)?,
-            ),
-            ObjectStoreScheme::GoogleCloudStorage => Arc::new(
-                GoogleCloudStorageBuilder::from_env()
-                    .with_url(address)
-                    .with_retry(patience())
-                    .build()
-                    .map_err(failed)?,
-            ),
-            ObjectStoreScheme::MicrosoftAzure => Arc::new(
-                MicrosoftAzureBuilder::from_env()
-                    .with_url(address)
-                    .with_retry(patience())
-                    .build()
-                    .map_err(failed)?,
-            ),
+            ObjectStoreScheme::AmazonS3 => built!(AmazonS3Builder, address, settings, patience),
+            ObjectStoreScheme::GoogleCloudStorage => {
+                built!(GoogleCloudStorageBuilder, address, settings, patience)
+            }
+            ObjectStoreScheme::MicrosoftAzure => built!(MicrosoftAzureBuilder, address, settings, patience),
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),
         };
         let client = if prefix.is_root() { client } else { Arc::new(PrefixStore::new(client, prefix)) };
         Self::new(client, address, Conditions::Ignored)
     }
-}
-
-/// Returns how long a request is tried again, and how often.
-fn patience() -> RetryConfig {
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(200),
-        max_backoff: Duration::from_secs(10),
-        base: 2.0,
-    };
-    RetryConfig { backoff, max_retries: 20, retry_timeout: Duration::from_mins(1) }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod process;
 mod served;
 mod stream;
 mod trial;
+mod wire;
 
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,

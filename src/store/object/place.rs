@@ -16,12 +16,15 @@ use crate::word::RelPath;
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
+    Attribute, Attributes, Error, GetOptions, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
 };
 use std::sync::PoisonError;
 
 /// How a link's object is told from others by whoever reads the bucket.
 const LINK_TYPE: &str = "text/x-mirrorkeep-link; charset=utf-8";
+
+/// Under which name an object that was created says by which write, so that a lost answer can be settled.
+const WRITE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepwrite"));
 
 /// How often an append tries again when others append as well.
 const TRIES: usize = 1000;
@@ -40,12 +43,34 @@ impl ObjectStore {
             Put::Create if self.conditions == Conditions::Honoured => PutMode::Create,
             Put::Create | Put::Replace => PutMode::Overwrite,
         };
-        let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
-        self.client.put_opts(&key, bytes.to_vec().into(), options).await.map_err(failed(DOING, at))?;
+        let put = match mode {
+            PutMode::Create => self.create(&key, bytes, own_or_public(at)).await,
+            mode => {
+                let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
+                self.client.put_opts(&key, bytes.to_vec().into(), options).await.map(drop)
+            }
+        };
+        put.map_err(failed(DOING, at))?;
         match how {
             Put::Create => Ok(()),
             Put::Replace => self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop),
         }
+    }
+
+    /// Creates an object if none is there; told that one is, looks whether it is this one and its answer was lost.
+    async fn create(&self, key: &Path, bytes: &[u8], mut attributes: Attributes) -> object_store::Result<()> {
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        attributes.insert(WRITE, name.clone().into());
+        let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
+        let Err(error) = self.client.put_opts(key, bytes.to_vec().into(), options).await else {
+            return Ok(());
+        };
+        if !is_late(&error) {
+            return Err(error);
+        }
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        let found = self.client.get_opts(key, head).await?;
+        if found.attributes.get(&WRITE).is_some_and(|found| **found == *name) { Ok(()) } else { Err(error) }
     }
 
     /// Returns whether a look shows what the condition of a creation does not, or is not asked.

@@ -1,0 +1,148 @@
+//! How a request is sent: capped in time, and tried again whatever became of it.
+//!
+//! The crate `object_store` tries a request again only when that is known to do no harm, and gives a request of any
+//! size half a minute. Here every request is harmless to repeat: whoever writes under a condition and is told that
+//! it came too late looks whether it was its own write (`place`). So an answer that was lost is asked for again like
+//! one that never came. A request may take as long as a slow line needs for its bytes and a while more; reading may
+//! take for ever as long as something arrives. All tries together end after [`Patience`].
+
+use crate::store::{Result, StoreError, StoreErrorKind};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    ReqwestConnector,
+};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use std::{io, time::Duration};
+
+/// Names the environment variable that says for how long requests are tried again, in seconds.
+const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
+
+/// For how long requests are tried again when nothing else is said: longer than a server takes to start again.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The slowest line that is waited for, in bytes a second.
+const SLOWEST: u64 = 128 << 10;
+
+/// For how long a request is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Patience(Duration);
+
+/// Connects as the crate does, with our caps.
+#[derive(Debug)]
+pub(super) struct Wire {
+    silence: Duration,
+}
+
+/// Sends requests.
+#[derive(Debug)]
+struct Sender {
+    /// Waits for each piece of an answer.
+    reading: HttpClient,
+    /// Waits for nothing by itself.
+    writing: HttpClient,
+    silence: Duration,
+}
+
+impl Patience {
+    /// Reads it from the environment.
+    pub(super) fn from_env() -> Result<Self> {
+        match std::env::var(VARIABLE) {
+            Ok(text) => Self::read(&text),
+            Err(_) => Ok(Self(PATIENCE)),
+        }
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        match text.parse::<u16>() {
+            Ok(seconds @ 1..=600) => Ok(Self(Duration::from_secs(seconds.into()))),
+            _ => {
+                let why = format!("`{text}` is no whole number of seconds from 1 to 600");
+                Err(StoreError::because(StoreErrorKind::Unsupported, "use", VARIABLE, &why))
+            }
+        }
+    }
+
+    /// Returns how the crate is to try again: soon at first, then ever later.
+    pub(super) fn retries(self) -> RetryConfig {
+        let backoff = BackoffConfig {
+            init_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(10),
+            base: 2.0,
+        };
+        RetryConfig { backoff, max_retries: 20, retry_timeout: self.0 }
+    }
+
+    /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
+    pub(super) fn wire(self) -> Wire {
+        Wire { silence: self.0 / 4 }
+    }
+}
+
+impl HttpConnector for Wire {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let silence = self.silence;
+        let options = options.clone().with_timeout_disabled();
+        let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);
+        let reading = connect(&options.clone().with_read_timeout(silence))?;
+        Ok(HttpClient::new(Sender { reading, writing: connect(&options)?, silence }))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpService for Sender {
+    async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
+        let query = request.uri().query().unwrap_or_default();
+        let lists = query.contains("list-type=") || query.contains("comp=list");
+        if matches!(request.method().as_str(), "GET" | "HEAD") && !lists {
+            let answer = self.reading.execute(request).await.map_err(again)?;
+            // What is wanted arrives piece by piece; why it is refused, at once.
+            return if answer.status().is_success() {
+                Ok(answer)
+            } else {
+                whole(answer).await.map_err(again)
+            };
+        }
+        let bytes = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
+        let cap = self.silence + Duration::from_secs(bytes / SLOWEST);
+        let answered = async { whole(self.writing.execute(request).await?).await };
+        match tokio::time::timeout(cap, answered).await {
+            Ok(answer) => answer.map_err(again),
+            Err(_) => {
+                let why = io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("the server was silent for {} s", cap.as_secs()),
+                );
+                Err(HttpError::new(HttpErrorKind::Request, why))
+            }
+        }
+    }
+}
+
+/// Reads an answer to its end: one that breaks off is one that never came.
+async fn whole(answer: HttpResponse) -> std::result::Result<HttpResponse, HttpError> {
+    let (parts, body) = answer.into_parts();
+    Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
+}
+
+/// Has the crate send the request again, unless the server could not even be reached, which it does by itself.
+fn again(error: HttpError) -> HttpError {
+    match error.kind() {
+        HttpErrorKind::Connect => error,
+        _ => HttpError::new(HttpErrorKind::Request, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_a_number_of_seconds() {
+        assert_eq!(Patience::read("5").unwrap(), Patience(Duration::from_secs(5)));
+        for text in ["", "0", "1m", "601", "-1"] {
+            let error = Patience::read(text).unwrap_err();
+            let why = std::error::Error::source(&error).unwrap().to_string();
+            assert!(error.to_string().contains(VARIABLE) && why.contains("from 1 to 600"), "{error}: {why}");
+        }
+    }
+}
