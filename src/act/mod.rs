@@ -10,6 +10,7 @@ mod error;
 mod fence;
 mod gather;
 mod git;
+mod handshake;
 mod hash;
 mod hold;
 mod inventory;

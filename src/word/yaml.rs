@@ -219,9 +219,15 @@ impl Reading<'_> {
             }
             Event::Scalar(text, style, anchor, _) => {
                 self.anchored(*anchor, mark);
-                if !self.takes_key(text, mark) {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if self.takes_key(text, mark) {
+                    // Readers differ on where the text of such a key ends.
+                    if block {
+                        let message = "a key that is a block of text; plain keys are accepted".to_owned();
+                        self.problem(Some(mark), String::new(), message);
+                    }
+                } else {
                     let path = self.place(mark, span);
-                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                     if let Some(node) = self.nodes.get_mut(&path).filter(|_| block) {
                         node.block = Some(text.clone().into_owned());
                     }
@@ -333,6 +339,7 @@ mod tests {
         refused("a: 1\n---\nb: 1\n", "second document");
         refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "nested deeper");
         refused("? [a, b]\n: 1\n", "a key that is a list");
+        refused("? |\n  a\n: 1\n", "a key that is a block of text");
         refused("", "empty");
         refused("\u{feff}a: 1\n", "f.yaml:1:1: a byte order mark");
         refused("a: [1\n", "no YAML");
