@@ -349,7 +349,7 @@ fn bucket() -> Option<(Arc<InMemory>, Mirror)> {
 fn own(bytes: &[u8]) {
     let places = [
         format!("builds/{BUILD}.json"),
-        format!("builds/{BUILD}.files"),
+        format!("manifests/{BUILD}.files"),
         format!("holds/{BUILD}.json"),
         "journal/000000000001.jsonl".to_owned(),
         "trash/1/ticket.json".to_owned(),

@@ -13,9 +13,6 @@ use crate::word::{BuildId, RelPath, Stream};
 /// More than a record ever has, in bytes.
 const LIMIT: u64 = 16 << 20;
 
-/// How the mark beside a seal ends that says that its build is going.
-const MARK: &str = "going";
-
 impl Mirror {
     /// Returns whether builds are told by their seals, since the store moves no trees.
     pub fn by_seal(&self) -> bool {
@@ -55,7 +52,7 @@ impl Mirror {
         if !self.by_seal() {
             return Ok(false);
         }
-        Ok(self.store().look(&Tree::Builds.at(id, MARK))?.is_some() || !self.has_build(id)?)
+        Ok(self.store().look(&Tree::Going.at(id))?.is_some() || !self.has_build(id)?)
     }
 
     /// Returns whether a path leads into a build that is going or gone.
@@ -131,19 +128,19 @@ impl Lease<'_> {
 
     /// Marks a build as going: whoever protects it from now on looks at the mark, and takes that back.
     pub fn mark_going(&self, id: &BuildId) -> Result<(), StoreError> {
-        let who = format!("{}\n", self.mirror().who());
-        self.mirror().store().put(&Tree::Builds.at(id, MARK), who.as_bytes(), Put::Replace)
+        let text = serde_json::json!({"going": 1, "who": self.mirror().who()}).to_string();
+        self.mirror().store().put(&Tree::Going.at(id), text.as_bytes(), Put::Replace)
     }
 
     /// Takes the mark away, after the seal or because the build stays.
     pub fn unmark(&self, id: &BuildId) -> Result<(), StoreError> {
-        self.mirror().store().remove(&Tree::Builds.at(id, MARK))
+        self.mirror().store().remove(&Tree::Going.at(id))
     }
 
     /// Writes the record of a build that is still the one that was read, and still there.
     pub fn renew_record(&self, before: &BuildRecord, after: &BuildRecord) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        let at = Tree::Builds.at(&before.id, "json");
+        let at = Tree::Builds.at(&before.id);
         let bytes = store.read(&at, LIMIT)?;
         if BuildRecord::parse(&bytes, &before.id).ok().as_ref() != Some(before) {
             let why = "somebody else changed it at the same moment";

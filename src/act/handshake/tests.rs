@@ -62,9 +62,10 @@ struct Stepped {
 impl Stepped {
     fn step<T>(&self, what: &str, at: &RelPath, call: impl FnOnce() -> T) -> T {
         let text = at.as_str();
-        let seal = format!(".mirrorkeep/builds/{BUILD}");
+        let seal = format!(".mirrorkeep/builds/{BUILD}.json");
         let contested = text == "master/centos/stable"
-            || [".json", ".going"].iter().any(|end| text == format!("{seal}{end}"))
+            || text == format!(".mirrorkeep/going/{BUILD}.json")
+            || text == seal
             || text == format!(".mirrorkeep/holds/{BUILD}.json")
             || what == "list" && text == "master/centos";
         let (turns, woken) = &*self.turns;
@@ -311,7 +312,7 @@ fn wrong((goes, protects): &(End, End), store: &ObjectStore) -> Option<String> {
         (Ok(true), Ok(true)) => Some("both had their way".to_owned()),
         (Ok(gone), _) if *gone == sealed => Some(format!("gone is {gone}, and sealed is {sealed}")),
         (_, Ok(false)) if named || held => Some("what did not stand is there".to_owned()),
-        _ if there(&format!("builds/{BUILD}.going")) => Some("the mark stays".to_owned()),
+        _ if there(&format!("going/{BUILD}.json")) => Some("the mark stays".to_owned()),
         _ => None,
     }
 }
