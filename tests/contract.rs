@@ -63,6 +63,7 @@ laws! {
         an_open_file_is_read_to_its_end;
     writing:
         exactly_one_of_many_creates
+        what_is_renewed_was_what_it_was_taken_for
         what_is_there_is_not_created_again
         a_reader_sees_the_old_or_the_new
         what_was_there_is_replaced_whatever_it_was

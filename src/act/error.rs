@@ -17,6 +17,9 @@ pub enum ActError {
     /// The build is neither in its place nor in the trash.
     #[error("there is no build `{0}`, neither in its place nor in the trash")]
     NoBuild(BuildId),
+    /// Another command lets the build go at this moment.
+    #[error("`{0}` is being pruned at this moment; nothing was changed")]
+    Going(BuildId),
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),

@@ -6,7 +6,7 @@
 use super::error::ActError;
 use super::plan::{Planned, judged};
 use crate::decide::{Fate, Verdict};
-use crate::mirror::{Lease, links};
+use crate::mirror::{Lease, links, look_at_build};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -94,6 +94,22 @@ impl Fence {
             return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
         }
         self.shelters(lease, id, now)
+    }
+
+    /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
+    pub(super) fn once_more(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        self.seen = None;
+        let labels = look_at_build(lease.mirror(), id)?.labels;
+        if planned.census.build(id).is_none_or(|build| build.labels != labels) {
+            return Ok(Some("something else is said of it now".to_owned()));
+        }
+        self.protects(lease, planned, id, now)
     }
 
     /// Returns which hold or link protects a build now, whatever the plan says.

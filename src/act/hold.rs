@@ -1,6 +1,7 @@
 //! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
 
 use super::error::ActError;
+use super::handshake::say;
 use super::recover::settle;
 use super::restore::bring_back;
 use super::{Mode, restore::find};
@@ -97,8 +98,16 @@ pub(super) fn write(
     // Holds are plain data.
     let list = serde_json::to_value(holds).unwrap_or_default();
     let fact = Fact::new(what, id).with("holds", list);
+    let (before, there) = (lease.mirror().holds_of(id)?, lease.mirror().has_build(id)?);
     let intent = lease.intend(now, fact.clone())?;
-    lease.keep_holds(id, holds.to_vec())?;
+    let keep = || lease.keep_holds(id, holds.to_vec());
+    // What is not there, because it waits in the trash, comes back when it is held.
+    if !there || what != EventKind::Held {
+        keep()?;
+    } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
+        lease.undo(now, fact, intent)?;
+        return Err(ActError::Going(id.clone()));
+    }
     lease.tell(now, fact, Some(intent))?;
     Ok(())
 }

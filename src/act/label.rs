@@ -1,6 +1,7 @@
 //! Saying something of a build after it was published, and moving the names that depend on it.
 
 use crate::act::Moved;
+use crate::act::handshake::say;
 use crate::act::recover::{RecoverError, settle};
 use crate::act::repoint::{RepointError, due, repoint};
 use crate::layout::NoPlace;
@@ -34,6 +35,9 @@ pub enum LabelActError {
     /// It is not there.
     #[error("there is no build `{0}`")]
     NoBuild(BuildId),
+    /// Another command lets it go at this moment.
+    #[error("`{0}` is being pruned at this moment; nothing was changed")]
+    Going(BuildId),
     /// It has no record.
     #[error("`{0}` was laid down by others and has no record yet")]
     NoRecord(BuildId),
@@ -83,8 +87,8 @@ pub fn label(
     if !mirror.has_build(id)? {
         return Err(LabelActError::NoBuild(id.clone()));
     }
-    let mut record = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
-    let before = record.labels.clone();
+    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let mut record = old.clone();
     let now = clock();
     for label in set {
         if record.labels.get(label.key()).is_none_or(|old| old.value != label.value()) {
@@ -96,7 +100,7 @@ pub fn label(
     for key in drop {
         record.labels.remove(key);
     }
-    let changed = record.labels != before;
+    let changed = record.labels != old.labels;
     let labels = record.labels.clone();
     let mut aliases = Vec::new();
     if changed && mode == Mode::Real {
@@ -105,7 +109,11 @@ pub fn label(
         let said: Map<String, Value> = wanted.chain(gone).collect();
         let fact = Fact::new(EventKind::Labelled, id).with("labels", said);
         let intent = lease.intend(now, fact.clone())?;
-        lease.keep_record(&record)?;
+        let write = || lease.renew_record(&old, &record);
+        if !say(&lease, id, write, || lease.renew_record(&record, &old))? {
+            lease.undo(now, fact, intent)?;
+            return Err(LabelActError::Going(id.clone()));
+        }
         lease.tell(now, fact, Some(intent))?;
     }
     if mode == Mode::Real {

@@ -12,7 +12,7 @@ use super::recover::settle;
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
-use super::{Mode, Stop, reserve, trim};
+use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
@@ -190,8 +190,9 @@ fn send(
                 Some(why) => report.skipped.push(Skipped { id: id.clone(), why }),
                 None => {
                     let until = planned.policy.trash.after(clock(), planned.policy.zone);
-                    match throw(&lease, planned, id, until, clock) {
-                        Ok(()) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
+                    match throw(&lease, planned, fence, id, until, clock) {
+                        Ok(Some(why)) => report.skipped.push(Skipped { id: id.clone(), why }),
+                        Ok(None) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
                         Err(error) if error.is_no_space() => return Err(error),
                         Err(error) => {
                             report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
@@ -205,21 +206,22 @@ fn send(
     Ok(())
 }
 
-/// Moves one build into the trash.
+/// Moves one build into the trash, or says what protects it after all.
 fn throw(
     lease: &Lease<'_>,
-    planned: &Planned,
+    planned: &mut Planned,
+    fence: &mut Fence,
     id: &BuildId,
     until: Stamp,
     clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
+) -> Result<Option<String>, ActError> {
     let mirror = lease.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
     let inode = match store.look(&path)? {
         _ if mirror.by_seal() => (0, 0),
         Some(entry) => entry.inode,
-        None => return Ok(()),
+        None => return Ok(None),
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
@@ -231,28 +233,32 @@ fn throw(
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
     let intent = lease.intend(now, fact.clone())?;
-    let moved = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed)).and_then(|()| {
+    let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
+    let moved = ticket.map_err(ActError::from).and_then(|()| {
         if mirror.by_seal() {
-            lease.put_away(&trashed)
-        } else {
-            store.reveal(&trashed.ticket.path, &trashed.tree())
+            return handshake::part(lease, &trashed, || fence.once_more(lease, planned, id, clock()));
         }
+        store.reveal(&trashed.ticket.path, &trashed.tree())?;
+        Ok(None)
     });
-    if let Err(error) = moved {
+    if !matches!(moved, Ok(None)) {
         // A move that failed after it happened is finished by whoever comes next.
         let stayed =
             if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
         if stayed {
+            if mirror.by_seal() {
+                lease.unmark(id)?;
+            }
             throw_out(store, &trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
-        return Err(error.into());
+        return moved;
     }
     if !mirror.by_seal() {
         lease.file_away(&trashed)?;
     }
     lease.tell(clock(), fact, Some(intent))?;
-    Ok(())
+    Ok(None)
 }
 
 /// Returns how many bytes must be free in the end, when the disk is under pressure.

@@ -3,6 +3,7 @@
 //! Each move is written down before and after. A name that would leave the mirror, dangle, loop or point at a build
 //! that is no success is refused, the last unless asked for.
 
+use super::handshake;
 use crate::census::BuildCensus;
 use crate::decide::{Current, follow, meets};
 use crate::layout::Place;
@@ -136,19 +137,26 @@ pub(super) fn repoint(
     target: &RelPath,
     now: Stamp,
 ) -> Result<Moved, RepointError> {
-    let store = lease.mirror().store();
     let from = pointed_at(lease.mirror(), alias)?;
     let fact = || {
         let from = from.as_ref().map(|from| from.as_str().to_owned());
         Fact::new(EventKind::Aliased, alias).with("from", from).with("to", target.as_str())
     };
     let intent = lease.intend(now, fact())?;
-    if let Err(error) = store.point(alias, target) {
-        // It can fail after it happened: then the next command finds it so and writes it down.
-        if pointed_at(lease.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
+    match handshake::point(lease, alias, from.as_ref(), target) {
+        Ok(true) => {}
+        Ok(false) => {
             lease.undo(now, fact(), intent)?;
+            let why = "another command lets it go at this moment".to_owned();
+            return Err(RepointError::Target { alias: alias.clone(), target: target.clone(), why });
         }
-        return Err(error.into());
+        Err(error) => {
+            // It can fail after it happened: then the next command finds it so and writes it down.
+            if pointed_at(lease.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
+                lease.undo(now, fact(), intent)?;
+            }
+            return Err(error.into());
+        }
     }
     lease.tell(now, fact(), Some(intent))?;
     Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })

@@ -393,7 +393,7 @@ impl Sealed {
             return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
         }
         let there = mirror.store().look(&self.seal.path)?;
-        Ok(there.is_some_and(|entry| entry.inode == self.seal.inode))
+        Ok(there.is_some_and(|entry| entry.inode.1 == self.seal.inode.1))
     }
 
     /// Returns where the finished tree lies now.

@@ -27,6 +27,9 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             if !gone {
                 store.discard(&at)?;
             }
+            if let Ok(id) = intent.to.parse() {
+                lease.unmark(&id)?;
+            }
             Ok(gone)
         }
         EventKind::Swept if mirror.by_seal() => {

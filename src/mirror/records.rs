@@ -54,6 +54,8 @@ pub enum Tree {
     Manifests,
     /// Holds.
     Holds,
+    /// Marks of builds that are being let go.
+    Going,
 }
 
 impl Tree {
@@ -73,6 +75,7 @@ impl Tree {
             Self::Builds => "builds",
             Self::Manifests => "manifests",
             Self::Holds => "holds",
+            Self::Going => "going",
         }
     }
 }

@@ -44,6 +44,30 @@ impl Mirror {
         })
     }
 
+    /// Returns whether a build is going or gone, so that what was said of it just now came too late.
+    ///
+    /// Whoever lets a build go marks it, looks at what protects it, removes the seal and only then the mark; whoever
+    /// protects it writes first and asks here then. The mark is read before the seal: once it is gone, so is the seal.
+    pub fn is_going(&self, id: &BuildId) -> Result<bool, StoreError> {
+        if !self.by_seal() {
+            return Ok(false);
+        }
+        Ok(self.store().look(&Tree::Going.at(id))?.is_some() || !self.has_build(id)?)
+    }
+
+    /// Returns whether a path leads into a build that is going or gone.
+    pub fn leads_to_going(&self, path: &RelPath) -> Result<bool, StoreError> {
+        if !self.by_seal() {
+            return Ok(false);
+        }
+        match resolve(self.store(), path)? {
+            Resolved::To(at) | Resolved::Dangles(at) => {
+                build_of(self, &at).map_or(Ok(false), |id| self.is_going(&id))
+            }
+            Resolved::Loops | Resolved::Leaves(_) => Ok(false),
+        }
+    }
+
     /// Returns whether a path lies in a build without its seal.
     fn is_hidden(&self, at: &RelPath) -> Result<bool, StoreError> {
         if !self.by_seal() {
@@ -100,6 +124,29 @@ impl Lease<'_> {
     /// Removes the seal of a build: from here on it is not there.
     pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
         self.mirror().store().remove(&Tree::Builds.at(id))
+    }
+
+    /// Marks a build as going: whoever protects it from now on looks at the mark, and takes that back.
+    pub fn mark_going(&self, id: &BuildId) -> Result<(), StoreError> {
+        let text = serde_json::json!({"going": 1, "who": self.mirror().who()}).to_string();
+        self.mirror().store().put(&Tree::Going.at(id), text.as_bytes(), Put::Replace)
+    }
+
+    /// Takes the mark away, after the seal or because the build stays.
+    pub fn unmark(&self, id: &BuildId) -> Result<(), StoreError> {
+        self.mirror().store().remove(&Tree::Going.at(id))
+    }
+
+    /// Writes the record of a build that is still the one that was read, and still there.
+    pub fn renew_record(&self, before: &BuildRecord, after: &BuildRecord) -> Result<(), StoreError> {
+        let store = self.mirror().store();
+        let at = Tree::Builds.at(&before.id);
+        let bytes = store.read(&at, LIMIT)?;
+        if BuildRecord::parse(&bytes, &before.id).ok().as_ref() != Some(before) {
+            let why = "somebody else changed it at the same moment";
+            return Err(StoreError::because(StoreErrorKind::Busy, "renew the record", &at, why));
+        }
+        store.renew(&at, &bytes, after.write().as_bytes())
     }
 
     /// Puts the seal of a build away into its directory of the trash: the build is not there any more.

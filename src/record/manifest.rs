@@ -5,6 +5,7 @@
 //! build may have hundreds of thousands of files; the last line counts the others, so that a cut file is noticed.
 
 use crate::word::{Digest, RelPath};
+use std::str::FromStr;
 
 /// The first line of the file.
 const HEAD: &str = "mirrorkeep-manifest 1";
@@ -202,6 +203,15 @@ impl<'a> ManifestLine<'a> {
         }
     }
 
+    /// Returns where in the order of kinds it stands.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::File(_) => 0,
+            Self::Link { .. } => 1,
+            Self::Dir(_) => 2,
+        }
+    }
+
     /// Reads one line; nothing when it is damaged.
     fn parse(line: &'a str) -> Option<Self> {
         let (kind, rest) = line.split_once('\t')?;
@@ -216,10 +226,11 @@ impl<'a> ManifestLine<'a> {
 
 /// Reads a manifest line by line; one that is damaged or cut off ends with an error.
 pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<'_>, ManifestError>> {
-    let text = str::from_utf8(bytes).ok().filter(|text| text.lines().next() == Some(HEAD));
+    let text = str::from_utf8(bytes).ok().filter(|text| text.split('\n').next() == Some(HEAD));
     let head = text.is_none().then_some(Err(ManifestError::Head));
-    let mut lines = text.unwrap_or_default().lines().enumerate().skip(1);
-    let (mut count, mut ended) = (0, text.is_none());
+    let closed = text.is_some_and(|text| text.ends_with('\n'));
+    let mut lines = text.unwrap_or_default().split_terminator('\n').enumerate().skip(1);
+    let (mut count, mut ended, mut last) = (0, text.is_none(), 0);
     let rest = std::iter::from_fn(move || {
         if ended {
             return None;
@@ -230,11 +241,13 @@ pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<
         };
         if let Some(counted) = line.strip_prefix("end\t") {
             ended = true;
-            let whole = counted.parse() == Ok(count) && lines.next().is_none();
+            let whole = number(counted) == Some(count) && lines.next().is_none() && closed;
             return (!whole).then_some(Err(ManifestError::Cut));
         }
         count += 1;
-        let parsed = ManifestLine::parse(line);
+        // Files, then links, then directories, as they are written: of one manifest there is one text.
+        let parsed = ManifestLine::parse(line).filter(|line| line.rank() >= last);
+        last = parsed.as_ref().map_or(last, ManifestLine::rank);
         ended = parsed.is_none();
         Some(parsed.ok_or(ManifestError::Line(index + 1)))
     });
@@ -258,14 +271,16 @@ impl FileEntry {
 impl<'a> FileLine<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let mut columns = line.strip_prefix("f\t")?.splitn(8, '\t');
-        let digest = columns.next()?;
-        let size = columns.next()?.parse().ok()?;
-        let mode = u32::from_str_radix(columns.next()?, 8).ok()?;
-        let mtime = columns.next()?.parse().ok()?;
-        let inode = columns.next()?.parse().ok()?;
+        let plain = |digest: &&str| !digest.contains(|c: char| c.is_ascii_uppercase() || c == ':');
+        let digest = columns.next().filter(plain)?;
+        let size = number(columns.next()?)?;
+        let mode = columns.next().filter(|digits| is_shortest(digits))?;
+        let mode = u32::from_str_radix(mode, 8).ok()?;
+        let mtime = number(columns.next()?)?;
+        let inode = number(columns.next()?)?;
         let seen = match (columns.next()?, columns.next()?) {
             ("-", "-") => None,
-            (mtime, inode) => Some(Seen { mtime: mtime.parse().ok()?, inode: inode.parse().ok()? }),
+            (mtime, inode) => Some(Seen { mtime: number(mtime)?, inode: number(inode)? }),
         };
         Some(Self { path: columns.next()?, size, digest, mode, mtime, inode, seen })
     }
@@ -276,6 +291,16 @@ impl<'a> FileLine<'a> {
         let (path, digest) = (path.parse().ok()?, digest.parse().ok()?);
         Some(FileEntry { path, size, digest, mode, mtime, inode, seen })
     }
+}
+
+/// Reads a number that is written as we write it: no `+`, no zeros in front.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.strip_prefix('-').filter(|digits| *digits != "0").unwrap_or(text);
+    if is_shortest(digits) { text.parse().ok() } else { None }
+}
+
+fn is_shortest(digits: &str) -> bool {
+    digits == "0" || digits.starts_with(|c: char| matches!(c, '1'..='9'))
 }
 
 #[cfg(test)]

@@ -115,6 +115,21 @@ pub trait Store: Debug + Send + Sync {
     /// Puts a small file in place in one step, making the directories above it: a reader sees the old or the new.
     fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()>;
 
+    /// Puts `new` in the place of a small file that holds `old`; `Busy` when it holds something else or is gone. One that
+    /// holds `new` is renewed already.
+    ///
+    /// Where a lock keeps all others away, as on one machine, a look before is enough.
+    fn renew(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
+        const DOING: &str = "renew";
+        let limit = u64::try_from(old.len().max(new.len())).unwrap_or(u64::MAX);
+        match self.read(at, limit) {
+            Ok(bytes) if bytes == new => Ok(()),
+            Ok(bytes) if bytes == old => self.put(at, new, Put::Replace),
+            Err(error) if !error.is_not_found() && error.kind() != StoreErrorKind::TooLarge => Err(error),
+            _ => Err(StoreError::because(StoreErrorKind::Busy, DOING, at, "somebody else changed it")),
+        }
+    }
+
     /// Adds `line` to the end of the log at `log`.
     fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()>;
 

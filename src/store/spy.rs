@@ -215,6 +215,10 @@ impl Store for Spy {
         self.make("put", at, Does::Write, || self.inner.put(at, bytes, how))
     }
 
+    fn renew(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
+        self.make("renew", at, Does::Write, || self.inner.renew(at, old, new))
+    }
+
     fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {
         self.make("append", log, Does::Write, || self.inner.append(log, line, how))
     }

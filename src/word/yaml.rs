@@ -4,7 +4,7 @@
 //! could drop a retention rule. So a second look at the text refuses duplicate keys, and with them what nobody
 //! needs in a file of settings and attackers like: anchors, aliases, merge keys, several documents, deep nesting.
 
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, fmt};
 
@@ -43,7 +43,7 @@ pub struct Document {
 }
 
 /// Where one entry stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Node {
     mark: Mark,
     /// The line and column where the value starts, and the characters that it covers.
@@ -51,6 +51,8 @@ struct Node {
     start: usize,
     end: usize,
     items: usize,
+    /// The text of a block (`|`, `>`), whose characters alone would be read as something else.
+    block: Option<String>,
 }
 
 impl Document {
@@ -144,10 +146,16 @@ impl Document {
         let Some(node) = self.nodes.get(path) else {
             return Err(vec![self.problem(path, "this entry is missing")]);
         };
-        // The piece keeps its column, so that its lines stay aligned and errors show the right place.
-        let piece: String = self.text.chars().skip(node.start).take(node.end - node.start).collect();
-        let padded = format!("{}{piece}", " ".repeat(node.value.column - 1));
-        serde_yaml::from_str(&padded).map_err(|error| {
+        let piece = match &node.block {
+            // Text is plain data.
+            Some(block) => serde_yaml::to_string(block).unwrap_or_default(),
+            // The piece keeps its column, so that its lines stay aligned and errors show the right place.
+            None => {
+                let piece = self.text.chars().skip(node.start).take(node.end - node.start);
+                " ".repeat(node.value.column - 1).chars().chain(piece).collect()
+            }
+        };
+        serde_yaml::from_str(&piece).map_err(|error| {
             let mark = error.location().map(|at| {
                 let column = at.column().max(1);
                 Mark { line: node.value.line + at.line().max(1) - 1, column }
@@ -209,10 +217,20 @@ impl Reading<'_> {
                 let path = self.place(mark, span);
                 self.problem(Some(mark), path, "an alias (`*…`); write the value itself".to_owned());
             }
-            Event::Scalar(text, _, anchor, _) => {
+            Event::Scalar(text, style, anchor, _) => {
                 self.anchored(*anchor, mark);
-                if !self.takes_key(text, mark) {
-                    self.place(mark, span);
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if self.takes_key(text, mark) {
+                    // Readers differ on where the text of such a key ends.
+                    if block {
+                        let message = "a key that is a block of text; plain keys are accepted".to_owned();
+                        self.problem(Some(mark), String::new(), message);
+                    }
+                } else {
+                    let path = self.place(mark, span);
+                    if let Some(node) = self.nodes.get_mut(&path).filter(|_| block) {
+                        node.block = Some(text.clone().into_owned());
+                    }
                 }
             }
             Event::SequenceStart(anchor, _) => self.start(*anchor, mark, span, false),
@@ -269,7 +287,7 @@ impl Reading<'_> {
         if text == "<<" {
             self.problem(Some(mark), path.clone(), "merge keys are not accepted".to_owned());
         }
-        let node = Node { mark, value: mark, start: 0, end: 0, items: 0 };
+        let node = Node { mark, value: mark, start: 0, end: 0, items: 0, block: None };
         self.nodes.insert(path, node);
         true
     }
@@ -278,7 +296,7 @@ impl Reading<'_> {
     fn place(&mut self, mark: Mark, span: Span) -> String {
         let (start, end) = (span.start.index(), span.end.index());
         let Some(open) = self.open.last_mut() else {
-            self.nodes.insert(String::new(), Node { mark, value: mark, start, end, items: 0 });
+            self.nodes.insert(String::new(), Node { mark, value: mark, start, end, items: 0, block: None });
             return String::new();
         };
         let Some(key) = open.key.take() else {
@@ -288,7 +306,7 @@ impl Reading<'_> {
                 node.items - 1
             });
             let path = format!("{above}[{index}]");
-            self.nodes.insert(path.clone(), Node { mark, value: mark, start, end, items: 0 });
+            self.nodes.insert(path.clone(), Node { mark, value: mark, start, end, items: 0, block: None });
             return path;
         };
         let path = if open.path.is_empty() { key } else { format!("{}.{key}", open.path) };
@@ -321,6 +339,7 @@ mod tests {
         refused("a: 1\n---\nb: 1\n", "second document");
         refused(&format!("{}1{}", "[".repeat(40), "]".repeat(40)), "nested deeper");
         refused("? [a, b]\n: 1\n", "a key that is a list");
+        refused("? |\n  a\n: 1\n", "a key that is a block of text");
         refused("", "empty");
         refused("\u{feff}a: 1\n", "f.yaml:1:1: a byte order mark");
         refused("a: [1\n", "no YAML");
@@ -345,6 +364,14 @@ mod tests {
         assert!(problem.starts_with("f.yaml:6:5: list[2]: "), "{problem}");
         assert!(problem.contains("unknown field `dayz`, expected `name` or `days`"), "{problem}");
         assert_eq!(document.mark("list[1].days.deeper"), document.mark("list[1].days"));
+    }
+
+    #[test]
+    fn a_block_of_text_is_no_mapping() {
+        let document = Document::parse("piece: |\n  name: x\nfolded: >-\n  a\n  b\n", "f.yaml").unwrap();
+        assert_eq!(document.read_at::<String>("piece").unwrap(), "name: x\n");
+        assert_eq!(document.read_at::<String>("folded").unwrap(), "a b");
+        assert!(document.read_at::<Piece>("piece").is_err());
     }
 
     #[test]

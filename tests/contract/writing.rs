@@ -123,3 +123,28 @@ pub(super) fn what_is_removed_is_gone_and_nothing_else(store: &dyn Store) {
     }
     assert_eq!(tree(store, &path("a")), ["a/dir/x: x", "a/file2: x"]);
 }
+
+pub(super) fn what_is_renewed_was_what_it_was_taken_for(store: &dyn Store) {
+    let at = path("a/file");
+    let busy = |old: &[u8], new: &[u8]| {
+        assert_eq!(store.renew(&at, old, new).unwrap_err().kind(), StoreErrorKind::Busy);
+    };
+    busy(b"one", b"two");
+    assert!(store.look(&at).unwrap().is_none());
+    store.put(&at, b"one", Put::Replace).unwrap();
+    store.renew(&at, b"one", b"longer").unwrap();
+    // The answer was lost, and the request is sent again.
+    store.renew(&at, b"one", b"longer").unwrap();
+    busy(b"one", b"three");
+    assert_eq!(read(store, "a/file"), "longer");
+    // Where trees are moved, one machine has the lock, and nobody else writes meanwhile.
+    let abilities = store.abilities();
+    if abilities.creates_once && !abilities.moves_trees {
+        let won = thread::scope(|scope| {
+            let renew = |n: usize| store.renew(&path("a/file"), b"longer", n.to_string().as_bytes()).is_ok();
+            let all: Vec<_> = (0..8).map(|n| scope.spawn(move || renew(n))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).filter(|won| *won).count()
+        });
+        assert_eq!(won, 1);
+    }
+}

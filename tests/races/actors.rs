@@ -1,6 +1,7 @@
 //! Those who change the mirror; each function is one thing that one of them does.
 
-use super::{Dice, Pace, STREAMS, World};
+use super::{Pace, STREAMS, World};
+use crate::dice::Dice;
 use std::{
     fs,
     process::Command,

@@ -8,6 +8,7 @@ mod actors;
 mod ledger;
 mod reader;
 
+use crate::dice::Dice;
 use crate::rig::Rig;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,29 +47,6 @@ struct World {
 enum Pace {
     Quick,
     Slow,
-}
-
-/// Choices, drawn from a seed.
-struct Dice(u64);
-
-impl Dice {
-    /// Returns a number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        let end = u64::try_from(from.len()).unwrap();
-        if end == 0 { None } else { from.get(usize::try_from(self.below(end)).unwrap()) }
-    }
-
-    /// Waits for at most that many milliseconds.
-    fn rest(&mut self, most: u64) {
-        std::thread::sleep(Duration::from_millis(self.below(most)));
-    }
 }
 
 impl World {

@@ -145,6 +145,10 @@ impl Store for ObjectStore {
         self.wait_for(self.put_object(at, bytes, how))
     }
 
+    fn renew(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
+        self.wait_for(self.renew_object(at, old, new))
+    }
+
     fn append(&self, log: &RelPath, line: &[u8], _how: Append) -> Result<()> {
         self.append_line(log, line)
     }

@@ -73,6 +73,35 @@ impl ObjectStore {
         if found.attributes.get(&WRITE).is_some_and(|found| **found == *name) { Ok(()) } else { Err(error) }
     }
 
+    /// Replaces an object under the condition that it is still the one that holds `old`.
+    pub(super) async fn renew_object(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
+        const DOING: &str = "renew";
+        let key = file_key(at, DOING)?;
+        let late = || StoreError::because(StoreErrorKind::Busy, DOING, at, "somebody else changed it");
+        let held = async || match self.client.get(&key).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            found => {
+                let found = found.map_err(failed(DOING, at))?;
+                let meta = found.meta.clone();
+                Ok(Some((found.bytes().await.map_err(failed(DOING, at))?, meta)))
+            }
+        };
+        let meta = match held().await? {
+            Some((bytes, _)) if bytes == new => return Ok(()),
+            Some((bytes, meta)) if bytes == old => meta,
+            _ => return Err(late()),
+        };
+        let mode = self.unchanged_since(Some(meta));
+        let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
+        match self.client.put_opts(&key, new.to_vec().into(), options).await {
+            // Perhaps it was us, and only the answer was lost.
+            Err(error) if is_late(&error) || matches!(error, Error::NotFound { .. }) => {
+                if held().await?.is_some_and(|(bytes, _)| bytes == new) { Ok(()) } else { Err(late()) }
+            }
+            done => done.map(drop).map_err(failed(DOING, at)),
+        }
+    }
+
     /// Returns whether a look shows what the condition of a creation does not, or is not asked.
     async fn is_taken(&self, at: &RelPath) -> Result<bool> {
         match self.conditions {

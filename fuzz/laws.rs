@@ -1,0 +1,408 @@
+//! The laws of every parser: what must hold whatever the bytes.
+//!
+//! None panics. What is read is what it says: written back and read again it is the same, and where a format has one
+//! spelling, it is written back as it was. No path that comes out of a text leaves the root. libFuzzer looks for
+//! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
+
+use mirrorkeep::act::settle;
+use mirrorkeep::census::Census;
+use mirrorkeep::decide::policy::{Policy, Span};
+use mirrorkeep::decide::{Past, lint, retain};
+use mirrorkeep::layout::{Files, Layout, Place};
+use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
+use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
+use mirrorkeep::store::{Conditions, ObjectStore, Put};
+use mirrorkeep::word::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
+use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
+use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
+use std::fmt::{Debug, Display};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+/// A law with its name, which is also that of the directory of its bytes.
+pub(crate) type Law = (&'static str, fn(&[u8]));
+
+/// Every law.
+pub(crate) const LAWS: [Law; 18] = [
+    ("branch", branch),
+    ("census", census),
+    ("context", context),
+    ("event", event),
+    ("layout", layout),
+    ("lists", lists),
+    ("manifest", manifest),
+    ("names", names),
+    ("own", own),
+    ("path", path),
+    ("place", place),
+    ("pointer", pointer),
+    ("policy", policy),
+    ("record", record),
+    ("stamp", stamp),
+    ("sums", sums),
+    ("told", told),
+    ("yaml", yaml),
+];
+
+/// Takes the text up to the first line end, and what follows.
+fn halves(bytes: &[u8]) -> Option<(&str, &str)> {
+    str::from_utf8(bytes).ok()?.split_once('\n')
+}
+
+/// Takes the bytes apart: a number that chooses, and the rest.
+fn choice(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    bytes.split_first().map(|(first, rest)| (usize::from(*first), rest))
+}
+
+fn noon() -> Stamp {
+    Stamp::from_unix(1_544_011_200).unwrap_or_default()
+}
+
+fn is_plain(path: &RelPath) {
+    let climbs = |name: &str| matches!(name, "" | "." | "..") || name.contains('/');
+    assert!(!path.names().any(climbs), "{path:?} climbs");
+    assert!(!path.as_str().starts_with('/') && !path.as_str().chars().any(char::is_control), "{path:?}");
+}
+
+fn path(bytes: &[u8]) {
+    let Some((text, link)) = halves(bytes) else { return };
+    let Ok(path) = text.parse::<RelPath>() else { return };
+    assert_eq!(path.as_str(), text);
+    is_plain(&path);
+    let again: Vec<&str> = path.names().collect();
+    assert_eq!(again.join("/"), text);
+    if let Some(target) = path.follow(link) {
+        is_plain(&target);
+        assert_eq!(path.follow(&path.link_to(&target)), Some(target));
+    }
+    if let Ok(child) = path.child(link) {
+        is_plain(&child);
+        assert_eq!(child.below(&path).unwrap_or_default().as_str(), link);
+    }
+}
+
+/// What is read prints back as it was, but for spellings that `same` knows.
+fn one_spelling<T: FromStr + Display + PartialEq + Debug>(text: &str, same: impl Fn(&str) -> String) {
+    let Ok(value) = text.parse::<T>() else { return };
+    let printed = value.to_string();
+    assert_eq!(printed, same(text));
+    assert!(printed.parse::<T>().is_ok_and(|again| again == value), "{printed:?}");
+}
+
+fn names(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let as_it_is = |text: &str| text.to_owned();
+    one_spelling::<Stream>(text, as_it_is);
+    one_spelling::<BuildName>(text, as_it_is);
+    one_spelling::<BuildId>(text, |text| text.strip_suffix('/').unwrap_or(text).to_owned());
+    one_spelling::<Label>(text, as_it_is);
+    one_spelling::<Outcome>(text, as_it_is);
+    let digest = |text: &str| text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
+    one_spelling::<Digest>(text, digest);
+    if let Ok(span) = text.parse::<Span>() {
+        assert!(span.seconds() >= 0);
+        assert!(span.after(noon(), chrono_zone()) >= noon());
+        one_spelling::<Span>(text, |_| span.to_string());
+    }
+}
+
+fn chrono_zone() -> chrono_tz::Tz {
+    chrono_tz::Tz::America__Sao_Paulo
+}
+
+fn stamp(bytes: &[u8]) {
+    let Some((format, text)) = halves(bytes) else { return };
+    if let Ok(stamp) = text.parse::<Stamp>() {
+        // Another zone than UTC is read where it is said, which is how others write times.
+        let compact = !text.contains('-');
+        assert!(!compact || stamp.to_string() == text, "{text:?} is {stamp:?}");
+        assert_eq!(stamp.iso().parse::<Stamp>(), Ok(stamp));
+        assert_eq!(stamp.to_string().parse::<Stamp>(), Ok(stamp));
+        assert_eq!(Stamp::from_unix(stamp.unix()), Some(stamp));
+    }
+    if let Ok(stamp) = Stamp::read(text, format) {
+        assert_eq!(stamp.spell(format), text);
+    }
+    if Stamp::can_read(format) {
+        assert!(Stamp::read(&Stamp::default().spell(format), format).is_ok());
+    }
+}
+
+/// What our own look at a file sees is what the reader of values sees: no key is lost on the way.
+fn yaml(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(document) = Document::parse(text, "f.yaml") else { return };
+    let keys = document.keys("");
+    if let Ok(map) = document.read::<BTreeMap<String, Option<IgnoredAny>>>() {
+        let read: Vec<&String> = map.keys().collect();
+        let mut seen: Vec<&String> = keys.iter().collect();
+        seen.sort();
+        assert_eq!(read, seen);
+    }
+    if let Ok(list) = document.read::<Vec<IgnoredAny>>() {
+        assert_eq!(document.items(""), Some(list.len()));
+    }
+    for key in keys {
+        drop(document.read_at::<String>(&key));
+        assert!(document.mark(&key).is_some_and(|mark| mark.line > 0 && mark.column > 0));
+    }
+}
+
+/// Returns one of the shipped layouts.
+fn shipped(number: usize) -> Option<&'static Layout> {
+    static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
+        let texts = Layout::shipped_names().filter_map(|name| Some((name, Layout::shipped(name)?)));
+        texts.filter_map(|(name, text)| Layout::load(text, name).ok()).collect()
+    });
+    LAYOUTS.get(number % LAYOUTS.len())
+}
+
+fn layout(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(layout) = Layout::load(text, "f.yaml") else { return };
+    assert_eq!(layout.text(), text);
+    let paths =
+        ["a", "a/b", "master/centos/20181205T060000Z", "a/b/c/20181205T060000Z/outputs/x", "r2018.10"];
+    paths.into_iter().filter_map(|path| path.parse().ok()).for_each(|path| is_one_place(&layout, &path));
+    drop(layout.branch("r/stx.10.0", &BTreeMap::new()));
+}
+
+/// A path that is a build's is the path of exactly that build, and a near path that is told is one that would do.
+fn is_one_place(layout: &Layout, path: &RelPath) {
+    match layout.place(path) {
+        Place::Build { build } => {
+            assert_eq!(layout.build_path(&build).ok().as_ref(), Some(path));
+            drop(layout.created(&build));
+            drop(layout.legacy(&build.stream));
+        }
+        Place::Stream { stream } => assert_eq!(layout.stream_path(&stream).ok().as_ref(), Some(path)),
+        Place::Inside { build, rest, .. } => {
+            let joined = layout.build_path(&build).map(|above| above.join(&rest));
+            assert_eq!(joined.ok().as_ref(), Some(path));
+        }
+        _ => {}
+    }
+}
+
+fn place(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    let path = str::from_utf8(rest).ok().and_then(|text| text.parse().ok());
+    if let (Some(layout), Some(path)) = (shipped(number), path) {
+        is_one_place(layout, &path);
+    }
+}
+
+fn branch(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    let (Some(layout), Some((branch, distro))) = (shipped(number), halves(rest)) else { return };
+    let given = BTreeMap::from([("distro".to_owned(), distro.to_owned())]);
+    if let Ok(found) = layout.branch(branch, &given)
+        && let Ok(path) = layout.stream_path(&found.stream)
+    {
+        is_plain(&path);
+    }
+}
+
+fn small_census() -> Census {
+    const TEXT: &str = include_str!("../fixtures/census/two-weeks.json");
+    serde_json::from_str(TEXT).unwrap_or_else(|_| Census::empty(noon()))
+}
+
+fn policy(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(policy) = Policy::load(text, "f.yaml") else { return };
+    assert_eq!(policy.text(), text);
+    drop(lint(&policy, None));
+    judged(&small_census(), &policy);
+}
+
+/// Every build gets one verdict, and the plan is the same again.
+fn judged(census: &Census, policy: &Policy) {
+    let plan = retain(census, policy, census.at, &Past::default());
+    assert_eq!(plan.builds.len(), census.builds().count());
+    assert_eq!(retain(census, policy, census.at, &Past::default()).digest, plan.digest);
+}
+
+fn census(bytes: &[u8]) {
+    let Ok(census) = serde_json::from_slice::<Census>(bytes) else { return };
+    same_as_json(&census);
+    if let Some(policy) = Policy::shipped("starlingx").and_then(|text| Policy::load(text, "starlingx").ok()) {
+        judged(&census, &policy);
+    }
+}
+
+fn same_as_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    assert!(serde_json::from_str::<T>(&text).is_ok_and(|again| again == *value), "{text}");
+}
+
+fn context(bytes: &[u8]) {
+    if let Ok(context) = Context::parse(bytes) {
+        assert_eq!(context.to_string().as_bytes(), bytes);
+        let shell = ['$', '`', ';', '|', '<', '>', '*', '?', '\\', '"', '\'', '!', '#', ' '];
+        let meant = |(dir, _): &(String, String)| !dir.contains(shell) && !dir.contains("..");
+        assert!(context.checkouts().iter().all(meant), "{context}");
+    }
+}
+
+fn sums(bytes: &[u8]) {
+    if let Ok(sums) = Sums::parse(bytes) {
+        sums.files().iter().for_each(|(path, _)| is_plain(path));
+        let written = sums.to_string();
+        assert_eq!(Sums::parse(written.as_bytes()).as_ref(), Ok(&sums), "{written:?}");
+    }
+}
+
+fn lists(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    let forms = [ForeignList::Stx, ForeignList::Coreutils, ForeignList::Bsd];
+    let Some(form) = forms.get(number % forms.len()) else { return };
+    let Ok(files) = form.read(rest) else { return };
+    for file in &files {
+        is_plain(&file.path);
+    }
+    assert!(files.is_sorted_by(|a, b| a.path < b.path));
+}
+
+fn manifest(bytes: &[u8]) {
+    if let Ok(manifest) = Manifest::parse(bytes) {
+        let written = manifest.write();
+        assert_eq!(written.as_bytes(), bytes);
+        assert!(manifest.changes(&manifest).is_empty());
+        let _ = manifest.bytes();
+    }
+}
+
+/// Returns the line with the checksum that it needs to be taken for whole.
+fn summed(body: &[u8]) -> Option<String> {
+    let body = str::from_utf8(body).ok()?;
+    let sum: String = Digest::of(body.as_bytes()).to_string().chars().take(16).collect();
+    Some(format!("{body},\"sum\":\"{sum}\"}}"))
+}
+
+fn event(bytes: &[u8]) {
+    for line in [str::from_utf8(bytes).ok().map(str::to_owned), summed(bytes)].into_iter().flatten() {
+        if let Ok(event) = Event::parse(line.as_bytes()) {
+            let written = event.write();
+            assert_eq!(written.matches('\n').count(), 1);
+            assert_eq!(Event::parse(written.trim_end_matches('\n').as_bytes()), Ok(event));
+        }
+    }
+}
+
+fn record(bytes: &[u8]) {
+    let Ok(raw) = serde_json::from_slice::<BuildRecord>(bytes) else { return };
+    let Ok(record) = BuildRecord::parse(bytes, &raw.id) else { return };
+    let written = record.write();
+    assert!(BuildRecord::parse(written.as_bytes(), &raw.id).is_ok_and(|again| again == record), "{written}");
+}
+
+/// A build all of whose files hold the same.
+struct AllSame<'a>(&'a str);
+
+impl Files for AllSame<'_> {
+    type Error = Infallible;
+
+    fn has(&self, at: &RelPath) -> Result<bool, Infallible> {
+        Ok(self.0.len() % 3 != at.as_str().len() % 3)
+    }
+
+    fn text(&self, at: &RelPath) -> Result<Option<String>, Infallible> {
+        Ok(self.has(at)?.then(|| self.0.to_owned()))
+    }
+}
+
+fn told(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    let (Some(layout), Ok(text)) = (shipped(number), str::from_utf8(rest)) else { return };
+    let files = AllSame(text);
+    let Ok(told) = layout.told_result(&files);
+    assert!(told.problem.is_none() || told.outcome == Outcome::Unknown, "{told:?}");
+    let Ok(time) = layout.told_time(&files);
+    if let Some(Ok(time)) = time {
+        assert_eq!(Stamp::from_unix(time.unix()), Some(time));
+    }
+    let Ok(labels) = layout.told_labels(&files);
+    assert!(labels.iter().all(|(key, value)| Label::new(key, value).is_ok()));
+}
+
+const BUILD: &str = "master/centos/20181205T060000Z";
+
+/// Returns a bucket with a mirror of one build, and the mirror.
+fn bucket() -> Option<(Arc<InMemory>, Mirror)> {
+    let client = Arc::new(InMemory::new());
+    let store =
+        Arc::new(ObjectStore::new(Arc::<InMemory>::clone(&client), "memory:", Conditions::Honoured).ok()?);
+    let setup = Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "id".to_owned() };
+    let mirror = Mirror::init(store, &setup, "fuzz", Duration::ZERO).ok()?;
+    let file: RelPath = format!("{BUILD}/outputs/logs/log").parse().ok()?;
+    mirror.store().put(&file, b"kept", Put::Create).ok()?;
+    Some((client, mirror))
+}
+
+/// Whatever stands in a file of the own area, nothing outside of it is touched, and a damaged file is told.
+fn own(bytes: &[u8]) {
+    let places = [
+        format!("builds/{BUILD}.json"),
+        format!("manifests/{BUILD}.files"),
+        format!("holds/{BUILD}.json"),
+        "journal/000000000001.jsonl".to_owned(),
+        "trash/1/ticket.json".to_owned(),
+        "stage/1/seal.json".to_owned(),
+        "stage/1/upload.json".to_owned(),
+        "mirror.yaml".to_owned(),
+    ];
+    let Some((number, rest)) = choice(bytes) else { return };
+    let (Some(place), Some((_, mirror))) = (places.get(number % places.len()), bucket()) else { return };
+    let journal = place.starts_with("journal").then(|| summed(rest)).flatten().map(|line| line + "\n");
+    let content = journal.as_deref().map_or(rest, str::as_bytes);
+    let store = mirror.store();
+    if store.put(&RelPath::own(place), content, Put::Replace).is_err() {
+        return;
+    }
+    drop(Mirror::abilities(store));
+    drop(survey(&mirror, noon()));
+    drop(mirror.holds());
+    drop(mirror.trash());
+    drop(mirror.history(&[EventKind::Published]));
+    if let Ok(id) = BUILD.parse() {
+        drop(mirror.record(&id));
+        drop(mirror.manifest(&id));
+    }
+    if let Ok(lease) = mirror.lease() {
+        drop(settle(&lease, &noon));
+    }
+    let kept = format!("{BUILD}/outputs/logs/log").parse().map(|at| store.read(&at, 9));
+    assert!(kept.is_ok_and(|kept| kept.is_ok_and(|kept| kept == b"kept")));
+}
+
+/// Whatever keys and pointers others put into a bucket, no path that is found in it leaves the mirror.
+fn pointer(bytes: &[u8]) {
+    let (Some((key, text)), Some((client, mirror))) = (halves(bytes), bucket()) else { return };
+    let Ok(key) = Path::parse(key) else { return };
+    let wait = tokio::runtime::Builder::new_current_thread().build();
+    let Ok(wait) = wait else { return };
+    if wait.block_on(client.put(&key, text.to_owned().into())).is_err() {
+        return;
+    }
+    let store = mirror.store();
+    if let Ok(below) = store.below(&RelPath::root()) {
+        for found in &below {
+            is_plain(&found.path);
+        }
+    }
+    let path = key.as_ref().strip_suffix(".mirrorkeep-link").unwrap_or(key.as_ref()).parse();
+    if let Ok(path) = path {
+        drop(store.look(&path));
+        if let Ok(Resolved::To(to) | Resolved::Dangles(to)) = resolve(store, &path) {
+            is_plain(&to);
+        }
+    }
+    drop(links(&mirror));
+    drop(survey(&mirror, noon()));
+}
