@@ -1,7 +1,7 @@
 //! Sentences of the command line that hold wherever the bucket is.
 
 use super::bucket::{Bucket, ONE, Story, THREE, TWO};
-use mirrorkeep::store::Store;
+use mirrorkeep::store::{Put, Store};
 use mirrorkeep::word::RelPath;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ pub(crate) const ALL: &[Story] = stories! {
     what_is_pruned_is_gone_and_can_come_back
     a_publisher_that_was_killed_is_followed_by_the_next
     a_large_file_goes_in_parts
+    what_lies_there_is_checked_verified_and_taken_over
     what_is_no_mirror_is_told
 };
 
@@ -151,6 +152,27 @@ fn a_large_file_goes_in_parts(bucket: &Bucket<'_>) {
     // The next has the same file: the store copies it by itself.
     assert!(bucket.publish(TWO).contains("shared"));
     bucket.sums_hold(TWO);
+}
+
+fn what_lies_there_is_checked_verified_and_taken_over(bucket: &Bucket<'_>) {
+    let store = bucket.engine.store(bucket.name);
+    let put = |at: &str, text: &str| store.put(&at.parse().unwrap(), text.as_bytes(), Put::Replace).unwrap();
+    bucket.publish(ONE);
+    let package = format!("master/centos/{ONE}/outputs/RPMS/std/a.rpm");
+    put(&package, "package A");
+    bucket.fails(5, &format!("{package}: changed"), &["verify", "--all"]);
+    put(&package, "package a");
+    bucket.ok(&["verify", "--all", "--read"]);
+    for (file, text) in [("RPMS/std/b.rpm", "package b"), ("success", "")] {
+        put(&format!("master/centos/{TWO}/outputs/{file}"), text);
+    }
+    bucket.fails(5, "unsealed", &["check"]);
+    bucket.cannot_publish(TWO, "laid down by others");
+    bucket.ok(&["adopt", "master/centos", "--write-sums"]);
+    assert_eq!(bucket.builds(), [ONE, TWO]);
+    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    let said = bucket.ends(5, &["check"]);
+    assert!(!said.contains("unsealed"), "{said}");
 }
 
 fn what_is_no_mirror_is_told(bucket: &Bucket<'_>) {
