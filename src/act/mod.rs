@@ -61,6 +61,5 @@ pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, So
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};
 pub use verify::{By, Fault, FaultKind, VerifyReport, Verifying, Which, verify};
-pub use verify::{Fault, FaultKind, VerifyReport, Verifying, Which, verify};
 use waiting::waiting;
 pub use watch::{Interrupted, Stop, Unwatched, Watch};

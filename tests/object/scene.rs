@@ -6,11 +6,8 @@ use mirrorkeep::act::{
     SourceSpec, Stop, SumsIn, Trust, Unwatched,
 };
 use mirrorkeep::decide::PlanOutcome;
-use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
-use mirrorkeep::store::{Conditions, Kind, ObjectStore, Put, Share, Store};
-use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
-use mirrorkeep::store::{Conditions, ObjectStore, Share, Store};
+use mirrorkeep::store::{Conditions, ObjectStore, Put, Share, Store};
 use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
@@ -114,16 +111,6 @@ pub(super) fn now() -> Stamp {
 
 pub(super) fn build(name: &str) -> BuildId {
     format!("master/centos/{name}").parse().unwrap()
-}
-
-pub(super) fn chain(error: impl Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 impl Scene {
