@@ -135,7 +135,8 @@ impl ObjectStore {
             let path = key.parent().unwrap_or_default().child(name);
             let path = path.map_err(|error| odd(key.as_str(), error.to_string()))?;
             let written = written(&meta);
-            let version = meta.e_tag.map(|tag| format!("{tag} {written}"));
+            let listed = meta.last_modified.timestamp_subsec_nanos();
+            let version = meta.e_tag.map(|tag| format!("{tag} {written} {listed}"));
             found.push(Below { path, kind, size: meta.size, written, version });
         }
         found.sort();
@@ -197,9 +198,10 @@ fn mode(attributes: &Attributes) -> Option<u32> {
 }
 
 /// Returns when an object was written, in nanoseconds since 1970.
+///
+/// To the second: some stores tell more than that in a listing, and none with the object itself.
 fn written(meta: &ObjectMeta) -> i128 {
     i128::from(meta.last_modified.timestamp()) * 1_000_000_000
-        + i128::from(meta.last_modified.timestamp_subsec_nanos())
 }
 
 fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
