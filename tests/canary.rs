@@ -237,6 +237,7 @@ fn nothing_outside_is_ever_read_or_touched() {
         failures.push(format!("the tree outside was {:?}\nand is {now:?}", canary.before));
     }
     let swaps = swapped.into_inner();
-    writeln!(std::io::stdout(), "canary: {swaps} swaps, {ended:?}, {} failed", failures.len()).unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "canary: {swaps} swaps, {ended:?}, {} failed", failures.len()).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

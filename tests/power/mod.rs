@@ -54,6 +54,12 @@ fn what_was_told_survives_a_power_cut_on_every_file_system() {
     }
 }
 
+/// Says how it goes to whoever runs the long way.
+fn tell(line: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").unwrap();
+}
+
 #[track_caller]
 fn cuts(kinds: &[Kind], count: usize) {
     let seed = std::env::var("MIRRORKEEP_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -63,7 +69,7 @@ fn cuts(kinds: &[Kind], count: usize) {
         let mut dice = Dice(seed);
         let failed = on(*kind, count, &mut dice);
         let said = format!("power: {}: {count} cuts, {} failed", kind.name, failed.len());
-        writeln!(std::io::stdout(), "{said}").unwrap();
+        tell(&said);
         failures.extend(failed.into_iter().map(|why| format!("{}: {why}", kind.name)));
     }
     assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
@@ -87,7 +93,7 @@ fn on(kind: Kind, count: usize, dice: &mut Dice) -> Vec<String> {
             survives(cut, entries).map_err(|why| format!("{told} told, then {last:?}: {why}"))
         });
         for why in disk.rest(|| looks.filter_map(Result::err).collect::<Vec<_>>()) {
-            writeln!(std::io::stdout(), "power: {why}").unwrap();
+            tell(&format!("power: {why}"));
             failures.push(why);
         }
     }

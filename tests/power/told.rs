@@ -127,11 +127,10 @@ pub(super) fn holds(rig: &Rig, entries: &[Entry], told: usize) -> Result<(), Str
     if let Some(build) = there.iter().find(|build| !states.iter().any(|state| state.there.contains(*build))) {
         return Err(format!("{build} is there"));
     }
-    let names: [(&str, fn(&State) -> &Option<String>); 2] =
-        [("latest_build", |state| &state.latest), ("stable", |state| &state.stable)];
-    for (name, of) in names {
+    for name in ["latest_build", "stable"] {
         let to = link(rig, name);
-        if !states.iter().any(|state| *of(state) == to) {
+        let of = |state: &State| if name == "stable" { state.stable.clone() } else { state.latest.clone() };
+        if !states.iter().any(|state| of(state) == to) {
             return Err(format!("{name} leads to {to:?}"));
         }
     }

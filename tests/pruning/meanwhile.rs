@@ -2,7 +2,7 @@
 
 use super::scene::{BUILDS, Scene, build, now, open, prune};
 use mirrorkeep::act::{self, Mode, Permit};
-use mirrorkeep::record::Hold;
+use mirrorkeep::record::{EventKind, Hold, Phase};
 use mirrorkeep::store::{Spy, Store};
 use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
 
@@ -32,6 +32,16 @@ fn there(scene: &Scene, name: &str) -> Result<(), String> {
     if scene.stream().join(name).is_dir() { Ok(()) } else { Err(format!("{name} is gone")) }
 }
 
+/// Fails when the oldest build went to the trash after something that protects it was written down, even if it came back.
+fn never_went(scene: &Scene, after: EventKind, to: &str) -> Result<(), String> {
+    let events = open(scene.store())?.history(&[after, EventKind::Pruned]).unwrap();
+    let done = events.iter().filter(|event| event.phase == Phase::Done);
+    let rest = done.skip_while(|event| event.what != after || event.to != to);
+    let mut went = rest.filter(|event| event.what == EventKind::Pruned);
+    let id = build(BUILDS[0]).to_string();
+    if went.any(|event| event.to == id) { Err(format!("{id} went all the same")) } else { Ok(()) }
+}
+
 #[test]
 fn a_build_that_an_admin_links_to_survives() {
     fn link(root: &Path) {
@@ -54,6 +64,7 @@ fn a_build_that_is_held_survives() {
     at_every_call(hold, |scene| {
         let mirror = open(scene.store())?;
         let held = !mirror.holds_of(&build(BUILDS[0])).unwrap().is_empty();
+        never_went(scene, EventKind::Held, &build(BUILDS[0]).to_string())?;
         if held { there(scene, BUILDS[0]) } else { Ok(()) }
     });
 }
@@ -71,6 +82,9 @@ fn a_build_that_an_alias_is_set_to_survives() {
     }
     at_every_call(alias, |scene| {
         let alias = scene.stream().join("current-tripleo");
+        if alias.is_symlink() {
+            never_went(scene, EventKind::Aliased, "master/centos/current-tripleo")?;
+        }
         if alias.is_symlink() { there(scene, BUILDS[0]) } else { Ok(()) }
     });
 }
@@ -88,7 +102,9 @@ fn a_build_that_a_new_one_needs_survives() {
         drop(command.output().unwrap());
     }
     at_every_call(publish, |scene| {
-        let user = scene.root().join("feature/x/centos/20261005T000000Z");
+        let user = "feature/x/centos/20261005T000000Z";
+        never_went(scene, EventKind::Published, user)?;
+        let user = scene.root().join(user);
         if user.is_dir() { there(scene, BUILDS[0]) } else { Ok(()) }
     });
 }
