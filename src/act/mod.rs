@@ -5,7 +5,9 @@
 
 mod adopt;
 mod check;
+mod copy;
 mod disk;
+mod elsewhere;
 mod error;
 mod fence;
 mod gather;
@@ -41,6 +43,7 @@ mod watch;
 
 pub use adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, adopt};
 pub use check::{CheckError, CheckReport, check};
+pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};

@@ -8,7 +8,7 @@ use crate::act::Sealed;
 use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
-use crate::act::reveal::finish;
+use crate::act::reveal::{Names, finish};
 use crate::act::stage::{Underway, clear};
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
@@ -117,7 +117,7 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
     let happened = match intent.what {
         EventKind::Published => match committed(lease.mirror(), intent)? {
             Some(sealed) => {
-                finish(lease, sealed, clock, intent.seq)
+                finish(lease, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }

@@ -60,6 +60,12 @@ pub(super) enum Verb {
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success")]
     Publish(PublishArgs),
+    /// Copy builds of one mirror into another, of any kind, and move the names that lead to them
+    #[command(after_help = "Examples:
+  mirrorkeep copy /srv/mirror s3://bucket/mirror
+  mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
+  mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
+    Copy(CopyArgs),
     /// List the builds, with result, age, size, labels and aliases
     List(ListArgs),
     /// Show one build
@@ -192,6 +198,28 @@ impl Verb {
                 | Self::Man
         )
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyArgs {
+    /// The mirror that has the builds, as --mirror takes it; --mirror itself does not count here
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
+    pub(super) from: Site,
+    /// The mirror that they go to; `init` makes one, with a layout that puts them at the same places
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
+    pub(super) to: Site,
+    /// Streams with all their builds, or builds; everything without it
+    #[arg(value_name = "STREAM|ID")]
+    pub(super) what: Vec<String>,
+    /// Let names go back to older builds where they do so in the source
+    #[arg(long)]
+    pub(super) allow_backwards: bool,
+    /// Let names lead to builds that are no success where they do so in the source
+    #[arg(long)]
+    pub(super) allow_unsuccessful: bool,
+    /// Only say what would come and which names would move
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// What a plan is made from.

@@ -2,7 +2,8 @@
 
 use super::site::LoneWriter;
 use crate::act::{
-    ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError,
+    ActError, CopyError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError,
+    StageError,
 };
 use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
@@ -84,6 +85,22 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
             PublishError::Kept(error) => code(error),
             PublishError::Journal(error) => code(error),
             PublishError::Interrupted(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<CopyError>() {
+        return match error {
+            CopyError::Same(_)
+            | CopyError::NoBuild(..)
+            | CopyError::NoBuilds(..)
+            | CopyError::NoPlace(_)
+            | CopyError::OtherPlace { .. } => Some(Exit::Usage),
+            CopyError::Publish(error) => code(error),
+            CopyError::Repoint(error) => code(error),
+            CopyError::Kept(error) => code(error),
+            CopyError::Recover(error) => code(error),
+            CopyError::Lease(error) => code(error),
+            CopyError::Journal(error) => code(error),
             _ => None,
         };
     }

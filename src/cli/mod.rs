@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod check;
+mod copy;
 mod exit;
 mod look;
 mod make;

@@ -3,8 +3,8 @@
 use super::args::{Cli, Verb};
 use super::exit::{Exit, exit_of};
 use super::site::{Site, say_what_lacks};
-use super::{adopt, check, look, make, plan, policy, prune, publish, say, verify};
-use crate::act::{LabelActError, PublishError, RepointError, Stop};
+use super::{adopt, check, copy, look, make, plan, policy, prune, publish, say, verify};
+use crate::act::{CopyError, LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
@@ -66,6 +66,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
     match verb {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
+        Verb::Copy(args) => return copy::copy(setting, &args),
         Verb::List(args) => look::list(setting, &args)?,
         Verb::Show { id } => look::show(setting, &id)?,
         Verb::Census => look::census(setting)?,
@@ -104,11 +105,16 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
 impl Setting {
     /// Opens the mirror.
     pub(super) fn open(&self) -> Outcome<Mirror> {
-        let store = self.mirror.open()?;
+        let mirror = self.open_at(&self.mirror)?;
         if self.changes {
-            say_what_lacks(&*store);
+            say_what_lacks(mirror.store());
         }
-        Ok(Mirror::open(store, &self.who, self.wait)?)
+        Ok(mirror)
+    }
+
+    /// Opens a mirror elsewhere.
+    pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
+        Ok(Mirror::open(site.open()?, &self.who, self.wait)?)
     }
 }
 
@@ -137,7 +143,7 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns one thing to do about an error.
-fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(MirrorError::NotAMirror(path)) = error.downcast_ref() {
         return Some(format!(
             "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
@@ -150,6 +156,16 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return match error {
             RepointError::Backwards { .. } => Some("--allow-backwards permits it".to_owned()),
             RepointError::NoSuccess { .. } => Some("--allow-unsuccessful permits it".to_owned()),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<CopyError>() {
+        return match error {
+            CopyError::NoRecord(id, shown) => {
+                Some(format!("`mirrorkeep --mirror {shown} adopt {id}` takes it over"))
+            }
+            CopyError::Requires { required, .. } => Some(format!("copy `{required}` as well")),
+            CopyError::Publish(error) => hint(error),
             _ => None,
         };
     }
