@@ -87,6 +87,9 @@ pub(super) enum Verb {
         /// The name
         alias: String,
     },
+    /// Write what other programs need to know of a mirror
+    #[command(subcommand)]
+    Export(ExportVerb),
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
@@ -191,6 +194,7 @@ impl Verb {
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)
                 | Self::Resolve { .. }
+                | Self::Export(_)
                 | Self::Plan(_)
                 | Self::Explain(_)
                 | Self::Policy(_)
@@ -220,6 +224,45 @@ pub(super) struct CopyArgs {
     /// Only say what would come and which names would move
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportVerb {
+    /// Write the rules by which a server sends URLs below a name to the build that it leads to
+    #[command(after_help = "Examples:
+  mirrorkeep --mirror s3://bucket/mirror export redirects --for cloudfront --out aliases.js
+  mirrorkeep --mirror /srv/mirror export redirects --for nginx --under mirror --out /etc/nginx/snippets/aliases.conf")]
+    Redirects(RedirectsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RedirectsArgs {
+    /// Names; all without it
+    #[arg(value_name = "ALIAS")]
+    pub(super) aliases: Vec<String>,
+    /// For which server
+    #[arg(long = "for", value_enum)]
+    pub(super) server: ServerArg,
+    /// The path of URLs below which the mirror is served; without it the root, and for a bucket its prefix
+    #[arg(long, value_name = "PATH")]
+    pub(super) under: Option<String>,
+    /// Write into this file, in one step, instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ServerArg {
+    /// nginx, to be included in a server block
+    Nginx,
+    /// Apache, to be included in a server or virtual host
+    Apache,
+    /// The website configuration of an S3 bucket, as JSON for command lines and SDKs
+    S3Website,
+    /// The same as XML, for the API itself
+    S3WebsiteXml,
+    /// A CloudFront function for viewer requests
+    Cloudfront,
 }
 
 /// What a plan is made from.

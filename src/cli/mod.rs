@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod copy;
 mod exit;
+mod export;
 mod look;
 mod make;
 mod plan;

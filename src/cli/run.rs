@@ -1,9 +1,9 @@
 //! One place for errors, causes, hints and exit codes.
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, ExportVerb, Verb};
 use super::exit::{Exit, exit_of};
 use super::site::{Site, say_what_lacks};
-use super::{adopt, check, copy, look, make, plan, policy, prune, publish, say, verify};
+use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{CopyError, LabelActError, PublishError, RepointError, Stop};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
@@ -83,6 +83,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
+        Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
