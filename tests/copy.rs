@@ -1,6 +1,6 @@
 //! Copying between mirrors of every kind, with everything going wrong that can.
 
-mod scene;
+pub(crate) mod scene;
 
 use mirrorkeep::act::{CopyOutcome, CopyReport, Copying, Mode, Permit, Scope};
 use mirrorkeep::mirror::Chosen;

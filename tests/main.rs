@@ -4,6 +4,7 @@
 mod adopt;
 mod answers;
 mod attempt;
+mod between;
 mod canary;
 mod check;
 mod cluster;
@@ -22,6 +23,7 @@ mod invalid;
 mod layers;
 mod layout;
 mod layout_laws;
+mod materialize;
 mod nasty;
 mod network;
 mod object;

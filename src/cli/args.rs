@@ -183,6 +183,26 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    /// Returns whether the verb may move names of the mirror, so that what depends on them must follow.
+    pub(super) fn moves_names(&self) -> bool {
+        match self {
+            Self::Publish(PublishArgs { dry_run, .. })
+            | Self::Label(LabelArgs { dry_run, .. })
+            | Self::Copy(CopyArgs { dry_run, .. })
+            | Self::Prune(PruneArgs { dry_run, .. })
+            | Self::Sweep { dry_run, .. }
+            | Self::Recover { dry_run, .. } => !dry_run,
+            Self::Alias(verb) => match verb {
+                AliasVerb::List => false,
+                AliasVerb::Set { dry_run, .. }
+                | AliasVerb::Remove { dry_run, .. }
+                | AliasVerb::Materialize { dry_run, .. }
+                | AliasVerb::Dematerialize { dry_run, .. } => !dry_run,
+            },
+            _ => false,
+        }
+    }
+
     /// Returns whether the verb changes a mirror.
     pub(super) fn changes(&self) -> bool {
         !matches!(
@@ -624,6 +644,30 @@ pub(super) enum AliasVerb {
         /// Permit a build that is no success
         #[arg(long)]
         allow_unsuccessful: bool,
+        /// Only check
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// In an object store: keep a copy of the build below the name, for whoever can only read plain keys
+    #[command(after_help = "Example:
+  mirrorkeep --mirror s3://bucket/mirror alias materialize master/centos/latest_build --dry-run
+
+The store copies the objects by itself into NAME/<generation>/, then NAME/current.mirrorkeep-link is replaced in one
+step: it holds the name of the generation. Every verb that moves names keeps this true.")]
+    Materialize {
+        /// The path of the name
+        alias: String,
+        /// How long the copy before stays when the name moves on
+        #[arg(long, value_name = "SPAN", default_value = "1d")]
+        keep: String,
+        /// Only say what it takes
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Keep no copy below the name any more; the one that is there goes when its time is over
+    Dematerialize {
+        /// The path of the name
+        alias: String,
         /// Only check
         #[arg(long)]
         dry_run: bool,

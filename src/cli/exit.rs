@@ -2,8 +2,8 @@
 
 use super::site::LoneWriter;
 use crate::act::{
-    ActError, CopyError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError,
-    StageError,
+    ActError, CopyError, Interrupted, LabelActError, MaterializeError, PlanError, PublishError, RecoverError,
+    RepointError, StageError,
 };
 use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
@@ -101,6 +101,20 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
             CopyError::Recover(error) => code(error),
             CopyError::Lease(error) => code(error),
             CopyError::Journal(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<MaterializeError>() {
+        return match error {
+            MaterializeError::Symlinks(_) | MaterializeError::NoAlias(_) | MaterializeError::NoBuild(_) => {
+                Some(Exit::Usage)
+            }
+            MaterializeError::Busy(_) => Some(Exit::Busy),
+            MaterializeError::Kept(error) => code(error),
+            MaterializeError::Recover(error) => code(error),
+            MaterializeError::Lease(error) => code(error),
+            MaterializeError::Journal(error) => code(error),
+            MaterializeError::Interrupted(error) => code(error),
             _ => None,
         };
     }

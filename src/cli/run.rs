@@ -2,9 +2,10 @@
 
 use super::args::{Cli, ExportVerb, Verb};
 use super::exit::{Exit, exit_of};
+use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
-use crate::act::{CopyError, LabelActError, PublishError, RepointError, Stop};
+use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
@@ -53,13 +54,39 @@ pub fn main() -> ExitCode {
         who: who(),
         stop,
     };
-    match run(&setting, cli.verb) {
+    let follows = match &cli.verb {
+        verb if !verb.moves_names() => None,
+        Verb::Copy(args) => Some(args.to.clone()),
+        _ => Some(setting.mirror.clone()),
+    };
+    match run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             say::failure(&*error, hint(&*error).as_deref());
             ExitCode::from(exit_of(&*error) as u8)
         }
     }
+}
+
+/// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
+fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
+    // In a directory a symlink is all that a name has.
+    let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
+    let bar = Bar::new();
+    let switched = act::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
+    bar.finish();
+    for Switched { alias, generation, of, removed } in switched? {
+        match (generation, of) {
+            (Some(name), Some(of)) => {
+                say::note(&format!("`{alias}/{name}` is the copy of `{of}` that counts"))
+            }
+            _ => say::note(&format!("`{alias}` has no copy any more")),
+        }
+        if removed > 0 {
+            say::note(&format!("{} below `{alias}` removed", say::count(removed, "older generation")));
+        }
+    }
+    Ok(exit)
 }
 
 fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {

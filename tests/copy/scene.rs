@@ -17,12 +17,12 @@ use std::{
     time::Duration,
 };
 
-pub(super) const ONE: &str = "20181205T060000Z";
-pub(super) const TWO: &str = "20181206T060000Z";
-pub(super) const ISO: &str = "outputs/iso/bootimage.iso";
+pub(crate) const ONE: &str = "20181205T060000Z";
+pub(crate) const TWO: &str = "20181206T060000Z";
+pub(crate) const ISO: &str = "outputs/iso/bootimage.iso";
 
 /// A mirror.
-pub(super) struct Home {
+pub(crate) struct Home {
     kept: Kept,
     /// Opened once for looking: reading a layout takes longer than all else.
     mirror: OnceLock<Mirror>,
@@ -36,12 +36,12 @@ enum Kept {
 
 /// A kind of home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum In {
+pub(crate) enum In {
     Dir,
     Bucket,
 }
 
-pub(super) const PAIRS: [(In, In); 4] =
+pub(crate) const PAIRS: [(In, In); 4] =
     [(In::Dir, In::Dir), (In::Dir, In::Bucket), (In::Bucket, In::Dir), (In::Bucket, In::Bucket)];
 
 fn temporary() -> tempfile::TempDir {
@@ -50,7 +50,7 @@ fn temporary() -> tempfile::TempDir {
 
 impl Home {
     /// Makes an empty mirror.
-    pub(super) fn new(kind: In, layout: Chosen) -> Self {
+    pub(crate) fn new(kind: In, layout: Chosen) -> Self {
         let home = Self::over(match kind {
             In::Dir => Kept::Dir(temporary()),
             In::Bucket => Kept::Bucket(Arc::new(InMemory::new())),
@@ -64,12 +64,12 @@ impl Home {
         Self { kept, mirror: OnceLock::new() }
     }
 
-    pub(super) fn starlingx(kind: In) -> Self {
+    pub(crate) fn starlingx(kind: In) -> Self {
         Self::new(kind, Chosen::Shipped("starlingx".to_owned()))
     }
 
     /// Returns another home that is as this one is now.
-    pub(super) fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self::over(match &self.kept {
             Kept::Bucket(memory) => Kept::Bucket(Arc::new(memory.fork())),
             Kept::Dir(dir) => {
@@ -81,7 +81,7 @@ impl Home {
         })
     }
 
-    pub(super) fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         match &self.kept {
             Kept::Dir(dir) => Arc::new(Posix::open(dir.path()).unwrap()),
             Kept::Bucket(memory) => {
@@ -91,12 +91,12 @@ impl Home {
         }
     }
 
-    pub(super) fn mirror(&self) -> &Mirror {
+    pub(crate) fn mirror(&self) -> &Mirror {
         self.mirror.get_or_init(|| open(self.store()).unwrap())
     }
 
     /// Publishes what a directory holds.
-    pub(super) fn publish(&self, work: &Path, name: &str, requires: &[&str]) {
+    pub(crate) fn publish(&self, work: &Path, name: &str, requires: &[&str]) {
         let publishing = Publishing {
             id: build(name),
             sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
@@ -110,13 +110,13 @@ impl Home {
     }
 
     /// Says something of a build.
-    pub(super) fn label(&self, name: &str, label: &str) {
+    pub(crate) fn label(&self, name: &str, label: &str) {
         let label = label.parse().unwrap();
         act::label(self.mirror(), &build(name), &[label], &[], Mode::Real, &now).unwrap();
     }
 
     /// Puts other bytes of the same number into a file, behind the back of everybody.
-    pub(super) fn damage(&self, at: &str) {
+    pub(crate) fn damage(&self, at: &str) {
         let store = self.store();
         let at: RelPath = at.parse().unwrap();
         let bytes: Vec<u8> = store.read(&at, 1 << 20).unwrap().iter().map(|byte| byte ^ 1).collect();
@@ -131,7 +131,7 @@ impl Home {
     }
 
     /// Says what could mislead a reader: a listed build that lacks bytes, a name that leads to no whole success.
-    pub(super) fn misleads_nobody(&self) -> Result<(), String> {
+    pub(crate) fn misleads_nobody(&self) -> Result<(), String> {
         let mirror = self.mirror();
         let survey = survey(mirror, now()).map_err(chain)?;
         for trouble in &survey.troubles {
@@ -162,13 +162,13 @@ impl Home {
     }
 
     /// Returns the builds that are there.
-    pub(super) fn builds(&self) -> Vec<String> {
+    pub(crate) fn builds(&self) -> Vec<String> {
         let survey = survey(self.mirror(), now()).unwrap();
         survey.census.builds().map(|(id, _)| id.name.to_string()).collect()
     }
 
     /// Returns where a name of the stream leads.
-    pub(super) fn leads(&self, name: &str) -> String {
+    pub(crate) fn leads(&self, name: &str) -> String {
         match self.mirror().resolve(&format!("master/centos/{name}").parse().unwrap()).unwrap() {
             Resolved::To(path) => path.name().to_owned(),
             other => format!("{other:?}"),
@@ -176,7 +176,7 @@ impl Home {
     }
 
     /// Returns everything that readers see and what is known of builds, but for times of publishing.
-    pub(super) fn state(&self) -> Vec<String> {
+    pub(crate) fn state(&self) -> Vec<String> {
         let mirror = self.mirror();
         let mut state = Vec::new();
         for found in mirror.store().below(&RelPath::root()).unwrap() {
@@ -209,7 +209,7 @@ impl Home {
 }
 
 /// Makes a source with two builds: a large file that both hold, links, an executable file, a label, a name set back.
-pub(super) fn source(kind: In) -> Home {
+pub(crate) fn source(kind: In) -> Home {
     let home = Home::starlingx(kind);
     let work = temporary();
     let write = |below: &str, text: &str| {
@@ -230,21 +230,21 @@ pub(super) fn source(kind: In) -> Home {
     home
 }
 
-pub(super) fn build(name: &str) -> BuildId {
+pub(crate) fn build(name: &str) -> BuildId {
     format!("master/centos/{name}").parse().unwrap()
 }
 
-pub(super) fn everything() -> Copying {
+pub(crate) fn everything() -> Copying {
     Copying { what: Vec::new(), permit: Permit::default(), mode: Mode::Real }
 }
 
 /// Copies from one to the other; a failure of any build is an error.
-pub(super) fn copy(from: &Home, to: &Home) -> Result<CopyReport, String> {
+pub(crate) fn copy(from: &Home, to: &Home) -> Result<CopyReport, String> {
     copy_between(from.mirror(), to.mirror(), &everything())
 }
 
 /// Copies on one thread, so that the calls come in one order.
-pub(super) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Result<CopyReport, String> {
+pub(crate) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Result<CopyReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let report = alone.install(|| act::copy(from, to, copying, &Unwatched, &Stop::new(), &now));
     let report = report.map_err(chain)?;
@@ -254,11 +254,11 @@ pub(super) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Res
     }
 }
 
-pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
+pub(crate) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
 }
 
-pub(super) fn now() -> Stamp {
+pub(crate) fn now() -> Stamp {
     Stamp::from_unix(1_544_200_000).unwrap()
 }
 
