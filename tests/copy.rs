@@ -4,7 +4,7 @@ pub(crate) mod scene;
 
 use mirrorkeep::act::{CopyOutcome, CopyReport, Copying, Mode, Permit, Scope};
 use mirrorkeep::mirror::Chosen;
-use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
+use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use scene::{Home, ISO, In, ONE, PAIRS, TWO, build, copy, copy_between, everything, open, source};
 use std::sync::Arc;
 
@@ -251,6 +251,21 @@ fn layouts_that_put_a_build_elsewhere_are_refused_before_anything_is_touched() {
     let refused = copy(&from, &narrow).unwrap_err();
     assert!(refused.contains("outputs/logs/run"), "{refused}");
     assert!(rdo.builds().is_empty() && narrow.builds().is_empty());
+}
+
+#[test]
+fn a_link_that_leaves_the_mirror_is_refused() {
+    for text in ["../../../../../etc/passwd", "/etc/passwd", "turn/../../../../../etc"] {
+        let (from, to) = (source(In::Dir), Home::starlingx(In::Dir));
+        let at = format!(".mirrorkeep/builds/master/centos/{ONE}.files").parse().unwrap();
+        let manifest = String::from_utf8(from.store().read(&at, 1 << 20).unwrap()).unwrap();
+        let forged = manifest.replace("l\tbootimage.iso\t", &format!("l\t{text}\t"));
+        assert_ne!(forged, manifest);
+        from.store().put(&at, forged.as_bytes(), Put::Replace).unwrap();
+        let refused = copy(&from, &to).unwrap_err();
+        assert!(refused.contains("image.iso") && refused.contains("leaves the mirror"), "{refused}");
+        assert!(!to.builds().contains(&ONE.to_owned()));
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod names;
 
 pub use error::CopyError;
 
+use super::gather::leads_out;
 use super::publish::{Known, Prepared, lay_out, report, strays, there_already, without_directories};
 use super::{
     Check, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport, Publishing,
@@ -25,7 +26,7 @@ use crate::store::Share;
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
 use choose::Chosen;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// How many files are on their way at once where a store answers slowly.
 const AT_ONCE: usize = 8;
@@ -212,6 +213,7 @@ impl Copy<'_> {
         let path = self.to.layout().build_path(id)?;
         let sums = self.foreign_sums(&path, &record, &manifest)?;
         let mut source = Source::elsewhere(self.from.shared_store(), path.clone(), manifest);
+        links_stay(&path, &source)?;
         let strays = strays(self.to, &path, &source);
         if !strays.is_empty() {
             return Err(PublishError::Strays(strays).into());
@@ -275,6 +277,17 @@ impl Copy<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Fails for a link that leads out of the mirror, through whatever other links of the build; builds may need others.
+fn links_stay(root: &RelPath, source: &Source) -> Result<(), CopyError> {
+    let placed: Vec<(RelPath, &str)> =
+        source.links.iter().map(|(to, text)| (root.join(to), text.as_str())).collect();
+    let texts: HashMap<&str, &str> = placed.iter().map(|(at, text)| (at.as_str(), *text)).collect();
+    match placed.iter().find(|(at, text)| leads_out(at, &texts) || text.chars().any(char::is_control)) {
+        None => Ok(()),
+        Some((at, text)) => Err(CopyError::LinkOut { at: at.clone(), text: text.escape_debug().to_string() }),
     }
 }
 

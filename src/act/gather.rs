@@ -260,7 +260,7 @@ fn digest(text: &str) -> u64 {
 }
 
 /// Returns whether a link of a build leads out of it, on the way through its other links as the kernel goes it.
-fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
+pub(super) fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
     let mut ahead: Vec<&str> = link.names().rev().collect();
     let mut here: Vec<&str> = Vec::new();
     let mut hops = 0;

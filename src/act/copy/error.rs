@@ -44,6 +44,14 @@ pub enum CopyError {
         /// What it needs.
         required: BuildId,
     },
+    /// A link of it leads out of the mirror.
+    #[error("`{at}` is a link to `{text}`, which leaves the mirror")]
+    LinkOut {
+        /// Which link.
+        at: RelPath,
+        /// What it holds, escaped.
+        text: String,
+    },
     /// Its list of checksums is not what was written down.
     #[error("`{at}` is damaged at the source: sha256 {found}, {wanted} was written down")]
     Sums {
