@@ -172,7 +172,7 @@ impl Copy<'_> {
                 }
             }
         }
-        self.move_names(&chosen, &mut report)?;
+        self.move_names(&chosen, &mut report);
         Ok(report)
     }
 
@@ -260,22 +260,14 @@ impl Copy<'_> {
     }
 
     /// Moves the names, unless there is none that could lead to what came.
-    fn move_names(&self, chosen: &Chosen, report: &mut CopyReport) -> Result<(), CopyError> {
+    fn move_names(&self, chosen: &Chosen, report: &mut CopyReport) {
         let there: BTreeSet<BuildId> = report.builds.iter().map(|copied| copied.id.clone()).collect();
         if there.is_empty() {
-            return Ok(());
+            return;
         }
-        match self.names(chosen, &there, report) {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_interruption() => {
-                report.interrupted = true;
-                Ok(())
-            }
-            Err(error) => {
-                report.failures.push(Failure { path: "names".to_owned(), error: chain(&error) });
-                report.ended_by = Some(error);
-                Ok(())
-            }
+        if let Err(error) = self.names(chosen, &there, report) {
+            report.failures.push(Failure { path: "names".to_owned(), error: chain(&error) });
+            report.ended_by = Some(error);
         }
     }
 }

@@ -214,7 +214,7 @@ pub enum OpenSource {
         dir: File,
     },
     /// A file of another mirror.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 impl Read for OpenSource {
@@ -278,7 +278,7 @@ impl SourceEntry {
     /// Opens the file and makes sure that it is still the one that was found.
     pub fn open(&self) -> Result<OpenSource, SourceProblem> {
         if let Top::Build(build) = &*self.top {
-            return Ok(OpenSource::Stream(build.open(self)));
+            return Ok(OpenSource::Stream(Box::new(build.open(self))));
         }
         let from = self.from();
         let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };

@@ -281,7 +281,7 @@ pub(super) enum ServerArg {
     S3Website,
     /// The same as XML, for the API itself
     S3WebsiteXml,
-    /// A CloudFront function for viewer requests
+    /// A function of CloudFront for viewer requests
     Cloudfront,
 }
 

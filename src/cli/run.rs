@@ -78,7 +78,7 @@ fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
     for Switched { alias, generation, of, removed } in switched? {
         match (generation, of) {
             (Some(name), Some(of)) => {
-                say::note(&format!("`{alias}/{name}` is the copy of `{of}` that counts"))
+                say::note(&format!("`{alias}/{name}` is the copy of `{of}` that counts"));
             }
             _ => say::note(&format!("`{alias}` has no copy any more")),
         }
