@@ -4,7 +4,8 @@ pub(crate) mod scene;
 
 use mirrorkeep::act::{CopyOutcome, CopyReport, Copying, Mode, Permit, Scope};
 use mirrorkeep::mirror::Chosen;
-use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
+use mirrorkeep::record::LinkEntry;
+use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use scene::{Home, ISO, In, ONE, PAIRS, TWO, build, copy, copy_between, everything, open, source};
 use std::sync::Arc;
 
@@ -254,16 +255,23 @@ fn layouts_that_put_a_build_elsewhere_are_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn a_link_that_leaves_the_mirror_is_refused() {
-    for text in ["../../../../../etc/passwd", "/etc/passwd", "turn/../../../../../etc"] {
+fn a_link_that_leads_to_no_build_is_refused() {
+    let other = "../../../20181204T060000Z";
+    for (text, through) in [
+        ("../../../../../../etc/passwd", "x"),
+        ("/etc/passwd", "x"),
+        ("../../../../../.mirrorkeep/mirror.yaml", "x"),
+        ("../../../..", "x"),
+        ("turn/../../../.mirrorkeep/mirror.yaml", other),
+    ] {
         let (from, to) = (source(In::Dir), Home::starlingx(In::Dir));
-        let at = format!(".mirrorkeep/builds/master/centos/{ONE}.files").parse().unwrap();
-        let manifest = String::from_utf8(from.store().read(&at, 1 << 20).unwrap()).unwrap();
-        let forged = manifest.replace("l\tbootimage.iso\t", &format!("l\t{text}\t"));
-        assert_ne!(forged, manifest);
-        from.store().put(&at, forged.as_bytes(), Put::Replace).unwrap();
+        let mut manifest = from.mirror().manifest(&build(ONE)).unwrap().unwrap();
+        manifest.links[0].text = text.to_owned();
+        let path = "outputs/iso/turn".parse().unwrap();
+        manifest.links.push(LinkEntry { path, text: through.to_owned() });
+        from.mirror().lease().unwrap().keep_manifest(&build(ONE), &manifest).unwrap();
         let refused = copy(&from, &to).unwrap_err();
-        assert!(refused.contains("image.iso") && refused.contains("leaves the mirror"), "{refused}");
+        assert!(refused.contains("image.iso") && refused.contains("neither into its build"), "{refused}");
         assert!(!to.builds().contains(&ONE.to_owned()));
     }
 }

@@ -4,7 +4,7 @@ use crate::copy::scene::{Home, ISO, In, ONE, TWO, build, now, open};
 use crate::rig::Rig;
 use mirrorkeep::act::{self, MaterializeError, Mode, Permit, Stop, Switched, Unwatched};
 use mirrorkeep::mirror::Mirror;
-use mirrorkeep::store::{Fault, Kind, Spy, Store, StoreErrorKind};
+use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};
 use mirrorkeep::word::{Digest, RelPath, Stamp};
 use std::{fs, sync::Arc};
 
@@ -200,20 +200,18 @@ fn a_reader_beside_many_moves_never_sees_a_mix() {
     let (home, work) = materialized();
     next(&home, &work, TWO);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut seen = std::collections::BTreeSet::new();
-            for _ in 0..200 {
-                seen.insert(read(home.mirror()).unwrap());
-            }
-            seen
-        });
-        for _ in 0..10 {
-            for name in [ONE, TWO] {
-                point(&home, name);
+        let writer = scope.spawn(|| {
+            for hour in 10..18 {
+                next(&home, &work, &format!("20181206T{hour}0000Z"));
                 follow(home.mirror(), now()).unwrap();
             }
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        while !writer.is_finished() {
+            seen.insert(read(home.mirror()).unwrap());
         }
-        assert!(reader.join().unwrap().iter().all(Option::is_some));
+        writer.join().unwrap();
+        assert!(seen.iter().all(Option::is_some) && seen.len() > 2, "{seen:?}");
     });
 }
 
@@ -235,6 +233,30 @@ fn what_it_takes_is_told_before() {
     for wrong in ["master/centos/none", "master/centos"] {
         let refused = act::materialize(home.mirror(), &path(wrong), KEEP, Mode::Real).unwrap_err();
         assert!(refused.to_string().contains(wrong), "{refused}");
+    }
+}
+
+#[test]
+fn a_state_that_was_forged_removes_no_build() {
+    let (home, _work) = materialized();
+    let state = RelPath::own(&format!("materialized/{ALIAS}.json"));
+    let text = String::from_utf8(home.store().read(&state, 1 << 20).unwrap()).unwrap();
+    for (is, forged) in [
+        (format!("\"{ONE}-1\""), format!("\"../{ONE}\"")),
+        (format!("\"alias\": \"{ALIAS}\""), format!("\"alias\": \"master/centos/{ONE}\"")),
+        ("\"materialized\": 1".to_owned(), "\"materialized\": 2".to_owned()),
+        ("\"keep\"".to_owned(), "\"kept\"".to_owned()),
+    ] {
+        let changed = text.replace(&is, &forged);
+        assert_ne!(changed, text);
+        home.store()
+            .put(&state, changed.replace("\"whole\": true", "\"whole\": false").as_bytes(), Put::Replace)
+            .unwrap();
+        let refused = follow(home.mirror(), later()).unwrap_err();
+        let cause = std::error::Error::source(&refused).map(ToString::to_string);
+        assert!(cause.as_ref().is_some_and(|cause| cause.contains("the state")), "{refused}: {cause:?}");
+        home.misleads_nobody().unwrap();
+        assert_eq!(home.builds(), [ONE]);
     }
 }
 

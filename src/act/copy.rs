@@ -13,14 +13,14 @@ mod names;
 
 pub use error::CopyError;
 
-use super::gather::leads_out;
+use super::gather::leads_to;
 use super::publish::{Known, Prepared, lay_out, report, strays, there_already, without_directories};
 use super::{
     Check, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport, Publishing,
     Scope, Source, Stop, Tally, Watch, hash,
 };
 use crate::act::sweep::Failure;
-use crate::mirror::{Mirror, chain};
+use crate::mirror::{Mirror, build_of, chain};
 use crate::record::{BuildRecord, Manifest, sum_line};
 use crate::store::Share;
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
@@ -213,7 +213,7 @@ impl Copy<'_> {
         let path = self.to.layout().build_path(id)?;
         let sums = self.foreign_sums(&path, &record, &manifest)?;
         let mut source = Source::elsewhere(self.from.shared_store(), path.clone(), manifest);
-        links_stay(&path, &source)?;
+        links_stay(self.to, &path, &source)?;
         let strays = strays(self.to, &path, &source);
         if !strays.is_empty() {
             return Err(PublishError::Strays(strays).into());
@@ -272,12 +272,16 @@ impl Copy<'_> {
     }
 }
 
-/// Fails for a link that leads out of the mirror, through whatever other links of the build; builds may need others.
-fn links_stay(root: &RelPath, source: &Source) -> Result<(), CopyError> {
+/// Fails for a link that leads elsewhere than into the build or into another, through whatever other links of it.
+fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyError> {
     let placed: Vec<(RelPath, &str)> =
         source.links.iter().map(|(to, text)| (root.join(to), text.as_str())).collect();
     let texts: HashMap<&str, &str> = placed.iter().map(|(at, text)| (at.as_str(), *text)).collect();
-    match placed.iter().find(|(at, text)| leads_out(at, &texts) || text.chars().any(char::is_control)) {
+    let stays = |at: &RelPath| {
+        let target = leads_to(at, &texts).and_then(|path| path.parse::<RelPath>().ok());
+        target.is_some_and(|target| target.is_within(root) || build_of(to, &target).is_some())
+    };
+    match placed.iter().find(|(at, text)| !stays(at) || text.chars().any(char::is_control)) {
         None => Ok(()),
         Some((at, text)) => Err(CopyError::LinkOut { at: at.clone(), text: text.escape_debug().to_string() }),
     }

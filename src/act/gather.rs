@@ -259,30 +259,38 @@ fn digest(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Returns whether a link of a build leads out of it, on the way through its other links as the kernel goes it.
-pub(super) fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
+/// Returns whether a link of a build leads out of it.
+fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
+    leads_to(link, links).is_none()
+}
+
+/// Returns where a link leads, on the way through the other `links` as the kernel goes it; nothing when it leads out.
+pub(super) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<String> {
     let mut ahead: Vec<&str> = link.names().rev().collect();
     let mut here: Vec<&str> = Vec::new();
     let mut hops = 0;
     while let Some(name) = ahead.pop() {
         match name {
-            ".." if here.pop().is_none() => return true,
-            "" | "." | ".." => continue,
+            ".." => {
+                here.pop()?;
+                continue;
+            }
+            "" | "." => continue,
             name => here.push(name),
         }
         let Some(text) = links.get(&*here.join("/")) else { continue };
         hops += 1;
         // Nobody follows more: such a link leads nowhere.
         if hops > HOPS {
-            return false;
+            return Some(link.as_str().to_owned());
         }
         if text.starts_with('/') {
-            return true;
+            return None;
         }
         here.pop();
         ahead.extend(text.rsplit('/'));
     }
-    false
+    Some(here.join("/"))
 }
 
 /// Returns the place of what lies at `below` its source.

@@ -62,6 +62,9 @@ pub enum MaterializeError {
     /// It leads to no build.
     #[error("`{0}` leads to no build; only an alias of a build can have a copy")]
     NoBuild(RelPath),
+    /// Its copies would lie where the layout has builds.
+    #[error("the layout has builds below `{0}`, so that no copy can lie there")]
+    Taken(RelPath),
     /// It led to a build, and does so no more.
     #[error("`{0}` leads to no build any more; the copy of its last one stays below it")]
     Nowhere(RelPath),
@@ -118,6 +121,10 @@ pub fn materialize(
         return Err(MaterializeError::NoAlias(alias.clone()));
     }
     let build = leads_to(mirror, alias)?.ok_or_else(|| MaterializeError::NoBuild(alias.clone()))?;
+    let first = alias.child(&format!("{}-1", build.name)).unwrap_or_default();
+    if !mirror.is_for_copies(&first) {
+        return Err(MaterializeError::Taken(alias.clone()));
+    }
     let manifest = mirror.manifest(&build)?.ok_or_else(|| MaterializeError::NoRecord(build.clone()))?;
     let cost = cost(alias, build, &manifest, keep);
     if mode == Mode::Real {

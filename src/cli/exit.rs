@@ -188,9 +188,10 @@ fn code_of_copies(error: &(dyn Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = error.downcast_ref::<MaterializeError>() {
         return match error {
-            MaterializeError::Symlinks(_) | MaterializeError::NoAlias(_) | MaterializeError::NoBuild(_) => {
-                Some(Exit::Usage)
-            }
+            MaterializeError::Symlinks(_)
+            | MaterializeError::Taken(_)
+            | MaterializeError::NoAlias(_)
+            | MaterializeError::NoBuild(_) => Some(Exit::Usage),
             MaterializeError::Busy(_) => Some(Exit::Busy),
             MaterializeError::Kept(error) => code(error),
             MaterializeError::Recover(error) => code(error),

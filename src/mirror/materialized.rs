@@ -5,7 +5,7 @@
 //! term, so that whoever began to read there comes to the end. What a state lists may be there in part or not at all;
 //! what the pointer names is whole.
 
-use super::Mirror;
+use super::{Mirror, build_of};
 use crate::store::{Guard, Put, StoreError, StoreErrorKind};
 use crate::word::{Digest, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
@@ -78,15 +78,28 @@ impl Mirror {
         Ok(states.collect())
     }
 
+    /// Returns whether a copy of a build may lie at a path: builds have their own places.
+    pub fn is_for_copies(&self, at: &RelPath) -> bool {
+        !at.is_root() && !at.is_own() && build_of(self, at).is_none()
+    }
+
     /// Returns what is kept of an alias that has a copy.
     pub fn materialized_as(&self, alias: &RelPath) -> Result<Option<Materialized>, StoreError> {
         let at = Materialized::place(alias, "json");
         match self.store().read(&at, LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| StoreError::new("read the state", at, std::io::Error::from(error))),
+            Ok(bytes) => {
+                let state: Materialized = serde_json::from_slice(&bytes)
+                    .map_err(|error| StoreError::new("read the state", &at, std::io::Error::from(error)))?;
+                let ours = state.materialized == 1 && state.alias == *alias;
+                // What it lists is removed one day, so it must be no build, whoever wrote the state.
+                if ours && state.generations.iter().all(|one| self.is_for_copies(&state.at(one))) {
+                    return Ok(Some(state));
+                }
+                let why = "it is no state of this alias, or of another version";
+                Err(StoreError::because(StoreErrorKind::Io, "use the state", at, why))
+            }
         }
     }
 

@@ -44,8 +44,8 @@ pub enum CopyError {
         /// What it needs.
         required: BuildId,
     },
-    /// A link of it leads out of the mirror.
-    #[error("`{at}` is a link to `{text}`, which leaves the mirror")]
+    /// A link of it leads to no build.
+    #[error("`{at}` is a link to `{text}`, which leads neither into its build nor into another")]
     LinkOut {
         /// Which link.
         at: RelPath,
