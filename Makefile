@@ -62,6 +62,9 @@ tools:
 	@for program in strace git mkfs.ext4 mkfs.xfs mkfs.btrfs; do command -v $$program >/dev/null || exit 1; done || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			strace git e2fsprogs xfsprogs btrfs-progs; }
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			nginx apache2-bin duktape; }
 	@python3 -m venv -h >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; }
 	@tests/servers/install.sh

@@ -74,6 +74,11 @@ fn every_field_of_an_answer_is_told() {
     for call in calls {
         fields(&rig.json(call), &mut found);
     }
+    let other = Rig::new();
+    other.ok(&["init"]);
+    let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
+    fields(&rig.json(&["copy", &here, &there]), &mut found);
+    fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
     let calls: [&[&str]; 9] = [

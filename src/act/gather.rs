@@ -59,24 +59,26 @@ impl Gathering {
         let failed = |source| SourceProblem::Read { path: shown(&spec.from), source };
         // What the user names is followed; what lies below it is not.
         let top = match std::fs::canonicalize(&spec.from) {
-            Ok(from) => Arc::new(Top { to: spec.to.clone(), from }),
+            Ok(from) => from,
             Err(error) => return self.problems.push(failed(error)),
         };
+        let (to, found) = (spec.to.clone(), top.clone());
+        let whole = Arc::new(Top::Disk { to, from: found });
         let mut taken = 0usize;
-        let mut walker = WalkDir::new(&top.from).follow_links(false).into_iter();
+        let mut walker = WalkDir::new(&top).follow_links(false).into_iter();
         let mut open: Vec<Open> = Vec::new();
         while let Some(step) = walker.next() {
             let entry = match step {
                 Ok(entry) => entry,
                 Err(error) => {
-                    let path = error.path().map_or_else(|| shown(&top.from), shown);
+                    let path = error.path().map_or_else(|| shown(&top), shown);
                     let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop"));
                     self.problems.push(SourceProblem::Read { path, source });
                     continue;
                 }
             };
             self.leave(&mut open, entry.depth(), taken, spec);
-            let below = entry.path().strip_prefix(&top.from).unwrap_or(Path::new(""));
+            let below = entry.path().strip_prefix(&top).unwrap_or(Path::new(""));
             let to = match place(&spec.to, below) {
                 Ok(to) => to,
                 Err(why) => {
@@ -96,7 +98,7 @@ impl Gathering {
             }
             taken += 1;
             match entry.metadata() {
-                Ok(meta) => self.take(entry.path(), to, &top, &meta),
+                Ok(meta) => self.take(entry.path(), to, &whole, &meta),
                 Err(error) => self.problems.push(failed(error.into())),
             }
         }
@@ -257,30 +259,38 @@ fn digest(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Returns whether a link of a build leads out of it, on the way through its other links as the kernel goes it.
+/// Returns whether a link of a build leads out of it.
 fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
+    leads_to(link, links).is_none()
+}
+
+/// Returns where a link leads, on the way through the other `links` as the kernel goes it; nothing when it leads out.
+pub(super) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<String> {
     let mut ahead: Vec<&str> = link.names().rev().collect();
     let mut here: Vec<&str> = Vec::new();
     let mut hops = 0;
     while let Some(name) = ahead.pop() {
         match name {
-            ".." if here.pop().is_none() => return true,
-            "" | "." | ".." => continue,
+            ".." => {
+                here.pop()?;
+                continue;
+            }
+            "" | "." => continue,
             name => here.push(name),
         }
         let Some(text) = links.get(&*here.join("/")) else { continue };
         hops += 1;
         // Nobody follows more: such a link leads nowhere.
         if hops > HOPS {
-            return false;
+            return Some(link.as_str().to_owned());
         }
         if text.starts_with('/') {
-            return true;
+            return None;
         }
         here.pop();
         ahead.extend(text.rsplit('/'));
     }
-    false
+    Some(here.join("/"))
 }
 
 /// Returns the place of what lies at `below` its source.

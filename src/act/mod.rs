@@ -5,7 +5,9 @@
 
 mod adopt;
 mod check;
+mod copy;
 mod disk;
+mod elsewhere;
 mod error;
 mod fence;
 mod gather;
@@ -17,6 +19,7 @@ mod inventory;
 mod label;
 mod lines;
 mod look;
+mod materialize;
 mod mend;
 mod plan;
 mod prune;
@@ -41,12 +44,14 @@ mod watch;
 
 pub use adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, adopt};
 pub use check::{CheckError, CheckReport, check};
+pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
 pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
+pub use materialize::{Cost, MaterializeError, Switched, dematerialize, follow, materialize};
 pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};

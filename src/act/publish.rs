@@ -6,7 +6,7 @@
 //! changes nothing; with other content it fails and says what differs.
 
 use crate::act::recover::{RecoverError, settle};
-use crate::act::reveal::{RevealError, Revealed, reveal};
+use crate::act::reveal::{Names, RevealError, Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
     ActError, Filling, GitError, Interrupted, Moved, RepointError, Sealed, Source, SourceEntry, SourceError,
@@ -260,6 +260,36 @@ pub(super) struct Prepared {
     /// Small files of ours: CONTEXT and marker.
     pub(super) own: Vec<(RelPath, Vec<u8>)>,
     pub(super) warnings: Vec<String>,
+    /// What another mirror knows of it, when it is copied from there.
+    pub(super) known: Option<Known>,
+}
+
+/// What another mirror knows of a build.
+pub(super) struct Known {
+    /// Its record there.
+    pub(super) record: BuildRecord,
+    /// Its SHA256SUMS, where that is not the one that mirrorkeep would write.
+    pub(super) sums: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Returns what of another mirror is to be laid out at `path`.
+    pub(super) fn copied(path: RelPath, source: Source, known: Known) -> Self {
+        let record = &known.record;
+        let (created, seq) = (record.created.unwrap_or_default(), Some(record.seq));
+        let (result, own, warnings) = (record.result, Vec::new(), Vec::new());
+        Self { path, created, seq, result, source, own, warnings, known: Some(known) }
+    }
+
+    /// Returns when its names move: those of copies when all of them are there.
+    pub(super) fn names(&self) -> Names {
+        if self.known.is_some() { Names::Later } else { Names::Follow }
+    }
+
+    /// Returns the SHA256SUMS that it brings.
+    pub(super) fn sums(&mut self) -> Option<Vec<u8>> {
+        self.known.as_mut()?.sums.take()
+    }
 }
 
 /// Publishes a build; `clock` tells the time, and is asked when a time is written down.
@@ -271,6 +301,18 @@ pub fn publish(
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
     let prepared = prepare(mirror, publishing, clock())?;
+    lay_out(mirror, publishing, prepared, clock, watch, stop)
+}
+
+/// Lays a build out that is prepared, and makes it visible.
+pub(super) fn lay_out(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    mut prepared: Prepared,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<PublishReport, PublishError> {
     settle(&mirror.lease()?, clock)?;
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {
@@ -299,7 +341,8 @@ pub fn publish(
             return Err(error.into());
         }
     };
-    let sealed = staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone())?;
+    let sums = prepared.sums();
+    let sealed = staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
 }
@@ -316,7 +359,7 @@ pub(super) fn show(
     let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
-    let Revealed { aliases, warnings } = reveal(&lease, sealed, clock)?;
+    let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
     prepared.warnings.extend(warnings);
     drop(lease);
     if publishing.filling.take == Some(Take::Move) {
@@ -399,14 +442,18 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
         }
     }
-    if mirror.by_seal() && !source.dirs.is_empty() {
-        let count = source.dirs.len();
-        warnings
-            .push(format!("an object store keeps no empty directories; {count} of the source are left out"));
-        source.dirs.clear();
-    }
+    warnings.extend(without_directories(mirror, &mut source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
-    Ok(Prepared { path, created, seq, result, source, own, warnings })
+    Ok(Prepared { path, created, seq, result, source, own, warnings, known: None })
+}
+
+/// Leaves empty directories out where the mirror cannot keep them, and says so.
+pub(super) fn without_directories(mirror: &Mirror, source: &mut Source) -> Option<String> {
+    if !mirror.by_seal() || source.dirs.is_empty() {
+        return None;
+    }
+    let count = std::mem::take(&mut source.dirs).len();
+    Some(format!("an object store keeps no empty directories; {count} of the source are left out"))
 }
 
 /// Returns when a build was made, and fails for one from the future.
@@ -439,7 +486,7 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
 }
 
 /// Returns what the layout has no place for.
-fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
+pub(super) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
     let files = source.files.iter().map(|file| &file.to);
     let links = source.links.iter().map(|(to, _)| to);
     let mut strays = Vec::new();
@@ -618,8 +665,11 @@ pub(super) fn there_already(
 /// Returns what the build would hold, by reading the whole source.
 fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifest, PublishError> {
     let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
-        let open = entry.open()?;
-        let digest = hash(&mut Watched { from: &open.file, watch, stop });
+        if let Some(digest) = entry.digest() {
+            return Ok(file_entry(&entry.to, entry.size, digest, entry.mode()));
+        }
+        let mut open = entry.open()?;
+        let digest = hash(&mut Watched { from: &mut open, watch, stop });
         let digest = digest.map_err(|source| match stop.check() {
             Err(interrupted) => StageError::from(interrupted),
             Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
@@ -649,6 +699,9 @@ pub(super) fn record(
     publishing: &Publishing,
     prepared: &Prepared,
 ) -> Result<BuildRecord, KeptError> {
+    if let Some(known) = &prepared.known {
+        return Ok(BuildRecord { published: None, origin: Origin::Published, ..known.record.clone() });
+    }
     let said = |label: &Label| {
         let value = label.value().to_owned();
         (label.key().to_owned(), LabelValue { value, since: None, who: Some(mirror.who().to_owned()) })
@@ -675,7 +728,7 @@ pub(super) fn record(
     })
 }
 
-fn report(
+pub(super) fn report(
     publishing: &Publishing,
     prepared: &Prepared,
     (files, bytes): (u64, u64),

@@ -4,7 +4,6 @@ use super::source::OpenSource;
 use super::{SourceEntry, SourceProblem, StageError, Stop, Tally, Watch, Watched, hash};
 use crate::store::{Filled, StoreError};
 use crate::word::Digest;
-use std::io::Seek;
 use std::sync::atomic::Ordering;
 
 /// What everybody who reads the source shares.
@@ -17,15 +16,18 @@ pub(super) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Returns what a store reads from, telling the watcher how far it is.
-    pub(super) fn watched<'o>(&'o self, open: &'o OpenSource) -> Watched<'o, &'o std::fs::File> {
-        Watched { from: &open.file, watch: self.watch, stop: self.stop }
+    pub(super) fn watched<'o>(&'o self, open: &'o mut OpenSource) -> Watched<'o, &'o mut OpenSource> {
+        Watched { from: open, watch: self.watch, stop: self.stop }
     }
 
-    /// Reads the file for its digest alone, and goes back to its start.
+    /// Reads the file for its digest alone, and goes back to its start; one that is written down is not read for it.
     pub(super) fn digest(&self, entry: &SourceEntry, open: &mut OpenSource) -> Result<Digest, StageError> {
+        if let Some(digest) = entry.digest() {
+            return Ok(digest);
+        }
         let digest = hash(&mut self.watched(open)).map_err(|error| self.unreadable(entry, error))?;
         entry.unchanged(open)?;
-        open.file.rewind().map_err(|error| self.unreadable(entry, error))?;
+        open.rewind().map_err(|error| self.unreadable(entry, error))?;
         Ok(digest)
     }
 
@@ -33,13 +35,14 @@ impl Reading<'_> {
     pub(super) fn arrived(
         &self,
         entry: &SourceEntry,
-        open: &OpenSource,
+        open: &mut OpenSource,
         known: Option<Digest>,
         filled: Result<Filled, StoreError>,
     ) -> Result<Digest, StageError> {
-        let filled = filled.map_err(|error| match self.stop.check() {
-            Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => error.into(),
+        let filled = filled.map_err(|error| match (self.stop.check(), open.problem()) {
+            (Err(interrupted), _) => StageError::from(interrupted),
+            (Ok(()), Some(problem)) => problem.into(),
+            (Ok(()), None) => error.into(),
         })?;
         entry.unchanged(open)?;
         if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {

@@ -8,10 +8,10 @@ use crate::act::Sealed;
 use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
-use crate::act::reveal::finish;
+use crate::act::reveal::{Names, finish};
 use crate::act::stage::{Underway, clear};
 use crate::act::trash;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror};
 use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -117,7 +117,7 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
     let happened = match intent.what {
         EventKind::Published => match committed(lease.mirror(), intent)? {
             Some(sealed) => {
-                finish(lease, sealed, clock, intent.seq)
+                finish(lease, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }
@@ -127,6 +127,12 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
             pointed_at(lease.mirror(), &alias)? == wanted
+        }
+        EventKind::Materialized => {
+            let alias: RelPath = intent.to.parse().unwrap_or_default();
+            let there = lease.mirror().store().look(&Materialized::pointer(&alias))?;
+            let wanted = intent.details.get("generation").and_then(|name| name.as_str());
+            there.and_then(|entry| entry.link).as_deref() == wanted
         }
         EventKind::Labelled => {
             let id: Option<BuildId> = intent.to.parse().ok();

@@ -6,9 +6,18 @@
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
-use crate::record::EventKind;
+use crate::record::{BuildRecord, EventKind};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
+
+/// When the names that depend on a build move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// With the build.
+    Follow,
+    /// When whoever publishes it and others has come to the end of them.
+    Later,
+}
 
 /// What followed from a build becoming visible.
 #[derive(Debug, Default)]
@@ -51,6 +60,7 @@ pub enum RevealError {
 pub(super) fn reveal(
     lease: &Lease<'_>,
     mut sealed: Sealed,
+    names: Names,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
@@ -67,7 +77,7 @@ pub(super) fn reveal(
         match sealed.is_in_place(lease.mirror()) {
             Ok(false) => {}
             // The seal is ours, byte for byte, and only the answer was lost.
-            Ok(true) if lease.mirror().by_seal() => return finish(lease, sealed, clock, intent),
+            Ok(true) if lease.mirror().by_seal() => return finish(lease, sealed, names, clock, intent),
             // A move can fail after it happened: then it is not taken back, and the next command finishes it.
             _ => return Err(RevealError::Unsure(id, error)),
         }
@@ -77,24 +87,30 @@ pub(super) fn reveal(
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lease, sealed, clock, intent)
+    finish(lease, sealed, names, clock, intent)
 }
 
 /// Puts the seal of a build whose files are in place, the manifest before it.
 fn put_seal(lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
     let record = &mut sealed.seal.record;
     record.published = Some(now);
-    for (_, label) in record.labels.iter_mut() {
-        label.since = Some(now);
-    }
+    since(record, now);
     lease.keep_manifest(&record.id, &sealed.manifest)?;
     lease.seal(record)
+}
+
+/// Notes since when the labels stand that were not said in another mirror before.
+fn since(record: &mut BuildRecord, now: Stamp) {
+    for (_, label) in record.labels.iter_mut() {
+        label.since.get_or_insert(now);
+    }
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
 pub(super) fn finish(
     lease: &Lease<'_>,
     sealed: Sealed,
+    names: Names,
     clock: &dyn Fn() -> Stamp,
     intent: u64,
 ) -> Result<Revealed, RevealError> {
@@ -107,27 +123,14 @@ pub(super) fn finish(
         record = known;
     } else {
         record.published = Some(now);
-        for (_, label) in record.labels.iter_mut() {
-            label.since = Some(now);
-        }
+        since(&mut record, now);
         lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
         lease.keep_record(&record).map_err(failed)?;
     }
     let mut revealed = Revealed::default();
-    let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
-    for (alias, to) in due(lease.mirror(), &id.stream, &builds, Some(&id.name))? {
-        let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
-        match repoint(lease, &alias, &target, now) {
-            Ok(moved) => revealed.aliases.push(moved),
-            Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
-                revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
-            }
-            Err(error) => return Err(error.into()),
-        }
+    if names == Names::Follow {
+        follow(lease, &id, now, &mut revealed)?;
     }
-    let (moved, warnings) = legacy(lease, &id.stream, now)?;
-    revealed.aliases.extend(moved);
-    revealed.warnings.extend(warnings);
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", record.result.as_str())
         .with("created", record.created.map(Stamp::iso))
@@ -148,4 +151,23 @@ pub(super) fn finish(
         revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
     }
     Ok(revealed)
+}
+
+/// Moves the names that depend on a build.
+fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) -> Result<(), RevealError> {
+    let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
+    for (alias, to) in due(lease.mirror(), &id.stream, &builds, Some(&id.name))? {
+        let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
+        match repoint(lease, &alias, &target, now) {
+            Ok(moved) => revealed.aliases.push(moved),
+            Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
+                revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (moved, warnings) = legacy(lease, &id.stream, now)?;
+    revealed.aliases.extend(moved);
+    revealed.warnings.extend(warnings);
+    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::word::Stamp;
 pub(super) fn send(
     mirror: &Mirror,
     publishing: &Publishing,
-    prepared: Prepared,
+    mut prepared: Prepared,
     clock: &dyn Fn() -> Stamp,
     watch: &dyn Watch,
     stop: &Stop,
@@ -45,7 +45,8 @@ pub(super) fn send(
     for (to, bytes) in &prepared.own {
         upload.add(to, bytes)?;
     }
-    let sealed = upload.close(record(mirror, publishing, &prepared)?)?;
+    let sums = prepared.sums();
+    let sealed = upload.close(record(mirror, publishing, &prepared)?, sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
 }

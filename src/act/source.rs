@@ -3,14 +3,18 @@
 //! The source is not trusted. Symlinks are never followed, not even when one is swapped in between looking and
 //! opening; what is no regular file, cannot be read or cannot be named in a mirror is reported, everything at
 //! once, before a byte is copied. Set-id and write permission never come along: only whether a file is executable.
+//! A build of another mirror is a source as well (`elsewhere.rs`).
 
+use super::elsewhere::{Elsewhere, Stream};
 use crate::layout::Files;
-use crate::word::RelPath;
+use crate::record::Seen;
+use crate::store::Fill;
+use crate::word::{Digest, RelPath};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -41,7 +45,7 @@ pub struct Source {
 }
 
 /// One regular file as it looked when it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SourceEntry {
     /// Its place in the build.
     pub to: RelPath,
@@ -51,19 +55,24 @@ pub struct SourceEntry {
     pub size: u64,
     /// Its time, in nanoseconds since 1970.
     pub mtime: i128,
-    /// Its inode.
+    /// Its inode; 0 in another mirror.
     pub inode: u64,
     /// Whether anybody may execute it.
     pub executable: bool,
 }
 
-/// A file or directory that was named as a source.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Top {
-    /// Its place in the build.
-    pub(super) to: RelPath,
-    /// Where it is.
-    pub(super) from: PathBuf,
+/// What was named as a source.
+#[derive(Debug)]
+pub(super) enum Top {
+    /// A file or directory of this machine.
+    Disk {
+        /// Its place in the build.
+        to: RelPath,
+        /// Where it is.
+        from: PathBuf,
+    },
+    /// A build of another mirror.
+    Build(Elsewhere),
 }
 
 /// Says what is wrong with a source: everything that was found, at most twenty of it told.
@@ -136,6 +145,14 @@ pub enum SourceProblem {
         /// The pattern.
         pattern: String,
     },
+    /// It is not what its mirror wrote down for it.
+    #[error("`{path}` is damaged: {why}; `mirrorkeep verify` there tells what else is")]
+    Damaged {
+        /// Which file.
+        path: String,
+        /// What was found, and what was written down.
+        why: String,
+    },
     /// It was changed while it was read.
     #[error("`{path}` changed while it was read; publish when the build has finished writing")]
     Changed {
@@ -174,7 +191,7 @@ impl Files for Source {
         }
         let open = file.open().map_err(|problem| io::Error::other(problem.to_string()))?;
         let mut bytes = Vec::new();
-        open.file.take(MARKER_LIMIT).read_to_end(&mut bytes).map_err(|error| named(&error))?;
+        open.take(MARKER_LIMIT).read_to_end(&mut bytes).map_err(|error| named(&error))?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
@@ -188,24 +205,81 @@ impl Source {
 
 /// A source file that is open and known to be the one that was found.
 #[derive(Debug)]
-pub struct OpenSource {
-    /// The file.
-    pub file: File,
-    /// The directory that holds it.
-    pub dir: File,
+pub enum OpenSource {
+    /// A file of this machine.
+    Disk {
+        /// The file.
+        file: File,
+        /// The directory that holds it.
+        dir: File,
+    },
+    /// A file of another mirror.
+    Stream(Box<Stream>),
+}
+
+impl Read for OpenSource {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Disk { file, .. } => file.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl OpenSource {
+    /// Goes back to the start of the file.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Self::Disk { file, .. } => file.rewind(),
+            Self::Stream(stream) => {
+                stream.rewind();
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns what went wrong while another mirror was read, so that it is not taken for a failure of the target.
+    pub fn problem(&mut self) -> Option<SourceProblem> {
+        match self {
+            Self::Disk { .. } => None,
+            Self::Stream(stream) => stream.problem(),
+        }
+    }
 }
 
 impl SourceEntry {
     /// Returns where the file is.
     pub fn from(&self) -> PathBuf {
-        match self.to.below(&self.top.to) {
-            Some(below) if !below.is_root() => self.top.from.join(below.as_str()),
-            _ => self.top.from.clone(),
+        match &*self.top {
+            Top::Disk { to, from } => match self.to.below(to) {
+                Some(below) if !below.is_root() => from.join(below.as_str()),
+                _ => from.clone(),
+            },
+            Top::Build(build) => build.shown(&self.to),
+        }
+    }
+
+    /// Returns its digest where that is written down, as in another mirror.
+    pub fn digest(&self) -> Option<Digest> {
+        match &*self.top {
+            Top::Disk { .. } => None,
+            Top::Build(build) => build.digest(&self.to),
+        }
+    }
+
+    /// Returns how it looks, so that the next publish can tell it untouched; nothing in another mirror.
+    pub fn seen(&self) -> Option<Seen> {
+        match &*self.top {
+            Top::Disk { .. } => Some(Seen { mtime: self.mtime, inode: self.inode }),
+            Top::Build(_) => None,
         }
     }
 
     /// Opens the file and makes sure that it is still the one that was found.
     pub fn open(&self) -> Result<OpenSource, SourceProblem> {
+        if let Top::Build(build) = &*self.top {
+            return Ok(OpenSource::Stream(Box::new(build.open(self))));
+        }
         let from = self.from();
         let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };
         let above = from.parent().unwrap_or(Path::new("/"));
@@ -223,14 +297,16 @@ impl SourceEntry {
             Errno::LOOP => SourceProblem::Changed { path: shown(&from) },
             errno => failed(errno.into()),
         })?;
-        let open = OpenSource { file: File::from(file), dir: File::from(dir) };
+        let open = OpenSource::Disk { file: File::from(file), dir: File::from(dir) };
         self.unchanged(&open)?;
         Ok(open)
     }
 
     /// Fails when the open file is not what was found.
     pub fn unchanged(&self, open: &OpenSource) -> Result<(), SourceProblem> {
-        let meta = open.file.metadata();
+        // What is read from another mirror is held against its digest instead.
+        let OpenSource::Disk { file, .. } = open else { return Ok(()) };
+        let meta = file.metadata();
         let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), source })?;
         let same = meta.is_file() && meta.ino() == self.inode && meta.size() == self.size;
         if same && mtime(&meta) == self.mtime {
@@ -244,7 +320,15 @@ impl SourceEntry {
         let (from, open) = (self.from(), self.open()?);
         let name = from.file_name().unwrap_or_default();
         let failed = |errno: Errno| SourceProblem::Read { path: shown(&from), source: errno.into() };
-        rustix::fs::unlinkat(&open.dir, name, AtFlags::empty()).map_err(failed)
+        // Another mirror is only ever read.
+        let OpenSource::Disk { dir, .. } = open else { return Err(failed(Errno::ROFS)) };
+        rustix::fs::unlinkat(&dir, name, AtFlags::empty()).map_err(failed)
+    }
+
+    /// Returns how it is published; a time that another mirror does not know is that of writing.
+    pub(super) fn fill(&self) -> Fill {
+        let known = self.mtime != 0 || matches!(&*self.top, Top::Disk { .. });
+        Fill { mode: self.mode(), mtime: known.then_some(self.mtime) }
     }
 
     /// Returns the permission bits that it is published with.

@@ -5,12 +5,12 @@
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
 use super::reading::Reading;
-use crate::act::{Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
+use crate::act::{Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch};
 use crate::decide::{Held, Reuse};
 use crate::mirror::{KeptError, Mirror};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
 use crate::store::{
-    Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
+    Append, Fill, Filled, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
 };
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
@@ -273,11 +273,16 @@ impl<'m> Staged<'m> {
         &self.manifest
     }
 
-    /// Writes SHA256SUMS, waits until all is on disk, and closes the stage with its seal.
+    /// Writes SHA256SUMS, its own or the one that the build brings, waits until all is on disk, and closes the stage with its seal.
     ///
     /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
-    pub fn seal(self, record: BuildRecord, path: RelPath) -> Result<Sealed, StageError> {
-        match self.close(record, path) {
+    pub fn seal(
+        self,
+        record: BuildRecord,
+        path: RelPath,
+        sums: Option<Vec<u8>>,
+    ) -> Result<Sealed, StageError> {
+        match self.close(record, path, sums) {
             Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
             Err(error) => {
                 self.discard().ok();
@@ -287,12 +292,15 @@ impl<'m> Staged<'m> {
     }
 
     /// Returns the seal, once it is written.
-    fn close(&self, mut record: BuildRecord, path: RelPath) -> Result<Seal, StoreError> {
+    fn close(
+        &self,
+        mut record: BuildRecord,
+        path: RelPath,
+        sums: Option<Vec<u8>>,
+    ) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
-        // Line by line: the whole text of a large build is as large as what is known of it.
-        let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
         let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
-        let filled = store.fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
+        let filled = write_sums(store, &at, &self.manifest, sums)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
@@ -419,7 +427,8 @@ impl Bringing<'_, '_> {
         if let Some(done) = self.staged.done.get(&entry.to)
             && done.size == entry.size
             && done.mode == entry.mode()
-            && done.seen == Some(seen(entry))
+            && done.seen == entry.seen()
+            && entry.digest().is_none_or(|digest| digest == done.digest)
             && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
         {
             self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
@@ -431,7 +440,7 @@ impl Bringing<'_, '_> {
             Some(digest) => digest,
             None => self.read(entry, &at)?,
         };
-        let line = self.staged.entry(&entry.to, &at, digest, Some(seen(entry)))?;
+        let line = self.staged.entry(&entry.to, &at, digest, entry.seen())?;
         let noted = format!("{}\n", line.line());
         self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
         self.reading.watch.file(&entry.to);
@@ -443,7 +452,8 @@ impl Bringing<'_, '_> {
         if self.how.check == Check::Bytes {
             return Ok(None);
         }
-        let Some(held) = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen(entry)) else {
+        let Some(seen) = entry.seen() else { return Ok(None) };
+        let Some(held) = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen) else {
             return Ok(None);
         };
         let shared = self.share(held, at, entry)?;
@@ -456,9 +466,10 @@ impl Bringing<'_, '_> {
     /// Reads the file, once when it is new.
     fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<Digest, StageError> {
         let mut open = entry.open()?;
-        let mut known = None;
+        let (mut known, written_down) = (None, entry.digest());
         let no_copy = self.how.take.is_some();
-        if no_copy || (self.how.dedupe.is_some() && self.reuse.has_size(entry.size)) {
+        let held = self.how.dedupe.is_some() && self.reuse.has_size(entry.size);
+        if no_copy || held || written_down.is_some() {
             let digest = self.reading.digest(entry, &mut open)?;
             if let Some(held) = self.reuse.with_digest(digest, entry.mode())
                 && let Some(digest) = self.share(held, at, entry)?
@@ -468,20 +479,22 @@ impl Bringing<'_, '_> {
             known = Some(digest);
         }
         if let (Some(_), Some(digest)) = (self.how.take, known) {
-            let file = SourceFile { file: &open.file, dir: &open.dir, path: &entry.from() };
-            // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
-            if self.mirror().store().take(&file, at, Take::Link, fill(entry))? == Shared::Yes {
-                return Ok(digest);
+            if let OpenSource::Disk { file, dir } = &open {
+                let file = SourceFile { file, dir, path: &entry.from() };
+                // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
+                if self.mirror().store().take(&file, at, Take::Link, entry.fill())? == Shared::Yes {
+                    return Ok(digest);
+                }
             }
             return Err(StageError::Apart(entry.from().display().to_string()));
         }
-        let filled = if known.is_some() {
+        let filled = if known.is_some() && written_down.is_none() {
             // Told already while it was hashed.
-            self.mirror().store().fill(at, &mut open.file, fill(entry))
+            self.mirror().store().fill(at, &mut open, entry.fill())
         } else {
-            self.mirror().store().fill(at, &mut self.reading.watched(&open), fill(entry))
+            self.mirror().store().fill(at, &mut self.reading.watched(&mut open), entry.fill())
         };
-        self.reading.arrived(entry, &open, known, filled)
+        self.reading.arrived(entry, &mut open, known, filled)
     }
 
     /// Shares a held file, if it is still as it was recorded and would look the same.
@@ -495,7 +508,7 @@ impl Bringing<'_, '_> {
             && found.mtime == held.mtime
             && (held.inode == 0 || found.inode.1 == held.inode)
             && Some(found.owner) == self.owner;
-        if !intact || store.share(&from, at, how, fill(entry))? == Shared::No {
+        if !intact || store.share(&from, at, how, entry.fill())? == Shared::No {
             return Ok(None);
         }
         self.reading.shared(held.size);
@@ -507,12 +520,20 @@ impl Bringing<'_, '_> {
     }
 }
 
-pub(super) fn seen(entry: &SourceEntry) -> Seen {
-    Seen { mtime: entry.mtime, inode: entry.inode }
-}
-
-fn fill(entry: &SourceEntry) -> Fill {
-    Fill { mode: entry.mode(), mtime: Some(entry.mtime) }
+/// Writes the checksums of a build: those of its manifest, or the list that it brings.
+pub(super) fn write_sums(
+    store: &dyn Store,
+    at: &RelPath,
+    manifest: &Manifest,
+    brought: Option<Vec<u8>>,
+) -> Result<Filled, StoreError> {
+    let fill = Fill { mode: 0o444, mtime: None };
+    if let Some(bytes) = brought {
+        return store.fill(at, &mut &*bytes, fill);
+    }
+    // Line by line: the whole text of a large build is as large as what is known of it.
+    let sums = manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
+    store.fill(at, &mut Lines::of(sums), fill)
 }
 
 fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {

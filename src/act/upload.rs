@@ -6,12 +6,12 @@
 //! can clear them and that what others laid down is never taken for ours.
 
 use super::reading::Reading;
-use super::stage::{Sealed, Tally, Underway, seen, stage_of};
-use super::{Filling, Lines, Source, SourceEntry, StageError, Stop, Watch, waiting};
+use super::stage::{Sealed, Tally, Underway, stage_of, write_sums};
+use super::{Filling, Source, SourceEntry, StageError, Stop, Watch, waiting};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, sum_line};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
 use crate::store::{Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
@@ -116,11 +116,9 @@ impl<'m> Upload<'m> {
     }
 
     /// Sends SHA256SUMS and compares everything that is there with what was sent.
-    pub(super) fn close(self, mut record: BuildRecord) -> Result<Sealed, StageError> {
-        let sums = self.manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
+    pub(super) fn close(self, mut record: BuildRecord, sums: Option<Vec<u8>>) -> Result<Sealed, StageError> {
         let at = self.path.child(SUMS_NAME).unwrap_or_default();
-        let filled =
-            self.mirror.store().fill(&at, &mut Lines::of(sums), Fill { mode: 0o444, mtime: None })?;
+        let filled = write_sums(self.mirror.store(), &at, &self.manifest, sums)?;
         self.compare(&at, filled.size)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
@@ -190,7 +188,7 @@ impl Sending<'_, '_> {
         };
         self.reading.watch.file(&entry.to);
         let (path, mode) = (entry.to.clone(), entry.mode());
-        Ok(FileEntry { path, size: entry.size, digest, mode, mtime, inode: 0, seen: Some(seen(entry)) })
+        Ok(FileEntry { path, size: entry.size, digest, mode, mtime, inode: 0, seen: entry.seen() })
     }
 
     /// Copies the last build's file when its source looks untouched and the user trusts that.
@@ -198,7 +196,8 @@ impl Sending<'_, '_> {
         if self.how.check == Check::Bytes {
             return Ok(None);
         }
-        let held = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen(entry));
+        let Some(seen) = entry.seen() else { return Ok(None) };
+        let held = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen);
         let Some(held) = held else { return Ok(None) };
         let copied = self.copied(held, at, entry)?;
         if copied {
@@ -212,8 +211,8 @@ impl Sending<'_, '_> {
         let mut open = entry.open()?;
         let sent = self.upload.there.get(at).is_some_and(|there| there.size == entry.size);
         let held = self.how.dedupe.is_some() && entry.size >= WORTH_A_COPY && self.reuse.has_size(entry.size);
-        let mut known = None;
-        if sent || held || entry.size >= LARGE {
+        let (mut known, written_down) = (None, entry.digest());
+        if sent || held || entry.size >= LARGE || written_down.is_some() {
             let digest = self.reading.digest(entry, &mut open)?;
             if sent && let Some(mtime) = self.arrived(entry, at, digest)? {
                 self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
@@ -227,13 +226,14 @@ impl Sending<'_, '_> {
             }
             known = Some(digest);
         }
-        let fill = Fill { mode: entry.mode(), mtime: Some(entry.mtime) };
+        let fill = entry.fill();
         let filled = match known {
             // Told already while it was hashed.
-            Some(digest) => self.store().fill_known(at, &mut open.file, fill, digest),
-            None => self.store().fill(at, &mut self.reading.watched(&open), fill),
+            Some(digest) if written_down.is_none() => self.store().fill_known(at, &mut open, fill, digest),
+            Some(digest) => self.store().fill_known(at, &mut self.reading.watched(&mut open), fill, digest),
+            None => self.store().fill(at, &mut self.reading.watched(&mut open), fill),
         };
-        let digest = self.reading.arrived(entry, &open, known, filled)?;
+        let digest = self.reading.arrived(entry, &mut open, known, filled)?;
         Ok((digest, entry.mtime))
     }
 
@@ -251,7 +251,7 @@ impl Sending<'_, '_> {
         let from = held.at();
         let Ok(Some(there)) = self.store().look(&from) else { return Ok(false) };
         let intact = (there.size, there.mode, there.digest) == (held.size, held.mode, Some(held.digest));
-        let fill = Fill { mode: entry.mode(), mtime: Some(entry.mtime) };
+        let fill = entry.fill();
         if !intact || self.store().share(&from, at, Share::Link, fill)? == Shared::No {
             return Ok(false);
         }

@@ -60,6 +60,12 @@ pub(super) enum Verb {
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success")]
     Publish(PublishArgs),
+    /// Copy builds of one mirror into another, of any kind, and move the names that lead to them
+    #[command(after_help = "Examples:
+  mirrorkeep copy /srv/mirror s3://bucket/mirror
+  mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
+  mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
+    Copy(CopyArgs),
     /// List the builds, with result, age, size, labels and aliases
     List(ListArgs),
     /// Show one build
@@ -81,6 +87,9 @@ pub(super) enum Verb {
         /// The name
         alias: String,
     },
+    /// Write what other programs need to know of a mirror
+    #[command(subcommand)]
+    Export(ExportVerb),
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
@@ -174,6 +183,26 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    /// Returns whether the verb may move names of the mirror, so that what depends on them must follow.
+    pub(super) fn moves_names(&self) -> bool {
+        match self {
+            Self::Publish(PublishArgs { dry_run, .. })
+            | Self::Label(LabelArgs { dry_run, .. })
+            | Self::Copy(CopyArgs { dry_run, .. })
+            | Self::Prune(PruneArgs { dry_run, .. })
+            | Self::Sweep { dry_run, .. }
+            | Self::Recover { dry_run, .. } => !dry_run,
+            Self::Alias(verb) => match verb {
+                AliasVerb::List => false,
+                AliasVerb::Set { dry_run, .. }
+                | AliasVerb::Remove { dry_run, .. }
+                | AliasVerb::Materialize { dry_run, .. }
+                | AliasVerb::Dematerialize { dry_run, .. } => !dry_run,
+            },
+            _ => false,
+        }
+    }
+
     /// Returns whether the verb changes a mirror.
     pub(super) fn changes(&self) -> bool {
         !matches!(
@@ -185,6 +214,7 @@ impl Verb {
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)
                 | Self::Resolve { .. }
+                | Self::Export(_)
                 | Self::Plan(_)
                 | Self::Explain(_)
                 | Self::Policy(_)
@@ -192,6 +222,67 @@ impl Verb {
                 | Self::Man
         )
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyArgs {
+    /// The mirror that has the builds, as --mirror takes it; --mirror itself does not count here
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
+    pub(super) from: Site,
+    /// The mirror that they go to; `init` makes one, with a layout that puts them at the same places
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
+    pub(super) to: Site,
+    /// Streams with all their builds, or builds; everything without it
+    #[arg(value_name = "STREAM|ID")]
+    pub(super) what: Vec<String>,
+    /// Let names go back to older builds where they do so in the source
+    #[arg(long)]
+    pub(super) allow_backwards: bool,
+    /// Let names lead to builds that are no success where they do so in the source
+    #[arg(long)]
+    pub(super) allow_unsuccessful: bool,
+    /// Only say what would come and which names would move
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportVerb {
+    /// Write the rules by which a server sends URLs below a name to the build that it leads to
+    #[command(after_help = "Examples:
+  mirrorkeep --mirror s3://bucket/mirror export redirects --for cloudfront --out aliases.js
+  mirrorkeep --mirror /srv/mirror export redirects --for nginx --under mirror --out /etc/nginx/snippets/aliases.conf")]
+    Redirects(RedirectsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RedirectsArgs {
+    /// Names; all without it
+    #[arg(value_name = "ALIAS")]
+    pub(super) aliases: Vec<String>,
+    /// For which server
+    #[arg(long = "for", value_enum)]
+    pub(super) server: ServerArg,
+    /// The path of URLs below which the mirror is served; without it the root, and for a bucket its prefix
+    #[arg(long, value_name = "PATH")]
+    pub(super) under: Option<String>,
+    /// Write into this file, in one step, instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ServerArg {
+    /// nginx, to be included in a server block
+    Nginx,
+    /// Apache, to be included in a server or virtual host
+    Apache,
+    /// The website configuration of an S3 bucket, as JSON for command lines and SDKs
+    S3Website,
+    /// The same as XML, for the API itself
+    S3WebsiteXml,
+    /// A function of CloudFront for viewer requests
+    Cloudfront,
 }
 
 /// What a plan is made from.
@@ -553,6 +644,30 @@ pub(super) enum AliasVerb {
         /// Permit a build that is no success
         #[arg(long)]
         allow_unsuccessful: bool,
+        /// Only check
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// In an object store: keep a copy of the build below the name, for whoever can only read plain keys
+    #[command(after_help = "Example:
+  mirrorkeep --mirror s3://bucket/mirror alias materialize master/centos/latest_build --dry-run
+
+The store copies the objects by itself into NAME/<generation>/, then NAME/current.mirrorkeep-link is replaced in one
+step: it holds the name of the generation. Every verb that moves names keeps this true.")]
+    Materialize {
+        /// The path of the name
+        alias: String,
+        /// How long the copy before stays when the name moves on
+        #[arg(long, value_name = "SPAN", default_value = "1d")]
+        keep: String,
+        /// Only say what it takes
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Keep no copy below the name any more; the one that is there goes when its time is over
+    Dematerialize {
+        /// The path of the name
+        alias: String,
         /// Only check
         #[arg(long)]
         dry_run: bool,

@@ -2,7 +2,8 @@
 
 use super::site::LoneWriter;
 use crate::act::{
-    ActError, Interrupted, LabelActError, PlanError, PublishError, RecoverError, RepointError, StageError,
+    ActError, CopyError, Interrupted, LabelActError, MaterializeError, PlanError, PublishError, RecoverError,
+    RepointError, StageError,
 };
 use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
@@ -87,6 +88,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
             _ => None,
         };
     }
+    if let Some(exit) = code_of_copies(error) {
+        return Some(exit);
+    }
     if let Some(error) = error.downcast_ref::<LabelActError>() {
         return match error {
             LabelActError::NoPlace(_) => Some(Exit::Usage),
@@ -162,4 +166,40 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
         Some(KeptError::Holds(..) | KeptError::StrangeHold(_)) => Some(Exit::Refused),
         _ => None,
     }
+}
+
+/// Returns the code of what comes in the way of copying builds, into another mirror or below an alias.
+fn code_of_copies(error: &(dyn Error + 'static)) -> Option<Exit> {
+    if let Some(error) = error.downcast_ref::<CopyError>() {
+        return match error {
+            CopyError::Same(_)
+            | CopyError::NoBuild(..)
+            | CopyError::NoBuilds(..)
+            | CopyError::NoPlace(_)
+            | CopyError::OtherPlace { .. } => Some(Exit::Usage),
+            CopyError::Publish(error) => code(error),
+            CopyError::Repoint(error) => code(error),
+            CopyError::Kept(error) => code(error),
+            CopyError::Recover(error) => code(error),
+            CopyError::Lease(error) => code(error),
+            CopyError::Journal(error) => code(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<MaterializeError>() {
+        return match error {
+            MaterializeError::Symlinks(_)
+            | MaterializeError::Taken(_)
+            | MaterializeError::NoAlias(_)
+            | MaterializeError::NoBuild(_) => Some(Exit::Usage),
+            MaterializeError::Busy(_) => Some(Exit::Busy),
+            MaterializeError::Kept(error) => code(error),
+            MaterializeError::Recover(error) => code(error),
+            MaterializeError::Lease(error) => code(error),
+            MaterializeError::Journal(error) => code(error),
+            MaterializeError::Interrupted(error) => code(error),
+            _ => None,
+        };
+    }
+    None
 }

@@ -171,8 +171,10 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
 
 pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
     let census = looked_at(mirror)?;
+    let materialized = if mirror.by_seal() { mirror.materialized()? } else { Vec::new() };
     if setting.json {
-        say::json(&json!({"aliases": 1, "at": census.at, "list": census.aliases}));
+        let list = &census.aliases;
+        say::json(&json!({"aliases": 1, "at": census.at, "list": list, "materialized": materialized}));
         return Ok(());
     }
     for alias in &census.aliases {
@@ -180,7 +182,8 @@ pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
             (Some(target), _) => target.to_string(),
             (None, problem) => format!("nowhere: {}", problem.as_deref().unwrap_or("not known why")),
         };
-        say::out(&format!("{} -> {leads}\n", alias.path));
+        let copy = if materialized.contains(&alias.path) { " (and a copy below)" } else { "" };
+        say::out(&format!("{} -> {leads}{copy}\n", alias.path));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::act::{self, Mode, Moved, Permit, Stages};
+use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
 use crate::word::{BuildId, Label, RelPath};
@@ -106,6 +107,21 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
         |text: &str| text.trim_end_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
     let moved = match verb {
         AliasVerb::List => return super::look::aliases(setting, &mirror),
+        AliasVerb::Materialize { alias, keep, dry_run } => {
+            let keep: Span = keep.parse().map_err(|error| Usage(format!("--keep: {error}")))?;
+            return materialize(setting, &mirror, &path(&alias)?, keep, dry_run);
+        }
+        AliasVerb::Dematerialize { alias, dry_run } => {
+            let alias = path(&alias)?;
+            act::dematerialize(&mirror, &alias, if dry_run { Mode::Trial } else { Mode::Real })?;
+            if setting.json {
+                say::json(&json!({"dematerialize": 1, "dry_run": dry_run, "alias": alias}));
+            } else {
+                let done = if dry_run { "would keep" } else { "keeps" };
+                say::out(&format!("{alias} {done} no copy\n"));
+            }
+            return Ok(());
+        }
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
             let (alias, target) = (path(&alias)?, path(&target)?);
             let beside = alias.parent().unwrap_or_default().join(&target);
@@ -137,6 +153,24 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
     } else {
         say::out(&moves(&[moved]));
     }
+    Ok(())
+}
+
+/// Lets an alias have a copy of its build below it, and says what that takes.
+fn materialize(setting: &Setting, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
+    let mode = if dry_run { Mode::Trial } else { Mode::Real };
+    let cost = act::materialize(mirror, alias, keep.seconds(), mode)?;
+    if setting.json {
+        say::json(&json!({"materialize": 1, "dry_run": dry_run, "cost": cost}));
+        return Ok(());
+    }
+    let (files, bytes) = (say::count(cost.files, "object"), say::bytes(cost.bytes));
+    let (twice, requests) = (say::bytes(cost.bytes * 2), say::count(cost.requests, "request"));
+    let done = if dry_run { "would keep" } else { "keeps" };
+    say::out(&format!(
+        "{alias} {done} a copy of {}: {files}, {bytes}\n  each move takes about {requests}, and {twice} for the {keep} that the copy before stays\n",
+        cost.build
+    ));
     Ok(())
 }
 

@@ -3,7 +3,9 @@
 mod adopt;
 mod args;
 mod check;
+mod copy;
 mod exit;
+mod export;
 mod look;
 mod make;
 mod plan;

@@ -1,10 +1,11 @@
 //! One place for errors, causes, hints and exit codes.
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, ExportVerb, Verb};
 use super::exit::{Exit, exit_of};
+use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
-use super::{adopt, check, look, make, plan, policy, prune, publish, say, verify};
-use crate::act::{LabelActError, PublishError, RepointError, Stop};
+use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
+use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
@@ -53,7 +54,12 @@ pub fn main() -> ExitCode {
         who: who(),
         stop,
     };
-    match run(&setting, cli.verb) {
+    let follows = match &cli.verb {
+        verb if !verb.moves_names() => None,
+        Verb::Copy(args) => Some(args.to.clone()),
+        _ => Some(setting.mirror.clone()),
+    };
+    match run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             say::failure(&*error, hint(&*error).as_deref());
@@ -62,10 +68,32 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
+fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
+    // In a directory a symlink is all that a name has.
+    let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
+    let bar = Bar::new();
+    let switched = act::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
+    bar.finish();
+    for Switched { alias, generation, of, removed } in switched? {
+        match (generation, of) {
+            (Some(name), Some(of)) => {
+                say::note(&format!("`{alias}/{name}` is the copy of `{of}` that counts"));
+            }
+            _ => say::note(&format!("`{alias}` has no copy any more")),
+        }
+        if removed > 0 {
+            say::note(&format!("{} below `{alias}` removed", say::count(removed, "older generation")));
+        }
+    }
+    Ok(exit)
+}
+
 fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
     match verb {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
+        Verb::Copy(args) => return copy::copy(setting, &args),
         Verb::List(args) => look::list(setting, &args)?,
         Verb::Show { id } => look::show(setting, &id)?,
         Verb::Census => look::census(setting)?,
@@ -82,6 +110,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
+        Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
@@ -104,11 +133,16 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
 impl Setting {
     /// Opens the mirror.
     pub(super) fn open(&self) -> Outcome<Mirror> {
-        let store = self.mirror.open()?;
+        let mirror = self.open_at(&self.mirror)?;
         if self.changes {
-            say_what_lacks(&*store);
+            say_what_lacks(mirror.store());
         }
-        Ok(Mirror::open(store, &self.who, self.wait)?)
+        Ok(mirror)
+    }
+
+    /// Opens a mirror elsewhere.
+    pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
+        Ok(Mirror::open(site.open()?, &self.who, self.wait)?)
     }
 }
 
@@ -137,7 +171,7 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Returns one thing to do about an error.
-fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(MirrorError::NotAMirror(path)) = error.downcast_ref() {
         return Some(format!(
             "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
@@ -150,6 +184,16 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return match error {
             RepointError::Backwards { .. } => Some("--allow-backwards permits it".to_owned()),
             RepointError::NoSuccess { .. } => Some("--allow-unsuccessful permits it".to_owned()),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<CopyError>() {
+        return match error {
+            CopyError::NoRecord(id, shown) => {
+                Some(format!("`mirrorkeep --mirror {shown} adopt {id}` takes it over"))
+            }
+            CopyError::Requires { required, .. } => Some(format!("copy `{required}` as well")),
+            CopyError::Publish(error) => hint(error),
             _ => None,
         };
     }

@@ -5,7 +5,7 @@ use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Conditions, ObjectStore, Posix, Store, StoreError};
-use crate::word::OWN_DIR;
+use crate::word::{OWN_DIR, RelPath};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fmt, sync::Arc};
@@ -62,6 +62,13 @@ impl Site {
             Self::Dir(dir) => dir.join(OWN_DIR).exists(),
             Self::Bucket(_) => true,
         }
+    }
+
+    /// Returns the beginning of all its keys, which is also that of its URLs; nothing for a directory.
+    pub(super) fn prefix(&self) -> RelPath {
+        let Self::Bucket(address) = self else { return RelPath::root() };
+        let below = address.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        below.and_then(|(_, prefix)| prefix.parse().ok()).unwrap_or_default()
     }
 
     /// Opens a store to make a mirror in: a directory is made, an object store tried out.
@@ -165,6 +172,8 @@ mod tests {
         assert_eq!(read("./mirror"), dir("./mirror"));
         assert_eq!(read("file:///srv/a%20b"), dir("/srv/a b"));
         assert_eq!(read("s3://bucket/a/"), Ok(Site::Bucket("s3://bucket/a".to_owned())));
+        let prefix = |text: &str| read(text).unwrap().prefix().as_str().to_owned();
+        assert_eq!(["s3://bucket/a/b/", "s3://bucket", "/srv/a"].map(prefix), ["a/b", "", ""]);
         assert!(read("ftp://host/a").unwrap_err().contains("s3://"));
         assert!(read("file://host/a").unwrap_err().contains("file:///"));
     }

@@ -143,6 +143,11 @@ impl Mirror {
         &*self.store
     }
 
+    /// Returns the store for whoever reads it beyond the life of this value.
+    pub fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// Returns what `mirror.yaml` says.
     pub fn config(&self) -> &MirrorConfig {
         &self.config

@@ -58,6 +58,8 @@ pub enum EventKind {
     Aliased,
     /// An alias was taken away.
     Unaliased,
+    /// The copy of a build below an alias took the place of another, or went.
+    Materialized,
     /// Something was said of a build.
     Labelled,
     /// A build was held.

@@ -6,6 +6,7 @@ mod findings;
 mod junit;
 mod paint;
 mod plan;
+mod redirects;
 mod sarif;
 
 pub use chart::{Series, chart, svg};
@@ -14,4 +15,5 @@ pub use findings::{findings, findings_page, findings_total};
 pub use junit::junit;
 pub use paint::{Paint, bytes, count};
 pub use plan::{plan, verdict_word};
+pub use redirects::{Redirect, RedirectError, Server, redirects};
 pub use sarif::sarif;

@@ -1,0 +1,99 @@
+//! The verb `copy`: builds of one mirror into another.
+
+use super::args::CopyArgs;
+use super::exit::{Exit, exit_of};
+use super::progress::Bar;
+use super::run::{Outcome, Setting, hint, now};
+use super::say;
+use super::site::say_what_lacks;
+use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
+use serde_json::json;
+
+pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
+    let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
+    say_what_lacks(to.store());
+    let what: Outcome<Vec<_>> =
+        args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();
+    let copying = Copying {
+        what: what?,
+        permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful },
+        mode: if args.dry_run { Mode::Trial } else { Mode::Real },
+    };
+    let bar = Bar::new();
+    let report = act::copy(&from, &to, &copying, &bar, &setting.stop, &now);
+    bar.finish();
+    let report = report?;
+    for warning in &report.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    if setting.json {
+        let (from, to) = (from.store().shown(), to.store().shown());
+        say::json(&json!({"copy": 1, "dry_run": args.dry_run, "from": from, "to": to, "report": report}));
+    } else {
+        say::out(&told(&report));
+    }
+    if report.interrupted {
+        say::note("error: interrupted; what is told above is there, and running it again goes on");
+        return Ok(Exit::Interrupted);
+    }
+    if let Some(error) = &report.ended_by {
+        say::failure(error, hint(error).as_deref());
+        return Ok(exit_of(error));
+    }
+    for failure in &report.failures {
+        say::note(&format!("error: {}: {}", failure.path, failure.error));
+    }
+    Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn told(report: &CopyReport) -> String {
+    let mut text = String::new();
+    for copied in &report.builds {
+        text.push_str(&row(copied));
+    }
+    for moved in &report.aliases {
+        if let Some(to) = &moved.to {
+            text.push_str(&format!("  {} -> {to}\n", moved.alias));
+        }
+    }
+    for left in &report.left {
+        text.push_str(&format!("  {} is left as it is: {}\n", left.alias, left.why));
+    }
+    let of = |outcome| report.builds.iter().filter(|copied| copied.outcome == outcome).count() as u64;
+    let unchanged = of(CopyOutcome::Unchanged);
+    let (done, came) = match of(CopyOutcome::Trial) {
+        0 => ("copied", of(CopyOutcome::Copied)),
+        trial => ("would copy", trial),
+    };
+    let already = match unchanged {
+        0 => String::new(),
+        unchanged => format!("; {} there already", say::count(unchanged, "build")),
+    };
+    let failed = match report.failures.len() {
+        0 => String::new(),
+        failed => format!("; {} failed", say::count(failed as u64, "build")),
+    };
+    text + &format!("{done} {}{already}{failed}\n", say::count(came, "build"))
+}
+
+fn row(copied: &Copied) -> String {
+    let what = match (copied.outcome, copied.labels.is_empty()) {
+        (CopyOutcome::Unchanged, true) => return String::new(),
+        (CopyOutcome::Unchanged, false) => {
+            return format!("{}  labels: {}\n", copied.id, copied.labels.join(", "));
+        }
+        (CopyOutcome::Copied, _) => "copied",
+        (CopyOutcome::Trial, _) => "would copy",
+    };
+    let (files, bytes) = (say::count(copied.files, "file"), say::bytes(copied.bytes));
+    let mut text = format!("{what} {} ({}, {files}, {bytes})\n", copied.id, copied.result);
+    if copied.shared_files > 0 {
+        let (files, bytes) = (say::count(copied.shared_files, "file"), say::bytes(copied.shared_bytes));
+        text.push_str(&format!("  shared with earlier builds: {files}, {bytes}\n"));
+    }
+    if copied.resumed_files > 0 {
+        let files = say::count(copied.resumed_files, "file");
+        text.push_str(&format!("  taken up from an interrupted try: {files}\n"));
+    }
+    text
+}

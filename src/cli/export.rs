@@ -1,0 +1,94 @@
+//! The verb `export`: what other programs need to know of a mirror.
+
+use super::args::{RedirectsArgs, ServerArg};
+use super::exit::Usage;
+use super::run::{Outcome, Setting};
+use super::say;
+use crate::mirror::{Mirror, Resolved, links};
+use crate::tell::{Redirect, Server, redirects as write};
+use crate::word::RelPath;
+use serde_json::json;
+use std::{fs, io, path::Path};
+
+/// Says why a file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{path}`")]
+struct WriteError {
+    path: String,
+    source: io::Error,
+}
+
+pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
+    let mirror = setting.open()?;
+    let path =
+        |text: &str| text.trim_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
+    let under = args.under.as_deref().map_or_else(|| Ok(setting.mirror.prefix()), path)?;
+    let wanted: Result<Vec<RelPath>, Usage> = args.aliases.iter().map(|alias| path(alias)).collect();
+    let names = names(&mirror, &wanted?)?;
+    let server = match args.server {
+        ServerArg::Nginx => Server::Nginx,
+        ServerArg::Apache => Server::Apache,
+        ServerArg::S3Website => Server::S3Website,
+        ServerArg::S3WebsiteXml => Server::S3WebsiteXml,
+        ServerArg::Cloudfront => Server::Cloudfront,
+    };
+    let text = write(server, &names, &under)?;
+    let changed = args.out.as_deref().map(|out| replace(out, &text)).transpose()?;
+    if setting.json {
+        let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
+        let text = args.out.is_none().then_some(text);
+        say::json(&json!({"redirects": 1, "names": told, "out": args.out, "changed": changed, "text": text}));
+        return Ok(());
+    }
+    match (&args.out, changed) {
+        (Some(out), changed) => {
+            let done = if changed == Some(true) { "written" } else { "unchanged" };
+            let names = say::count(names.len() as u64, "name");
+            say::note(&format!("`{}` is {done} ({names})", out.display()));
+        }
+        (None, _) => say::out(&text),
+    }
+    Ok(())
+}
+
+/// Returns the names that were asked for and where they lead; one that leads nowhere is said and left out.
+fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
+    let found = links(mirror)?.links;
+    if let Some(missing) = wanted.iter().find(|alias| !found.iter().any(|(path, _)| path == *alias)) {
+        return Err(
+            Usage(format!("there is no alias `{missing}`; `mirrorkeep alias list` tells them")).into()
+        );
+    }
+    let mut names = Vec::new();
+    for (from, to) in found {
+        if !wanted.is_empty() && !wanted.contains(&from) {
+            continue;
+        }
+        match to {
+            Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),
+            _ => say::note(&format!("warning: `{from}` leads to no build or directory and is left out")),
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
+fn replace(out: &Path, text: &str) -> Outcome<bool> {
+    let failed = |source| WriteError { path: out.display().to_string(), source };
+    match fs::read(out) {
+        Ok(old) if old == text.as_bytes() => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
+        _ => {}
+    }
+    let name = out.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    let beside = out.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let written = fs::write(&beside, text)
+        .and_then(|()| fs::File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, out));
+    if let Err(error) = written {
+        fs::remove_file(&beside).ok();
+        return Err(failed(error).into());
+    }
+    Ok(true)
+}

@@ -1,0 +1,126 @@
+//! Aliases of an object store that have a copy of their build below them, for whoever can only read plain keys.
+//!
+//! Below the alias `A` lies `A/<generation>/…`, a whole copy of the build, and `A/current`, a pointer to the generation
+//! that counts. A generation never changes; the pointer is replaced in one step, and the generation before stays for a
+//! term, so that whoever began to read there comes to the end. What a state lists may be there in part or not at all;
+//! what the pointer names is whole.
+
+use super::{Mirror, build_of};
+use crate::store::{Guard, Put, StoreError, StoreErrorKind};
+use crate::word::{Digest, RelPath, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// More than a state ever has, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// What is kept of one alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Materialized {
+    /// The version of this form: 1.
+    pub materialized: u32,
+    /// The alias.
+    pub alias: RelPath,
+    /// For how many seconds a generation stays when another took its place.
+    pub keep: i64,
+    /// Whether it is to have a copy; nothing else is left to do than to remove what lies there, where not.
+    pub wanted: bool,
+    /// The number of the next generation.
+    pub next: u64,
+    /// Everything that may lie below the alias.
+    pub generations: Vec<Generation>,
+}
+
+/// One copy of a build below an alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// Its name below the alias.
+    pub name: String,
+    /// The place of the build that it is a copy of.
+    pub of: RelPath,
+    /// What tells that build from another that was at its place: the digest of its checksums.
+    pub sums: Option<Digest>,
+    /// Whether all of it was there.
+    pub whole: bool,
+    /// The last instant at which it stays, once another took its place.
+    pub until: Option<Stamp>,
+    /// How many objects it has.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+impl Materialized {
+    /// Returns where the pointer to the current generation of an alias lies.
+    pub fn pointer(alias: &RelPath) -> RelPath {
+        alias.child("current").unwrap_or_default()
+    }
+
+    /// Returns where a generation lies.
+    pub fn at(&self, generation: &Generation) -> RelPath {
+        self.alias.child(&generation.name).unwrap_or_default()
+    }
+
+    fn place(alias: &RelPath, ending: &str) -> RelPath {
+        RelPath::own(&format!("materialized/{}.{ending}", alias.as_str()))
+    }
+}
+
+impl Mirror {
+    /// Returns every alias that has a copy, or of which one is left.
+    pub fn materialized(&self) -> Result<Vec<RelPath>, StoreError> {
+        let dir = RelPath::own("materialized");
+        let states = self.store().below(&dir)?.into_iter().filter_map(|found| {
+            let below = found.path.below(&dir)?;
+            below.as_str().strip_suffix(".json")?.parse().ok()
+        });
+        Ok(states.collect())
+    }
+
+    /// Returns whether a copy of a build may lie at a path: builds have their own places.
+    pub fn is_for_copies(&self, at: &RelPath) -> bool {
+        !at.is_root() && !at.is_own() && build_of(self, at).is_none()
+    }
+
+    /// Returns what is kept of an alias that has a copy.
+    pub fn materialized_as(&self, alias: &RelPath) -> Result<Option<Materialized>, StoreError> {
+        let at = Materialized::place(alias, "json");
+        match self.store().read(&at, LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+            Ok(bytes) => {
+                let state: Materialized = serde_json::from_slice(&bytes)
+                    .map_err(|error| StoreError::new("read the state", &at, std::io::Error::from(error)))?;
+                let ours = state.materialized == 1 && state.alias == *alias;
+                // What it lists is removed one day, so it must be no build, whoever wrote the state.
+                if ours && state.generations.iter().all(|one| self.is_for_copies(&state.at(one))) {
+                    return Ok(Some(state));
+                }
+                let why = "it is no state of this alias, or of another version";
+                Err(StoreError::because(StoreErrorKind::Io, "use the state", at, why))
+            }
+        }
+    }
+
+    /// Writes what is kept of an alias.
+    pub fn keep_materialized(&self, state: &Materialized) -> Result<(), StoreError> {
+        // A state is plain data.
+        let text = serde_json::to_vec_pretty(state).unwrap_or_default();
+        self.store().put(&Materialized::place(&state.alias, "json"), &text, Put::Replace)
+    }
+
+    /// Forgets an alias of which no copy is left.
+    pub fn forget_materialized(&self, alias: &RelPath) -> Result<(), StoreError> {
+        self.store().remove(&Materialized::place(alias, "json"))
+    }
+
+    /// Takes the right to change the copies of an alias; nothing while somebody else has it.
+    pub fn materializing(&self, alias: &RelPath) -> Result<Option<Guard>, StoreError> {
+        match self.store().lock(&Materialized::place(alias, "ticket"), self.who(), std::time::Duration::ZERO)
+        {
+            Err(error) if error.kind() == StoreErrorKind::Busy => Ok(None),
+            guard => guard.map(Some),
+        }
+    }
+}
