@@ -5,7 +5,7 @@
 //! damage, and damage is refused, never guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
 
 use crate::record::{Event, EventKind, Phase};
-use crate::store::{Append, Put, Store, StoreError};
+use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
 use crate::word::{RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -25,6 +25,8 @@ pub struct Journal {
     open: Vec<Event>,
     /// Whether a line may stand at the end that was not written as a whole, or not told as written.
     torn: bool,
+    /// What the segment holds, where a lock can run out: a line is added only to what was read or written here.
+    held: Option<Vec<u8>>,
 }
 
 /// Says why the journal cannot be used.
@@ -73,8 +75,9 @@ impl Fact {
 impl Journal {
     /// Reads the last segment, mends a torn last line, and is ready to append; the caller holds the lock.
     pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
+        let mut held = (!store.abilities().directories).then(Vec::new);
         let Some(segment) = segments(store)?.pop() else {
-            return Ok(Self { by, segment: segment_path(1), next: 1, open: Vec::new(), torn: false });
+            return Ok(Self { by, segment: segment_path(1), next: 1, open: Vec::new(), torn: false, held });
         };
         let bytes = store.read(&segment, LIMIT)?;
         let (events, whole) = parse(&segment, &bytes)?;
@@ -83,11 +86,14 @@ impl Journal {
         }
         let first = segment.name().split('.').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         let next = events.last().map_or(first, |event| event.seq + 1);
-        let mut journal = Self { by, segment, next, open: open_intents(events), torn: false };
-        if whole > SEGMENT && journal.open.is_empty() {
-            journal.segment = segment_path(journal.next);
+        let open = open_intents(events);
+        if whole > SEGMENT && open.is_empty() {
+            return Ok(Self { by, segment: segment_path(next), next, open, torn: false, held });
         }
-        Ok(journal)
+        if let Some(held) = &mut held {
+            held.extend_from_slice(bytes.get(..whole).unwrap_or_default());
+        }
+        Ok(Self { by, segment, next, open, torn: false, held })
     }
 
     /// Returns the intents that have no outcome yet, oldest first.
@@ -137,7 +143,7 @@ impl Journal {
         let event =
             Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
         let line = event.write();
-        if let Err(error) = store.append(&self.segment, line.as_bytes(), Append::Durable) {
+        if let Err(error) = self.append(store, line.as_bytes()) {
             // Half a line may be there now, or all of it; the next one must not be glued to it or share its number.
             self.torn = true;
             self.mend(store).ok();
@@ -147,8 +153,28 @@ impl Journal {
         Ok(event)
     }
 
+    /// Adds a line; where a lock can run out, only to what was read or written here, so that two holders who do not
+    /// know of each other never give two events one number.
+    fn append(&mut self, store: &dyn Store, line: &[u8]) -> Result<(), StoreError> {
+        let Some(held) = &mut self.held else {
+            return store.append(&self.segment, line, Append::Durable);
+        };
+        let grown = [held, line].concat();
+        if held.is_empty() {
+            begin(store, &self.segment, &grown)?;
+        } else {
+            store.renew(&self.segment, held, &grown)?;
+        }
+        *held = grown;
+        Ok(())
+    }
+
     /// Cuts off what a failed append left; until that has worked nothing more is written.
     fn mend(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if self.held.is_some() {
+            // All of the line is there or nothing of it, and what is there may be another's.
+            return self.take_back(store);
+        }
         let bytes = match store.read(&self.segment, LIMIT) {
             Err(error) if error.is_not_found() => Vec::new(),
             bytes => bytes?,
@@ -166,6 +192,43 @@ impl Journal {
         self.torn = false;
         Ok(())
     }
+
+    /// Takes back a line of which nobody knows whether it was written; refuses when somebody else wrote since.
+    fn take_back(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let held = self.held.as_deref().unwrap_or_default();
+        let bytes = match store.read(&self.segment, LIMIT) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            bytes => bytes?,
+        };
+        let ours = |line: &[u8]| {
+            let event = line.strip_suffix(b"\n").map(Event::parse);
+            event.is_some_and(|event| event.is_ok_and(|event| event.seq == self.next && event.by == self.by))
+        };
+        match bytes.strip_prefix(held) {
+            Some([]) => {}
+            Some(line) if ours(line) && held.is_empty() => store.remove(&self.segment)?,
+            Some(line) if ours(line) => store.renew(&self.segment, &bytes, held)?,
+            _ => return Err(overtaken(&self.segment)),
+        }
+        self.torn = false;
+        Ok(())
+    }
+}
+
+/// Begins a segment; one that holds these very bytes was begun already.
+fn begin(store: &dyn Store, segment: &RelPath, bytes: &[u8]) -> Result<(), StoreError> {
+    match store.put(segment, bytes, Put::Create) {
+        Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
+            if store.read(segment, LIMIT)? == bytes { Ok(()) } else { Err(overtaken(segment)) }
+        }
+        done => done,
+    }
+}
+
+/// Says that somebody else has the lock by now.
+fn overtaken(segment: &RelPath) -> StoreError {
+    let why = "somebody else writes to it: the lock ran out meanwhile";
+    StoreError::because(StoreErrorKind::Busy, "add to", segment, why)
 }
 
 /// Returns every event of the journal, oldest first, that `wanted` picks by its kind.
@@ -246,5 +309,22 @@ mod tests {
         let events = history(&store, &[EventKind::Labelled]).unwrap();
         let told: Vec<(u64, &str)> = events.iter().map(|event| (event.seq, &*event.to)).collect();
         assert_eq!(told, [(1, "told"), (2, "the next")]);
+    }
+    #[test]
+    fn of_two_who_hold_a_lock_that_ran_out_one_writes_and_the_other_is_refused() {
+        let store = ObjectStore::in_memory().unwrap();
+        let at = Stamp::default();
+        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        for round in 0..2 {
+            let mut slept = Journal::open(&store, "a".to_owned()).unwrap();
+            let mut next = Journal::open(&store, "b".to_owned()).unwrap();
+            next.intend(&store, at, fact("next")).unwrap();
+            for _ in 0..2 {
+                let refused = slept.intend(&store, at, fact("slept")).unwrap_err();
+                assert!(crate::mirror::chain(&refused).contains("somebody else"), "{refused:?}");
+            }
+            let told = history(&store, &[EventKind::Labelled]).unwrap();
+            assert!(told.iter().all(|event| event.to == "next") && told.len() == round + 1);
+        }
     }
 }
