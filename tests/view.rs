@@ -1,5 +1,6 @@
 //! What readers of a mirror in an object store see, and what could mislead them.
 
+use mirrorkeep::act::{self, Adopting, Changed, Mode, Scope, Stop, SumsIn, Trust, Unwatched};
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
 use mirrorkeep::store::Kind;
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
@@ -78,6 +79,21 @@ pub(crate) fn difference(is: &[String], wanted: &[String]) -> String {
             .collect()
     };
     only(is, wanted, "+") + &only(wanted, is, "-")
+}
+
+/// Takes builds over on one thread, so that the calls of the store come in one order; what is left alone is a failure.
+pub(crate) fn adopt(
+    mirror: &Mirror,
+    scope: Scope,
+    sums: SumsIn,
+    changed: Changed,
+    now: &(dyn Fn() -> Stamp + Sync),
+) -> Result<(), String> {
+    let adopting = Adopting { scope, sums, trust: Trust::Bytes, changed, mode: Mode::Real };
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let left = alone.install(|| act::adopt(mirror, &adopting, &Unwatched, &Stop::new(), now));
+    let left = left.map_err(chain)?.left;
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
 
 /// Returns an error with all its causes.

@@ -1,5 +1,6 @@
 //! Two mirrors, each in a directory or in a bucket in memory, and copying from one to the other.
 
+use crate::view::chain;
 use mirrorkeep::act::{
     self, Check, CopyReport, Copying, Filling, Mode, Permit, Publishing, SourceSpec, Stop, Unwatched,
 };
@@ -8,7 +9,6 @@ use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Share, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
-    error::Error,
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
@@ -260,14 +260,4 @@ pub(crate) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
 
 pub(crate) fn now() -> Stamp {
     Stamp::from_unix(1_544_200_000).unwrap()
-}
-
-fn chain(error: impl Error) -> String {
-    let mut told = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        told = format!("{told}: {cause}");
-        next = cause.source();
-    }
-    told
 }

@@ -2,8 +2,8 @@
 
 use crate::view::{self, chain};
 use mirrorkeep::act::{
-    self, Adopting, Changed, Check, Filling, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope,
-    SourceSpec, Stop, SumsIn, Trust, Unwatched,
+    self, Changed, Check, Filling, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope, SourceSpec,
+    Stop, SumsIn, Unwatched,
 };
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
@@ -86,18 +86,7 @@ pub(super) fn lay_down(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 pub(super) fn adopt(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    let adopting = Adopting {
-        scope: AdoptScope::All,
-        sums: SumsIn::Build,
-        trust: Trust::Bytes,
-        changed: Changed::Leave,
-        mode: Mode::Real,
-    };
-    let mirror = open(store)?;
-    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let report = alone.install(|| act::adopt(&mirror, &adopting, &Unwatched, &Stop::new(), &now));
-    let left = report.map_err(chain)?.left;
-    if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    view::adopt(&open(store)?, AdoptScope::All, SumsIn::Build, Changed::Leave, &now)
 }
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {

@@ -1,13 +1,13 @@
 //! A mirror in which a prune has everything to do: builds that go, one that loses a part, and old trash.
 
 use crate::rig::tree;
+pub(super) use crate::view::chain;
 use mirrorkeep::act::{self, Mode, Pruning};
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::store::{Posix, Store};
 use mirrorkeep::word::{BuildId, Digest, Stamp};
 use std::{
     collections::BTreeMap,
-    error::Error,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -72,16 +72,6 @@ pub(super) fn now() -> Stamp {
 
 pub(super) fn build(name: &str) -> BuildId {
     format!("master/centos/{name}").parse().unwrap()
-}
-
-pub(super) fn chain(error: impl Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 /// Makes the mirror once; each scene is a copy.

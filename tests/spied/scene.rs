@@ -1,8 +1,9 @@
 //! A mirror with one build, and what is done to it through a store that may break.
 
+use crate::view::{self, chain};
 use mirrorkeep::act::{
-    self, Adopting, By, Changed, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Trust,
-    Unwatched, VerifyReport, Verifying, Which,
+    self, By, Changed, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Unwatched,
+    VerifyReport, Verifying, Which,
 };
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
@@ -10,7 +11,6 @@ use mirrorkeep::store::{Posix, Share, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use std::{
     collections::BTreeMap,
-    error::Error,
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
@@ -50,21 +50,7 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
     if !to.exists() {
         assert!(Command::new("cp").arg("-a").args([&from, &to]).status().unwrap().success());
     }
-    let adopting = Adopting {
-        scope: Scope::Build(build(SCRIPTED)),
-        sums: SumsIn::Build,
-        trust: Trust::Bytes,
-        changed: Changed::Leave,
-        mode: Mode::Real,
-    };
-    let mirror = open(store)?;
-    // One thread, so that the calls come in one order.
-    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let done = alone.install(|| act::adopt(&mirror, &adopting, &Unwatched, &Stop::new(), &now));
-    match done.map_err(chain)?.left.first() {
-        None => Ok(()),
-        Some(left) => Err(left.why.clone()),
-    }
+    view::adopt(&open(store)?, Scope::Build(build(SCRIPTED)), SumsIn::Build, Changed::Leave, &now)
 }
 
 /// Verifies everything there is, from the first build on.
@@ -93,20 +79,7 @@ pub(super) fn adopt_changed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), 
         fs::remove_file(home.join("latest_build")).unwrap();
         symlink(ONE, home.join("latest_build")).unwrap();
     }
-    let adopting = Adopting {
-        scope: Scope::All,
-        sums: SumsIn::Record,
-        trust: Trust::Bytes,
-        changed: Changed::Take,
-        mode: Mode::Real,
-    };
-    let mirror = open(store)?;
-    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let done = alone.install(|| act::adopt(&mirror, &adopting, &Unwatched, &Stop::new(), &now));
-    match done.map_err(chain)?.left.first() {
-        None => Ok(()),
-        Some(left) => Err(left.why.clone()),
-    }
+    view::adopt(&open(store)?, Scope::All, SumsIn::Record, Changed::Take, &now)
 }
 
 /// Finishes or clears what an interrupted command left; stages wait for their publisher.
@@ -130,16 +103,6 @@ fn now() -> Stamp {
 
 fn build(name: &str) -> BuildId {
     format!("{STREAM}/{name}").parse().unwrap()
-}
-
-fn chain(error: impl Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 impl Scene {
