@@ -1,0 +1,34 @@
+//! With which keys `publish` signs and `verify` verifies, as they are typed.
+
+use super::args::{PublishArgs, VerifyArgs};
+use super::exit::Usage;
+use super::run::Outcome;
+use crate::act::{Keys, SignWith, Signers};
+use std::path::PathBuf;
+
+/// The variable of the environment that opens a secret key of minisign.
+const PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
+
+/// Returns who signs, with their keys looked at.
+pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
+    let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
+    let password = std::env::var(PASSWORD).ok();
+    Ok(Signers::open(&wanted, password.as_deref())?)
+}
+
+/// Returns who is trusted.
+pub(super) fn keys(args: &VerifyArgs) -> Outcome<Keys> {
+    Ok(Keys::open(&args.keyring, &args.minisign_key)?)
+}
+
+/// Reads one `--sign`.
+fn with(text: &str) -> Outcome<SignWith> {
+    match text.split_once(':') {
+        Some(("gpg", key)) if !key.trim().is_empty() => Ok(SignWith::Gpg(key.to_owned())),
+        Some(("minisign", file)) if !file.is_empty() => Ok(SignWith::Minisign(PathBuf::from(file))),
+        _ => Err(Usage(format!(
+            "`--sign {text}` has no form `gpg:KEYID` or `minisign:FILE`, such as gpg:releases@example.org"
+        ))
+        .into()),
+    }
+}
