@@ -8,6 +8,8 @@ use mirrorkeep::store::Put;
 use mirrorkeep::word::RelPath;
 use std::fs;
 
+const CONTEXT: &str = "(cd ./a && git checkout -f 1111111111111111111111111111111111111111)\n";
+
 const SIGNATURE: &str = "SHA256SUMS.minisig";
 
 /// A key, and a workspace with one build.
@@ -19,7 +21,8 @@ struct Work {
 impl Work {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for (below, text) in [(ISO, "image"), ("outputs/RPMS/std/a.rpm", "package"), ("outputs/CONTEXT", "")]
+        for (below, text) in
+            [(ISO, "image"), ("outputs/RPMS/std/a.rpm", "package"), ("outputs/CONTEXT", CONTEXT)]
         {
             let at = dir.path().join("work").join(below);
             fs::create_dir_all(at.parent().unwrap()).unwrap();
