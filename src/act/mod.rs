@@ -64,7 +64,7 @@ pub use repoint::{Moved, Permit, RepointError, may_point, pointed_at, remove, se
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};
 pub use reveal::RevealError;
-pub use sign::{Checksums, Keys, SignError, SignWith, Signature, Signers, Unproven};
+pub use sign::{Checksums, Keys, MINISIGN_PASSWORD, SignError, SignWith, Signature, Signers, Unproven};
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};

@@ -17,6 +17,9 @@ use crate::word::{RelPath, SUMS_NAME, Scheme};
 use serde::Serialize;
 use std::{io, path::PathBuf};
 
+/// The variable of the environment whose value opens a minisign key that has a password.
+pub const MINISIGN_PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
+
 /// With what SHA256SUMS is to be signed, as it is typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignWith {

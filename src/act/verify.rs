@@ -194,7 +194,7 @@ fn look(
         sizes(mirror, id, &mut list);
     }
     report.builds += 1;
-    signed::look(mirror, keys, &root, &held, report);
+    signed::look(mirror, keys, (&root, census), &held, report);
     let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
     for (at, why) in &held.unread {
         tell(at, FaultKind::Unreadable, why);

@@ -574,8 +574,8 @@ pub(super) struct PublishArgs {
     /// How bytes that earlier builds of the stream hold are shared with them
     #[arg(long, value_enum, default_value_t = DedupeArg::Link)]
     pub(super) dedupe: DedupeArg,
-    /// Sign SHA256SUMS with a secret key of gpg or in a file of minisign, whose password is taken from
-    /// MIRRORKEEP_MINISIGN_PASSWORD; may be given many times
+    /// Sign SHA256SUMS with a secret key of gpg, or with one in a file of minisign, whose password is taken from
+    /// `MIRRORKEEP_MINISIGN_PASSWORD`; may be given many times
     #[arg(long, value_name = "gpg:KEYID|minisign:FILE")]
     pub(super) sign: Vec<String>,
     /// Trust size, time and inode, as recorded at the last publish, instead of reading unchanged files again

@@ -3,16 +3,13 @@
 use super::args::{PublishArgs, VerifyArgs};
 use super::exit::Usage;
 use super::run::Outcome;
-use crate::act::{Keys, SignWith, Signers};
+use crate::act::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
 use std::path::PathBuf;
-
-/// The variable of the environment that opens a secret key of minisign.
-const PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
 
 /// Returns who signs, with their keys looked at.
 pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
     let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
-    let password = std::env::var(PASSWORD).ok();
+    let password = std::env::var(MINISIGN_PASSWORD).ok();
     Ok(Signers::open(&wanted, password.as_deref())?)
 }
 

@@ -24,12 +24,12 @@ impl Gpg {
         self.0.path()
     }
 
-    /// Runs gpg, which must succeed, and returns what it answered.
+    /// Runs gpg, which `make tools` installs and which must succeed, and returns what it answered.
     #[track_caller]
     pub(super) fn run(&self, args: &[&str]) -> Vec<u8> {
         let mut gpg = Command::new("gpg");
         gpg.env("GNUPGHOME", self.home()).arg("--batch").args(args);
-        let output = gpg.output().expect("gpg is wanted; `make tools` installs it");
+        let output = gpg.output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }

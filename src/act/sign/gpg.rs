@@ -1,6 +1,6 @@
 //! Asking GnuPG: `gpg` to sign, `gpgv` to verify. What it says on its status lines counts, not what it says to people.
 
-use super::{SignError, Signature, Unproven};
+use super::{MINISIGN_PASSWORD, SignError, Signature, Unproven};
 use crate::word::Scheme;
 use std::{
     io::{self, ErrorKind, Read},
@@ -99,7 +99,7 @@ pub(super) fn verify(
 fn program(name: &str) -> Command {
     let mut ask = Command::new(name);
     // What it says is read here, and nobody is there to answer a question.
-    ask.env("LC_ALL", "C").env_remove(super::minisign::PASSWORD).args(["--batch", "--no-tty"]);
+    ask.env("LC_ALL", "C").env_remove(MINISIGN_PASSWORD).args(["--batch", "--no-tty"]);
     ask
 }
 

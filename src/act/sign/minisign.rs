@@ -1,6 +1,6 @@
 //! Keys and signatures of minisign.
 
-use super::{SignError, Signature, Unproven};
+use super::{MINISIGN_PASSWORD, SignError, Signature, Unproven};
 use crate::word::Scheme;
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 use std::{
@@ -8,9 +8,6 @@ use std::{
     io::{Cursor, Read},
     path::Path,
 };
-
-/// The variable of the environment that opens a secret key with a password.
-pub(super) const PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
 
 /// How long the last line of a signature is: 64 bytes in base64.
 const GLOBAL: usize = 88;
@@ -39,7 +36,7 @@ impl Secret {
         };
         // Without a password the library would ask a person on the terminal for it.
         match password {
-            None => Err(unfit(format!("{plain}; a password is taken from {PASSWORD}"))),
+            None => Err(unfit(format!("{plain}; a password is taken from {MINISIGN_PASSWORD}"))),
             Some(password) => match boxed.into_secret_key(Some(password.to_owned())) {
                 Ok(key) => Ok(Self(key)),
                 Err(error) => Err(unfit(error.to_string())),

@@ -3,11 +3,18 @@
 use super::report::{FaultKind, VerifyReport};
 use crate::act::inventory::{Holdings, LIST_LIMIT};
 use crate::act::{Keys, Unproven, sign};
+use crate::census::BuildCensus;
 use crate::mirror::{Mirror, chain};
 use crate::word::{RelPath, SUMS_NAME, Scheme};
 
 /// Holds SHA256SUMS against each signature that is wanted.
-pub(super) fn look(mirror: &Mirror, keys: &Keys, root: &RelPath, held: &Holdings, report: &mut VerifyReport) {
+pub(super) fn look(
+    mirror: &Mirror,
+    keys: &Keys,
+    (root, census): (&RelPath, &BuildCensus),
+    held: &Holdings,
+    report: &mut VerifyReport,
+) {
     let mut schemes = keys.wanted().peekable();
     if schemes.peek().is_none() {
         return;
@@ -19,13 +26,18 @@ pub(super) fn look(mirror: &Mirror, keys: &Keys, root: &RelPath, held: &Holdings
         }
         mirror.store().read(&root.join(&at), limit).map(Some).map_err(|error| chain(&error))
     };
+    let nobody = if census.trimmed.is_empty() {
+        "nobody signed SHA256SUMS"
+    } else {
+        "nobody signed SHA256SUMS since parts were taken out of the build"
+    };
     let text = read(SUMS_NAME, LIST_LIMIT);
     for scheme in schemes {
         let found = match (&text, read(scheme.file(), sign::LIMIT)) {
             (Err(why), _) => Some((FaultKind::Unreadable, why.clone())),
             (_, Err(why)) => Some((FaultKind::Unreadable, why)),
             (Ok(None), _) => Some((FaultKind::Unsigned, "there is no SHA256SUMS to sign".to_owned())),
-            (_, Ok(None)) => Some((FaultKind::Unsigned, "nobody signed SHA256SUMS".to_owned())),
+            (_, Ok(None)) => Some((FaultKind::Unsigned, nobody.to_owned())),
             (Ok(Some(text)), Ok(Some(signature))) => judge(keys, scheme, &signature, text),
         };
         if let Some((what, why)) = found {
