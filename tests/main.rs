@@ -40,6 +40,7 @@ mod redirects;
 mod retain;
 mod rig;
 mod servers;
+mod sign;
 mod spied;
 mod trees;
 mod verify;

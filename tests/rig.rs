@@ -50,12 +50,14 @@ impl Rig {
 
     /// Runs the binary on the mirror.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_mirrorkeep"))
-            .arg("--mirror")
-            .arg(self.mirror(""))
-            .args(args)
-            .output()
-            .unwrap()
+        self.command(args).output().unwrap()
+    }
+
+    /// Returns the binary on the mirror, not yet started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+        command.arg("--mirror").arg(self.mirror("")).args(args);
+        command
     }
 
     /// Runs the binary, which must succeed, and returns what it answered.

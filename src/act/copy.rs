@@ -15,13 +15,14 @@ pub use error::CopyError;
 
 use super::gather::leads_to;
 use super::publish::{Known, Prepared, lay_out, report, strays, there_already, without_directories};
+use super::sign::there as signatures;
 use super::{
-    Check, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport, Publishing,
-    Scope, Source, Stop, Tally, Watch, hash,
+    Check, Checksums, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport,
+    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash,
 };
 use crate::act::sweep::Failure;
 use crate::mirror::{Mirror, build_of, chain};
-use crate::record::{BuildRecord, Manifest, sum_line};
+use crate::record::{BuildRecord, Manifest};
 use crate::store::Share;
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
 use choose::Chosen;
@@ -211,7 +212,11 @@ impl Copy<'_> {
     /// Checks that the target has a place for everything of a build.
     fn prepare(&self, id: &BuildId, record: BuildRecord, manifest: Manifest) -> Result<Prepared, CopyError> {
         let path = self.to.layout().build_path(id)?;
-        let sums = self.foreign_sums(&path, &record, &manifest)?;
+        let brought = self.foreign_sums(&path, &record, &manifest)?;
+        let signatures = signatures(self.from.store(), &path);
+        let signatures =
+            signatures.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
+        let sums = Checksums { brought, signatures };
         let mut source = Source::elsewhere(self.from.shared_store(), path.clone(), manifest);
         links_stay(self.to, &path, &source)?;
         let strays = strays(self.to, &path, &source);
@@ -237,8 +242,7 @@ impl Copy<'_> {
         record: &BuildRecord,
         manifest: &Manifest,
     ) -> Result<Option<Vec<u8>>, CopyError> {
-        let lines = manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
-        let ours = hash(&mut Lines::of(lines)).map_err(CopyError::Hash)?;
+        let ours = hash(&mut Lines::sums(manifest)).map_err(CopyError::Hash)?;
         let Some(wanted) = record.sums.filter(|sums| *sums != ours) else { return Ok(None) };
         let at = path.child(SUMS_NAME).unwrap_or_default();
         let bytes = self.from.store().read(&at, SUMS_LIMIT);
@@ -297,6 +301,7 @@ fn as_publishing(id: &BuildId, result: Outcome) -> Publishing {
         labels: Vec::new(),
         requires: Vec::new(),
         filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        signers: Signers::default(),
     }
 }
 

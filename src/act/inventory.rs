@@ -6,11 +6,11 @@ use super::watch::{Stop, Watch};
 use crate::mirror::{Mirror, chain};
 use crate::record::{ForeignList, Sums};
 use crate::store::{Entry, Kind, Scanned, Store, Walked};
-use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use std::{collections::BTreeMap, io};
 
 /// More than a list of checksums ever has, in bytes.
-const LIST_LIMIT: u64 = 1 << 30;
+pub(super) const LIST_LIMIT: u64 = 1 << 30;
 
 /// What a tree holds, by paths below it.
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ pub(super) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdi
 
 /// Adds what the lists of others say, each of the directory that it lies in.
 fn foreign(mirror: &Mirror, root: &RelPath, held: &Holdings, listed: &mut Listed) {
-    for at in held.files.keys().filter(|at| at.as_str() != SUMS_NAME) {
+    for at in held.files.keys().filter(|at| !is_sums(at.as_str())) {
         let Some(form) = ForeignList::of(at.name()) else { continue };
         let read = mirror.store().read(&root.join(at), LIST_LIMIT).map_err(|error| chain(&error));
         match read.and_then(|bytes| form.read(&bytes).map_err(|error| error.to_string())) {

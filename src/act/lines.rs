@@ -1,5 +1,6 @@
 //! Reading lines that are made while they are read, so that a long text never stands in memory as a whole.
 
+use crate::record::{Manifest, sum_line};
 use std::io::{self, Read};
 
 /// How much is made at once, in bytes.
@@ -17,6 +18,13 @@ impl<I: Iterator<Item = String>> Lines<I> {
     /// Returns the text of these lines, which bring their ends.
     pub fn of(lines: I) -> Self {
         Self { left: lines, made: Vec::new(), read: 0 }
+    }
+}
+
+impl Lines<()> {
+    /// Returns the text of the SHA256SUMS that lists a manifest's files.
+    pub(super) fn sums(manifest: &Manifest) -> Lines<impl Iterator<Item = String>> {
+        Lines::of(manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest))))
     }
 }
 

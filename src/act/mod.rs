@@ -31,6 +31,7 @@ mod reserve;
 mod restore;
 mod reveal;
 mod send;
+mod sign;
 mod source;
 mod stage;
 mod sweep;
@@ -63,6 +64,7 @@ pub use repoint::{Moved, Permit, RepointError, may_point, pointed_at, remove, se
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};
 pub use reveal::RevealError;
+pub use sign::{Checksums, Keys, MINISIGN_PASSWORD, SignError, SignWith, Signature, Signers, Unproven};
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};

@@ -9,8 +9,9 @@ use crate::act::recover::{RecoverError, settle};
 use crate::act::reveal::{Names, RevealError, Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
-    ActError, Filling, GitError, Interrupted, Moved, RepointError, Sealed, Source, SourceEntry, SourceError,
-    SourceSpec, StageError, Staged, Stop, Tally, Watch, Watched, context_of, hash,
+    ActError, Checksums, Filling, GitError, Interrupted, Moved, RepointError, Sealed, SignError, Signature,
+    Signers, Source, SourceEntry, SourceError, SourceSpec, StageError, Staged, Stop, Tally, Watch, Watched,
+    context_of, hash,
 };
 use crate::decide::Reuse;
 use crate::layout::{Created, NoPlace, Place};
@@ -20,7 +21,7 @@ use crate::record::{
     Manifest, Origin,
 };
 use crate::store::{StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Digest, Label, Outcome, RelPath, SUMS_NAME, Stamp};
+use crate::word::{BuildId, Digest, Label, Outcome, RelPath, Stamp, is_sums};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::{fs::File, io::Read, path::PathBuf, sync::atomic::Ordering};
@@ -51,6 +52,8 @@ pub struct Publishing {
     pub requires: Vec<BuildId>,
     /// How its bytes come in.
     pub filling: Filling,
+    /// Who signs its checksums.
+    pub signers: Signers,
 }
 
 /// Where a CONTEXT comes from.
@@ -85,6 +88,8 @@ pub struct PublishReport {
     pub shared_bytes: u64,
     /// How many files an interrupted try had laid out already.
     pub resumed_files: u64,
+    /// What signs its checksums since now.
+    pub signatures: Vec<Signature>,
     /// Names that moved.
     pub aliases: Vec<Moved>,
     /// What a person should know.
@@ -195,6 +200,9 @@ pub enum PublishError {
     /// The trash cannot be read.
     #[error("cannot tell whether the build waits in the trash")]
     Trash(#[from] Box<ActError>),
+    /// Its checksums could not be signed.
+    #[error("the build could not be signed, and is not published")]
+    Sign(#[from] SignError),
     /// It could not be laid out.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -261,24 +269,26 @@ pub(super) struct Prepared {
     pub(super) own: Vec<(RelPath, Vec<u8>)>,
     pub(super) warnings: Vec<String>,
     /// What another mirror knows of it, when it is copied from there.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<BuildRecord>,
+    /// Its checksums, as far as they are more than the list of its files.
+    pub(super) sums: Checksums,
 }
 
 /// What another mirror knows of a build.
 pub(super) struct Known {
     /// Its record there.
     pub(super) record: BuildRecord,
-    /// Its SHA256SUMS, where that is not the one that mirrorkeep would write.
-    pub(super) sums: Option<Vec<u8>>,
+    /// Its SHA256SUMS, where that is not the one that mirrorkeep would write, and what signs it.
+    pub(super) sums: Checksums,
 }
 
 impl Prepared {
     /// Returns what of another mirror is to be laid out at `path`.
     pub(super) fn copied(path: RelPath, source: Source, known: Known) -> Self {
-        let record = &known.record;
+        let Known { record, sums } = known;
         let (created, seq) = (record.created.unwrap_or_default(), Some(record.seq));
         let (result, own, warnings) = (record.result, Vec::new(), Vec::new());
-        Self { path, created, seq, result, source, own, warnings, known: Some(known) }
+        Self { path, created, seq, result, source, own, warnings, sums, known: Some(record) }
     }
 
     /// Returns when its names move: those of copies when all of them are there.
@@ -286,9 +296,12 @@ impl Prepared {
         if self.known.is_some() { Names::Later } else { Names::Follow }
     }
 
-    /// Returns the SHA256SUMS that it brings.
-    pub(super) fn sums(&mut self) -> Option<Vec<u8>> {
-        self.known.as_mut()?.sums.take()
+    /// Has the checksums signed of a build that holds this, unless it brings them with their signatures.
+    pub(super) fn sign(&mut self, publishing: &Publishing, manifest: &Manifest) -> Result<(), SignError> {
+        if self.known.is_none() {
+            self.sums.signatures = publishing.signers.sign(manifest)?;
+        }
+        Ok(())
     }
 }
 
@@ -341,8 +354,10 @@ pub(super) fn lay_out(
             return Err(error.into());
         }
     };
-    let sums = prepared.sums();
-    let sealed = staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), sums)?;
+    // Without a signature the stage stays as it is for the next try.
+    prepared.sign(publishing, staged.manifest())?;
+    let sealed =
+        staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), &prepared.sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
 }
@@ -444,7 +459,17 @@ fn prepare(mirror: &Mirror, publishing: &Publishing, now: Stamp) -> Result<Prepa
     }
     warnings.extend(without_directories(mirror, &mut source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
-    Ok(Prepared { path, created, seq, result, source, own, warnings, known: None })
+    Ok(Prepared {
+        path,
+        created,
+        seq,
+        result,
+        source,
+        own,
+        warnings,
+        known: None,
+        sums: Checksums::default(),
+    })
 }
 
 /// Leaves empty directories out where the mirror cannot keep them, and says so.
@@ -491,7 +516,7 @@ pub(super) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<St
     let links = source.links.iter().map(|(to, _)| to);
     let mut strays = Vec::new();
     for to in files.chain(links).chain(&source.dirs) {
-        if to.as_str() == SUMS_NAME {
+        if is_sums(to.as_str()) {
             strays.push(format!("`{to}`: mirrorkeep writes this file itself; leave it out of the source"));
             continue;
         }
@@ -700,7 +725,7 @@ pub(super) fn record(
     prepared: &Prepared,
 ) -> Result<BuildRecord, KeptError> {
     if let Some(known) = &prepared.known {
-        return Ok(BuildRecord { published: None, origin: Origin::Published, ..known.record.clone() });
+        return Ok(BuildRecord { published: None, origin: Origin::Published, ..known.clone() });
     }
     let said = |label: &Label| {
         let value = label.value().to_owned();
@@ -747,6 +772,7 @@ pub(super) fn report(
         shared_files: tally.shared.load(Ordering::Relaxed),
         shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
         resumed_files: tally.resumed.load(Ordering::Relaxed),
+        signatures: prepared.sums.signatures.clone(),
         aliases,
         warnings: prepared.warnings.clone(),
     }

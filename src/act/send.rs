@@ -45,8 +45,8 @@ pub(super) fn send(
     for (to, bytes) in &prepared.own {
         upload.add(to, bytes)?;
     }
-    let sums = prepared.sums();
-    let sealed = upload.close(record(mirror, publishing, &prepared)?, sums)?;
+    prepared.sign(publishing, upload.manifest())?;
+    let sealed = upload.close(record(mirror, publishing, &prepared)?, &prepared.sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
 }

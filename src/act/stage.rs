@@ -5,14 +5,16 @@
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
 use super::reading::Reading;
-use crate::act::{Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch};
+use crate::act::{
+    Checksums, Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch,
+};
 use crate::decide::{Held, Reuse};
 use crate::mirror::{KeptError, Mirror};
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen, sum_line};
+use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen};
 use crate::store::{
-    Append, Fill, Filled, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
+    Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
 };
-use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
+use crate::word::{BuildId, Digest, RelPath, Scheme};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -205,6 +207,10 @@ impl<'m> Staged<'m> {
                     self.done.insert(entry.path.clone(), entry);
                 }
             }
+            // What was signed may be another list than the one that comes now.
+            for scheme in Scheme::ALL {
+                store.remove(&self.own("tree").child(scheme.file()).unwrap_or_default())?;
+            }
             return Ok(());
         }
         for name in [SEAL, "progress"] {
@@ -273,15 +279,10 @@ impl<'m> Staged<'m> {
         &self.manifest
     }
 
-    /// Writes SHA256SUMS, its own or the one that the build brings, waits until all is on disk, and closes the stage with its seal.
+    /// Writes SHA256SUMS and what signs it, waits until all is on disk, and closes the stage with its seal.
     ///
     /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
-    pub fn seal(
-        self,
-        record: BuildRecord,
-        path: RelPath,
-        sums: Option<Vec<u8>>,
-    ) -> Result<Sealed, StageError> {
+    pub fn seal(self, record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Sealed, StageError> {
         match self.close(record, path, sums) {
             Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
             Err(error) => {
@@ -292,15 +293,9 @@ impl<'m> Staged<'m> {
     }
 
     /// Returns the seal, once it is written.
-    fn close(
-        &self,
-        mut record: BuildRecord,
-        path: RelPath,
-        sums: Option<Vec<u8>>,
-    ) -> Result<Seal, StoreError> {
+    fn close(&self, mut record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
-        let at = self.tree(&SUMS_NAME.parse().unwrap_or_default());
-        let filled = write_sums(store, &at, &self.manifest, sums)?;
+        let filled = sums.write(store, &self.own("tree"), &self.manifest)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
@@ -518,22 +513,6 @@ impl Bringing<'_, '_> {
     fn mirror(&self) -> &Mirror {
         self.staged.mirror
     }
-}
-
-/// Writes the checksums of a build: those of its manifest, or the list that it brings.
-pub(super) fn write_sums(
-    store: &dyn Store,
-    at: &RelPath,
-    manifest: &Manifest,
-    brought: Option<Vec<u8>>,
-) -> Result<Filled, StoreError> {
-    let fill = Fill { mode: 0o444, mtime: None };
-    if let Some(bytes) = brought {
-        return store.fill(at, &mut &*bytes, fill);
-    }
-    // Line by line: the whole text of a large build is as large as what is known of it.
-    let sums = manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest)));
-    store.fill(at, &mut Lines::of(sums), fill)
 }
 
 fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {

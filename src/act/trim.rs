@@ -9,13 +9,14 @@ use super::plan::Planned;
 use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
+use super::sign::there as signatures;
 use super::sweep::Failure;
 use crate::decide::PartFate;
 use crate::decide::policy::{Part, fits};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
 use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
-use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp};
+use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ fn one(
     let store = mirror.store();
     let goes = |inner: &RelPath| {
         let patterns = going.iter().flat_map(|part| &part.paths);
-        inner.as_str() != SUMS_NAME && patterns.into_iter().any(|pattern| fits(pattern, inner.as_str()))
+        !is_sums(inner.as_str()) && patterns.into_iter().any(|pattern| fits(pattern, inner.as_str()))
     };
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
     let Some(entry) = store.look(&path)? else { return Ok(None) };
@@ -294,7 +295,7 @@ fn lay_out(
                 // A directory stays for what is left in it.
                 Kind::Dir => dirs.push(at),
                 _ if goes(&inner) => drop(rest.going.insert(inner)),
-                _ if inner.as_str() == SUMS_NAME => {}
+                _ if is_sums(inner.as_str()) => {}
                 kind => copy(store, (&at, kind), &to.join(&inner), &mut rest)?,
             }
         }
@@ -326,6 +327,8 @@ fn copy(
 }
 
 /// Writes the checksums of what stays: the lines that were there, but for those of what goes.
+///
+/// What signed the list signs no other, so it stays where the list does, and goes into the trash where that is another.
 fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), ActError> {
     let place = root.child(SUMS_NAME).unwrap_or_default();
     let bytes = match store.read(&place, KEPT_LIMIT) {
@@ -346,6 +349,12 @@ fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Re
             kept.extend_from_slice(line);
         }
     }
-    store.fill(&to.child(SUMS_NAME).unwrap_or_default(), &mut &*kept, Fill { mode: 0o444, mtime: None })?;
+    let fill = Fill { mode: 0o444, mtime: None };
+    store.fill(&to.child(SUMS_NAME).unwrap_or_default(), &mut &*kept, fill)?;
+    if kept == bytes {
+        for one in signatures(store, root)? {
+            store.fill(&to.child(one.file).unwrap_or_default(), &mut one.bytes.as_slice(), fill)?;
+        }
+    }
     Ok(())
 }

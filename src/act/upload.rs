@@ -6,8 +6,8 @@
 //! can clear them and that what others laid down is never taken for ours.
 
 use super::reading::Reading;
-use super::stage::{Sealed, Tally, Underway, stage_of, write_sums};
-use super::{Filling, Source, SourceEntry, StageError, Stop, Watch, waiting};
+use super::stage::{Sealed, Tally, Underway, stage_of};
+use super::{Checksums, Filling, Source, SourceEntry, StageError, Stop, Watch, waiting};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
@@ -115,15 +115,19 @@ impl<'m> Upload<'m> {
         Ok(())
     }
 
-    /// Sends SHA256SUMS and compares everything that is there with what was sent.
-    pub(super) fn close(self, mut record: BuildRecord, sums: Option<Vec<u8>>) -> Result<Sealed, StageError> {
-        let at = self.path.child(SUMS_NAME).unwrap_or_default();
-        let filled = write_sums(self.mirror.store(), &at, &self.manifest, sums)?;
-        self.compare(&at, filled.size)?;
+    /// Sends SHA256SUMS with what signs it, and compares everything that is there with what was sent.
+    pub(super) fn close(self, mut record: BuildRecord, sums: &Checksums) -> Result<Sealed, StageError> {
+        let filled = sums.write(self.mirror.store(), &self.path, &self.manifest)?;
+        self.compare(sums, filled.size)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
         Ok(Sealed::sent(self.at, self.path, record, self.manifest, Some(self.ticket)))
+    }
+
+    /// Returns what was sent.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// Throws away the ticket; nothing was sent.
@@ -133,14 +137,17 @@ impl<'m> Upload<'m> {
     }
 
     /// Lists what is there, removes what does not belong to the build, and fails for what is missing or cut off.
-    fn compare(&self, sums: &RelPath, sums_size: u64) -> Result<(), StoreError> {
+    fn compare(&self, sums: &Checksums, sums_size: u64) -> Result<(), StoreError> {
         let store = self.mirror.store();
         let files =
             self.manifest.files.iter().map(|file| (self.path.join(&file.path), (Kind::File, file.size)));
         let links = self.manifest.links.iter();
         let links = links.map(|link| (self.path.join(&link.path), (Kind::Link, link.text.len() as u64)));
         let mut wanted: HashMap<RelPath, (Kind, u64)> = files.chain(links).collect();
-        wanted.insert(sums.clone(), (Kind::File, sums_size));
+        let signed = sums.signatures.iter().map(|one| (one.file, one.bytes.len() as u64));
+        for (name, size) in signed.chain([(SUMS_NAME, sums_size)]) {
+            wanted.insert(self.path.child(name).unwrap_or_default(), (Kind::File, size));
+        }
         for found in store.below(&self.path)? {
             match wanted.remove(&found.path) {
                 None => store.remove(&found.path)?,

@@ -6,9 +6,11 @@
 
 mod cursor;
 mod report;
+mod signed;
 
 pub use report::{Fault, FaultKind, VerifyReport};
 
+use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
 use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
@@ -17,7 +19,7 @@ use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Mirror, chain, survey};
 use crate::store::Entry;
-use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
 use rayon::prelude::*;
 use std::{
@@ -55,12 +57,14 @@ impl Which {
 }
 
 /// How bytes are verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Verifying {
     /// Which.
     pub which: Which,
     /// What is held against the digests.
     pub by: By,
+    /// Who must have signed the lists of digests; nobody need where there are no keys.
+    pub keys: Keys,
 }
 
 /// What is held against the digests that were written down.
@@ -142,7 +146,7 @@ pub fn verify(
     for id in track.order(order) {
         let part = track.part(&id);
         let Some(census) = survey.census.build(&id) else { continue };
-        let mut jobs = look(mirror, &id, census, &mut report);
+        let mut jobs = look(mirror, &id, census, &verifying.keys, &mut report);
         jobs.retain(|job| part.has(&job.at));
         for job in jobs {
             if !track.portion.take(job.entry.size) {
@@ -176,7 +180,13 @@ fn cost(census: &Census) -> u64 {
 }
 
 /// Compares the names in a build with its list, and returns the files that must be read, by path.
-fn look(mirror: &Mirror, id: &BuildId, census: &BuildCensus, report: &mut VerifyReport) -> Vec<Job> {
+fn look(
+    mirror: &Mirror,
+    id: &BuildId,
+    census: &BuildCensus,
+    keys: &Keys,
+    report: &mut VerifyReport,
+) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(mirror.store(), &root);
     let mut list = listed(mirror, id, &root, &held);
@@ -184,6 +194,7 @@ fn look(mirror: &Mirror, id: &BuildId, census: &BuildCensus, report: &mut Verify
         sizes(mirror, id, &mut list);
     }
     report.builds += 1;
+    signed::look(mirror, keys, (&root, census), &held, report);
     let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
     for (at, why) in &held.unread {
         tell(at, FaultKind::Unreadable, why);
@@ -250,7 +261,7 @@ fn names(
     if list.by == ListedBy::Foreign {
         return;
     }
-    for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && at.as_str() != SUMS_NAME) {
+    for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && !is_sums(at.as_str())) {
         let markers = mirror.layout().markers();
         let said = markers.labels.iter().any(|(label, ..)| label == at) || markers.hold.as_ref() == Some(at);
         if !said {

@@ -58,7 +58,8 @@ pub(super) enum Verb {
     #[command(after_help = "Examples:
   mirrorkeep publish out/ --stream master/centos
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
-  mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success")]
+  mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success
+  mirrorkeep publish out/ --stream master/centos --sign gpg:releases@example.org --sign minisign:release.key")]
     Publish(PublishArgs),
     /// Copy builds of one mirror into another, of any kind, and move the names that lead to them
     #[command(after_help = "Examples:
@@ -156,6 +157,7 @@ pub(super) enum Verb {
     #[command(after_help = "Examples:
   mirrorkeep verify master/centos/20181205T060000Z
   mirrorkeep verify --all            goes on where an interrupted run ended
+  mirrorkeep verify --all --keyring releases.gpg   also wants every build signed by one of these keys
   mirrorkeep verify --sample 5%      every night: all is covered in twenty nights")]
     Verify(VerifyArgs),
     /// Take over builds that others laid down; no byte of theirs is moved or changed
@@ -387,6 +389,12 @@ pub(super) struct VerifyArgs {
     /// In an object store: read every byte, also of files whose digest the store keeps beside them
     #[arg(long)]
     pub(super) read: bool,
+    /// Want SHA256SUMS.asc of every build, a good OpenPGP signature by a key in this file; may be given many times
+    #[arg(long, value_name = "FILE")]
+    pub(super) keyring: Vec<PathBuf>,
+    /// Want SHA256SUMS.minisig of every build, a good signature by this public key; may be given many times
+    #[arg(long, value_name = "FILE|BASE64")]
+    pub(super) minisign_key: Vec<String>,
     /// With --all: from the first build, whatever an interrupted run left
     #[arg(long, requires = "all")]
     pub(super) anew: bool,
@@ -566,6 +574,10 @@ pub(super) struct PublishArgs {
     /// How bytes that earlier builds of the stream hold are shared with them
     #[arg(long, value_enum, default_value_t = DedupeArg::Link)]
     pub(super) dedupe: DedupeArg,
+    /// Sign SHA256SUMS with a secret key of gpg, or with one in a file of minisign, whose password is taken from
+    /// `MIRRORKEEP_MINISIGN_PASSWORD`; may be given many times
+    #[arg(long, value_name = "gpg:KEYID|minisign:FILE")]
+    pub(super) sign: Vec<String>,
     /// Trust size, time and inode, as recorded at the last publish, instead of reading unchanged files again
     #[arg(long)]
     pub(super) quick: bool,

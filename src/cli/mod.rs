@@ -15,6 +15,7 @@ mod prune;
 mod publish;
 mod run;
 mod say;
+mod sign;
 mod site;
 mod verify;
 

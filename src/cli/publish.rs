@@ -4,7 +4,7 @@ use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
 use super::exit::Usage;
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
-use super::{make, say};
+use super::{make, say, sign};
 use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishReport, Publishing, SourceSpec};
 use crate::layout::Layout;
 use crate::mirror::Mirror;
@@ -26,6 +26,7 @@ struct Answer<'a> {
 
 pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
+    let signers = sign::signers(args)?;
     let mirror = open_or_make(setting, args)?;
     let id = build_id(
         mirror.layout(),
@@ -64,6 +65,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
             },
             check: if args.quick { Check::Quick } else { Check::Bytes },
         },
+        signers,
     };
     let bar = Bar::new();
     let act = if args.dry_run { act::try_publish } else { act::publish };
@@ -226,6 +228,9 @@ fn told(report: &PublishReport) -> String {
             "  taken up from an interrupted try: {}\n",
             say::count(report.resumed_files, "file")
         ));
+    }
+    for one in &report.signatures {
+        text.push_str(&format!("  signed in {} by {}\n", one.file, one.keys.join(" and ")));
     }
     for moved in &report.aliases {
         if let Some(to) = &moved.to {

@@ -4,7 +4,7 @@ use super::args::VerifyArgs;
 use super::exit::{Exit, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
-use super::say;
+use super::{say, sign};
 use crate::act::{self, By, Scope, VerifyReport, Verifying, Which};
 use crate::mirror::{Mirror, builds_of};
 use crate::tell::Paint;
@@ -19,8 +19,9 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
         (None, false) => Which::Builds(builds(&mirror, &args.ids)?),
     };
     let by = if args.read { By::Bytes } else { By::Notes };
+    let keys = sign::keys(args)?;
     let bar = Bar::new();
-    let report = act::verify(&mirror, &Verifying { which, by }, &bar, &setting.stop, &now);
+    let report = act::verify(&mirror, &Verifying { which, by, keys }, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));

@@ -4,7 +4,7 @@ use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
 use super::tree::Found;
-use crate::word::{RETENTION_NAME, SUMS_NAME, Stream};
+use crate::word::{RETENTION_NAME, Stream, is_sums};
 
 impl Layout {
     /// Returns the place of an alias or of something that may lie beside builds.
@@ -41,7 +41,8 @@ impl Layout {
     /// Returns whether something may lie below an alias: it stands for a build, or for a directory that leads to some.
     fn may_be_below_alias(&self, class: &Class, inside: &[&str]) -> bool {
         let in_build = |names: &[&str]| {
-            names == [SUMS_NAME] || !matches!(self.0.tree.find(names, &Values::new()), Found::Nowhere { .. })
+            matches!(names, [name] if is_sums(name))
+                || !matches!(self.0.tree.find(names, &Values::new()), Found::Nowhere { .. })
         };
         if inside.is_empty() || in_build(inside) {
             return true;

@@ -5,7 +5,7 @@ use super::mend::mend_inside;
 use super::stray::Stray;
 use super::template::Values;
 use super::tree::Found;
-use crate::word::{BuildId, RelPath, SUMS_NAME, Stream};
+use crate::word::{BuildId, RelPath, Stream, is_sums};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -176,8 +176,8 @@ impl Layout {
             fields,
             leaf,
         };
-        if below == [SUMS_NAME] {
-            return Place::Inside { build, artifact: allowed(SUMS_NAME, BTreeMap::new(), true), rest };
+        if is_sums(rest.as_str()) {
+            return Place::Inside { build, artifact: allowed(rest.name(), BTreeMap::new(), true), rest };
         }
         match self.0.tree.find(below, values) {
             Found::Rule(rule, fields) => Place::Inside { build, artifact: allowed(rule, fields, true), rest },

@@ -9,6 +9,7 @@ mod label;
 mod outcome;
 mod path;
 mod stamp;
+mod sums;
 mod words;
 mod yaml;
 
@@ -16,7 +17,8 @@ pub use build::{BuildId, BuildName, NameError, Stream};
 pub use digest::{Digest, DigestError, Hasher};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
-pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath, SUMS_NAME};
+pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
 pub use stamp::{Stamp, StampError};
+pub use sums::{SUMS_NAME, Scheme, is_sums};
 pub use words::Words;
 pub use yaml::{Document, Mark, Problem};

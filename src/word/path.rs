@@ -10,9 +10,6 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// The directory below a root that holds what mirrorkeep knows and is never served.
 pub const OWN_DIR: &str = ".mirrorkeep";
 
-/// The file at the top of a build that holds its checksums.
-pub const SUMS_NAME: &str = "SHA256SUMS";
-
 /// The file beside the builds of a stream that tells consumers until when each is kept.
 pub const RETENTION_NAME: &str = "retention.json";
 

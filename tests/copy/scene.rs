@@ -2,7 +2,7 @@
 
 use crate::view::chain;
 use mirrorkeep::act::{
-    self, Check, CopyReport, Copying, Filling, Mode, Permit, Publishing, SourceSpec, Stop, Unwatched,
+    self, Check, CopyReport, Copying, Filling, Mode, Permit, Publishing, Signers, SourceSpec, Stop, Unwatched,
 };
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Share, Store};
@@ -97,6 +97,11 @@ impl Home {
 
     /// Publishes what a directory holds.
     pub(crate) fn publish(&self, work: &Path, name: &str, requires: &[&str]) {
+        self.publish_by(Signers::default(), work, name, requires);
+    }
+
+    /// Publishes what a directory holds, signed.
+    pub(crate) fn publish_by(&self, signers: Signers, work: &Path, name: &str, requires: &[&str]) {
         let publishing = Publishing {
             id: build(name),
             sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
@@ -105,6 +110,7 @@ impl Home {
             labels: vec!["kind=nightly".parse().unwrap()],
             requires: requires.iter().map(|name| build(name)).collect(),
             filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+            signers,
         };
         act::publish(self.mirror(), &publishing, &now, &Unwatched, &Stop::new()).unwrap();
     }

@@ -24,7 +24,7 @@ fn checked(scene: &Scene) -> Vec<String> {
 }
 
 fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
-    let verifying = Verifying { which: Which::All { anew: true }, by };
+    let verifying = Verifying { which: Which::All { anew: true }, by, keys: act::Keys::none() };
     act::verify(&open(store), &verifying, &Unwatched, &Stop::new(), &now).unwrap()
 }
 

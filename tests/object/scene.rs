@@ -150,6 +150,7 @@ impl Scene {
             labels: vec!["kind=nightly".parse().unwrap()],
             requires: Vec::new(),
             filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+            signers: act::Signers::default(),
         };
         let mirror = open(store)?;
         // One thread, so that the calls come in one order.

@@ -56,7 +56,7 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 /// Verifies everything there is, from the first build on.
 pub(super) fn verify(store: Arc<dyn Store>) -> Result<VerifyReport, String> {
     let mirror = open(store)?;
-    let verifying = Verifying { which: Which::All { anew: true }, by: By::Bytes };
+    let verifying = Verifying { which: Which::All { anew: true }, by: By::Bytes, keys: act::Keys::none() };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     alone.install(|| act::verify(&mirror, &verifying, &Unwatched, &Stop::new(), &now)).map_err(chain)
 }
@@ -154,6 +154,7 @@ impl Scene {
             labels: vec!["kind=nightly".parse().unwrap()],
             requires: Vec::new(),
             filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+            signers: act::Signers::default(),
         };
         let mirror = open(store)?;
         // One thread, so that the calls come in one order.

@@ -7,7 +7,7 @@ use crate::act::{Stop, Watch};
 use crate::mirror::Mirror;
 use crate::record::{FileEntry, LinkEntry, Manifest};
 use crate::store::Entry;
-use crate::word::{Digest, RelPath, SUMS_NAME};
+use crate::word::{Digest, RelPath, is_sums};
 use rayon::prelude::*;
 
 /// Reads the files of a build, on many threads.
@@ -29,7 +29,7 @@ impl Reading<'_> {
         listed: &Listed,
     ) -> Result<Manifest, Stopped> {
         let mut files: Vec<(&RelPath, &Entry)> =
-            held.files.iter().filter(|(at, _)| at.as_str() != SUMS_NAME).collect();
+            held.files.iter().filter(|(at, _)| !is_sums(at.as_str())).collect();
         let missing = listed.files.keys().find(|at| !held.files.contains_key(*at));
         if let Some(at) = missing.filter(|_| listed.by == ListedBy::Sums) {
             return Err(Stopped::Build(format!("`{at}` is in SHA256SUMS, and not there")));

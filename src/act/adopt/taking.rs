@@ -12,7 +12,7 @@ use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
 };
 use crate::store::{Entry, Put, StoreError};
-use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
+use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp, is_sums};
 use std::collections::HashMap;
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
@@ -172,8 +172,8 @@ impl Taking<'_> {
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
         let links = manifest.links.iter().map(|link| (path.join(&link.path), None));
         let mut wanted: HashMap<RelPath, Option<u64>> = files.chain(links).collect();
-        let sums = path.child(SUMS_NAME).unwrap_or_default();
-        for found in self.mirror.store().below(path)?.into_iter().filter(|found| found.path != sums) {
+        let is_sums = |at: &RelPath| at.below(path).is_some_and(|inner| is_sums(inner.as_str()));
+        for found in self.mirror.store().below(path)?.into_iter().filter(|found| !is_sums(&found.path)) {
             match wanted.remove(&found.path) {
                 Some(size) if size.is_none_or(|size| size == found.size) => {}
                 _ => return Ok(false),

@@ -8,7 +8,7 @@ use crate::act::{Stop, Watch};
 use crate::mirror::{Fact, Generation, Materialized, Mirror};
 use crate::record::{EventKind, Manifest};
 use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind};
-use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Scheme, Stamp};
 use rayon::prelude::*;
 
 /// How many objects are copied at once.
@@ -147,6 +147,18 @@ impl Following<'_> {
         self.point(state, Some(&name))
     }
 
+    /// Returns what signs the checksums of a build, each with its size.
+    fn signatures(&self, build: &RelPath) -> Result<Vec<(RelPath, u64)>, StoreError> {
+        let mut found = Vec::new();
+        for scheme in Scheme::ALL {
+            let path: RelPath = scheme.file().parse().unwrap_or_default();
+            if let Some(entry) = self.mirror.store().look(&build.join(&path))? {
+                found.push((path, entry.size));
+            }
+        }
+        Ok(found)
+    }
+
     /// Has the store copy every object of a build, and compares what is listed then.
     fn copy(&self, from: &RelPath, to: &RelPath, manifest: &Manifest) -> Result<(), MaterializeError> {
         let store = self.mirror.store();
@@ -157,6 +169,8 @@ impl Following<'_> {
         let files = manifest.files.iter().map(|file| (&file.path, file.size, file.mode, Some(file.digest)));
         let mut files: Vec<_> = files.collect();
         files.push((&sums, look.size, 0o444, None));
+        let signed = self.signatures(from)?;
+        files.extend(signed.iter().map(|(path, size)| (path, *size, 0o444, None)));
         let one = |(path, size, mode, digest): &(&RelPath, u64, u32, Option<Digest>)| {
             self.stop.check()?;
             let (old, new) = (from.join(path), to.join(path));

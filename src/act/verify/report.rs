@@ -40,7 +40,7 @@ pub struct Fault {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// It is listed and not there.
     Missing,
@@ -50,6 +50,10 @@ pub enum FaultKind {
     Changed,
     /// It cannot be read.
     Unreadable,
+    /// It should sign the checksums, and is not there.
+    Unsigned,
+    /// It signs other checksums, or nobody who is trusted made it.
+    BadSignature,
 }
 
 impl std::fmt::Display for FaultKind {
@@ -59,6 +63,8 @@ impl std::fmt::Display for FaultKind {
             Self::Extra => "extra",
             Self::Changed => "changed",
             Self::Unreadable => "unreadable",
+            Self::Unsigned => "unsigned",
+            Self::BadSignature => "bad-signature",
         })
     }
 }

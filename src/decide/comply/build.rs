@@ -3,7 +3,7 @@
 use super::{Code, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, lists, marker, plain};
 use crate::census::BuildCensus;
 use crate::layout::{Layout, Place, Stray};
-use crate::word::{Outcome, RelPath, SUMS_NAME, Stamp};
+use crate::word::{Outcome, RelPath, Stamp, is_sums};
 use std::collections::BTreeSet;
 
 /// Judges one build.
@@ -138,7 +138,7 @@ fn is_build(path: &RelPath, layout: &Layout) -> bool {
 
 /// Returns whether it is something that was built: no marker, no log.
 fn is_artifact(dir: &SeenDir, item: &SeenItem, layout: &Layout) -> bool {
-    let apart = dir.path.names().any(|name| name == "logs") || item.name == "logs" || item.name == SUMS_NAME;
+    let apart = dir.path.names().any(|name| name == "logs") || item.name == "logs" || is_sums(&item.name);
     if item.kind != SeenKind::File || apart || marker::meant(&item.name, layout).is_some() {
         return false;
     }

@@ -7,7 +7,7 @@ use super::lists::{Named, Tally, names};
 use super::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::Layout;
 use crate::record::{ManifestError, ManifestLine, manifest_lines};
-use crate::word::{RelPath, SUMS_NAME};
+use crate::word::{RelPath, is_sums};
 use std::collections::BTreeSet;
 
 /// Holds the manifest against what is there; what SHA256SUMS `told` already is not told again.
@@ -55,7 +55,7 @@ pub fn changes(
     }
     let added = tally.rest().filter(|(_, item)| matches!(item.kind, SeenKind::File | SeenKind::Link(..)));
     let added = added.map(|(dir, item)| dir.at(item));
-    let said = |path: &RelPath| is_said(path, layout) || path.as_str() == SUMS_NAME;
+    let said = |path: &RelPath| is_said(path, layout) || is_sums(path.as_str());
     let added = added.filter(|path| !said(path)).map(|path| path.as_str().to_owned());
     let mut found = Vec::new();
     for (what, mut all) in [("changed", changed), ("gone", gone), ("new", added.collect::<Vec<_>>())] {

@@ -5,7 +5,7 @@ use super::{Code, Finding, SeenBuild, SeenDir, SeenItem, SeenKind};
 use crate::census::BuildCensus;
 use crate::layout::Layout;
 use crate::record::{SumsError, sum_lines};
-use crate::word::{Outcome, RelPath, SUMS_NAME};
+use crate::word::{Outcome, RelPath, SUMS_NAME, is_sums};
 use std::collections::BTreeSet;
 
 /// How many names a finding lists.
@@ -130,7 +130,7 @@ fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<Strin
     missing.retain(|path| !said(path));
     let files = tally.rest().filter(|(_, item)| item.kind == SeenKind::File);
     let mut extra: Vec<String> = files.map(|(dir, item)| dir.at(item).as_str().to_owned()).collect();
-    extra.retain(|path| path != SUMS_NAME && !said(path));
+    extra.retain(|path| !is_sums(path) && !said(path));
     extra.sort();
     Ok((missing, extra))
 }

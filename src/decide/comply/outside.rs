@@ -119,7 +119,7 @@ fn lies_in_a_build(stream: &Stream, path: &RelPath, layout: &Layout) -> bool {
     let inside = build.and_then(|build| layout.build_path(&build));
     inside.ok().and_then(|inside| inside.child(path.name()).ok()).is_some_and(|inside| {
         let place = layout.place(&inside);
-        matches!(place, Place::Inside { .. }) && path.name() != crate::word::SUMS_NAME
+        matches!(place, Place::Inside { .. }) && !crate::word::is_sums(path.name())
     })
 }
 

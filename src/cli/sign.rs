@@ -1,0 +1,31 @@
+//! With which keys `publish` signs and `verify` verifies, as they are typed.
+
+use super::args::{PublishArgs, VerifyArgs};
+use super::exit::Usage;
+use super::run::Outcome;
+use crate::act::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
+use std::path::PathBuf;
+
+/// Returns who signs, with their keys looked at.
+pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
+    let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
+    let password = std::env::var(MINISIGN_PASSWORD).ok();
+    Ok(Signers::open(&wanted, password.as_deref())?)
+}
+
+/// Returns who is trusted.
+pub(super) fn keys(args: &VerifyArgs) -> Outcome<Keys> {
+    Ok(Keys::open(&args.keyring, &args.minisign_key)?)
+}
+
+/// Reads one `--sign`.
+fn with(text: &str) -> Outcome<SignWith> {
+    match text.split_once(':') {
+        Some(("gpg", key)) if !key.trim().is_empty() => Ok(SignWith::Gpg(key.to_owned())),
+        Some(("minisign", file)) if !file.is_empty() => Ok(SignWith::Minisign(PathBuf::from(file))),
+        _ => Err(Usage(format!(
+            "`--sign {text}` has no form `gpg:KEYID` or `minisign:FILE`, such as gpg:releases@example.org"
+        ))
+        .into()),
+    }
+}

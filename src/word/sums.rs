@@ -1,0 +1,67 @@
+//! What the checksums of a build are called, and what signs them.
+//!
+//! These files lie at the top of a build, in every layout. No list of the build names them, and no source brings them.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// The file at the top of a build that holds its checksums.
+pub const SUMS_NAME: &str = "SHA256SUMS";
+
+/// How SHA256SUMS is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// A detached OpenPGP signature in ASCII armour (RFC 9580), as `gpg --armor --detach-sign` makes it.
+    OpenPgp,
+    /// A signature as minisign makes it.
+    Minisign,
+}
+
+impl Scheme {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::OpenPgp, Self::Minisign];
+
+    /// Returns the name of the file that holds the signature, beside SHA256SUMS.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::OpenPgp => "SHA256SUMS.asc",
+            Self::Minisign => "SHA256SUMS.minisig",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OpenPgp => "gpg",
+            Self::Minisign => "minisign",
+        })
+    }
+}
+
+impl Serialize for Scheme {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Returns whether a path in a build is that of its checksums or of what signs them.
+pub fn is_sums(path: &str) -> bool {
+    path == SUMS_NAME || Scheme::ALL.iter().any(|scheme| scheme.file() == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_checksums_at_the_top_and_their_signatures_are_meant() {
+        for name in ["SHA256SUMS", "SHA256SUMS.asc", "SHA256SUMS.minisig"] {
+            assert!(is_sums(name), "{name}");
+            assert!(!is_sums(&format!("outputs/{name}")), "{name}");
+        }
+        for name in ["SHA256SUMS.sig", "sha256sums", "SHA256SUMS.asc.asc", ""] {
+            assert!(!is_sums(name), "{name}");
+        }
+    }
+}
