@@ -25,6 +25,11 @@ impl Message {
         Self { first: format!("HTTP/1.1 {status} As told"), headers: Vec::new(), body: Vec::new() }
     }
 
+    /// Returns a request, after whose answer the server hangs up.
+    pub(crate) fn request(method: &str, target: &str) -> Self {
+        Self { first: format!("{method} {target} HTTP/1.0"), headers: Vec::new(), body: Vec::new() }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self

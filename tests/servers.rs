@@ -87,10 +87,14 @@ pub(crate) fn answers(port: u16) -> bool {
 }
 
 fn get(port: u16, target: &str) -> std::io::Result<Message> {
+    ask(port, &Message::request("GET", target).with("Host", format!("127.0.0.1:{port}")))
+}
+
+/// Sends a request and returns the answer to it.
+fn ask(port: u16, request: &Message) -> std::io::Result<Message> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let request = Message { first: format!("GET {target} HTTP/1.0"), headers: Vec::new(), body: Vec::new() };
-    request.with("Host", format!("127.0.0.1:{port}")).write(&mut stream)?;
+    request.write(&mut stream)?;
     let answer = Message::read(&mut BufReader::new(stream), Side::Answer)?;
     answer.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
 }

@@ -1,10 +1,15 @@
 //! A quick look at what is in the way of a deletion: every link outside the builds, and which builds are there.
+//!
+//! Every directory above builds is listed; in an object store a link is then followed through the names that were
+//! listed, so that one costs one request and not three for each name on its way.
 
-use super::{KeptError, Mirror, Resolved};
+use super::resolve::{Step, follow, look};
+use super::{KeptError, Mirror, Resolved, build_of};
 use crate::layout::Place;
-use crate::store::Kind;
+use crate::store::{Kind, StoreError};
 use crate::word::{BuildId, RelPath};
 use rayon::prelude::*;
+use std::collections::HashSet;
 
 /// Links and builds, as they are at this moment.
 #[derive(Debug, Default)]
@@ -15,13 +20,58 @@ pub struct Links {
     pub builds: Vec<BuildId>,
 }
 
+/// What was listed.
+#[derive(Debug, Default)]
+struct Seen {
+    links: Vec<RelPath>,
+    dirs: Vec<RelPath>,
+    builds: Vec<BuildId>,
+}
+
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
 pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
-    let mut links = walk(mirror, &RelPath::root())?;
-    if mirror.by_seal() {
-        links.builds = mirror.sealed(None)?;
+    let Seen { links, dirs, builds } = walk(mirror, &RelPath::root())?;
+    if !mirror.by_seal() {
+        let leads = |link: RelPath| Ok((link.clone(), mirror.resolve(&link)?));
+        let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+        return Ok(Links { links, builds });
     }
-    Ok(links)
+    let builds = mirror.sealed(None)?;
+    let known = Known { mirror, dirs: dirs.iter().collect(), sealed: builds.iter().collect() };
+    let leads = |link: RelPath| Ok((link.clone(), known.resolve(&link)?));
+    let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+    Ok(Links { links, builds })
+}
+
+/// What a listing of an object store showed.
+struct Known<'a> {
+    mirror: &'a Mirror,
+    dirs: HashSet<&'a RelPath>,
+    sealed: HashSet<&'a BuildId>,
+}
+
+impl Known<'_> {
+    /// Returns where a link that was listed leads for readers.
+    fn resolve(&self, link: &RelPath) -> Result<Resolved, StoreError> {
+        let store = self.mirror.store();
+        let resolved = follow(link, |at| {
+            if self.dirs.contains(at) {
+                return Ok(Some(Step::There));
+            }
+            match if at == link { store.link_text(at)? } else { None } {
+                Some(text) => Ok(Some(Step::Link(text))),
+                None => look(store, at),
+            }
+        })?;
+        let Resolved::To(target) = resolved else { return Ok(resolved) };
+        let there = match build_of(self.mirror, &target) {
+            // What was sealed since the listing is there as well.
+            Some(id) => self.sealed.contains(&id) || self.mirror.has_build(&id)?,
+            // Some stores show a directory long after its last object went.
+            None => !self.dirs.contains(&target) || look(store, &target)?.is_some(),
+        };
+        Ok(if there { Resolved::To(target) } else { Resolved::Dangles(target) })
+    }
 }
 
 /// Returns the builds that have a place of their own: in an object store also those that lie there without a seal.
@@ -31,34 +81,38 @@ pub fn laid(mirror: &Mirror) -> Result<Vec<BuildId>, KeptError> {
     Ok(builds)
 }
 
-fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Links, KeptError> {
+fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, KeptError> {
     let listing = mirror.store().list(dir)?;
-    let found: Vec<Result<Links, KeptError>> = listing
+    let found: Vec<Result<Seen, KeptError>> = listing
         .entries
         .into_par_iter()
         .map(|entry| {
-            let Ok(path) = dir.child(&entry.name) else { return Ok(Links::default()) };
-            if path.is_own() {
-                return Ok(Links::default());
-            }
-            if entry.kind == Kind::Link {
-                let to = mirror.resolve(&path)?;
-                return Ok(Links { links: vec![(path, to)], builds: Vec::new() });
-            }
-            match mirror.layout().place(&path) {
-                Place::Above | Place::Stream { .. } if entry.kind == Kind::Dir => walk(mirror, &path),
-                Place::Build { build } if entry.kind == Kind::Dir => {
-                    Ok(Links { links: Vec::new(), builds: vec![build] })
-                }
-                _ => Ok(Links::default()),
+            let Ok(path) = dir.child(&entry.name) else { return Ok(Seen::default()) };
+            match entry.kind {
+                _ if path.is_own() => Ok(Seen::default()),
+                Kind::Link => Ok(Seen { links: vec![path], ..Seen::default() }),
+                Kind::Dir => below(mirror, path),
+                Kind::File | Kind::Other => Ok(Seen::default()),
             }
         })
         .collect();
-    let mut all = Links::default();
+    let mut all = Seen::default();
     for part in found {
         let part = part?;
         all.links.extend(part.links);
+        all.dirs.extend(part.dirs);
         all.builds.extend(part.builds);
     }
     Ok(all)
+}
+
+/// Returns a directory that was listed and what lies in it, where builds can lie below it.
+fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, KeptError> {
+    let mut seen = match mirror.layout().place(&dir) {
+        Place::Above | Place::Stream { .. } => walk(mirror, &dir)?,
+        Place::Build { build } => Seen { builds: vec![build], ..Seen::default() },
+        _ => Seen::default(),
+    };
+    seen.dirs.push(dir);
+    Ok(seen)
 }

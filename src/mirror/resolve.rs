@@ -3,7 +3,7 @@
 //! Nothing here trusts the kernel to stay below the root: each link's text is applied to the path as text, so that
 //! a link out of the mirror is seen and told, never walked.
 
-use crate::store::{Kind, Result, Store, StoreErrorKind};
+use crate::store::{Entry, Kind, Result, Store, StoreErrorKind};
 use crate::word::RelPath;
 
 /// How many links may follow each other, as in Linux.
@@ -32,30 +32,53 @@ impl Resolved {
     }
 }
 
+/// What is at a path, as far as following links goes.
+pub(super) enum Step {
+    /// A link with that text.
+    Link(String),
+    /// Anything else.
+    There,
+}
+
 /// Returns where the path leads when every link on the way is followed.
 pub fn resolve(store: &dyn Store, path: &RelPath) -> Result<Resolved> {
+    follow(path, |at| look(store, at))
+}
+
+/// Returns what the store says is at a path.
+pub(super) fn look(store: &dyn Store, at: &RelPath) -> Result<Option<Step>> {
+    let step = |entry: Entry| match entry.kind {
+        Kind::Link => Step::Link(entry.link.unwrap_or_default()),
+        _ => Step::There,
+    };
+    match store.look(at) {
+        Err(error) if error.kind() == StoreErrorKind::WrongKind => Ok(None),
+        found => Ok(found?.map(step)),
+    }
+}
+
+/// Returns the same by what `look` says of each path on the way; nothing means that nothing is there.
+pub(super) fn follow(path: &RelPath, look: impl Fn(&RelPath) -> Result<Option<Step>>) -> Result<Resolved> {
     let mut ahead: Vec<String> = path.names().rev().map(str::to_owned).collect();
     let mut at = RelPath::root();
     let mut hops = 0;
     while let Some(name) = ahead.pop() {
         let Ok(next) = at.child(&name) else { return Ok(Resolved::Leaves(name)) };
-        let found = match store.look(&next) {
-            Err(error) if error.kind() == StoreErrorKind::WrongKind => None,
-            found => found?,
+        let text = match look(&next)? {
+            None => {
+                let rest = ahead.iter().rev().try_fold(next, |path, name| path.child(name));
+                return Ok(Resolved::Dangles(rest.unwrap_or_default()));
+            }
+            Some(Step::There) => {
+                at = next;
+                continue;
+            }
+            Some(Step::Link(text)) => text,
         };
-        let Some(entry) = found else {
-            let rest = ahead.iter().rev().try_fold(next, |path, name| path.child(name));
-            return Ok(Resolved::Dangles(rest.unwrap_or_default()));
-        };
-        if entry.kind != Kind::Link {
-            at = next;
-            continue;
-        }
         hops += 1;
         if hops > HOPS {
             return Ok(Resolved::Loops);
         }
-        let text = entry.link.unwrap_or_default();
         let Some(target) = next.follow(&text) else { return Ok(Resolved::Leaves(text)) };
         // The target is seen from the root again, since it may itself go through links.
         ahead.extend(target.names().rev().map(str::to_owned));

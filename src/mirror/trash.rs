@@ -6,6 +6,7 @@
 use super::{KeptError, Lease, Mirror, Tree};
 use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// More than a ticket ever has, in bytes.
@@ -89,22 +90,26 @@ impl Mirror {
     /// Returns what lies in the trash.
     pub fn trash(&self) -> Result<Trash, KeptError> {
         let mut trash = Trash::default();
-        for at in self.kept_in(&RelPath::own("trash"))? {
-            if at.name().ends_with(GOING) {
-                trash.going.push(at);
-                continue;
+        let kept = self.kept_in(&RelPath::own("trash"))?;
+        let (going, others): (Vec<RelPath>, Vec<RelPath>) =
+            kept.into_iter().partition(|at| at.name().ends_with(GOING));
+        trash.going = going;
+        let read = |at: RelPath| match self.ticket(&at) {
+            Ok(ticket) => {
+                let trashed = Trashed { at, ticket };
+                // The tree of a build that is told by its seal stays where it was.
+                let sign = if self.by_seal() { trashed.record() } else { trashed.tree() };
+                let there = self.store().look(&sign)?.is_some();
+                Ok(Ok((trashed, there)))
             }
-            match self.ticket(&at) {
-                Ok(ticket) => {
-                    let trashed = Trashed { at, ticket };
-                    // The tree of a build that is told by its seal stays where it was.
-                    let sign = if self.by_seal() { trashed.record() } else { trashed.tree() };
-                    match self.store().look(&sign)? {
-                        Some(_) => trash.waiting.push(trashed),
-                        None => trash.empty.push(trashed.at),
-                    }
-                }
-                Err(why) => trash.strange.push((at, why)),
+            Err(why) => Ok(Err((at, why))),
+        };
+        let read: Vec<_> = others.into_par_iter().map(read).collect::<Result<_, StoreError>>()?;
+        for one in read {
+            match one {
+                Ok((trashed, true)) => trash.waiting.push(trashed),
+                Ok((trashed, false)) => trash.empty.push(trashed.at),
+                Err(strange) => trash.strange.push(strange),
             }
         }
         trash.waiting.sort_by(|a, b| (a.ticket.since, &a.at).cmp(&(b.ticket.since, &b.at)));

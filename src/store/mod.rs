@@ -65,6 +65,11 @@ pub trait Store: Debug + Send + Sync {
         Ok(self.look(at)?.and_then(|entry| entry.digest))
     }
 
+    /// Returns the text of the link that a listing showed at `at`; nothing when none is there now.
+    fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
+        Ok(self.look(at)?.and_then(|entry| entry.link))
+    }
+
     /// Returns what lies directly in the directory `dir`, sorted by name.
     fn list(&self, dir: &RelPath) -> Result<Listing>;
 

@@ -183,6 +183,10 @@ impl Store for Spy {
         self.make("look", at, Does::Read, || self.inner.look(at))
     }
 
+    fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
+        self.make("link_text", at, Does::Read, || self.inner.link_text(at))
+    }
+
     fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
         self.make("noted_digest", at, Does::Read, || self.inner.noted_digest(at))
     }

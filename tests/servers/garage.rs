@@ -3,12 +3,26 @@
 //! It is built from its crate, which takes some ten minutes, by `make garage`; only `make torture` needs it.
 
 use super::process::{Process, data, free_ports, program};
-use super::{Engine, s3};
+use super::{Engine, ask, s3};
+use crate::http::Message;
+use object_store::{
+    aws::{AwsAuthorizer, AwsCredential},
+    client::HttpRequest,
+};
 use std::{fs, process::Command, sync::Arc};
+
+/// The key that may do everything with the bucket.
+const KEY: &str = "GK0123456789abcdef01234567";
+
+/// The name of the region.
+const REGION: &str = "garage";
 
 /// A cluster of three nodes.
 pub(crate) struct Garage {
     pub(crate) engine: Arc<Engine>,
+    /// Where the bucket is a website.
+    web: u16,
+    secret: String,
     nodes: Vec<Process>,
     dir: tempfile::TempDir,
 }
@@ -27,7 +41,7 @@ impl Garage {
             let text = format!(
                 "metadata_dir = \"{at}/meta\"\ndata_dir = \"{at}/data\"\ndb_engine = \"lmdb\"\nreplication_factor = 3\n\
                  rpc_bind_addr = \"127.0.0.1:{rpc_port}\"\nrpc_public_addr = \"127.0.0.1:{rpc_port}\"\nrpc_secret = \"{rpc}\"\n\
-                 BOOTSTRAP\n[s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"127.0.0.1:{api}\"\n\
+                 BOOTSTRAP\n[s3_api]\ns3_region = \"{REGION}\"\napi_bind_addr = \"127.0.0.1:{api}\"\n\
                  [s3_web]\nbind_addr = \"127.0.0.1:{web}\"\nroot_domain = \".web.localhost\"\n",
                 at = at.display()
             );
@@ -66,14 +80,38 @@ impl Garage {
             run(0, &["layout", "assign", "-z", &format!("dc{number}"), "-c", "1G", node]);
         }
         run(0, &["layout", "apply", "--version", "1"]);
-        let key = "GK0123456789abcdef01234567";
-        run(0, &["key", "import", "--yes", key, &secret]);
+        run(0, &["key", "import", "--yes", KEY, &secret]);
         run(0, &["bucket", "create", "test"]);
-        run(0, &["bucket", "allow", "--read", "--write", "--owner", "test", "--key", key]);
+        run(0, &["bucket", "allow", "--read", "--write", "--owner", "test", "--key", KEY]);
         run(0, &["bucket", "website", "--allow", "test"]);
-        let [_, api, _] = ports[0];
-        let engine = Engine::new("Garage", "s3://test", api, s3(key, &secret, "garage"), ());
-        Self { engine: Arc::new(engine), nodes, dir }
+        let [_, api, web] = ports[0];
+        let engine = Engine::new("Garage", "s3://test", api, s3(KEY, &secret, REGION), ());
+        Self { engine: Arc::new(engine), web, secret, nodes, dir }
+    }
+
+    /// Makes that the website configuration of the bucket, which must be taken.
+    #[track_caller]
+    pub(crate) fn put_website(&self, xml: &str) {
+        let target = "/test?website=";
+        let port = self.engine.port;
+        let mut signed = HttpRequest::new(xml.to_owned().into());
+        *signed.method_mut() = "PUT".parse().unwrap();
+        *signed.uri_mut() = format!("http://127.0.0.1:{port}{target}").parse().unwrap();
+        let credential =
+            AwsCredential { key_id: KEY.to_owned(), secret_key: self.secret.clone(), token: None };
+        AwsAuthorizer::new(&credential, "s3", REGION).try_authorize(&mut signed, None).unwrap();
+        let request = Message::request("PUT", target).with("Host", format!("127.0.0.1:{port}")).body(xml);
+        let request = signed
+            .headers()
+            .iter()
+            .fold(request, |request, (name, value)| request.with(name.as_str(), value.to_str().unwrap()));
+        let answer = ask(port, &request).unwrap();
+        assert!(answer.first.contains(" 200 "), "{answer:?}: {}", String::from_utf8_lossy(&answer.body));
+    }
+
+    /// Returns what a reader of the website is answered.
+    pub(crate) fn visit(&self, path: &str) -> Message {
+        ask(self.web, &Message::request("GET", path).with("Host", "test.web.localhost")).unwrap()
     }
 
     /// Kills a node.

@@ -5,10 +5,10 @@
 
 use super::ObjectStore;
 use super::fault::failed;
-use super::key::{below_key, file_key, link_key, not_the_root};
+use super::key::{below_key, keys_at, not_the_root};
 use crate::store::{Result, Swept};
 use crate::word::RelPath;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use object_store::Error;
 
 impl ObjectStore {
@@ -23,13 +23,13 @@ impl ObjectStore {
         const DOING: &str = "remove the tree";
         not_the_root(at, DOING)?;
         // Stores do not say whether a key that is removed was there: only what was seen is counted.
-        let itself = stream::iter([file_key(at, DOING)?, link_key(at, DOING)?])
-            .filter_map(|key| async {
-                let head = object_store::ObjectStoreExt::head(&*self.client, &key).await;
-                (!matches!(head, Err(Error::NotFound { .. }))).then_some(Ok(key))
-            })
-            .collect::<Vec<_>>()
-            .await;
+        let itself = future::join_all(keys_at(at, DOING)?.into_iter().map(|key| async {
+            let head = object_store::ObjectStoreExt::head(&*self.client, &key).await;
+            (!matches!(head, Err(Error::NotFound { .. }))).then_some(Ok(key))
+        }))
+        .await
+        .into_iter()
+        .flatten();
         let below =
             self.client.list(Some(&below_key(at, DOING)?)).map(|found| found.map(|meta| meta.location));
         let mut answers = self.client.delete_stream(stream::iter(itself).chain(below).boxed());

@@ -37,6 +37,15 @@ pub(super) fn link_key(at: &RelPath, doing: &'static str) -> Result<Path> {
     key(at, &format!("{at}{LINK}"), doing)
 }
 
+/// Returns the keys of what can lie at a path itself; no links lie in the own area.
+pub(super) fn keys_at(at: &RelPath, doing: &'static str) -> Result<Vec<Path>> {
+    let mut keys = vec![file_key(at, doing)?];
+    if !at.is_own() {
+        keys.push(link_key(at, doing)?);
+    }
+    Ok(keys)
+}
+
 /// Returns what the keys of everything below a path begin with; the root has no such beginning.
 pub(super) fn below_key(at: &RelPath, doing: &'static str) -> Result<Path> {
     if at.is_root() { Ok(Path::ROOT) } else { key(at, at.as_str(), doing) }

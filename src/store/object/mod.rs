@@ -125,6 +125,10 @@ impl Store for ObjectStore {
         Ok(self.wait_for(self.find_file(at))?.and_then(|entry| entry.digest))
     }
 
+    fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
+        Ok(self.wait_for(self.find_link(at, "look at"))?.map(|link| link.text))
+    }
+
     fn list(&self, dir: &RelPath) -> Result<Listing> {
         self.wait_for(self.names_in(dir))
     }

@@ -8,7 +8,7 @@
 
 use super::fault::failed;
 use super::find::attributes;
-use super::key::{file_key, link_key, not_the_root};
+use super::key::{file_key, keys_at, link_key, not_the_root};
 use super::served::FOR_A_MINUTE;
 use super::{Conditions, ObjectStore};
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
@@ -52,8 +52,11 @@ impl ObjectStore {
         };
         put.map_err(failed(DOING, at))?;
         match how {
-            Put::Create => Ok(()),
-            Put::Replace => self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop),
+            Put::Replace if !at.is_own() => {
+                self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop)
+            }
+            // No links lie in the own area.
+            Put::Create | Put::Replace => Ok(()),
         }
     }
 
@@ -105,6 +108,7 @@ impl ObjectStore {
     /// Returns whether a look shows what the condition of a creation does not, or is not asked.
     async fn is_taken(&self, at: &RelPath) -> Result<bool> {
         match self.conditions {
+            Conditions::Honoured if at.is_own() => Ok(false),
             Conditions::Honoured => Ok(self.find_link(at, "write").await?.is_some()),
             Conditions::Ignored => Ok(self.find(at).await?.is_some_and(|entry| entry.kind != Kind::Dir)),
         }
@@ -147,8 +151,7 @@ impl ObjectStore {
     pub(super) async fn remove_object(&self, at: &RelPath) -> Result<()> {
         const DOING: &str = "remove";
         not_the_root(at, DOING)?;
-        let keys = vec![file_key(at, DOING)?, link_key(at, DOING)?];
-        self.delete(keys, DOING, at).await.map(drop)
+        self.delete(keys_at(at, DOING)?, DOING, at).await.map(drop)
     }
 
     pub(super) async fn is_empty(&self, at: &RelPath) -> Result<()> {
