@@ -137,6 +137,16 @@ fn a_file_of_another_try_with_other_bytes_is_sent_anew() {
 }
 
 #[test]
+fn a_link_of_another_try_whose_place_a_file_took_does_not_take_the_file_along() {
+    let scene = Scene::new();
+    let nth = call_of_publishing(&scene, "put", &format!("builds/master/centos/{TWO}.json"));
+    scene::publish_two(&scene, Arc::new(Spy::new(scene.store()).with(nth, Fault::Stop))).unwrap_err();
+    scene.write_over_the_link();
+    scene.publish(scene.store(), TWO).unwrap();
+    scene.misleads_nobody().unwrap();
+}
+
+#[test]
 fn what_others_laid_down_is_not_taken_over() {
     let scene = Scene::new();
     let at = format!("master/centos/{THREE}/outputs/RPMS/std/a.rpm").parse().unwrap();

@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::look::{Looking, Outside};
 use super::unsealed::{Unsealed, Whose, unsealed};
 use super::watch::{Interrupted, Stop};
-use crate::census::BuildCensus;
+use crate::census::{BuildCensus, Census};
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
@@ -82,13 +82,14 @@ pub fn check(
     let Outside { entries, odd, links, unread: hidden } = outside;
     let told = mirror.told()?;
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
+    let (records, known) = missed(mirror, &surveyed.census, told.builds)?;
     let seen = Seen {
         census: surveyed.census,
         outside: entries,
         odd,
         aliases,
-        records: mirror.recorded()?,
-        known: told.builds.into_iter().collect(),
+        records,
+        known,
         damaged,
         tops,
         stale: super::recover::stale(mirror, now)?,
@@ -116,6 +117,33 @@ impl Parts {
         self.report.findings.extend(findings);
         self.tops.insert(seen.id.clone(), seen.tops());
     }
+}
+
+/// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
+/// taken is looked at again.
+fn missed(
+    mirror: &Mirror,
+    census: &Census,
+    told: BTreeSet<BuildId>,
+) -> Result<(Vec<BuildId>, Vec<BuildId>), CheckError> {
+    let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
+    let mut records = mirror.recorded()?;
+    let gone: BTreeSet<BuildId> =
+        told.iter().chain(&records).filter(|id| !there.contains(*id)).cloned().collect();
+    let mut known: Vec<BuildId> = told.into_iter().collect();
+    if gone.is_empty() {
+        return Ok((records, known));
+    }
+    let (mut came, still) = (BTreeSet::new(), mirror.told()?.builds);
+    for id in &gone {
+        if mirror.has_build(id)? {
+            came.insert(id.clone());
+        }
+    }
+    let kept: BTreeSet<BuildId> = mirror.recorded()?.into_iter().collect();
+    records.retain(|id| !came.contains(id) && (there.contains(id) || kept.contains(id)));
+    known.retain(|id| !came.contains(id) && (there.contains(id) || still.contains(id)));
+    Ok((records, known))
 }
 
 /// Says whose the files without a seal are; nothing while a publisher sends them.

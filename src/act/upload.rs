@@ -15,7 +15,7 @@ use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
 use crate::store::{Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 /// From how many bytes on a file is read first, so that its digest can be sent beside it.
@@ -39,6 +39,8 @@ pub(super) struct Upload<'m> {
     path: RelPath,
     ticket: Guard,
     there: HashMap<RelPath, Below>,
+    /// What lies at each path already; a link and a file can have one name.
+    kinds: HashMap<RelPath, Vec<Kind>>,
     manifest: Manifest,
 }
 
@@ -61,8 +63,8 @@ impl<'m> Upload<'m> {
             StoreErrorKind::Busy => StageError::Busy(id.clone()),
             _ => error.into(),
         })?;
-        let (path, there) = (path.clone(), HashMap::new());
-        Ok(Self { mirror, at, path, ticket, there, manifest: Manifest::default() })
+        let (path, there, kinds) = (path.clone(), HashMap::new(), HashMap::new());
+        Ok(Self { mirror, at, path, ticket, there, kinds, manifest: Manifest::default() })
     }
 
     /// Looks what is there already, and notes that what comes is ours.
@@ -76,6 +78,9 @@ impl<'m> Upload<'m> {
         let underway = Underway { upload: 1, id: id.clone(), path: self.path.clone() };
         // A note is plain data.
         store.put(&note, &serde_json::to_vec(&underway).unwrap_or_default(), Put::Replace)?;
+        for found in &there {
+            self.kinds.entry(found.path.clone()).or_default().push(found.kind);
+        }
         self.there = there.into_iter().map(|found| (found.path.clone(), found)).collect();
         Ok(Found::Ours)
     }
@@ -89,6 +94,7 @@ impl<'m> Upload<'m> {
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Tally, StageError> {
+        self.clear_other_kinds(source)?;
         let tally = Tally::default();
         let reading = Reading { watch, stop, tally: &tally };
         let sending = Sending { upload: self, reuse, how, reading };
@@ -102,6 +108,21 @@ impl<'m> Upload<'m> {
         }
         self.manifest.sort();
         Ok(tally)
+    }
+
+    /// Removes what an earlier try sent where the source has something of another kind now: a link and a file of one
+    /// name would lie side by side.
+    fn clear_other_kinds(&mut self, source: &Source) -> Result<(), StageError> {
+        let files = source.files.iter().map(|entry| (self.path.join(&entry.to), Kind::File));
+        let links = source.links.iter().map(|(to, _)| (self.path.join(to), Kind::Link));
+        let wanted: HashMap<RelPath, Kind> = files.chain(links).collect();
+        for (path, kinds) in std::mem::take(&mut self.kinds) {
+            if wanted.get(&path).is_some_and(|wanted| kinds.iter().any(|kind| kind != wanted)) {
+                self.mirror.store().remove(&path)?;
+                self.there.remove(&path);
+            }
+        }
+        Ok(())
     }
 
     /// Adds a small file of ours, such as the marker.
@@ -148,10 +169,15 @@ impl<'m> Upload<'m> {
         for (name, size) in signed.chain([(SUMS_NAME, sums_size)]) {
             wanted.insert(self.path.child(name).unwrap_or_default(), (Kind::File, size));
         }
+        let mut sent: HashSet<RelPath> = HashSet::new();
         for found in store.below(&self.path)? {
             match wanted.remove(&found.path) {
+                None if sent.contains(&found.path) => {
+                    let why = "a link and a file lie there under one name";
+                    return Err(StoreError::because(StoreErrorKind::Io, "send", &found.path, why));
+                }
                 None => store.remove(&found.path)?,
-                Some(sent) if sent == (found.kind, found.size) => {}
+                Some(wanted) if wanted == (found.kind, found.size) => drop(sent.insert(found.path)),
                 Some((_, size)) => {
                     let why = format!("{} bytes are there, and {size} were sent", found.size);
                     return Err(StoreError::because(StoreErrorKind::Io, "send", &found.path, &why));

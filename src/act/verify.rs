@@ -214,7 +214,9 @@ fn look(
         tell(&sums, FaultKind::Missing, "it was there when the build was published");
     }
     if list.by == ListedBy::Nobody {
-        report.unlisted.push(id.clone());
+        if mirror.has_build(id).unwrap_or(true) {
+            report.unlisted.push(id.clone());
+        }
         return Vec::new();
     }
     names(mirror, census, &root, &held, &list, report);
@@ -297,7 +299,10 @@ impl Reading<'_> {
             track.keep_at_times(self.mirror, clock(), report);
         }
         for (job, fault) in batch.iter().zip(faults) {
-            if let Some((what, why)) = fault {
+            if let Some((what, why)) = fault
+                // A build that was pruned meanwhile has no faults.
+                && self.mirror.has_build(&job.id).unwrap_or(true)
+            {
                 report.fault(&job.root.join(&job.at), what, &why);
             }
             if !report.interrupted {

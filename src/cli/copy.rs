@@ -32,6 +32,9 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     } else {
         say::out(&told(&report));
     }
+    for failure in &report.failures {
+        say::note(&format!("error: {}: {}", failure.path, failure.error));
+    }
     if report.interrupted {
         say::note("error: interrupted; what is told above is there, and running it again goes on");
         return Ok(Exit::Interrupted);
@@ -39,9 +42,6 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     if let Some(error) = &report.ended_by {
         say::failure(error, hint(error).as_deref());
         return Ok(exit_of(error));
-    }
-    for failure in &report.failures {
-        say::note(&format!("error: {}: {}", failure.path, failure.error));
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }

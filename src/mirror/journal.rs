@@ -159,6 +159,11 @@ impl Journal {
         let Some(held) = &mut self.held else {
             return store.append(&self.segment, line, Append::Durable);
         };
+        if held.len() > SEGMENT && self.open.is_empty() {
+            // Where the next line belongs follows from what was written alone, so that two holders meet there.
+            self.segment = segment_path(self.next);
+            held.clear();
+        }
         let grown = [held, line].concat();
         if held.is_empty() {
             begin(store, &self.segment, &grown)?;

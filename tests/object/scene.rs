@@ -141,6 +141,12 @@ impl Scene {
         fs::write(path, text).unwrap();
     }
 
+    /// Makes a file of what was a link.
+    pub(super) fn write_over_the_link(&self) {
+        fs::remove_file(self.work.path().join("outputs/iso/image.iso")).unwrap();
+        self.write("outputs/iso/image.iso", "a file by now");
+    }
+
     pub(super) fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<PublishReport, String> {
         let publishing = Publishing {
             id: build(name),

@@ -5,15 +5,16 @@ use super::{Adopted, Adopting, Stopped, SumsIn};
 use crate::act::disk::Disk;
 use crate::act::inventory::{holdings, listed};
 use crate::act::recover::settle;
+use crate::act::stage::{Underway, stage_of};
 use crate::act::{Mode, Stop, Watch};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::mirror::{Fact, JournalError, KeptError, Mirror};
 use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
 };
-use crate::store::{Entry, Put, StoreError};
+use crate::store::{Entry, Guard, Put, StoreError, StoreErrorKind};
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp, is_sums};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
 const FILLING: i64 = 24 * 3600;
@@ -39,6 +40,9 @@ impl Taking<'_> {
         }
         let path = self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
         let before = self.mirror.store().look(&path)?;
+        if before.is_none() {
+            return refuse("it is gone by now".to_owned());
+        }
         let held = holdings(self.mirror.store(), &path);
         if let Some((at, why)) = held.unread.first() {
             return refuse(format!("`{at}` cannot be looked at: {why}"));
@@ -112,11 +116,15 @@ impl Taking<'_> {
         path: &RelPath,
         before: Option<&Entry>,
     ) -> Result<(), Stopped> {
+        let id = record.id.clone();
+        let ticket = self.ticket(&id)?;
         let lease = self.mirror.lease()?;
         settle(&lease, self.clock)?;
-        let id = record.id.clone();
+        if ticket.is_some() {
+            self.is_nobodys(&id)?;
+        }
         let there = self.mirror.store().look(path)?;
-        if there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
+        if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
         if self.mirror.by_seal() && !self.is_as_read(path, manifest)? {
@@ -162,11 +170,48 @@ impl Taking<'_> {
             lease.keep_record(&record)?;
         }
         lease.tell(now, done, Some(intent))?;
+        if ticket.is_some() {
+            self.mirror.store().discard(&stage_of(&id))?;
+        }
         Ok(())
     }
 }
 
 impl Taking<'_> {
+    /// Takes the ticket of a build that is to get its seal, so that nobody sends or sweeps it meanwhile.
+    fn ticket(&self, id: &BuildId) -> Result<Option<Guard>, Stopped> {
+        if !self.mirror.by_seal() || self.before.is_some() {
+            return Ok(None);
+        }
+        let at = stage_of(id).child("ticket").unwrap_or_default();
+        match self.mirror.store().lock(&at, self.mirror.who(), Duration::ZERO) {
+            Err(error) if error.kind() == StoreErrorKind::Busy => {
+                Err(Stopped::Build("it is being published or swept".to_owned()))
+            }
+            ticket => Ok(Some(ticket?)),
+        }
+    }
+
+    /// Fails when the files without a seal are those of a publisher, or of a build that went since they were found.
+    fn is_nobodys(&self, id: &BuildId) -> Result<(), Stopped> {
+        let refuse = |why: &str| Err(Stopped::Build(why.to_owned()));
+        if Underway::read(self.mirror.store(), &stage_of(id))?.is_some() {
+            return refuse("it is being published");
+        }
+        let trash = self.mirror.trash()?;
+        if !trash.strange.is_empty() || !trash.empty.is_empty() {
+            return refuse("the trash cannot be read, so it may be what is left of a pruned build");
+        }
+        let going = trash.going.iter().map(|at| self.mirror.ticket(at));
+        let waiting = trash.waiting.into_iter().map(|trashed| Ok(trashed.ticket));
+        for ticket in going.chain(waiting) {
+            if ticket.map_err(Stopped::Build)?.id == *id {
+                return refuse("it was pruned meanwhile");
+            }
+        }
+        Ok(())
+    }
+
     /// Returns whether the store lists what was read, and nothing else.
     fn is_as_read(&self, path: &RelPath, manifest: &Manifest) -> Result<bool, StoreError> {
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));

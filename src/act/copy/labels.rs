@@ -5,6 +5,7 @@
 
 use super::{Copy, CopyError};
 use crate::act::Mode;
+use crate::act::handshake::say;
 use crate::act::recover::settle;
 use crate::mirror::Fact;
 use crate::record::{BuildRecord, EventKind, LabelValue, Labels};
@@ -22,7 +23,8 @@ impl Copy<'_> {
         let lease = self.to.lease()?;
         settle(&lease, self.clock)?;
         // Somebody may have said something meanwhile, or taken the build away.
-        let Some(mut record) = self.to.record(id)? else { return Ok(Vec::new()) };
+        let Some(old) = self.to.record(id)? else { return Ok(Vec::new()) };
+        let mut record = old.clone();
         let newer = self::newer(&from.labels, &record.labels);
         let said: Map<String, Value> =
             newer.iter().map(|(key, label)| (key.clone(), Value::from(&*label.value))).collect();
@@ -33,7 +35,11 @@ impl Copy<'_> {
         let now = (self.clock)();
         let fact = Fact::new(EventKind::Labelled, id).with("labels", said);
         let intent = lease.intend(now, fact.clone())?;
-        lease.keep_record(&record)?;
+        let write = || lease.renew_record(&old, &record);
+        if !say(&lease, id, write, || lease.renew_record(&record, &old))? {
+            lease.undo(now, fact, intent)?;
+            return Ok(Vec::new());
+        }
         lease.tell(now, fact, Some(intent))?;
         Ok(keys)
     }
