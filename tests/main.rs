@@ -41,6 +41,7 @@ mod retain;
 mod rig;
 mod servers;
 mod sign;
+mod shared;
 mod spied;
 mod trees;
 mod verify;
