@@ -42,18 +42,28 @@ pub(super) struct Scene {
 }
 
 pub(super) fn prune(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::prune(&patient(store)?, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+    prune_in(&open(store)?)
+}
+
+/// Prunes a mirror whose lock may still be held by a process that another test starts: between its fork and its exec it
+/// has every file of this one.
+pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
+    prune_in(&Mirror::open(store, "a test", Duration::from_secs(60)).map_err(chain)?)
+}
+
+fn prune_in(mirror: &Mirror) -> Result<(), String> {
+    let report = act::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
 
 pub(super) fn sweep(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::sweep(&patient(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report = act::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
 pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
-    match act::restore(&patient(store)?, &build(BUILDS[0]), Mode::Real, &now) {
+    match act::restore(&open(store)?, &build(BUILDS[0]), Mode::Real, &now) {
         // A try that was cut off may have come far enough.
         Err(act::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
@@ -61,7 +71,7 @@ pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
-    match act::restore(&patient(store)?, &build(BUILDS[2]), Mode::Real, &now) {
+    match act::restore(&open(store)?, &build(BUILDS[2]), Mode::Real, &now) {
         Err(act::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
@@ -69,12 +79,6 @@ pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
-}
-
-/// Opens a mirror whose lock may still be held by a process that another test starts: between its fork and its exec it
-/// has every file of this one.
-fn patient(store: Arc<dyn Store>) -> Result<Mirror, String> {
-    Mirror::open(store, "a test", Duration::from_secs(60)).map_err(chain)
 }
 
 /// The clock of the file system is asked, too, so that time cannot be given here.
