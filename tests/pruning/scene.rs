@@ -48,7 +48,7 @@ pub(super) fn prune(store: Arc<dyn Store>) -> Result<(), String> {
 /// Prunes a mirror whose lock may still be held by a process that another test starts: between its fork and its exec it
 /// has every file of this one.
 pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
-    prune_in(&Mirror::open(store, "a test", Duration::from_secs(60)).map_err(chain)?)
+    prune_in(&Mirror::open(store, "a test", Duration::from_mins(1)).map_err(chain)?)
 }
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
