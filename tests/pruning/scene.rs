@@ -1,11 +1,7 @@
 //! A mirror in which a prune has everything to do: builds that go, one that loses a part, and old trash.
 
-<<<<<<< HEAD
-use crate::rig::tree;
 pub(super) use crate::view::chain;
-=======
 use crate::{rig::tree, shared::Shared};
->>>>>>> 997fff6 (Share what is costly in tests without leaving it behind; wait for a lock that a forked process still has; power cuts on chosen file systems)
 use mirrorkeep::act::{self, Mode, Pruning};
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::store::{Posix, Store};
