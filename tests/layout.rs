@@ -1,8 +1,8 @@
 //! Layout files: what they say of paths, and what is said of a file that is wrong.
 
-use mirrorkeep::layout::{Created, Layout, Place};
-use mirrorkeep::word::BuildId;
-use std::sync::LazyLock;
+use mirrorkeep::layout::{Created, Files, Layout, Place};
+use mirrorkeep::word::{BuildId, RelPath};
+use std::{convert::Infallible, sync::LazyLock};
 
 fn starlingx() -> &'static Layout {
     static LAYOUT: LazyLock<Layout> =
@@ -150,6 +150,7 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
         "streams:\n  - { stream: '{a}', build: '{n}', home: '{a}/{n}' }",
         "`{n}` is part of the home, but not of the stream",
     );
+    case("streams:\n  - { stream: s, build: '{a:2-2}' }", "`2-2` is no range such as `0-2`");
     case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is no part of the build's name");
     let twice = "  - { stream: 's/{a}', build: '{e}' }";
     case(
@@ -227,4 +228,29 @@ fn a_word_that_does_not_count_is_none_in_a_longer_name_either() {
         Layout::load(&format!("{head}streams: [{{ stream: s, build: 'build-{{a}}' }}]\n"), "x").unwrap();
     assert_eq!(layout.place(&"s/build-new".parse().unwrap()).kind(), "build");
     assert_eq!(layout.place(&"s/build-latest".parse().unwrap()).kind(), "stray");
+}
+
+/// Empty files of these names.
+struct Names(&'static [&'static str]);
+
+impl Files for Names {
+    type Error = Infallible;
+
+    fn has(&self, at: &RelPath) -> Result<bool, Infallible> {
+        Ok(self.0.contains(&at.as_str()))
+    }
+
+    fn text(&self, at: &RelPath) -> Result<Option<String>, Infallible> {
+        Ok(self.has(at)?.then(String::new))
+    }
+}
+
+#[test]
+fn of_files_that_stand_for_one_label_the_first_that_is_there_counts() {
+    let layout = Layout::load(Layout::shipped("starlingx-debian").unwrap(), "starlingx-debian").unwrap();
+    let sanity = |names| layout.told_labels(&Names(names)).unwrap().remove("sanity");
+    assert_eq!(sanity(&[]), None);
+    assert_eq!(sanity(&["outputs/GREEN"]).as_deref(), Some("green"));
+    assert_eq!(sanity(&["outputs/GREEN", "outputs/YELLOW"]).as_deref(), Some("yellow"));
+    assert_eq!(sanity(&["outputs/GREEN", "outputs/RED", "outputs/YELLOW"]).as_deref(), Some("red"));
 }

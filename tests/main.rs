@@ -40,6 +40,7 @@ mod redirects;
 mod retain;
 mod rig;
 mod servers;
+mod shared;
 mod sign;
 mod spied;
 mod trees;

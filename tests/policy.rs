@@ -141,3 +141,33 @@ fn the_guide_names_every_key_of_a_policy_and_every_finding() {
         assert!(source.contains(&format!("\"{code}\"")), "{code} is no finding");
     }
 }
+
+/// Returns whether the second of two rules is told to matter never, since the first keeps all that it keeps.
+fn subsumed(wide: &str, narrow: &str) -> bool {
+    let text = format!(
+        "version: 1\nfamilies:\n  - name: all\n    match: \"**\"\n    keep: [{{{wide}}}, {{{narrow}}}]\n"
+    );
+    let policy = Policy::load(&text, "a test").unwrap_or_else(|error| panic!("{error}: {text}"));
+    lint(&policy, None).iter().any(|found| found.code == "subsumed" && found.place.ends_with("keep[1]"))
+}
+
+#[test]
+fn a_rule_is_one_too_many_only_beside_one_that_keeps_at_least_as_much_at_both_ends() {
+    for (key, wide, narrow, expected) in [
+        ("last", ["5", "2"], ["4", "1"], true),
+        ("last", ["5", "2"], ["5", "2"], true),
+        ("last", ["5", "2"], ["6", "1"], false),
+        ("last", ["5", "2"], ["4", "3"], false),
+        ("within", ["30d", "7d"], ["30d", "7d"], true),
+        ("within", ["30d", "7d"], ["40d", "1d"], false),
+        ("within", ["30d", "7d"], ["20d", "9d"], false),
+    ] {
+        let rule = |[max, min]: [&str; 2]| format!("{key}: {{max: {max}, min: {min}}}");
+        let (wide, narrow) = (rule(wide), rule(narrow));
+        assert_eq!(subsumed(&wide, &narrow), expected, "{narrow} beside {wide}");
+    }
+    assert!(subsumed("forever: true", "last: 3"));
+    assert!(subsumed("daily: {count: 9}", "daily: {count: 8}"));
+    assert!(!subsumed("daily: {count: 8}", "daily: {count: 9}"));
+    assert!(!subsumed("daily: {count: 9}", "weekly: {count: 8}"));
+}

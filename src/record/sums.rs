@@ -132,6 +132,8 @@ mod tests {
     #[test]
     fn bad_lines_are_named() {
         let digest = Digest::of(b"");
+        refused(&format!("{digest}xx  name"), "line 1: ");
+        refused(&format!("{digest}xyname"), "line 1: it has no two columns");
         refused("abc", "line 1: it has no two columns");
         refused(&format!("{digest}  a\nxyz  b\n"), "line 2: `xyz` is not a SHA-256");
         refused(&format!("{digest}  ../a\n"), "line 1");

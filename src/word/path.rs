@@ -258,6 +258,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_not_too_long_together_either() {
+        // 15 names of 255 and the separators: 3840 bytes before the last name.
+        let above = path(&vec!["x".repeat(255); 15].join("/"));
+        let below = |length| above.child(&format!("{}/y", "x".repeat(length)));
+        assert_eq!(below(252).unwrap().as_str().len(), PATH_MAX - 1);
+        assert_eq!(below(253).unwrap().as_str().len(), PATH_MAX);
+        assert_eq!(below(254).unwrap_err().to_string(), PathError::LongPath(PATH_MAX + 1).to_string());
+    }
+
+    #[test]
     fn links_are_as_short_as_they_can_be() {
         assert_eq!(path("m/c/latest").link_to(&path("m/c/2018")), "2018");
         assert_eq!(path("r2018.10").link_to(&path("release/2018.10")), "release/2018.10");

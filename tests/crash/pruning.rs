@@ -2,8 +2,9 @@
 
 use super::{Story, torture, whole};
 use crate::rig::{Rig, tree};
+use crate::shared::Shared;
 use serde_json::Value;
-use std::{fs, path::Path, process::Output, sync::OnceLock, time::Duration};
+use std::{fs, path::Path, process::Output, sync::Arc, time::Duration};
 
 /// Builds of `master/centos`, oldest first: one that is in the trash and one that lost its inputs, both long ago; one
 /// that goes, one that loses its inputs, and the newest. The one that lost its inputs goes, too.
@@ -29,16 +30,19 @@ families:
 
 #[test]
 fn a_prune_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
+    let _kept = templates();
     torture(&[story("prune", due, |_| args(&["prune", "--io-priority", "normal"]))], STRIDE, 20);
 }
 
 #[test]
 fn a_sweep_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
+    let _kept = templates();
     torture(&[story("sweep", pruned, |_| args(&["sweep", "--io-priority", "normal"]))], STRIDE, 8);
 }
 
 #[test]
 fn a_restore_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
+    let _kept = templates();
     // What is marked as going goes with the next sweep.
     let end = |rig: &Rig| end(rig).into_iter().filter(|line| line != "going").collect();
     let one = |name, command| Story { again: back, end, ..story(name, pruned, command) };
@@ -72,10 +76,10 @@ fn back(output: &Output) -> bool {
     output.status.success() || String::from_utf8_lossy(&output.stderr).contains("is not in the trash")
 }
 
-/// Makes the mirrors once, before and after a prune; each scene is a copy.
-fn templates() -> &'static [Rig; 2] {
-    static TEMPLATES: OnceLock<[Rig; 2]> = OnceLock::new();
-    TEMPLATES.get_or_init(|| {
+/// Makes the mirrors once, before and after a prune, for as long as a test has them; each scene is a copy.
+fn templates() -> Arc<[Rig; 2]> {
+    static TEMPLATES: Shared<[Rig; 2]> = Shared::new();
+    TEMPLATES.get(|| {
         let rig = Rig::new();
         rig.write("inputs/RPMS/a.rpm", "the same");
         rig.policy_file(&policy("0h")).builds([BUILDS[0], BUILDS[1], BUILDS[2]]);

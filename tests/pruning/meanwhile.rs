@@ -1,6 +1,6 @@
 //! Somebody else acts between any two steps of a prune: what they need survives, or comes back.
 
-use super::scene::{BUILDS, Scene, build, now, open, prune};
+use super::scene::{BUILDS, Scene, build, now, open, prune, prune_patiently};
 use mirrorkeep::act::{self, Mode, Permit};
 use mirrorkeep::record::{EventKind, Hold, Phase};
 use mirrorkeep::store::{Spy, Store};
@@ -20,7 +20,7 @@ fn at_every_call(act: fn(&Path), check: fn(&Scene) -> Result<(), String>) {
         // What others do may make this run fail, but not harm anything.
         let first = prune(store);
         // A link to what had gone already leads nowhere until the next prune brings that back.
-        let checked = prune(scene.store()).and_then(|()| scene.is_whole());
+        let checked = prune_patiently(scene.store()).and_then(|()| scene.is_whole());
         if let Err(why) = checked.and_then(|()| check(&scene)) {
             failures.push(format!("before call {nth}, {}: {why}; first {first:?}", counted.calls()[nth - 1]));
         }

@@ -1,7 +1,7 @@
 //! A mirror in which a prune has everything to do: builds that go, one that loses a part, and old trash.
 
-use crate::rig::tree;
 pub(super) use crate::view::chain;
+use crate::{rig::tree, shared::Shared};
 use mirrorkeep::act::{self, Mode, Pruning};
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::store::{Posix, Store};
@@ -11,7 +11,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -33,10 +33,22 @@ pub(super) type Act = fn(Arc<dyn Store>) -> Result<(), String>;
 
 pub(super) struct Scene {
     dir: tempfile::TempDir,
+    /// Kept for the scenes that come after this one.
+    _template: Arc<tempfile::TempDir>,
 }
 
 pub(super) fn prune(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::prune(&open(store)?, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+    prune_in(&open(store)?)
+}
+
+/// Prunes a mirror whose lock may still be held by a process that another test starts: between its fork and its exec it
+/// has every file of this one.
+pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
+    prune_in(&Mirror::open(store, "a test", Duration::from_mins(1)).map_err(chain)?)
+}
+
+fn prune_in(mirror: &Mirror) -> Result<(), String> {
+    let report = act::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
@@ -75,9 +87,9 @@ pub(super) fn build(name: &str) -> BuildId {
 }
 
 /// Makes the mirror once; each scene is a copy.
-fn template() -> &'static Path {
-    static TEMPLATE: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let dir = TEMPLATE.get_or_init(|| {
+fn template() -> Arc<tempfile::TempDir> {
+    static TEMPLATE: Shared<tempfile::TempDir> = Shared::new();
+    TEMPLATE.get(|| {
         let dir = tempfile::tempdir().unwrap();
         let (root, work, policy) =
             (dir.path().join("mirror"), dir.path().join("work"), dir.path().join("p.yaml"));
@@ -92,8 +104,7 @@ fn template() -> &'static Path {
             run(&root, &["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", name]);
         }
         dir
-    });
-    dir.path()
+    })
 }
 
 fn run(root: &Path, args: &[&str]) {
@@ -105,10 +116,11 @@ fn run(root: &Path, args: &[&str]) {
 impl Scene {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let copied =
-            Command::new("cp").arg("-a").arg(template().join("mirror")).arg(dir.path()).status().unwrap();
+        let template = template();
+        let from = template.path().join("mirror");
+        let copied = Command::new("cp").arg("-a").arg(from).arg(dir.path()).status().unwrap();
         assert!(copied.success());
-        Self { dir }
+        Self { dir, _template: template }
     }
 
     /// Returns a scene that was pruned.
