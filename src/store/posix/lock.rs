@@ -18,6 +18,16 @@ use std::{
 /// How long to sleep between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A file that is locked while this lives.
+struct Held(File);
+
+impl Drop for Held {
+    /// Lets the lock go by itself: closing the file lets it go only when no process that was begun meanwhile has it, too.
+    fn drop(&mut self) {
+        rustix::fs::flock(&self.0, FlockOperation::Unlock).ok();
+    }
+}
+
 impl Posix {
     pub(super) fn lock_file(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
         const DOING: &str = "take the lock";
@@ -36,7 +46,7 @@ impl Posix {
                     // Only for people who wonder who has it; the lock itself is the kernel's.
                     file.set_len(0).and_then(|()| file.rewind()).ok();
                     writeln!(file, "{who}").ok();
-                    return Ok(Guard::new(file));
+                    return Ok(Guard::new(Held(file)));
                 }
                 // Somebody removed the file under us: take the one that is there now.
                 Ok(()) => {}
@@ -61,5 +71,23 @@ impl Posix {
     fn is_still(&self, at: &RelPath, file: &File) -> Result<bool> {
         let stat = rustix::fs::fstat(file).map_err(|errno| StoreError::new("look at", at, errno))?;
         Ok(self.look_at(at)?.is_some_and(|entry| entry.inode == (stat.st_dev, stat.st_ino)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_let_go_although_a_process_begun_meanwhile_still_has_its_file() {
+        let at = tempfile::NamedTempFile::new().unwrap();
+        let held = Held(at.reopen().unwrap());
+        let try_again = || rustix::fs::flock(at.reopen().unwrap(), FlockOperation::NonBlockingLockExclusive);
+        rustix::fs::flock(&held.0, FlockOperation::NonBlockingLockExclusive).unwrap();
+        // As between `fork` and `exec`.
+        let _inherited = held.0.try_clone().unwrap();
+        assert_eq!(try_again(), Err(Errno::WOULDBLOCK));
+        drop(held);
+        assert_eq!(try_again(), Ok(()));
     }
 }
