@@ -56,9 +56,8 @@ laws! {
         nothing_is_there_until_something_is
         a_listing_is_sorted_and_tells_kinds
         what_is_no_directory_is_not_listed
-        a_walk_sees_what_looking_and_listing_see
+        a_walk_sees_what_looking_sees
         a_scan_sees_what_looking_and_listing_see
-        a_walked_tree_holds_what_the_walk_sees
         a_file_is_read_as_a_whole_or_not_at_all
         an_open_file_is_read_to_its_end;
     writing:

@@ -8,7 +8,7 @@ use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
-use crate::store::{Kind, Put, StoreError};
+use crate::store::{Kind, Put, StoreError, Walked};
 use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -246,8 +246,12 @@ struct File {
 /// Returns the files of a build.
 fn files(mirror: &Mirror, id: &BuildId) -> Result<Vec<File>, StoreError> {
     let Ok(root) = mirror.layout().build_path(id) else { return Ok(Vec::new()) };
-    let found = mirror.store().walk(&root)?.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
-    Ok(found.map(|(_, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
+    let mut walked = Walked::of(mirror.store(), &root)?;
+    if !walked.unread.is_empty() {
+        return Err(walked.unread.swap_remove(0).1);
+    }
+    let found = walked.entries().map(|(_, _, entry)| entry).filter(|entry| entry.kind == Kind::File);
+    Ok(found.map(|entry| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.

@@ -93,24 +93,6 @@ pub trait Store: Debug + Send + Sync {
         below(self, dir)
     }
 
-    /// Returns everything below `root` and the root itself, in no order; what goes meanwhile is left out.
-    fn walk(&self, root: &RelPath) -> Result<Vec<(RelPath, Entry)>> {
-        let mut found = Vec::new();
-        let mut ahead = vec![root.clone()];
-        while let Some(at) = ahead.pop() {
-            let Some(entry) = self.look(&at)? else { continue };
-            if entry.kind == Kind::Dir {
-                let listing = match self.list(&at) {
-                    Err(error) if error.is_not_found() => continue,
-                    listing => listing?,
-                };
-                ahead.extend(listing.entries.iter().filter_map(|entry| at.child(&entry.name).ok()));
-            }
-            found.push((at, entry));
-        }
-        Ok(found)
-    }
-
     /// Returns the whole file at `at`; an error when it is larger than `limit` bytes.
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>>;
 

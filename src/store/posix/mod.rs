@@ -85,10 +85,6 @@ impl Store for Posix {
         self.scan_dir(dir)
     }
 
-    fn walk(&self, root: &RelPath) -> Result<Vec<(RelPath, Entry)>> {
-        self.walk_tree(root)
-    }
-
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
         self.read_all(at, limit)
     }

@@ -125,20 +125,6 @@ impl Posix {
         Ok(found)
     }
 
-    /// Returns everything below a path, each directory opened once and from the one above it.
-    pub(super) fn walk_tree(&self, root: &RelPath) -> Result<Vec<(RelPath, Entry)>> {
-        let Some(top) = self.look_at(root)? else { return Ok(Vec::new()) };
-        let is_dir = top.kind == Kind::Dir;
-        let mut found = vec![(root.clone(), top)];
-        if is_dir {
-            match self.open_at(root, OFlags::RDONLY | OFlags::DIRECTORY, "list") {
-                Err(error) if error.is_not_found() => {}
-                fd => walk_dir(fd?, root, &mut found)?,
-            }
-        }
-        Ok(found)
-    }
-
     pub(super) fn open_file(&self, at: &RelPath) -> Result<File> {
         const DOING: &str = "open";
         // Not blocking: a FIFO in the place of a file must not hang us.
@@ -159,42 +145,6 @@ impl Posix {
         }
         Ok(bytes)
     }
-}
-
-/// Adds what lies below an open directory, following no link.
-fn walk_dir(fd: OwnedFd, at: &RelPath, found: &mut Vec<(RelPath, Entry)>) -> Result<()> {
-    let failed = |errno| StoreError::new("list", at, errno);
-    let mut dir = Dir::new(fd).map_err(failed)?;
-    while let Some(next) = dir.read() {
-        let next = next.map_err(failed)?;
-        let name = next.file_name();
-        let shown = name.to_str().ok().filter(|name| !matches!(*name, "." | ".."));
-        // A name that no path can hold is told by whoever lists the directory.
-        let Some(path) = shown.and_then(|name| at.child(name).ok()) else { continue };
-        let above = dir.fd().map_err(failed)?;
-        let stat = match rustix::fs::statat(above, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => continue,
-            stat => stat.map_err(|errno| StoreError::new("look at", &path, errno))?,
-        };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let below = match rustix::fs::openat(above, name, flags, Mode::empty()) {
-                    Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => continue,
-                    below => below.map_err(|errno| StoreError::new("list", &path, errno))?,
-                };
-                found.push((path.clone(), entry(&stat, None)));
-                walk_dir(below, &path, found)?;
-            }
-            FileType::Symlink => {
-                let text = rustix::fs::readlinkat(above, name, Vec::new());
-                let text = text.map_err(|errno| StoreError::new("read the link", &path, errno))?;
-                found.push((path, entry(&stat, Some(text.to_string_lossy().into_owned()))));
-            }
-            _ => found.push((path, entry(&stat, None))),
-        }
-    }
-    Ok(())
 }
 
 /// Returns a name that a path can hold.
