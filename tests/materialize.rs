@@ -2,8 +2,8 @@
 
 use crate::copy::scene::{Home, ISO, In, ONE, TWO, build, now, open};
 use crate::rig::Rig;
-use mirrorkeep::act::{self, MaterializeError, Mode, Permit, Stop, Switched, Unwatched};
-use mirrorkeep::mirror::Mirror;
+use mirrorkeep::act::{self, Followed, MaterializeError, Mode, Permit, Stop, Switched, Unwatched};
+use mirrorkeep::mirror::{Materialized, Mirror};
 use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};
 use mirrorkeep::word::{Digest, RelPath, Stamp};
 use std::{fs, sync::Arc};
@@ -41,6 +41,10 @@ fn next(home: &Home, work: &tempfile::TempDir, name: &str) {
 
 /// Follows on one thread, so that the calls come in one order.
 fn follow(mirror: &Mirror, at: Stamp) -> Result<Vec<Switched>, MaterializeError> {
+    followed(mirror, at).map(|followed| followed.switched)
+}
+
+fn followed(mirror: &Mirror, at: Stamp) -> Result<Followed, MaterializeError> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     alone.install(|| act::follow(mirror, &Unwatched, &Stop::new(), &|| at))
 }
@@ -132,6 +136,70 @@ fn a_name_without_a_copy_leaves_nothing() {
         assert!(generations(home.mirror().store()).is_empty());
         assert!(home.mirror().materialized().unwrap().is_empty());
     }
+}
+
+#[test]
+fn a_name_that_was_removed_is_set_again_while_its_copies_still_lie_there() {
+    let (home, work) = materialized();
+    let alias = path(ALIAS);
+    act::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
+    follow(home.mirror(), now()).unwrap();
+    assert_eq!(read(home.mirror()), Ok(None));
+    point(&home, ONE);
+    follow(home.mirror(), now()).unwrap();
+    assert_eq!((home.leads("latest_build"), read(home.mirror())), (ONE.to_owned(), Ok(Some(ONE.to_owned()))));
+    act::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
+    // Whoever publishes sets it, too.
+    next(&home, &work, TWO);
+    follow(home.mirror(), now()).unwrap();
+    assert_eq!((home.leads("latest_build"), read(home.mirror())), (TWO.to_owned(), Ok(Some(TWO.to_owned()))));
+    home.misleads_nobody().unwrap();
+}
+
+#[test]
+fn the_last_copy_stays_while_its_name_leads_to_no_build() {
+    let (home, work) = materialized();
+    let (alias, elsewhere) = (path(ALIAS), path("master"));
+    act::set(&home.mirror().lease().unwrap(), &alias, &elsewhere, Permit::default(), now()).unwrap();
+    let done = followed(home.mirror(), later()).unwrap();
+    assert_eq!((done.switched, done.stay), (vec![], vec![alias]));
+    assert_eq!(read(home.mirror()), Ok(Some(ONE.to_owned())));
+    next(&home, &work, TWO);
+    point(&home, TWO);
+    assert_eq!(followed(home.mirror(), later()).unwrap().stay, []);
+    assert_eq!(read(home.mirror()), Ok(Some(TWO.to_owned())));
+}
+
+#[test]
+fn a_state_that_somebody_else_changed_is_not_written_over() {
+    let (home, _work) = materialized();
+    let (alias, mirror) = (path(ALIAS), home.mirror());
+    let seen = mirror.materialized_as(&alias).unwrap().unwrap();
+    let theirs = Materialized { keep: seen.keep + 1, ..seen.clone() };
+    mirror.keep_materialized(Some(&seen), &theirs).unwrap();
+    let ours = Materialized { wanted: false, ..seen.clone() };
+    let late = mirror.keep_materialized(Some(&seen), &ours).unwrap_err();
+    assert_eq!(late.kind(), StoreErrorKind::Busy);
+    let late = mirror.keep_materialized(None, &ours).unwrap_err();
+    assert_eq!(late.kind(), StoreErrorKind::AlreadyExists);
+    assert_eq!(mirror.materialized_as(&alias).unwrap(), Some(theirs));
+}
+
+#[test]
+fn a_switch_that_was_cut_off_leaves_no_term_to_what_counts() {
+    let (home, work) = materialized();
+    next(&home, &work, TWO);
+    follow(home.mirror(), now()).unwrap();
+    // As a switch back to the first leaves it that ends before its last write.
+    home.mirror()
+        .store()
+        .point(&path(&format!("{ALIAS}/current")), &path(&format!("{ALIAS}/{ONE}-1")))
+        .unwrap();
+    point(&home, ONE);
+    follow(home.mirror(), now()).unwrap();
+    let state = home.mirror().materialized_as(&path(ALIAS)).unwrap().unwrap();
+    let first = state.generations.iter().find(|one| one.name == format!("{ONE}-1")).unwrap();
+    assert_eq!(first.until, None);
 }
 
 /// Breaks every call of a follow in turn.

@@ -38,7 +38,7 @@ pub(super) fn point(
     target: &RelPath,
 ) -> Result<bool, StoreError> {
     let store = lease.mirror().store();
-    store.point(alias, target)?;
+    lease.mirror().point(alias, target)?;
     if !lease.mirror().leads_to_going(target)? {
         return Ok(true);
     }

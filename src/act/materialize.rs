@@ -14,7 +14,7 @@ use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, R
 use crate::record::Manifest;
 use crate::store::{Kind, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
-use following::Following;
+use following::{Done, Following};
 use serde::Serialize;
 
 /// How many objects a page of a listing has, and one request removes.
@@ -50,6 +50,15 @@ pub struct Switched {
     pub removed: u64,
 }
 
+/// What became of the copies below aliases.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// Aliases whose copies were brought up to date.
+    pub switched: Vec<Switched>,
+    /// Aliases that lead to no build now; the copy of the last one stays.
+    pub stay: Vec<RelPath>,
+}
+
 /// Says why an alias has no copy, or not the right one.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterializeError {
@@ -65,9 +74,6 @@ pub enum MaterializeError {
     /// Its copies would lie where the layout has builds.
     #[error("the layout has builds below `{0}`, so that no copy can lie there")]
     Taken(RelPath),
-    /// It led to a build, and does so no more.
-    #[error("`{0}` leads to no build any more; the copy of its last one stays below it")]
-    Nowhere(RelPath),
     /// It has no copy.
     #[error("`{0}` has no copy")]
     NotMaterialized(RelPath),
@@ -101,9 +107,6 @@ pub enum MaterializeError {
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
-    /// No threads could be started.
-    #[error("cannot start the threads that copy")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 /// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`] makes it.
@@ -129,7 +132,8 @@ pub fn materialize(
     let cost = cost(alias, build, &manifest, keep);
     if mode == Mode::Real {
         let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
-        let mut state = mirror.materialized_as(alias)?.unwrap_or_else(|| Materialized {
+        let before = mirror.materialized_as(alias)?;
+        let mut state = before.clone().unwrap_or_else(|| Materialized {
             materialized: 1,
             alias: alias.clone(),
             keep,
@@ -138,7 +142,7 @@ pub fn materialize(
             generations: Vec::new(),
         });
         (state.keep, state.wanted) = (keep, true);
-        mirror.keep_materialized(&state)?;
+        mirror.keep_materialized(before.as_ref(), &state)?;
     }
     Ok(cost)
 }
@@ -147,10 +151,10 @@ pub fn materialize(
 pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(), MaterializeError> {
     let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
     let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
-    let Some(mut state) = state else { return Err(MaterializeError::NotMaterialized(alias.clone())) };
-    state.wanted = false;
+    let Some(state) = state else { return Err(MaterializeError::NotMaterialized(alias.clone())) };
     if mode == Mode::Real {
-        mirror.keep_materialized(&state)?;
+        let after = Materialized { wanted: false, ..state.clone() };
+        mirror.keep_materialized(Some(&state), &after)?;
     }
     Ok(())
 }
@@ -164,18 +168,20 @@ pub fn follow(
     watch: &dyn Watch,
     stop: &Stop,
     clock: &dyn Fn() -> Stamp,
-) -> Result<Vec<Switched>, MaterializeError> {
-    let (mut switched, mut failed) = (Vec::new(), None);
+) -> Result<Followed, MaterializeError> {
+    let (mut followed, mut failed) = (Followed::default(), None);
     if mirror.by_seal() {
         for alias in mirror.materialized()? {
             stop.check()?;
             match (Following { mirror, watch, stop, clock }).follow(&alias) {
-                Ok(done) => switched.extend(done),
+                Ok(Done::Nothing) => {}
+                Ok(Done::Switched(switched)) => followed.switched.push(switched),
+                Ok(Done::Stays) => followed.stay.push(alias),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
     }
-    failed.map_or(Ok(switched), Err)
+    failed.map_or(Ok(followed), Err)
 }
 
 /// Returns the build that an alias leads to.

@@ -52,7 +52,7 @@ pub use hash::{Watched, hash};
 pub use hold::{HoldReport, hold, unhold};
 pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
-pub use materialize::{Cost, MaterializeError, Switched, dematerialize, follow, materialize};
+pub use materialize::{Cost, Followed, MaterializeError, Switched, dematerialize, follow, materialize};
 pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};

@@ -101,7 +101,7 @@ pub(super) fn due(
         let Ok(alias) = dir.child(&rule.name) else { continue };
         // Cheap to ask first: most aliases do not care for most builds.
         if changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b))) {
-            let gone = mirror.store().look(&alias)?.is_none();
+            let gone = mirror.named(&alias)?.is_none();
             if !gone {
                 continue;
             }
@@ -116,7 +116,7 @@ pub(super) fn due(
 
 /// Returns where an alias points now, as far as its stream's builds are concerned.
 fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current, RepointError> {
-    match mirror.store().look(alias)? {
+    match mirror.named(alias)? {
         None => return Ok(Current::Nowhere),
         Some(entry) if entry.kind != Kind::Link => return Ok(Current::Elsewhere),
         Some(_) => {}
@@ -179,7 +179,7 @@ pub(super) fn legacy(
     let own = mirror.config().legacy.iter().map(|(path, target)| (path.clone(), target.clone()));
     let (mut moved, mut warnings) = (Vec::new(), Vec::new());
     for (alias, target) in named.chain(own) {
-        let found = mirror.store().look(&alias)?;
+        let found = mirror.named(&alias)?;
         match found {
             Some(entry) if entry.kind == Kind::Link => {
                 if pointed_at(mirror, &alias)? != Some(target.clone()) {
@@ -230,7 +230,7 @@ pub fn may_point(
             return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
         }
     }
-    if mirror.store().look(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
+    if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
         return Err(refuse("something that is no link is there"));
     }
     if target.is_own() || target.is_root() {

@@ -73,9 +73,15 @@ fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
     // In a directory a symlink is all that a name has.
     let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
     let bar = Bar::new();
-    let switched = act::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
+    let followed = act::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
     bar.finish();
-    for Switched { alias, generation, of, removed } in switched? {
+    let followed = followed?;
+    for alias in followed.stay {
+        say::note(&format!(
+            "warning: `{alias}` leads to no build; the copy of the last one that it led to stays below it"
+        ));
+    }
+    for Switched { alias, generation, of, removed } in followed.switched {
         match (generation, of) {
             (Some(name), Some(of)) => {
                 say::note(&format!("`{alias}/{name}` is the copy of `{of}` that counts"));

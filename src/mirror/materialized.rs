@@ -6,7 +6,7 @@
 //! what the pointer names is whole.
 
 use super::{Mirror, build_of};
-use crate::store::{Guard, Put, StoreError, StoreErrorKind};
+use crate::store::{Entry, Guard, Kind, Put, StoreError, StoreErrorKind};
 use crate::word::{Digest, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,26 @@ impl Mirror {
         !at.is_root() && !at.is_own() && build_of(self, at).is_none()
     }
 
+    /// Returns what is at a name, apart from copies of builds that lie below it: these are not in its way.
+    pub fn named(&self, alias: &RelPath) -> Result<Option<Entry>, StoreError> {
+        let found = self.store().look(alias)?;
+        let is_dir = found.as_ref().is_some_and(|entry| entry.kind == Kind::Dir);
+        if is_dir && self.by_seal() && self.materialized_as(alias)?.is_some() {
+            return Ok(None);
+        }
+        Ok(found)
+    }
+
+    /// Makes an alias lead to `target` in one step, also one that was removed while copies still lie below it.
+    pub fn point(&self, alias: &RelPath, target: &RelPath) -> Result<(), StoreError> {
+        match self.store().point(alias, target) {
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists && self.named(alias)?.is_none() => {
+                self.store().link(alias, &alias.link_to(target))
+            }
+            done => done,
+        }
+    }
+
     /// Returns what is kept of an alias that has a copy.
     pub fn materialized_as(&self, alias: &RelPath) -> Result<Option<Materialized>, StoreError> {
         let at = Materialized::place(alias, "json");
@@ -103,11 +123,22 @@ impl Mirror {
         }
     }
 
-    /// Writes what is kept of an alias.
-    pub fn keep_materialized(&self, state: &Materialized) -> Result<(), StoreError> {
+    /// Writes what is kept of an alias in the place of what was read before; `Busy` when somebody else changed it since.
+    pub fn keep_materialized(
+        &self,
+        before: Option<&Materialized>,
+        after: &Materialized,
+    ) -> Result<(), StoreError> {
+        let at = Materialized::place(&after.alias, "json");
         // A state is plain data.
-        let text = serde_json::to_vec_pretty(state).unwrap_or_default();
-        self.store().put(&Materialized::place(&state.alias, "json"), &text, Put::Replace)
+        let text = serde_json::to_vec_pretty(after).unwrap_or_default();
+        let Some(before) = before else { return self.store().put(&at, &text, Put::Create) };
+        let old = self.store().read(&at, LIMIT)?;
+        if serde_json::from_slice(&old).ok().as_ref() != Some(before) {
+            let why = "somebody else changed it at the same moment";
+            return Err(StoreError::because(StoreErrorKind::Busy, "renew the state", &at, why));
+        }
+        self.store().renew(&at, &old, &text)
     }
 
     /// Forgets an alias of which no copy is left.

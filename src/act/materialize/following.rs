@@ -4,11 +4,12 @@
 
 use super::{MaterializeError, Switched, leads_to};
 use crate::act::recover::settle;
-use crate::act::{Stop, Watch};
+use crate::act::sign::there as signatures;
+use crate::act::{Stop, Watch, waiting};
 use crate::mirror::{Fact, Generation, Materialized, Mirror};
 use crate::record::{EventKind, Manifest};
 use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind};
-use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Scheme, Stamp};
+use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 
 /// How many objects are copied at once.
@@ -20,6 +21,26 @@ const TRIES: u32 = 5;
 /// The build of which a copy is to be there: its id, its place, and the digest of its checksums.
 type Wanted = (BuildId, RelPath, Option<Digest>);
 
+/// What an alias is to have below it.
+enum Wants {
+    /// A copy of this build.
+    Copy(Wanted),
+    /// No copy.
+    Nothing,
+    /// The copy that it has: it leads to no build now.
+    Last,
+}
+
+/// What was done for one alias.
+pub(super) enum Done {
+    /// Nothing, or somebody else is at it.
+    Nothing,
+    /// Its copy was brought up to date.
+    Switched(Switched),
+    /// Its last copy stays, since it leads to no build.
+    Stays,
+}
+
 /// Bringing one alias up to date.
 pub(super) struct Following<'a> {
     pub(super) mirror: &'a Mirror,
@@ -30,13 +51,20 @@ pub(super) struct Following<'a> {
 
 impl Following<'_> {
     /// Makes the copy below an alias that of the build that it leads to, and removes those whose time is over.
-    pub(super) fn follow(&self, alias: &RelPath) -> Result<Option<Switched>, MaterializeError> {
-        let Some(_held) = self.mirror.materializing(alias)? else { return Ok(None) };
-        let Some(mut state) = self.mirror.materialized_as(alias)? else { return Ok(None) };
+    pub(super) fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
+        let Some(_held) = self.mirror.materializing(alias)? else { return Ok(Done::Nothing) };
+        let Some(mut state) = self.mirror.materialized_as(alias)? else { return Ok(Done::Nothing) };
         let before = self.current(alias)?;
         let mut removed = 0;
         for _ in 0..TRIES {
-            let wanted = self.wanted(&state)?;
+            let wanted = match self.wanted(&state)? {
+                Wants::Copy(wanted) => Some(wanted),
+                Wants::Nothing => None,
+                Wants::Last => {
+                    self.clear(&mut state, None)?;
+                    return Ok(Done::Stays);
+                }
+            };
             removed += self.clear(&mut state, wanted.as_ref())?;
             let current = self.current(alias)?;
             let is = state.generations.iter().find(|one| Some(&one.name) == current.as_ref());
@@ -50,9 +78,11 @@ impl Following<'_> {
                 if state.generations.is_empty() && wanted.is_none() {
                     self.mirror.forget_materialized(alias)?;
                 }
-                let moved = current != before || removed > 0;
-                let switched = Switched { alias: alias.clone(), generation: current, of, removed };
-                return Ok(moved.then_some(switched));
+                if current == before && removed == 0 {
+                    return Ok(Done::Nothing);
+                }
+                let alias = alias.clone();
+                return Ok(Done::Switched(Switched { alias, generation: current, of, removed }));
             }
             match wanted {
                 Some((id, of, sums)) => self.renew(&mut state, &id, of, sums)?,
@@ -68,51 +98,59 @@ impl Following<'_> {
         Ok(self.mirror.store().look(&pointer)?.and_then(|entry| entry.link))
     }
 
-    /// Returns the build of which a copy is to be there, with its place and its digest.
-    ///
-    /// While the alias leads to no build, the last copy stays.
-    fn wanted(&self, state: &Materialized) -> Result<Option<Wanted>, MaterializeError> {
+    /// Returns of which build a copy is to be there.
+    fn wanted(&self, state: &Materialized) -> Result<Wants, MaterializeError> {
         let there = self.mirror.store().look(&state.alias)?.is_some_and(|entry| entry.kind == Kind::Link);
         if !state.wanted || !there {
-            return Ok(None);
+            return Ok(Wants::Nothing);
         }
-        let id = leads_to(self.mirror, &state.alias)?;
-        let id = id.ok_or_else(|| MaterializeError::Nowhere(state.alias.clone()))?;
+        let Some(id) = leads_to(self.mirror, &state.alias)? else { return Ok(Wants::Last) };
         let record = self.mirror.record(&id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
         let place = self.mirror.layout().build_path(&id).unwrap_or_default();
-        Ok(Some((id, place, record.sums)))
+        Ok(Wants::Copy((id, place, record.sums)))
     }
 
     /// Removes what is half-made and what has stayed long enough, and gives a term to what counts no more.
     fn clear(&self, state: &mut Materialized, wanted: Option<&Wanted>) -> Result<u64, MaterializeError> {
         let (now, current) = ((self.clock)(), self.current(&state.alias)?);
-        let old = state.clone();
+        let mut left = state.clone();
         let mut removed = 0;
-        for generation in &old.generations {
+        for generation in &state.generations {
             let counts = Some(&generation.name) == current.as_ref();
             let about = wanted.is_some_and(|(_, of, sums)| generation.of == *of && generation.sums == *sums);
             let over = !generation.whole || generation.until.is_some_and(|until| until < now);
             if counts || about && generation.whole && !over {
+                // A switch that was cut off leaves the term of the time when it counted no more.
+                for one in left.generations.iter_mut().filter(|one| counts && one.name == generation.name) {
+                    one.until = None;
+                }
                 continue;
             }
             if over {
-                let swept = self.mirror.store().sweep(&old.at(generation));
+                let swept = self.mirror.store().sweep(&state.at(generation));
                 if let Some(error) = swept.failures.into_iter().next() {
                     return Err(error.into());
                 }
-                state.generations.retain(|one| one.name != generation.name);
+                left.generations.retain(|one| one.name != generation.name);
                 removed += 1;
             } else if generation.until.is_none() {
                 let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
-                for one in state.generations.iter_mut().filter(|one| one.name == generation.name) {
+                for one in left.generations.iter_mut().filter(|one| one.name == generation.name) {
                     one.until = Some(until);
                 }
             }
         }
-        if *state != old {
-            self.mirror.keep_materialized(state)?;
-        }
+        self.keep(state, left)?;
         Ok(removed)
+    }
+
+    /// Writes down what is there now.
+    fn keep(&self, state: &mut Materialized, after: Materialized) -> Result<(), StoreError> {
+        if *state != after {
+            self.mirror.keep_materialized(Some(state), &after)?;
+            *state = after;
+        }
+        Ok(())
     }
 
     /// Makes a copy of a build, or finds one that is whole, and points at it.
@@ -131,32 +169,21 @@ impl Following<'_> {
         let name = format!("{}-{}", id.name, state.next);
         let files = (manifest.files.len() + manifest.links.len()) as u64 + 1;
         let (whole, until, bytes) = (false, None, manifest.bytes());
-        state.next += 1;
-        state.generations.push(Generation { name: name.clone(), of, sums, whole, until, files, bytes });
-        self.mirror.keep_materialized(state)?;
-        let Some(generation) = state.generations.last() else { return Ok(()) };
-        self.copy(&generation.of, &state.at(generation), &manifest)?;
+        let generation = Generation { name: name.clone(), of, sums, whole, until, files, bytes };
+        let mut begun = Materialized { next: state.next + 1, ..state.clone() };
+        begun.generations.push(generation.clone());
+        self.keep(state, begun)?;
+        self.copy(&generation.of, &state.at(&generation), &manifest)?;
         if !self.mirror.has_build(id)? || self.mirror.record(id)?.and_then(|record| record.sums) != sums {
             // It went while it was copied: what is there is no build any more.
             return Ok(());
         }
-        for one in state.generations.iter_mut().filter(|one| one.name == name) {
+        let mut whole = state.clone();
+        for one in whole.generations.iter_mut().filter(|one| one.name == name) {
             one.whole = true;
         }
-        self.mirror.keep_materialized(state)?;
+        self.keep(state, whole)?;
         self.point(state, Some(&name))
-    }
-
-    /// Returns what signs the checksums of a build, each with its size.
-    fn signatures(&self, build: &RelPath) -> Result<Vec<(RelPath, u64)>, StoreError> {
-        let mut found = Vec::new();
-        for scheme in Scheme::ALL {
-            let path: RelPath = scheme.file().parse().unwrap_or_default();
-            if let Some(entry) = self.mirror.store().look(&build.join(&path))? {
-                found.push((path, entry.size));
-            }
-        }
-        Ok(found)
     }
 
     /// Has the store copy every object of a build, and compares what is listed then.
@@ -169,7 +196,9 @@ impl Following<'_> {
         let files = manifest.files.iter().map(|file| (&file.path, file.size, file.mode, Some(file.digest)));
         let mut files: Vec<_> = files.collect();
         files.push((&sums, look.size, 0o444, None));
-        let signed = self.signatures(from)?;
+        let signed = signatures(store, from)?.into_iter();
+        let signed: Vec<(RelPath, u64)> =
+            signed.map(|one| (one.file.parse().unwrap_or_default(), one.bytes.len() as u64)).collect();
         files.extend(signed.iter().map(|(path, size)| (path, *size, 0o444, None)));
         let one = |(path, size, mode, digest): &(&RelPath, u64, u32, Option<Digest>)| {
             self.stop.check()?;
@@ -187,9 +216,7 @@ impl Following<'_> {
             self.watch.file(path);
             Ok(())
         };
-        let threads = if rayon::current_num_threads() == 1 { 1 } else { AT_ONCE };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
+        waiting(store, AT_ONCE)?.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
         for link in &manifest.links {
             store.link(&to.join(&link.path), &link.text)?;
         }
@@ -211,9 +238,6 @@ impl Following<'_> {
     /// Points at a generation, or at none, and gives a term to the one before.
     fn point(&self, state: &mut Materialized, name: Option<&str>) -> Result<(), MaterializeError> {
         let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
-        for one in state.generations.iter_mut().filter(|one| Some(&*one.name) == name) {
-            one.until = None;
-        }
         let before = self.current(&alias)?;
         let lease = self.mirror.lease()?;
         settle(&lease, self.clock)?;
@@ -236,10 +260,15 @@ impl Following<'_> {
         lease.tell(now, fact(), Some(intent))?;
         drop(lease);
         let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
-        for one in state.generations.iter_mut().filter(|one| Some(&one.name) == before.as_ref()) {
-            one.until = Some(until);
+        let mut after = state.clone();
+        for one in &mut after.generations {
+            if Some(&*one.name) == name {
+                one.until = None;
+            } else if Some(&one.name) == before.as_ref() {
+                one.until = Some(until);
+            }
         }
-        self.mirror.keep_materialized(state)?;
+        self.keep(state, after)?;
         Ok(())
     }
 }
