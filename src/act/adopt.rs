@@ -19,8 +19,8 @@ use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::record::Origin;
 use crate::word::{BuildId, Outcome, RelPath, Stamp, Stream};
 use serde::Serialize;
-pub(super) use taking::is_taken;
-use taking::{Taking, remember};
+use taking::Taking;
+pub(super) use taking::{Remembered, is_taken};
 
 /// Which builds are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +194,7 @@ pub fn adopt(
             Err(Stopped::All(error)) => return Err(error),
         }
     }
-    if adopting.mode == Mode::Real && !report.adopted.is_empty() {
+    if mirror.by_seal() && adopting.mode == Mode::Real && !report.adopted.is_empty() {
         mirror.lease()?.keep_catalogues(None)?;
     }
     if adopting.changed == Changed::Take {
@@ -248,10 +248,11 @@ fn laid_down(
     Ok(laid)
 }
 
-/// Makes the record of one build again from its tree.
+/// Makes the record of one build again from its tree and from what the journal knows.
 pub(super) fn rebuild(
     mirror: &Mirror,
     id: &BuildId,
+    remembered: &Remembered,
     watch: &dyn Watch,
     stop: &Stop,
     clock: &dyn Fn() -> Stamp,
@@ -260,7 +261,7 @@ pub(super) fn rebuild(
     let scope = Scope::Build(id.clone());
     let adopting = &Adopting { scope, sums, trust, changed: Changed::Leave, mode: Mode::Real };
     let mut census = look_at_build(mirror, id).map_err(|error| chain(&error))?;
-    remember(mirror, id, &mut census).map_err(|error| chain(&error))?;
+    remembered.fill(id, &mut census);
     let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, before: None, watch, stop, clock };
     match taking.build(id, &census) {
         Ok(_) => Ok(()),

@@ -66,16 +66,11 @@ pub(super) fn settle_rest(
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let known: BTreeSet<BuildId> = mirror.recorded()?.into_iter().chain(told.builds).collect();
     for id in known.into_iter().filter(|id| !there.contains(id)) {
-        let named = match &adopting.scope {
-            Scope::All => false,
-            Scope::Stream(stream) => id.stream == *stream,
-            Scope::Build(build) => id == *build,
-        };
-        if !named && adopting.scope != Scope::All {
+        if !adopting.scope.has(&id) {
             continue;
         }
         let home = mirror.layout().stream_path(&id.stream).unwrap_or_default();
-        if !named && mirror.store().look(&home)?.is_none() {
+        if adopting.scope == Scope::All && mirror.store().look(&home)?.is_none() {
             // A whole stream that is gone may be a file system that is not mounted.
             let why =
                 format!("`{home}` is not there at all; name the stream to let go of what is kept of it");

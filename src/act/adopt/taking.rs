@@ -6,6 +6,7 @@ use crate::act::disk::Disk;
 use crate::act::inventory::{holdings, listed};
 use crate::act::recover::settle;
 use crate::act::stage::{Underway, stage_of};
+use crate::act::unsealed::trashed;
 use crate::act::{Mode, Stop, Watch};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::mirror::{Fact, JournalError, KeptError, Mirror};
@@ -198,16 +199,12 @@ impl Taking<'_> {
         if Underway::read(self.mirror.store(), &stage_of(id))?.is_some() {
             return refuse("it is being published");
         }
-        let trash = self.mirror.trash()?;
-        if !trash.strange.is_empty() || !trash.empty.is_empty() {
-            return refuse("the trash cannot be read, so it may be what is left of a pruned build");
+        let (trashed, sure) = trashed(self.mirror)?;
+        if trashed.contains(id) {
+            return refuse("it was pruned meanwhile");
         }
-        let going = trash.going.iter().map(|at| self.mirror.ticket(at));
-        let waiting = trash.waiting.into_iter().map(|trashed| Ok(trashed.ticket));
-        for ticket in going.chain(waiting) {
-            if ticket.map_err(Stopped::Build)?.id == *id {
-                return refuse("it was pruned meanwhile");
-            }
+        if !sure {
+            return refuse("the trash cannot be read, so it may be what is left of a pruned build");
         }
         Ok(())
     }
@@ -247,30 +244,40 @@ pub(in crate::act) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) ->
     Ok(same && mirror.manifest(id)?.is_some_and(|manifest| content(&manifest).to_string() == wanted))
 }
 
-/// Fills in what the journal knows of a build: how it went, since when it is here, and what was said of it.
-pub(super) fn remember(mirror: &Mirror, id: &BuildId, build: &mut BuildCensus) -> Result<(), JournalError> {
-    build.labels.clear();
-    let wanted = [EventKind::Published, EventKind::Adopted, EventKind::Labelled];
-    for event in mirror.history(&wanted)? {
-        if event.phase != Phase::Done || event.to != id.to_string() {
-            continue;
+/// What the journal knows of builds, read once for many of them.
+pub(in crate::act) struct Remembered(HashMap<String, Vec<Event>>);
+
+impl Remembered {
+    /// Reads the journal.
+    pub(in crate::act) fn of(mirror: &Mirror) -> Result<Self, JournalError> {
+        let wanted = [EventKind::Published, EventKind::Adopted, EventKind::Labelled];
+        let mut events: HashMap<String, Vec<Event>> = HashMap::new();
+        for event in mirror.history(&wanted)?.into_iter().filter(|event| event.phase == Phase::Done) {
+            events.entry(event.to.clone()).or_default().push(event);
         }
-        if event.what == EventKind::Published {
-            build.published = Some(event.at);
-        }
-        if let Some(result) = event.details.get("result").and_then(|result| result.as_str()?.parse().ok()) {
-            build.result = result;
-        }
-        let said = event.details.get("labels").and_then(|labels| labels.as_object());
-        for (key, value) in said.into_iter().flatten() {
-            match value.as_str() {
-                Some(value) => {
-                    let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));
-                    build.labels.insert(key.clone(), LabelCensus { value, since, who });
+        Ok(Self(events))
+    }
+
+    /// Fills in how a build went, since when it is here, and what was said of it.
+    pub(super) fn fill(&self, id: &BuildId, build: &mut BuildCensus) {
+        build.labels.clear();
+        for event in self.0.get(&id.to_string()).into_iter().flatten() {
+            if event.what == EventKind::Published {
+                build.published = Some(event.at);
+            }
+            let said = |key: &str| event.details.get(key);
+            if let Some(result) = said("result").and_then(|result| result.as_str()?.parse().ok()) {
+                build.result = result;
+            }
+            for (key, value) in said("labels").and_then(|labels| labels.as_object()).into_iter().flatten() {
+                match value.as_str() {
+                    Some(value) => {
+                        let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));
+                        build.labels.insert(key.clone(), LabelCensus { value, since, who });
+                    }
+                    None => drop(build.labels.remove(key)),
                 }
-                None => drop(build.labels.remove(key)),
             }
         }
     }
-    Ok(())
 }
