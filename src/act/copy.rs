@@ -14,11 +14,11 @@ mod names;
 pub use error::CopyError;
 
 use super::gather::leads_to;
-use super::publish::{Known, Prepared, lay_out, report, strays, there_already, without_directories};
+use super::publish::{Prepared, lay_out, report, strays, there_already, without_directories};
 use super::sign::there as signatures;
 use super::{
     Check, Checksums, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport,
-    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash,
+    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash, waiting,
 };
 use crate::act::sweep::Failure;
 use crate::mirror::{Mirror, build_of, chain};
@@ -128,13 +128,12 @@ pub fn copy(
     stop: &Stop,
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<CopyReport, CopyError> {
-    let threads = rayon::current_num_threads();
-    let slow = from.by_seal() || to.by_seal();
-    if threads == 1 || !slow || threads >= AT_ONCE {
-        return Copy { from, to, copying, watch, stop, clock }.run();
+    let copy = Copy { from, to, copying, watch, stop, clock };
+    if !(from.by_seal() || to.by_seal()) {
+        return copy.run();
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build().map_err(CopyError::Threads)?;
-    pool.install(|| Copy { from, to, copying, watch, stop, clock }.run())
+    let threads = waiting(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
+    threads.install(|| copy.run())
 }
 
 /// One copying, with what all its steps share.
@@ -230,7 +229,7 @@ impl Copy<'_> {
             source.dirs = there.dirs;
         }
         let warning = without_directories(self.to, &mut source);
-        let mut prepared = Prepared::copied(path, source, Known { record, sums });
+        let mut prepared = Prepared::copied(path, source, record, sums);
         prepared.warnings.extend(warning.map(|warning| format!("{id}: {warning}")));
         Ok(prepared)
     }

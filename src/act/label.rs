@@ -5,8 +5,8 @@ use crate::act::handshake::say;
 use crate::act::recover::{RecoverError, settle};
 use crate::act::repoint::{RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{Fact, JournalError, KeptError, LeaseError, Mirror, builds_of};
-use crate::record::{EventKind, LabelValue, Labels, as_object};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
+use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
 use crate::store::StoreError;
 use crate::word::{BuildId, Label, Stamp};
 use serde::Serialize;
@@ -70,6 +70,33 @@ pub enum Mode {
     Trial,
 }
 
+impl Mode {
+    /// Returns what a command does that is, or is not, to be dry.
+    pub fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Trial } else { Self::Real }
+    }
+}
+
+/// Writes down a record with other labels, of which the journal tells `said`; returns false, and nothing is changed,
+/// when another command lets the build go at this moment.
+pub(super) fn relabel(
+    lease: &Lease<'_>,
+    old: &BuildRecord,
+    new: &BuildRecord,
+    said: Map<String, Value>,
+    now: Stamp,
+) -> Result<bool, JournalError> {
+    let fact = Fact::new(EventKind::Labelled, &new.id).with("labels", said);
+    let intent = lease.intend(now, fact.clone())?;
+    let stands = say(lease, &new.id, || lease.renew_record(old, new), || lease.renew_record(new, old))?;
+    if stands {
+        lease.tell(now, fact, Some(intent))?;
+    } else {
+        lease.undo(now, fact, intent)?;
+    }
+    Ok(stands)
+}
+
 /// Sets labels of a build and takes those away that are named in `drop`.
 pub fn label(
     mirror: &Mirror,
@@ -106,15 +133,9 @@ pub fn label(
     if changed && mode == Mode::Real {
         let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
         let gone = drop.iter().map(|key| (key.clone(), Value::Null));
-        let said: Map<String, Value> = wanted.chain(gone).collect();
-        let fact = Fact::new(EventKind::Labelled, id).with("labels", said);
-        let intent = lease.intend(now, fact.clone())?;
-        let write = || lease.renew_record(&old, &record);
-        if !say(&lease, id, write, || lease.renew_record(&record, &old))? {
-            lease.undo(now, fact, intent)?;
+        if !relabel(&lease, &old, &record, wanted.chain(gone).collect(), now)? {
             return Err(LabelActError::Going(id.clone()));
         }
-        lease.tell(now, fact, Some(intent))?;
     }
     if mode == Mode::Real {
         // Also when nothing changed: an earlier try may have been cut off before the names moved.

@@ -218,10 +218,11 @@ fn throw(
     let mirror = lease.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let inode = match (!mirror.by_seal()).then(|| store.look(&path)).transpose()? {
-        None => (0, 0),
-        Some(Some(entry)) => entry.inode,
-        Some(None) => return Ok(None),
+    let inode = if mirror.by_seal() {
+        (0, 0)
+    } else {
+        let Some(tree) = store.look(&path)? else { return Ok(None) };
+        tree.inode
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));

@@ -274,18 +274,10 @@ pub(super) struct Prepared {
     pub(super) sums: Checksums,
 }
 
-/// What another mirror knows of a build.
-pub(super) struct Known {
-    /// Its record there.
-    pub(super) record: BuildRecord,
-    /// Its SHA256SUMS, where that is not the one that mirrorkeep would write, and what signs it.
-    pub(super) sums: Checksums,
-}
-
 impl Prepared {
-    /// Returns what of another mirror is to be laid out at `path`.
-    pub(super) fn copied(path: RelPath, source: Source, known: Known) -> Self {
-        let Known { record, sums } = known;
+    /// Returns what of another mirror is to be laid out at `path`: its record there, and its SHA256SUMS, where that is
+    /// not the one that mirrorkeep would write, and what signs it.
+    pub(super) fn copied(path: RelPath, source: Source, record: BuildRecord, sums: Checksums) -> Self {
         let (created, seq) = (record.created.unwrap_or_default(), Some(record.seq));
         let (result, own, warnings) = (record.result, Vec::new(), Vec::new());
         Self { path, created, seq, result, source, own, warnings, sums, known: Some(record) }

@@ -81,9 +81,11 @@ pub(super) fn bring_back(
     if lease.mirror().by_seal() {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         discard()?;
+        lease.tell(clock(), fact, Some(intent))?;
+    } else {
+        lease.tell(clock(), fact, Some(intent))?;
+        discard()?;
     }
-    lease.tell(clock(), fact, Some(intent))?;
-    discard()?;
     Ok(())
 }
 

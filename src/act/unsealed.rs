@@ -35,16 +35,7 @@ pub(super) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, Kep
         return Ok(Vec::new());
     }
     // The trash first: what comes back from it meanwhile has a seal then.
-    let trash = mirror.trash()?;
-    let going = trash.going.iter().map(|at| mirror.ticket(at));
-    let (mut trashed, mut sure) = (BTreeSet::new(), trash.strange.is_empty() && trash.empty.is_empty());
-    for ticket in going {
-        match ticket {
-            Ok(ticket) => drop(trashed.insert(ticket.id)),
-            Err(_) => sure = false,
-        }
-    }
-    trashed.extend(trash.waiting.into_iter().map(|trashed| trashed.ticket.id));
+    let (trashed, sure) = trashed(mirror)?;
     let sending = sending(mirror, now)?;
     let lying = laid(mirror)?;
     let sealed: BTreeSet<BuildId> = mirror.sealed(None)?.into_iter().collect();
@@ -63,6 +54,20 @@ pub(super) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, Kep
         found.push(Unsealed { id, path, whose });
     }
     Ok(found)
+}
+
+/// Returns the builds that wait in the trash or are being swept, and whether all of it could be read.
+pub(super) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), KeptError> {
+    let trash = mirror.trash()?;
+    let (mut trashed, mut sure) = (BTreeSet::new(), trash.strange.is_empty() && trash.empty.is_empty());
+    for ticket in trash.going.iter().map(|at| mirror.ticket(at)) {
+        match ticket {
+            Ok(ticket) => drop(trashed.insert(ticket.id)),
+            Err(_) => sure = false,
+        }
+    }
+    trashed.extend(trash.waiting.into_iter().map(|trashed| trashed.ticket.id));
+    Ok((trashed, sure))
 }
 
 /// Returns the builds of which a publisher noted that it sends them.

@@ -10,11 +10,11 @@ mod signed;
 
 pub use report::{Fault, FaultKind, VerifyReport};
 
-use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
 use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
 use super::watch::{Stop, Watch};
+use super::{Keys, waiting};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Mirror, chain, survey};
@@ -127,11 +127,7 @@ pub fn verify(
         mirror,
         disk: Disk::of(mirror),
         by: verifying.by,
-        threads: if mirror.by_seal() {
-            rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build().ok()
-        } else {
-            None
-        },
+        threads: if mirror.by_seal() { Some(waiting(mirror.store(), AT_ONCE)?) } else { None },
         watch,
         stop,
         shared: Mutex::new(HashMap::new()),

@@ -18,7 +18,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
         trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
         changed: if args.changed { Changed::Take } else { Changed::Leave },
-        mode: if args.dry_run { Mode::Trial } else { Mode::Real },
+        mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
     let report = act::adopt(&mirror, &adopting, &bar, &setting.stop, &now);

@@ -17,7 +17,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     let copying = Copying {
         what: what?,
         permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful },
-        mode: if args.dry_run { Mode::Trial } else { Mode::Real },
+        mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
     let report = act::copy(&from, &to, &copying, &bar, &setting.stop, &now);

@@ -84,7 +84,7 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
     let labels = labels.map_err(|error: crate::word::LabelError| Usage(error.to_string()))?;
-    let mode = if args.dry_run { Mode::Trial } else { Mode::Real };
+    let mode = Mode::of(args.dry_run);
     let report = act::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
     if setting.json {
         say::json(&json!({"label": 1, "report": report}));
@@ -113,7 +113,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
         }
         AliasVerb::Dematerialize { alias, dry_run } => {
             let alias = path(&alias)?;
-            act::dematerialize(&mirror, &alias, if dry_run { Mode::Trial } else { Mode::Real })?;
+            act::dematerialize(&mirror, &alias, Mode::of(dry_run))?;
             if setting.json {
                 say::json(&json!({"dematerialize": 1, "dry_run": dry_run, "alias": alias}));
             } else {
@@ -158,7 +158,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
 
 /// Lets an alias have a copy of its build below it, and says what that takes.
 fn materialize(setting: &Setting, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
-    let mode = if dry_run { Mode::Trial } else { Mode::Real };
+    let mode = Mode::of(dry_run);
     let cost = act::materialize(mirror, alias, keep.seconds(), mode)?;
     if setting.json {
         say::json(&json!({"materialize": 1, "dry_run": dry_run, "cost": cost}));

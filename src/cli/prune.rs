@@ -16,10 +16,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-fn mode(dry_run: bool) -> Mode {
-    if dry_run { Mode::Trial } else { Mode::Real }
-}
-
 fn build(id: &str) -> Outcome<BuildId> {
     Ok(id.parse().map_err(|error| Usage(format!("{error}")))?)
 }
@@ -41,7 +37,7 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = Pruning { accepted, stop: Some(setting.stop.clone()) };
-    let report = act::prune(&mirror, &how, mode(args.dry_run), &now)?;
+    let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
         super::plan::show(setting, &report.plan);
         return Ok(report.plan.outcome.into());
@@ -119,7 +115,7 @@ pub(super) fn sweep(
     dry_run: bool,
 ) -> Outcome<Exit> {
     let mirror = gently(setting, max_rate, priority)?;
-    let report = act::sweep(&mirror, mode(dry_run), Some(&setting.stop), &now)?;
+    let report = act::sweep(&mirror, Mode::of(dry_run), Some(&setting.stop), &now)?;
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
     } else {
@@ -135,7 +131,7 @@ pub(super) fn sweep(
 }
 
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
-    let restored = act::restore(&setting.open()?, &build(id)?, mode(dry_run), &now)?;
+    let restored = act::restore(&setting.open()?, &build(id)?, Mode::of(dry_run), &now)?;
     if setting.json {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
@@ -158,7 +154,7 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }
     let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
-    let report = act::hold(&setting.open()?, &id, wanted, mode(args.dry_run), &now)?;
+    let report = act::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
     told(setting, &report, "held", args.dry_run);
     Ok(())
 }
@@ -177,7 +173,7 @@ fn until(text: &str) -> Outcome<Stamp> {
 }
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
-    let report = act::unhold(&setting.open()?, &build(id)?, why, mode(dry_run), &now)?;
+    let report = act::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
     told(setting, &report, "let go of", dry_run);
     Ok(())
 }

@@ -89,9 +89,6 @@ pub enum CopyError {
     /// No digest could be made.
     #[error("cannot make the digest of the checksums")]
     Hash(#[source] std::io::Error),
-    /// No threads could be started.
-    #[error("cannot start the threads that copy")]
-    Threads(#[source] rayon::ThreadPoolBuildError),
 }
 
 impl CopyError {

@@ -5,10 +5,9 @@
 
 use super::{Copy, CopyError};
 use crate::act::Mode;
-use crate::act::handshake::say;
+use crate::act::label::relabel;
 use crate::act::recover::settle;
-use crate::mirror::Fact;
-use crate::record::{BuildRecord, EventKind, LabelValue, Labels};
+use crate::record::{BuildRecord, LabelValue, Labels};
 use crate::word::BuildId;
 use serde_json::{Map, Value};
 
@@ -32,16 +31,8 @@ impl Copy<'_> {
         for (key, label) in newer {
             record.labels.insert(key, label);
         }
-        let now = (self.clock)();
-        let fact = Fact::new(EventKind::Labelled, id).with("labels", said);
-        let intent = lease.intend(now, fact.clone())?;
-        let write = || lease.renew_record(&old, &record);
-        if !say(&lease, id, write, || lease.renew_record(&record, &old))? {
-            lease.undo(now, fact, intent)?;
-            return Ok(Vec::new());
-        }
-        lease.tell(now, fact, Some(intent))?;
-        Ok(keys)
+        let stands = relabel(&lease, &old, &record, said, (self.clock)())?;
+        Ok(if stands { keys } else { Vec::new() })
     }
 }
 
