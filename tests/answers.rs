@@ -1,17 +1,8 @@
 //! `docs/json.md` names every field of every answer.
 
-use crate::rig::{Rig, lay};
+use crate::rig::{PARTED, Rig, lay};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
-
-const POLICY: &str = "version: 1
-defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
-families:
-  - name: all
-    match: \"**\"
-    keep: [{last: 2}]
-    parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}
-";
 
 const BUILDS: [&str; 3] = ["20181203T060000Z", "20181204T060000Z", "20181205T060000Z"];
 
@@ -44,7 +35,7 @@ fn spoil(rig: &Rig, changed: &str) {
 #[test]
 fn every_field_of_an_answer_is_told() {
     let rig = Rig::new();
-    rig.policy_file(POLICY).write("inputs/RPMS/a.rpm", "the same").builds(BUILDS);
+    rig.policy_file(PARTED).write("inputs/RPMS/a.rpm", "the same").builds(BUILDS);
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();

@@ -8,6 +8,16 @@ use std::{
     process::{Command, Output},
 };
 
+/// A policy that keeps two builds of a stream, and the inputs of the newest alone.
+pub(crate) const PARTED: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families:
+  - name: all
+    match: \"**\"
+    keep: [{last: 2}]
+    parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}
+";
+
 /// A mirror and a workspace to publish from.
 pub(crate) struct Rig {
     dir: tempfile::TempDir,

@@ -1,10 +1,13 @@
 //! What readers of a mirror in an object store see, and what could mislead them.
 
-use mirrorkeep::act::{self, Adopting, Changed, Mode, Scope, Stop, SumsIn, Trust, Unwatched};
+use mirrorkeep::act::{
+    self, Adopting, Changed, Check, Filling, Mode, PublishReport, Publishing, Scope, Signers, SourceSpec,
+    Stop, SumsIn, Trust, Unwatched,
+};
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
-use mirrorkeep::store::Kind;
+use mirrorkeep::store::{Kind, Share};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
-use std::error::Error;
+use std::{error::Error, path::Path};
 
 /// Returns the builds of `master/centos` that are listed.
 pub(crate) fn builds(mirror: &Mirror) -> Vec<String> {
@@ -105,4 +108,30 @@ pub(crate) fn chain(error: impl Error) -> String {
         cause = error.source();
     }
     told
+}
+
+/// Returns how what lies at `work` is published as the build `id`.
+pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
+    Publishing {
+        id,
+        sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
+        result: None,
+        context: None,
+        labels: vec!["kind=nightly".parse().unwrap()],
+        requires: Vec::new(),
+        filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        signers: Signers::default(),
+    }
+}
+
+/// Publishes what lies at `work` as the build `id`, on one thread, so that the calls come in one order.
+pub(crate) fn publish(
+    mirror: &Mirror,
+    id: BuildId,
+    work: &Path,
+    now: &(dyn Fn() -> Stamp + Sync),
+) -> Result<PublishReport, String> {
+    let publishing = publishing(id, work);
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    alone.install(|| act::publish(mirror, &publishing, now, &Unwatched, &Stop::new()).map_err(chain))
 }

@@ -1,11 +1,9 @@
 //! Two mirrors, each in a directory or in a bucket in memory, and copying from one to the other.
 
-use crate::view::chain;
-use mirrorkeep::act::{
-    self, Check, CopyReport, Copying, Filling, Mode, Permit, Publishing, Signers, SourceSpec, Stop, Unwatched,
-};
+use crate::view::{self, chain};
+use mirrorkeep::act::{self, CopyReport, Copying, Mode, Permit, Publishing, Signers, Stop, Unwatched};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
-use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Share, Store};
+use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
@@ -102,16 +100,8 @@ impl Home {
 
     /// Publishes what a directory holds, signed.
     pub(crate) fn publish_by(&self, signers: Signers, work: &Path, name: &str, requires: &[&str]) {
-        let publishing = Publishing {
-            id: build(name),
-            sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
-            result: None,
-            context: None,
-            labels: vec!["kind=nightly".parse().unwrap()],
-            requires: requires.iter().map(|name| build(name)).collect(),
-            filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
-            signers,
-        };
+        let requires = requires.iter().map(|name| build(name)).collect();
+        let publishing = Publishing { requires, signers, ..view::publishing(build(name), work) };
         act::publish(self.mirror(), &publishing, &now, &Unwatched, &Stop::new()).unwrap();
     }
 

@@ -1,14 +1,11 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{
-    self, Changed, Check, Filling, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope, SourceSpec,
-    Stop, SumsIn, Unwatched,
-};
+use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Scope as AdoptScope, SumsIn};
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
-use mirrorkeep::store::{Conditions, ObjectStore, Put, Share, Store};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
+use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
+use mirrorkeep::word::{BuildId, Stamp};
 use object_store::memory::InMemory;
 use std::{
     fs,
@@ -148,20 +145,7 @@ impl Scene {
     }
 
     pub(super) fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<PublishReport, String> {
-        let publishing = Publishing {
-            id: build(name),
-            sources: vec![SourceSpec { to: RelPath::root(), from: self.work.path().to_owned(), only: None }],
-            result: None,
-            context: None,
-            labels: vec!["kind=nightly".parse().unwrap()],
-            requires: Vec::new(),
-            filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
-            signers: act::Signers::default(),
-        };
-        let mirror = open(store)?;
-        // One thread, so that the calls come in one order.
-        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        alone.install(|| act::publish(&mirror, &publishing, &now, &Unwatched, &Stop::new()).map_err(chain))
+        view::publish(&open(store)?, build(name), self.work.path(), &now)
     }
 
     pub(super) fn recover(&self) -> Result<(), String> {

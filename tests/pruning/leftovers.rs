@@ -1,6 +1,6 @@
 //! What a prune or restore that was cut off left behind, and what became of a mirror meanwhile.
 
-use crate::rig::Rig;
+use crate::rig::{PARTED, Rig};
 use std::{fs, process::Command};
 
 const A: &str = "20261001T000000Z";
@@ -10,16 +10,7 @@ const A_ID: &str = "master/centos/20261001T000000Z";
 /// Returns a mirror with two builds, the older of which is to lose its inputs.
 fn with_a_part() -> Rig {
     let rig = Rig::new();
-    rig.policy_file(
-        "version: 1
-defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
-families:
-  - name: all
-    match: \"**\"
-    keep: [{last: 2}]
-    parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}
-",
-    );
+    rig.policy_file(PARTED);
     rig.write("inputs/RPMS/a.rpm", "the same").builds([A, B]);
     rig
 }

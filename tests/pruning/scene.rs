@@ -1,7 +1,10 @@
 //! A mirror in which a prune has everything to do: builds that go, one that loses a part, and old trash.
 
 pub(super) use crate::view::chain;
-use crate::{rig::tree, shared::Shared};
+use crate::{
+    rig::{PARTED, tree},
+    shared::Shared,
+};
 use mirrorkeep::act::{self, Mode, Pruning};
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::store::{Posix, Store};
@@ -18,15 +21,6 @@ use std::{
 /// Builds of `master/centos`, oldest first: two that go, one that loses its inputs, and the newest.
 pub(super) const BUILDS: [&str; 4] =
     ["20261001T000000Z", "20261002T000000Z", "20261003T000000Z", "20261004T000000Z"];
-
-const POLICY: &str = "version: 1
-defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
-families:
-  - name: all
-    match: \"**\"
-    keep: [{last: 2}]
-    parts: {bulky: {paths: [\"inputs/**\"], keep: [{last: 1}]}}
-";
 
 /// Something that is done to a scene.
 pub(super) type Act = fn(Arc<dyn Store>) -> Result<(), String>;
@@ -93,7 +87,7 @@ fn template() -> Arc<tempfile::TempDir> {
         let dir = tempfile::tempdir().unwrap();
         let (root, work, policy) =
             (dir.path().join("mirror"), dir.path().join("work"), dir.path().join("p.yaml"));
-        fs::write(&policy, POLICY).unwrap();
+        fs::write(&policy, PARTED).unwrap();
         run(&root, &["init", "--policy", policy.to_str().unwrap()]);
         for name in BUILDS {
             for (file, text) in [("inputs/RPMS/a.rpm", "the same"), ("outputs/iso/bootimage.iso", name)] {

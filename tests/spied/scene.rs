@@ -2,13 +2,12 @@
 
 use crate::view::{self, chain};
 use mirrorkeep::act::{
-    self, By, Changed, Check, Filling, Mode, Publishing, Scope, SourceSpec, Stop, SumsIn, Unwatched,
-    VerifyReport, Verifying, Which,
+    self, By, Changed, Mode, Scope, Stop, SumsIn, Unwatched, VerifyReport, Verifying, Which,
 };
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
-use mirrorkeep::store::{Posix, Share, Store};
-use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::store::{Posix, Store};
+use mirrorkeep::word::{BuildId, Digest, Stamp};
 use std::{
     collections::BTreeMap,
     fs,
@@ -146,22 +145,7 @@ impl Scene {
     }
 
     fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<(), String> {
-        let publishing = Publishing {
-            id: build(name),
-            sources: vec![SourceSpec { to: RelPath::root(), from: self.work(), only: None }],
-            result: None,
-            context: None,
-            labels: vec!["kind=nightly".parse().unwrap()],
-            requires: Vec::new(),
-            filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
-            signers: act::Signers::default(),
-        };
-        let mirror = open(store)?;
-        // One thread, so that the calls come in one order.
-        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let done = alone
-            .install(|| act::publish(&mirror, &publishing, &now, &Unwatched, &Stop::new()).map_err(chain));
-        done.map(drop)
+        view::publish(&open(store)?, build(name), &self.work(), &now).map(drop)
     }
 
     /// Says what could mislead a reader: half a build, wrong bytes, a name that leads to no success.
