@@ -75,6 +75,7 @@ macro_rules! broken {
 
 broken! {
     publishing: [] publish_two;
+    publishing_signed: [] publish_signed;
     labelling: [] label_one;
     pruning: [publish_two] prune;
     restoring: [publish_two prune] restore_one;

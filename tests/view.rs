@@ -1,13 +1,17 @@
 //! What readers of a mirror in an object store see, and what could mislead them.
 
+use minisign::{KeyPair, SignatureBox};
 use mirrorkeep::act::{
-    self, Adopting, Changed, Check, Filling, Mode, PublishReport, Publishing, Scope, Signers, SourceSpec,
-    Stop, SumsIn, Trust, Unwatched,
+    self, Adopting, Changed, Check, Filling, Mode, PublishReport, Publishing, Scope, SignWith, Signers,
+    SourceSpec, Stop, SumsIn, Trust, Unwatched,
 };
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
 use mirrorkeep::store::{Kind, Share};
 use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
-use std::{error::Error, path::Path};
+use std::{error::Error, fs, io::Cursor, path::Path, sync::OnceLock};
+
+/// What signs the checksums of a build.
+pub(crate) const SIGNATURE: &str = "SHA256SUMS.minisig";
 
 /// Returns the builds of `master/centos` that are listed.
 pub(crate) fn builds(mirror: &Mirror) -> Vec<String> {
@@ -38,8 +42,14 @@ pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
                 return Err(format!("{name} has other bytes in {}", file.path));
             }
         }
+        let at = |file: &str| place.child(file).unwrap();
+        let read = |file: &str| store.read(&at(file), 1 << 20).map_err(chain);
+        let signed = store.look(&at(SIGNATURE)).map_err(chain)?.is_some();
+        if signed {
+            signed_rightly(name, &read("SHA256SUMS")?, &read(SIGNATURE)?)?;
+        }
         let there = store.below(&place).map_err(chain)?.len();
-        if there != manifest.files.len() + manifest.links.len() + 1 {
+        if there != manifest.files.len() + manifest.links.len() + 1 + usize::from(signed) {
             return Err(format!("{name} has {there} objects"));
         }
     }
@@ -63,7 +73,8 @@ pub(crate) fn state(mirror: &Mirror) -> Vec<String> {
         // A directory of the trash is named by the number of its event.
         let path = path.replace(|c: char| c.is_ascii_digit() && path.contains("/trash/"), "#");
         let timed = path.starts_with(".mirrorkeep/") && found.kind == Kind::File;
-        let bytes = if timed || found.kind == Kind::Link {
+        // A signature tells when it was made.
+        let bytes = if timed || found.kind == Kind::Link || path.ends_with(SIGNATURE) {
             String::new()
         } else {
             Digest::of(&mirror.store().read(&found.path, 1 << 20).unwrap()).to_string()
@@ -124,14 +135,33 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
     }
 }
 
-/// Publishes what lies at `work` as the build `id`, on one thread, so that the calls come in one order.
+/// Publishes on one thread, so that the calls come in one order.
 pub(crate) fn publish(
     mirror: &Mirror,
-    id: BuildId,
-    work: &Path,
+    publishing: &Publishing,
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<PublishReport, String> {
-    let publishing = publishing(id, work);
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| act::publish(mirror, &publishing, now, &Unwatched, &Stop::new()).map_err(chain))
+    alone.install(|| act::publish(mirror, publishing, now, &Unwatched, &Stop::new()).map_err(chain))
+}
+
+/// The key with which builds are signed that are signed.
+fn key() -> &'static KeyPair {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| KeyPair::generate_unencrypted_keypair().unwrap())
+}
+
+/// Returns what signs builds.
+pub(crate) fn signers() -> Signers {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), key().sk.to_box(None).unwrap().into_string()).unwrap();
+    Signers::open(&[SignWith::Minisign(secret.path().to_owned())], None).unwrap()
+}
+
+/// Fails when a build is signed and its signature is not one of its checksums.
+pub(crate) fn signed_rightly(build: &str, sums: &[u8], signature: &[u8]) -> Result<(), String> {
+    let signature = SignatureBox::from_string(std::str::from_utf8(signature).unwrap());
+    let signature = signature.map_err(|error| format!("{build} has half a signature: {error}"))?;
+    let valid = minisign::verify(&key().pk, &signature, Cursor::new(sums), true, false, false);
+    valid.map_err(|error| format!("the signature of {build}: {error}"))
 }

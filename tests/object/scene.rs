@@ -1,7 +1,7 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Scope as AdoptScope, SumsIn};
+use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope, SumsIn};
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
@@ -38,6 +38,11 @@ pub(super) struct Scene {
 
 pub(super) fn publish_two(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     scene.publish(store, TWO).map(drop)
+}
+
+pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let plain = view::publishing(build(TWO), scene.work.path());
+    view::publish(&open(store)?, &Publishing { signers: view::signers(), ..plain }, &now).map(drop)
 }
 
 pub(super) fn publish_one_again(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
@@ -145,7 +150,7 @@ impl Scene {
     }
 
     pub(super) fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<PublishReport, String> {
-        view::publish(&open(store)?, build(name), self.work.path(), &now)
+        view::publish(&open(store)?, &view::publishing(build(name), self.work.path()), &now)
     }
 
     pub(super) fn recover(&self) -> Result<(), String> {

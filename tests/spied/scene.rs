@@ -2,7 +2,7 @@
 
 use crate::view::{self, chain};
 use mirrorkeep::act::{
-    self, By, Changed, Mode, Scope, Stop, SumsIn, Unwatched, VerifyReport, Verifying, Which,
+    self, By, Changed, Mode, Publishing, Scope, Stop, SumsIn, Unwatched, VerifyReport, Verifying, Which,
 };
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
@@ -34,6 +34,12 @@ pub(super) struct Scene {
 /// Publishes the second build.
 pub(super) fn publish(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     scene.publish(store, TWO)
+}
+
+/// Publishes the second build, signed.
+pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let plain = view::publishing(build(TWO), &scene.work());
+    view::publish(&open(store)?, &Publishing { signers: view::signers(), ..plain }, &now).map(drop)
 }
 
 /// Says of the first build that it is green, which moves an alias.
@@ -145,7 +151,7 @@ impl Scene {
     }
 
     fn publish(&self, store: Arc<dyn Store>, name: &str) -> Result<(), String> {
-        view::publish(&open(store)?, build(name), &self.work(), &now).map(drop)
+        view::publish(&open(store)?, &view::publishing(build(name), &self.work()), &now).map(drop)
     }
 
     /// Says what could mislead a reader: half a build, wrong bytes, a name that leads to no success.
@@ -159,6 +165,10 @@ impl Scene {
             let sums = fs::read_to_string(at.join("SHA256SUMS"));
             let sums = sums.map_err(|_| format!("`{name}` has no checksums"))?;
             let mut told: Vec<String> = vec!["SHA256SUMS".to_owned()];
+            if let Ok(signature) = fs::read(at.join(view::SIGNATURE)) {
+                view::signed_rightly(&name, sums.as_bytes(), &signature)?;
+                told.push(view::SIGNATURE.to_owned());
+            }
             for line in sums.lines() {
                 let (digest, file) = line.split_once("  ").unwrap();
                 let bytes = fs::read(at.join(file)).map_err(|_| format!("`{name}` lacks `{file}`"))?;
@@ -209,6 +219,10 @@ impl Scene {
         }
         if meta.is_dir() || below.ends_with("/lock") {
             return format!("{mode:o}");
+        }
+        if below.ends_with(view::SIGNATURE) {
+            // It tells when it was made.
+            return format!("{mode:o} signed");
         }
         format!("{mode:o} {}", Digest::of(&fs::read(at).unwrap()))
     }
