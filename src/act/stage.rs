@@ -4,25 +4,24 @@
 //! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
+mod bringing;
+mod sealed;
+
+pub(super) use sealed::Underway;
+pub use sealed::{Seal, Sealed};
+
 use super::reading::Reading;
-use crate::act::{
-    Checksums, Interrupted, Lines, OpenSource, Source, SourceEntry, SourceProblem, Stop, Watch,
-};
-use crate::decide::{Held, Reuse};
-use crate::mirror::{KeptError, Mirror};
+use crate::act::{Checksums, Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
+use crate::decide::Reuse;
+use crate::mirror::Mirror;
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen};
-use crate::store::{
-    Append, Fill, Guard, Put, Share, Shared, SourceFile, Store, StoreError, StoreErrorKind, Take,
-};
+use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, RelPath, Scheme};
+use bringing::Bringing;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -44,62 +43,6 @@ pub struct Staged<'m> {
     ticket: Guard,
     done: HashMap<RelPath, FileEntry>,
     manifest: Manifest,
-}
-
-/// A build that is complete, on disk and still out of sight.
-#[derive(Debug)]
-#[must_use = "a sealed build is invisible until revealed"]
-pub struct Sealed {
-    pub(super) at: RelPath,
-    pub(super) seal: Seal,
-    pub(super) manifest: Manifest,
-    #[expect(dead_code, reason = "held until the build is revealed")]
-    ticket: Option<Guard>,
-}
-
-/// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seal {
-    /// The version of this form.
-    pub seal: u32,
-    /// Where the build goes.
-    pub path: RelPath,
-    /// Device and inode of the tree, by which it is known again at its place.
-    pub inode: (u64, u64),
-    /// Its record; the time of publishing is set when it is revealed.
-    pub record: BuildRecord,
-}
-
-/// Which build is on its way to its place in a store that moves no trees, beside the ticket of its publisher.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Underway {
-    /// The version of this form.
-    pub(super) upload: u32,
-    /// Which build.
-    pub(super) id: BuildId,
-    /// Where its files lie.
-    pub(super) path: RelPath,
-}
-
-impl Underway {
-    /// Returns where the note lies in a stage.
-    pub(super) fn place(stage: &RelPath) -> RelPath {
-        stage.child("upload.json").unwrap_or_default()
-    }
-
-    /// Reads the note of a stage; nothing when it has none.
-    pub(super) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
-        let at = Self::place(stage);
-        match store.read(&at, LIMIT) {
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| StoreError::new("read the note", at, std::io::Error::from(error))),
-        }
-    }
 }
 
 /// How the bytes of a build come in.
@@ -360,166 +303,6 @@ impl<'m> Staged<'m> {
             seen,
         })
     }
-}
-
-impl Sealed {
-    /// Reads a stage that an interrupted command left sealed.
-    pub(super) fn read(mirror: &Mirror, at: &RelPath) -> Result<Option<Self>, StoreError> {
-        let store = mirror.store();
-        let own = |name: &str| at.child(name).unwrap_or_default();
-        let text = match store.read(&own(SEAL), LIMIT) {
-            Ok(text) => text,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let damaged = |why: String| StoreError::because(StoreErrorKind::Io, "read the stage", at, &why);
-        let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        let manifest = Manifest::parse(&store.read(&own("manifest"), LIMIT)?);
-        let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
-        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
-    }
-
-    /// Returns a build whose files were sent to their place.
-    pub(super) fn sent(
-        at: RelPath,
-        path: RelPath,
-        record: BuildRecord,
-        manifest: Manifest,
-        ticket: Option<Guard>,
-    ) -> Self {
-        Self { at, seal: Seal { seal: 1, path, inode: (0, 0), record }, manifest, ticket }
-    }
-
-    /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.
-    pub(super) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, KeptError> {
-        if mirror.by_seal() {
-            return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
-        }
-        let there = mirror.store().look(&self.seal.path)?;
-        Ok(there.is_some_and(|entry| entry.inode.1 == self.seal.inode.1))
-    }
-
-    /// Returns where the finished tree lies now.
-    pub(super) fn tree(&self) -> RelPath {
-        self.at.child("tree").unwrap_or_default()
-    }
-}
-
-/// What the threads that fill a stage share.
-struct Bringing<'a, 'm> {
-    staged: &'a Staged<'m>,
-    reuse: &'a Reuse,
-    how: Filling,
-    reading: Reading<'a>,
-    owner: Option<(u32, u32)>,
-}
-
-impl Bringing<'_, '_> {
-    /// Brings one file in by the cheapest way that is right, and notes that it is there.
-    fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
-        self.reading.stop.check()?;
-        let at = self.staged.tree(&entry.to);
-        if let Some(done) = self.staged.done.get(&entry.to)
-            && done.size == entry.size
-            && done.mode == entry.mode()
-            && done.seen == entry.seen()
-            && entry.digest().is_none_or(|digest| digest == done.digest)
-            && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
-        {
-            self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
-            self.reading.watch.bytes(entry.size);
-            self.reading.watch.file(&entry.to);
-            return Ok(done.clone());
-        }
-        let digest = match self.quick(entry, &at)? {
-            Some(digest) => digest,
-            None => self.read(entry, &at)?,
-        };
-        let line = self.staged.entry(&entry.to, &at, digest, entry.seen())?;
-        let noted = format!("{}\n", line.line());
-        self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
-        self.reading.watch.file(&entry.to);
-        Ok(line)
-    }
-
-    /// Shares the last build's file when its source looks untouched and the user trusts that.
-    fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<Digest>, StageError> {
-        if self.how.check == Check::Bytes {
-            return Ok(None);
-        }
-        let Some(seen) = entry.seen() else { return Ok(None) };
-        let Some(held) = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen) else {
-            return Ok(None);
-        };
-        let shared = self.share(held, at, entry)?;
-        if shared.is_some() {
-            self.reading.watch.bytes(entry.size);
-        }
-        Ok(shared)
-    }
-
-    /// Reads the file, once when it is new.
-    fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<Digest, StageError> {
-        let mut open = entry.open()?;
-        let (mut known, written_down) = (None, entry.digest());
-        let no_copy = self.how.take.is_some();
-        let held = self.how.dedupe.is_some() && self.reuse.has_size(entry.size);
-        if no_copy || held || written_down.is_some() {
-            let digest = self.reading.digest(entry, &mut open)?;
-            if let Some(held) = self.reuse.with_digest(digest, entry.mode())
-                && let Some(digest) = self.share(held, at, entry)?
-            {
-                return Ok(digest);
-            }
-            known = Some(digest);
-        }
-        if let (Some(_), Some(digest)) = (self.how.take, known) {
-            if let OpenSource::Disk { file, dir } = &open {
-                let file = SourceFile { file, dir, path: &entry.from() };
-                // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
-                if self.mirror().store().take(&file, at, Take::Link, entry.fill())? == Shared::Yes {
-                    return Ok(digest);
-                }
-            }
-            return Err(StageError::Apart(entry.from().display().to_string()));
-        }
-        let filled = if known.is_some() && written_down.is_none() {
-            // Told already while it was hashed.
-            self.mirror().store().fill(at, &mut open, entry.fill())
-        } else {
-            self.mirror().store().fill(at, &mut self.reading.watched(&mut open), entry.fill())
-        };
-        self.reading.arrived(entry, &mut open, known, filled)
-    }
-
-    /// Shares a held file, if it is still as it was recorded and would look the same.
-    fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
-        let Some(how) = self.how.dedupe else { return Ok(None) };
-        let store = self.mirror().store();
-        let from = held.at();
-        let Ok(Some(found)) = store.look(&from) else { return Ok(None) };
-        let intact = found.size == held.size
-            && found.mode == held.mode
-            && found.mtime == held.mtime
-            && (held.inode == 0 || found.inode.1 == held.inode)
-            && Some(found.owner) == self.owner;
-        if !intact || store.share(&from, at, how, entry.fill())? == Shared::No {
-            return Ok(None);
-        }
-        self.reading.shared(held.size);
-        Ok(Some(held.digest))
-    }
-
-    fn mirror(&self) -> &Mirror {
-        self.staged.mirror
-    }
-}
-
-fn is_as_noted(found: &crate::store::Entry, done: &FileEntry) -> bool {
-    found.size == done.size
-        && found.mode == done.mode
-        && found.mtime == done.mtime
-        && found.inode.1 == done.inode
 }
 
 /// Removes a stage whose ticket the caller holds.

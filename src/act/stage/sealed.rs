@@ -1,0 +1,107 @@
+//! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
+
+use super::{LIMIT, SEAL};
+use crate::mirror::{KeptError, Mirror};
+use crate::record::{BuildRecord, Manifest};
+use crate::store::{Guard, Store, StoreError, StoreErrorKind};
+use crate::word::{BuildId, RelPath};
+use serde::{Deserialize, Serialize};
+
+/// A build that is complete, on disk and still out of sight.
+#[derive(Debug)]
+#[must_use = "a sealed build is invisible until revealed"]
+pub struct Sealed {
+    pub(in crate::act) at: RelPath,
+    pub(in crate::act) seal: Seal,
+    pub(in crate::act) manifest: Manifest,
+    #[expect(dead_code, reason = "held until the build is revealed")]
+    pub(super) ticket: Option<Guard>,
+}
+
+/// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// The version of this form.
+    pub seal: u32,
+    /// Where the build goes.
+    pub path: RelPath,
+    /// Device and inode of the tree, by which it is known again at its place.
+    pub inode: (u64, u64),
+    /// Its record; the time of publishing is set when it is revealed.
+    pub record: BuildRecord,
+}
+
+/// Which build is on its way to its place in a store that moves no trees, beside the ticket of its publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::act) struct Underway {
+    /// The version of this form.
+    pub(in crate::act) upload: u32,
+    /// Which build.
+    pub(in crate::act) id: BuildId,
+    /// Where its files lie.
+    pub(in crate::act) path: RelPath,
+}
+
+impl Underway {
+    /// Returns where the note lies in a stage.
+    pub(in crate::act) fn place(stage: &RelPath) -> RelPath {
+        stage.child("upload.json").unwrap_or_default()
+    }
+
+    /// Reads the note of a stage; nothing when it has none.
+    pub(in crate::act) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
+        let at = Self::place(stage);
+        match store.read(&at, LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| StoreError::new("read the note", at, std::io::Error::from(error))),
+        }
+    }
+}
+
+impl Sealed {
+    /// Reads a stage that an interrupted command left sealed.
+    pub(in crate::act) fn read(mirror: &Mirror, at: &RelPath) -> Result<Option<Self>, StoreError> {
+        let store = mirror.store();
+        let own = |name: &str| at.child(name).unwrap_or_default();
+        let text = match store.read(&own(SEAL), LIMIT) {
+            Ok(text) => text,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let damaged = |why: String| StoreError::because(StoreErrorKind::Io, "read the stage", at, &why);
+        let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest = Manifest::parse(&store.read(&own("manifest"), LIMIT)?);
+        let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
+    }
+
+    /// Returns a build whose files were sent to their place.
+    pub(in crate::act) fn sent(
+        at: RelPath,
+        path: RelPath,
+        record: BuildRecord,
+        manifest: Manifest,
+        ticket: Option<Guard>,
+    ) -> Self {
+        Self { at, seal: Seal { seal: 1, path, inode: (0, 0), record }, manifest, ticket }
+    }
+
+    /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.
+    pub(in crate::act) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, KeptError> {
+        if mirror.by_seal() {
+            return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
+        }
+        let there = mirror.store().look(&self.seal.path)?;
+        Ok(there.is_some_and(|entry| entry.inode.1 == self.seal.inode.1))
+    }
+
+    /// Returns where the finished tree lies now.
+    pub(in crate::act) fn tree(&self) -> RelPath {
+        self.at.child("tree").unwrap_or_default()
+    }
+}
