@@ -1,0 +1,161 @@
+//! What can be typed to look at a mirror and to judge it.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What a plan is made from.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PlanFrom {
+    /// The instant for which the plan holds; now without it
+    #[arg(long, value_name = "STAMP")]
+    pub(in crate::cli) at: Option<String>,
+    /// A census as JSON instead of the mirror; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(in crate::cli) census: Option<PathBuf>,
+    /// A shipped policy or a policy file instead of the mirror's
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(in crate::cli) policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PlanArgs {
+    #[command(flatten)]
+    pub(in crate::cli) from: PlanFrom,
+    /// Write retention.json with the deadlines of its builds into the directory of every stream, for consumers
+    #[arg(long, conflicts_with_all = ["at", "census", "policy"])]
+    pub(in crate::cli) publish: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExplainArgs {
+    /// The build
+    pub(in crate::cli) id: String,
+    #[command(flatten)]
+    pub(in crate::cli) from: PlanFrom,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckArgs {
+    /// Only what lies at or below this path of the mirror
+    pub(in crate::cli) path: Option<String>,
+    /// How the findings are written to standard output
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(in crate::cli) format: FormatArg,
+    /// Also find streams without a success for that long, such as 7d; those that are kept for ever are left out
+    #[arg(long, value_name = "SPAN")]
+    pub(in crate::cli) stalled: Option<String>,
+    /// Mend what can be mended safely: lost records, absolute aliases, unreadable modes, stale temporary files
+    #[arg(long)]
+    pub(in crate::cli) fix: bool,
+    /// Only say what would be mended
+    #[arg(long, requires = "fix")]
+    pub(in crate::cli) dry_run: bool,
+    /// Write docs/findings.md, the table of all codes, to standard output
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+    pub(in crate::cli) list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum FormatArg {
+    /// For people
+    Text,
+    /// For programs; as with --json
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+    /// JUnit XML, for CI servers
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    /// Builds, or streams with all their builds
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "sample"])]
+    pub(in crate::cli) ids: Vec<String>,
+    /// Every build
+    #[arg(long, conflicts_with_all = ["ids", "sample"])]
+    pub(in crate::cli) all: bool,
+    /// So much of all, from where the last sample ended
+    #[arg(long, value_name = "PERCENT", conflicts_with = "ids")]
+    pub(in crate::cli) sample: Option<String>,
+    /// In an object store: read every byte, also of files whose digest the store keeps beside them
+    #[arg(long)]
+    pub(in crate::cli) read: bool,
+    /// Want SHA256SUMS.asc of every build, a good OpenPGP signature by a key in this file; may be given many times
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) keyring: Vec<PathBuf>,
+    /// Want SHA256SUMS.minisig of every build, a good signature by this public key; may be given many times
+    #[arg(long, value_name = "FILE|BASE64")]
+    pub(in crate::cli) minisign_key: Vec<String>,
+    /// With --all: from the first build, whatever an interrupted run left
+    #[arg(long, requires = "all")]
+    pub(in crate::cli) anew: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum PolicyVerb {
+    /// List the shipped policies
+    List,
+    /// Show a policy: the mirror's own, or a shipped one or a file
+    Show {
+        /// A shipped policy or a policy file
+        policy: Option<String>,
+    },
+    /// Find what is wrong or odd; with a mirror or census also what fits nothing there
+    Lint {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+    },
+    /// Try the examples inside a policy
+    Test {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+    },
+    /// Run a policy forward: builds and bytes over the coming months
+    #[command(
+        after_help = "Example:\n  mirrorkeep policy simulate --for 180d --cadence 24h --svg growth.svg"
+    )]
+    Simulate {
+        /// A shipped policy or a policy file; the mirror's own without it
+        policy: Option<String>,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+        /// From when; now, or the census' instant, without it
+        #[arg(long, value_name = "STAMP")]
+        at: Option<String>,
+        /// For how long
+        #[arg(long = "for", value_name = "SPAN", default_value = "180d")]
+        length: String,
+        /// How often each stream gets a build; as often as in its past without it
+        #[arg(long, value_name = "SPAN")]
+        cadence: Option<String>,
+        /// Also draw it into this file
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Say which builds one policy lets go and the other keeps
+    Diff {
+        /// The policy as it is
+        old: String,
+        /// The policy as it would be
+        new: String,
+        /// A census as JSON instead of the mirror
+        #[arg(long, value_name = "FILE")]
+        census: Option<PathBuf>,
+        /// The instant for which both hold; now, or the census' instant, without it
+        #[arg(long, value_name = "STAMP")]
+        at: Option<String>,
+    },
+    /// Write the JSON schema of policy files
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    /// Only this stream
+    pub(in crate::cli) stream: Option<String>,
+}

@@ -1,0 +1,42 @@
+//! What can be typed to let builds go and to keep them.
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PruneArgs {
+    /// Carry out the plan with this digest, whatever the brakes say; any other plan is withheld as usual
+    #[arg(long, value_name = "DIGEST")]
+    pub(in crate::cli) accept: Option<String>,
+    /// Remove at most that many files a second
+    #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) max_rate: Option<u32>,
+    /// Whether everybody else's reads and writes come first
+    #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
+    pub(in crate::cli) io_priority: IoPriority,
+    /// Only say what would go
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum IoPriority {
+    /// After everybody else's
+    Idle,
+    /// As everybody else's
+    Normal,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HoldArgs {
+    /// The build
+    pub(in crate::cli) id: String,
+    /// What for
+    #[arg(long)]
+    pub(in crate::cli) why: String,
+    /// Until when: a stamp, or a day, which is held to its end; until it is taken back without this
+    #[arg(long, value_name = "STAMP|DAY")]
+    pub(in crate::cli) until: Option<String>,
+    /// Only check
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
