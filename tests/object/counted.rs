@@ -1,7 +1,7 @@
 //! How often the store is asked: what a plan needs comes by listings and one catalogue a stream.
 
 use super::scene::{Scene, label_one};
-use mirrorkeep::mirror::{Mirror, survey};
+use mirrorkeep::mirror::{Mirror, Resolved, links, survey};
 use mirrorkeep::store::{Put, Spy};
 use mirrorkeep::word::{RelPath, Stamp};
 use std::{sync::Arc, time::Duration};
@@ -62,4 +62,19 @@ fn what_changed_since_or_is_damaged_is_read_from_the_seals() {
     // One of a mirror that was laid down anew since, at the same place.
     scene.store().put(&catalogue(), &kept, Put::Replace).unwrap();
     assert_eq!(looked_at(&scene).0, labelled);
+}
+
+#[test]
+fn a_name_is_followed_through_what_was_listed() {
+    let scene = filled();
+    let spy = Arc::new(Spy::new(scene.store()));
+    let mirror = Mirror::open(Arc::<Spy>::clone(&spy), "a test", Duration::ZERO).unwrap();
+    let before = spy.count();
+    let found = links(&mirror).unwrap();
+    let calls: Vec<String> = spy.calls().iter().skip(before).map(ToString::to_string).collect();
+    let [(name, Resolved::To(_))] = &*found.links else { panic!("{:?}", found.links) };
+    let looks: Vec<&String> = calls.iter().filter(|call| !call.starts_with("list")).collect();
+    assert!(looks.iter().any(|call| **call == format!("link_text `{name}`")), "{calls:?}");
+    // One for the text of the name and one listing of the seals, however deep the name and its build lie.
+    assert!(looks.len() <= 2, "{calls:?}");
 }
