@@ -18,12 +18,12 @@ use super::publish::{Prepared, lay_out, report, strays, there_already, without_d
 use super::sign::there as signatures;
 use super::{
     Check, Checksums, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport,
-    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash, waiting,
+    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash,
 };
 use crate::act::sweep::Failure;
 use crate::mirror::{Mirror, build_of, chain};
 use crate::record::{BuildRecord, Manifest};
-use crate::store::Share;
+use crate::store::{Share, waiting};
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
 use choose::Chosen;
 use serde::Serialize;

@@ -40,7 +40,6 @@ mod trim;
 mod unsealed;
 mod upload;
 mod verify;
-mod waiting;
 mod watch;
 
 pub use adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, adopt};
@@ -69,5 +68,4 @@ pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, So
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
 pub use sweep::{Failure, SweepReport, sweep};
 pub use verify::{By, Fault, FaultKind, VerifyReport, Verifying, Which, verify};
-use waiting::waiting;
 pub use watch::{Interrupted, Stop, Unwatched, Watch};

@@ -7,12 +7,14 @@
 
 use super::reading::Reading;
 use super::stage::{Sealed, Tally, Underway, stage_of};
-use super::{Checksums, Filling, Source, SourceEntry, StageError, Stop, Watch, waiting};
+use super::{Checksums, Filling, Source, SourceEntry, StageError, Stop, Watch};
 use crate::act::Check;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
-use crate::store::{Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind};
+use crate::store::{
+    Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, waiting,
+};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};

@@ -10,15 +10,15 @@ mod signed;
 
 pub use report::{Fault, FaultKind, VerifyReport};
 
+use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
 use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
 use super::watch::{Stop, Watch};
-use super::{Keys, waiting};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Mirror, chain, survey};
-use crate::store::Entry;
+use crate::store::{Entry, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
 use rayon::prelude::*;

@@ -6,10 +6,13 @@
 use super::resolve::{Step, follow, look};
 use super::{KeptError, Mirror, Resolved, build_of};
 use crate::layout::Place;
-use crate::store::{Kind, StoreError};
+use crate::store::{Kind, StoreError, waiting};
 use crate::word::{BuildId, RelPath};
 use rayon::prelude::*;
 use std::collections::HashSet;
+
+/// How many questions an object store is asked at once.
+const AT_ONCE: usize = 16;
 
 /// Links and builds, as they are at this moment.
 #[derive(Debug, Default)]
@@ -30,12 +33,18 @@ struct Seen {
 
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
 pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
-    let Seen { links, dirs, builds } = walk(mirror, &RelPath::root())?;
-    if !mirror.by_seal() {
-        let leads = |link: RelPath| Ok((link.clone(), mirror.resolve(&link)?));
-        let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
-        return Ok(Links { links, builds });
+    if mirror.by_seal() {
+        return waiting(mirror.store(), AT_ONCE)?.install(|| listed(mirror));
     }
+    let Seen { links, builds, .. } = walk(mirror, &RelPath::root())?;
+    let leads = |link: RelPath| Ok((link.clone(), mirror.resolve(&link)?));
+    let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+    Ok(Links { links, builds })
+}
+
+/// Reads what an object store lists, and follows each link through that.
+fn listed(mirror: &Mirror) -> Result<Links, KeptError> {
+    let Seen { links, dirs, .. } = walk(mirror, &RelPath::root())?;
     let builds = mirror.sealed(None)?;
     let known = Known { mirror, dirs: dirs.iter().collect(), sealed: builds.iter().collect() };
     let leads = |link: RelPath| Ok((link.clone(), known.resolve(&link)?));

@@ -10,6 +10,7 @@ mod error;
 mod object;
 mod posix;
 mod spy;
+mod waiting;
 mod walked;
 
 pub use ability::Abilities;
@@ -21,6 +22,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
 pub use spy::{Call, Fault, Spy};
+pub use waiting::waiting;
 pub use walked::Walked;
 
 use crate::word::{Digest, RelPath};

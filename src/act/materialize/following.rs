@@ -5,10 +5,10 @@
 use super::{MaterializeError, Switched, leads_to};
 use crate::act::recover::settle;
 use crate::act::sign::there as signatures;
-use crate::act::{Stop, Watch, waiting};
+use crate::act::{Stop, Watch};
 use crate::mirror::{Fact, Generation, Materialized, Mirror};
 use crate::record::{EventKind, Manifest};
-use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind};
+use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
 use rayon::prelude::*;
 
