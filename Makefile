@@ -74,7 +74,8 @@ $(DENY): | tools
 		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)
 
 tools:
-	@for program in strace git gpg gpgv mkfs.ext4 mkfs.xfs mkfs.btrfs; do command -v $$program >/dev/null || exit 1; done || \
+	@PATH="$$PATH:/usr/sbin"; (for program in strace git gpg gpgv mkfs.ext4 mkfs.xfs mkfs.btrfs; do \
+		command -v $$program >/dev/null || exit 1; done) || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			strace git gnupg gpgv e2fsprogs xfsprogs btrfs-progs; }
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null || \
