@@ -89,6 +89,19 @@ impl Manifest {
         self.files.iter().map(|file| file.size).sum()
     }
 
+    /// Returns the paths of its files and links.
+    pub fn paths(&self) -> impl Iterator<Item = &RelPath> {
+        self.files.iter().map(|file| &file.path).chain(self.links.iter().map(|link| &link.path))
+    }
+
+    /// Takes out what `goes`, and returns that as a manifest of its own; empty directories only leave.
+    pub fn take_out(&mut self, goes: impl Fn(&RelPath) -> bool) -> Self {
+        let files = self.files.extract_if(.., |file| goes(&file.path)).collect();
+        let links = self.links.extract_if(.., |link| goes(&link.path)).collect();
+        self.dirs.retain(|dir| !goes(dir));
+        Self { files, links, dirs: Vec::new() }
+    }
+
     /// Sorts everything by path.
     pub fn sort(&mut self) {
         self.files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -24,8 +24,8 @@ mod trial;
 mod wire;
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared, SourceFile,
-    Store, StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
+    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::{Digest, RelPath};
 use std::{
