@@ -164,6 +164,11 @@ pub(crate) fn signers() -> Signers {
     Signers::open(&[SignWith::Minisign(secret.path().to_owned())], None).unwrap()
 }
 
+/// Returns a signature of a list of checksums.
+pub(crate) fn signature(list: &[u8]) -> String {
+    minisign::sign(None, &key().sk, Cursor::new(list), None, None).unwrap().into_string()
+}
+
 /// Fails when a build is signed and its signature is not one of its checksums.
 pub(crate) fn signed_rightly(build: &str, sums: &[u8], signature: &[u8]) -> Result<(), String> {
     let signature = SignatureBox::from_string(std::str::from_utf8(signature).unwrap());

@@ -40,8 +40,7 @@ impl Split {
         let (Some(before), Some(whole)) = (mirror.record(id)?, mirror.manifest_text(id)?) else {
             return Err(ActError::NoManifest(id.clone()));
         };
-        let mut rest = parsed(&whole, id)?;
-        let parts = rest.take_out(goes);
+        let (rest, parts) = parsed(&whole, id)?.split(goes);
         if parts.files.is_empty() && parts.links.is_empty() {
             return Ok(None);
         }
@@ -60,10 +59,8 @@ impl Split {
         let (store, id) = (mirror.store(), &trashed.ticket.id);
         let before = parsed_record(&store.read(&trashed.record(), KEPT_LIMIT)?, id)?;
         let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
-        let mut rest = parsed(&whole, id)?;
-        let parts = mirror.parts_in(&trashed.at)?.unwrap_or_default();
-        let gone = paths(&parts);
-        rest.take_out(|path| gone.contains(path));
+        let gone = paths(&mirror.parts_in(&trashed.at)?.unwrap_or_default());
+        let (rest, parts) = parsed(&whole, id)?.split(|path| gone.contains(path));
         let signed = match read(store, &sums_at(&trashed.at), KEPT_LIMIT)? {
             Some(list) => Some((list, signatures(store, &trashed.at)?)),
             None => None,
@@ -231,5 +228,5 @@ fn parsed_record(record: &[u8], id: &BuildId) -> Result<BuildRecord, KeptError> 
 }
 
 fn paths(manifest: &Manifest) -> HashSet<RelPath> {
-    manifest.paths().cloned().collect()
+    manifest.paths().chain(&manifest.dirs).cloned().collect()
 }

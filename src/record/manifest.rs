@@ -94,12 +94,12 @@ impl Manifest {
         self.files.iter().map(|file| &file.path).chain(self.links.iter().map(|link| &link.path))
     }
 
-    /// Takes out what `goes`, and returns that as a manifest of its own; empty directories only leave.
-    pub fn take_out(&mut self, goes: impl Fn(&RelPath) -> bool) -> Self {
-        let files = self.files.extract_if(.., |file| goes(&file.path)).collect();
-        let links = self.links.extract_if(.., |link| goes(&link.path)).collect();
-        self.dirs.retain(|dir| !goes(dir));
-        Self { files, links, dirs: Vec::new() }
+    /// Returns what stays and what `goes`.
+    pub fn split(self, goes: impl Fn(&RelPath) -> bool) -> (Self, Self) {
+        let (gone, files) = self.files.into_iter().partition(|file| goes(&file.path));
+        let (gone_links, links) = self.links.into_iter().partition(|link| goes(&link.path));
+        let (gone_dirs, dirs) = self.dirs.into_iter().partition(|dir| goes(dir));
+        (Self { files, links, dirs }, Self { files: gone, links: gone_links, dirs: gone_dirs })
     }
 
     /// Sorts everything by path.

@@ -2,6 +2,7 @@
 
 use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
 use super::{every_call_of, kept::checked, kept::faults};
+use crate::view::{SIGNATURE, signature, signed_rightly};
 use mirrorkeep::act::{self, By, Mode};
 use mirrorkeep::record::Manifest;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
@@ -47,10 +48,10 @@ fn two_builds() -> Scene {
     scene
 }
 
-/// Lays something beside the checksums that fits no other list.
+/// Signs the older build.
 fn sign(store: &dyn Store) {
     let list = store.read(&at("SHA256SUMS"), 1 << 20).unwrap();
-    store.put(&at("SHA256SUMS.minisig"), Digest::of(&list).to_string().as_bytes(), Put::Replace).unwrap();
+    store.put(&at(SIGNATURE), signature(&list).as_bytes(), Put::Replace).unwrap();
 }
 
 fn trim(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
@@ -105,7 +106,6 @@ fn there(scene: &Scene) -> Vec<&'static str> {
 
 /// Says what a reader of the older build would trip over who checks its list and what signs that.
 fn reads_well(store: &dyn Store) -> Result<(), String> {
-    // The signature first: it may be gone by now, and never sign another list than the one that is there then.
     let list = store.read(&at("SHA256SUMS"), 1 << 20).map_err(crate::view::chain)?;
     for line in String::from_utf8(list.clone()).unwrap().lines() {
         let (digest, file) = line.split_once("  ").unwrap();
@@ -114,11 +114,9 @@ fn reads_well(store: &dyn Store) -> Result<(), String> {
             return Err(format!("{file} has other bytes"));
         }
     }
-    match store.read(&at("SHA256SUMS.minisig"), 1 << 10) {
-        Ok(signed) if signed != Digest::of(&list).to_string().as_bytes() => {
-            Err("a signature of another list".to_owned())
-        }
-        _ => Ok(()),
+    match store.read(&at(SIGNATURE), 1 << 10) {
+        Ok(signed) => signed_rightly(ONE, &list, &signed),
+        Err(_) => Ok(()),
     }
 }
 
@@ -177,7 +175,7 @@ fn what_was_taken_out_comes_back_byte_for_byte() {
     trim(&scene, scene.store()).unwrap();
     assert_eq!(there(&scene), PARTS, "nothing goes at once");
     assert_ne!(bytes(&scene), before);
-    assert!(scene.store().look(&at("SHA256SUMS.minisig")).unwrap().is_none(), "nobody signed the new list");
+    assert!(scene.store().look(&at(SIGNATURE)).unwrap().is_none(), "nobody signed the new list");
     let record = scene.mirror().record(&build(ONE)).unwrap().unwrap();
     assert_eq!((record.trimmed, record.files), (vec!["bulky".to_owned()], 2));
     restore_all(&scene, scene.store()).unwrap();
@@ -238,8 +236,7 @@ fn what_the_build_has_again_does_not_go_with_an_old_mark() {
     let whole = scene.store().read(&scene.trash_file("files"), 1 << 20).unwrap();
     sweep_until_the_objects_go(&scene);
     let lease = scene.mirror().lease().unwrap();
-    let mut now = Manifest::parse(&whole).unwrap();
-    now.take_out(|path| path.as_str() == PARTS[1]);
+    let (now, _) = Manifest::parse(&whole).unwrap().split(|path| path.as_str() == PARTS[1]);
     lease.keep_manifest(&build(ONE), &now).unwrap();
     drop(lease);
     sweep(&scene, scene.store()).unwrap();

@@ -5,7 +5,7 @@ use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Publishing, S
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
-use mirrorkeep::word::{BuildId, Stamp};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
     fs,

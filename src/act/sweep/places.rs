@@ -4,11 +4,11 @@
 //! never one that the manifest of the build names now. Both under the ticket of the build, so that nobody lays it down
 //! meanwhile; what was cut off goes with the next sweep.
 
+use crate::act::Stop;
 use crate::act::error::ActError;
 use crate::act::restore::go_on;
 use crate::act::stage::{Underway, stage_of};
 use crate::act::trash::throw_out;
-use crate::act::Stop;
 use crate::mirror::{KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, parts_at};
 use crate::record::Manifest;
 use crate::store::{Kind, Put, StoreError, StoreErrorKind, Swept, waiting};
