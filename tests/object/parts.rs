@@ -1,10 +1,11 @@
 //! Parts that are taken out of a build in an object store: what readers see, whatever goes wrong at any call.
 
+mod going;
+
 use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
 use super::{every_call_of, kept::checked, kept::faults};
 use crate::view::{SIGNATURE, signature, signed_rightly};
 use mirrorkeep::act::{self, By, Mode};
-use mirrorkeep::record::Manifest;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use mirrorkeep::word::{Digest, RelPath};
 use std::sync::{Arc, Mutex};
@@ -120,6 +121,8 @@ fn reads_well(store: &dyn Store) -> Result<(), String> {
     }
 }
 
+use going::sweep_until_the_objects_go;
+
 /// Makes a test of each fault for each act, with what comes before it.
 macro_rules! broken {
     ($($name:ident: [$($before:ident)*] $act:ident;)*) => { $(mod $name {
@@ -192,98 +195,6 @@ fn what_is_said_of_a_build_meanwhile_stays_said() {
     restore_all(&scene, scene.store()).unwrap();
     let record = scene.mirror().record(&build(ONE)).unwrap().unwrap();
     assert!(record.labels.contains_key("sanity") && record.trimmed.is_empty(), "{record:?}");
-}
-
-#[test]
-fn exactly_the_parts_go_when_their_term_is_over() {
-    let scene = trimmed();
-    scene.store().put(&at("outputs/RPMS/std/theirs.rpm"), b"nobody listed it", Put::Create).unwrap();
-    trim(&scene, scene.store()).unwrap();
-    assert_eq!(there(&scene), PARTS, "the term is not over");
-    scene.end_terms();
-    trim(&scene, scene.store()).unwrap();
-    assert_eq!(there(&scene), [""; 0]);
-    let left = ["SHA256SUMS", "outputs/RPMS/std/theirs.rpm", "outputs/iso/bootimage.iso", "outputs/success"];
-    let found: Vec<String> = scene
-        .store()
-        .below(&build(ONE).as_path())
-        .unwrap()
-        .into_iter()
-        .map(|one| one.path.to_string())
-        .collect();
-    assert_eq!(found, left.map(|left| at(left).to_string()));
-    assert!(scene.store().below(&RelPath::own("trash")).unwrap().is_empty());
-    reads_well(&*scene.store()).unwrap();
-    let refused = act::restore(scene.mirror(), &build(ONE), Mode::Real, &now).unwrap_err();
-    assert_eq!(refused.to_string(), format!("`{}` is not in the trash", build(ONE)));
-}
-
-/// Sweeps, and stops before the objects of parts go.
-fn sweep_until_the_objects_go(scene: &Scene) {
-    let fork = scene.fork();
-    let spy = Arc::new(Spy::new(fork.store()));
-    sweep(&fork, Arc::<Spy>::clone(&spy)).unwrap();
-    let calls = spy.calls();
-    let removal = calls.iter().rposition(|call| call.method == "remove_all").unwrap() + 1;
-    let stopped = Arc::new(Spy::new(scene.store()).with(removal, Fault::Stop));
-    sweep(scene, stopped).unwrap_err();
-    assert_eq!(there(scene), PARTS);
-}
-
-#[test]
-fn what_the_build_has_again_does_not_go_with_an_old_mark() {
-    let scene = trimmed();
-    let whole = scene.store().read(&scene.trash_file("files"), 1 << 20).unwrap();
-    sweep_until_the_objects_go(&scene);
-    let lease = scene.mirror().lease().unwrap();
-    let (now, _) = Manifest::parse(&whole).unwrap().split(|path| path.as_str() == PARTS[1]);
-    lease.keep_manifest(&build(ONE), &now).unwrap();
-    drop(lease);
-    sweep(&scene, scene.store()).unwrap();
-    assert_eq!(there(&scene), [PARTS[0], PARTS[2]]);
-}
-
-#[test]
-fn nothing_goes_where_nothing_tells_what_the_build_has() {
-    let scene = trimmed();
-    sweep_until_the_objects_go(&scene);
-    let manifest = RelPath::own(&format!("manifests/{}.files", build(ONE)));
-    for damage in [None, Some("damaged")] {
-        match damage {
-            None => scene.store().remove(&manifest).unwrap(),
-            Some(text) => scene.store().put(&manifest, text.as_bytes(), Put::Replace).unwrap(),
-        }
-        let refused = sweep(&scene, scene.store()).unwrap_err();
-        assert!(refused.contains("the manifest of"), "{refused}");
-        assert_eq!(there(&scene), PARTS);
-    }
-}
-
-#[test]
-fn a_build_whose_parts_are_going_is_published_anew_as_a_whole() {
-    let scene = trimmed();
-    let_go(&scene, scene.store()).unwrap();
-    let refused = scene.publish(scene.store(), ONE).unwrap_err();
-    assert!(refused.contains("is in the trash"), "{refused}");
-    sweep_until_the_objects_go(&scene);
-    scene.publish(scene.store(), ONE).unwrap();
-    scene.misleads_nobody().unwrap();
-    sweep(&scene, scene.store()).unwrap();
-    scene.misleads_nobody().unwrap();
-    assert_eq!((there(&scene).len(), scene.builds()), (3, vec![ONE.to_owned(), TWO.to_owned()]));
-}
-
-#[test]
-fn parts_that_go_first_leave_a_pruned_build_that_comes_back_without_them() {
-    let scene = trimmed();
-    // Only the term of the parts is over, and the build that went later waits on.
-    scene.end_terms();
-    scene.policy(LAST);
-    trim(&scene, scene.store()).unwrap();
-    assert_eq!((there(&scene), scene.builds()), (Vec::new(), vec![TWO.to_owned()]));
-    scene::restore_one(&scene, scene.store()).unwrap();
-    assert_eq!(scene.builds(), [ONE, TWO]);
-    scene.misleads_nobody().unwrap();
 }
 
 #[test]
