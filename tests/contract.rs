@@ -69,7 +69,9 @@ laws! {
         directories_above_are_made
         a_log_keeps_every_line_in_order
         no_line_of_a_log_is_lost_or_torn
-        what_is_removed_is_gone_and_nothing_else;
+        what_is_removed_is_gone_and_nothing_else
+        of_a_list_everything_is_removed_and_nothing_else
+        more_are_removed_than_fit_into_one_request;
     filling:
         what_is_filled_is_counted_hashed_and_dressed
         an_unfinished_file_is_replaced

@@ -5,6 +5,7 @@
 
 mod counted;
 mod kept;
+mod parts;
 mod scene;
 
 use crate::view;
@@ -14,7 +15,17 @@ use std::sync::Arc;
 
 /// Breaks every call of `act` in turn, after `before`, and fails with everything that did not come right again.
 fn every_call(before: &[Act], act: Act, fault: Fault) {
-    let ready = Scene::new();
+    every_call_of(Scene::new(), before, act, fault, |_| Ok(()));
+}
+
+/// Does the same with another scene, and holds every state of it against one more rule for readers.
+fn every_call_of(
+    ready: Scene,
+    before: &[Act],
+    act: Act,
+    fault: Fault,
+    reads_well: fn(&Scene) -> Result<(), String>,
+) {
     for act in before {
         act(&ready, ready.store()).unwrap();
     }
@@ -31,7 +42,7 @@ fn every_call(before: &[Act], act: Act, fault: Fault) {
         let call = spy.calls().get(nth - 1).map(ToString::to_string).unwrap_or_default();
         let mut tell =
             |what: &str, why: String| wrong.push(format!("{nth}. {call}: {first:?}\n    {what}: {why}"));
-        if let Err(why) = scene.misleads_nobody() {
+        if let Err(why) = scene.misleads_nobody().and_then(|()| reads_well(&scene)) {
             tell("then", why);
         }
         if first.is_ok() && scene.seen() != undisturbed.seen() {
@@ -44,7 +55,7 @@ fn every_call(before: &[Act], act: Act, fault: Fault) {
             }
             Ok(()) => {}
         }
-        if let Err(why) = scene.misleads_nobody() {
+        if let Err(why) = scene.misleads_nobody().and_then(|()| reads_well(&scene)) {
             tell("again", why);
         }
     }

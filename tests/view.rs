@@ -7,8 +7,8 @@ use mirrorkeep::act::{
 };
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
 use mirrorkeep::store::{Kind, Share};
-use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
-use std::{error::Error, fs, io::Cursor, path::Path, sync::OnceLock};
+use mirrorkeep::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
+use std::{collections::BTreeSet, error::Error, fs, io::Cursor, path::Path, sync::OnceLock};
 
 /// What signs the checksums of a build.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.minisig";
@@ -48,9 +48,15 @@ pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
         if signed {
             signed_rightly(name, &read("SHA256SUMS")?, &read(SIGNATURE)?)?;
         }
-        let there = store.below(&place).map_err(chain)?.len();
-        if there != manifest.files.len() + manifest.links.len() + 1 + usize::from(signed) {
-            return Err(format!("{name} has {there} objects"));
+        let apart = mirror.apart().of(&id).map_err(chain)?;
+        let known: BTreeSet<RelPath> = manifest.paths().cloned().chain(apart).collect();
+        let there = store.below(&place).map_err(chain)?.into_iter();
+        let there: Vec<RelPath> = there.filter_map(|found| found.path.below(&place)).collect();
+        // Parts that are being swept may be gone already, and nothing else.
+        let extra: Vec<_> = there.iter().filter(|at| !is_sums(at.as_str()) && !known.contains(at)).collect();
+        let gone: Vec<_> = manifest.paths().filter(|at| !there.contains(at)).collect();
+        if !extra.is_empty() || !gone.is_empty() || !there.iter().any(|at| at.as_str() == SUMS_NAME) {
+            return Err(format!("{name} has {extra:?} and lacks {gone:?}"));
         }
     }
     let latest = latest(mirror);
@@ -156,6 +162,11 @@ pub(crate) fn signers() -> Signers {
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), key().sk.to_box(None).unwrap().into_string()).unwrap();
     Signers::open(&[SignWith::Minisign(secret.path().to_owned())], None).unwrap()
+}
+
+/// Returns a signature of a list of checksums.
+pub(crate) fn signature(list: &[u8]) -> String {
+    minisign::sign(None, &key().sk, Cursor::new(list), None, None).unwrap().into_string()
 }
 
 /// Fails when a build is signed and its signature is not one of its checksums.

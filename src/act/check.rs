@@ -11,7 +11,7 @@ use crate::census::{BuildCensus, Census};
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
-use crate::store::{StoreError, Walked};
+use crate::store::StoreError;
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -55,14 +55,14 @@ pub fn check(
     let disk = Disk::of(mirror);
     let looking = Looking { mirror, disk: disk.as_ref() };
     let outside = looking.outside()?;
-    let parts = Mutex::new(Parts::default());
+    let (apart, parts) = (mirror.apart(), Mutex::new(Parts::default()));
     let look = |id: &BuildId, record: Kept| {
         let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
         if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
             return look_knowing(mirror, id, record?);
         }
         // One walk serves both: what is known of the build, and what is wrong with it.
-        let walked = Walked::of(mirror.store(), &path)?;
+        let walked = apart.walk(id, &path)?;
         let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
         let seen = looking.build(id, &path, walked);
         let damaged = looked

@@ -31,6 +31,17 @@ pub enum ActError {
         /// Where it lay.
         path: RelPath,
     },
+    /// Of what was taken out of a build something is gone for good.
+    #[error("the parts of `{id}` cannot come back: `{path}` is gone or was replaced")]
+    Lost {
+        /// Which build.
+        id: BuildId,
+        /// What is gone.
+        path: RelPath,
+    },
+    /// Nothing tells what belongs to a build.
+    #[error("`{0}` has no record or manifest, so that nothing tells what belongs to its parts")]
+    NoManifest(BuildId),
     /// No plan could be made.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -104,12 +104,23 @@ impl Fence {
         id: &BuildId,
         now: Stamp,
     ) -> Result<Option<String>, ActError> {
+        match self.once_said(lease, planned, id)? {
+            None => self.protects(lease, planned, id, now),
+            why => Ok(why),
+        }
+    }
+
+    /// Forgets every look at the links, and returns that something else is said of a build now, if it is.
+    pub(super) fn once_said(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &Planned,
+        id: &BuildId,
+    ) -> Result<Option<String>, ActError> {
         self.seen = None;
         let labels = look_at_build(lease.mirror(), id)?.labels;
-        if planned.census.build(id).is_none_or(|build| build.labels != labels) {
-            return Ok(Some("something else is said of it now".to_owned()));
-        }
-        self.protects(lease, planned, id, now)
+        let same = planned.census.build(id).is_some_and(|build| build.labels == labels);
+        Ok((!same).then(|| "something else is said of it now".to_owned()))
     }
 
     /// Returns which hold or link protects a build now, whatever the plan says.

@@ -20,11 +20,22 @@ pub(super) fn part(
     trashed: &Trashed,
     protects: impl FnOnce() -> Result<Protected, ActError>,
 ) -> Result<Protected, ActError> {
-    let id = &trashed.ticket.id;
+    while_marked(lease, &trashed.ticket.id, protects, || Ok(lease.put_away(trashed)?))
+}
+
+/// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
+///
+/// Where that fails, the mark stays for whoever clears up.
+pub(super) fn while_marked(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    protects: impl FnOnce() -> Result<Protected, ActError>,
+    act: impl FnOnce() -> Result<(), ActError>,
+) -> Result<Protected, ActError> {
     lease.mark_going(id)?;
     let why = protects()?;
     if why.is_none() {
-        lease.put_away(trashed)?;
+        act()?;
     }
     lease.unmark(id)?;
     Ok(why)

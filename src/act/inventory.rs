@@ -3,9 +3,9 @@
 use super::disk::Disk;
 use super::hash::{Watched, hash};
 use super::watch::{Stop, Watch};
-use crate::mirror::{Mirror, chain};
+use crate::mirror::{Apart, Mirror, chain};
 use crate::record::{ForeignList, Sums};
-use crate::store::{Entry, Kind, Scanned, Store, Walked};
+use crate::store::{Entry, Kind, Scanned};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use std::{collections::BTreeMap, io};
 
@@ -53,10 +53,10 @@ pub(super) enum ListedBy {
     Nobody,
 }
 
-/// Returns what the tree at `root` holds; no link is followed.
-pub(super) fn holdings(store: &dyn Store, root: &RelPath) -> Holdings {
+/// Returns what the tree of a build holds; no link is followed.
+pub(super) fn holdings(apart: &Apart<'_>, id: &BuildId, root: &RelPath) -> Holdings {
     let mut found = Holdings::default();
-    let walked = match Walked::of(store, root) {
+    let walked = match apart.walk(id, root) {
         Ok(walked) => walked,
         Err(error) => return Holdings { unread: vec![(RelPath::root(), chain(&error))], ..found },
     };

@@ -4,6 +4,7 @@
 //! and reads no arguments; the time is given to it.
 
 mod adopt;
+mod apart;
 mod check;
 mod copy;
 mod disk;

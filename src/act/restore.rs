@@ -3,6 +3,7 @@
 //! A hold of 14 days goes with it, so that the next prune does not undo what a person asked for.
 
 use super::Mode;
+use super::apart;
 use super::error::ActError;
 use super::hold;
 use super::recover::settle;
@@ -44,9 +45,10 @@ pub fn restore(
     }
     let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
     let path = trashed.ticket.path.clone();
-    let occupied = mirror.look(&path)?.is_some();
-    if occupied != (trashed.ticket.what == TicketKind::Untrimmed) {
-        return Err(ActError::Occupied { id: id.clone(), path });
+    match (trashed.ticket.what, mirror.look(&path)?.is_some()) {
+        (TicketKind::Build, false) | (TicketKind::Untrimmed, true) => {}
+        (TicketKind::Build, true) => return Err(ActError::Occupied { id: id.clone(), path }),
+        (TicketKind::Untrimmed, false) => return Err(ActError::NoBuild(id.clone())),
     }
     let now = clock();
     let until = now.checked_add(TERM);
@@ -73,6 +75,9 @@ pub(super) fn bring_back(
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
+    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
+        apart::is_whole(lease.mirror(), trashed)?;
+    }
     let trashed = &known_again(lease, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(clock(), fact.clone())?;
@@ -107,6 +112,9 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
 pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
     let store = lease.mirror().store();
+    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
+        return apart::put_back(lease, trashed);
+    }
     if lease.mirror().by_seal() {
         return lease.take_back(trashed).map_err(|error| match error.kind() {
             StoreErrorKind::AlreadyExists => {

@@ -3,20 +3,21 @@
 //! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
+mod places;
+
+pub(super) use places::make_room;
+
 use super::error::ActError;
 use super::recover::settle;
 use super::restore::{bring_back, go_on};
-use super::stage::stage_of;
 use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
 use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, links};
 use crate::record::EventKind;
-use crate::store::{StoreError, StoreErrorKind, Swept, waiting};
+use crate::store::Swept;
 use crate::word::{BuildId, RelPath, Stamp};
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
-use std::time::Duration;
 
 /// What a sweep did.
 #[derive(Debug, Default, Serialize)]
@@ -127,7 +128,13 @@ pub(super) fn mark(
 ) -> Result<(), ActError> {
     let trash = lease.mirror().trash()?;
     let now = clock();
-    for trashed in trash.waiting.iter().filter(|trashed| which == Which::All || trashed.ticket.until < now) {
+    let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
+    let due: Vec<&Trashed> = if lease.mirror().by_seal() {
+        places::due(&trash.waiting, over)
+    } else {
+        trash.waiting.iter().filter(|trashed| over(trashed)).collect()
+    };
+    for trashed in due {
         mark_one(lease, trashed, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
@@ -154,8 +161,7 @@ pub(super) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Resu
     let intent = lease.intend(now, fact.clone())?;
     let going = going(&trashed.at);
     if lease.mirror().by_seal() {
-        lease.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
-        lease.mirror().store().discard(&trashed.at)?;
+        places::mark(lease, trashed, &going)?;
     } else {
         lease.mirror().store().reveal(&trashed.at, &going)?;
     }
@@ -168,60 +174,11 @@ pub(super) fn going(at: &RelPath) -> RelPath {
     RelPath::own(&format!("trash/{}{GOING}", at.name()))
 }
 
-/// How many builds lose their objects at once: a store answers slowly and many at a time.
-const AT_ONCE: usize = 4;
-
-/// Removes the files of a build that is marked, where they stayed at its place.
-///
-/// Under the ticket of the build: nobody may lay it down again while an old sweep still removes what lies there.
-fn sweep_place(mirror: &Mirror, at: &RelPath) -> Result<Swept, StoreError> {
-    let ticket = mirror.ticket(at);
-    let ticket = ticket.map_err(|why| StoreError::because(StoreErrorKind::Io, "sweep", at, &why))?;
-    let stage = stage_of(&ticket.id);
-    let held = mirror.store().lock(&stage.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO);
-    let _held = match held {
-        // Somebody else sweeps it just now.
-        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(Swept::default()),
-        held => held?,
-    };
-    if mirror.store().look(at)?.is_none() {
-        return Ok(Swept::default());
-    }
-    let swept = mirror.sweep_unsealed(&ticket.id, &ticket.path)?;
-    if swept.failures.is_empty() {
-        mirror.store().discard(at)?;
-        mirror.store().discard(&stage)?;
-    }
-    Ok(swept)
-}
-
-/// Ends a sweep of a build that was cut off; the caller holds the ticket of the build and is about to lay it down.
-pub(super) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
-    for at in mirror.trash()?.going {
-        if let Ok(ticket) = mirror.ticket(&at)
-            && ticket.id == *id
-        {
-            let swept = mirror.sweep_unsealed(id, &ticket.path)?;
-            if let Some(error) = swept.failures.into_iter().next() {
-                return Err(error.into());
-            }
-            mirror.store().discard(&at)?;
-        }
-    }
-    Ok(())
-}
-
 /// Removes everything that is marked, outside the lock.
 pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
     let going = mirror.trash()?.going;
     let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
-        let one = |at: RelPath| {
-            go_on(stop)?;
-            let swept = sweep_place(mirror, &at);
-            Ok((at, swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })))
-        };
-        let pool = waiting(mirror.store(), AT_ONCE)?;
-        pool.install(|| going.into_par_iter().with_max_len(1).map(one).collect::<Result<_, ActError>>())?
+        places::finish(mirror, going, stop)?
     } else {
         let one = |at: RelPath| go_on(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
         going.into_iter().map(one).collect::<Result<_, _>>()?

@@ -1,7 +1,7 @@
 //! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
 
 use super::error::ActError;
-use super::{restore, sweep, trim};
+use super::{apart, restore, sweep, trim};
 use crate::mirror::{GOING, Lease, Trashed};
 use crate::record::{Event, EventKind};
 use crate::store::{Store, StoreError};
@@ -32,12 +32,26 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             }
             Ok(gone)
         }
-        EventKind::Swept if mirror.by_seal() => {
-            let going = store.look(&sweep::going(&at))?.is_some();
-            if going {
-                store.discard(&at)?;
+        EventKind::Trimmed if mirror.by_seal() => match trashed {
+            Some(trashed) => apart::settle(lease, &trashed, &names(intent)),
+            None => {
+                throw_out(store, &at)?;
+                if let Ok(id) = intent.to.parse() {
+                    lease.unmark(&id)?;
+                }
+                Ok(false)
             }
-            Ok(going || store.look(&at)?.is_none())
+        },
+        EventKind::Swept if mirror.by_seal() => {
+            let marked = store.look(&Trashed::ticket_in(&sweep::going(&at)))?.is_some();
+            let waits = store.look(&at)?.is_some();
+            if marked {
+                throw_out(store, &at)?;
+            } else if waits {
+                // The list of what goes is written before the ticket that counts.
+                store.discard(&sweep::going(&at))?;
+            }
+            Ok(marked || !waits)
         }
         EventKind::Pruned => {
             if let Some(trashed) = trashed.filter(|trashed| trashed.ticket.path != RelPath::root())
@@ -55,15 +69,7 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
             {
                 let number =
                     |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-                let names = intent
-                    .details
-                    .get("parts")
-                    .and_then(|parts| parts.as_array())
-                    .cloned()
-                    .unwrap_or_default();
-                let names: Vec<String> =
-                    names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
-                trim::record(lease, &trashed, &names, (number("files"), number("bytes")))?;
+                trim::record(lease, &trashed, &names(intent), (number("files"), number("bytes")))?;
                 return Ok(true);
             }
             throw_out(store, &at)?;
@@ -86,6 +92,12 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
     }
 }
 
+/// Returns the names of the parts that an intent speaks of.
+fn names(intent: &Event) -> Vec<String> {
+    let names = intent.details.get("parts").and_then(|parts| parts.as_array());
+    names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+}
+
 /// Removes a directory of the trash: marked first, so that what is left of it when that is cut off is told from a
 /// build that can come back, and goes with the next sweep.
 pub(super) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
@@ -93,9 +105,17 @@ pub(super) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreErro
         return Ok(());
     }
     if !store.abilities().moves_trees {
-        // The ticket last: without its record it speaks of nothing that can come back.
+        // The ticket last: without its record it speaks of nothing that can come back, and all else is told by it.
         store.remove(&at.child("record.json").unwrap_or_default())?;
-        return store.discard(at).map(drop);
+        let ticket = Trashed::ticket_in(at);
+        let rest = store.below(at)?.into_iter().map(|found| (found.path, found.kind));
+        let rest: Vec<_> = rest.filter(|(path, _)| *path != ticket).collect();
+        if !rest.is_empty()
+            && let Some(error) = store.remove_all(&rest).failures.into_iter().next()
+        {
+            return Err(error);
+        }
+        return store.remove(&ticket);
     }
     let going = RelPath::own(&format!("trash/{}{GOING}", at.name()));
     store.reveal(at, &going)?;

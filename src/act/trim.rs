@@ -1,38 +1,35 @@
 //! Taking parts out of a build in one step: a reader sees it with them or without, SHA256SUMS right both ways.
 //!
 //! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
-//! the two trees change places. The old one waits in the trash and can come back.
+//! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
+//! of checksums becomes another, and the objects stay for the term of the trash (`apart.rs`).
 
+mod tree;
+
+use super::apart::{self, Split};
 use super::error::ActError;
 use super::fence::Fence;
+use super::handshake;
 use super::plan::Planned;
-use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
+use super::prune::{Gone, PruneReport, Pruning, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
-use super::sign::there as signatures;
 use super::sweep::Failure;
 use crate::decide::PartFate;
 use crate::decide::policy::{Part, fits};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
-use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
+use tree::{any, lay_out};
 
 /// More than a list of checksums or a manifest ever has, in bytes.
-const KEPT_LIMIT: u64 = 4 << 30;
+pub(super) const KEPT_LIMIT: u64 = 4 << 30;
 
 /// How the name of a tree begins that is being laid out.
 const STAGE: &str = "trim-";
-
-/// What stays of a build.
-#[derive(Debug, Default)]
-struct Rest {
-    files: u64,
-    bytes: u64,
-    going: BTreeSet<RelPath>,
-}
 
 /// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
 pub(super) fn all(
@@ -55,14 +52,10 @@ pub(super) fn all(
     clear(store)?;
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
-        if mirror.by_seal() {
-            let why = "its parts stay: they cannot be taken out of a build in an object store".to_owned();
-            report.skipped.push(Skipped { id, why });
-            continue;
-        }
         let family = planned.policy.family_or_stranger(&id.stream);
         let going: Vec<Part> =
             family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();
+        let one = if mirror.by_seal() { one_apart } else { one };
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Some(gone)) => report.trimmed.push(gone),
             Ok(None) => {}
@@ -101,10 +94,7 @@ fn one(
 ) -> Result<Option<Gone>, ActError> {
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let goes = |inner: &RelPath| {
-        let patterns = going.iter().flat_map(|part| &part.paths);
-        !is_sums(inner.as_str()) && patterns.into_iter().any(|pattern| fits(pattern, inner.as_str()))
-    };
+    let goes = |inner: &RelPath| goes(going, inner);
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
     let Some(entry) = store.look(&path)? else { return Ok(None) };
     if !any(store, &path, &goes)? {
@@ -117,28 +107,17 @@ fn one(
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        return Err(StoreError::because(StoreErrorKind::Busy, "take parts out of", id, &why).into());
+        return Err(protected(id, &why));
     }
     let now = clock();
     let until = planned.policy.trash.after(now, planned.policy.zone);
     let bytes =
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let ticket = Ticket {
-        ticket: 1,
-        id: id.clone(),
-        path,
-        what: TicketKind::Untrimmed,
-        since: now,
-        until,
-        bytes,
-        inode: entry.inode,
-    };
+    let what = TicketKind::Untrimmed;
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path, what, since: now, until, bytes, inode: entry.inode };
     let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
-    let fact = Fact::new(EventKind::Trimmed, id)
-        .with("trash", trashed.at.as_str())
-        .with("parts", names.clone())
-        .with("files", rest.files)
-        .with("bytes", rest.bytes);
+    let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
     let intent = lease.intend(now, fact.clone())?;
     store.reveal(&stage, &trashed.at)?;
     lease.keep_ticket(&trashed)?;
@@ -150,6 +129,80 @@ fn one(
     Ok(Some(Gone { id: id.clone(), parts: names, until }))
 }
 
+/// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
+fn one_apart(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    going: &[Part],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Option<Gone>, ActError> {
+    let path = mirror.layout().build_path(id)?;
+    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
+    if !mirror.has_build(id)? {
+        return Ok(None);
+    }
+    // Looked at before the lock is taken, since a build does not change.
+    let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
+        return note_only(mirror, id, &names, clock).map(|()| None);
+    };
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+        return Err(protected(id, &why));
+    }
+    if !split.is_of(mirror.record(id)?.as_ref()) {
+        return Err(protected(id, "it changed since it was looked at"));
+    }
+    let now = clock();
+    let until = planned.policy.trash.after(now, planned.policy.zone);
+    let (what, bytes, inode) = (TicketKind::Untrimmed, split.goes(), (0, 0));
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path: path.clone(), what, since: now, until, bytes, inode };
+    let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
+    let fact = trimmed(&trashed, &names, split.stays());
+    let intent = lease.intend(now, fact.clone())?;
+    let once_more = || match fence.once_said(&lease, planned, id)? {
+        None => sheltered(&lease, planned, fence, id, clock()),
+        why => Ok(why),
+    };
+    let done = split.note(&lease, &trashed).map_err(ActError::from).and_then(|()| {
+        handshake::while_marked(&lease, id, once_more, || split.carry_out(&lease, &path, &names))
+    });
+    if !matches!(done, Ok(None)) {
+        // What failed after it began is finished by whoever comes next.
+        if !apart::has_begun(mirror, &trashed)? {
+            apart::give_up(&lease, &trashed)?;
+            lease.unmark(id)?;
+            lease.undo(clock(), fact, intent)?;
+        }
+        return Err(done.map_or_else(|error| error, |why| protected(id, &why.unwrap_or_default())));
+    }
+    lease.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lease);
+    Ok(Some(Gone { id: id.clone(), parts: names, until }))
+}
+
+/// Returns whether a path in a build is of one of the parts.
+fn goes(going: &[Part], inner: &RelPath) -> bool {
+    let mut patterns = going.iter().flat_map(|part| &part.paths);
+    !is_sums(inner.as_str()) && patterns.any(|pattern| fits(pattern, inner.as_str()))
+}
+
+fn protected(id: &BuildId, why: &str) -> ActError {
+    StoreError::because(StoreErrorKind::Busy, "take parts out of", id, why).into()
+}
+
+/// Returns what the journal is told.
+fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> Fact {
+    Fact::new(EventKind::Trimmed, &trashed.ticket.id)
+        .with("trash", trashed.at.as_str())
+        .with("parts", names.to_vec())
+        .with("files", files)
+        .with("bytes", bytes)
+}
+
 /// Returns why the parts of a build must stay after all.
 fn stays(
     lease: &Lease<'_>,
@@ -159,6 +212,17 @@ fn stays(
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
     fence.renew(lease, planned, now)?;
+    sheltered(lease, planned, fence, id, now)
+}
+
+/// Returns the same by the plan as it is, and by what protects the build now.
+fn sheltered(
+    lease: &Lease<'_>,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<String>, ActError> {
     fence.refresh(lease, planned, now)?;
     let verdict = planned.plan.verdict(id);
     if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
@@ -248,112 +312,9 @@ fn note_only(
     if let Some(mut record) = mirror.record(id)? {
         let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
         if !new.is_empty() {
+            let before = record.clone();
             record.trimmed.extend(new);
-            lease.keep_record(&record)?;
-        }
-    }
-    Ok(())
-}
-
-/// Returns whether a build has anything that goes.
-fn any(store: &dyn Store, root: &RelPath, goes: &dyn Fn(&RelPath) -> bool) -> Result<bool, ActError> {
-    let mut dirs = vec![root.clone()];
-    while let Some(dir) = dirs.pop() {
-        for entry in store.list(&dir)?.entries {
-            let at = dir.child(&entry.name).unwrap_or_default();
-            if at.below(root).is_some_and(|inner| goes(&inner)) && entry.kind != Kind::Dir {
-                return Ok(true);
-            }
-            if entry.kind == Kind::Dir {
-                dirs.push(at);
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// Lays out what stays of a build as a second tree.
-fn lay_out(
-    store: &dyn Store,
-    root: &RelPath,
-    to: &RelPath,
-    goes: &dyn Fn(&RelPath) -> bool,
-) -> Result<Rest, ActError> {
-    let mut rest = Rest::default();
-    store.make_dir(to)?;
-    let mut dirs = vec![root.clone()];
-    while let Some(dir) = dirs.pop() {
-        let entries = store.list(&dir)?.entries;
-        let inner = dir.below(root).unwrap_or_default();
-        if entries.is_empty() && !goes(&inner) {
-            store.make_dir(&to.join(&inner))?;
-        }
-        for entry in entries {
-            let at = dir.child(&entry.name).unwrap_or_default();
-            let inner = at.below(root).unwrap_or_default();
-            match entry.kind {
-                // A directory stays for what is left in it.
-                Kind::Dir => dirs.push(at),
-                _ if goes(&inner) => drop(rest.going.insert(inner)),
-                _ if is_sums(inner.as_str()) => {}
-                kind => copy(store, (&at, kind), &to.join(&inner), &mut rest)?,
-            }
-        }
-    }
-    checksums(store, root, to, &rest)?;
-    Ok(rest)
-}
-
-fn copy(
-    store: &dyn Store,
-    (from, kind): (&RelPath, Kind),
-    to: &RelPath,
-    rest: &mut Rest,
-) -> Result<(), ActError> {
-    store.make_dir(&to.parent().unwrap_or_default())?;
-    let Some(entry) = store.look(from)? else { return Ok(()) };
-    if kind == Kind::Link {
-        store.link(to, &entry.link.unwrap_or_default())?;
-        return Ok(());
-    }
-    let fill = Fill { mode: entry.mode & 0o777, mtime: Some(entry.mtime) };
-    if store.share(from, to, Share::Link, fill)? == Shared::No {
-        let mut bytes = store.open(from)?;
-        store.fill(to, &mut *bytes, fill)?;
-    }
-    rest.files += 1;
-    rest.bytes += entry.size;
-    Ok(())
-}
-
-/// Writes the checksums of what stays: the lines that were there, but for those of what goes.
-///
-/// What signed the list signs no other, so it stays where the list does, and goes into the trash where that is another.
-fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), ActError> {
-    let place = root.child(SUMS_NAME).unwrap_or_default();
-    let bytes = match store.read(&place, KEPT_LIMIT) {
-        Err(error) if error.is_not_found() => return Ok(()),
-        bytes => bytes?,
-    };
-    let mut kept = Vec::with_capacity(bytes.len());
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let text = String::from_utf8_lossy(line);
-        let name = text
-            .trim_end_matches('\n')
-            .split_once("  ")
-            .or_else(|| text.trim_end_matches('\n').split_once(" *"));
-        let goes = name
-            .and_then(|(_, name)| name.parse::<RelPath>().ok())
-            .is_some_and(|path| rest.going.contains(&path));
-        if !goes {
-            kept.extend_from_slice(line);
-        }
-    }
-    let fill = Fill { mode: 0o444, mtime: None };
-    store.fill(&to.child(SUMS_NAME).unwrap_or_default(), &mut &*kept, fill)?;
-    if kept == bytes {
-        for one in signatures(store, root)? {
-            store.fill(&to.child(one.file).unwrap_or_default(), &mut one.bytes.as_slice(), fill)?;
+            lease.renew_record(&before, &record)?;
         }
     }
     Ok(())

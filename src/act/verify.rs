@@ -17,7 +17,7 @@ use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
-use crate::mirror::{Mirror, chain, survey};
+use crate::mirror::{Apart, Mirror, chain, survey};
 use crate::store::{Entry, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
@@ -137,12 +137,12 @@ pub fn verify(
     for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
     }
-    let mut batch: Vec<Job> = Vec::new();
+    let (apart, mut batch) = (mirror.apart(), Vec::<Job>::new());
     watch.expect("verifying", 0, cost(&survey.census));
     for id in track.order(order) {
         let part = track.part(&id);
         let Some(census) = survey.census.build(&id) else { continue };
-        let mut jobs = look(mirror, &id, census, &verifying.keys, &mut report);
+        let mut jobs = look(mirror, &apart, &id, census, &verifying.keys, &mut report);
         jobs.retain(|job| part.has(&job.at));
         for job in jobs {
             if !track.portion.take(job.entry.size) {
@@ -178,13 +178,14 @@ fn cost(census: &Census) -> u64 {
 /// Compares the names in a build with its list, and returns the files that must be read, by path.
 fn look(
     mirror: &Mirror,
+    apart: &Apart<'_>,
     id: &BuildId,
     census: &BuildCensus,
     keys: &Keys,
     report: &mut VerifyReport,
 ) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let held = holdings(mirror.store(), &root);
+    let held = holdings(apart, id, &root);
     let mut list = listed(mirror, id, &root, &held);
     if mirror.by_seal() {
         sizes(mirror, id, &mut list);

@@ -1,5 +1,6 @@
 //! A store read through a layout: what is there, who may change it, what changed.
 
+mod apart;
 mod catalogue;
 mod config;
 mod journal;
@@ -15,6 +16,7 @@ mod survey;
 mod told;
 mod trash;
 
+pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};

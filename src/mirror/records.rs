@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub(super) const RECORD_LIMIT: u64 = 16 << 20;
 
 /// More than a manifest ever has, in bytes.
-const MANIFEST_LIMIT: u64 = 4 << 30;
+pub(super) const MANIFEST_LIMIT: u64 = 4 << 30;
 
 /// Says why what is kept of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum KeptError {
     /// The manifest is damaged.
     #[error("the manifest of `{0}` cannot be used")]
     Manifest(BuildId, #[source] ManifestError),
+    /// The list of what was taken out of a build is damaged.
+    #[error("the list of parts `{0}` cannot be used")]
+    Parts(RelPath, #[source] ManifestError),
     /// The holds are damaged.
     #[error("the holds of `{0}` cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),

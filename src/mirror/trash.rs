@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// More than a ticket ever has, in bytes.
-const LIMIT: u64 = 1 << 20;
+pub(super) const TICKET_LIMIT: u64 = 1 << 20;
 
 /// What is being swept has this ending.
 pub const GOING: &str = ".going";
@@ -70,6 +70,11 @@ pub struct Trash {
 }
 
 impl Trashed {
+    /// Returns where the ticket of a directory of the trash lies.
+    pub fn ticket_in(at: &RelPath) -> RelPath {
+        at.child("ticket.json").unwrap_or_default()
+    }
+
     /// Returns where the tree lies.
     pub fn tree(&self) -> RelPath {
         self.at.child("tree").unwrap_or_default()
@@ -118,8 +123,8 @@ impl Mirror {
 
     /// Returns the ticket of a directory of the trash, or why it cannot be used.
     pub fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
-        let place = at.child("ticket.json").unwrap_or_default();
-        let bytes = self.store().read(&place, LIMIT).map_err(|error| super::chain(&error))?;
+        let bytes =
+            self.store().read(&Trashed::ticket_in(at), TICKET_LIMIT).map_err(|error| super::chain(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))
     }
 }
@@ -129,7 +134,7 @@ impl Lease<'_> {
     pub fn keep_ticket(&self, trashed: &Trashed) -> Result<(), StoreError> {
         // A ticket is plain data.
         let text = serde_json::to_vec_pretty(&trashed.ticket).unwrap_or_default();
-        self.mirror().store().put(&trashed.at.child("ticket.json").unwrap_or_default(), &text, Put::Replace)
+        self.mirror().store().put(&Trashed::ticket_in(&trashed.at), &text, Put::Replace)
     }
 
     /// Moves record and manifest of a build that went into the trash after it.

@@ -89,6 +89,19 @@ impl Manifest {
         self.files.iter().map(|file| file.size).sum()
     }
 
+    /// Returns the paths of its files and links.
+    pub fn paths(&self) -> impl Iterator<Item = &RelPath> {
+        self.files.iter().map(|file| &file.path).chain(self.links.iter().map(|link| &link.path))
+    }
+
+    /// Returns what stays and what `goes`.
+    pub fn split(self, goes: impl Fn(&RelPath) -> bool) -> (Self, Self) {
+        let (gone, files) = self.files.into_iter().partition(|file| goes(&file.path));
+        let (gone_links, links) = self.links.into_iter().partition(|link| goes(&link.path));
+        let (gone_dirs, dirs) = self.dirs.into_iter().partition(|dir| goes(dir));
+        (Self { files, links, dirs }, Self { files: gone, links: gone_links, dirs: gone_dirs })
+    }
+
     /// Sorts everything by path.
     pub fn sort(&mut self) {
         self.files.sort_by(|a, b| a.path.cmp(&b.path));

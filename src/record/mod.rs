@@ -20,5 +20,5 @@ pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
 pub use said::{Hold, LabelValue, Labels, as_object};
-pub use sums::{Sums, SumsError, sum_line, sum_lines};
+pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};
 pub use version_order::version_order;

@@ -54,6 +54,19 @@ impl SumsError {
     }
 }
 
+/// Returns the lines of a checksum file but those of paths that are `gone`, each as it was; what is no line stays.
+pub fn sums_without(bytes: &[u8], gone: impl Fn(&RelPath) -> bool) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let read = sum_lines(line).next().and_then(Result::ok);
+        let path = read.and_then(|(path, _)| path.parse::<RelPath>().ok());
+        if !path.is_some_and(|path| gone(&path)) {
+            kept.extend_from_slice(line);
+        }
+    }
+    kept
+}
+
 /// Reads a checksum file line by line: each path, in normal form, with its digest.
 pub fn sum_lines(bytes: &[u8]) -> impl Iterator<Item = Result<(Cow<'_, str>, Digest), SumsError>> {
     // Most files are text as a whole; what is not is told by its line.

@@ -125,6 +125,12 @@ pub trait Store: Debug + Send + Sync {
     /// Removes one file or link; one that is not there is removed already.
     fn remove(&self, at: &RelPath) -> Result<()>;
 
+    /// Removes exactly these files and links, goes on after a failure, and returns every one; what is not there is
+    /// removed already, and counts where the store does not tell.
+    fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
+        remove_all(self, these)
+    }
+
     /// Removes an empty directory; one that is not there is removed already.
     fn remove_dir(&self, at: &RelPath) -> Result<()>;
 
@@ -210,4 +216,16 @@ fn below<S: Store + ?Sized>(store: &S, dir: &RelPath) -> Result<Vec<Below>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Removes files and links one after the other.
+fn remove_all<S: Store + ?Sized>(store: &S, these: &[(RelPath, Kind)]) -> Swept {
+    let mut swept = Swept::default();
+    for (at, _) in these {
+        match store.remove(at) {
+            Ok(()) => swept.removed += 1,
+            Err(error) => swept.failures.push(error),
+        }
+    }
+    swept
 }

@@ -5,8 +5,8 @@
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared,
-    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, below,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Scan, Share, Shared,
+    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, below, remove_all,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -229,6 +229,17 @@ impl Store for Spy {
 
     fn remove(&self, at: &RelPath) -> Result<()> {
         self.make("remove", at, Does::Remove, || self.inner.remove(at))
+    }
+
+    fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
+        if self.inner.abilities().directories {
+            // Many calls of the file system, each of which may go wrong.
+            return remove_all(self, these);
+        }
+        // Noted at the first of them.
+        let at = these.first().map(|(at, _)| at.clone()).unwrap_or_default();
+        let swept = self.make("remove_all", &at, Does::Remove, || Ok(self.inner.remove_all(these)));
+        swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })
     }
 
     fn remove_dir(&self, at: &RelPath) -> Result<()> {

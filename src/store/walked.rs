@@ -5,7 +5,7 @@
 
 use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError};
 use crate::word::RelPath;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A tree as one walk saw it, by paths below its top.
 #[derive(Debug, Default)]
@@ -93,6 +93,22 @@ impl Walked {
             })
             .collect();
         Ok(walked)
+    }
+
+    /// Forgets files and links by their paths, and directories in which nothing else lies.
+    pub fn leave_out(&mut self, gone: &HashSet<RelPath>) {
+        let mut empty: HashSet<RelPath> = HashSet::new();
+        // What lies in a directory comes after it.
+        for (dir, scan) in self.dirs.iter_mut().rev() {
+            scan.entries.retain(|one| {
+                let leaves = if one.entry.kind == Kind::Dir { &empty } else { gone };
+                !dir.child(&one.name).is_ok_and(|at| leaves.contains(&at))
+            });
+            if scan.entries.is_empty() && scan.odd.is_empty() && !dir.is_root() {
+                empty.insert(dir.clone());
+            }
+        }
+        self.dirs.retain(|(dir, _)| !empty.contains(dir));
     }
 
     /// Returns what lies at a path below the top.

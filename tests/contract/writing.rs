@@ -124,6 +124,43 @@ pub(super) fn what_is_removed_is_gone_and_nothing_else(store: &dyn Store) {
     assert_eq!(tree(store, &path("a")), ["a/dir/x: x", "a/file2: x"]);
 }
 
+pub(super) fn of_a_list_everything_is_removed_and_nothing_else(store: &dyn Store) {
+    for name in ["t/1", "t/1-x", "t/10", "t/d/2", "t/d/2.x", "t/stays"] {
+        put(store, name, "x");
+    }
+    for name in ["t/link", "t/1.link"] {
+        store.link(&path(name), "stays").unwrap();
+    }
+    let these = |names: &[(&str, Kind)]| names.iter().map(|(at, kind)| (path(at), *kind)).collect::<Vec<_>>();
+    let gone =
+        store.remove_all(&these(&[("t/1", Kind::File), ("t/link", Kind::Link), ("t/d/2", Kind::File)]));
+    assert_eq!((gone.removed, gone.failures.len()), (3, 0));
+    let left = ["t/1-x: x", "t/1.link -> stays", "t/10: x", "t/d/2.x: x", "t/stays: x"];
+    assert_eq!(tree(store, &path("t")), left);
+    // What is gone is gone, and what cannot be removed keeps nothing else.
+    let root = (RelPath::root(), Kind::File);
+    let rest =
+        [vec![root], these(&[("t/1", Kind::File), ("n/none", Kind::Link), ("t/10", Kind::File)])].concat();
+    assert_eq!(store.remove_all(&rest).failures.len(), 1);
+    assert_eq!(tree(store, &path("t")), ["t/1-x: x", "t/1.link -> stays", "t/d/2.x: x", "t/stays: x"]);
+    assert!(store.remove_all(&[]).failures.is_empty());
+}
+
+pub(super) fn more_are_removed_than_fit_into_one_request(store: &dyn Store) {
+    // A file system has no requests, and takes its time.
+    let count = if store.abilities().directories { 20 } else { 1200 };
+    let many: Vec<(RelPath, Kind)> =
+        (0..count).map(|nth| (path(&format!("many/{nth:04}")), Kind::File)).collect();
+    std::thread::scope(|scope| {
+        for some in many.chunks(100) {
+            scope.spawn(move || some.iter().for_each(|(at, _)| store.put(at, b"x", Put::Replace).unwrap()));
+        }
+    });
+    put(store, "many/stays", "x");
+    assert!(store.remove_all(&many).failures.is_empty());
+    assert_eq!(tree(store, &path("many")), ["many/stays: x"]);
+}
+
 pub(super) fn what_is_renewed_was_what_it_was_taken_for(store: &dyn Store) {
     let at = path("a/file");
     let busy = |old: &[u8], new: &[u8]| {

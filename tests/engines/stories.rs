@@ -15,6 +15,7 @@ pub(crate) const ALL: &[Story] = stories! {
     of_two_publishers_of_one_build_one_publishes
     publishers_and_people_race_on_one_stream_and_one_alias
     what_is_pruned_is_gone_and_can_come_back
+    parts_go_and_come_back_and_the_list_is_right
     a_publisher_that_was_killed_is_followed_by_the_next
     a_large_file_goes_in_parts
     what_lies_there_is_checked_verified_and_taken_over
@@ -33,6 +34,17 @@ pub(crate) const OF_ONE_WRITER_AT_A_TIME: &[Story] = stories! {
     it_is_said_aloud_that_conditions_are_ignored
     many_writers_are_refused
 };
+
+/// Takes the packages out of all builds but the newest.
+const PARTS: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 1d}
+brakes: {policy_change: apply}
+families:
+  - name: all
+    match: \"**\"
+    keep: [{last: 5}]
+    parts: {bulky: {paths: [\"outputs/RPMS/**\"], keep: [{last: 1}]}}
+";
 
 /// What is said where one writer at a time works.
 const AT_A_TIME: &str = "takes one writer at a time";
@@ -127,6 +139,36 @@ fn what_is_pruned_is_gone_and_can_come_back(bucket: &Bucket<'_>) {
     assert!(bucket.publish(ONE).starts_with("published"));
     bucket.sums_hold(ONE);
     assert_eq!(bucket.builds(), [ONE, TWO, THREE]);
+}
+
+fn parts_go_and_come_back_and_the_list_is_right(bucket: &Bucket<'_>) {
+    let store = bucket.engine.store(bucket.name);
+    store.put(&RelPath::own("policy.yaml"), PARTS.as_bytes(), Put::Replace).unwrap();
+    let one = format!("master/centos/{ONE}");
+    let listed = || bucket.listed(ONE).iter().any(|file| file == "outputs/RPMS/std/a.rpm");
+    bucket.publish(ONE);
+    bucket.publish(TWO);
+    let before = bucket.contents(&one);
+    let said = bucket.ok(&["prune"]);
+    assert!(said.contains(&format!("trimmed   {one}  without bulky")), "{said}");
+    // Nothing goes at once, and whoever checks the list finds all of it.
+    assert!(!listed() && bucket.contents(&one).len() == before.len());
+    bucket.sums_hold(ONE);
+    bucket.ok(&["verify", "--all", "--read"]);
+    assert!(!bucket.ends(5, &["check"]).contains("build-changed"));
+    assert_eq!(bucket.json(&["show", &one])["trimmed"], serde_json::json!(["bulky"]));
+    bucket.ok(&["restore", &one]);
+    assert_eq!(bucket.contents(&one), before);
+    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    bucket.ok(&["unhold", &one]);
+    bucket.ok(&["prune"]);
+    bucket.ok(&["sweep"]);
+    assert!(!bucket.objects(&one).iter().any(|at| at.contains("/RPMS/")), "{:?}", bucket.objects(&one));
+    assert_eq!(bucket.builds(), [ONE, TWO]);
+    bucket.sums_hold(ONE);
+    bucket.sums_hold(TWO);
+    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    bucket.fails(1, "is not in the trash", &["restore", &one]);
 }
 
 fn a_publisher_that_was_killed_is_followed_by_the_next(bucket: &Bucket<'_>) {

@@ -17,7 +17,7 @@ fn path(text: &str) -> RelPath {
 }
 
 /// Returns the findings of a check, each as its code and its path.
-fn checked(scene: &Scene) -> Vec<String> {
+pub(super) fn checked(scene: &Scene) -> Vec<String> {
     let report =
         act::check(&open(scene.store()), &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
@@ -29,7 +29,7 @@ fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
 }
 
 /// Returns the faults that verifying finds, each as what it is and its path.
-fn faults(scene: &Scene, by: By) -> Vec<String> {
+pub(super) fn faults(scene: &Scene, by: By) -> Vec<String> {
     let report = verified(scene.store(), by);
     report.faults.iter().map(|fault| format!("{} {}", fault.what, fault.path)).collect()
 }

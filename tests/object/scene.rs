@@ -5,7 +5,7 @@ use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Publishing, S
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
-use mirrorkeep::word::{BuildId, Stamp};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
     fs,
@@ -157,7 +157,31 @@ impl Scene {
         act::recover(&open(self.store())?, act::Stages::Discard, &now).map(drop).map_err(chain)
     }
 
-    fn mirror(&self) -> &Mirror {
+    /// Gives the mirror another policy.
+    pub(super) fn policy(&self, text: &str) {
+        self.store.put(&RelPath::own("policy.yaml"), text.as_bytes(), Put::Replace).unwrap();
+    }
+
+    /// Lets the term of everything in the trash be over.
+    pub(super) fn end_terms(&self) {
+        for mut trashed in self.mirror().trash().unwrap().waiting {
+            trashed.ticket.until = "20181210T000000Z".parse().unwrap();
+            self.mirror().lease().unwrap().keep_ticket(&trashed).unwrap();
+        }
+    }
+
+    /// Returns where a file of that name lies in the trash.
+    pub(super) fn trash_file(&self, name: &str) -> RelPath {
+        let found = self.store.below(&RelPath::own("trash")).unwrap().into_iter();
+        found.map(|found| found.path).find(|path| path.name() == name).unwrap()
+    }
+
+    /// Takes what others changed for right.
+    pub(super) fn adopt_changed(&self) -> Result<(), String> {
+        view::adopt(self.mirror(), AdoptScope::All, SumsIn::Build, Changed::Take, &now)
+    }
+
+    pub(super) fn mirror(&self) -> &Mirror {
         self.mirror.get_or_init(|| open(self.store()).unwrap())
     }
 

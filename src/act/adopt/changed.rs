@@ -15,7 +15,6 @@ use crate::census::Census;
 use crate::decide::comply::{SeenBuild, changes};
 use crate::mirror::{Fact, Mirror, look_at_tree};
 use crate::record::{BuildRecord, EventKind};
-use crate::store::Walked;
 use crate::word::{BuildId, Digest, Outcome, RelPath, Stamp};
 use std::collections::BTreeSet;
 
@@ -25,7 +24,7 @@ pub(super) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     let refuse = |why: String| Err(Stopped::Build(why));
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let Some(before) = mirror.record(id)? else { return Ok(None) };
-    let walked = Walked::of(mirror.store(), &path)?;
+    let walked = mirror.apart().walk(id, &path)?;
     let told = look_at_tree(mirror, id, &walked)?;
     let seen = Looking { mirror, disk: None }.build(id, &path, walked);
     let changed = match changes(&seen, mirror.layout(), &BTreeSet::new()) {

@@ -13,7 +13,7 @@ use crate::mirror::{Fact, JournalError, KeptError, Mirror};
 use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
 };
-use crate::store::{Entry, Guard, Put, StoreError, StoreErrorKind};
+use crate::store::{Entry, Guard, Put, StoreErrorKind};
 use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp, is_sums};
 use std::{collections::HashMap, time::Duration};
 
@@ -44,7 +44,7 @@ impl Taking<'_> {
         if before.is_none() {
             return refuse("it is gone by now".to_owned());
         }
-        let held = holdings(self.mirror.store(), &path);
+        let held = holdings(&self.mirror.apart(), id, &path);
         if let Some((at, why)) = held.unread.first() {
             return refuse(format!("`{at}` cannot be looked at: {why}"));
         }
@@ -128,7 +128,7 @@ impl Taking<'_> {
         if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
-        if self.mirror.by_seal() && !self.is_as_read(path, manifest)? {
+        if self.mirror.by_seal() && !self.is_as_read(&id, path, manifest)? {
             return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
         }
         if self.mirror.record(&id)? != self.before {
@@ -210,12 +210,14 @@ impl Taking<'_> {
     }
 
     /// Returns whether the store lists what was read, and nothing else.
-    fn is_as_read(&self, path: &RelPath, manifest: &Manifest) -> Result<bool, StoreError> {
+    fn is_as_read(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, KeptError> {
+        let apart = self.mirror.apart().of(id)?;
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
         let links = manifest.links.iter().map(|link| (path.join(&link.path), None));
         let mut wanted: HashMap<RelPath, Option<u64>> = files.chain(links).collect();
-        let is_sums = |at: &RelPath| at.below(path).is_some_and(|inner| is_sums(inner.as_str()));
-        for found in self.mirror.store().below(path)?.into_iter().filter(|found| !is_sums(&found.path)) {
+        let left_out = |inner: RelPath| is_sums(inner.as_str()) || apart.contains(&inner);
+        let counts = |at: &RelPath| !at.below(path).is_some_and(left_out);
+        for found in self.mirror.store().below(path)?.into_iter().filter(|found| counts(&found.path)) {
             match wanted.remove(&found.path) {
                 Some(size) if size.is_none_or(|size| size == found.size) => {}
                 _ => return Ok(false),

@@ -24,8 +24,8 @@ mod trial;
 mod wire;
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, Put, Result, Share, Shared, SourceFile,
-    Store, StoreError, StoreErrorKind, Swept, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
+    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -159,6 +159,10 @@ impl Store for ObjectStore {
 
     fn remove(&self, at: &RelPath) -> Result<()> {
         self.wait_for(self.remove_object(at))
+    }
+
+    fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
+        self.wait_for(self.remove_these(these))
     }
 
     fn remove_dir(&self, at: &RelPath) -> Result<()> {

@@ -1,10 +1,10 @@
 //! How objects are served to whoever reads the bucket: of which type they are and how long they may be kept.
 //!
 //! A file of a build never changes, so it may be kept for ever; everything beside builds (pointers, deadlines) may
-//! change any day and is asked for again after a minute. What is not known by its name keeps the type that the store
+//! change any day and is asked for again after a minute, and so may a list of checksums, since parts of a build go. What is not known by its name keeps the type that the store
 //! gives it.
 
-use crate::word::RelPath;
+use crate::word::{RelPath, is_sums};
 use object_store::{Attribute, Attributes};
 
 /// Files of builds: the same for ever.
@@ -34,7 +34,8 @@ pub(super) fn served_as(attributes: &mut Attributes, at: &RelPath) {
     if at.is_own() {
         return;
     }
-    attributes.insert(Attribute::CacheControl, FOR_EVER.into());
+    let kept = if is_sums(at.name()) { FOR_A_MINUTE } else { FOR_EVER };
+    attributes.insert(Attribute::CacheControl, kept.into());
     if let Some(kind) = type_of(at.name()) {
         attributes.insert(Attribute::ContentType, kind.into());
     }
@@ -57,6 +58,8 @@ mod tests {
         served_as(&mut attributes, &"m/1/outputs/RPMS/a.rpm".parse().unwrap());
         assert_eq!(attributes.get(&Attribute::CacheControl).map(AsRef::as_ref), Some(FOR_EVER));
         assert_eq!(attributes.get(&Attribute::ContentType).map(AsRef::as_ref), Some("application/x-rpm"));
+        served_as(&mut attributes, &"m/1/SHA256SUMS".parse().unwrap());
+        assert_eq!(attributes.get(&Attribute::CacheControl).map(AsRef::as_ref), Some(FOR_A_MINUTE));
         assert_eq!(type_of("success"), Some("text/plain; charset=utf-8"));
         assert_eq!(type_of("a.unheard-of"), None);
     }

@@ -1,0 +1,116 @@
+//! What lies at the place of a build and is no more of it: parts that were taken out, and wait in the trash.
+//!
+//! A directory keeps such parts in the trash itself. In an object store nothing is moved: the objects of a part stay
+//! where they were until its term is over, and a list beside the ticket names each. What the manifest of the build
+//! names is of the build, whatever a list says: it came back, or was never taken out.
+
+use super::records::MANIFEST_LIMIT;
+use super::trash::TICKET_LIMIT;
+use super::{KeptError, Mirror, Ticket, TicketKind, Trashed};
+use crate::record::Manifest;
+use crate::store::Walked;
+use crate::word::{BuildId, RelPath};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+/// The name of the list, in a directory of the trash.
+const PARTS: &str = "parts";
+
+/// Looks for parts that wait, build by build.
+#[derive(Debug)]
+pub struct Apart<'m> {
+    mirror: &'m Mirror,
+    /// Of which build each directory of the trash has parts; nothing where it has none.
+    seen: Mutex<HashMap<RelPath, Option<BuildId>>>,
+}
+
+impl Mirror {
+    /// Returns the list of what was taken out of a build, in a directory of the trash; nothing where it has none.
+    pub fn parts_in(&self, at: &RelPath) -> Result<Option<Manifest>, KeptError> {
+        let place = parts_at(at);
+        match self.store().read(&place, MANIFEST_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            bytes => {
+                let parts = Manifest::parse(&bytes?);
+                parts.map(Some).map_err(|error| KeptError::Parts(place, error))
+            }
+        }
+    }
+
+    /// Looks for parts that wait.
+    pub fn apart(&self) -> Apart<'_> {
+        Apart { mirror: self, seen: Mutex::default() }
+    }
+}
+
+impl Apart<'_> {
+    /// Walks the tree of a build, and leaves out what is no more of it.
+    pub fn walk(&self, id: &BuildId, root: &RelPath) -> Result<Walked, KeptError> {
+        let mut walked = Walked::of(self.mirror.store(), root)?;
+        let apart = self.of(id)?;
+        if !apart.is_empty() {
+            walked.leave_out(&apart);
+        }
+        Ok(walked)
+    }
+
+    /// Returns what lies at the place of a build and is no more of it, by paths in the build.
+    ///
+    /// Each time the trash is listed once; only what came since is read.
+    pub fn of(&self, id: &BuildId) -> Result<HashSet<RelPath>, KeptError> {
+        let mut apart = HashSet::new();
+        if !self.mirror.by_seal() {
+            return Ok(apart);
+        }
+        for at in self.dirs()? {
+            if self.whose(&at)?.as_ref() == Some(id)
+                && let Some(parts) = self.mirror.parts_in(&at)?
+            {
+                apart.extend(parts.files.into_iter().map(|file| file.path));
+                apart.extend(parts.links.into_iter().map(|link| link.path));
+            }
+        }
+        if !apart.is_empty()
+            && let Some(manifest) = self.mirror.manifest(id)?
+        {
+            for path in manifest.paths() {
+                apart.remove(path);
+            }
+        }
+        Ok(apart)
+    }
+
+    fn dirs(&self) -> Result<Vec<RelPath>, KeptError> {
+        let trash = RelPath::own("trash");
+        match self.mirror.store().list(&trash) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            listing => {
+                let names = listing?.entries.into_iter();
+                Ok(names.filter_map(|entry| trash.child(&entry.name).ok()).collect())
+            }
+        }
+    }
+
+    /// Returns the build of which a directory of the trash has parts.
+    fn whose(&self, at: &RelPath) -> Result<Option<BuildId>, KeptError> {
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = seen().get(at).cloned() {
+            return Ok(known);
+        }
+        let bytes = match self.mirror.store().read(&Trashed::ticket_in(at), TICKET_LIMIT) {
+            // It is gone, or about to be filled.
+            Err(error) if error.is_not_found() => return Ok(None),
+            bytes => bytes?,
+        };
+        // One that cannot be used is told by whoever sweeps.
+        let ticket = serde_json::from_slice::<Ticket>(&bytes).ok();
+        let whose = ticket.filter(|ticket| ticket.what == TicketKind::Untrimmed).map(|ticket| ticket.id);
+        seen().insert(at.clone(), whose.clone());
+        Ok(whose)
+    }
+}
+
+/// Returns where the list of what was taken out lies, in a directory of the trash.
+pub fn parts_at(at: &RelPath) -> RelPath {
+    at.child(PARTS).unwrap_or_default()
+}
