@@ -74,22 +74,30 @@ fn round_of(cluster: &mut dyn Nodes, name: &'static str, victims: &[usize], afte
     }
     bucket.publish(ONE);
     let publish = |build: &str| bucket.publishing(build);
-    during(cluster, &bucket, &publish(TWO), next(), after);
-    assert_eq!(bucket.builds(), [ONE, TWO]);
+    let said = during(cluster, &bucket, &publish(TWO), next(), after);
+    assert_eq!(bucket.builds(), [ONE, TWO], "{said}");
     whole(&bucket);
-    during(cluster, &bucket, &publish(THREE), next(), after * 2);
-    assert_eq!(bucket.builds(), [ONE, TWO, THREE]);
+    let said = during(cluster, &bucket, &publish(THREE), next(), after * 2);
+    assert_eq!(bucket.builds(), [ONE, TWO, THREE], "{said}");
     whole(&bucket);
-    during(cluster, &bucket, &["prune".to_owned()], next(), after);
-    assert_eq!(bucket.builds(), [THREE]);
-    during(cluster, &bucket, &["sweep".to_owned()], next(), after / 2);
-    assert_eq!(bucket.objects(&format!("master/centos/{ONE}")), [""; 0]);
+    let said = during(cluster, &bucket, &["prune".to_owned()], next(), after);
+    assert_eq!(bucket.builds(), [THREE], "{said}");
+    let said = during(cluster, &bucket, &["sweep".to_owned()], next(), after / 2);
+    assert_eq!(bucket.objects(&format!("master/centos/{ONE}")), [""; 0], "{said}");
     whole(&bucket);
 }
 
 /// Runs a command, kills a server meanwhile and starts it again; what failed is run once more and must succeed.
+///
+/// Returns what was said.
 #[track_caller]
-fn during(cluster: &mut dyn Nodes, bucket: &Bucket<'_>, args: &[String], victim: usize, after: Duration) {
+fn during(
+    cluster: &mut dyn Nodes,
+    bucket: &Bucket<'_>,
+    args: &[String],
+    victim: usize,
+    after: Duration,
+) -> String {
     let mut command = bucket.command();
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     let running = command.spawn().unwrap();
@@ -98,20 +106,25 @@ fn during(cluster: &mut dyn Nodes, bucket: &Bucket<'_>, args: &[String], victim:
     std::thread::sleep(DEAD);
     cluster.revive(victim);
     let output = running.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = |output: &Output| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        format!("{}: {}{}", output.status, text(&output.stdout), text(&output.stderr))
+    };
+    let said = told(&output);
     assert!(
         matches!(output.status.code(), Some(0 | 1 | 3 | 7)) && !said.contains("panicked"),
         "{args:?}: {said}"
     );
     if output.status.success() {
-        return;
+        return said;
     }
     assert!(
         said.contains("error") || said.contains("refused") || said.contains("failed"),
         "{args:?}: {said}"
     );
     let again: Output = bucket.command().args(args).output().unwrap();
-    assert!(again.status.success(), "{args:?}: {} after {said}", String::from_utf8_lossy(&again.stderr));
+    assert!(again.status.success(), "{args:?}: {} after {said}", told(&again));
+    format!("{said}\nand again: {}", told(&again))
 }
 
 /// Fails when a listed build lacks bytes, or the name leads to none.

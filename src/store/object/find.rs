@@ -94,7 +94,7 @@ impl ObjectStore {
         let below = below_key(dir, DOING)?;
         let found = self.client.list_with_delimiter(Some(&below)).await.map_err(failed(DOING, dir))?;
         if !dir.is_root() && found.objects.is_empty() && found.common_prefixes.is_empty() {
-            return Err(self.why_not(dir, DOING, "it is no directory").await?);
+            return Err(self.why_not(dir, DOING, Kind::Dir).await?);
         }
         let mut listing = Listing::default();
         let mut add = |name: &str, kind| match name.parse::<RelPath>() {
@@ -167,21 +167,22 @@ impl ObjectStore {
 
     async fn get(&self, at: &RelPath, doing: &'static str) -> Result<GetResult> {
         match self.client.get(&file_key(at, doing)?).await {
-            Err(object_store::Error::NotFound { .. }) => {
-                Err(self.why_not(at, doing, "it is not a regular file").await?)
-            }
+            Err(object_store::Error::NotFound { .. }) => Err(self.why_not(at, doing, Kind::File).await?),
             found => found.map_err(failed(doing, at)),
         }
     }
 
-    /// Returns why nothing of the wanted kind is at a path.
-    async fn why_not(&self, at: &RelPath, doing: &'static str, wrong: &str) -> Result<StoreError> {
-        let kind = match self.find(at).await?.map(|entry| entry.kind) {
-            None => return Ok(StoreError::because(StoreErrorKind::NotFound, doing, at, "nothing is there")),
-            Some(Kind::Link) => StoreErrorKind::Escapes,
-            Some(_) => StoreErrorKind::WrongKind,
+    /// Returns why nothing of the wanted kind was at a path.
+    async fn why_not(&self, at: &RelPath, doing: &'static str, wanted: Kind) -> Result<StoreError> {
+        let wrong = if wanted == Kind::Dir { "it is no directory" } else { "it is not a regular file" };
+        let (kind, why) = match self.find(at).await?.map(|entry| entry.kind) {
+            None => (StoreErrorKind::NotFound, "nothing is there"),
+            // Somebody put it there since: when it was asked for nothing was.
+            Some(kind) if kind == wanted => (StoreErrorKind::NotFound, "nothing was there"),
+            Some(Kind::Link) => (StoreErrorKind::Escapes, wrong),
+            Some(_) => (StoreErrorKind::WrongKind, wrong),
         };
-        Ok(StoreError::because(kind, doing, at, wrong))
+        Ok(StoreError::because(kind, doing, at, why))
     }
 }
 
@@ -248,6 +249,21 @@ mod tests {
             store.wait_for(store.client.delete(key)).unwrap();
         }
         assert_eq!(store.look(&at).unwrap(), None);
+    }
+
+    #[test]
+    fn what_came_since_it_was_asked_for_is_told_as_missing_and_not_as_something_else() {
+        let store = ObjectStore::in_memory().unwrap();
+        for key in ["m/file", "m/dir/below"] {
+            store.wait_for(store.client.put(&Path::from(key), "".into())).unwrap();
+        }
+        let told = |at: &str, wanted| {
+            store.wait_for(store.why_not(&at.parse().unwrap(), "read", wanted)).unwrap().kind()
+        };
+        assert_eq!(told("m/file", Kind::File), StoreErrorKind::NotFound);
+        assert_eq!(told("m/dir", Kind::Dir), StoreErrorKind::NotFound);
+        assert_eq!(told("m/file", Kind::Dir), StoreErrorKind::WrongKind);
+        assert_eq!(told("m/dir", Kind::File), StoreErrorKind::WrongKind);
     }
 
     #[test]
