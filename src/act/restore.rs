@@ -9,10 +9,11 @@ use super::hold;
 use super::recover::settle;
 use super::sweep::clear;
 use super::trash::throw_out;
+use super::trim::KEPT_LIMIT;
 use super::watch::Interrupted;
-use crate::mirror::{Fact, Lease, Mirror, TicketKind, Trashed};
-use crate::record::{EventKind, Hold};
-use crate::store::{Entry, Store, StoreError, StoreErrorKind};
+use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
+use crate::record::{BuildRecord, EventKind, Hold};
+use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 
@@ -123,6 +124,9 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
             _ => error.into(),
         });
     }
+    if trashed.ticket.what == TicketKind::Untrimmed {
+        keep_labels(lease, trashed)?;
+    }
     lease.file_back(trashed)?;
     let tree = trashed.tree();
     if store.look(&tree)?.is_none() {
@@ -142,6 +146,21 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
         }
         _ => error.into(),
     })
+}
+
+/// Brings what was said of a build since its parts were taken out into the record that comes back with them.
+fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+    let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
+    let (Some(now), Some(_)) = (lease.mirror().record(id)?, store.look(&trashed.record())?) else {
+        return Ok(());
+    };
+    let bytes = store.read(&trashed.record(), KEPT_LIMIT)?;
+    let before = BuildRecord::parse(&bytes, id).map_err(|error| KeptError::Record(id.clone(), error))?;
+    if before.labels != now.labels {
+        let after = BuildRecord { labels: now.labels, ..before };
+        store.put(&trashed.record(), after.write().as_bytes(), Put::Replace)?;
+    }
+    Ok(())
 }
 
 /// Lets two trees change places, so that the one with that inode lies at `path`, also when the store does it twice.

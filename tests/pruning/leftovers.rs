@@ -28,6 +28,19 @@ fn a_part_comes_back_on_a_mirror_that_was_moved_to_another_disk() {
 }
 
 #[test]
+fn what_was_said_since_a_part_went_stays_when_it_comes_back() {
+    let rig = with_a_part();
+    rig.ok(&["label", A_ID, "sanity=red"]);
+    rig.ok(&["prune"]);
+    rig.ok(&["label", A_ID, "sanity=green"]);
+    rig.ok(&["restore", A_ID]);
+    assert!(rig.mirror(&format!("{A_ID}/inputs/RPMS/a.rpm")).exists());
+    let shown = rig.json(&["show", A_ID]);
+    assert_eq!(shown["labels"]["sanity"]["value"], "green", "{shown}");
+    rig.sums_hold(A_ID);
+}
+
+#[test]
 fn a_tree_that_was_laid_out_without_a_part_and_left_goes_with_the_next_prune() {
     let rig = with_a_part();
     let left = rig.mirror(".mirrorkeep/tmp/trim-0123/tree/outputs");
