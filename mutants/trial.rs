@@ -92,7 +92,7 @@ pub(crate) fn attempt(
             fs::File::options().create(true).truncate(true).read(true).write(true).open(tree.join("said"))?;
         let mut child =
             run.env("MUTANT", change.to_string()).stdout(said.try_clone()?).stderr(Stdio::null()).spawn()?;
-        let last = Instant::now() + takes * 10 + Duration::from_secs(10);
+        let last = Instant::now() + takes * 4 + Duration::from_secs(5);
         let status = loop {
             match child.try_wait()? {
                 Some(status) => break Some(status),
