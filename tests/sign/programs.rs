@@ -108,3 +108,15 @@ fn a_trusted_comment_is_part_of_what_is_signed() {
     let changed = comment("\ntrusted comment: ", "\ntrusted comment: of somebody, ");
     assert_eq!(changed, wanted(&[("bad-signature", "SHA256SUMS.minisig")]));
 }
+
+#[test]
+fn a_signature_that_cannot_be_read_is_told_and_proves_nothing() {
+    let signed = Signed::new();
+    signed.by_both(NAME);
+    // No signature is so long, so nothing of it is read.
+    for name in ["SHA256SUMS.asc", "SHA256SUMS.minisig"] {
+        signed.forge(name, vec![b'a'; (1 << 20) + 1]);
+    }
+    let found = wanted(&[("unreadable", "SHA256SUMS.asc"), ("unreadable", "SHA256SUMS.minisig")]);
+    assert_eq!(signed.faults(&signed.trusted()), found);
+}
