@@ -1,7 +1,7 @@
 //! Layout files: what they say of paths, and what is said of a file that is wrong.
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use std::{convert::Infallible, sync::LazyLock};
 
 fn starlingx() -> &'static Layout {
@@ -284,7 +284,7 @@ fn a_key_of_a_file_tells_the_time_and_the_result() {
     let trunk = Layout::load(Layout::shipped("rdo-trunk").unwrap(), "rdo-trunk").unwrap();
     let time = |text| match trunk.told_time(&One("commit.yaml", text)).unwrap() {
         None => "none".to_owned(),
-        Some(told) => told.map_or_else(|why| why, |stamp| stamp.iso()),
+        Some(told) => told.map_or_else(|why| why, Stamp::iso),
     };
     assert_eq!(time("commits: [{dt_build: 1543989600}]"), "2018-12-05T06:00:00Z");
     assert_eq!(time("commits: [{dt_build: 1543989600.75}]"), "2018-12-05T06:00:00Z");

@@ -265,6 +265,7 @@ mod tests {
         let below = |length| above.child(&format!("{}/y", "x".repeat(length)));
         assert_eq!(below(252).unwrap().as_str().len(), PATH_MAX - 1);
         assert_eq!(below(253).unwrap().as_str().len(), PATH_MAX);
+        below(253).unwrap().as_str().parse::<RelPath>().unwrap();
         assert_eq!(below(254).unwrap_err().to_string(), PathError::LongPath(PATH_MAX + 1).to_string());
     }
 

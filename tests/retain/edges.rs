@@ -5,6 +5,7 @@ use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, Verdict, retain};
+use mirrorkeep::word::Stamp;
 use serde_json::json;
 
 fn verdict<'a>(plan: &'a Plan, id: &str) -> &'a Verdict {
@@ -79,7 +80,7 @@ fn every_protection_lasts_as_long_as_it_says_and_counts_from_what_it_says() {
         let reason = verdict.reasons.first()?;
         assert!(reason.protects, "{reason:?}");
         assert_eq!(verdict.kept_until, verdict.reasons.iter().map(|reason| reason.until).min().flatten());
-        Some((reason.basis.as_deref().unwrap_or("none").to_owned(), reason.until.map(|until| until.iso())))
+        Some((reason.basis.as_deref().unwrap_or("none").to_owned(), reason.until.map(Stamp::iso)))
     };
     for (day, basis, until) in [
         (1, "none", Some(until)),
@@ -115,7 +116,7 @@ fn what_a_build_needs_lasts_as_long_as_that_build_and_keeps_its_parts() {
     let told = |day: u32| {
         let verdict = verdict(&plan, &format!("master/x/202606{day:02}T023000Z"));
         let rules: Vec<String> = verdict.reasons.iter().map(|reason| reason.rule.to_string()).collect();
-        let until = verdict.kept_until.map(|until| until.iso()).unwrap_or_default();
+        let until = verdict.kept_until.map(Stamp::iso).unwrap_or_default();
         format!("{} {until} {:?}", rules.join("; "), verdict.parts["bulky"])
     };
     assert_eq!(told(1), "requires 2026-06-18T02:30:00Z Keep");
