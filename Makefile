@@ -42,17 +42,18 @@ fuzz:
 			-print_final_stats=1 -artifact_prefix=target/fuzz/found/broken-$$law- \
 			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
 
-# Breaks words, layouts, records and decisions in a copy of them, one change at a time, and lists in
-# target/mutants/mutants.out what no test notices; docs/mutants.md says what that found. A part of
-# 80 takes some minutes: `make mutants SHARD=7/80`; all of a folder: `make mutants SHARD=0/1 FILES="src/word/**"`.
-FILES =
-SHARD = 0/80
+# Breaks words, layouts, records and decisions, one change at a time, and lists what no test notices; docs/mutants.md says
+# what that found. All changes are built at once in a copy, so that each is tried in a second: `make mutants` tries all,
+# `make mutants ONLY="retain/ word/path.rs"` those whose place or text has one of the words. What was caught is kept in
+# target/mutants/tried.jsonl and is not tried again; `rm` it to begin anew.
+ONLY =
 MUTANTS = target/tools/bin/cargo-mutants
 mutants: $(MUTANTS)
-	tests/mutants.sh
-	cd target/mutants/tree && CARGO_TARGET_DIR=../target PROPTEST_CASES=12 RUST_BACKTRACE=0 \
-		$(CURDIR)/$(MUTANTS) mutants --in-place --sharding round-robin --shard $(SHARD) \
-		$(patsubst %,--file '%',$(FILES)) --output ..
+	cargo build --quiet --locked --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool
+	mutants/copy.sh
+	cd target/mutants/tree && $(CURDIR)/$(MUTANTS) mutants --list --json >../list.json
+	CARGO_TARGET_DIR=$(CURDIR)/target/mutants/target target/mutants/tool/debug/mutants \
+		target/mutants/tree target/mutants/list.json target/mutants/tried.jsonl $(ONLY)
 
 $(MUTANTS):
 	cargo install --locked --debug --root target/tools cargo-mutants@27.1.0

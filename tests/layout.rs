@@ -1,7 +1,7 @@
 //! Layout files: what they say of paths, and what is said of a file that is wrong.
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath};
+use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use std::{convert::Infallible, sync::LazyLock};
 
 fn starlingx() -> &'static Layout {
@@ -228,6 +228,78 @@ fn a_word_that_does_not_count_is_none_in_a_longer_name_either() {
         Layout::load(&format!("{head}streams: [{{ stream: s, build: 'build-{{a}}' }}]\n"), "x").unwrap();
     assert_eq!(layout.place(&"s/build-new".parse().unwrap()).kind(), "build");
     assert_eq!(layout.place(&"s/build-latest".parse().unwrap()).kind(), "stray");
+}
+
+#[test]
+fn a_shipped_layout_gives_back_its_name_and_the_text_that_it_was_read_from() {
+    for name in Layout::shipped_names() {
+        let text = Layout::shipped(name).unwrap();
+        let layout = Layout::load(text, name).unwrap();
+        assert_eq!((layout.name(), layout.text()), (name, text));
+        assert!(text.contains(layout.title()) && layout.title().len() > 3, "{name}");
+        let again = Layout::load(layout.text(), name).unwrap();
+        assert!(again.stream_shapes().eq(layout.stream_shapes()) && again.stream_shapes().count() > 0);
+    }
+    let shapes: Vec<&str> = starlingx().stream_shapes().collect();
+    assert!(
+        shapes.windows(2).all(|pair| pair[0] != pair[1]) && shapes.contains(&"master/{distro}"),
+        "{shapes:?}"
+    );
+}
+
+/// One file of a build.
+struct One(&'static str, &'static str);
+
+impl Files for One {
+    type Error = Infallible;
+
+    fn has(&self, at: &RelPath) -> Result<bool, Infallible> {
+        Ok(at.as_str() == self.0)
+    }
+
+    fn text(&self, at: &RelPath) -> Result<Option<String>, Infallible> {
+        Ok(self.has(at)?.then(|| self.1.to_owned()))
+    }
+}
+
+#[test]
+fn a_word_in_a_file_tells_the_result_and_a_strange_one_tells_that_it_is_strange() {
+    let compose = Layout::load(Layout::shipped("fedora-compose").unwrap(), "fedora-compose").unwrap();
+    for (word, outcome, problem) in [
+        ("FINISHED\n", "success", ""),
+        ("FINISHED_INCOMPLETE", "success", ""),
+        ("DOOMED", "fail", ""),
+        ("STARTED", "partial", ""),
+        ("LOST", "unknown", "`STATUS` says `LOST`, which is no result"),
+    ] {
+        let told = compose.told_result(&One("STATUS", word)).unwrap();
+        assert_eq!((told.outcome.as_str(), told.problem.as_deref().unwrap_or_default()), (outcome, problem));
+        assert_eq!(told.marker.unwrap().as_str(), "STATUS", "{word}");
+    }
+    assert_eq!(compose.told_result(&One("other", "DOOMED")).unwrap().marker, None);
+}
+
+#[test]
+fn a_key_of_a_file_tells_the_time_and_the_result() {
+    let trunk = Layout::load(Layout::shipped("rdo-trunk").unwrap(), "rdo-trunk").unwrap();
+    let time = |text| match trunk.told_time(&One("commit.yaml", text)).unwrap() {
+        None => "none".to_owned(),
+        Some(told) => told.map_or_else(|why| why, Stamp::iso),
+    };
+    assert_eq!(time("commits: [{dt_build: 1543989600}]"), "2018-12-05T06:00:00Z");
+    assert_eq!(time("commits: [{dt_build: 1543989600.75}]"), "2018-12-05T06:00:00Z");
+    assert_eq!(time("commits: [{dt_build: '1543989600'}]"), "2018-12-05T06:00:00Z");
+    for none in ["soon", "'1.'", "'.5'", "'1.5.6'", "'-5'"] {
+        let text = format!("commits: [{{dt_build: {none}}}]");
+        assert!(time(text.leak()).contains("the time in `commit.yaml`"), "{none}");
+    }
+    assert!(time("commits: [{dt_build: [1]}]").contains("is no single word"));
+    assert_eq!(trunk.told_time(&One("other", "")).unwrap(), None);
+    let result = |text| trunk.told_result(&One("commit.yaml", text)).unwrap().outcome.as_str();
+    assert_eq!(result("commits: [{status: SUCCESS}]"), "success");
+    assert_eq!(result("commits: [{status: RETRY}]"), "fail");
+    assert_eq!(result("commits: [{status: 7}]"), "unknown");
+    assert_eq!(starlingx().told_time(&One("commit.yaml", "")).unwrap(), None);
 }
 
 /// Empty files of these names.

@@ -170,4 +170,185 @@ fn a_rule_is_one_too_many_only_beside_one_that_keeps_at_least_as_much_at_both_en
     assert!(subsumed("daily: {count: 9}", "daily: {count: 8}"));
     assert!(!subsumed("daily: {count: 8}", "daily: {count: 9}"));
     assert!(!subsumed("daily: {count: 9}", "weekly: {count: 8}"));
+    assert!(subsumed("weekly: {within: 60d}", "weekly: {within: 50d}"));
+    assert!(!subsumed("weekly: {within: 50d}", "weekly: {within: 60d}"));
+    assert!(!subsumed("weekly: {within: 60d}", "daily: {within: 50d}"));
+    assert!(subsumed("within: 60d", "weekly: {within: 60d}"));
+    assert!(!subsumed("within: 60d, basis: superseded", "weekly: {within: 60d}"));
+    let periods = |of: &str, n: u32, basis: &str| format!("periods: {{of: {of}, n: {n}}}, basis: {basis}");
+    let (created, published) = (periods("a", 2, "created"), periods("a", 2, "published"));
+    assert!(subsumed(&created, &periods("a", 1, "created")) && subsumed(&created, &created));
+    assert!(!subsumed(&periods("a", 1, "created"), &created) && !subsumed(&created, &published));
+    assert!(!subsumed(&created, &periods("b", 1, "created")));
+}
+
+#[test]
+fn a_rule_is_one_too_many_also_before_a_wider_one() {
+    let found = codes("keep: [{last: 4}, {last: 5}]", None);
+    assert_eq!(found, ["subsumed families[0].keep[0]"]);
+}
+
+/// Returns what is found of a policy with one family for all streams, each with its place.
+fn codes(family: &str, census: Option<&str>) -> Vec<String> {
+    let text = format!(
+        "version: 1\nevents: {{ga: [2026-01-01]}}\nfamilies:\n  - {{name: all, match: \"master/**\", {family}}}\n"
+    );
+    let policy = Policy::load(&text, "a test").unwrap_or_else(|error| panic!("{error}: {text}"));
+    let census = census.map(|streams| {
+        serde_json::from_str(&format!(
+            "{{\"census\": 1, \"at\": \"2026-06-15T00:00:00Z\", \"aliases\": [], \"streams\": {streams}}}"
+        ))
+        .unwrap()
+    });
+    lint(&policy, census.as_ref()).iter().map(|found| format!("{} {}", found.code, found.place)).collect()
+}
+
+#[test]
+fn what_keeps_nothing_counts_nothing_or_knows_no_calendar_is_told() {
+    let none: [&str; 0] = [];
+    assert_eq!(codes("keep: [{last: 3}]", None), none);
+    assert_eq!(codes("keep: [{last: 3}, {within: 5d}]", None), none);
+    assert_eq!(codes("keep: [{within: 5d}]", None), ["time-only families[0].keep"]);
+    assert_eq!(codes("keep: []", None), ["no-rules families[0].keep"]);
+    assert_eq!(codes("keep: [{last: 3}, {within: 0d}]", None), ["zero families[0].keep[1]"]);
+    assert_eq!(codes("keep: [{last: 3}, {daily: {count: 0}}]", None), ["zero families[0].keep[1]"]);
+    assert_eq!(codes("keep: [{last: 3}, {periods: {of: ga, n: 1}}]", None), none);
+    assert_eq!(
+        codes("keep: [{last: 3}, {periods: {of: rc, n: 1}}]", None),
+        ["unknown-events families[0].keep[1]"]
+    );
+}
+
+#[test]
+fn what_fits_nothing_that_is_there_is_told() {
+    let none: [&str; 0] = [];
+    let family = "keep: [{last: 3}, {within: 5d, where: {sanity: green}}]";
+    let stream = |name: &str, value: &str| {
+        format!(
+            "[{{\"stream\": \"{name}\", \"builds\": [{{\"build\": \"1\", \"result\": \"success\", \"labels\": {{\"sanity\": {{\"value\": \"{value}\"}}}}}}]}}]"
+        )
+    };
+    assert_eq!(codes(family, Some(&stream("master/x", "green"))), none);
+    assert_eq!(codes(family, Some(&stream("master/x", "red"))), ["unused-label families[0].keep[1]"]);
+    let elsewhere = codes(family, Some(&stream("rc/x", "green")));
+    assert_eq!(elsewhere, ["unused-family families[0].match", "uncovered-stream families"]);
+}
+
+/// Returns what is wrong with a policy whose families are these; nothing when all is well.
+fn wrong(top: &str, families: &str) -> String {
+    let text = format!("version: 1\n{top}\nfamilies:\n{families}");
+    Policy::load(&text, "p.yaml").map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+const ALL: &str = "  - {name: all, match: \"**\", keep: [{last: 1}]}\n";
+
+#[test]
+fn sizes_are_read_in_both_kinds_of_units() {
+    for (text, bytes) in [
+        ("7", 7),
+        ("7B", 7),
+        ("3KiB", 3 << 10),
+        ("3MiB", 3 << 20),
+        ("3GiB", 3 << 30),
+        ("3TiB", 3 << 40),
+        ("3KB", 3_000),
+        ("3kB", 3_000),
+        ("3MB", 3_000_000),
+        ("3GB", 3_000_000_000),
+        ("3TB", 3_000_000_000_000),
+        ("1.5KiB", 1536),
+    ] {
+        let whole = format!("version: 1\nbrakes: {{run: {{bytes: {text}}}}}\nfamilies:\n{ALL}");
+        let policy = Policy::load(&whole, "p.yaml").unwrap();
+        assert_eq!((policy.brakes.run.bytes, policy.text()), (Some(bytes), &*whole), "{text}");
+        let pressure =
+            format!("version: 1\npressure: {{free_below: {text}, until_free: {text}}}\nfamilies:\n{ALL}");
+        let pressure = Policy::load(&pressure, "p.yaml").unwrap().pressure.unwrap();
+        assert_eq!(pressure.until_free.of(10), bytes);
+    }
+    let share = "version: 1\npressure: {free_below: 8%, until_free: 12.5%}\nfamilies:\n".to_owned() + ALL;
+    let share = Policy::load(&share, "p.yaml").unwrap().pressure.unwrap();
+    assert_eq!((share.free_below.of(2000), share.until_free.of(2000)), (160, 250));
+}
+
+#[test]
+fn pressure_ends_where_it_began_or_above() {
+    for (below, until, fits) in [
+        ("8%", "8%", true),
+        ("8%", "9%", true),
+        ("9%", "8%", false),
+        ("8GiB", "8GiB", true),
+        ("8GiB", "9GiB", true),
+        ("9GiB", "8GiB", false),
+        ("9GiB", "8%", true),
+    ] {
+        let why = wrong(&format!("pressure: {{free_below: {below}, until_free: {until}}}"), ALL);
+        assert_eq!(why.is_empty(), fits, "{below} {until}: {why}");
+        assert!(fits || why.contains("less than `free_below`"), "{why}");
+    }
+}
+
+#[test]
+fn a_family_may_only_lengthen_what_protects() {
+    for (own, fits) in [("23h", false), ("24h", true), ("25h", true)] {
+        for name in ["min_age", "superseded_grace"] {
+            let family = format!("  - {{name: all, match: \"**\", {name}: {own}, keep: [{{last: 1}}]}}\n");
+            let why = wrong("defaults: {min_age: 24h, superseded_grace: 24h}", &family);
+            assert_eq!(why.is_empty(), fits, "{why}");
+            assert!(fits || why.contains("is shorter than the default of 24h"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn what_a_policy_cannot_mean_is_told_with_its_place() {
+    let family =
+        |name: &str, of: &str| format!("  - {{name: {name}, match: \"{of}\", keep: [{{last: 1}}]}}\n");
+    for (top, families, why) in [
+        ("timezone: Europe/Berlni", ALL.to_owned(), "an IANA name such as `Europe/Berlin`"),
+        ("events: {ga: [2026-01-01, 2026-01-01]}", ALL.to_owned(), "events.ga[1]: `2026-01-01` stands twice"),
+        ("", family("a", "/master"), "`/master` can match nothing"),
+        ("", family("a", "x/../y"), "`x/../y` can match nothing"),
+        ("", family("a", "master/**") + &family("a", "rc/**"), "a second family `a`"),
+        ("", family("a", "master/**") + &family("b", "master/x"), "no stream can reach this family"),
+        ("", family("a", "**") + &family("b", "rc/*"), "no stream can reach this family"),
+        ("", "  - {name: a, match: x, keep: [{}]}\n".to_owned(), "exactly one of `forever`"),
+        ("brakse: {}", ALL.to_owned(), "brakes"),
+        ("brakes: {stream: {cuont: 1}}", ALL.to_owned(), "count"),
+    ] {
+        let told = wrong(top, &families);
+        assert!(told.contains(why), "{top} {families}: {told}");
+    }
+    assert_eq!(wrong("events: {ga: [2026-01-01, 2026-01-02]}", ALL), "");
+    assert_eq!(wrong("", &(family("a", "rc/*") + &family("b", "master/x") + ALL)), "");
+    assert_eq!(wrong("", &(family("a", "m*r/x") + &family("b", "master/*"))), "");
+}
+
+#[test]
+fn an_example_that_comes_out_otherwise_is_told() {
+    let surprises = |expect: &str| {
+        let text = format!(
+            "version: 1\ndefaults: {{floor: 1, min_age: 0h}}\nfamilies:\n  - name: all\n    match: \"**\"\n    keep: [{{last: 2}}]\n    parts: {{bulky: {{paths: [\"inputs/**\"], keep: [{{last: 1}}]}}}}\ntests:\n  - name: three\n    now: 2026-06-15T00:00:00Z\n    stream: master/x\n    given: {{every: 24h, from: 2026-06-01T00:00:00Z, to: 2026-06-03T00:00:00Z}}\n    expect: {{{expect}}}\n"
+        );
+        let policy = Policy::load(&text, "p.yaml").unwrap_or_else(|error| panic!("{error}"));
+        policy.surprises(&policy.tests[0]).into_iter().map(|one| one.message).collect::<Vec<_>>()
+    };
+    let (old, middle) = ("20260601T000000Z", "20260602T000000Z");
+    let none: [&str; 0] = [];
+    assert_eq!(
+        surprises(&format!(
+            "{old}: {{expire: any}}, {middle}: {{keep: any}}, 20260603T000000Z: {{parts: {{bulky: keep}}}}"
+        )),
+        none
+    );
+    assert_eq!(surprises(&format!("{old}: {{expire: last}}, {middle}: {{keep: last}}")), none);
+    assert_eq!(surprises(&format!("{middle}: {{keep: last, parts: {{bulky: expire}}}}")), none);
+    assert_eq!(surprises(&format!("{old}: {{keep: any}}")), ["expected keep, came out expire (last 2)"]);
+    assert_eq!(surprises(&format!("{middle}: {{expire: any}}")), ["expected expire, came out keep (last 2)"]);
+    assert_eq!(
+        surprises(&format!("{middle}: {{keep: floor}}")),
+        ["expected keep by `floor`, came out keep (last 2)"]
+    );
+    let parts = surprises(&format!("{middle}: {{keep: last, parts: {{bulky: keep}}}}"));
+    assert_eq!(parts, ["expected part `bulky` to keep, came out expire"]);
 }

@@ -2,6 +2,7 @@
 
 mod kept;
 mod keys;
+mod programs;
 
 use crate::rig::{Rig, lay, tree};
 use keys::{Gpg, minisign, minisign_with, run};

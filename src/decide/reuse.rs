@@ -124,7 +124,18 @@ mod tests {
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at(), path("m/c/2/x"));
         assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at(), path("m/c/1/z"));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
-        assert!(!reuse.has_size(6));
+        assert!(reuse.has_size(4) && reuse.has_size(5) && !reuse.has_size(6));
+    }
+
+    #[test]
+    fn two_files_of_the_last_build_with_the_same_bytes_are_both_known_by_their_places() {
+        let build = (path("m/c/2"), manifest(&[("x", "same", 0o444), ("y", "same", 0o444)]));
+        let reuse = Reuse::of([build], &HashSet::from([4]));
+        let seen = Seen { mtime: 3, inode: 4 };
+        for place in ["x", "y"] {
+            let held = reuse.unseen_change(&path(place), 4, 0o444, seen).unwrap();
+            assert_eq!(held.at(), path(&format!("m/c/2/{place}")));
+        }
     }
 
     #[test]

@@ -140,3 +140,96 @@ fn grow(census: &mut Census, source: &mut Source, now: Stamp) {
         alias.target = dir.child(newest.as_str()).ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn at(day: i64) -> Stamp {
+        Stamp::from_unix(1_700_000_000 + day * DAY).unwrap()
+    }
+
+    /// Returns a stream with a success of 100 bytes on each of these days, and a required alias.
+    fn census(days: &[i64]) -> Census {
+        let mut census = Census::empty(at(0));
+        let builds = days.iter().map(|day| BuildCensus {
+            created: Some(at(*day)),
+            published: Some(at(*day)),
+            result: Outcome::Success,
+            bytes: Some(100),
+            ..BuildCensus::named(at(*day).to_string().parse().unwrap())
+        });
+        census.streams.push(StreamCensus { stream: "master/x".parse().unwrap(), builds: builds.collect() });
+        census.aliases.push(crate::census::AliasCensus {
+            path: "master/x/latest_build".parse().unwrap(),
+            target: days.last().map(|day| format!("master/x/{}", at(*day)).parse().unwrap()),
+            required: true,
+            moves: Vec::new(),
+            problem: None,
+        });
+        census
+    }
+
+    fn policy(keep: &str) -> Policy {
+        let text = "version: 1\ndefaults: {floor: 1, min_age: 0h, superseded_grace: 0h}\n";
+        Policy::load(&format!("{text}families: [{{name: a, match: \"**\", keep: {keep}}}]\n"), "a test")
+            .unwrap()
+    }
+
+    fn forward(from: i64, days: i64, cadence: Option<i64>) -> Forward {
+        Forward { from: at(from), length: days * DAY, cadence, every: DAY }
+    }
+
+    #[test]
+    fn a_stream_goes_on_as_often_as_it_did_and_what_the_policy_lets_go_is_gone() {
+        // One a day, and one pause: most builds came a day after the one before.
+        let ticks = simulate(&census(&[0, 1, 2, 5, 6]), &policy("[{last: 4}]"), forward(6, 3, None));
+        let counts: Vec<_> =
+            ticks.iter().map(|tick| (tick.at, tick.builds, tick.bytes, tick.pruned)).collect();
+        assert_eq!(counts, [(at(6), 4, 400, 1), (at(7), 4, 400, 1), (at(8), 4, 400, 1), (at(9), 4, 400, 1)]);
+        let every_two = simulate(&census(&[0, 2, 4]), &policy("[{last: 9}]"), forward(4, 4, None));
+        assert_eq!(every_two.iter().map(|tick| tick.builds).collect::<Vec<_>>(), [3, 3, 4, 4, 5]);
+    }
+
+    #[test]
+    fn a_stream_that_stood_still_for_more_than_ten_of_its_intervals_has_ended() {
+        let builds = |from, cadence| {
+            let ticks = simulate(&census(&[0, 1]), &policy("[{last: 9}]"), forward(from, 2, cadence));
+            ticks.iter().map(|tick| tick.builds).collect::<Vec<_>>()
+        };
+        assert_eq!(builds(11, None), [2, 3, 4]);
+        assert_eq!(builds(12, None), [2, 2, 2]);
+        assert_eq!(builds(12, Some(DAY)), [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_has_not_come_yet_and_what_failed_is_no_model() {
+        let mut failed = census(&[0, 1]);
+        failed.streams[0].builds.iter_mut().for_each(|build| build.result = Outcome::Fail);
+        let ticks = simulate(&failed, &policy("[{last: 9}]"), forward(1, 2, None));
+        assert_eq!(ticks.iter().map(|tick| tick.builds).max(), Some(2));
+        let ahead = simulate(&census(&[0, 1, 9]), &policy("[{last: 99}]"), forward(1, 1, None));
+        assert_eq!(ahead.iter().map(|tick| tick.builds).collect::<Vec<_>>(), [3, 4]);
+    }
+
+    #[test]
+    fn builds_that_come_are_like_the_newest_success_and_its_aliases_follow() {
+        let mut census = census(&[0, 1]);
+        let label = crate::census::LabelCensus { value: "green".to_owned(), since: Some(at(0)), who: None };
+        let newest = &mut census.streams[0].builds[1];
+        newest.labels.insert("sanity".to_owned(), label);
+        newest.bytes_alone = Some(30);
+        let mut source = source(0, &census.streams[0], forward(1, 9, None)).unwrap();
+        grow(&mut census, &mut source, at(2));
+        let new = census.streams[0].builds.last().unwrap().clone();
+        assert_eq!(census.streams[0].builds.len(), 3);
+        assert_eq!((new.created, new.published, new.last_activity), (Some(at(2)), Some(at(2)), Some(at(2))));
+        assert_eq!((new.result, new.bytes, new.bytes_alone), (Outcome::Success, Some(100), Some(30)));
+        let label = new.labels.iter().next().unwrap().1;
+        assert_eq!((&*label.value, label.since), ("green", Some(at(2))));
+        let target = census.aliases[0].target.clone().unwrap();
+        assert_eq!(target, format!("master/x/{}", at(2)).parse().unwrap());
+    }
+}

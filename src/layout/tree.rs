@@ -79,3 +79,55 @@ impl Tree {
         Found::Nowhere { fitted, expected, parts }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns how a path stands to these rules: the rule, `a way`, or how many names fitted and what was expected.
+    fn found(rules: &[&str], path: &str) -> String {
+        let mut tree = Tree::default();
+        for rule in rules {
+            tree.push(rule, &BTreeMap::new()).unwrap();
+        }
+        let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+        match tree.find(&names, &Values::new()) {
+            Found::Rule(rule, _) => format!("by {rule}"),
+            Found::Way => "a way".to_owned(),
+            Found::Nowhere { fitted, expected, .. } => format!("{fitted} fit, then {expected}"),
+        }
+    }
+
+    #[test]
+    fn a_directory_on_the_way_to_a_file_is_a_way_and_nothing_lies_below_a_file() {
+        let rules = ["a/b", "a/c/d"];
+        for (path, expected) in [
+            ("", "a way"),
+            ("a", "a way"),
+            ("a/b", "by a/b"),
+            ("a/b/x", "2 fit, then nothing below"),
+            ("a/c", "a way"),
+            ("a/c/d", "by a/c/d"),
+            ("a/c/x", "2 fit, then `d`"),
+            ("a/x", "1 fit, then `b`, `c`"),
+            ("x", "0 fit, then `a`"),
+        ] {
+            assert_eq!(found(&rules, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_may_hold_anything_is_a_way_itself_and_the_first_rule_wins() {
+        let rules = ["a/**", "a/b", "c/*"];
+        for (path, expected) in [
+            ("a", "a way"),
+            ("a/b", "by a/**"),
+            ("a/b/c", "by a/**"),
+            ("c", "a way"),
+            ("c/x", "by c/*"),
+            ("c/x/y", "2 fit, then nothing below"),
+        ] {
+            assert_eq!(found(&rules, path), expected, "{path}");
+        }
+    }
+}

@@ -96,3 +96,25 @@ impl BuildRecord {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#"{"record": 1, "id": "master/centos/20181205T060000Z", "result": "success", "origin": "published",
+        "created": null, "published": null, "seq": 0, "labels": {}, "requires": [], "files": 3, "bytes": 42}"#;
+
+    #[test]
+    fn a_record_reads_as_it_was_written_and_speaks_of_its_build_alone() {
+        let id: BuildId = "master/centos/20181205T060000Z".parse().unwrap();
+        let record = BuildRecord::parse(RECORD.as_bytes(), &id).unwrap();
+        assert_eq!((record.files, record.bytes), (3, 42));
+        assert_eq!(BuildRecord::parse(record.write().as_bytes(), &id).unwrap(), record);
+        let other = "master/centos/20181206T060000Z".parse().unwrap();
+        assert!(
+            matches!(BuildRecord::parse(RECORD.as_bytes(), &other), Err(RecordError::OtherBuild(found)) if found == id)
+        );
+        let later = RECORD.replace("\"record\": 1", "\"record\": 2");
+        assert!(matches!(BuildRecord::parse(later.as_bytes(), &id), Err(RecordError::Version(2))));
+    }
+}

@@ -107,4 +107,34 @@ mod tests {
         shuffled.sort_by(|a, b| version_order(a, b));
         assert_eq!(shuffled, sorted);
     }
+
+    #[test]
+    fn every_rule_of_the_manual_orders_its_pair() {
+        // Each as printed by `LC_ALL=C sort -V` of coreutils 9.1.
+        for (before, after) in [
+            ("", "."),
+            (".", ".."),
+            ("..", ".a"),
+            (".z", "a"),
+            ("a", "a1"),
+            ("a1", "aa"),
+            ("a1", "a1b"),
+            ("a1~", "a1"),
+            ("aZ", "aa"),
+            ("az", "a-"),
+            ("a2", "a10"),
+            ("a09", "a10"),
+            ("a1.txt", "a2"),
+            ("a.b1", "a.b2"),
+            ("a.9", "a.10"),
+            ("a1.txt", "a1b.txt"),
+            ("a-1.tar", "a-1.tar.gz"),
+            ("a.b", "a."),
+            ("a.~1", "a.~2"),
+        ] {
+            assert_eq!(version_order(before, after), Ordering::Less, "`{before}` before `{after}`");
+            assert_eq!(version_order(after, before), Ordering::Greater, "`{after}` after `{before}`");
+        }
+        assert_eq!(version_order("a01", "a01"), Ordering::Equal);
+    }
 }

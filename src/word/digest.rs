@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn either_case_is_read_and_the_lower_one_is_written() {
+        let text = "0123456789abcdef".repeat(4);
+        let digest: Digest = text.to_uppercase().parse().unwrap();
+        assert_eq!((digest.to_string(), format!("{digest:?}")), (text.clone(), text));
+        assert_eq!(digest.as_bytes()[..8], [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]);
+    }
+
+    #[test]
     fn what_is_no_digest_is_refused() {
         assert!("abc".parse::<Digest>().is_err());
         assert!("g".repeat(64).parse::<Digest>().is_err());

@@ -54,3 +54,16 @@ impl fmt::Display for Outcome {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_reads_as_it_is_written() {
+        for word in ["success", "fail", "empty", "partial", "unknown"] {
+            assert_eq!(word.parse::<Outcome>().unwrap().to_string(), word);
+        }
+        assert!("passed".parse::<Outcome>().is_err());
+    }
+}

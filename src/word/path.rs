@@ -254,6 +254,7 @@ mod tests {
         refused("a\nb", "control");
         refused("a\u{85}b", "control");
         refused(&"x".repeat(256), "256 bytes");
+        assert_eq!(path(&"x".repeat(255)).name().len(), NAME_MAX);
         refused(&"x/".repeat(2100), "too long");
     }
 
@@ -264,6 +265,7 @@ mod tests {
         let below = |length| above.child(&format!("{}/y", "x".repeat(length)));
         assert_eq!(below(252).unwrap().as_str().len(), PATH_MAX - 1);
         assert_eq!(below(253).unwrap().as_str().len(), PATH_MAX);
+        below(253).unwrap().as_str().parse::<RelPath>().unwrap();
         assert_eq!(below(254).unwrap_err().to_string(), PathError::LongPath(PATH_MAX + 1).to_string());
     }
 
@@ -274,6 +276,14 @@ mod tests {
         assert_eq!(path("a/b/l").link_to(&path("c/d")), "../../c/d");
         assert_eq!(path("a/b/l").link_to(&path("a")), "..");
         assert_eq!(path("a/l").link_to(&path("a")), ".");
+    }
+
+    #[test]
+    fn a_name_that_goes_on_is_another_one_and_not_below() {
+        assert_eq!(path("master2/x").below(&path("master")), None);
+        assert_eq!(path("master").below(&path("master")), Some(RelPath::root()));
+        assert_eq!(RelPath::own("lock").as_str(), ".mirrorkeep/lock");
+        assert_eq!(RelPath::own("").as_str(), ".mirrorkeep");
     }
 
     #[test]
@@ -300,6 +310,8 @@ mod tests {
             let joined = above.join(&below);
             prop_assert_eq!(joined.below(&above), Some(below));
             prop_assert!(joined.is_within(&above));
+            prop_assert_eq!(above.join(&RelPath::root()), above.clone());
+            prop_assert_eq!(RelPath::root().join(&above), above);
         }
 
         #[test]

@@ -186,6 +186,25 @@ mod tests {
         case("19691231T235959Z", Err("impossible"));
         case("2018-12-05T06:00:00.5Z", Err("impossible"));
         case("", Err("not a stamp"));
+        case("2018-13-05T06:00:00Z", Err("impossible"));
+        case("a-stamp-that-is-twenty-or-more", Err("not a stamp"));
+        case("2018-12-05", Err("not a stamp"));
+    }
+
+    #[test]
+    fn a_form_is_good_when_what_it_writes_can_be_read() {
+        for (form, good) in [("%Y%m%d", true), ("%Y%m%dT%H%M%SZ", true), ("%Y", false), ("%H%M", false)] {
+            assert_eq!(Stamp::can_read(form), good, "{form}");
+        }
+        for wrong in ["%Q", "%Y%m%d%", "%Y%m%d%!"] {
+            assert!(!Stamp::can_read(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_cut_off() {
+        let instant = DateTime::from_timestamp(1_543_989_600, 999_999_999).unwrap();
+        assert_eq!(Stamp::from_instant(instant).unwrap().iso(), "2018-12-05T06:00:00Z");
     }
 
     #[test]

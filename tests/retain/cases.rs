@@ -7,14 +7,14 @@ use mirrorkeep::word::Stamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-const NOW: &str = "2026-06-15T12:00:00Z";
+pub(super) const NOW: &str = "2026-06-15T12:00:00Z";
 
-fn stamp(text: &str) -> Stamp {
+pub(super) fn stamp(text: &str) -> Stamp {
     text.parse().unwrap()
 }
 
 /// Returns a build of that day in June 2026, published when it was made.
-fn build(day: u32, more: Value) -> Value {
+pub(super) fn build(day: u32, more: Value) -> Value {
     let at = format!("2026-06-{day:02}T02:30:00Z");
     let mut build = json!({
         "build": format!("202606{day:02}T023000Z"), "created": at, "published": at, "last_activity": at,
@@ -24,7 +24,7 @@ fn build(day: u32, more: Value) -> Value {
     build
 }
 
-fn census(streams: Value, aliases: Value) -> Census {
+pub(super) fn census(streams: Value, aliases: Value) -> Census {
     let streams: Vec<Value> = streams
         .as_object()
         .unwrap()
@@ -34,28 +34,28 @@ fn census(streams: Value, aliases: Value) -> Census {
     serde_json::from_value(json!({"census": 1, "at": NOW, "streams": streams, "aliases": aliases})).unwrap()
 }
 
-fn days(days: std::ops::RangeInclusive<u32>) -> Value {
+pub(super) fn days(days: std::ops::RangeInclusive<u32>) -> Value {
     days.map(|day| build(day, json!({}))).collect()
 }
 
 #[track_caller]
-fn fate(plan: &Plan, id: &str) -> Fate {
+pub(super) fn fate(plan: &Plan, id: &str) -> Fate {
     plan.verdict(&id.parse().unwrap()).unwrap_or_else(|| panic!("no verdict of {id}")).fate
 }
 
 #[track_caller]
-fn reasons(plan: &Plan, id: &str) -> String {
+pub(super) fn reasons(plan: &Plan, id: &str) -> String {
     let verdict = plan.verdict(&id.parse().unwrap()).unwrap();
     verdict.reasons.iter().map(|reason| reason.rule.to_string()).collect::<Vec<_>>().join("; ")
 }
 
 #[track_caller]
-fn misses(plan: &Plan, id: &str) -> String {
+pub(super) fn misses(plan: &Plan, id: &str) -> String {
     let verdict = plan.verdict(&id.parse().unwrap()).unwrap();
     verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near)).collect::<Vec<_>>().join("; ")
 }
 
-fn short(keep: &str) -> mirrorkeep::decide::policy::Policy {
+pub(super) fn short(keep: &str) -> mirrorkeep::decide::policy::Policy {
     policy(&format!(
         "version: 1\ndefaults: {{floor: 1, min_age: 0h, superseded_grace: 0h}}\nfamilies:\n  - {{name: all, match: \"**\", keep: {keep}}}\n"
     ))

@@ -250,6 +250,14 @@ fn aliases(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
     point(lease, &at("master/centos/stable"), None, &at(BUILD)).map_err(|error| error.to_string())
 }
 
+/// The name leads to the newer build before.
+fn moves(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    let stable = at("master/centos/stable");
+    lease.mirror().store().point(&stable, &at(NEWER)).unwrap();
+    meet();
+    point(lease, &stable, Some(&at(NEWER)), &at(BUILD)).map_err(|error| error.to_string())
+}
+
 fn holds(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
     let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
     let keep = || lease.keep_holds(&id(BUILD), vec![hold]);
@@ -312,24 +320,25 @@ fn orders(goes: usize, protects: usize) -> Vec<Vec<Side>> {
     one.chain(first(Side::Protects, orders(goes, protects - 1))).collect()
 }
 
-/// Returns what is wrong after both ended.
-fn wrong((goes, protects): &(End, End), store: &ObjectStore) -> Option<String> {
+/// Returns what is wrong after both ended; a name that does not stand leads where it led `before`.
+fn wrong((goes, protects): &(End, End), store: &ObjectStore, before: Option<&str>) -> Option<String> {
     let there = |text: &str| store.look(&RelPath::own(text)).unwrap().is_some();
     let sealed = there(&format!("builds/{BUILD}.json"));
-    let named = store.look(&at("master/centos/stable")).unwrap().is_some();
+    let named = store.look(&at("master/centos/stable")).unwrap().and_then(|entry| entry.link);
+    let before = before.map(|build| at("master/centos/stable").link_to(&at(build)));
     let held = there(&format!("holds/{BUILD}.json"));
     match (goes, protects) {
         (Err(why), _) | (_, Err(why)) => Some(why.clone()),
         (Ok(true), Ok(true)) => Some("both had their way".to_owned()),
         (Ok(gone), _) if *gone == sealed => Some(format!("gone is {gone}, and sealed is {sealed}")),
-        (_, Ok(false)) if named || held => Some("what did not stand is there".to_owned()),
+        (_, Ok(false)) if named != before || held => Some("what did not stand is there".to_owned()),
         _ if there(&format!("going/{BUILD}.json")) => Some("the mark stays".to_owned()),
         _ => None,
     }
 }
 
 #[track_caller]
-fn in_every_order(protects: Protects) {
+fn in_every_order(protects: Protects, before: Option<&str>) {
     // Each side alone, the one after the other: as many calls as each ever makes.
     let count = |calls: &[(Side, String)], side| calls.iter().filter(|(by, _)| *by == side).count();
     let (_, first, _) = run(&[Side::Goes; 64], protects);
@@ -340,7 +349,7 @@ fn in_every_order(protects: Protects) {
     let mut ends = std::collections::BTreeSet::new();
     for order in &orders {
         let (end, calls, store) = run(order, protects);
-        if let Some(why) = wrong(&end, &store) {
+        if let Some(why) = wrong(&end, &store, before) {
             panic!("{why} of {} orders: {calls:#?}", orders.len());
         }
         ends.insert(end);
@@ -351,15 +360,20 @@ fn in_every_order(protects: Protects) {
 
 #[test]
 fn a_name_and_a_prune_see_each_other_in_every_order() {
-    in_every_order(aliases);
+    in_every_order(aliases, None);
+}
+
+#[test]
+fn a_name_that_moves_and_a_prune_see_each_other_in_every_order() {
+    in_every_order(moves, Some(NEWER));
 }
 
 #[test]
 fn a_hold_and_a_prune_see_each_other_in_every_order() {
-    in_every_order(holds);
+    in_every_order(holds, None);
 }
 
 #[test]
 fn a_label_and_a_prune_see_each_other_in_every_order() {
-    in_every_order(labels);
+    in_every_order(labels, None);
 }

@@ -77,6 +77,32 @@ impl Posix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error;
+
+    #[test]
+    fn a_file_that_somebody_put_there_meanwhile_is_not_the_one_that_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Posix::open(dir.path()).unwrap();
+        let at: RelPath = "lock".parse().unwrap();
+        store.put_file(&at, b"", Put::Create).unwrap();
+        let file = File::open(dir.path().join("lock")).unwrap();
+        assert!(store.is_still(&at, &file).unwrap());
+        std::fs::remove_file(dir.path().join("lock")).unwrap();
+        assert!(!store.is_still(&at, &file).unwrap());
+        store.put_file(&at, b"", Put::Create).unwrap();
+        assert!(!store.is_still(&at, &file).unwrap());
+    }
+
+    #[test]
+    fn who_waits_is_told_who_has_the_lock_now_and_not_who_had_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Posix::open(dir.path()).unwrap();
+        let at: RelPath = "lock".parse().unwrap();
+        drop(store.lock_file(&at, "a first one with a long name", Duration::ZERO).unwrap());
+        let _held = store.lock_file(&at, "me", Duration::ZERO).unwrap();
+        let error = store.lock_file(&at, "another", Duration::ZERO).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "me holds it");
+    }
 
     #[test]
     fn a_lock_is_let_go_although_a_process_begun_meanwhile_still_has_its_file() {
