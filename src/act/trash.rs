@@ -12,7 +12,10 @@ pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError
     let mirror = lease.mirror();
     let store = mirror.store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
-    let at = named.unwrap_or_default();
+    let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
+        // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
+        return Ok(false);
+    };
     let trashed = mirror.trash()?.waiting.into_iter().find(|trashed| trashed.at == at);
     let in_place = |trashed: &Trashed| -> Result<bool, ActError> {
         if mirror.by_seal() {
