@@ -107,6 +107,17 @@ mod tests {
     }
 
     #[test]
+    fn a_build_that_cannot_be_judged_meets_no_condition() {
+        let good = build(1, Outcome::Success);
+        let damaged = BuildCensus { problem: Some("its record".to_owned()), ..good.clone() };
+        let timeless = BuildCensus { created: None, ..good.clone() };
+        let any = Condition { results: vec![Outcome::Success, Outcome::Fail], ..latest().when };
+        assert!(meets(&any, &good));
+        assert!(!meets(&any, &damaged) && !meets(&any, &timeless));
+        assert_eq!(follow(&latest(), &[damaged, timeless], &Current::Nowhere, None), None);
+    }
+
+    #[test]
     fn what_was_set_by_hand_stays_until_something_newer_comes() {
         let builds = [build(1, Outcome::Success), build(2, Outcome::Success), build(3, Outcome::Success)];
         let (one, two, three) = (&builds[0].build, &builds[1].build, &builds[2].build);

@@ -162,6 +162,18 @@ fn a_kept_build_keeps_what_it_links_to_and_rings_die_together() {
 }
 
 #[test]
+fn builds_that_need_each_other_stay_together_when_a_kept_one_needs_any_of_them() {
+    let needing = |a: u32, b: u32| build(a, json!({"requires": [format!("master/y/202606{b:02}T023000Z")]}));
+    let ring = [needing(1, 2), needing(2, 3), needing(3, 1), build(4, json!({})), build(5, json!({}))];
+    let streams = json!({"master/x": [needing(6, 1)], "master/y": ring});
+    let plan = plan(&census(streams, json!([])), &short("[{last: 1}]"), stamp(NOW));
+    for day in 1..=3 {
+        assert_eq!(reasons(&plan, &format!("master/y/202606{day:02}T023000Z")), "requires");
+    }
+    assert_eq!(fate(&plan, "master/y/20260604T023000Z"), Fate::Expire);
+}
+
+#[test]
 fn a_build_without_a_time_is_blocked_and_never_guessed() {
     // starlingx.md 5.3 #9 and #12, rdo.md 4.2: ages came from file times, or from nothing.
     let builds = json!([
