@@ -49,19 +49,21 @@ pub(super) type Sealed = (BuildId, Kept);
 
 impl Mirror {
     /// Returns every build that has a seal, of one stream or of all, and what the seals say.
+    ///
+    /// A seal that is listed and cannot be found went: some stores list it for a while after one of their machines died.
     pub(super) fn sealed_records(&self, stream: Option<&Stream>) -> Result<Vec<Sealed>, KeptError> {
         let listed = self.seals(stream)?;
         let streams: BTreeSet<&Stream> = listed.iter().map(|seal| &seal.id.stream).collect();
         let known: HashMap<BuildId, Known> =
             streams.into_par_iter().flat_map_iter(|stream| self.catalogue(stream)).collect();
-        let read = |seal: Listed| {
-            let record = match known.get(&seal.id).filter(|known| seal.is(known)) {
-                Some(known) => Ok(Some(known.record.clone())),
-                None => self.record(&seal.id),
-            };
-            (seal.id, record)
+        let read = |seal: Listed| match known.get(&seal.id).filter(|known| seal.is(known)) {
+            Some(known) => Some((seal.id, Ok(Some(known.record.clone())))),
+            None => match self.record(&seal.id) {
+                Ok(None) => None,
+                record => Some((seal.id, record)),
+            },
         };
-        Ok(listed.into_par_iter().map(read).collect())
+        Ok(listed.into_par_iter().filter_map(read).collect())
     }
 
     /// Returns the seals that the store lists.

@@ -1,6 +1,6 @@
 //! How often the store is asked: what a plan needs comes by listings and one catalogue a stream.
 
-use super::scene::{Scene, label_one};
+use super::scene::{ONE, Scene, TWO, label_one, publish_two};
 use mirrorkeep::mirror::{Mirror, Resolved, links, survey};
 use mirrorkeep::store::{Put, Spy};
 use mirrorkeep::word::{RelPath, Stamp};
@@ -77,4 +77,26 @@ fn a_name_is_followed_through_what_was_listed() {
     assert!(looks.iter().any(|call| **call == format!("link_text `{name}`")), "{calls:?}");
     // One for the text of the name and one listing of the seals, however deep the name and its build lie.
     assert!(looks.len() <= 2, "{calls:?}");
+}
+
+#[test]
+fn a_seal_that_is_listed_and_cannot_be_found_is_no_build() {
+    let scene = Scene::new();
+    publish_two(&scene, scene.store()).unwrap();
+    let seal: RelPath = format!(".mirrorkeep/builds/master/centos/{ONE}.json").parse().unwrap();
+    let asked = format!("read `{seal}`");
+    let looked = |spy: Spy| {
+        let spy = Arc::new(spy);
+        let mirror = Mirror::open(Arc::<Spy>::clone(&spy), "a test", Duration::ZERO).unwrap();
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let seen = alone.install(|| survey(&mirror, Stamp::default())).unwrap();
+        assert!(seen.troubles.is_empty(), "{:?}", seen.troubles);
+        let builds: Vec<String> = seen.census.builds().map(|(id, _)| id.name.to_string()).collect();
+        (builds, spy.calls().iter().position(|call| call.to_string() == asked).unwrap() + 1)
+    };
+    let (builds, nth) = looked(Spy::new(scene.store()));
+    assert_eq!(builds, [ONE, TWO]);
+    let store = scene.store();
+    let (builds, _) = looked(Spy::new(scene.store()).meanwhile(nth, move || store.remove(&seal).unwrap()));
+    assert_eq!(builds, [TWO]);
 }
