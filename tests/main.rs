@@ -48,3 +48,4 @@ mod spied;
 mod trees;
 mod verify;
 mod view;
+mod yaml;

@@ -2,7 +2,7 @@
 
 use mirrorkeep::record::{
     Change, Context, Event, EventKind, FileEntry, ForeignList, Hold, LinkEntry, Manifest, ManifestLine,
-    Phase, Seen, Sums, manifest_lines, sum_lines, sums_without,
+    Phase, Seen, Sums, manifest_lines, sum_lines, sums_without, version_order,
 };
 use mirrorkeep::word::{Digest, RelPath};
 
@@ -164,6 +164,8 @@ fn sums_have_the_bytes_of_coreutils() {
     let text = format!("{NONE}  a/c\n\\{NONE}  a\\\\n\n{NONE}  b\n");
     assert_eq!(sums.to_string(), text);
     assert_eq!(Sums::parse(text.as_bytes()).unwrap(), sums);
+    let binary = Sums::parse(format!("{NONE} *a  b\n").as_bytes()).unwrap();
+    assert_eq!(binary.files(), [(path("a  b"), Digest::of(b""))]);
     let names: Vec<&str> = sums.files().iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(names, ["a/c", "a\\n", "b"]);
     for (line, expected) in [
@@ -298,5 +300,23 @@ fn a_hold_stands_up_to_its_last_instant() {
         (Some("20181205T060001Z"), true),
     ] {
         assert_eq!(hold(until).is_active(now), stands, "{until:?}");
+    }
+}
+
+/// A suffix is a dot, then a letter or `~`, then letters, digits and `~`; it only breaks ties.
+#[test]
+fn a_suffix_counts_after_all_before_it() {
+    // Each as printed by `LC_ALL=C sort -V` of coreutils 9.1.
+    for (before, after) in [
+        ("a1-", "a1.2"),
+        ("a1.t", "a1-"),
+        ("a1.t~", "a1-"),
+        ("a1.~t", "a1-"),
+        ("a1-", "a1.t-u"),
+        ("x-", "x.a-b.t"),
+        ("x.t", "x1.t"),
+    ] {
+        assert!(version_order(before, after).is_lt(), "`{before}` before `{after}`");
+        assert!(version_order(after, before).is_gt(), "`{after}` after `{before}`");
     }
 }
