@@ -39,7 +39,8 @@ impl Stray {
     ) -> Self {
         if nearest.iter().map(String::as_str).eq(names.iter().copied()) {
             let found = names.get(at).copied().unwrap_or_default();
-            match (nearest.get_mut(at), parts.first()) {
+            let fits = |part: &&&Part| part.matches(found, &mut Values::new());
+            match (nearest.get_mut(at), parts.iter().find(fits).or(parts.first())) {
                 (Some(name), Some(part)) => *name = part.nearest(found, known),
                 _ => nearest.truncate(at),
             }
