@@ -42,6 +42,10 @@ fn a_deadline_counts_from_the_basis_that_is_written() {
         ("label: {a: x}, basis: created", Basis::Created),
         ("where: {a: x}", Basis::Created),
     ] {
+        // Reasons tell it in the words in which it may be written.
+        if let Some(word) = text.strip_prefix("basis: ") {
+            assert_eq!(basis.word(), word.replace(' ', ""));
+        }
         let Keep::Within(_, read) = rule(&format!("within: 5d, {text}")).keep else { panic!("{text}") };
         assert_eq!(read, basis, "{text}");
         let Keep::Periods(of, 2, read) = rule(&format!("periods: {{of: ga, n: 2}}, {text}")).keep else {

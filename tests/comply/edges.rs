@@ -152,7 +152,9 @@ fn markers_logs_and_what_is_said_later_are_nothing_that_was_built() {
         let found = told(|s| {
             s.newest().take("outputs/iso");
             s.newest().take("inputs");
-            at.iter().for_each(|at| s.newest().list(at));
+            for at in at {
+                s.newest().list(at);
+            }
         });
         found.contains(&"no-artifact ~".to_owned())
     };
