@@ -255,6 +255,7 @@ fn every_mistake_in_the_form_is_told_at_once_and_once() {
     }
     // The first line says what follows; each mistake has one.
     assert_eq!(told.lines().count(), 1 + each.len(), "{told}");
-    let defaults = wrong(&format!("version: 1\ndefaults: {{min_age: soon}}\n{ALL}"));
-    assert!(defaults.contains("defaults") && defaults.contains("`soon`"), "{defaults}");
+    let defaults =
+        wrong(&format!("version: 1\ndefaults: {{min_age: soon}}\nbrakes: {{run: {{count: z}}}}\n{ALL}"));
+    assert!(defaults.contains("`soon`") && defaults.contains("brakes"), "{defaults}");
 }
