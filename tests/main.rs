@@ -29,6 +29,8 @@ mod nasty;
 mod network;
 mod object;
 mod policy;
+mod policy_examples;
+mod policy_read;
 mod power;
 mod proofs;
 mod pruning;

@@ -199,6 +199,7 @@ mod tests {
             let ticks = simulate(&census(&[0, 1]), &policy("[{last: 9}]"), forward(from, 2, cadence));
             ticks.iter().map(|tick| tick.builds).collect::<Vec<_>>()
         };
+        // After exactly ten it goes on still.
         assert_eq!(builds(11, None), [2, 3, 4]);
         assert_eq!(builds(12, None), [2, 2, 2]);
         assert_eq!(builds(12, Some(DAY)), [2, 3, 4]);
@@ -231,5 +232,32 @@ mod tests {
         assert_eq!((&*label.value, label.since), ("green", Some(at(2))));
         let target = census.aliases[0].target.clone().unwrap();
         assert_eq!(target, format!("master/x/{}", at(2)).parse().unwrap());
+    }
+
+    #[test]
+    fn a_build_that_is_there_already_does_not_come_again() {
+        let mut census = census(&[0, 1]);
+        let mut source = source(0, &census.streams[0], forward(1, 9, None)).unwrap();
+        grow(&mut census, &mut source, at(2));
+        source.next = at(2);
+        grow(&mut census, &mut source, at(3));
+        let names: Vec<_> = census.streams[0].builds.iter().map(|build| build.build.to_string()).collect();
+        assert_eq!(names, [0, 1, 2, 3].map(|day| at(day).to_string()));
+    }
+
+    #[test]
+    fn only_the_required_aliases_of_a_stream_follow_its_builds() {
+        let mut census = census(&[0, 1]);
+        let target = census.aliases[0].target.clone();
+        for (path, required) in [("master/x/mine", false), ("master/y/latest_build", true), ("latest", true)]
+        {
+            let mut alias = census.aliases[0].clone();
+            (alias.path, alias.required) = (path.parse().unwrap(), required);
+            census.aliases.push(alias);
+        }
+        let mut source = source(0, &census.streams[0], forward(1, 9, None)).unwrap();
+        grow(&mut census, &mut source, at(2));
+        let moved: Vec<bool> = census.aliases.iter().map(|alias| alias.target != target).collect();
+        assert_eq!(moved, [true, false, false, false]);
     }
 }

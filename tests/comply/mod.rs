@@ -1,6 +1,7 @@
 //! The findings of a check: each code has a sight that shows it, and a near miss that does not.
 
 mod cases;
+mod edges;
 mod sight;
 
 use cases::CASES;

@@ -37,6 +37,7 @@ mod tests {
             ("master/**", "master/debian"),
             ("*/debian", "master/debian"),
             ("m*/debian", "master/debian"),
+            ("m*/debian", "m*/debian"),
             ("**/debian", "a/b/debian"),
             ("master/**", "master/*/x"),
         ] {
