@@ -113,32 +113,27 @@ impl Following<'_> {
     /// Removes what is half-made and what has stayed long enough, and gives a term to what counts no more.
     fn clear(&self, state: &mut Materialized, wanted: Option<&Wanted>) -> Result<u64, MaterializeError> {
         let (now, current) = ((self.clock)(), self.current(&state.alias)?);
-        let mut left = state.clone();
+        let mut left = Materialized { generations: Vec::new(), ..state.clone() };
         let mut removed = 0;
         for generation in &state.generations {
+            let mut stays = generation.clone();
             let counts = Some(&generation.name) == current.as_ref();
             let about = wanted.is_some_and(|(_, of, sums)| generation.of == *of && generation.sums == *sums);
             let over = !generation.whole || generation.until.is_some_and(|until| until < now);
-            if counts || about && generation.whole && !over {
+            if counts {
                 // A switch that was cut off leaves the term of the time when it counted no more.
-                for one in left.generations.iter_mut().filter(|one| counts && one.name == generation.name) {
-                    one.until = None;
-                }
-                continue;
-            }
-            if over {
+                stays.until = None;
+            } else if over {
                 let swept = self.mirror.store().sweep(&state.at(generation));
                 if let Some(error) = swept.failures.into_iter().next() {
                     return Err(error.into());
                 }
-                left.generations.retain(|one| one.name != generation.name);
                 removed += 1;
-            } else if generation.until.is_none() {
-                let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
-                for one in left.generations.iter_mut().filter(|one| one.name == generation.name) {
-                    one.until = Some(until);
-                }
+                continue;
+            } else if !about && stays.until.is_none() {
+                stays.until = Some(now.checked_add(state.keep).unwrap_or(Stamp::MAX));
             }
+            left.generations.push(stays);
         }
         self.keep(state, left)?;
         Ok(removed)
