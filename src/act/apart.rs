@@ -57,7 +57,7 @@ impl Split {
     /// Returns the same of a build that a command was taking apart when it was cut off.
     fn again(mirror: &Mirror, trashed: &Trashed) -> Result<Self, ActError> {
         let (store, id) = (mirror.store(), &trashed.ticket.id);
-        let before = parsed_record(&store.read(&trashed.record(), KEPT_LIMIT)?, id)?;
+        let before = mirror.record_in(trashed)?;
         let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
         let gone = paths(&mirror.parts_in(&trashed.at)?.unwrap_or_default());
         let (rest, parts) = parsed(&whole, id)?.split(|path| gone.contains(path));
@@ -165,7 +165,7 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
     let (mirror, id) = (lease.mirror(), &trashed.ticket.id);
     let store = mirror.store();
     let now = mirror.record(id)?.ok_or_else(|| ActError::NoBuild(id.clone()))?;
-    let before = parsed_record(&store.read(&trashed.record(), KEPT_LIMIT)?, id)?;
+    let before = mirror.record_in(trashed)?;
     if let Some(list) = read(store, &sums_at(&trashed.at), KEPT_LIMIT)? {
         write_sums(store, &trashed.ticket.path, &list)?;
         sign_again(store, trashed)?;
@@ -221,10 +221,6 @@ fn read(store: &dyn Store, at: &RelPath, limit: u64) -> Result<Option<Vec<u8>>, 
 
 fn parsed(manifest: &[u8], id: &BuildId) -> Result<Manifest, KeptError> {
     Manifest::parse(manifest).map_err(|error| KeptError::Manifest(id.clone(), error))
-}
-
-fn parsed_record(record: &[u8], id: &BuildId) -> Result<BuildRecord, KeptError> {
-    BuildRecord::parse(record, id).map_err(|error| KeptError::Record(id.clone(), error))
 }
 
 fn paths(manifest: &Manifest) -> HashSet<RelPath> {

@@ -225,7 +225,7 @@ fn throw(
         tree.inode
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = RelPath::own(&format!("trash/{:012}", lease.next_seq()));
+    let at = lease.next_in_trash();
     let now = clock();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };

@@ -9,7 +9,6 @@ use super::hold;
 use super::recover::settle;
 use super::sweep::clear;
 use super::trash::throw_out;
-use super::trim::KEPT_LIMIT;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{BuildRecord, EventKind, Hold};
@@ -151,11 +150,11 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
 /// Brings what was said of a build since its parts were taken out into the record that comes back with them.
 fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
     let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
-    let (Some(now), Some(_)) = (lease.mirror().record(id)?, store.look(&trashed.record())?) else {
-        return Ok(());
+    let Some(now) = lease.mirror().record(id)? else { return Ok(()) };
+    let before = match lease.mirror().record_in(trashed) {
+        Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
+        before => before?,
     };
-    let bytes = store.read(&trashed.record(), KEPT_LIMIT)?;
-    let before = BuildRecord::parse(&bytes, id).map_err(|error| KeptError::Record(id.clone(), error))?;
     if before.labels != now.labels {
         let after = BuildRecord { labels: now.labels, ..before };
         store.put(&trashed.record(), after.write().as_bytes(), Put::Replace)?;

@@ -110,13 +110,9 @@ fn one(
         return Err(protected(id, &why));
     }
     let now = clock();
-    let until = planned.policy.trash.after(now, planned.policy.zone);
     let bytes =
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let what = TicketKind::Untrimmed;
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path, what, since: now, until, bytes, inode: entry.inode };
-    let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
+    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now);
     let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
     let intent = lease.intend(now, fact.clone())?;
     store.reveal(&stage, &trashed.at)?;
@@ -126,7 +122,7 @@ fn one(
     record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
     lease.tell(clock(), fact, Some(intent))?;
     fence.leave(&lease);
-    Ok(Some(Gone { id: id.clone(), parts: names, until }))
+    Ok(Some(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
@@ -156,11 +152,7 @@ fn one_apart(
         return Err(protected(id, "it changed since it was looked at"));
     }
     let now = clock();
-    let until = planned.policy.trash.after(now, planned.policy.zone);
-    let (what, bytes, inode) = (TicketKind::Untrimmed, split.goes(), (0, 0));
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path: path.clone(), what, since: now, until, bytes, inode };
-    let trashed = Trashed { at: RelPath::own(&format!("trash/{:012}", lease.next_seq())), ticket };
+    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now);
     let fact = trimmed(&trashed, &names, split.stays());
     let intent = lease.intend(now, fact.clone())?;
     let once_more = || match fence.once_said(&lease, planned, id)? {
@@ -181,7 +173,7 @@ fn one_apart(
     }
     lease.tell(clock(), fact, Some(intent))?;
     fence.leave(&lease);
-    Ok(Some(Gone { id: id.clone(), parts: names, until }))
+    Ok(Some(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Returns whether a path in a build is of one of the parts.
@@ -192,6 +184,23 @@ fn goes(going: &[Part], inner: &RelPath) -> bool {
 
 fn protected(id: &BuildId, why: &str) -> ActError {
     StoreError::because(StoreErrorKind::Busy, "take parts out of", id, why).into()
+}
+
+/// Returns what the trash is told of a build whose parts go.
+fn untrimmed(
+    lease: &Lease<'_>,
+    planned: &Planned,
+    id: &BuildId,
+    path: RelPath,
+    (bytes, inode): (u64, (u64, u64)),
+    since: Stamp,
+) -> Trashed {
+    let (id, what) = (id.clone(), TicketKind::Untrimmed);
+    let until = planned.policy.trash.after(since, planned.policy.zone);
+    Trashed {
+        at: lease.next_in_trash(),
+        ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode },
+    }
 }
 
 /// Returns what the journal is told.
@@ -241,9 +250,9 @@ pub(super) fn record(
     let mirror = lease.mirror();
     let (store, id) = (mirror.store(), &trashed.ticket.id);
     // What was is read where it is: in its place, or in the trash already.
-    let old = match store.read(&trashed.record(), KEPT_LIMIT) {
-        Err(error) if error.is_not_found() => mirror.record(id)?,
-        bytes => Some(BuildRecord::parse(&bytes?, id).map_err(|error| KeptError::Record(id.clone(), error))?),
+    let old = match mirror.record_in(trashed) {
+        Err(KeptError::Store(error)) if error.is_not_found() => mirror.record(id)?,
+        record => Some(record?),
     };
     let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
         Err(error) if error.is_not_found() => mirror.manifest(id)?,

@@ -62,12 +62,11 @@ impl Apart<'_> {
         if !self.mirror.by_seal() {
             return Ok(apart);
         }
-        for at in self.dirs()? {
+        for at in self.mirror.kept_in(&RelPath::own("trash"))? {
             if self.whose(&at)?.as_ref() == Some(id)
                 && let Some(parts) = self.mirror.parts_in(&at)?
             {
-                apart.extend(parts.files.into_iter().map(|file| file.path));
-                apart.extend(parts.links.into_iter().map(|link| link.path));
+                apart.extend(parts.paths().cloned());
             }
         }
         if !apart.is_empty()
@@ -78,17 +77,6 @@ impl Apart<'_> {
             }
         }
         Ok(apart)
-    }
-
-    fn dirs(&self) -> Result<Vec<RelPath>, KeptError> {
-        let trash = RelPath::own("trash");
-        match self.mirror.store().list(&trash) {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            listing => {
-                let names = listing?.entries.into_iter();
-                Ok(names.filter_map(|entry| trash.child(&entry.name).ok()).collect())
-            }
-        }
     }
 
     /// Returns the build of which a directory of the trash has parts.

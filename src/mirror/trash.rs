@@ -3,7 +3,9 @@
 //! A directory of the trash holds `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
 //! whose name ends in `.going` is being swept and cannot come back.
 
+use super::records::RECORD_LIMIT;
 use super::{KeptError, Lease, Mirror, Tree};
+use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
 use rayon::prelude::*;
@@ -127,9 +129,20 @@ impl Mirror {
             self.store().read(&Trashed::ticket_in(at), TICKET_LIMIT).map_err(|error| super::chain(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))
     }
+
+    /// Returns the record that lies in a directory of the trash; `NotFound` when none does.
+    pub fn record_in(&self, trashed: &Trashed) -> Result<BuildRecord, KeptError> {
+        let (bytes, id) = (self.store().read(&trashed.record(), RECORD_LIMIT)?, &trashed.ticket.id);
+        BuildRecord::parse(&bytes, id).map_err(|error| KeptError::Record(id.clone(), error))
+    }
 }
 
 impl Lease<'_> {
+    /// Returns the directory of the trash for what goes by the next event.
+    pub fn next_in_trash(&self) -> RelPath {
+        RelPath::own(&format!("trash/{:012}", self.next_seq()))
+    }
+
     /// Writes the ticket of a directory in the trash.
     pub fn keep_ticket(&self, trashed: &Trashed) -> Result<(), StoreError> {
         // A ticket is plain data.

@@ -1,8 +1,8 @@
 //! How objects are served to whoever reads the bucket: of which type they are and how long they may be kept.
 //!
 //! A file of a build never changes, so it may be kept for ever; everything beside builds (pointers, deadlines) may
-//! change any day and is asked for again after a minute, and so may a list of checksums, since parts of a build go. What is not known by its name keeps the type that the store
-//! gives it.
+//! change any day and is asked for again after a minute, and so may a list of checksums, since parts of a build go. What
+//! is not known by its name keeps the type that the store gives it.
 
 use crate::word::{RelPath, is_sums};
 use object_store::{Attribute, Attributes};
