@@ -10,6 +10,8 @@ mod reading;
 mod trees;
 mod writing;
 
+pub(crate) use filling::cut_off;
+
 use mirrorkeep::store::{Fill, Kind, Put, Store, StoreErrorKind};
 use mirrorkeep::word::RelPath;
 
@@ -76,6 +78,7 @@ laws! {
         what_is_filled_is_counted_hashed_and_dressed
         an_unfinished_file_is_replaced
         a_source_that_fails_leaves_no_file
+        what_the_dead_were_sending_is_told_and_given_up
         a_shared_file_has_the_same_bytes
         what_cannot_be_shared_is_told
         a_file_is_taken_in_or_left_alone;

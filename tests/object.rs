@@ -7,6 +7,7 @@ mod counted;
 mod kept;
 mod parts;
 mod scene;
+mod uploads;
 
 use crate::view;
 use mirrorkeep::store::{Fault, Spy, StoreErrorKind};

@@ -36,14 +36,14 @@ pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
         let place = id.as_path();
         let manifest = mirror.manifest(&id).map_err(chain)?.ok_or(format!("{name} has no manifest"))?;
         for file in &manifest.files {
-            let bytes = store.read(&place.join(&file.path), 1 << 20);
+            let bytes = store.read(&place.join(&file.path), 32 << 20);
             let bytes = bytes.map_err(|error| format!("{name} lacks {}: {error}", file.path))?;
             if Digest::of(&bytes) != file.digest {
                 return Err(format!("{name} has other bytes in {}", file.path));
             }
         }
         let at = |file: &str| place.child(file).unwrap();
-        let read = |file: &str| store.read(&at(file), 1 << 20).map_err(chain);
+        let read = |file: &str| store.read(&at(file), 32 << 20).map_err(chain);
         let signed = store.look(&at(SIGNATURE)).map_err(chain)?.is_some();
         if signed {
             signed_rightly(name, &read("SHA256SUMS")?, &read(SIGNATURE)?)?;
@@ -83,7 +83,7 @@ pub(crate) fn state(mirror: &Mirror) -> Vec<String> {
         let bytes = if timed || found.kind == Kind::Link || path.ends_with(SIGNATURE) {
             String::new()
         } else {
-            Digest::of(&mirror.store().read(&found.path, 1 << 20).unwrap()).to_string()
+            Digest::of(&mirror.store().read(&found.path, 32 << 20).unwrap()).to_string()
         };
         state.push(format!("{path} {bytes}"));
     }

@@ -5,6 +5,7 @@
 
 use super::disk::Disk;
 use super::look::{Looking, Outside};
+use super::recover::{abandoned, stale};
 use super::unsealed::{Unsealed, Whose, unsealed};
 use super::watch::{Interrupted, Stop};
 use crate::census::{BuildCensus, Census};
@@ -92,7 +93,8 @@ pub fn check(
         known,
         damaged,
         tops,
-        stale: super::recover::stale(mirror, now)?,
+        stale: stale(mirror, now)?,
+        uploads: abandoned(mirror, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         unread: hidden.into_iter().chain(unread).collect(),
     };

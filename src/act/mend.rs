@@ -3,7 +3,7 @@
 use super::adopt::{Remembered, rebuild};
 use super::disk::Disk;
 use super::error::ActError;
-use super::recover::{settle, stale};
+use super::recover::{abandoned, settle, stale};
 use super::repoint::repoint;
 use super::watch::{Stop, Watch};
 use crate::decide::comply::{Mend, MendKind};
@@ -86,6 +86,11 @@ impl Mending<'_> {
                     return Ok(());
                 }
                 mirror.store().discard(&path).map(drop).map_err(|error| chain(&error))
+            }
+            MendKind::GiveUp => {
+                let left = abandoned(mirror, (self.clock)()).map_err(|error| chain(&error))?;
+                let mut left = left.iter().filter(|upload| upload.to == path);
+                left.try_for_each(|upload| mirror.store().give_up(upload)).map_err(|error| chain(&error))
             }
         }
     }

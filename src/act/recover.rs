@@ -13,7 +13,7 @@ use crate::act::stage::{Underway, clear};
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror};
 use crate::record::{Event, EventKind, Manifest};
-use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -201,6 +201,10 @@ pub fn recover(
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
     }
+    for upload in abandoned(mirror, now)? {
+        store.give_up(&upload)?;
+        settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
+    }
     for at in children(mirror, "stage")? {
         settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
     }
@@ -217,6 +221,23 @@ pub(super) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreEr
         }
     }
     Ok(stale)
+}
+
+/// Returns the files that were being sent in parts, and whose sender gave no sign of life for long.
+pub(super) fn abandoned(mirror: &Mirror, now: Stamp) -> Result<Vec<Unfinished>, StoreError> {
+    let mut uploads = mirror.store().unfinished()?;
+    uploads.retain(|upload| now.unix() - upload.seen > TEMPORARY_TERM);
+    Ok(uploads)
+}
+
+/// Throws away what an earlier try sent in parts of files below a place; whoever calls holds the ticket of what is there.
+///
+/// One that cannot be given up now is found by a check and given up later.
+pub(super) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
+    for upload in store.unfinished()?.iter().filter(|upload| upload.to.is_within(place)) {
+        store.give_up(upload).ok();
+    }
+    Ok(())
 }
 
 /// Clears a stage that nobody is filling and nobody will come back for.
@@ -246,6 +267,7 @@ fn clear_stage(
         // A build in the trash has no seal either, and its files wait at the same place.
         let trashed = find(mirror, &underway.id)
             .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;
+        give_up_below(store, &underway.path)?;
         if trashed.is_none() && !mirror.has_build(&underway.id)? {
             store.discard(&underway.path)?;
             lease.forget(&underway.id)?;

@@ -6,6 +6,7 @@
 //! can clear them and that what others laid down is never taken for ours.
 
 use super::reading::Reading;
+use super::recover::give_up_below;
 use super::stage::{Sealed, Tally, Underway, stage_of};
 use super::{Checksums, Filling, Source, SourceEntry, StageError, Stop, Watch};
 use crate::act::Check;
@@ -78,6 +79,7 @@ impl<'m> Upload<'m> {
             return Ok(Found::Foreign);
         }
         let underway = Underway { upload: 1, id: id.clone(), path: self.path.clone() };
+        give_up_below(store, &self.path)?;
         // A note is plain data.
         store.put(&note, &serde_json::to_vec(&underway).unwrap_or_default(), Put::Replace)?;
         for found in &there {

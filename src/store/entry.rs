@@ -163,6 +163,17 @@ pub struct Filled {
     pub digest: Digest,
 }
 
+/// A file that was being sent in parts and is not there: what was sent of it is invisible, and takes room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Where it was to be.
+    pub to: RelPath,
+    /// Where the store noted that.
+    pub note: RelPath,
+    /// When its sender last gave a sign of life, in seconds since 1970.
+    pub seen: i64,
+}
+
 /// Whether bytes could be shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {

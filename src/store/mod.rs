@@ -16,7 +16,7 @@ mod walked;
 pub use ability::Abilities;
 pub use entry::{
     Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Scan, Scanned, Share, Shared, SourceFile,
-    Space, Swept, Take,
+    Space, Swept, Take, Unfinished,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
@@ -144,6 +144,17 @@ pub trait Store: Debug + Send + Sync {
     fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
         let _ = digest;
         self.fill(at, from, how)
+    }
+
+    /// Returns the files that are being sent in parts, or that their sender left so; none where nothing stays of such a file.
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        Ok(Vec::new())
+    }
+
+    /// Throws away what was sent of such a file; one that came to its end meanwhile is left as it is.
+    fn give_up(&self, upload: &Unfinished) -> Result<()> {
+        let _ = upload;
+        Ok(())
     }
 
     /// Lets the new file `to` share the bytes of the file `from`, without copying them.

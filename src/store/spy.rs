@@ -6,7 +6,7 @@
 
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Scan, Share, Shared,
-    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, below, remove_all,
+    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, below, remove_all,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -256,6 +256,14 @@ impl Store for Spy {
 
     fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
         self.filling(at, from, |from| self.inner.fill_known(at, from, how, digest))
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.make("unfinished", &RelPath::root(), Does::Read, || self.inner.unfinished())
+    }
+
+    fn give_up(&self, upload: &Unfinished) -> Result<()> {
+        self.make("give_up", &upload.to, Does::Remove, || self.inner.give_up(upload))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {

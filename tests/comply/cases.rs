@@ -399,6 +399,11 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.unsealed.push((path("master/centos/20181209T060000Z"), "files of others".to_owned())),
         |s| ignore(s.outside("release", DIR)),
     ),
+    (
+        Code::UploadUnfinished,
+        |s| s.seen.uploads.push(path("master/centos/20181209T060000Z/outputs/iso/bootimage.iso")),
+        |s| ignore(s.outside("release", DIR)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
         Code::CannotRead,

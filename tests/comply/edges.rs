@@ -323,6 +323,7 @@ fn an_absolute_alias_is_pointed_where_it_leads_and_what_is_mended_comes_in_order
     let mut sight = Sight::good();
     sight.latest("/srv/m/x", Leads::Absolute(path(NEWEST)));
     sight.seen.stale.push(path(".mirrorkeep/tmp/1"));
+    sight.seen.uploads.push(path("master/centos/x/a.iso"));
     sight.newest().mode("outputs/iso/a.iso", 0o440);
     sight.seen.records.pop();
     let shown: Vec<String> = mends(&sight.findings()).iter().map(ToString::to_string).collect();
@@ -330,6 +331,7 @@ fn an_absolute_alias_is_pointed_where_it_leads_and_what_is_mended_comes_in_order
         shown,
         [
             "remove .mirrorkeep/tmp/1".to_owned(),
+            "give up the unfinished upload of master/centos/x/a.iso".to_owned(),
             format!("make {NEWEST}/outputs/iso/a.iso readable"),
             format!("point master/centos/latest_build at {NEWEST} relatively"),
             format!("make the record of {NEWEST} again"),

@@ -2,7 +2,7 @@
 
 use super::{ENOUGH, PLAIN, kind, path, read, refused};
 use mirrorkeep::store::{Fill, Filled, Share, Shared, SourceFile, Store, StoreErrorKind, Take};
-use mirrorkeep::word::Digest;
+use mirrorkeep::word::{Digest, RelPath};
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -29,17 +29,55 @@ pub(super) fn an_unfinished_file_is_replaced(store: &dyn Store) {
     assert_eq!(store.look(&at).unwrap().unwrap().mode, 0o555);
 }
 
+/// A source that can be read so many times.
+struct Failing(u32);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
+        buffer.fill(7);
+        Ok(buffer.len())
+    }
+}
+
 pub(super) fn a_source_that_fails_leaves_no_file(store: &dyn Store) {
-    struct Failing(u32);
-    impl Read for Failing {
+    refused(store.fill(&path("s/file"), &mut Failing(3), PLAIN), StoreErrorKind::Io);
+    assert_eq!(kind(store, "s/file"), None);
+}
+
+pub(super) fn what_the_dead_were_sending_is_told_and_given_up(store: &dyn Store) {
+    let (at, whole) = (path("s/file"), path("s/whole"));
+    cut_off(store, &at);
+    store.fill(&whole, &mut &*vec![7; 17 << 20], PLAIN).unwrap();
+    refused(store.fill(&at, &mut Failing(100), PLAIN), StoreErrorKind::Io);
+    let left = store.unfinished().unwrap();
+    // What came to its end, or was given up by its sender, is not told; nor is anything where nothing stays of it.
+    assert!(left.len() <= 1 && left.iter().all(|upload| upload.to == at), "{left:?}");
+    for upload in left {
+        store.give_up(&upload).unwrap();
+        store.give_up(&upload).unwrap();
+    }
+    assert_eq!(store.unfinished().unwrap(), []);
+    assert_eq!(
+        (kind(store, "s/file"), store.look(&whole).unwrap().map(|entry| entry.size)),
+        (None, Some(17 << 20))
+    );
+}
+
+/// Lets the sender of a large file die in the middle of it.
+pub(crate) fn cut_off(store: &dyn Store, at: &RelPath) {
+    struct Dying(u64);
+    impl Read for Dying {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
-            buffer.fill(7);
+            if self.0 > 40 << 20 {
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+            self.0 += buffer.len() as u64;
             Ok(buffer.len())
         }
     }
-    refused(store.fill(&path("s/file"), &mut Failing(3), PLAIN), StoreErrorKind::Io);
-    assert_eq!(kind(store, "s/file"), None);
+    let sending = || store.fill(at, &mut Dying(0), PLAIN);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(sending)).unwrap_err();
 }
 
 pub(super) fn a_shared_file_has_the_same_bytes(store: &dyn Store) {

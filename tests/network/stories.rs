@@ -17,7 +17,11 @@ pub(super) struct Story {
 pub(super) const ALL: &[Story] = &[
     Story {
         name: "publish",
-        begin: |bucket| drop(bucket.publish(ONE)),
+        begin: |bucket| {
+            bucket.publish(ONE);
+            // It goes in parts.
+            bucket.write("outputs/iso/large.iso", &"large ".repeat(3 << 20));
+        },
         command: |bucket| bucket.publishing(TWO),
         again: succeeds,
     },

@@ -124,7 +124,8 @@ impl Scene {
     fn over(memory: InMemory, work: Arc<tempfile::TempDir>) -> Self {
         let memory = Arc::new(memory);
         let client = Arc::<InMemory>::clone(&memory);
-        let store = Arc::new(ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap());
+        let store = ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap();
+        let store = Arc::new(store.naming_uploads(Arc::<InMemory>::clone(&memory)));
         Self { memory, store, work, mirror: OnceLock::new() }
     }
 

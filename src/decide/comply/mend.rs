@@ -22,6 +22,8 @@ pub struct Mend {
 pub enum MendKind {
     /// What an interrupted command left goes.
     Clear,
+    /// What was sent of a file in parts goes; the file itself was never there.
+    GiveUp,
     /// A file or directory is made readable for everybody.
     Open,
     /// A link leads to the same place relatively.
@@ -34,6 +36,7 @@ impl fmt::Display for Mend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.what, &self.to) {
             (MendKind::Clear, _) => write!(f, "remove {}", self.path),
+            (MendKind::GiveUp, _) => write!(f, "give up the unfinished upload of {}", self.path),
             (MendKind::Open, _) => write!(f, "make {} readable", self.path),
             (MendKind::Relink, Some(to)) => write!(f, "point {} at {to} relatively", self.path),
             (MendKind::Relink, None) => write!(f, "make {} relative", self.path),
@@ -49,6 +52,7 @@ pub fn mends(findings: &[Finding]) -> Vec<Mend> {
         .filter_map(|found| {
             let what = match found.code {
                 Code::TmpStale => MendKind::Clear,
+                Code::UploadUnfinished => MendKind::GiveUp,
                 Code::NotServed => MendKind::Open,
                 Code::AliasAbsolute => MendKind::Relink,
                 Code::RecordMissing => MendKind::Record,

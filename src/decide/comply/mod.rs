@@ -52,6 +52,10 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
         let found = "it is left from a command that was interrupted";
         findings.push(Finding::new(Code::TmpStale, path, found, "nothing"));
     }
+    for path in &seen.uploads {
+        let found = "parts of it were sent, and the upload never came to its end";
+        findings.push(Finding::new(Code::UploadUnfinished, path, found, "a file, or nothing"));
+    }
     findings.sort();
     findings.dedup();
     findings

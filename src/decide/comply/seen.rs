@@ -26,6 +26,8 @@ pub struct Seen {
     pub tops: BTreeMap<BuildId, BTreeSet<String>>,
     /// Unfinished temporary files that were left long ago.
     pub stale: Vec<RelPath>,
+    /// Files that somebody began to send to an object store in parts, long ago, and that never arrived.
+    pub uploads: Vec<RelPath>,
     /// Places of builds in an object store where files lie and no seal says that it is a build; whose they are.
     pub unsealed: Vec<(RelPath, String)>,
     /// What could not be looked at, and why not.

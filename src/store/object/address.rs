@@ -27,7 +27,7 @@ macro_rules! built {
             builder = builder.with_config(key.to_lowercase().parse().map_err(failed)?, value);
         }
         let builder = builder.with_retry($patience.retries()).with_http_connector($patience.wire());
-        Arc::new(builder.build().map_err(failed)?)
+        builder.build().map_err(failed)?
     }};
 }
 
@@ -46,16 +46,24 @@ impl ObjectStore {
         }
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
         let patience = Patience::from_env()?;
-        let client: Arc<Client> = match scheme {
-            ObjectStoreScheme::AmazonS3 => built!(AmazonS3Builder, address, settings, patience),
-            ObjectStoreScheme::GoogleCloudStorage => {
-                built!(GoogleCloudStorageBuilder, address, settings, patience)
+        let below = |client: Arc<Client>| Self::new(client, address, Conditions::Ignored);
+        Ok(match scheme {
+            ObjectStoreScheme::AmazonS3 => {
+                let client = built!(AmazonS3Builder, address, settings, patience);
+                let client = Arc::new(PrefixStore::new(client, prefix));
+                below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
             }
-            ObjectStoreScheme::MicrosoftAzure => built!(MicrosoftAzureBuilder, address, settings, patience),
+            ObjectStoreScheme::GoogleCloudStorage => {
+                let client = built!(GoogleCloudStorageBuilder, address, settings, patience);
+                let client = Arc::new(PrefixStore::new(client, prefix));
+                below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
+            }
+            ObjectStoreScheme::MicrosoftAzure => {
+                let client = built!(MicrosoftAzureBuilder, address, settings, patience);
+                below(Arc::new(PrefixStore::new(client, prefix)))?
+            }
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),
-        };
-        let client = if prefix.is_root() { client } else { Arc::new(PrefixStore::new(client, prefix)) };
-        Self::new(client, address, Conditions::Ignored)
+        })
     }
 }
 

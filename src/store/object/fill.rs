@@ -1,35 +1,24 @@
 //! Files of any size: hashed in the pass that sends them, large ones in parts.
 //!
-//! Nothing is visible of a file until its last part has arrived. When the source or a part fails, the parts that were
-//! sent are given up; should that fail too, they lie unseen until the bucket's own rule for unfinished uploads
-//! clears them. A file may have 10,000 parts, which is about 156 GiB.
+//! When the source or a part fails, the parts that were sent are given up; should that fail too, their note stays
+//! (`parts`). A file may have 10,000 parts, which is about 156 GiB.
 
+use super::ObjectStore;
 use super::fault::failed;
 use super::find::{attributes, note_digest};
 use super::key::{file_key, not_the_root};
+use super::parts::Upload;
 use super::served::served_as;
-use super::{Client, ObjectStore};
 use crate::store::{Fill, Filled, Result, Shared, StoreError, StoreErrorKind};
 use crate::word::{Digest, Hasher, RelPath};
-use object_store::path::Path;
-use object_store::{Attributes, Error, MultipartUpload, ObjectStoreExt, PutMultipartOptions, PutOptions};
+use object_store::{Error, ObjectStoreExt, PutOptions};
 use std::io::{self, Read};
-use tokio::task::JoinSet;
 
 /// How large a part is: every vendor takes it, and all parts but the last have the same size, as some want.
 const PART: usize = 16 << 20;
 
-/// How many parts of one file are on their way at once.
-const AT_ONCE: usize = 2;
-
 /// The largest object that vendors copy in one request.
 const COPY_MAX: u64 = 5 << 30;
-
-/// A file that is sent in parts, and the parts that are on their way.
-struct Upload {
-    upload: Box<dyn MultipartUpload>,
-    sending: JoinSet<object_store::Result<()>>,
-}
 
 impl ObjectStore {
     /// Sends a file; its digest stands beside it where it was known beforehand, or the file is one part.
@@ -57,10 +46,11 @@ impl ObjectStore {
         if let Some(known) = known {
             note_digest(&mut attributes, known);
         }
-        let mut upload = self.wait_for(Upload::begin(&*self.client, &key, attributes, DOING, at))?;
+        let begun = self.wait_for(Upload::begin(self, at, &key, attributes));
+        let mut upload = begun.map_err(failed(DOING, at))?;
         let sent = self.send(&mut upload, first, &mut source, at, known);
         if sent.is_err() {
-            // Best effort: nothing of it is visible either way.
+            // Best effort: nothing of it is visible either way, and the note stays.
             self.wait_for(upload.give_up()).ok();
         }
         sent.map(|()| source.filled())
@@ -106,51 +96,6 @@ impl ObjectStore {
                 Ok(Shared::No)
             }
             Err(error) => Err(failed(DOING, to)(error)),
-        }
-    }
-}
-
-impl Upload {
-    async fn begin(
-        client: &Client,
-        key: &Path,
-        attributes: Attributes,
-        doing: &'static str,
-        at: &RelPath,
-    ) -> Result<Self> {
-        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let upload = client.put_multipart_opts(key, options).await.map_err(failed(doing, at))?;
-        Ok(Self { upload, sending: JoinSet::new() })
-    }
-
-    /// Starts sending one part, once few enough are on their way.
-    async fn send(&mut self, part: Vec<u8>) -> object_store::Result<()> {
-        while self.sending.len() >= AT_ONCE {
-            self.arrived().await?;
-        }
-        let sending = self.upload.put_part(part.into());
-        self.sending.spawn(sending);
-        Ok(())
-    }
-
-    /// Waits for all parts and makes the file visible.
-    async fn finish(&mut self) -> object_store::Result<()> {
-        while !self.sending.is_empty() {
-            self.arrived().await?;
-        }
-        self.upload.complete().await.map(drop)
-    }
-
-    async fn give_up(&mut self) -> object_store::Result<()> {
-        self.sending.shutdown().await;
-        self.upload.abort().await
-    }
-
-    async fn arrived(&mut self) -> object_store::Result<()> {
-        match self.sending.join_next().await {
-            None => Ok(()),
-            Some(Ok(arrived)) => arrived,
-            Some(Err(error)) => Err(Error::Generic { store: "upload", source: error.into() }),
         }
     }
 }

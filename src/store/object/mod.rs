@@ -16,6 +16,7 @@ mod fill;
 mod find;
 mod key;
 mod lock;
+mod parts;
 mod place;
 mod process;
 mod served;
@@ -25,10 +26,13 @@ mod wire;
 
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
-    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take,
+    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished,
 };
 use crate::word::{Digest, RelPath};
+use object_store::memory::InMemory;
+use object_store::multipart::MultipartStore;
 use std::{
+    fmt::Debug,
     io::Read,
     sync::{Arc, Mutex},
     time::Duration,
@@ -55,6 +59,8 @@ pub enum Conditions {
 pub struct ObjectStore {
     shown: String,
     client: Arc<Client>,
+    /// The same for uploads in parts, where it tells their names.
+    parts: Option<Arc<dyn parts::Parts>>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
     term: Duration,
@@ -65,8 +71,9 @@ pub struct ObjectStore {
 impl ObjectStore {
     /// Returns a store that keeps its objects in memory for as long as it lives.
     pub fn in_memory() -> Result<Self> {
-        let client = Arc::new(object_store::memory::InMemory::new());
-        Self::new(client, "memory:", Conditions::Honoured)
+        let client = Arc::new(InMemory::new());
+        Ok(Self::new(Arc::<InMemory>::clone(&client), "memory:", Conditions::Honoured)?
+            .naming_uploads(client))
     }
 
     /// Returns a store over a client of the crate `object_store`, whose keys all lie below its root.
@@ -76,11 +83,18 @@ impl ObjectStore {
         Ok(Self {
             shown: shown.to_owned(),
             client,
+            parts: None,
             runtime: Arc::new(runtime),
             conditions,
             term: TERM,
             appending: Mutex::new(()),
         })
+    }
+
+    /// Sends files in parts by what tells the name of each upload, so that one can be given up by anybody.
+    #[must_use]
+    pub fn naming_uploads(self, parts: Arc<impl MultipartStore + Debug>) -> Self {
+        Self { parts: Some(parts), ..self }
     }
 
     /// Takes the store for one that was tried out before, with that outcome.
@@ -179,6 +193,14 @@ impl Store for ObjectStore {
 
     fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
         self.fill_object(at, from, how, Some(digest))
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.wait_for(self.noted_uploads())
+    }
+
+    fn give_up(&self, upload: &Unfinished) -> Result<()> {
+        self.wait_for(self.give_up_noted(upload))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {

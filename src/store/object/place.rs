@@ -23,8 +23,8 @@ use std::sync::PoisonError;
 /// How a link's object is told from others by whoever reads the bucket.
 const LINK_TYPE: &str = "text/x-mirrorkeep-link; charset=utf-8";
 
-/// Under which name an object that was created says by which write, so that a lost answer can be settled.
-const WRITE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepwrite"));
+/// Under which name an object says by which write it was created or sent in parts, so that a lost answer can be settled.
+pub(super) const WRITE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepwrite"));
 
 /// How often an append tries again when others append as well.
 const TRIES: usize = 1000;

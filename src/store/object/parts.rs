@@ -1,0 +1,274 @@
+//! Files that are sent in parts, and a note of each that is on its way, so that none is billed for and forgotten.
+//!
+//! Nothing is visible of a file until its last part has arrived. Parts whose sender was killed stay in the bucket, and
+//! the crate `object_store` lists no uploads. So where a store tells an upload's name (S3, Google Cloud Storage), that
+//! is noted below `.mirrorkeep/uploads` before the first part goes, the note is written again while parts go, and it is
+//! removed when the upload came to its end: by a note that is left anybody gives the upload up. Azure tells no name,
+//! has no way to give anything up, and drops by itself what was not put together within a week.
+
+use super::fault::failed;
+use super::find::attributes;
+use super::place::WRITE;
+use super::{Client, ObjectStore};
+use crate::store::{Result, StoreError, Unfinished};
+use crate::word::RelPath;
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{
+    Attributes, Error, GetOptions, MultipartId, MultipartUpload, ObjectStoreExt, PutMultipartOptions,
+    PutOptions,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::Debug,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// How many parts of one file are on their way at once.
+const AT_ONCE: usize = 2;
+
+/// How often a sender gives a sign of life; a note that is several times as old is nobody's.
+const SIGN_OF_LIFE: Duration = Duration::from_mins(10);
+
+/// What takes files in parts and tells the name of each upload.
+pub(super) trait Parts: MultipartStore + Debug {}
+
+impl<T: MultipartStore + Debug> Parts for T {}
+
+/// A file that is sent in parts, and the parts that are on their way.
+pub(super) struct Upload {
+    way: Way,
+    begun: usize,
+    sending: JoinSet<object_store::Result<(usize, PartId)>>,
+    arrived: Vec<(usize, PartId)>,
+}
+
+/// How parts get there.
+enum Way {
+    /// By the name that the store gave the upload.
+    Noted(Noted),
+    /// The store gave no name.
+    Nameless(Box<dyn MultipartUpload>),
+}
+
+/// An upload with a name, and the note of it.
+struct Noted {
+    parts: Arc<dyn Parts>,
+    client: Arc<Client>,
+    key: Path,
+    id: MultipartId,
+    /// What the note and the write are called.
+    name: String,
+    note: Path,
+    text: Vec<u8>,
+    written: Instant,
+}
+
+/// What a note says.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// The version of the form.
+    upload: u32,
+    /// Where the file is to be.
+    to: RelPath,
+    /// The name that the store gave the upload.
+    id: MultipartId,
+}
+
+impl Upload {
+    /// Begins to send a file, and notes that.
+    pub(super) async fn begin(
+        store: &ObjectStore,
+        at: &RelPath,
+        key: &Path,
+        mut attributes: Attributes,
+    ) -> object_store::Result<Self> {
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        attributes.insert(WRITE, name.clone().into());
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let way = match &store.parts {
+            Some(parts) => {
+                let id = parts.create_multipart_opts(key, options).await?;
+                Way::Noted(Noted::write(store, Arc::clone(parts), at, key.clone(), id, name).await?)
+            }
+            None => Way::Nameless(store.client.put_multipart_opts(key, options).await?),
+        };
+        Ok(Self { way, begun: 0, sending: JoinSet::new(), arrived: Vec::new() })
+    }
+
+    /// Starts sending one part, once few enough are on their way.
+    pub(super) async fn send(&mut self, part: Vec<u8>) -> object_store::Result<()> {
+        while self.sending.len() >= AT_ONCE {
+            self.arrived().await?;
+        }
+        let number = self.begun;
+        self.begun += 1;
+        match &mut self.way {
+            Way::Noted(noted) => {
+                noted.still_here().await?;
+                let (parts, key, id) = (Arc::clone(&noted.parts), noted.key.clone(), noted.id.clone());
+                self.sending.spawn(async move {
+                    let sent = parts.put_part(&key, &id, number, part.into()).await?;
+                    Ok((number, sent))
+                });
+            }
+            Way::Nameless(upload) => {
+                let sent = upload.put_part(part.into());
+                self.sending.spawn(async move {
+                    sent.await?;
+                    Ok((number, PartId { content_id: String::new() }))
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for all parts and makes the file visible.
+    pub(super) async fn finish(&mut self) -> object_store::Result<()> {
+        while !self.sending.is_empty() {
+            self.arrived().await?;
+        }
+        match &mut self.way {
+            Way::Noted(noted) => {
+                self.arrived.sort_by_key(|(number, _)| *number);
+                let sent = self.arrived.drain(..).map(|(_, part)| part).collect();
+                match noted.parts.complete_multipart(&noted.key, &noted.id, sent).await {
+                    // Perhaps it was put together already, and only the answer was lost.
+                    Err(Error::NotFound { .. }) if noted.has_arrived().await? => {}
+                    done => drop(done?),
+                }
+                // The file is there: a note that stays is found and cleared like those of the dead.
+                noted.client.delete(&noted.note).await.ok();
+                Ok(())
+            }
+            Way::Nameless(upload) => upload.complete().await.map(drop),
+        }
+    }
+
+    /// Throws away what was sent.
+    pub(super) async fn give_up(&mut self) -> object_store::Result<()> {
+        self.sending.shutdown().await;
+        match &mut self.way {
+            Way::Noted(noted) => {
+                given_up(&*noted.parts, &noted.key, &noted.id).await?;
+                noted.client.delete(&noted.note).await
+            }
+            Way::Nameless(upload) => upload.abort().await,
+        }
+    }
+
+    async fn arrived(&mut self) -> object_store::Result<()> {
+        match self.sending.join_next().await {
+            None => Ok(()),
+            Some(Ok(arrived)) => {
+                self.arrived.push(arrived?);
+                Ok(())
+            }
+            Some(Err(error)) => Err(Error::Generic { store: "upload", source: error.into() }),
+        }
+    }
+}
+
+impl Noted {
+    /// Writes the note of an upload that was just begun; without it, the upload is given up.
+    async fn write(
+        store: &ObjectStore,
+        parts: Arc<dyn Parts>,
+        at: &RelPath,
+        key: Path,
+        id: MultipartId,
+        name: String,
+    ) -> object_store::Result<Self> {
+        let note = Path::from(uploads().child(&name).unwrap_or_default().as_str());
+        let text = Note { upload: 1, to: at.clone(), id: id.clone() };
+        // A note is plain data.
+        let text = serde_json::to_vec(&text).unwrap_or_default();
+        let (client, written) = (Arc::clone(&store.client), Instant::now());
+        let mut noted = Self { parts, client, key, id, name, note, text, written };
+        let Err(error) = noted.put().await else { return Ok(noted) };
+        // Best effort: the first failure is the one to be told.
+        given_up(&*noted.parts, &noted.key, &noted.id).await.ok();
+        noted.client.delete(&noted.note).await.ok();
+        Err(error)
+    }
+
+    /// Returns whether the file is there, and is the one that was sent here.
+    async fn has_arrived(&self) -> object_store::Result<bool> {
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        match self.client.get_opts(&self.key, head).await {
+            Err(Error::NotFound { .. }) => Ok(false),
+            found => Ok(found?.attributes.get(&WRITE).is_some_and(|name| **name == *self.name)),
+        }
+    }
+
+    /// Writes the note again when it is about to look old.
+    async fn still_here(&mut self) -> object_store::Result<()> {
+        if self.written.elapsed() < SIGN_OF_LIFE { Ok(()) } else { self.put().await }
+    }
+
+    async fn put(&mut self) -> object_store::Result<()> {
+        let options = PutOptions { attributes: attributes(0o600, None), ..PutOptions::default() };
+        self.client.put_opts(&self.note, self.text.clone().into(), options).await?;
+        self.written = Instant::now();
+        Ok(())
+    }
+}
+
+impl ObjectStore {
+    /// Returns the files of which a note says that they are being sent in parts.
+    pub(super) async fn noted_uploads(&self) -> Result<Vec<Unfinished>> {
+        let mut unfinished = Vec::new();
+        for found in self.all_below(&uploads()).await? {
+            let said = match self.note(&found.path).await {
+                // It came to its end.
+                Err(error) if error.is_not_found() => continue,
+                said => said?,
+            };
+            let to = said.map(|note| note.to);
+            let seen = i64::try_from(found.written.div_euclid(1_000_000_000)).unwrap_or_default();
+            unfinished.push(Unfinished {
+                to: to.unwrap_or_else(|| found.path.clone()),
+                note: found.path,
+                seen,
+            });
+        }
+        Ok(unfinished)
+    }
+
+    /// Gives an upload up and removes its note; one that came to its end meanwhile is left as it is.
+    pub(super) async fn give_up_noted(&self, upload: &Unfinished) -> Result<()> {
+        const DOING: &str = "give up the upload of";
+        let said = match self.note(&upload.note).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            said => said?,
+        };
+        if let (Some(note), Some(parts)) = (said, &self.parts) {
+            let key = super::key::file_key(&note.to, DOING)?;
+            given_up(&**parts, &key, &note.id).await.map_err(failed(DOING, &note.to))?;
+        }
+        self.remove_object(&upload.note).await
+    }
+
+    /// Reads a note; nothing when what is there says nothing of an upload.
+    async fn note(&self, at: &RelPath) -> Result<Option<Note>, StoreError> {
+        const LIMIT: u64 = 64 << 10;
+        let bytes = self.read_whole(at, LIMIT).await?;
+        // Without a name, giving it up could be taken for removing the file.
+        let says = |note: &Note| note.upload == 1 && !note.id.is_empty();
+        Ok(serde_json::from_slice(&bytes).ok().filter(says))
+    }
+}
+
+/// Gives an upload up; one that came to its end, or was given up already, is none.
+async fn given_up(parts: &dyn Parts, key: &Path, id: &MultipartId) -> object_store::Result<()> {
+    match parts.abort_multipart(key, id).await {
+        Err(Error::NotFound { .. }) => Ok(()),
+        given_up => given_up,
+    }
+}
+
+fn uploads() -> RelPath {
+    RelPath::own("uploads")
+}
