@@ -139,6 +139,25 @@ fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {
 }
 
 #[test]
+fn a_stage_that_the_next_publisher_holds_is_not_pulled_away_by_who_finishes_the_first() {
+    let scene = Scene::new();
+    let spy = Arc::new(Spy::new(scene.store()));
+    scene::publish(&scene, Arc::<Spy>::clone(&spy)).unwrap();
+    let revealed = 1 + spy.calls().iter().position(|call| call.method == "reveal").unwrap();
+    let scene = Scene::new();
+    scene::publish(&scene, Arc::new(Spy::new(scene.store()).with(revealed + 1, Fault::Stop))).unwrap_err();
+    let store = scene.store();
+    let stages: RelPath = ".mirrorkeep/stage".parse().unwrap();
+    let stage = stages.child(&store.list(&stages).unwrap().entries[0].name).unwrap();
+    let filling = store.lock(&stage.child("ticket").unwrap(), "the next publisher", Duration::ZERO).unwrap();
+    scene::label(&scene, scene.store()).unwrap();
+    assert!(store.look(&stage.child("ticket").unwrap()).unwrap().is_some());
+    drop(filling);
+    scene::say_another(&scene, scene.store()).unwrap();
+    assert_eq!(store.look(&stage).unwrap(), None);
+}
+
+#[test]
 fn a_spy_lets_go_wrong_what_it_was_told_to_and_notes_the_rest() {
     let scene = Scene::new();
     let at = "a".parse().unwrap();

@@ -9,6 +9,7 @@ use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
+use std::time::Duration;
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,10 +144,12 @@ pub(super) fn finish(
             .push(format!("the catalogue of its stream could not be written: {}", chain(&error)));
     }
     // The build is published and told; a stage that stays behind is cleared by `recover`.
-    let discarded = lease.mirror().store().discard(&sealed.at);
-    // Whoever waited for the ticket may have made a new one; they find the build published.
+    let (store, ticket) = (lease.mirror().store(), sealed.at.child("ticket").unwrap_or_default());
+    let held = sealed.ticket.map_or_else(|| store.lock(&ticket, lease.mirror().who(), Duration::ZERO), Ok);
+    let discarded = held.and_then(|_held| store.discard(&sealed.at));
+    // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
     if let Err(error) = discarded
-        && error.kind() != StoreErrorKind::NotEmpty
+        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy)
     {
         revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
     }

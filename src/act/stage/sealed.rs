@@ -14,8 +14,7 @@ pub struct Sealed {
     pub(in crate::act) at: RelPath,
     pub(in crate::act) seal: Seal,
     pub(in crate::act) manifest: Manifest,
-    #[expect(dead_code, reason = "held until the build is revealed")]
-    pub(super) ticket: Option<Guard>,
+    pub(in crate::act) ticket: Option<Guard>,
 }
 
 /// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.

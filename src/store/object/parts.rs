@@ -272,3 +272,6 @@ async fn given_up(parts: &dyn Parts, key: &Path, id: &MultipartId) -> object_sto
 fn uploads() -> RelPath {
     RelPath::own("uploads")
 }
+
+#[cfg(test)]
+mod tests;
