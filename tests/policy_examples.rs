@@ -238,15 +238,15 @@ fn every_mistake_in_the_form_is_told_at_once_and_once() {
     );
     let each = [
         "extra: unknown key `extra`",
-        "defaults.failed[0]: last: invalid digit",
+        "defaults.failed[0]: last: `x` is no count",
         "defaults.failed[1]: within: `y`",
         "brakes: run.count: invalid type: string \"z\"",
         "pressure: missing field `until_free`",
-        "families[0].keep[0]: last: invalid digit",
-        "families[0].failed[1]: last: invalid digit",
-        "families[0].partial[0]: last: invalid digit",
-        "families[0].empty[0]: last: invalid digit",
-        "families[0].parts.p.keep[0]: last: invalid digit",
+        "families[0].keep[0]: last: `one` is no count",
+        "families[0].failed[1]: last: `two` is no count",
+        "families[0].partial[0]: last: `three` is no count",
+        "families[0].empty[0]: last: `four` is no count",
+        "families[0].parts.p.keep[0]: last: `five` is no count",
         "families[1]: floor: invalid type: string \"six\"",
         "tests[0]: given: `seven`",
     ];

@@ -196,7 +196,8 @@ fn a_rule_says_exactly_one_thing() {
         ("daily: {count: {max: 2, min: 3}}", ".daily.count", "upside down"),
         ("daily: {within: {max: 2d, min: 3d}}", ".daily.within", "upside down"),
         ("last: -3", "keep[0]: last", "`-3` is negative"),
-        ("last: 18446744073709551616", "keep[0]: last", "is too large"),
+        ("last: 18446744073709551616", "keep[0]: last", "is no count"),
+        ("last: {max: 3, min: x}", "keep[0]: last.min", "`x` is no count"),
         ("last: {max: 3}", "keep[0]", "min"),
     ] {
         let told = wrong(&with_rule(text));

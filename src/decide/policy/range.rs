@@ -1,8 +1,9 @@
 //! A value that may shrink under disk pressure: `14d`, or `{max: 14d, min: 5d}`.
 
-use serde::de::{DeserializeOwned, Error, MapAccess, Visitor, value::MapAccessDeserializer};
+use super::span::{Span, SpanError};
+use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{fmt, marker::PhantomData, str::FromStr};
+use std::{fmt, marker::PhantomData};
 
 /// What is wanted normally, and what it may shrink to when the disk fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,15 +44,75 @@ impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
     }
 }
 
-/// The two ends, as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound = "T: DeserializeOwned")]
-struct Ends<T> {
-    max: T,
-    min: T,
+/// What may stand at the end of a range.
+pub trait End: Copy {
+    /// Reads it as it is written, or says what is accepted.
+    fn read(text: &str) -> Result<Self, String>;
 }
 
-impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Deserialize<'de> for Range<T> {
+impl End for u32 {
+    fn read(text: &str) -> Result<Self, String> {
+        let accepted = || {
+            format!(
+                "`{}` is no count; a whole number from 0 to {} is accepted",
+                text.escape_debug(),
+                Self::MAX
+            )
+        };
+        text.parse().map_err(|_| accepted())
+    }
+}
+
+impl End for Span {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: SpanError| error.to_string())
+    }
+}
+
+/// One end, as written.
+struct One<T>(T);
+
+impl<'de, T: End> Deserialize<'de> for One<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Scalar(PhantomData)).map(Self)
+    }
+}
+
+struct Scalar<T>(PhantomData<T>);
+
+impl<T: End> Visitor<'_> for Scalar<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::read(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        Err(E::custom(format!("`{number}` is negative; nothing below 0 is accepted")))
+    }
+
+    fn visit_u128<E: Error>(self, number: u128) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+/// The two ends, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound = "T: End")]
+struct Ends<T> {
+    max: One<T>,
+    min: One<T>,
+}
+
+impl<'de, T: End> Deserialize<'de> for Range<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(OneOrBoth(PhantomData))
     }
@@ -59,7 +120,7 @@ impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Deserialize<'
 
 struct OneOrBoth<T>(PhantomData<T>);
 
-impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Visitor<'de> for OneOrBoth<T> {
+impl<'de, T: End> Visitor<'de> for OneOrBoth<T> {
     type Value = Range<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,23 +128,23 @@ impl<'de, T: Copy + DeserializeOwned + FromStr<Err: fmt::Display>> Visitor<'de> 
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Range<T>, E> {
-        text.parse().map(Range::fixed).map_err(E::custom)
+        Scalar(PhantomData).visit_str(text).map(Range::fixed)
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Range<T>, E> {
-        self.visit_str(&number.to_string())
+        Scalar(PhantomData).visit_u64(number).map(Range::fixed)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Range<T>, E> {
-        Err(E::custom(format!("`{number}` is negative; nothing below 0 is accepted")))
+        Scalar(PhantomData).visit_i64(number).map(Range::fixed)
     }
 
     fn visit_u128<E: Error>(self, number: u128) -> Result<Range<T>, E> {
-        Err(E::custom(format!("`{number}` is too large; at most {} is accepted", u32::MAX)))
+        Scalar(PhantomData).visit_u128(number).map(Range::fixed)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Range<T>, A::Error> {
-        let Ends { max, min } = Ends::deserialize(MapAccessDeserializer::new(map))?;
+        let Ends { max: One(max), min: One(min) } = Ends::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Range { max, min })
     }
 }
