@@ -23,6 +23,16 @@ pub enum ActError {
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),
+    /// The build is not in that part of the trash that can be read.
+    #[error("`{id}` is not in the trash as far as it can be read; `{at}` may be it: {why}")]
+    TrashUnread {
+        /// Which build.
+        id: BuildId,
+        /// The directory that cannot be read.
+        at: RelPath,
+        /// Why not.
+        why: String,
+    },
     /// Something lies where a build is to come back.
     #[error("`{id}` cannot come back: something lies at `{path}`")]
     Occupied {

@@ -43,7 +43,7 @@ pub fn restore(
         settle(lease, clock)?;
         clear(lease, &mirror.trash()?)?;
     }
-    let trashed = find(mirror, id)?.ok_or_else(|| ActError::NotInTrash(id.clone()))?;
+    let Some(trashed) = find(mirror, id)? else { return Err(not_found(mirror, id)?) };
     let path = trashed.ticket.path.clone();
     match (trashed.ticket.what, mirror.look(&path)?.is_some()) {
         (TicketKind::Build, false) | (TicketKind::Untrimmed, true) => {}
@@ -60,6 +60,15 @@ pub fn restore(
         bring_back(lease, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
+}
+
+/// Says that a build is not in the trash, or that nobody can tell.
+fn not_found(mirror: &Mirror, id: &BuildId) -> Result<ActError, ActError> {
+    let id = id.clone();
+    Ok(match mirror.trash()?.strange.into_iter().next() {
+        None => ActError::NotInTrash(id),
+        Some((at, why)) => ActError::TrashUnread { id, at, why },
+    })
 }
 
 /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.

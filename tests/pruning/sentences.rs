@@ -356,6 +356,22 @@ fn a_filling_disk_lets_more_go_and_says_when_that_is_not_enough() {
 }
 
 #[test]
+fn what_cannot_be_read_in_the_trash_is_told_by_who_looks_for_a_build_there() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    rig.ok(&["prune"]);
+    let trash = fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().next().unwrap().unwrap().path();
+    let good = fs::read(trash.join("ticket.json")).unwrap();
+    fs::write(trash.join("ticket.json"), "{").unwrap();
+    let name = trash.file_name().unwrap().to_str().unwrap();
+    let may_be = format!("`.mirrorkeep/trash/{name}` may be it: its ticket cannot be used");
+    rig.fails(1, &may_be, &["restore", &id(A)]);
+    fs::write(trash.join("ticket.json"), good).unwrap();
+    rig.fails(1, "is not in the trash\n", &["restore", &id(B)]);
+    rig.ok(&["restore", &id(A)]);
+}
+
+#[test]
 fn damaged_holds_and_wrong_policies_stop_everything() {
     let rig = Rig::new();
     rig.policy("keep: [{last: 1}]").builds([A, B]);
