@@ -1,5 +1,6 @@
 //! Parts that are taken out of a build in an object store: what readers see, whatever goes wrong at any call.
 
+mod elsewhere;
 mod going;
 
 use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
