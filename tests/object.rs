@@ -14,6 +14,33 @@ use mirrorkeep::store::{Fault, Spy, StoreErrorKind};
 use scene::{Act, ONE, Scene, THREE, TWO};
 use std::sync::Arc;
 
+#[test]
+fn who_waited_for_a_publisher_that_was_killed_ends_where_that_would_have() {
+    let ready = Scene::new();
+    let undisturbed = ready.fork();
+    let spy = Arc::new(Spy::new(undisturbed.store()));
+    scene::publish_two(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
+    let (wanted, calls) = (undisturbed.state(), spy.calls());
+    let ticket = 1 + calls.iter().position(|call| call.at.name() == "ticket").unwrap();
+    let mut wrong = Vec::new();
+    for nth in ticket..=calls.len() {
+        let scene = Arc::new(ready.fork());
+        let first = Arc::clone(&scene);
+        let killed = move || {
+            scene::publish_two(&first, Arc::new(Spy::new(first.store()).with(nth, Fault::Stop))).ok();
+        };
+        let waited = scene::publish_two(&scene, Arc::new(Spy::new(scene.store()).meanwhile(ticket, killed)));
+        let ended = waited.and_then(|()| scene.misleads_nobody());
+        if let Err(why) = ended {
+            wrong.push(format!("killed at {nth}. {}: {why}", calls[nth - 1]));
+        } else if scene.state() != wanted {
+            let differs = view::difference(&scene.state(), &wanted);
+            wrong.push(format!("killed at {nth}. {}: {differs}", calls[nth - 1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} calls:\n{}", wrong.len(), calls.len() - ticket, wrong.join("\n"));
+}
+
 /// Breaks every call of `act` in turn, after `before`, and fails with everything that did not come right again.
 fn every_call(before: &[Act], act: Act, fault: Fault) {
     every_call_of(Scene::new(), before, act, fault, |_| Ok(()));

@@ -139,6 +139,29 @@ fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {
 }
 
 #[test]
+fn who_waited_for_a_publisher_that_was_killed_ends_where_that_would_have() {
+    let undisturbed = Scene::new();
+    let spy = Arc::new(Spy::new(undisturbed.store()));
+    scene::publish(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
+    let (wanted, calls) = (undisturbed.state(), spy.calls());
+    let ticket = 1 + calls.iter().position(|call| call.at.name() == "ticket").unwrap();
+    let mut wrong = Vec::new();
+    for nth in ticket..=calls.len() {
+        let scene = Arc::new(Scene::new());
+        let first = Arc::clone(&scene);
+        let killed = move || {
+            scene::publish(&first, Arc::new(Spy::new(first.store()).with(nth, Fault::Stop))).ok();
+        };
+        let waited = scene::publish(&scene, Arc::new(Spy::new(scene.store()).meanwhile(ticket, killed)));
+        let ended = waited.and_then(|()| scene.misleads_nobody());
+        if let Err(why) = ended.and_then(|()| scene::difference(&scene.state(), &wanted)) {
+            wrong.push(format!("killed at {nth}. {}: {why}", calls[nth - 1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} calls:\n{}", wrong.len(), calls.len() - ticket, wrong.join("\n"));
+}
+
+#[test]
 fn a_stage_that_the_next_publisher_holds_is_not_pulled_away_by_who_finishes_the_first() {
     let scene = Scene::new();
     let spy = Arc::new(Spy::new(scene.store()));

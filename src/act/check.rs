@@ -12,7 +12,7 @@ use crate::census::{BuildCensus, Census};
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
-use crate::store::StoreError;
+use crate::store::{StoreError, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -94,7 +94,7 @@ pub fn check(
         damaged,
         tops,
         stale: stale(mirror, now)?,
-        uploads: abandoned(mirror, now)?.into_iter().map(|upload| upload.to).collect(),
+        uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         unread: hidden.into_iter().chain(unread).collect(),
     };

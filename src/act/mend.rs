@@ -9,7 +9,7 @@ use super::watch::{Stop, Watch};
 use crate::decide::comply::{Mend, MendKind};
 use crate::layout::Place;
 use crate::mirror::{Mirror, chain};
-use crate::store::Kind;
+use crate::store::{Kind, Uploads};
 use crate::word::{RelPath, Stamp};
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -88,7 +88,7 @@ impl Mending<'_> {
                 mirror.store().discard(&path).map(drop).map_err(|error| chain(&error))
             }
             MendKind::GiveUp => {
-                let left = abandoned(mirror, (self.clock)()).map_err(|error| chain(&error))?;
+                let left = abandoned(mirror, Uploads::All, (self.clock)()).map_err(|error| chain(&error))?;
                 let mut left = left.iter().filter(|upload| upload.to == path);
                 left.try_for_each(|upload| mirror.store().give_up(upload)).map_err(|error| chain(&error))
             }

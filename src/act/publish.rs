@@ -139,11 +139,11 @@ pub(super) fn lay_out(
         return send(mirror, publishing, prepared, clock, watch, stop);
     }
     let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
-    // Whoever held the ticket before us may have published it.
-    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+    if let Some(report) = published_meanwhile(mirror, publishing, &prepared, clock, watch, stop)? {
         staged.discard()?;
         return Ok(report);
     }
+    staged.resume()?;
     let filled = fill(mirror, publishing, &prepared, &mut staged, watch, stop);
     let tally = match filled {
         Ok(tally) => tally,
@@ -160,6 +160,22 @@ pub(super) fn lay_out(
         staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), &prepared.sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
+}
+
+/// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
+/// before that was told.
+pub(super) fn published_meanwhile(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<Option<PublishReport>, PublishError> {
+    if mirror.has_build(&publishing.id)? {
+        settle(&mirror.lease()?, clock)?;
+    }
+    there_already(mirror, publishing, prepared, watch, stop)
 }
 
 /// Makes a build visible whose files are all there, and says what was done.

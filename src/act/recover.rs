@@ -13,7 +13,7 @@ use crate::act::stage::{Underway, clear};
 use crate::act::trash;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror};
 use crate::record::{Event, EventKind, Manifest};
-use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
@@ -201,7 +201,7 @@ pub fn recover(
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
     }
-    for upload in abandoned(mirror, now)? {
+    for upload in abandoned(mirror, Uploads::Noted, now)? {
         store.give_up(&upload)?;
         settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
     }
@@ -223,10 +223,14 @@ pub(super) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreEr
     Ok(stale)
 }
 
-/// Returns the files that were being sent in parts, and whose sender gave no sign of life for long.
-pub(super) fn abandoned(mirror: &Mirror, now: Stamp) -> Result<Vec<Unfinished>, StoreError> {
-    let mut uploads = mirror.store().unfinished()?;
-    uploads.retain(|upload| now.unix() - upload.seen > TEMPORARY_TERM);
+/// Returns the files that were being sent in parts, and whose sender gave no sign of life for long: one of ours for an
+/// hour, others, who give none while they send, for a day.
+pub(super) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<Vec<Unfinished>, StoreError> {
+    let mut uploads = mirror.store().unfinished(which)?;
+    uploads.retain(|upload| {
+        let term = if upload.note.is_some() { TEMPORARY_TERM } else { STAGE_TERM };
+        now.unix() - upload.seen > term
+    });
     Ok(uploads)
 }
 
@@ -234,7 +238,7 @@ pub(super) fn abandoned(mirror: &Mirror, now: Stamp) -> Result<Vec<Unfinished>, 
 ///
 /// One that cannot be given up now is found by a check and given up later.
 pub(super) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
-    for upload in store.unfinished()?.iter().filter(|upload| upload.to.is_within(place)) {
+    for upload in store.unfinished(Uploads::Noted)?.iter().filter(|upload| upload.to.is_within(place)) {
         store.give_up(upload).ok();
     }
     Ok(())

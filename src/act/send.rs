@@ -4,7 +4,7 @@
 //! the next command that changes anything finishes aliases and event. Of two publishers of one build one seals it.
 
 use super::publish::{Prepared, PublishError, PublishReport, Publishing};
-use super::publish::{earlier, record, show, there_already};
+use super::publish::{earlier, published_meanwhile, record, show};
 use super::restore::find;
 use super::sweep::make_room;
 use super::upload::{Found, Upload};
@@ -24,8 +24,7 @@ pub(super) fn send(
 ) -> Result<PublishReport, PublishError> {
     let id = &publishing.id;
     let mut upload = Upload::open(mirror, id, &prepared.path)?;
-    // Whoever held the ticket before us may have published it.
-    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+    if let Some(report) = published_meanwhile(mirror, publishing, &prepared, clock, watch, stop)? {
         upload.leave()?;
         return Ok(report);
     }

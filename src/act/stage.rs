@@ -109,7 +109,7 @@ pub enum StageError {
 }
 
 impl<'m> Staged<'m> {
-    /// Opens the stage of a build, taking up what an interrupted try left, and holds its ticket.
+    /// Opens the stage of a build and holds its ticket; what an interrupted try left in it stays as it is.
     pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
         let at = stage_of(id);
         let mut tries = 0;
@@ -127,13 +127,13 @@ impl<'m> Staged<'m> {
                 taken => break taken?,
             }
         };
-        let mut staged = Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() };
-        staged.resume()?;
-        Ok(staged)
+        Ok(Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() })
     }
 
-    /// Reads what an earlier try noted, or starts anew where that cannot be trusted.
-    fn resume(&mut self) -> Result<(), StageError> {
+    /// Takes up what an interrupted try left, or starts anew where that cannot be trusted.
+    ///
+    /// Whoever calls has looked whether that try came past its commit point: its seal goes here.
+    pub fn resume(&mut self) -> Result<(), StageError> {
         let store = self.mirror.store();
         let boot = boot_id();
         let progress = self.own("progress");

@@ -168,10 +168,21 @@ pub struct Filled {
 pub struct Unfinished {
     /// Where it was to be.
     pub to: RelPath,
-    /// Where the store noted that.
-    pub note: RelPath,
-    /// When its sender last gave a sign of life, in seconds since 1970.
+    /// The name that the store gave the upload; empty where a note says nothing.
+    pub id: String,
+    /// Where a sender of ours noted it; nothing when it is of others.
+    pub note: Option<RelPath>,
+    /// When its sender last gave a sign of life, in seconds since 1970: others give one when they begin.
     pub seen: i64,
+}
+
+/// Which files that are being sent in parts are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploads {
+    /// Those that a sender of ours noted.
+    Noted,
+    /// Those of others, too, where the store tells of them.
+    All,
 }
 
 /// Whether bytes could be shared.

@@ -16,7 +16,7 @@ mod walked;
 pub use ability::Abilities;
 pub use entry::{
     Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Scan, Scanned, Share, Shared, SourceFile,
-    Space, Swept, Take, Unfinished,
+    Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
@@ -147,7 +147,8 @@ pub trait Store: Debug + Send + Sync {
     }
 
     /// Returns the files that are being sent in parts, or that their sender left so; none where nothing stays of such a file.
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
+        let _ = which;
         Ok(Vec::new())
     }
 

@@ -6,7 +6,8 @@
 
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Scan, Share, Shared,
-    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, below, remove_all,
+    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, Uploads, below,
+    remove_all,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -258,8 +259,8 @@ impl Store for Spy {
         self.filling(at, from, |from| self.inner.fill_known(at, from, how, digest))
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        self.make("unfinished", &RelPath::root(), Does::Read, || self.inner.unfinished())
+    fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
+        self.make("unfinished", &RelPath::root(), Does::Read, || self.inner.unfinished(which))
     }
 
     fn give_up(&self, upload: &Unfinished) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Bringing bytes in: filling, sharing, taking.
 
 use super::{ENOUGH, PLAIN, kind, path, read, refused};
-use mirrorkeep::store::{Fill, Filled, Share, Shared, SourceFile, Store, StoreErrorKind, Take};
+use mirrorkeep::store::{Fill, Filled, Share, Shared, SourceFile, Store, StoreErrorKind, Take, Uploads};
 use mirrorkeep::word::{Digest, RelPath};
 use std::{
     fs::{self, File},
@@ -50,14 +50,14 @@ pub(super) fn what_the_dead_were_sending_is_told_and_given_up(store: &dyn Store)
     cut_off(store, &at);
     store.fill(&whole, &mut &*vec![7; 17 << 20], PLAIN).unwrap();
     refused(store.fill(&at, &mut Failing(100), PLAIN), StoreErrorKind::Io);
-    let left = store.unfinished().unwrap();
+    let left = store.unfinished(Uploads::Noted).unwrap();
     // What came to its end, or was given up by its sender, is not told; nor is anything where nothing stays of it.
     assert!(left.len() <= 1 && left.iter().all(|upload| upload.to == at), "{left:?}");
     for upload in left {
         store.give_up(&upload).unwrap();
         store.give_up(&upload).unwrap();
     }
-    assert_eq!(store.unfinished().unwrap(), []);
+    assert_eq!(store.unfinished(Uploads::Noted).unwrap(), []);
     assert_eq!(
         (kind(store, "s/file"), store.look(&whole).unwrap().map(|entry| entry.size)),
         (None, Some(17 << 20))

@@ -2,9 +2,12 @@
 
 use super::bucket::{Bucket, ONE, Story, THREE, TWO};
 use crate::contract::cut_off;
-use mirrorkeep::store::{Put, Store};
-use mirrorkeep::word::RelPath;
-use std::time::Duration;
+use mirrorkeep::act::{self, Stop, Unwatched};
+use mirrorkeep::decide::comply::{Mend, MendKind, Terms, mends};
+use mirrorkeep::mirror::Mirror;
+use mirrorkeep::store::{Put, Store, Uploads};
+use mirrorkeep::word::{RelPath, Stamp};
+use std::{sync::Arc, time::Duration};
 
 macro_rules! stories {
     ($($name:ident)*) => { &[$((stringify!($name), $name)),*] };
@@ -20,6 +23,7 @@ pub(crate) const ALL: &[Story] = stories! {
     a_publisher_that_was_killed_is_followed_by_the_next
     a_large_file_goes_in_parts
     what_the_dead_sent_in_parts_is_given_up_by_the_next
+    what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it
     what_lies_there_is_checked_verified_and_taken_over
     what_is_no_mirror_is_told
 };
@@ -204,10 +208,39 @@ fn what_the_dead_sent_in_parts_is_given_up_by_the_next(bucket: &Bucket<'_>) {
     cut_off(&store, &image);
     // Azure tells no names of uploads, and gives nothing up.
     let told = usize::from(bucket.engine.name != "Azurite");
-    assert_eq!(store.unfinished().unwrap().len(), told);
+    assert_eq!(store.unfinished(Uploads::Noted).unwrap().len(), told);
     bucket.publish(ONE);
-    assert_eq!(store.unfinished().unwrap(), []);
+    assert_eq!(store.unfinished(Uploads::Noted).unwrap(), []);
     bucket.sums_hold(ONE);
+}
+
+fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &Bucket<'_>) {
+    let store = bucket.engine.store(bucket.name);
+    let image: RelPath = "master/centos/bootimage.iso".parse().unwrap();
+    cut_off(&store, &image);
+    let noted = store.unfinished(Uploads::Noted).unwrap();
+    for upload in &noted {
+        store.remove(upload.note.as_ref().unwrap()).unwrap();
+    }
+    assert_eq!(store.unfinished(Uploads::Noted).unwrap(), []);
+    let told = store.unfinished(Uploads::All).unwrap();
+    let wanted = Vec::from_iter(bucket.engine.name.contains("SeaweedFS").then(|| image.clone()));
+    assert_eq!(told.iter().map(|upload| upload.to.clone()).collect::<Vec<_>>(), wanted);
+    // Nobody knows whether they still send: they are left alone for a day.
+    let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
+    for (hours, found) in [(23, Vec::new()), (25, wanted)] {
+        let then = Stamp::from_instant(chrono::Utc::now()).unwrap().checked_add(hours * 3600).unwrap();
+        let report = act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), then).unwrap();
+        let told: Vec<Mend> =
+            mends(&report.findings).into_iter().filter(|mend| mend.what == MendKind::GiveUp).collect();
+        assert_eq!(
+            told.iter().map(|mend| mend.path.parse().unwrap()).collect::<Vec<RelPath>>(),
+            found,
+            "{hours}"
+        );
+        act::mend(&mirror, told, &Unwatched, &Stop::new(), &|| then).unwrap();
+    }
+    assert_eq!(mirror.store().unfinished(Uploads::All).unwrap(), []);
 }
 
 fn what_lies_there_is_checked_verified_and_taken_over(bucket: &Bucket<'_>) {

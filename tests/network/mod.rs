@@ -13,7 +13,7 @@ use crate::engines::bucket::{Bucket, ONE};
 use crate::servers::{Engine, weed};
 use crate::view;
 use mirrorkeep::mirror::Mirror;
-use mirrorkeep::store::{Kind, Share, Store};
+use mirrorkeep::store::{Kind, Share, Store, Uploads};
 use mirrorkeep::word::RelPath;
 use proxy::{FAULTS, Fault, Plan, Proxy};
 use std::{
@@ -109,7 +109,7 @@ fn what_a_killed_publisher_sent_in_parts_is_given_up_by_the_next() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let left = engine.untried(bucket.name).unfinished().unwrap();
+    let left = engine.untried(bucket.name).unfinished(Uploads::Noted).unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     let begun: Vec<String> = proxy.seen().iter().filter(of_parts).cloned().collect();
     let id = begun
@@ -124,7 +124,7 @@ fn what_a_killed_publisher_sent_in_parts_is_given_up_by_the_next() {
     let seen = proxy.seen();
     let given_up: Vec<&String> = seen.iter().filter(|line| line.contains(id)).collect();
     assert!(given_up.len() == 1 && given_up[0].starts_with("DELETE "), "{seen:#?}");
-    assert_eq!(engine.untried(bucket.name).unfinished().unwrap(), []);
+    assert_eq!(engine.untried(bucket.name).unfinished(Uploads::Noted).unwrap(), []);
     bucket.sums_hold(ONE);
 }
 

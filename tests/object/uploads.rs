@@ -4,7 +4,7 @@ use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::contract::cut_off;
 use mirrorkeep::act::{self, Settled, SettledAs, Stages, Stop, Unwatched};
 use mirrorkeep::decide::comply::{Mend, Terms, mends};
-use mirrorkeep::store::Put;
+use mirrorkeep::store::{Put, Uploads};
 use mirrorkeep::word::{RelPath, Stamp};
 
 const MINUTE: i64 = 60;
@@ -22,7 +22,7 @@ fn of_the_dead(build: &str) -> Scene {
 }
 
 fn sent(scene: &Scene) -> Vec<RelPath> {
-    scene.store().unfinished().unwrap().into_iter().map(|upload| upload.to).collect()
+    scene.store().unfinished(Uploads::Noted).unwrap().into_iter().map(|upload| upload.to).collect()
 }
 
 fn later(minutes: i64) -> Stamp {

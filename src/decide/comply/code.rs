@@ -123,7 +123,7 @@ codes! {
     Unsealed Warning "unsealed": "Files where a build has its place in an object store, and no seal: nobody sees a build there."; "`mirrorkeep adopt` takes over what others laid down; publish again what was cut off, or clear it by `mirrorkeep recover`"
     StreamUncovered Warning "stream-uncovered": "No family of the policy fits a stream, so that nothing of it is ever pruned."; "add a family to the policy"
     StreamStalled Warning "stream-stalled": "The newest success of a stream is older than the limit."; "look at its pipeline"
-    UploadUnfinished Warning "upload-unfinished": "Parts of a file lie in an object store whose sender is gone: nobody sees them, and they are billed."; "`mirrorkeep check --fix` gives them up, and so does `mirrorkeep recover`"
+    UploadUnfinished Warning "upload-unfinished": "Parts of a file lie in an object store whose sender is gone: nobody sees them, and they are billed."; "`mirrorkeep check --fix` gives them up"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
     CannotRead Error "cannot-read": "It could not be looked at."; "see to it that mirrorkeep can read it, then check again"
 }

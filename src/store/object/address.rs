@@ -4,6 +4,7 @@
 //! `object_store` reads them. A server that is away for a while is tried again for a minute (`wire`), so that a restart
 //! of it is no failure. Nothing is sent before the first call.
 
+use super::begun::Begun;
 use super::fault::kind_of;
 use super::wire::Patience;
 use super::{Client, Conditions, ObjectStore};
@@ -20,13 +21,13 @@ const DOING: &str = "use the address";
 
 /// Returns the client that a vendor's builder makes: the builders have the same methods and no trait.
 macro_rules! built {
-    ($builder:ty, $address:expr, $settings:expr, $patience:expr) => {{
+    ($builder:ty, $address:expr, $settings:expr, $patience:expr, $wire:expr) => {{
         let failed = |error| StoreError::of_kind(kind_of(&error), DOING, $address, error);
         let mut builder = <$builder>::from_env().with_url($address);
         for (key, value) in $settings {
             builder = builder.with_config(key.to_lowercase().parse().map_err(failed)?, value);
         }
-        let builder = builder.with_retry($patience.retries()).with_http_connector($patience.wire());
+        let builder = builder.with_retry($patience.retries()).with_http_connector($wire);
         builder.build().map_err(failed)?
     }};
 }
@@ -49,17 +50,20 @@ impl ObjectStore {
         let below = |client: Arc<Client>| Self::new(client, address, Conditions::Ignored);
         Ok(match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let client = built!(AmazonS3Builder, address, settings, patience);
-                let client = Arc::new(PrefixStore::new(client, prefix));
-                below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
+                let wire = patience.wire();
+                let s3 = built!(AmazonS3Builder, address, settings, patience, wire.clone());
+                let client = Arc::new(PrefixStore::new(s3.clone(), prefix.clone()));
+                let store = below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client);
+                let begun = wire.connected().map(|http| Begun::new(Arc::new(s3), http, prefix));
+                Self { begun, ..store }
             }
             ObjectStoreScheme::GoogleCloudStorage => {
-                let client = built!(GoogleCloudStorageBuilder, address, settings, patience);
+                let client = built!(GoogleCloudStorageBuilder, address, settings, patience, patience.wire());
                 let client = Arc::new(PrefixStore::new(client, prefix));
                 below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
             }
             ObjectStoreScheme::MicrosoftAzure => {
-                let client = built!(MicrosoftAzureBuilder, address, settings, patience);
+                let client = built!(MicrosoftAzureBuilder, address, settings, patience, patience.wire());
                 below(Arc::new(PrefixStore::new(client, prefix)))?
             }
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),

@@ -9,6 +9,7 @@
 //! meet in, and nothing asynchronous leaves it.
 
 mod address;
+mod begun;
 mod claim;
 mod discard;
 mod fault;
@@ -26,7 +27,7 @@ mod wire;
 
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
-    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished,
+    SourceFile, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, Uploads,
 };
 use crate::word::{Digest, RelPath};
 use object_store::memory::InMemory;
@@ -61,6 +62,8 @@ pub struct ObjectStore {
     client: Arc<Client>,
     /// The same for uploads in parts, where it tells their names.
     parts: Option<Arc<dyn parts::Parts>>,
+    /// What tells of uploads in parts that nobody noted, where the server can.
+    begun: Option<begun::Begun>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
     term: Duration,
@@ -84,6 +87,7 @@ impl ObjectStore {
             shown: shown.to_owned(),
             client,
             parts: None,
+            begun: None,
             runtime: Arc::new(runtime),
             conditions,
             term: TERM,
@@ -195,12 +199,15 @@ impl Store for ObjectStore {
         self.fill_object(at, from, how, Some(digest))
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        self.wait_for(self.noted_uploads())
+    fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
+        self.wait_for(async {
+            let noted = self.noted_uploads().await?;
+            if which == Uploads::Noted { Ok(noted) } else { self.and_others(noted).await }
+        })
     }
 
     fn give_up(&self, upload: &Unfinished) -> Result<()> {
-        self.wait_for(self.give_up_noted(upload))
+        self.wait_for(self.give_up_upload(upload))
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {

@@ -1,11 +1,12 @@
 //! Files that are sent in parts, and a note of each that is on its way, so that none is billed for and forgotten.
 //!
 //! Nothing is visible of a file until its last part has arrived. Parts whose sender was killed stay in the bucket, and
-//! the crate `object_store` lists no uploads. So where a store tells an upload's name (S3, Google Cloud Storage), that
+//! the crate `object_store` lists no uploads (`begun` asks an S3 server itself, to tell of those of others). So where a store tells an upload's name (S3, Google Cloud Storage), that
 //! is noted below `.mirrorkeep/uploads` before the first part goes, the note is written again while parts go, and it is
 //! removed when the upload came to its end: by a note that is left anybody gives the upload up. Azure tells no name,
 //! has no way to give anything up, and drops by itself what was not put together within a week.
 
+use super::begun::Told;
 use super::fault::failed;
 use super::find::attributes;
 use super::place::WRITE;
@@ -226,38 +227,47 @@ impl ObjectStore {
                 Err(error) if error.is_not_found() => continue,
                 said => said?,
             };
-            let to = said.map(|note| note.to);
+            let (to, id) = said.map_or((found.path.clone(), String::new()), |note| (note.to, note.id));
             let seen = i64::try_from(found.written.div_euclid(1_000_000_000)).unwrap_or_default();
-            unfinished.push(Unfinished {
-                to: to.unwrap_or_else(|| found.path.clone()),
-                note: found.path,
-                seen,
-            });
+            unfinished.push(Unfinished { to, id, note: Some(found.path), seen });
         }
         Ok(unfinished)
     }
 
-    /// Gives an upload up and removes its note; one that came to its end meanwhile is left as it is.
-    pub(super) async fn give_up_noted(&self, upload: &Unfinished) -> Result<()> {
-        const DOING: &str = "give up the upload of";
-        let said = match self.note(&upload.note).await {
-            Err(error) if error.is_not_found() => return Ok(()),
-            said => said?,
-        };
-        if let (Some(note), Some(parts)) = (said, &self.parts) {
-            let key = super::key::file_key(&note.to, DOING)?;
-            given_up(&**parts, &key, &note.id).await.map_err(failed(DOING, &note.to))?;
+    /// Adds the uploads that the server tells of and nobody noted.
+    pub(super) async fn and_others(&self, mut noted: Vec<Unfinished>) -> Result<Vec<Unfinished>> {
+        let Some(begun) = &self.begun else { return Ok(noted) };
+        for Told { key, id, begun } in
+            begun.told().await.map_err(failed("list the uploads of", &self.shown))?
+        {
+            // What no path holds is not where mirrorkeep sends anything.
+            let Ok(to) = key.parse() else { continue };
+            if !noted.iter().any(|upload| (&upload.to, &upload.id) == (&to, &id)) {
+                noted.push(Unfinished { to, id, note: None, seen: begun });
+            }
         }
-        self.remove_object(&upload.note).await
+        Ok(noted)
+    }
+
+    /// Gives an upload up and removes its note; one that came to its end meanwhile is left as it is.
+    pub(super) async fn give_up_upload(&self, upload: &Unfinished) -> Result<()> {
+        const DOING: &str = "give up the upload of";
+        // Without a name, giving it up could be taken for removing the file.
+        if let Some(parts) = self.parts.as_ref().filter(|_| !upload.id.is_empty()) {
+            let key = super::key::file_key(&upload.to, DOING)?;
+            given_up(&**parts, &key, &upload.id).await.map_err(failed(DOING, &upload.to))?;
+        }
+        match &upload.note {
+            Some(note) => self.remove_object(note).await,
+            None => Ok(()),
+        }
     }
 
     /// Reads a note; nothing when what is there says nothing of an upload.
     async fn note(&self, at: &RelPath) -> Result<Option<Note>, StoreError> {
         const LIMIT: u64 = 64 << 10;
         let bytes = self.read_whole(at, LIMIT).await?;
-        // Without a name, giving it up could be taken for removing the file.
-        let says = |note: &Note| note.upload == 1 && !note.id.is_empty();
-        Ok(serde_json::from_slice(&bytes).ok().filter(says))
+        Ok(serde_json::from_slice(&bytes).ok().filter(|note: &Note| note.upload == 1 && !note.id.is_empty()))
     }
 }
 

@@ -12,7 +12,11 @@ use object_store::client::{
     ReqwestConnector,
 };
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Names the environment variable that says for how long requests are tried again, in seconds.
 const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
@@ -28,9 +32,10 @@ const SLOWEST: u64 = 128 << 10;
 pub(super) struct Patience(Duration);
 
 /// Connects as the crate does, with our caps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wire {
     silence: Duration,
+    last: Arc<Mutex<Option<HttpClient>>>,
 }
 
 /// Sends requests.
@@ -74,7 +79,14 @@ impl Patience {
 
     /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
     pub(super) fn wire(self) -> Wire {
-        Wire { silence: self.0 / 4 }
+        Wire { silence: self.0 / 4, last: Arc::default() }
+    }
+}
+
+impl Wire {
+    /// Returns what was connected last: the crate asks for its own requests after those for credentials.
+    pub(super) fn connected(&self) -> Option<HttpClient> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -84,7 +96,9 @@ impl HttpConnector for Wire {
         let options = options.clone().with_timeout_disabled();
         let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);
         let reading = connect(&options.clone().with_read_timeout(silence))?;
-        Ok(HttpClient::new(Sender { reading, writing: connect(&options)?, silence }))
+        let client = HttpClient::new(Sender { reading, writing: connect(&options)?, silence });
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+        Ok(client)
     }
 }
 

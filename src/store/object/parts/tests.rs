@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::object::Conditions;
-use crate::store::{Fill, Store};
+use crate::store::{Fill, Store, Uploads};
 use object_store::memory::InMemory;
 use object_store::{PutPayload, PutResult};
 use std::sync::Mutex;
@@ -94,7 +94,7 @@ fn a_lost_answer_at_the_end_is_settled_by_looking() {
         let filled = store.fill(&at, &mut &*bytes, FILL);
         assert_eq!(filled.is_ok(), arrives, "{does:?}");
         assert_eq!(store.look(&at).unwrap().is_some(), arrives, "{does:?}");
-        assert_eq!(store.unfinished().unwrap(), [], "{does:?}");
+        assert_eq!(store.unfinished(Uploads::Noted).unwrap(), [], "{does:?}");
     }
 }
 
@@ -134,13 +134,13 @@ fn whoever_sends_for_long_gives_a_sign_of_life() {
     let at: RelPath = "a/iso".parse().unwrap();
     let key = Path::from("a/iso");
     let mut upload = store.wait_for(Upload::begin(&store, &at, &key, Attributes::new())).unwrap();
-    let told = store.unfinished().unwrap();
-    store.remove(&told[0].note).unwrap();
+    let told = store.unfinished(Uploads::Noted).unwrap();
+    store.remove(told[0].note.as_ref().unwrap()).unwrap();
     let mut again = |ago: Duration| {
         let Way::Noted(noted) = &mut upload.way else { panic!("it has no name") };
         noted.written = Instant::now().checked_sub(ago).unwrap();
         store.wait_for(upload.send(vec![1])).unwrap();
-        store.unfinished().unwrap().len()
+        store.unfinished(Uploads::Noted).unwrap().len()
     };
     assert_eq!(again(SIGN_OF_LIFE / 2), 0);
     assert_eq!(again(SIGN_OF_LIFE), 1);
