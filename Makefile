@@ -62,6 +62,8 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	@for beside in fuzz mutants; do \
+		cargo metadata --locked --format-version 1 --manifest-path $$beside/Cargo.toml >/dev/null || exit 1; done
 
 # Licences, duplicate crates and where crates come from; known weaknesses, too, where their database can be reached.
 deny: $(DENY)
