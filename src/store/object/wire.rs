@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The slowest line that is waited for, in bytes a second.
 const SLOWEST: u64 = 128 << 10;
 
+/// How many bytes a second of a request that names what is to be removed are dealt with at the least: a key takes some
+/// sixty of them, and a server that keeps three copies may remove one after the other.
+const SLOWEST_REMOVAL: u64 = 2 << 10;
+
 /// For how long a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patience(Duration);
@@ -116,8 +120,7 @@ impl HttpService for Sender {
                 whole(answer).await.map_err(again)
             };
         }
-        let bytes = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
-        let cap = self.silence + Duration::from_secs(bytes / SLOWEST);
+        let cap = self.silence + work(&request);
         let answered = async { whole(self.writing.execute(request).await?).await };
         match tokio::time::timeout(cap, answered).await {
             Ok(answer) => answer.map_err(again),
@@ -130,6 +133,13 @@ impl HttpService for Sender {
             }
         }
     }
+}
+
+/// Returns how long the server may take over a request beyond thinking about it.
+fn work(request: &HttpRequest) -> Duration {
+    let bytes = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
+    let removes = request.uri().query().is_some_and(|query| query.starts_with("delete"));
+    Duration::from_secs(bytes / if removes { SLOWEST_REMOVAL } else { SLOWEST })
 }
 
 /// Reads an answer to its end: one that breaks off is one that never came.
@@ -149,6 +159,18 @@ fn again(error: HttpError) -> HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_may_take_as_long_as_its_bytes_or_its_keys_need() {
+        let may_take = |url: &str, bytes: usize| {
+            let mut request = HttpRequest::new(vec![0; bytes].into());
+            *request.uri_mut() = url.parse().unwrap();
+            work(&request).as_secs()
+        };
+        assert_eq!(may_take("http://s/test/a?partNumber=1&uploadId=delete", 16 << 20), 128);
+        assert_eq!(may_take("http://s/test?delete", 60_000), 29);
+        assert_eq!(may_take("http://s/test?delete", 600), 0);
+    }
 
     #[test]
     fn patience_is_a_number_of_seconds() {
