@@ -22,7 +22,7 @@ type Environment = Vec<(&'static str, String)>;
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
     /// The address of the bucket.
-    bucket: &'static str,
+    pub(crate) bucket: &'static str,
     pub(crate) port: u16,
     reach: Box<dyn Fn(u16) -> Environment + Send + Sync>,
     _running: Box<dyn Any + Send + Sync>,
