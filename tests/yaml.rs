@@ -32,6 +32,8 @@ fn each_thing_that_is_not_accepted_is_told_once() {
     for (text, expected) in [
         ("a: 1\n---\nb: 1\n---\nc: 1\n", "a second document"),
         ("a: &x [1]\n", "an anchor"),
+        ("{?: }\n", "a key that begins with `?`; one in quotes is accepted"),
+        ("{?a: 1, b: 2}\n", "a key that begins with `?`; one in quotes is accepted"),
         ("a: &x { b: 1 }\n", "an anchor"),
         ("? { a: 1 }\n: 1\n", "a key that is a list or mapping"),
         ("a: 1\nb: { c: 1, c: 2 }\n", "b.c: the key stands twice; first on line 2"),

@@ -221,10 +221,15 @@ impl Reading<'_> {
                 self.anchored(*anchor, mark);
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 if self.takes_key(text, mark) {
-                    // Readers differ on where the text of such a key ends.
-                    if block {
-                        let message = "a key that is a block of text; plain keys are accepted".to_owned();
-                        self.problem(Some(mark), String::new(), message);
+                    // Readers differ on where the text of such a key begins or ends.
+                    let asks = *style == ScalarStyle::Plain && text.starts_with('?');
+                    for (odd, message) in [
+                        (block, "a key that is a block of text; plain keys are accepted"),
+                        (asks, "a key that begins with `?`; one in quotes is accepted"),
+                    ] {
+                        if odd {
+                            self.problem(Some(mark), String::new(), message.to_owned());
+                        }
                     }
                 } else {
                     let path = self.place(mark, span);

@@ -279,6 +279,10 @@ fn readers_are_told_what_it_is_and_how_long_it_keeps(bucket: &Bucket<'_>) {
     let answer = get("master/centos/latest_build.mirrorkeep-link");
     assert_eq!(answer.body, ONE.as_bytes());
     assert!(answer.header("cache-control").unwrap().contains("max-age=60"));
+    let mut check = bucket.command();
+    check.arg("check").env("AWS_SKIP_SIGNATURE", "true").env("MIRRORKEEP_PATIENCE", "2");
+    let output = check.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn nothing_is_said_where_conditions_are_honoured(bucket: &Bucket<'_>) {

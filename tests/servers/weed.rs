@@ -121,7 +121,7 @@ fn weed() -> Command {
 /// Writes down who may do what, and returns the argument that says so.
 fn identities(dir: &Path, secret: &str) -> String {
     let config = dir.join("s3.json");
-    let readers = r#"{"name": "anonymous", "actions": ["Read"]}"#;
+    let readers = r#"{"name": "anonymous", "actions": ["Read", "List"]}"#;
     let keys = format!(r#"[{{"accessKey": "tests", "secretKey": "{secret}"}}]"#);
     let tests = format!(
         r#"{{"name": "tests", "credentials": {keys}, "actions": ["Admin", "Read", "Write", "List"]}}"#

@@ -10,7 +10,7 @@ use super::wire::Patience;
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::ObjectStoreScheme;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
@@ -54,7 +54,10 @@ impl ObjectStore {
                 let s3 = built!(AmazonS3Builder, address, settings, patience, wire.clone());
                 let client = Arc::new(PrefixStore::new(s3.clone(), prefix.clone()));
                 let store = below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client);
-                let begun = wire.connected().map(|http| Begun::new(Arc::new(s3), http, prefix));
+                // Who reads without a key has none to sign the question with.
+                let skips = AmazonS3Builder::from_env().get_config_value(&AmazonS3ConfigKey::SkipSignature);
+                let http = wire.connected().filter(|_| skips.is_none_or(|skips| skips == "false"));
+                let begun = http.map(|http| Begun::new(Arc::new(s3), http, prefix));
                 Self { begun, ..store }
             }
             ObjectStoreScheme::GoogleCloudStorage => {
