@@ -2,6 +2,7 @@
 
 mod cases;
 mod edges;
+mod says;
 mod sight;
 
 use cases::CASES;
