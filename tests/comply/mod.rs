@@ -46,6 +46,14 @@ fn every_code_has_a_case_and_one_word_of_its_own() {
 }
 
 #[test]
+fn how_grave_a_finding_is_has_the_same_word_wherever_it_is_told() {
+    for code in Code::ALL {
+        let severity = code.severity();
+        assert_eq!(serde_json::to_value(severity).unwrap(), severity.to_string());
+    }
+}
+
+#[test]
 fn the_page_of_findings_is_printed_from_the_table() {
     let page = include_str!("../../docs/findings.md");
     assert_eq!(page, mirrorkeep::tell::findings_page(), "run `mirrorkeep check --list > docs/findings.md`");
