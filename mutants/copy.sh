@@ -17,7 +17,7 @@ printf 'extern crate self as mirrorkeep;\n#[cfg(test)]\n#[path = "../tests/main.
 sed -i '/^\[\[test\]\]/,/^$/d' Cargo.toml
 printf '\n[profile.dev.package.mirrorkeep]\ndebug = false\n' >>Cargo.toml
 sed -i '/^mod /d' tests/main.rs
-for name in comply dice layout layout_laws layout_rules policy policy_examples policy_read real_paths record retain rig trees yaml; do echo "mod $name;"; done >>tests/main.rs
+for name in comply dice layout layout_laws layout_rules layout_strays policy policy_examples policy_read real_paths record retain rig trees yaml; do echo "mod $name;"; done >>tests/main.rs
 find tests -name '*.rs' -exec sed -i 's/crate::\(dice\|rig\|trees\)/crate::all::\1/g' {} +
 # What needs the binary stays out; the whole suite has it.
 sed -i '/^mod verbs;/d' tests/retain/mod.rs

@@ -355,3 +355,47 @@ fn every_path_of_a_mirror_has_the_place_that_the_rules_give_it() {
     case("z/main/7/m", "alias main of none, legacy");
     case("z/main/latest", "alias main of none, legacy");
 }
+
+#[test]
+fn what_lies_in_a_build_has_the_values_of_its_own_rule_and_not_those_of_the_build() {
+    let layout = layout("streams:\n  - { stream: 's/{a}', build: '{n}' }").unwrap();
+    let fields = |path: &str| match layout.place(&path.parse().unwrap()) {
+        Place::Inside { artifact, .. } => artifact.fields.into_iter().collect::<Vec<_>>(),
+        other => panic!("{path} is {}", other.kind()),
+    };
+    assert_eq!(fields("s/main/7/7.tar"), [("n".to_owned(), "7".to_owned())]);
+    assert_eq!(fields("s/main/7/m"), []);
+}
+
+/// An alias by hand is known at its place, but it is nobody's but the person's who set it.
+#[test]
+fn the_aliases_that_follow_a_stream_are_its_own_and_not_those_set_by_hand() {
+    let layout = layout(
+        "aliases:\n  - { name: latest }\n  - { name: mine, by_hand: true }\n  - { name: top, streams: s/top }\n  \
+         - { name: 'old*-{a}' }\n  - { name: 'green-{w}', labels: { sanity: '{w}' } }",
+    )
+    .unwrap();
+    let said = ["sanity=one", "sanity=three", "other=two"].map(|label| label.parse().unwrap()).into();
+    let names = |of: &str| {
+        let rules = layout.aliases_of(&stream(of), &said).unwrap();
+        rules.into_iter().map(|rule| rule.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("s/main"), ["latest", "green-one"]);
+    assert_eq!(names("s/top"), ["latest", "top", "green-one"]);
+    place(&layout, "s/main/mine", "alias mine of s/main");
+    place(&layout, "s/main/old1-main", "alias old1-main of s/main");
+}
+
+#[test]
+fn a_stream_has_the_legacy_names_of_the_directories_in_which_it_lies() {
+    let lines = "streams:\n  - { stream: 's/{a}/{w}', build: '{n}' }\n\
+        legacy: [{ alias: 'z{a}', target: 's/{a}' }, { alias: 'y/{w}', target: 's/old/{w}' }]";
+    let layout = layout(lines).unwrap();
+    let names = |of: &str| {
+        let names = layout.legacy(&stream(of));
+        names.into_iter().map(|name| format!("{} -> {}", name.path, name.target)).collect::<Vec<_>>()
+    };
+    assert_eq!(names("s/main/one"), ["zmain -> s/main"]);
+    assert_eq!(names("s/old/two"), ["zold -> s/old", "y/two -> s/old/two"]);
+    assert_eq!(names("elsewhere"), [""; 0]);
+}

@@ -24,6 +24,7 @@ mod layers;
 mod layout;
 mod layout_laws;
 mod layout_rules;
+mod layout_strays;
 mod materialize;
 mod nasty;
 mod network;

@@ -199,6 +199,8 @@ fn a_rule_says_exactly_one_thing() {
         ("last: 18446744073709551616", "keep[0]: last", "is no count"),
         ("last: {max: 3, min: x}", "keep[0]: last.min", "`x` is no count"),
         ("last: {max: 3}", "keep[0]", "min"),
+        ("last: true", "keep[0]: last", "expected a value, or `{max: …, min: …}`"),
+        ("within: {max: [3d], min: 2d}", "keep[0]: within.max", "expected a value"),
     ] {
         let told = wrong(&with_rule(text));
         assert!(told.contains(place) && told.contains(why), "{text}: {told}");

@@ -45,6 +45,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_file_counts_by_its_bytes_and_by_being_opened() {
+        let taken = |sizes: &[u64], hundredths| {
+            let total = sizes.iter().map(|size| file_cost(*size)).sum();
+            let mut portion = Portion::of(total, hundredths);
+            sizes.iter().take_while(|size| portion.take(**size)).count()
+        };
+        // A tenth of a hundred empty files are ten of them.
+        assert_eq!(taken(&[0; 100], 1000), 10);
+        // One large file is more than half of all, whatever many small ones come after it.
+        let mut sizes = [10; 100];
+        sizes[0] = 1 << 30;
+        assert_eq!(taken(&sizes, 5000), 1);
+    }
+
     proptest! {
         #[test]
         fn as_many_runs_as_the_share_fits_into_the_whole_cover_every_file(

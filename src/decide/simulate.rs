@@ -235,6 +235,31 @@ mod tests {
     }
 
     #[test]
+    fn the_first_build_to_come_is_due_an_interval_after_the_last_one_and_never_at_once() {
+        let builds = |from, days| {
+            let ticks = simulate(&census(&[0, 2, 4]), &policy("[{last: 9}]"), forward(from, days, None));
+            ticks.iter().map(|tick| tick.builds).collect::<Vec<_>>()
+        };
+        assert_eq!(builds(5, 3), [3, 4, 4, 5]);
+        // The first run shows what is there.
+        assert_eq!(builds(6, 2), [3, 3, 4]);
+    }
+
+    #[test]
+    fn what_a_brake_holds_back_is_counted_and_stays() {
+        let text = "version: 1\nbrakes: {run: {count: 2}}\ndefaults: {floor: 1, min_age: 0h, superseded_grace: 0h}\n\
+            families: [{name: a, match: \"**\", keep: [{last: 2}]}]\n";
+        let policy = Policy::load(text, "a test").unwrap();
+        let counts = |days: &[i64]| {
+            let last = *days.last().unwrap();
+            let ticks = simulate(&census(days), &policy, forward(last, 0, None));
+            ticks.iter().map(|tick| (tick.builds, tick.pruned, tick.withheld)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(&[0, 1, 2, 3]), [(2, 2, 0)]);
+        assert_eq!(counts(&[0, 1, 2, 3, 4]), [(5, 0, 3)]);
+    }
+
+    #[test]
     fn a_build_that_is_there_already_does_not_come_again() {
         let mut census = census(&[0, 1]);
         let mut source = source(0, &census.streams[0], forward(1, 9, None)).unwrap();

@@ -116,6 +116,9 @@ mod tests {
             (".", ".."),
             ("..", ".a"),
             (".z", "a"),
+            // Hidden names come first, though a dot weighs more than a letter.
+            (".1", "a"),
+            (".a", ".b"),
             ("a", "a1"),
             ("a1", "aa"),
             ("a1", "a1b"),

@@ -55,6 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_signs_is_called_the_same_wherever_it_is_told() {
+        for (scheme, name) in Scheme::ALL.into_iter().zip(["gpg", "minisign"]) {
+            assert_eq!(scheme.to_string(), name);
+            assert_eq!(serde_json::to_value(scheme).unwrap(), name);
+        }
+    }
+
+    #[test]
     fn only_the_checksums_at_the_top_and_their_signatures_are_meant() {
         for name in ["SHA256SUMS", "SHA256SUMS.asc", "SHA256SUMS.minisig"] {
             assert!(is_sums(name), "{name}");

@@ -2,6 +2,7 @@
 
 mod cases;
 mod edges;
+mod says;
 mod sight;
 
 use cases::CASES;
@@ -42,6 +43,14 @@ fn every_code_has_a_case_and_one_word_of_its_own() {
     let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(words.len(), Code::ALL.len());
     assert!(Code::ALL.iter().all(|code| code.meaning().ends_with('.') && !code.hint().is_empty()));
+}
+
+#[test]
+fn how_grave_a_finding_is_has_the_same_word_wherever_it_is_told() {
+    for code in Code::ALL {
+        let severity = code.severity();
+        assert_eq!(serde_json::to_value(severity).unwrap(), severity.to_string());
+    }
 }
 
 #[test]

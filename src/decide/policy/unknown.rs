@@ -18,12 +18,9 @@ pub(super) fn keys(document: &Document) -> Vec<Problem> {
 
 fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
     let schema = resolve(root, schema);
+    // Only one of them has keys; an alternative may have alternatives itself, as a range that need not be given.
     for alternative in schema.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
-        let alternative = resolve(root, alternative);
-        let fits = alternative.get("properties").is_some() || alternative.get("items").is_some();
-        if fits && !document.keys(path).is_empty() {
-            walk(document, root, alternative, path, problems);
-        }
+        walk(document, root, alternative, path, problems);
     }
     if let Some(items) = schema.get("items") {
         for index in 0..document.items(path).unwrap_or(0) {
