@@ -4,7 +4,7 @@ use super::args::WritersArg;
 use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
-use crate::store::{Conditions, ObjectStore, Posix, Store, StoreError};
+use crate::store::{Abilities, Conditions, ObjectStore, Posix, Store, StoreError};
 use crate::word::{OWN_DIR, RelPath};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -49,9 +49,10 @@ impl Site {
             },
             Self::Bucket(address) => {
                 let store = ObjectStore::at(address)?;
-                let known = Mirror::abilities(&store)?.is_some_and(|abilities| abilities.creates_once);
-                let conditions = if known { Conditions::Honoured } else { Conditions::Ignored };
-                Ok(Arc::new(store.known_as(conditions)))
+                Ok(Arc::new(match Mirror::abilities(&store)? {
+                    Some(known) => store.known_by(&known),
+                    None => store.known_as(Conditions::Ignored),
+                }))
             }
         }
     }
@@ -91,6 +92,17 @@ impl Site {
                     }
                     say::note(&format!(
                         "warning: `{address}` was tried out and does not honour conditional writes"
+                    ));
+                }
+                let Abilities { notes, copies, .. } = store.abilities();
+                if !notes {
+                    say::note(&format!(
+                        "warning: `{address}` does not keep what is noted beside a file: nothing is resumed, and `verify` reads every byte"
+                    ));
+                }
+                if !copies {
+                    say::note(&format!(
+                        "warning: `{address}` does not copy files by itself: what earlier builds hold is sent again"
                     ));
                 }
                 Ok(Arc::new(if writers == Some(WritersArg::One) {

@@ -19,4 +19,18 @@ pub struct Abilities {
     pub creates_once: bool,
     /// A lock keeps others out, and is let go when its holder dies, at once or when its term is over.
     pub locks: bool,
+    /// What is noted beside a file stays there: its digest, its mode, its time.
+    #[serde(default = "yes")]
+    pub notes: bool,
+    /// The store copies a file by itself, with what is noted beside it.
+    #[serde(default = "yes")]
+    pub copies: bool,
+    /// A listing comes in the order of the names; nothing depends on it.
+    #[serde(default)]
+    pub lists_in_order: bool,
+}
+
+/// What was taken for granted before it was written down.
+fn yes() -> bool {
+    true
 }

@@ -38,12 +38,6 @@ impl<T: Copy> Range<T> {
     }
 }
 
-impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.max == self.min { self.max.fmt(f) } else { write!(f, "{} (at least {})", self.max, self.min) }
-    }
-}
-
 /// What may stand at the end of a range.
 pub trait End: Copy {
     /// Reads it as it is written, or says what is accepted.

@@ -66,6 +66,12 @@ pub struct ObjectStore {
     begun: Option<begun::Begun>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
+    /// Whether it keeps what is noted beside a file.
+    notes: bool,
+    /// Whether it copies files by itself.
+    copies: bool,
+    /// Whether listings come in order.
+    lists_in_order: bool,
     term: Duration,
     /// Lets the threads of this process append one after the other instead of racing.
     appending: Mutex<()>,
@@ -90,6 +96,9 @@ impl ObjectStore {
             begun: None,
             runtime: Arc::new(runtime),
             conditions,
+            notes: true,
+            copies: true,
+            lists_in_order: false,
             term: TERM,
             appending: Mutex::new(()),
         })
@@ -101,10 +110,18 @@ impl ObjectStore {
         Self { parts: Some(parts), ..self }
     }
 
-    /// Takes the store for one that was tried out before, with that outcome.
+    /// Takes the store for one that was tried out before, with that outcome for conditional writes.
     #[must_use]
     pub fn known_as(self, conditions: Conditions) -> Self {
         Self { conditions, ..self }
+    }
+
+    /// Takes the store for one that was tried out before and can do that.
+    #[must_use]
+    pub fn known_by(self, abilities: &Abilities) -> Self {
+        let &Abilities { notes, copies, lists_in_order, creates_once, .. } = abilities;
+        let conditions = if creates_once { Conditions::Honoured } else { Conditions::Ignored };
+        Self { notes, copies, lists_in_order, ..self.known_as(conditions) }
     }
 
     /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
@@ -128,6 +145,9 @@ impl Store for ObjectStore {
             symlinks: false,
             creates_once: conditional,
             locks: true,
+            notes: self.notes,
+            copies: self.copies,
+            lists_in_order: self.lists_in_order,
         }
     }
 
@@ -212,8 +232,8 @@ impl Store for ObjectStore {
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {
         match how {
-            Share::Link => self.wait_for(self.copy_object(from, to)),
-            Share::Reflink => Ok(Shared::No),
+            Share::Link if self.copies => self.wait_for(self.copy_object(from, to)),
+            Share::Link | Share::Reflink => Ok(Shared::No),
         }
     }
 

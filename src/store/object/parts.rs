@@ -252,6 +252,11 @@ impl ObjectStore {
     /// Gives an upload up and removes its note; one that came to its end meanwhile is left as it is.
     pub(super) async fn give_up_upload(&self, upload: &Unfinished) -> Result<()> {
         const DOING: &str = "give up the upload of";
+        if let Some(note) = &upload.note
+            && self.find_file(note).await?.is_none()
+        {
+            return Ok(());
+        }
         // Without a name, giving it up could be taken for removing the file.
         if let Some(parts) = self.parts.as_ref().filter(|_| !upload.id.is_empty()) {
             let key = super::key::file_key(&upload.to, DOING)?;

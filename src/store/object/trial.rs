@@ -1,9 +1,11 @@
-//! Trying out whether a store honours conditions, by racing for objects of our own.
+//! Trying out what a store does, on objects of our own: above all whether it honours conditions, by racing.
 //!
 //! Some stores answer a conditional write and do not look at the condition; some do for one writer and not for many;
 //! one refuses the right version as well. So several writers race at once, some rounds long, to create an object and
 //! to replace the version that all of them read, and a stale version is tried last. One winner each time, or the
 //! store is used as one that ignores conditions. That no round went wrong is no proof, only a good sign.
+
+mod others;
 
 use super::fault::failed;
 use super::place::{is_late, version_of};
@@ -23,9 +25,9 @@ const WRITERS: usize = 6;
 const ROUNDS: usize = 3;
 
 impl ObjectStore {
-    /// Finds out whether the store honours conditions, and returns it ready to be used so.
+    /// Finds out what the store does, and returns it ready to be used so.
     ///
-    /// Fails when the store cannot be reached or refuses a plain write.
+    /// Fails when the store cannot be reached, refuses a plain write, or keeps what it is told to remove.
     pub fn tried_out(self) -> Result<Self> {
         let mut conditions = Conditions::Honoured;
         for _ in 0..ROUNDS {
@@ -39,7 +41,14 @@ impl ObjectStore {
                 break;
             }
         }
-        Ok(Self { conditions, ..self })
+        let others = self.try_others()?;
+        Ok(Self {
+            conditions,
+            notes: others.notes,
+            copies: others.copies,
+            lists_in_order: others.in_order,
+            ..self
+        })
     }
 
     /// Returns whether the store honours conditions, as far as is known.
@@ -104,11 +113,11 @@ impl ObjectStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Abilities, Put, Store};
+    use crate::store::{Abilities, Fill, Put, Share, Shared, Store};
     use futures_util::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::{
-        CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+        Attributes, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
         PutMultipartOptions, PutPayload, PutResult,
     };
     use std::{fmt, sync::Arc};
@@ -126,6 +135,14 @@ mod tests {
         Unknown,
         /// It takes no writes.
         NoWrites,
+        /// It drops what is noted beside a file.
+        NoNotes,
+        /// It copies nothing.
+        NoCopies,
+        /// It copies a file without what is noted beside it.
+        BareCopies,
+        /// It says that it removed something, and keeps it.
+        Keeps,
     }
 
     /// Objects in memory behind a server with its own view of conditions.
@@ -149,10 +166,14 @@ mod tests {
             let path = at.to_string();
             match (self.1, &options.mode) {
                 (Makes::NoWrites, _) => return Err(Error::PermissionDenied { path, source: "no".into() }),
-                (_, PutMode::Overwrite) | (Makes::UpdatesPlain | Makes::NoUpdates, PutMode::Create) => {}
+                (Makes::NoNotes, PutMode::Overwrite) => options.attributes = Attributes::new(),
+                (_, PutMode::Overwrite)
+                | (Makes::UpdatesPlain | Makes::NoUpdates, PutMode::Create)
+                | (Makes::NoCopies | Makes::BareCopies | Makes::Keeps, _) => {}
                 (Makes::Plain | Makes::UpdatesPlain, _) => options.mode = PutMode::Overwrite,
                 (Makes::NoUpdates, _) => return Err(Error::Precondition { path, source: "no".into() }),
                 (Makes::Unknown, _) => return Err(Error::NotSupported { source: "501".into() }),
+                (Makes::NoNotes, _) => options.attributes = Attributes::new(),
             }
             self.0.put_opts(at, bytes, options).await
         }
@@ -173,7 +194,7 @@ mod tests {
             &self,
             keys: BoxStream<'static, object_store::Result<Path>>,
         ) -> BoxStream<'static, object_store::Result<Path>> {
-            self.0.delete_stream(keys)
+            if matches!(self.1, Makes::Keeps) { keys } else { self.0.delete_stream(keys) }
         }
 
         fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
@@ -185,7 +206,14 @@ mod tests {
         }
 
         async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
-            self.0.copy_opts(from, to, options).await
+            match self.1 {
+                Makes::NoCopies => Err(Error::NotSupported { source: "501".into() }),
+                Makes::BareCopies => {
+                    let bytes = self.0.get_opts(from, GetOptions::default()).await?.bytes().await?;
+                    self.0.put_opts(to, bytes.into(), PutOptions::default()).await.map(drop)
+                }
+                _ => self.0.copy_opts(from, to, options).await,
+            }
         }
     }
 
@@ -211,6 +239,30 @@ mod tests {
             assert!(!creates_once);
             assert!(store.list(&RelPath::root()).unwrap().entries.is_empty(), "{makes:?}");
         }
+    }
+
+    #[test]
+    fn what_else_a_store_does_is_found_and_kept_to() {
+        let found = |makes| {
+            let Abilities { notes, copies, .. } = tried(makes).unwrap().abilities();
+            (notes, copies)
+        };
+        assert_eq!(found(Makes::NoNotes), (false, false));
+        assert_eq!(found(Makes::NoCopies), (true, false));
+        assert_eq!(found(Makes::BareCopies), (true, false));
+        let store = tried(Makes::BareCopies).unwrap();
+        let (from, to) = ("m/1/iso".parse().unwrap(), "m/2/iso".parse().unwrap());
+        let fill = Fill { mode: 0o444, mtime: None };
+        store.fill(&from, &mut &b"bytes"[..], fill).unwrap();
+        assert_eq!(store.share(&from, &to, Share::Link, fill).unwrap(), Shared::No);
+        assert_eq!(store.look(&to).unwrap(), None);
+        let all = ObjectStore::in_memory().unwrap().tried_out().unwrap().abilities();
+        assert_eq!((all.notes, all.copies, all.lists_in_order), (true, true, true));
+    }
+
+    #[test]
+    fn a_store_that_keeps_what_it_is_told_to_remove_is_refused() {
+        assert_eq!(tried(Makes::Keeps).unwrap_err().kind(), StoreErrorKind::Unsupported);
     }
 
     #[test]

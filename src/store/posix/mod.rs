@@ -66,6 +66,9 @@ impl Store for Posix {
             symlinks: true,
             creates_once: true,
             locks: true,
+            notes: false,
+            copies: false,
+            lists_in_order: true,
         }
     }
 
