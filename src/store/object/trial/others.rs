@@ -8,9 +8,16 @@ use crate::store::{Result, StoreError, StoreErrorKind};
 use crate::word::{Digest, RelPath};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{Error, ObjectStoreExt, PutOptions};
+use std::time::Duration;
 
 /// What every file of the trial holds.
 const BYTES: &[u8] = b"trial";
+
+/// How often a listing is asked for in which something is that went; some stores tell of it for a while.
+const LOOKS: usize = 8;
+
+/// How long is waited in between.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,13 +74,17 @@ impl ObjectStore {
                 Err(error) => return Err(failed(DOING, dir)(error)),
             }
         }
-        match self.names(dir).await?.first() {
-            None => Ok(()),
-            Some(left) => {
-                let why = "it was removed, and the store still lists it";
-                Err(StoreError::because(StoreErrorKind::Unsupported, DOING, left, why))
+        let mut left = self.names(dir).await?;
+        for _ in 0..LOOKS {
+            if left.is_empty() {
+                return Ok(());
             }
+            tokio::time::sleep(PAUSE).await;
+            left = self.names(dir).await?;
         }
+        let why = "it was removed, and the store still lists it";
+        left.first()
+            .map_or(Ok(()), |at| Err(StoreError::because(StoreErrorKind::Unsupported, DOING, at, why)))
     }
 
     /// Returns the keys below a directory in the order in which they are listed.
