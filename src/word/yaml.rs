@@ -222,14 +222,15 @@ impl Reading<'_> {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 if self.takes_key(text, mark) {
                     // Readers differ on where the text of such a key begins or ends.
-                    let asks = *style == ScalarStyle::Plain && text.starts_with('?');
-                    for (odd, message) in [
-                        (block, "a key that is a block of text; plain keys are accepted"),
-                        (asks, "a key that begins with `?`; one in quotes is accepted"),
-                    ] {
-                        if odd {
-                            self.problem(Some(mark), String::new(), message.to_owned());
+                    let odd = match style {
+                        _ if block => Some("a key that is a block of text; plain keys are accepted"),
+                        ScalarStyle::Plain if text.starts_with('?') => {
+                            Some("a key that begins with `?`; one in quotes is accepted")
                         }
+                        _ => None,
+                    };
+                    if let Some(odd) = odd {
+                        self.problem(Some(mark), String::new(), odd.to_owned());
                     }
                 } else {
                     let path = self.place(mark, span);

@@ -19,16 +19,14 @@ use url::Url;
 
 const DOING: &str = "use the address";
 
-/// Returns the client that a vendor's builder makes: the builders have the same methods and no trait.
-macro_rules! built {
-    ($builder:ty, $address:expr, $settings:expr, $patience:expr, $wire:expr) => {{
-        let failed = |error| StoreError::of_kind(kind_of(&error), DOING, $address, error);
+/// Returns a vendor's builder with all that is set: the builders have the same methods and no trait.
+macro_rules! builder {
+    ($builder:ty, $address:expr, $settings:expr, $patience:expr, $wire:expr, $failed:expr) => {{
         let mut builder = <$builder>::from_env().with_url($address);
         for (key, value) in $settings {
-            builder = builder.with_config(key.to_lowercase().parse().map_err(failed)?, value);
+            builder = builder.with_config(key.to_lowercase().parse().map_err($failed)?, value);
         }
-        let builder = builder.with_retry($patience.retries()).with_http_connector($wire);
-        builder.build().map_err(failed)?
+        builder.with_retry($patience.retries()).with_http_connector($wire)
     }};
 }
 
@@ -47,27 +45,29 @@ impl ObjectStore {
         }
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
         let patience = Patience::from_env()?;
+        let wire = patience.wire();
+        let failed = |error| StoreError::of_kind(kind_of(&error), DOING, address, error);
         let below = |client: Arc<Client>| Self::new(client, address, Conditions::Ignored);
         Ok(match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let wire = patience.wire();
-                let s3 = built!(AmazonS3Builder, address, settings, patience, wire.clone());
+                let builder = builder!(AmazonS3Builder, address, settings, patience, wire.clone(), failed);
+                // Who reads without a key has none to sign the question with.
+                let skips = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature);
+                let s3 = builder.build().map_err(failed)?;
                 let client = Arc::new(PrefixStore::new(s3.clone(), prefix.clone()));
                 let store = below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client);
-                // Who reads without a key has none to sign the question with.
-                let skips = AmazonS3Builder::from_env().get_config_value(&AmazonS3ConfigKey::SkipSignature);
                 let http = wire.connected().filter(|_| skips.is_none_or(|skips| skips == "false"));
                 let begun = http.map(|http| Begun::new(Arc::new(s3), http, prefix));
                 Self { begun, ..store }
             }
             ObjectStoreScheme::GoogleCloudStorage => {
-                let client = built!(GoogleCloudStorageBuilder, address, settings, patience, patience.wire());
-                let client = Arc::new(PrefixStore::new(client, prefix));
+                let builder = builder!(GoogleCloudStorageBuilder, address, settings, patience, wire, failed);
+                let client = Arc::new(PrefixStore::new(builder.build().map_err(failed)?, prefix));
                 below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
             }
             ObjectStoreScheme::MicrosoftAzure => {
-                let client = built!(MicrosoftAzureBuilder, address, settings, patience, patience.wire());
-                below(Arc::new(PrefixStore::new(client, prefix)))?
+                let builder = builder!(MicrosoftAzureBuilder, address, settings, patience, wire, failed);
+                below(Arc::new(PrefixStore::new(builder.build().map_err(failed)?, prefix)))?
             }
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),
         })

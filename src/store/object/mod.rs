@@ -55,6 +55,14 @@ pub enum Conditions {
     Ignored,
 }
 
+/// What a store does beyond conditional writes, as [`Abilities`] tells it.
+#[derive(Debug, Clone, Copy)]
+struct Others {
+    notes: bool,
+    copies: bool,
+    lists_in_order: bool,
+}
+
 /// A bucket and prefix, and the objects in it.
 #[derive(Debug)]
 pub struct ObjectStore {
@@ -66,12 +74,7 @@ pub struct ObjectStore {
     begun: Option<begun::Begun>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
-    /// Whether it keeps what is noted beside a file.
-    notes: bool,
-    /// Whether it copies files by itself.
-    copies: bool,
-    /// Whether listings come in order.
-    lists_in_order: bool,
+    others: Others,
     term: Duration,
     /// Lets the threads of this process append one after the other instead of racing.
     appending: Mutex<()>,
@@ -96,9 +99,7 @@ impl ObjectStore {
             begun: None,
             runtime: Arc::new(runtime),
             conditions,
-            notes: true,
-            copies: true,
-            lists_in_order: false,
+            others: Others { notes: true, copies: true, lists_in_order: false },
             term: TERM,
             appending: Mutex::new(()),
         })
@@ -121,7 +122,7 @@ impl ObjectStore {
     pub fn known_by(self, abilities: &Abilities) -> Self {
         let &Abilities { notes, copies, lists_in_order, creates_once, .. } = abilities;
         let conditions = if creates_once { Conditions::Honoured } else { Conditions::Ignored };
-        Self { notes, copies, lists_in_order, ..self.known_as(conditions) }
+        Self { others: Others { notes, copies, lists_in_order }, ..self.known_as(conditions) }
     }
 
     /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
@@ -138,6 +139,7 @@ impl ObjectStore {
 impl Store for ObjectStore {
     fn abilities(&self) -> Abilities {
         let conditional = self.conditions == Conditions::Honoured;
+        let Others { notes, copies, lists_in_order } = self.others;
         Abilities {
             moves_trees: false,
             shares_files: false,
@@ -145,9 +147,9 @@ impl Store for ObjectStore {
             symlinks: false,
             creates_once: conditional,
             locks: true,
-            notes: self.notes,
-            copies: self.copies,
-            lists_in_order: self.lists_in_order,
+            notes,
+            copies,
+            lists_in_order,
         }
     }
 
@@ -232,7 +234,7 @@ impl Store for ObjectStore {
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, _fill: Fill) -> Result<Shared> {
         match how {
-            Share::Link if self.copies => self.wait_for(self.copy_object(from, to)),
+            Share::Link if self.others.copies => self.wait_for(self.copy_object(from, to)),
             Share::Link | Share::Reflink => Ok(Shared::No),
         }
     }

@@ -1,23 +1,23 @@
 //! Files that are sent in parts, and a note of each that is on its way, so that none is billed for and forgotten.
 //!
 //! Nothing is visible of a file until its last part has arrived. Parts whose sender was killed stay in the bucket, and
-//! the crate `object_store` lists no uploads (`begun` asks an S3 server itself, to tell of those of others). So where a store tells an upload's name (S3, Google Cloud Storage), that
-//! is noted below `.mirrorkeep/uploads` before the first part goes, the note is written again while parts go, and it is
-//! removed when the upload came to its end: by a note that is left anybody gives the upload up. Azure tells no name,
-//! has no way to give anything up, and drops by itself what was not put together within a week.
+//! the crate `object_store` lists no uploads (`begun` asks an S3 server itself, to tell of those of others). So where a
+//! store tells an upload's name (S3, Google Cloud Storage), that is noted below `.mirrorkeep/uploads` before the first
+//! part goes, the note is written again while parts go, and it is removed when the upload came to its end: by a note
+//! that is left anybody gives the upload up. Azure tells no name, has no way to give anything up, and drops by itself
+//! what was not put together within a week.
 
 use super::begun::Told;
 use super::fault::failed;
 use super::find::attributes;
-use super::place::WRITE;
+use super::place::{WRITE, was_written_by};
 use super::{Client, ObjectStore};
-use crate::store::{Result, StoreError, Unfinished};
+use crate::store::{Entry, Result, StoreError, Unfinished};
 use crate::word::RelPath;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    Attributes, Error, GetOptions, MultipartId, MultipartUpload, ObjectStoreExt, PutMultipartOptions,
-    PutOptions,
+    Attributes, Error, MultipartId, MultipartUpload, ObjectStoreExt, PutMultipartOptions, PutOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -60,8 +60,7 @@ struct Noted {
     client: Arc<Client>,
     key: Path,
     id: MultipartId,
-    /// What the note and the write are called.
-    name: String,
+    /// Its last name is that of the write.
     note: Path,
     text: Vec<u8>,
     written: Instant,
@@ -92,7 +91,7 @@ impl Upload {
         let way = match &store.parts {
             Some(parts) => {
                 let id = parts.create_multipart_opts(key, options).await?;
-                Way::Noted(Noted::write(store, Arc::clone(parts), at, key.clone(), id, name).await?)
+                Way::Noted(Noted::write(store, Arc::clone(parts), at, key.clone(), id, &name).await?)
             }
             None => Way::Nameless(store.client.put_multipart_opts(key, options).await?),
         };
@@ -180,14 +179,14 @@ impl Noted {
         at: &RelPath,
         key: Path,
         id: MultipartId,
-        name: String,
+        name: &str,
     ) -> object_store::Result<Self> {
-        let note = Path::from(uploads().child(&name).unwrap_or_default().as_str());
+        let note = Path::from(uploads().child(name).unwrap_or_default().as_str());
         let text = Note { upload: 1, to: at.clone(), id: id.clone() };
         // A note is plain data.
         let text = serde_json::to_vec(&text).unwrap_or_default();
         let (client, written) = (Arc::clone(&store.client), Instant::now());
-        let mut noted = Self { parts, client, key, id, name, note, text, written };
+        let mut noted = Self { parts, client, key, id, note, text, written };
         let Err(error) = noted.put().await else { return Ok(noted) };
         // Best effort: the first failure is the one to be told.
         given_up(&*noted.parts, &noted.key, &noted.id).await.ok();
@@ -197,10 +196,9 @@ impl Noted {
 
     /// Returns whether the file is there, and is the one that was sent here.
     async fn has_arrived(&self) -> object_store::Result<bool> {
-        let head = GetOptions { head: true, ..GetOptions::default() };
-        match self.client.get_opts(&self.key, head).await {
+        match was_written_by(&*self.client, &self.key, self.note.filename().unwrap_or_default()).await {
             Err(Error::NotFound { .. }) => Ok(false),
-            found => Ok(found?.attributes.get(&WRITE).is_some_and(|name| **name == *self.name)),
+            found => found,
         }
     }
 
@@ -228,7 +226,7 @@ impl ObjectStore {
                 said => said?,
             };
             let (to, id) = said.map_or((found.path.clone(), String::new()), |note| (note.to, note.id));
-            let seen = i64::try_from(found.written.div_euclid(1_000_000_000)).unwrap_or_default();
+            let seen = Entry::listed(&found).ctime;
             unfinished.push(Unfinished { to, id, note: Some(found.path), seen });
         }
         Ok(unfinished)

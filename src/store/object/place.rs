@@ -10,7 +10,7 @@ use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, keys_at, link_key, not_the_root};
 use super::served::FOR_A_MINUTE;
-use super::{Conditions, ObjectStore};
+use super::{Client, Conditions, ObjectStore};
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
 use futures_util::{StreamExt, stream};
@@ -71,9 +71,7 @@ impl ObjectStore {
         if !is_late(&error) {
             return Err(error);
         }
-        let head = GetOptions { head: true, ..GetOptions::default() };
-        let found = self.client.get_opts(key, head).await?;
-        if found.attributes.get(&WRITE).is_some_and(|found| **found == *name) { Ok(()) } else { Err(error) }
+        if was_written_by(&*self.client, key, &name).await? { Ok(()) } else { Err(error) }
     }
 
     /// Replaces an object under the condition that it is still the one that holds `old`.
@@ -207,7 +205,7 @@ impl ObjectStore {
     }
 
     /// Removes objects and returns how many; one that is not there is removed already.
-    async fn delete(&self, keys: Vec<Path>, doing: &'static str, at: &RelPath) -> Result<u64> {
+    pub(super) async fn delete(&self, keys: Vec<Path>, doing: &'static str, at: &RelPath) -> Result<u64> {
         let keys = stream::iter(keys.into_iter().map(Ok)).boxed();
         let mut answers = self.client.delete_stream(keys);
         let mut removed = 0;
@@ -220,6 +218,13 @@ impl ObjectStore {
         }
         Ok(removed)
     }
+}
+
+/// Returns whether the object at a key is the one of that write.
+pub(super) async fn was_written_by(client: &Client, key: &Path, write: &str) -> object_store::Result<bool> {
+    let head = GetOptions { head: true, ..GetOptions::default() };
+    let found = client.get_opts(key, head).await?;
+    Ok(found.attributes.get(&WRITE).is_some_and(|found| **found == *write))
 }
 
 /// Returns what names the version of an object that was read.

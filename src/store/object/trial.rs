@@ -10,9 +10,9 @@ mod others;
 use super::fault::failed;
 use super::place::{is_late, version_of};
 use super::{Conditions, ObjectStore};
-use crate::store::{Result, StoreErrorKind};
+use crate::store::Result;
 use crate::word::RelPath;
-use futures_util::{StreamExt, future, stream};
+use futures_util::future;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions};
 
@@ -35,20 +35,13 @@ impl ObjectStore {
             let at = RelPath::own(&name);
             let key = Path::from(at.as_str());
             let round = self.wait_for(self.round(&key, &at));
-            self.wait_for(self.clear(&key, &at))?;
+            self.wait_for(self.delete(vec![key], DOING, &at))?;
             if round? == Conditions::Ignored {
                 conditions = Conditions::Ignored;
                 break;
             }
         }
-        let others = self.try_others()?;
-        Ok(Self {
-            conditions,
-            notes: others.notes,
-            copies: others.copies,
-            lists_in_order: others.in_order,
-            ..self
-        })
+        Ok(Self { conditions, others: self.try_others()?, ..self })
     }
 
     /// Returns whether the store honours conditions, as far as is known.
@@ -97,22 +90,12 @@ impl ObjectStore {
         let Ok(found) = self.client.get(key).await else { return false };
         found.bytes().await.is_ok_and(|bytes| texts.iter().any(|text| text.as_bytes() == bytes))
     }
-
-    async fn clear(&self, key: &Path, at: &RelPath) -> Result<()> {
-        let keys = stream::iter([Ok(key.clone())]).boxed();
-        for answer in self.client.delete_stream(keys).collect::<Vec<_>>().await {
-            match answer.map_err(failed(DOING, at)) {
-                Err(error) if error.kind() != StoreErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreErrorKind;
     use crate::store::{Abilities, Fill, Put, Share, Shared, Store};
     use futures_util::stream::BoxStream;
     use object_store::memory::InMemory;
