@@ -188,3 +188,35 @@ fn verifying_changes_nothing_but_the_cursor() {
         |lines: Vec<String>| lines.into_iter().filter(|line| !line.contains("cursors")).collect::<Vec<_>>();
     assert_eq!(other(after), other(before));
 }
+
+#[test]
+fn a_recorded_build_that_is_gone_is_missing_and_a_pruned_one_is_not() {
+    const LAST: &str = "master/centos/20260103T060000Z";
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]");
+    for build in ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"] {
+        rig.publish(build, &[]);
+    }
+    rig.ok(&["prune"]);
+    assert_eq!(faults(&rig, &["--all"]), wanted(&[]), "a pruned build is in the trash");
+    rig.fails(1, "there is no build", &["verify", BUILD]);
+    fs::remove_dir_all(rig.mirror(LAST)).unwrap();
+    let gone = wanted(&[("missing", LAST)]);
+    for args in [&["--all"][..], &["--sample", "5%"], &["master/centos"], &[LAST]] {
+        assert_eq!(faults(&rig, args), gone, "{args:?}");
+    }
+    assert_eq!(faults(&rig, &["master/centos/20260102T060000Z"]), wanted(&[]));
+    // Without its record the journal still knows it, and without any build the stream is still known.
+    fs::remove_file(rig.mirror(&format!(".mirrorkeep/builds/{LAST}.json"))).unwrap();
+    assert_eq!(faults(&rig, &["--all"]), gone);
+    fs::remove_dir_all(rig.mirror("master")).unwrap();
+    let all = wanted(&[("missing", "master/centos/20260102T060000Z"), ("missing", LAST)]);
+    for args in [&["--all"][..], &["--sample", "5%"], &["master/centos"]] {
+        assert_eq!(faults(&rig, args), all, "{args:?}");
+    }
+    let text = String::from_utf8(rig.run(&["verify", "--all"]).stdout).unwrap();
+    assert!(text.contains("missing: the build is recorded and was not pruned"), "{text}");
+    // `adopt --changed` takes the stream as it is.
+    rig.ok(&["adopt", "--changed", "master/centos"]);
+    assert_eq!(faults(&rig, &["--all"]), wanted(&[]));
+}

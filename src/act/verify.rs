@@ -4,6 +4,7 @@
 //! share is read once. A run that was stopped, and a nightly sample, go on where the last one ended. Nothing is
 //! changed but the cursor that remembers this.
 
+mod absent;
 mod cursor;
 mod report;
 mod signed;
@@ -110,11 +111,14 @@ pub fn verify(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<VerifyReport, ActError> {
     let survey = survey(mirror, clock())?;
+    let mut report = VerifyReport::default();
+    let absent = absent::look(mirror, (&survey.census, &survey.troubles), &verifying.which, &mut report);
     let mut order: Vec<BuildId> = survey.census.builds().map(|(id, _)| id).collect();
     order.sort();
     let mut track = match &verifying.which {
         Which::Builds(ids) => {
-            if let Some(id) = ids.iter().find(|id| order.binary_search(id).is_err()) {
+            let known = |id: &BuildId| order.binary_search(id).is_ok() || absent.contains(id);
+            if let Some(id) = ids.iter().find(|id| !known(id)) {
                 return Err(ActError::NoBuild((*id).clone()));
             }
             order.retain(|id| ids.contains(id));
@@ -132,7 +136,7 @@ pub fn verify(
         stop,
         shared: Mutex::new(HashMap::new()),
     };
-    let mut report = VerifyReport { resumed: track.started.clone(), ..VerifyReport::default() };
+    report.resumed.clone_from(&track.started);
     // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
     for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));

@@ -27,7 +27,7 @@ pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
-pub use told::Told;
+pub use told::{ExpectedError, Told};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
 
 /// Returns an error with all its causes on one line.
