@@ -14,11 +14,12 @@ pub use report::{Fault, FaultKind, VerifyReport};
 use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
-use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
+use super::inventory::{ByManifest, Holdings, Listed, ListedBy, complete, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Apart, Mirror, chain, survey};
+use crate::record::{BuildRecord, Origin};
 use crate::store::{Entry, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
@@ -190,7 +191,11 @@ fn look(
 ) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(apart, id, &root);
-    let mut list = listed(mirror, id, &root, &held);
+    let mut list = listed(mirror, id, &root, &held, ByManifest::Believed);
+    let record = mirror.record(id);
+    if list.by == ListedBy::Sums && record.as_ref().is_ok_and(|record| adopted(record.as_ref())) {
+        complete(mirror, id, &mut list);
+    }
     if mirror.by_seal() {
         sizes(mirror, id, &mut list);
     }
@@ -204,7 +209,7 @@ fn look(
         tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
     }
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
-    let published = match mirror.record(id) {
+    let published = match record {
         Ok(record) => record.and_then(|record| record.sums),
         Err(error) => {
             tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
@@ -232,6 +237,11 @@ fn look(
     }
     jobs.sort_by(|a, b| a.at.cmp(&b.at));
     jobs
+}
+
+/// Returns whether a build was not published, so that its SHA256SUMS may name some of its files only.
+fn adopted(record: Option<&BuildRecord>) -> bool {
+    record.is_some_and(|record| record.origin != Origin::Published)
 }
 
 /// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
@@ -265,9 +275,7 @@ fn names(
         return;
     }
     for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && !is_sums(at.as_str())) {
-        let markers = mirror.layout().markers();
-        let said = markers.labels.iter().any(|(label, ..)| label == at) || markers.hold.as_ref() == Some(at);
-        if !said {
+        if !mirror.layout().is_said(at) {
             report.fault(&root.join(at), FaultKind::Extra, "no list has it");
         }
     }
