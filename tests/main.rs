@@ -26,6 +26,7 @@ mod layout_laws;
 mod layout_rules;
 mod layout_strays;
 mod materialize;
+mod mounts;
 mod nasty;
 mod network;
 mod object;

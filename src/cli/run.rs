@@ -218,6 +218,11 @@ pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
                 "a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root".into(),
             );
         }
+        PublishError::Mounted { mount, .. } => {
+            return Some(format!(
+                "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
+            ));
+        }
         PublishError::Foreign(_) => return Some("move it away, or publish under another stamp".into()),
         PublishError::Repoint(RepointError::Store(_)) => {
             return Some("`mirrorkeep recover` tries again".into());

@@ -26,6 +26,7 @@ pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
+pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
 pub use told::{ExpectedError, Told};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};

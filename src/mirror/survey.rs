@@ -63,7 +63,14 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
         Ok(all) => holds = all,
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
     }
-    let wanted = Wanted { mirror, holds: &holds, only: None, look };
+    let mounts = match mirror.store().mounts() {
+        Ok(mounts) => mounts,
+        Err(error) => {
+            found.troubles.push(Trouble { path: RelPath::root(), error: error.into() });
+            Vec::new()
+        }
+    };
+    let wanted = Wanted { mirror, holds: &holds, mounts: &mounts, only: None, look };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     if mirror.by_seal() {
         match mirror.sealed_records(None) {
@@ -120,6 +127,8 @@ impl Found {
 struct Wanted<'a> {
     mirror: &'a Mirror,
     holds: &'a BTreeMap<BuildId, Vec<Hold>>,
+    /// Where something is mounted below the root.
+    mounts: &'a [RelPath],
     /// The stream whose builds are looked at; every one's without it.
     only: Option<&'a Stream>,
     look: &'a Look<'a>,
@@ -201,10 +210,18 @@ fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath, record: Kept) -> Fou
             (build, Some(Trouble { path: path.clone(), error }))
         }
     };
+    if let Some(mount) = wanted.mounts.iter().find(|mount| mount.is_within(path)) {
+        build.problem = Some(mounted_at(mount));
+    }
     build.path = (*path != id.as_path()).then(|| path.clone());
     build.holds.extend(wanted.holds.get(id).cloned().unwrap_or_default());
     let streams = BTreeMap::from([(id.stream.clone(), vec![build])]);
     Found { streams, troubles: trouble.into_iter().collect(), ..Found::default() }
+}
+
+/// Says that something is mounted in a build.
+pub(crate) fn mounted_at(mount: &RelPath) -> String {
+    format!("something is mounted at `{mount}`; unmount it first")
 }
 
 /// Returns what is known of each build of a stream; one that cannot be read has a problem.
@@ -218,7 +235,7 @@ pub fn builds_of(
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
     let look = |id: &BuildId, record: Kept| look_knowing(mirror, id, record?);
-    let wanted = Wanted { mirror, holds: &BTreeMap::new(), only: Some(stream), look: &look };
+    let wanted = Wanted { mirror, holds: &BTreeMap::new(), mounts: &[], only: Some(stream), look: &look };
     if mirror.by_seal() {
         found = sealed(&wanted, mirror.sealed_records(Some(stream))?);
     } else if mirror.store().look(&dir)?.is_some() {

@@ -191,6 +191,11 @@ pub trait Store: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Returns every path below the root on which something is mounted; none where nothing can be.
+    fn mounts(&self) -> Result<Vec<RelPath>> {
+        Ok(Vec::new())
+    }
+
     /// Removes everything below and including `at` and returns how many entries went.
     fn discard(&self, at: &RelPath) -> Result<u64>;
 

@@ -303,6 +303,10 @@ impl Store for Spy {
         self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
     }
 
+    fn mounts(&self) -> Result<Vec<RelPath>> {
+        self.make("mounts", &RelPath::root(), Does::Read, || self.inner.mounts())
+    }
+
     fn discard(&self, at: &RelPath) -> Result<u64> {
         self.make("discard", at, Does::Remove, || self.inner.discard(at))
     }

@@ -3,14 +3,14 @@
 //! A directory is the unit of work: one thread reads its names, removes its files in the order of their inodes
 //! (file systems free them faster so) and hands its sub-directories on; whoever removes the last of these removes
 //! the directory itself. Nothing is found by its full path twice, so a symlink that is swapped in while we work is
-//! never followed, and a directory of another file system is reported and left alone. One failure does not stop
+//! never followed, and a mount, be it of the same disk, is reported and left alone. One failure does not stop
 //! the rest.
 
-use super::Posix;
+use super::{Posix, mounts::MOUNTED};
 use crate::store::{StoreError, StoreErrorKind, Swept};
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
     ffi::CString,
@@ -102,8 +102,11 @@ impl Posix {
             let why = "the root cannot be removed as a whole";
             return failed(StoreError::because(StoreErrorKind::WrongKind, DOING, at, why));
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let fd = match self.open_at(at, flags, DOING) {
+        let opened = self.above(at, DOING).and_then(|(above, name)| match open_dir(&above, name) {
+            Err(Errno::XDEV) => Err(StoreError::because(StoreErrorKind::CrossDevice, DOING, at, MOUNTED)),
+            opened => opened.map_err(|errno| StoreError::new(DOING, at, errno)),
+        });
+        let fd = match opened {
             Ok(fd) => fd,
             Err(error) => match error.kind() {
                 StoreErrorKind::NotFound => return Swept::default(),
@@ -136,7 +139,7 @@ impl Posix {
         let mut failures = work.failures.lock().map(|failures| failures.clone()).unwrap_or_default();
         failures.sort_by(|a, b| a.0.cmp(&b.0));
         let mut failures: Vec<StoreError> =
-            failures.into_iter().map(|(path, errno)| StoreError::new("remove", path, errno)).collect();
+            failures.into_iter().map(|(path, errno)| failure(&path, errno)).collect();
         let mut removed = work.removed.load(Ordering::Relaxed);
         if failures.is_empty() {
             match self.unlink(at, AtFlags::REMOVEDIR) {
@@ -172,8 +175,7 @@ fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
 /// Opens a sub-directory without following a link and empties it.
 fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
     let shown = format!("{}/{}", above.shown, name.to_string_lossy());
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = || rustix::fs::openat(&above.fd, &name, flags, Mode::empty());
+    let open = || open_dir(&above.fd, &name);
     let opened = open().or_else(|errno| match errno {
         // Our own tree without permission for ourselves: take it, as `rm -rf` by its owner could.
         Errno::ACCESS => {
@@ -190,6 +192,28 @@ fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
         }
         Err(Errno::NOENT) => {}
         Err(errno) => above.work.failed(shown, errno),
+    }
+}
+
+/// Opens a directory in another one; `XDEV` when something is mounted on it, `LOOP` when it is a link.
+fn open_dir(above: &OwnedFd, name: impl rustix::path::Arg + Copy) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    loop {
+        match rustix::fs::openat2(above, name, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            opened => return opened,
+        }
+    }
+}
+
+/// Returns what went wrong with a path, in words where the system's own do not help.
+fn failure(path: &str, errno: Errno) -> StoreError {
+    match errno {
+        Errno::XDEV | Errno::BUSY => {
+            StoreError::because(StoreErrorKind::CrossDevice, "remove", path, MOUNTED)
+        }
+        errno => StoreError::new("remove", path, errno),
     }
 }
 

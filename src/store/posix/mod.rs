@@ -8,6 +8,7 @@
 mod copy;
 mod discard;
 mod lock;
+mod mounts;
 mod open;
 mod place;
 mod stage;
@@ -151,6 +152,10 @@ impl Store for Posix {
         let stat = rustix::fs::fstatvfs(&self.root)
             .map_err(|errno| StoreError::new("ask how full is", self.shown.display(), errno))?;
         Ok(Some(Space { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize }))
+    }
+
+    fn mounts(&self) -> Result<Vec<RelPath>> {
+        self.mount_points()
     }
 
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
