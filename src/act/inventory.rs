@@ -80,8 +80,39 @@ pub(super) fn holdings(apart: &Apart<'_>, id: &BuildId, root: &RelPath) -> Holdi
     found
 }
 
+/// Whether the manifest of a build speaks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ByManifest {
+    /// Its digests are what the files must have.
+    Believed,
+    /// It is about to be replaced.
+    Replaced,
+}
+
+/// Adds the files of the manifest that the list of a build does not name.
+///
+/// A list that others made may name some of the files only, and the manifest was made of all of them. What labels and
+/// holds say may change at any time, so the manifest does not speak for these files.
+pub(super) fn complete(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
+    let manifest = match mirror.manifest(id) {
+        Ok(manifest) => manifest,
+        Err(error) => return list.damaged.push((RelPath::root(), chain(&error))),
+    };
+    for file in manifest.into_iter().flat_map(|manifest| manifest.files) {
+        if !mirror.layout().is_said(&file.path) {
+            list.files.entry(file.path).or_insert((file.digest, Some(file.size)));
+        }
+    }
+}
+
 /// Returns the checksums that speak for a build: its SHA256SUMS, else its manifest, else the lists of others.
-pub(super) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdings) -> Listed {
+pub(super) fn listed(
+    mirror: &Mirror,
+    id: &BuildId,
+    root: &RelPath,
+    held: &Holdings,
+    by_manifest: ByManifest,
+) -> Listed {
     let mut listed = Listed::default();
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
     if held.files.contains_key(&sums) {
@@ -96,6 +127,7 @@ pub(super) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdi
         }
     }
     match mirror.manifest(id) {
+        _ if by_manifest == ByManifest::Replaced => {}
         Ok(Some(manifest)) => {
             let files = manifest.files.into_iter().map(|file| (file.path, (file.digest, Some(file.size))));
             return Listed { by: ListedBy::Manifest, files: files.collect(), ..listed };

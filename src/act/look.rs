@@ -96,6 +96,7 @@ impl Looking<'_> {
             sums: None,
             manifest: None,
             listed: false,
+            adopted: false,
             unread: unread.collect(),
         };
         for (dir, scan) in walked.dirs {

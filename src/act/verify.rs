@@ -4,6 +4,7 @@
 //! share is read once. A run that was stopped, and a nightly sample, go on where the last one ended. Nothing is
 //! changed but the cursor that remembers this.
 
+mod absent;
 mod cursor;
 mod report;
 mod signed;
@@ -13,11 +14,12 @@ pub use report::{Fault, FaultKind, VerifyReport};
 use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
-use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
+use super::inventory::{ByManifest, Holdings, Listed, ListedBy, complete, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Apart, Mirror, chain, survey};
+use crate::record::{BuildRecord, Origin};
 use crate::store::{Entry, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
@@ -110,11 +112,14 @@ pub fn verify(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<VerifyReport, ActError> {
     let survey = survey(mirror, clock())?;
+    let mut report = VerifyReport::default();
+    let absent = absent::look(mirror, (&survey.census, &survey.troubles), &verifying.which, &mut report);
     let mut order: Vec<BuildId> = survey.census.builds().map(|(id, _)| id).collect();
     order.sort();
     let mut track = match &verifying.which {
         Which::Builds(ids) => {
-            if let Some(id) = ids.iter().find(|id| order.binary_search(id).is_err()) {
+            let known = |id: &BuildId| order.binary_search(id).is_ok() || absent.contains(id);
+            if let Some(id) = ids.iter().find(|id| !known(id)) {
                 return Err(ActError::NoBuild((*id).clone()));
             }
             order.retain(|id| ids.contains(id));
@@ -132,7 +137,7 @@ pub fn verify(
         stop,
         shared: Mutex::new(HashMap::new()),
     };
-    let mut report = VerifyReport { resumed: track.started.clone(), ..VerifyReport::default() };
+    report.resumed.clone_from(&track.started);
     // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
     for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
@@ -186,7 +191,11 @@ fn look(
 ) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(apart, id, &root);
-    let mut list = listed(mirror, id, &root, &held);
+    let mut list = listed(mirror, id, &root, &held, ByManifest::Believed);
+    let record = mirror.record(id);
+    if list.by == ListedBy::Sums && record.as_ref().is_ok_and(|record| adopted(record.as_ref())) {
+        complete(mirror, id, &mut list);
+    }
     if mirror.by_seal() {
         sizes(mirror, id, &mut list);
     }
@@ -200,7 +209,7 @@ fn look(
         tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
     }
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
-    let published = match mirror.record(id) {
+    let published = match record {
         Ok(record) => record.and_then(|record| record.sums),
         Err(error) => {
             tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
@@ -228,6 +237,11 @@ fn look(
     }
     jobs.sort_by(|a, b| a.at.cmp(&b.at));
     jobs
+}
+
+/// Returns whether a build was not published, so that its SHA256SUMS may name some of its files only.
+fn adopted(record: Option<&BuildRecord>) -> bool {
+    record.is_some_and(|record| record.origin != Origin::Published)
 }
 
 /// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
@@ -261,9 +275,7 @@ fn names(
         return;
     }
     for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && !is_sums(at.as_str())) {
-        let markers = mirror.layout().markers();
-        let said = markers.labels.iter().any(|(label, ..)| label == at) || markers.hold.as_ref() == Some(at);
-        if !said {
+        if !mirror.layout().is_said(at) {
             report.fault(&root.join(at), FaultKind::Extra, "no list has it");
         }
     }

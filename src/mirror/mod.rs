@@ -28,7 +28,7 @@ pub use records::{KeptError, Tree};
 pub use resolve::{Resolved, resolve};
 pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
-pub use told::Told;
+pub use told::{ExpectedError, Told};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
 
 /// Returns an error with all its causes on one line.

@@ -3,7 +3,7 @@
 use super::reading::Reading;
 use super::{Adopted, Adopting, Stopped, SumsIn};
 use crate::act::disk::Disk;
-use crate::act::inventory::{holdings, listed};
+use crate::act::inventory::{ByManifest, holdings, listed};
 use crate::act::recover::settle;
 use crate::act::stage::{Underway, stage_of};
 use crate::act::unsealed::trashed;
@@ -57,7 +57,9 @@ impl Taking<'_> {
                 "it has no result yet and changed within a day: it may still be filled".to_owned(),
             );
         }
-        let listed = listed(self.mirror, id, &path, &held);
+        // A record that is there is about to be replaced, and its manifest with it.
+        let by_manifest = if self.before.is_some() { ByManifest::Replaced } else { ByManifest::Believed };
+        let listed = listed(self.mirror, id, &path, &held, by_manifest);
         if let Some((at, why)) = listed.damaged.first() {
             return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
         }

@@ -1,10 +1,9 @@
 //! SHA256SUMS held against the files that are there, and how a list is held against a build at all.
 
-use super::build::is_said;
 use super::{Code, Finding, SeenBuild, SeenDir, SeenItem, SeenKind};
 use crate::census::BuildCensus;
 use crate::layout::Layout;
-use crate::record::{SumsError, sum_lines};
+use crate::record::{SumsError, manifest_lines, sum_lines};
 use crate::word::{Outcome, RelPath, SUMS_NAME, is_sums};
 use std::collections::BTreeSet;
 
@@ -112,7 +111,7 @@ pub(super) fn judge(
 
 /// Returns what SHA256SUMS lists and is not there, and the other way round, both sorted.
 fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<String>, Vec<String>), SumsError> {
-    let said = |path: &str| path.parse().is_ok_and(|path| is_said(&path, layout));
+    let said = |path: &str| path.parse().is_ok_and(|path| layout.is_said(&path));
     let mut tally = Tally::of(seen);
     let mut missing = Vec::new();
     for line in sum_lines(bytes) {
@@ -132,6 +131,13 @@ fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<Strin
     let mut extra: Vec<String> = files.map(|(dir, item)| dir.at(item).as_str().to_owned()).collect();
     extra.retain(|path| !is_sums(path) && !said(path));
     extra.sort();
+    if seen.adopted && !extra.is_empty() {
+        // A list that others made may name some of the files only; the manifest speaks for the rest.
+        let lines = manifest_lines(seen.manifest.as_deref().unwrap_or_default());
+        let known: BTreeSet<String> =
+            lines.map_while(Result::ok).map(|line| line.path().to_owned()).collect();
+        extra.retain(|path| !known.contains(path));
+    }
     Ok((missing, extra))
 }
 
