@@ -30,6 +30,7 @@ mod mounts;
 mod nasty;
 mod network;
 mod object;
+mod pointing;
 mod policy;
 mod policy_examples;
 mod policy_read;

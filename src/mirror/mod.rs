@@ -20,7 +20,7 @@ pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
-pub use links::{Links, laid, links};
+pub use links::{Links, Pointing, laid, links, pointing};
 pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};

@@ -150,10 +150,11 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
     let mounts = store.mounts()?;
     let mount_of =
         |at: &RelPath| mounts.iter().filter(|mount| at.is_within(mount)).max_by_key(|mount| mount.depth());
-    if let Some(mount) = mount_of(path).filter(|mount| mount_of(&stage) != Some(mount)) {
-        if mount.is_within(path) || store.look(mount)?.is_none_or(|entry| entry.inode.0 == device) {
-            return Err(PublishError::Mounted { mount: mount.clone(), stage });
-        }
+    let apart = mount_of(path).filter(|mount| mount_of(&stage) != Some(mount));
+    if let Some(mount) = apart
+        && store.look(mount)?.is_none_or(|entry| entry.inode.0 == device)
+    {
+        return Err(PublishError::Mounted { mount: mount.clone(), stage });
     }
     for home in path.ancestors().chain([RelPath::root()]) {
         if let Some(entry) = store.look(&home)? {
