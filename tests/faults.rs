@@ -162,7 +162,7 @@ fn a_mirror_whose_making_was_cut_off_is_made_by_the_rerun() {
         .arg(rig.mirror(""))
         .arg("publish")
         .arg(rig.work(""))
-        .args(["--stream", "master/centos", "--build", ONE])
+        .args(["--stream", "master/centos", "--build", ONE, "--init"])
         .output()
         .unwrap()
         .status;

@@ -201,6 +201,38 @@ fn an_answer_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn only_init_makes_a_mirror() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    let publish = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    rig.fails(3, "init", &publish);
+    assert!(!rig.mirror("").exists());
+    // The mount point of a disk that is not mounted.
+    fs::create_dir(rig.mirror("")).unwrap();
+    rig.fails(3, &format!("mirrorkeep --mirror {} init", rig.mirror("").display()), &publish);
+    assert!(tree(&rig.mirror("")).is_empty());
+    rig.ok(&[&publish[..], &["--init"]].concat());
+    // In a mirror it changes nothing.
+    assert!(rig.ok(&[&publish[..], &["--init"]].concat()).contains("unchanged"));
+}
+
+#[test]
+fn a_mirror_elsewhere_is_not_taken_for_a_directory() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    for at in ["s3:/bucket/prefix", "user@host:/srv/mirror", "s3://bucket/a?x=1", "s3://KEY:SECRET@bucket/a"]
+    {
+        let mut publish = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+        publish.current_dir(rig.work("")).args(["--mirror", at, "publish", "--init"]).arg(&work);
+        let output = publish.args(["--stream", "master/centos"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{at}: {said}");
+        assert!(!said.contains("SECRET@"), "{said}");
+    }
+    assert_eq!(fs::read_dir(rig.work("")).unwrap().count(), 1);
+}
+
+#[test]
 fn a_label_moves_the_alias_that_waits_for_it() {
     let rig = Rig::new();
     rig.ok(&["init"]);
@@ -239,6 +271,7 @@ fn branches_go_where_the_layout_maps_them() {
 #[test]
 fn a_release_brings_its_legacy_name() {
     let rig = Rig::new();
+    rig.ok(&["init"]);
     let work = rig.work("");
     rig.ok(&[
         "publish",
@@ -257,6 +290,7 @@ fn a_release_brings_its_legacy_name() {
 #[test]
 fn what_has_no_place_is_told_with_the_nearest() {
     let rig = Rig::new();
+    rig.ok(&["init"]);
     let work = rig.work("");
     let work = work.to_str().unwrap();
     rig.fails(2, "`mastre` does not fit", &["publish", work, "--stream", "mastre/centos"]);
@@ -280,6 +314,7 @@ fn what_has_no_place_is_told_with_the_nearest() {
 #[test]
 fn a_hostile_source_is_refused_as_a_whole() {
     let rig = Rig::new();
+    rig.ok(&["init"]);
     let work = rig.work("");
     let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
     symlink("/etc/passwd", rig.work("outputs/iso/link")).unwrap();
@@ -299,6 +334,7 @@ fn a_hostile_source_is_refused_as_a_whole() {
 #[test]
 fn a_context_that_is_not_safe_to_source_is_refused() {
     let rig = Rig::new();
+    rig.ok(&["init"]);
     let work = rig.work("");
     let context = rig.work("../CONTEXT");
     let sha = "22a60625f169202a68b524ac0126afb1d10921cd";
@@ -497,6 +533,7 @@ fn files_can_be_taken_without_a_copy_and_from_elsewhere() {
 #[test]
 fn a_recipe_takes_a_workspace_apart() {
     let rig = Rig::new();
+    rig.ok(&["init"]);
     rig.write("../ws/std/rpmbuild/a.rpm", "a")
         .write("../ws/std/rpmbuild/a.log", "log")
         .write("../ws/boot.iso", "iso");

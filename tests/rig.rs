@@ -95,11 +95,14 @@ impl Rig {
         assert!(text.contains(said), "{text}");
     }
 
-    /// Publishes the workspace as that build of `master/centos`.
+    /// Publishes the workspace as that build of `master/centos`, and makes the mirror before the first.
     #[track_caller]
     pub(crate) fn publish(&self, build: &str, more: &[&str]) -> String {
         let work = self.work("");
         let mut args = vec!["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", build];
+        if !self.mirror(".mirrorkeep/mirror.yaml").exists() {
+            args.push("--init");
+        }
         args.extend(more);
         self.ok(&args)
     }

@@ -158,7 +158,7 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
 
 /// Opens the mirror, or makes one where nothing is yet.
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
-    if args.dry_run || !setting.mirror.is_unused()? {
+    if !args.init || !setting.mirror.is_unused()? {
         return setting.open();
     }
     let mirror =

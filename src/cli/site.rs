@@ -1,6 +1,7 @@
 //! Where a mirror is: a directory, or an address in an object store.
 
 use super::args::WritersArg;
+use super::exit::Usage;
 use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
@@ -18,14 +19,34 @@ pub(super) enum Site {
     Dir(PathBuf),
     /// In a bucket, below a prefix.
     Bucket(String),
+    /// An address with a user or key in it, which no verb accepts.
+    Secret,
 }
+
+/// Says where credentials belong.
+const NO_SECRET: &str = "an address in --mirror names no user and no key; credentials come from the environment, \
+    such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 impl Site {
     /// Reads what was typed: an address when it looks like one, else a directory.
     pub(super) fn read(text: OsString) -> Result<Self, String> {
-        let Some((scheme, _)) = text.to_str().and_then(|text| text.split_once("://")) else {
-            return Ok(Self::Dir(text.into()));
+        let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
+            return match text.to_str().and_then(looks_remote) {
+                Some(meant) => Err(meant),
+                None => Ok(Self::Dir(text.into())),
+            };
         };
+        // A refusal of the argument would repeat it, secret included.
+        if rest.split('/').next().is_some_and(|host| host.contains('@')) {
+            return Ok(Self::Secret);
+        }
+        if scheme != "file" && rest.contains(['?', '#']) {
+            return Err(
+                "an address has no `?` and no `#`; `s3://bucket/prefix` is accepted, and settings come from \
+                the environment, such as AWS_ENDPOINT_URL"
+                    .to_owned(),
+            );
+        }
         let address = text.to_string_lossy().into_owned();
         match scheme {
             "s3" | "gs" | "az" => Ok(Self::Bucket(address.trim_end_matches('/').to_owned())),
@@ -54,6 +75,7 @@ impl Site {
                     None => store.known_as(Conditions::Ignored),
                 }))
             }
+            Self::Secret => Err(Usage(NO_SECRET.to_owned()).into()),
         }
     }
 
@@ -61,7 +83,7 @@ impl Site {
     pub(super) fn may_be_a_mirror(&self) -> bool {
         match self {
             Self::Dir(dir) => dir.join(OWN_DIR).exists(),
-            Self::Bucket(_) => true,
+            Self::Bucket(_) | Self::Secret => true,
         }
     }
 
@@ -111,6 +133,7 @@ impl Site {
                     store
                 }))
             }
+            Self::Secret => Err(Usage(NO_SECRET.to_owned()).into()),
         }
     }
 
@@ -121,9 +144,25 @@ impl Site {
                 Ok(is_unused_dir(dir).map_err(|error| StoreError::new("look into", dir.display(), error))?)
             }
             // Making a mirror in a bucket tries the store out first; that is for `init`, said aloud.
-            Self::Bucket(_) => Ok(false),
+            Self::Bucket(_) | Self::Secret => Ok(false),
         }
     }
+}
+
+/// Returns what was meant by a text that is no address and should not become a directory of that name.
+///
+/// A colon in the first component is what `scp` and `rsync` take for a host; `./` in front makes it a directory.
+fn looks_remote(text: &str) -> Option<String> {
+    let (before, after) = text.split('/').next()?.split_once(':')?;
+    let rest = text.get(before.len() + 1..)?.trim_start_matches('/');
+    Some(match before {
+        "s3" | "gs" | "az" => format!("`{before}://{rest}` is the form of such an address, with two slashes"),
+        "file" => format!("`file:///{rest}` is the form of such an address, with three slashes"),
+        _ if after.is_empty() && !text.contains('/') => return None,
+        _ => format!(
+            "a mirror on another host is not accepted; run mirrorkeep there, or write `./{text}` for a directory of that name"
+        ),
+    })
 }
 
 /// Says that a store cannot be written to by many at once.
@@ -138,6 +177,7 @@ impl fmt::Display for Site {
         match self {
             Self::Dir(dir) => write!(f, "{}", dir.display()),
             Self::Bucket(address) => f.write_str(address),
+            Self::Secret => f.write_str("an address with a key in it"),
         }
     }
 }
@@ -186,6 +226,16 @@ mod tests {
         assert_eq!(read("s3://bucket/a/"), Ok(Site::Bucket("s3://bucket/a".to_owned())));
         let prefix = |text: &str| read(text).unwrap().prefix().as_str().to_owned();
         assert_eq!(["s3://bucket/a/b/", "s3://bucket", "/srv/a"].map(prefix), ["a/b", "", ""]);
+        assert_eq!(read("./host:/a"), dir("./host:/a"));
+        assert_eq!(read("a/b:c"), dir("a/b:c"));
+        assert!(read("s3:/bucket/a").unwrap_err().contains("`s3://bucket/a`"));
+        assert!(read("file:/srv/a").unwrap_err().contains("`file:///srv/a`"));
+        assert!(read("user@host:/srv/a").unwrap_err().contains("`./user@host:/srv/a`"));
+        assert!(read("host:srv").unwrap_err().contains("another host"));
+        for odd in ["s3://bucket/a?x=1", "s3://bucket/a#b"] {
+            assert!(read(odd).unwrap_err().contains("`s3://bucket/prefix`"));
+        }
+        assert_eq!(read("s3://KEY:SECRET@bucket/a"), Ok(Site::Secret));
         assert!(read("ftp://host/a").unwrap_err().contains("s3://"));
         assert!(read("file://host/a").unwrap_err().contains("file:///"));
     }
