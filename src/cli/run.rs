@@ -10,6 +10,7 @@ use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit};
 use std::{error::Error, process::ExitCode, time::Duration};
 
 /// The result of a verb.
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    more_files();
     let stop = Stop::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // Without the handler the signal ends us at once, which the mirror survives as well.
@@ -66,6 +68,13 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_of(&*error) as u8)
         }
     }
+}
+
+/// Allows as many open files as the system does: the usual limit is for programs that use `select`.
+fn more_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // With fewer files everything works as well, on fewer threads.
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
 /// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
