@@ -130,6 +130,18 @@ pub struct Adopted {
     pub bytes: u64,
     /// How many files have a digest that others wrote down.
     pub listed: u64,
+    /// Lists of checksums in it with lines that cannot be read; every file was read for its digest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadList>,
+}
+
+/// A list of checksums that others made, with a line that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadList {
+    /// Where it is.
+    pub path: RelPath,
+    /// Which line, and why.
+    pub why: String,
 }
 
 /// Something that was left alone.

@@ -24,6 +24,10 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
     let report = act::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
+    for list in report.adopted.iter().chain(&report.again).flat_map(|one| &one.unread) {
+        let why = "its files were read instead, and the lines that can be read count";
+        say::note(&format!("warning: `{}`: {}; {why}", list.path, list.why));
+    }
     if setting.json {
         say::json(&json!({"adopt": 1, "dry_run": args.dry_run, "report": report}));
     } else {

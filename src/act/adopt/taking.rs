@@ -1,9 +1,9 @@
 //! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
 
 use super::reading::Reading;
-use super::{Adopted, Adopting, Stopped, SumsIn};
+use super::{Adopted, Adopting, Stopped, SumsIn, UnreadList};
 use crate::act::disk::Disk;
-use crate::act::inventory::{holdings, listed};
+use crate::act::inventory::{Lists, holdings, listed};
 use crate::act::recover::settle;
 use crate::act::stage::{Underway, stage_of};
 use crate::act::unsealed::trashed;
@@ -57,9 +57,13 @@ impl Taking<'_> {
                 "it has no result yet and changed within a day: it may still be filled".to_owned(),
             );
         }
-        let listed = listed(self.mirror, id, &path, &held);
+        let lists = if self.before.is_some() { Lists::Replaced } else { Lists::Others };
+        let listed = listed(self.mirror, id, &path, &held, lists);
         if let Some((at, why)) = listed.damaged.first() {
             return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
+        }
+        if let Some(at) = listed.disagreed.first() {
+            return refuse(format!("`{at}` differs from a list of checksums beside it: they disagree"));
         }
         let disk = Disk::of(self.mirror);
         let reading = Reading {
@@ -102,6 +106,11 @@ impl Taking<'_> {
             files: record.files,
             bytes: record.bytes,
             listed: known as u64,
+            unread: listed
+                .unread
+                .into_iter()
+                .map(|(at, why)| UnreadList { path: path.join(&at), why })
+                .collect(),
         };
         if self.adopting.mode == Mode::Real {
             self.commit(record, &manifest, &path, before.as_ref())?;
