@@ -44,6 +44,10 @@ pub fn main() -> ExitCode {
         // Without the handler the signal ends us at once, which the mirror survives as well.
         signal_hook::flag::register(signal, stop.flag()).ok();
     }
+    // A file that grows beyond a limit (`ulimit -f`) ends a process by a signal; with a handler the write fails
+    // instead, and its error says which file it was.
+    let large = rustix::process::Signal::XFSZ.as_raw();
+    signal_hook::flag::register(large, std::sync::Arc::default()).ok();
     if let Some(jobs) = cli.jobs {
         // This thread is one of them: with a single job everything happens in one order, which the tests rely on.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
