@@ -12,6 +12,7 @@ mod comply;
 mod contract;
 mod copy;
 mod crash;
+mod deep;
 mod dice;
 mod drift;
 mod engines;

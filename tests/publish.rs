@@ -566,3 +566,24 @@ fn a_busy_mirror_is_told_after_the_wait() {
     lock.unlock().unwrap();
     rig.ok(&["--wait", "0", "label", &format!("master/centos/{ONE}"), "sanity=green"]);
 }
+
+#[test]
+fn a_file_limit_is_an_error_that_names_the_file() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(1 << 20));
+    let work = rig.work("");
+    let publish =
+        rig.command(&["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", TWO]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""])
+        .arg(publish.get_program())
+        .args(publish.get_args());
+    let output = limited.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.contains("bootimage.iso") && said.contains("File too large"), "{said}");
+    assert!(!rig.mirror(&format!("master/centos/{TWO}")).exists());
+    rig.publish(TWO, &[]);
+}

@@ -10,6 +10,7 @@ use crate::mirror::{Mirror, MirrorError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit};
 use std::{error::Error, process::ExitCode, time::Duration};
 
 /// The result of a verb.
@@ -37,11 +38,16 @@ pub fn main() -> ExitCode {
             return ended(code);
         }
     };
+    more_files();
     let stop = Stop::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // Without the handler the signal ends us at once, which the mirror survives as well.
         signal_hook::flag::register(signal, stop.flag()).ok();
     }
+    // A file that grows beyond a limit (`ulimit -f`) ends a process by a signal; with a handler the write fails
+    // instead, and its error says which file it was.
+    let large = rustix::process::Signal::XFSZ.as_raw();
+    signal_hook::flag::register(large, std::sync::Arc::default()).ok();
     if let Some(jobs) = cli.jobs {
         // This thread is one of them: with a single job everything happens in one order, which the tests rely on.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
@@ -67,6 +73,13 @@ pub fn main() -> ExitCode {
             ended(exit_of(&*error) as u8)
         }
     }
+}
+
+/// Allows as many open files as the system does: the usual limit is for programs that use `select`.
+fn more_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // With fewer files everything works as well, on fewer threads.
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
 /// Returns the exit code, which is never 0 when part of the answer could not be written.
