@@ -213,6 +213,20 @@ impl Mounted {
         Self(at.to_owned())
     }
 
+    /// Mounts a directory on another one, which is made.
+    #[track_caller]
+    pub(crate) fn bind(from: &Path, at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let status = Command::new("mount").arg("--bind").args([from, at]).status();
+        assert!(status.unwrap().success(), "mounting needs root");
+        Self(at.to_owned())
+    }
+
+    /// Unmounts a directory, should something be mounted there.
+    pub(crate) fn umount(at: &Path) {
+        Command::new("umount").args(["--lazy", "--quiet"]).arg(at).status().ok();
+    }
+
     /// Changes the options.
     #[track_caller]
     pub(crate) fn remount(&self, options: &str) {

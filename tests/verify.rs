@@ -188,3 +188,71 @@ fn verifying_changes_nothing_but_the_cursor() {
         |lines: Vec<String>| lines.into_iter().filter(|line| !line.contains("cursors")).collect::<Vec<_>>();
     assert_eq!(other(after), other(before));
 }
+
+#[test]
+fn a_recorded_build_that_is_gone_is_missing_and_a_pruned_one_is_not() {
+    const LAST: &str = "master/centos/20260103T060000Z";
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]");
+    for build in ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"] {
+        rig.publish(build, &[]);
+    }
+    rig.ok(&["prune"]);
+    assert_eq!(faults(&rig, &["--all"]), wanted(&[]), "a pruned build is in the trash");
+    rig.fails(1, "there is no build", &["verify", BUILD]);
+    fs::remove_dir_all(rig.mirror(LAST)).unwrap();
+    let gone = wanted(&[("missing", LAST)]);
+    for args in [&["--all"][..], &["--sample", "5%"], &["master/centos"], &[LAST]] {
+        assert_eq!(faults(&rig, args), gone, "{args:?}");
+    }
+    assert_eq!(faults(&rig, &["master/centos/20260102T060000Z"]), wanted(&[]));
+    // Without its record the journal still knows it, and without any build the stream is still known.
+    fs::remove_file(rig.mirror(&format!(".mirrorkeep/builds/{LAST}.json"))).unwrap();
+    assert_eq!(faults(&rig, &["--all"]), gone);
+    fs::remove_dir_all(rig.mirror("master")).unwrap();
+    let all = wanted(&[("missing", "master/centos/20260102T060000Z"), ("missing", LAST)]);
+    for args in [&["--all"][..], &["--sample", "5%"], &["master/centos"]] {
+        assert_eq!(faults(&rig, args), all, "{args:?}");
+    }
+    let text = String::from_utf8(rig.run(&["verify", "--all"]).stdout).unwrap();
+    assert!(text.contains("missing: the build is recorded and was not pruned"), "{text}");
+    // `adopt --changed` takes the stream as it is.
+    rig.ok(&["adopt", "--changed", "master/centos"]);
+    assert_eq!(faults(&rig, &["--all"]), wanted(&[]));
+}
+
+#[test]
+fn files_that_the_list_of_an_adopted_build_does_not_name_are_compared_with_its_manifest() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let list = format!("{abc}  outputs/iso/a.iso\n");
+    lay(
+        &rig,
+        BUILD,
+        &[
+            ("outputs/iso/a.iso", "abc"),
+            ("outputs/iso/a.img.xz", "compressed"),
+            ("outputs/success", ""),
+            ("SHA256SUMS", &list),
+        ],
+    );
+    rig.ok(&["adopt"]);
+    assert_eq!(faults(&rig, &[BUILD]), wanted(&[]));
+    let output = rig.run(&["--json", "check"]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!found.to_string().contains("sums-differ"), "{found}");
+    // Another byte, the same size and the same time: only the manifest knows what it was.
+    let image = rig.mirror(&format!("{BUILD}/outputs/iso/a.img.xz"));
+    let time = fs::metadata(&image).unwrap().modified().unwrap();
+    fs::write(&image, "comprEssed").unwrap();
+    fs::File::options().write(true).open(&image).unwrap().set_modified(time).unwrap();
+    let changed = ("changed", "outputs/iso/a.img.xz");
+    assert_eq!(faults(&rig, &[BUILD]), wanted(&[changed]));
+    // What neither of the two has is still extra, and what one of them has may not be missing.
+    fs::write(rig.mirror(&format!("{BUILD}/outputs/iso/b.iso")), "new").unwrap();
+    fs::remove_file(rig.mirror(&format!("{BUILD}/outputs/success"))).unwrap();
+    let all = [changed, ("extra", "outputs/iso/b.iso"), ("missing", "outputs/success")];
+    assert_eq!(faults(&rig, &["--all"]), wanted(&all));
+    assert!(rig.ends(5, &["check"]).contains("not listed: `outputs/iso/b.iso`"));
+}

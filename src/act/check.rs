@@ -12,6 +12,7 @@ use crate::census::{BuildCensus, Census};
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
+use crate::record::{BuildRecord, Origin};
 use crate::store::{StoreError, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,10 +63,12 @@ pub fn check(
         if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
             return look_knowing(mirror, id, record?);
         }
+        let is_published = |record: &BuildRecord| record.origin == Origin::Published;
+        let published = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_published));
         // One walk serves both: what is known of the build, and what is wrong with it.
         let walked = apart.walk(id, &path)?;
         let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
-        let seen = looking.build(id, &path, walked);
+        let seen = SeenBuild { published, ..looking.build(id, &path, walked) };
         let damaged = looked
             .as_ref()
             .err()

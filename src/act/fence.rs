@@ -6,7 +6,7 @@
 use super::error::ActError;
 use super::plan::{Planned, judged};
 use crate::decide::{Fate, Verdict};
-use crate::mirror::{Lease, links, look_at_build};
+use crate::mirror::{Lease, look_at_build, mounted_at, pointing};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub(super) struct Fence {
 struct Seen {
     at: Instant,
     targets: Vec<(RelPath, RelPath)>,
+    mounts: Vec<RelPath>,
 }
 
 impl Fence {
@@ -135,6 +136,10 @@ impl Fence {
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
         }
+        let mounts = self.seen.iter().flat_map(|seen| &seen.mounts);
+        if let Some(mount) = mounts.into_iter().find(|mount| mount.is_within(&path)) {
+            return Ok(Some(mounted_at(mount)));
+        }
         let targets = self.seen.iter().flat_map(|seen| &seen.targets);
         let named = targets.into_iter().find(|(_, target)| target.is_within(&path));
         Ok(named.map(|(link, _)| format!("alias: {link} leads to it")))
@@ -156,14 +161,13 @@ impl Fence {
     /// Reads every link outside the builds; builds that appeared without a word may need any other.
     fn look(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         let at = Instant::now();
-        let mut found = links(lease.mirror())?;
+        let mut found = pointing(lease.mirror())?;
         let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
         if found.builds.iter().any(|id| !known.contains(id)) {
             self.judge(lease, planned, now)?;
-            found = links(lease.mirror())?;
+            found = pointing(lease.mirror())?;
         }
-        let targets = found.links.into_iter().filter_map(|(link, to)| Some((link, to.path()?)));
-        self.seen = Some(Seen { at, targets: targets.collect() });
+        self.seen = Some(Seen { at, targets: found.targets, mounts: lease.mirror().store().mounts()? });
         Ok(())
     }
 }

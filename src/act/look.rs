@@ -96,6 +96,7 @@ impl Looking<'_> {
             sums: None,
             manifest: None,
             listed: false,
+            published: false,
             unread: unread.collect(),
         };
         for (dir, scan) in walked.dirs {

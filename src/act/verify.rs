@@ -4,6 +4,7 @@
 //! share is read once. A run that was stopped, and a nightly sample, go on where the last one ended. Nothing is
 //! changed but the cursor that remembers this.
 
+mod absent;
 mod cursor;
 mod report;
 mod signed;
@@ -13,7 +14,7 @@ pub use report::{Fault, FaultKind, VerifyReport};
 use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
-use super::inventory::{Holdings, Listed, ListedBy, digest, holdings, listed};
+use super::inventory::{Holdings, Listed, ListedBy, Lists, complete, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
@@ -110,11 +111,14 @@ pub fn verify(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<VerifyReport, ActError> {
     let survey = survey(mirror, clock())?;
+    let mut report = VerifyReport::default();
+    let absent = absent::look(mirror, (&survey.census, &survey.troubles), &verifying.which, &mut report);
     let mut order: Vec<BuildId> = survey.census.builds().map(|(id, _)| id).collect();
     order.sort();
     let mut track = match &verifying.which {
         Which::Builds(ids) => {
-            if let Some(id) = ids.iter().find(|id| order.binary_search(id).is_err()) {
+            let known = |id: &BuildId| order.binary_search(id).is_ok() || absent.contains(id);
+            if let Some(id) = ids.iter().find(|id| !known(id)) {
                 return Err(ActError::NoBuild((*id).clone()));
             }
             order.retain(|id| ids.contains(id));
@@ -132,7 +136,7 @@ pub fn verify(
         stop,
         shared: Mutex::new(HashMap::new()),
     };
-    let mut report = VerifyReport { resumed: track.started.clone(), ..VerifyReport::default() };
+    report.resumed.clone_from(&track.started);
     // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
     for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
@@ -186,7 +190,15 @@ fn look(
 ) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(apart, id, &root);
-    let mut list = listed(mirror, id, &root, &held);
+    let record = mirror.record(id);
+    let lists = Lists::of(record.as_ref().ok().and_then(Option::as_ref));
+    let mut list = listed(mirror, id, &root, &held, lists);
+    if list.by == ListedBy::Sums && lists == Lists::Others {
+        complete(mirror, id, &mut list);
+    }
+    for (at, why) in &list.unread {
+        report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
+    }
     if mirror.by_seal() {
         sizes(mirror, id, &mut list);
     }
@@ -199,8 +211,11 @@ fn look(
     for (at, why) in &list.damaged {
         tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
     }
+    for at in &list.disagreed {
+        tell(at, FaultKind::Changed, "the lists of checksums disagree about it");
+    }
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
-    let published = match mirror.record(id) {
+    let published = match record {
         Ok(record) => record.and_then(|record| record.sums),
         Err(error) => {
             tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
@@ -261,9 +276,7 @@ fn names(
         return;
     }
     for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && !is_sums(at.as_str())) {
-        let markers = mirror.layout().markers();
-        let said = markers.labels.iter().any(|(label, ..)| label == at) || markers.hold.as_ref() == Some(at);
-        if !said {
+        if !mirror.layout().is_said(at) {
             report.fault(&root.join(at), FaultKind::Extra, "no list has it");
         }
     }

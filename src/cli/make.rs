@@ -140,6 +140,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             let alias = path(&alias)?;
             let lease = mirror.lease()?;
             if dry_run {
+                act::may_remove(&mirror, &alias)?;
                 let from = act::pointed_at(&mirror, &alias)?;
                 Moved { from, alias, to: None }
             } else {

@@ -10,6 +10,7 @@ use crate::mirror::{Mirror, builds_of};
 use crate::tell::Paint;
 use crate::word::BuildId;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
@@ -46,11 +47,16 @@ fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
         match super::adopt::scope(mirror.layout(), name)? {
             Scope::Build(id) => builds.push(id),
             Scope::Stream(stream) => {
-                let found = builds_of(mirror, &stream, None)?;
+                let found = builds_of(mirror, &stream, None)?.into_iter();
+                let mut found: BTreeSet<BuildId> =
+                    found.map(|build| BuildId::new(stream.clone(), build.build)).collect();
+                // Of a stream that lost builds these are verified as well, and found missing.
+                let expected = mirror.expected()?.into_iter();
+                found.extend(expected.filter(|id| id.stream == stream));
                 if found.is_empty() {
                     return Err(Usage(format!("the stream `{stream}` has no builds")).into());
                 }
-                builds.extend(found.into_iter().map(|build| BuildId::new(stream.clone(), build.build)));
+                builds.extend(found);
             }
             Scope::All => {}
         }
@@ -87,7 +93,7 @@ fn told(report: &VerifyReport, paint: Paint) -> String {
     let bytes = say::bytes(report.bytes);
     let wrong = match report.faults.len() {
         0 => "all as they were".to_owned(),
-        faults => format!("{} not as they were", say::count(faults as u64, "file")),
+        faults => say::count(faults as u64, "problem"),
     };
     text + &format!("read {files} of {builds}, {bytes}: {wrong}\n")
 }

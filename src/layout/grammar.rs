@@ -93,6 +93,12 @@ impl Layout {
         &self.0.markers
     }
 
+    /// Returns whether a file in a build labels or holds it, so that it may change after the build was published.
+    pub fn is_said(&self, path: &RelPath) -> bool {
+        let markers = &self.0.markers;
+        markers.labels.iter().any(|(at, ..)| at == path) || markers.hold.as_ref() == Some(path)
+    }
+
     /// Returns the shapes of its streams, as the layout file writes them.
     pub fn stream_shapes(&self) -> impl Iterator<Item = &str> {
         let mut last = "";

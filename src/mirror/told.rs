@@ -2,7 +2,7 @@
 //!
 //! Only what is certain: a deletion that was begun counts as done, since the tree may be gone already.
 
-use super::{JournalError, Mirror};
+use super::{JournalError, KeptError, Mirror};
 use crate::record::{Event, EventKind, Phase};
 use crate::word::{BuildId, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Told {
     /// Builds that were published, adopted or restored here, and neither pruned nor found lost since.
     pub builds: BTreeSet<BuildId>,
+    /// Builds that were pruned or found lost, or whose deletion was begun, and that did not come back.
+    pub gone: BTreeSet<BuildId>,
     /// Where each alias was last pointed here; nothing when it was taken away.
     pub aliases: BTreeMap<RelPath, Option<RelPath>>,
 }
@@ -27,16 +29,45 @@ impl Mirror {
         }
         Ok(told)
     }
+
+    /// Returns the builds that should be there: those with a record or taken in by the journal, the pruned left out.
+    pub fn expected(&self) -> Result<BTreeSet<BuildId>, ExpectedError> {
+        let told = self.told()?;
+        let mut expected: BTreeSet<BuildId> = self.recorded()?.into_iter().collect();
+        expected.retain(|id| !told.gone.contains(id));
+        expected.extend(told.builds);
+        Ok(expected)
+    }
+}
+
+/// Says why it is not known which builds should be there.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpectedError {
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The records cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
 }
 
 impl Told {
     fn add(&mut self, event: &Event) {
         let id = || event.to.parse::<BuildId>().ok();
+        let mut came = |id: BuildId| {
+            self.gone.remove(&id);
+            self.builds.insert(id);
+        };
         match (event.what, event.phase) {
             (EventKind::Published | EventKind::Adopted | EventKind::Restored, Phase::Done)
-            | (EventKind::Pruned | EventKind::Lost, Phase::Undone) => self.builds.extend(id()),
+            | (EventKind::Pruned | EventKind::Lost, Phase::Undone) => {
+                id().map(&mut came);
+            }
             (EventKind::Pruned | EventKind::Lost, Phase::Intent | Phase::Done) => {
-                id().map(|id| self.builds.remove(&id));
+                if let Some(id) = id() {
+                    self.builds.remove(&id);
+                    self.gone.insert(id);
+                }
             }
             (EventKind::Aliased | EventKind::Unaliased, Phase::Done) => {
                 let to = event.details.get("to").and_then(|to| to.as_str()?.parse().ok());

@@ -113,6 +113,19 @@ fn what_was_replaced_lost_or_added_is_a_fault_whoever_is_asked() {
 }
 
 #[test]
+fn a_build_that_is_gone_with_its_seal_is_missing_and_a_pruned_one_is_not() {
+    let scene = Scene::new();
+    scene::publish_two(&scene, scene.store()).unwrap();
+    scene::prune(&scene, scene.store()).unwrap();
+    assert_eq!(faults(&scene, By::Notes), [""; 0]);
+    for found in scene.store().below(&path(&format!("master/centos/{TWO}"))).unwrap() {
+        scene.store().remove(&found.path).unwrap();
+    }
+    scene.store().remove(&path(&format!(".mirrorkeep/builds/master/centos/{TWO}.json"))).unwrap();
+    assert_eq!(faults(&scene, By::Notes), [format!("missing master/centos/{TWO}")]);
+}
+
+#[test]
 fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     let scene = Scene::new();
     scene::lay_down(&scene, scene.store()).unwrap();

@@ -145,12 +145,6 @@ fn is_artifact(dir: &SeenDir, item: &SeenItem, layout: &Layout) -> bool {
     let (markers, at) = (layout.markers(), dir.at(item));
     let is_marker = markers.context.as_ref() == Some(&at)
         || markers.results.iter().any(|rule| rule.paths.contains(&at))
-        || is_said(&at, layout);
+        || layout.is_said(&at);
     !is_marker
-}
-
-/// Returns whether a file says something of a build after it was published, and so is no part of it.
-pub(super) fn is_said(path: &RelPath, layout: &Layout) -> bool {
-    let markers = layout.markers();
-    markers.labels.iter().any(|(at, ..)| at == path) || markers.hold.as_ref() == Some(path)
 }

@@ -2,7 +2,6 @@
 //!
 //! Bytes that changed under the same size and time are not told from here: `verify` reads them.
 
-use super::build::is_said;
 use super::lists::{Named, Tally, names};
 use super::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::Layout;
@@ -55,7 +54,7 @@ pub fn changes(
     }
     let added = tally.rest().filter(|(_, item)| matches!(item.kind, SeenKind::File | SeenKind::Link(..)));
     let added = added.map(|(dir, item)| dir.at(item));
-    let said = |path: &RelPath| is_said(path, layout) || is_sums(path.as_str());
+    let said = |path: &RelPath| layout.is_said(path) || is_sums(path.as_str());
     let added = added.filter(|path| !said(path)).map(|path| path.as_str().to_owned());
     let mut found = Vec::new();
     for (what, mut all) in [("changed", changed), ("gone", gone), ("new", added.collect::<Vec<_>>())] {

@@ -8,13 +8,15 @@
 mod copy;
 mod discard;
 mod lock;
+mod mounts;
 mod open;
 mod place;
+mod pointers;
 mod stage;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared, SourceFile,
-    Space, Store, StoreError, Swept, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, LinkTarget, Listing, Pointer, Put, Result, Scan, Share,
+    Shared, SourceFile, Space, Store, StoreError, Swept, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
@@ -88,6 +90,18 @@ impl Store for Posix {
         self.scan_dir(dir)
     }
 
+    fn target(&self, at: &RelPath) -> Result<LinkTarget> {
+        self.target_of(at)
+    }
+
+    fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.pointers_below(dir, false)
+    }
+
+    fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.pointers_below(dir, true)
+    }
+
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
         self.read_all(at, limit)
     }
@@ -151,6 +165,10 @@ impl Store for Posix {
         let stat = rustix::fs::fstatvfs(&self.root)
             .map_err(|errno| StoreError::new("ask how full is", self.shown.display(), errno))?;
         Ok(Some(Space { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize }))
+    }
+
+    fn mounts(&self) -> Result<Vec<RelPath>> {
+        self.mount_points()
     }
 
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {

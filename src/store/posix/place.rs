@@ -113,8 +113,15 @@ impl Posix {
         self.make_dirs(&home)?;
         let (source, old) = self.above(from, DOING)?;
         let (dir, name) = self.above(to, DOING)?;
-        rustix::fs::renameat_with(&source, old, &dir, name, RenameFlags::NOREPLACE)
-            .map_err(|errno| StoreError::new(DOING, to, errno))?;
+        rustix::fs::renameat_with(&source, old, &dir, name, RenameFlags::NOREPLACE).map_err(
+            |errno| match (errno, self.mount_above([from, to])) {
+                (Errno::XDEV | Errno::BUSY, Some(mount)) => {
+                    let why = format!("something is mounted at `{mount}`, and a tree moves across no mount");
+                    StoreError::because(StoreErrorKind::CrossDevice, DOING, to, &why)
+                }
+                _ => StoreError::new(DOING, to, errno),
+            },
+        )?;
         self.sync_dir(&home)?;
         self.sync_dir(&from.parent().unwrap_or_default())
     }
