@@ -79,6 +79,8 @@ pub enum Changed {
     Leave,
     /// Yes: records are made again, those of builds that are gone go, and aliases are noted where they lead.
     Take,
+    /// As `Take`, and no list of checksums is believed: SHA256SUMS of each such build is written again from its bytes.
+    Rewrite,
 }
 
 /// How builds are taken over.
@@ -133,6 +135,9 @@ pub struct Adopted {
     /// Lists of checksums in it with lines that cannot be read; every file was read for its digest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadList>,
+    /// Signatures in it of the SHA256SUMS that was written again, which they fit no longer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<RelPath>,
 }
 
 /// A list of checksums that others made, with a line that cannot be read.
@@ -209,7 +214,7 @@ pub fn adopt(
     if mirror.by_seal() && adopting.mode == Mode::Real && !report.adopted.is_empty() {
         mirror.lease()?.keep_catalogues(None)?;
     }
-    if adopting.changed == Changed::Take {
+    if adopting.changed != Changed::Leave {
         found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
     }
     match &adopting.scope {
