@@ -202,7 +202,8 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
         return Ok(());
     }
     for one in &settled {
-        say::out(&format!("  {:?}: {}\n", one.what, one.to).to_lowercase());
+        let what = format!("{:?}", one.what).to_lowercase();
+        say::out(&format!("  {what}: {}\n", one.to));
     }
     if settled.is_empty() {
         say::out("nothing to recover\n");

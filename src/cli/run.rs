@@ -6,7 +6,7 @@ use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
-use crate::mirror::{Mirror, MirrorError};
+use crate::mirror::{Mirror, MirrorError, Warnings};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
@@ -25,6 +25,8 @@ pub(super) struct Setting {
     pub(super) wait: Duration,
     pub(super) who: String,
     pub(super) stop: Stop,
+    /// What the mirrors could not do and went on without.
+    pub(super) warnings: Warnings,
 }
 
 /// Reads the arguments, runs one verb and returns the exit code.
@@ -60,13 +62,18 @@ pub fn main() -> ExitCode {
         wait: Duration::from_secs(cli.wait),
         who: who(),
         stop,
+        warnings: Warnings::default(),
     };
     let follows = match &cli.verb {
         verb if !verb.moves_names() => None,
         Verb::Copy(args) => Some(args.to.clone()),
         _ => Some(setting.mirror.clone()),
     };
-    match run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit)) {
+    let done = run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit));
+    for warning in setting.warnings.take() {
+        say::note(&format!("warning: {warning}"));
+    }
+    match done {
         Ok(exit) => ended(exit as u8),
         Err(error) => {
             say::failure(&*error, hint(&*error).as_deref());
@@ -169,7 +176,7 @@ impl Setting {
 
     /// Opens a mirror elsewhere.
     pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
-        Ok(Mirror::open(site.open()?, &self.who, self.wait)?)
+        Ok(Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings))
     }
 }
 

@@ -15,6 +15,7 @@ mod seal;
 mod survey;
 mod told;
 mod trash;
+mod warnings;
 
 pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
@@ -30,6 +31,7 @@ pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
 pub use told::{ExpectedError, Told};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
+pub use warnings::Warnings;
 
 /// Returns an error with all its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

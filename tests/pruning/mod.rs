@@ -5,3 +5,4 @@ mod meanwhile;
 mod scene;
 mod sentences;
 mod spied;
+mod twice;

@@ -180,7 +180,9 @@ fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
     }
     unlink_all(&dir.work, &dir.fd, files, &|| dir.shown.clone());
     if is_deep {
-        dirs.into_iter().for_each(|name| clear(&dir, name));
+        for name in dirs {
+            clear(&dir, name);
+        }
     }
 }
 
