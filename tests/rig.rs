@@ -95,6 +95,14 @@ impl Rig {
         assert!(text.contains(said), "{text}");
     }
 
+    /// Returns the JSON that the binary answers, which must end with that code.
+    #[track_caller]
+    pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
+        let output = self.run(&[&["--json"], args].concat());
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// Publishes the workspace as that build of `master/centos`.
     #[track_caller]
     pub(crate) fn publish(&self, build: &str, more: &[&str]) -> String {
