@@ -1,6 +1,7 @@
 //! `adopt`: what a shell script laid down becomes what mirrorkeep looks after, and not a byte of it changes.
 
 use crate::rig::{Rig, lay, tree};
+use mirrorkeep::word::Digest;
 use serde_json::Value;
 use std::{fs, os::unix::fs::symlink, process::Command};
 
@@ -158,4 +159,74 @@ fn nothing_is_taken_over_that_is_not_there() {
 fn a_build_without_a_record_says_how_to_get_one() {
     let rig = scripted();
     rig.fails(1, "mirrorkeep adopt", &["label", &format!("master/centos/{}", DAYS[0]), "a=b"]);
+}
+
+/// The digest of `abc`.
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// Lays a build down with a list beside its file, and returns where the list is.
+fn listed(rig: &Rig, list: &str, text: &str) -> String {
+    let build = format!("master/centos/{}", DAYS[0]);
+    lay(rig, &build, &[("outputs/iso/a.iso", "abc"), ("outputs/success", ""), (list, text)]);
+    rig.ok(&["init"]);
+    build
+}
+
+#[test]
+fn lists_in_every_form_of_sha256sum_are_believed_and_contradicted() {
+    let other = Digest::of(b"other").to_string();
+    let forms: [fn(&str, &str) -> String; 6] = [
+        |digest, name| format!("SHA256 ({name}) = {digest}\n"),
+        |digest, name| format!("# comment\n{digest}  {name}\n"),
+        |digest, name| format!("{digest} {name}\r\n"),
+        |digest, name| format!("{digest} *.//{name}\n"),
+        |digest, name| format!("{digest}  {name}\n{digest}  {name}\n"),
+        |digest, name| {
+            format!(
+                "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{digest}  {name}\n-----BEGIN PGP SIGNATURE-----\n\n=a\n-----END PGP SIGNATURE-----\n"
+            )
+        },
+    ];
+    for form in forms {
+        for (list, name) in [("outputs/iso/sha256sums.txt", "a.iso"), ("SHA256SUMS", "outputs/iso/a.iso")] {
+            let rig = Rig::new();
+            let build = listed(&rig, list, &form(ABC, name));
+            let text = rig.ok(&["adopt", &build]);
+            assert!(text.contains("took over 1 build"), "{text}");
+            rig.ok(&["verify", "--all"]);
+            let findings = String::from_utf8(rig.run(&["check"]).stdout).unwrap();
+            assert!(!findings.contains("sums-"), "{findings}");
+            // A list that contradicts the bytes refuses the build.
+            let rig = Rig::new();
+            let build = listed(&rig, list, &form(&other, name));
+            assert!(rig.ends(6, &["adopt", &build]).contains("differs from the list"));
+        }
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_named_and_the_build_is_adopted() {
+    for list in ["outputs/iso/a.iso.sha256", "SHA256SUMS"] {
+        let rig = Rig::new();
+        let build = listed(&rig, list, "no checksums at all\n");
+        let output = rig.run(&["adopt", &build]);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            text.contains(&format!("warning: `{build}/{list}`: line 1 of the list cannot be read")),
+            "{text}"
+        );
+        rig.ok(&["verify", "--all"]);
+        fs::write(rig.mirror(&format!("{build}/outputs/iso/a.iso")), "abd").unwrap();
+        assert_eq!(rig.run(&["verify", "--all"]).status.code(), Some(5));
+    }
+}
+
+#[test]
+fn lists_that_disagree_refuse_a_build() {
+    let rig = Rig::new();
+    let text = format!("{}  a.iso\n{ABC}  a.iso\n", Digest::of(b"other"));
+    let build = listed(&rig, "outputs/iso/DIGESTS", &text);
+    assert!(rig.ends(6, &["adopt", &build]).contains("they disagree"));
+    assert!(rig.ends(5, &["verify", &build]).contains("the lists of checksums disagree about it"));
 }

@@ -205,3 +205,25 @@ fn import_trees_that_look_like_builds_are_left_alone_where_the_layout_declares_t
     lay(&rig, "master/centos/20260101T000000Z", &[("outputs/success", "")]);
     assert!(rig.run(&["check"]).status.code() == Some(5));
 }
+
+#[test]
+fn a_link_in_the_place_of_a_stream_or_class_is_found_and_the_rest_is_judged() {
+    for at in ["feature", "feature/x/centos"] {
+        let rig = published();
+        let work = rig.work("");
+        let args = ["publish", work.to_str().unwrap(), "--stream", "feature/x/centos", "--build", BUILD];
+        rig.ok(&args);
+        let aside = rig.work("../aside");
+        fs::rename(rig.mirror(at), &aside).unwrap();
+        symlink(&aside, rig.mirror(at)).unwrap();
+        fs::write(rig.mirror("master/centos/notes.txt"), "x").unwrap();
+        let found = codes(&rig, &[]);
+        assert!(found.iter().any(|(code, path)| code == "cannot-read" && path == at), "{at}: {found:?}");
+        assert!(found.iter().any(|(_, path)| path == "master/centos/notes.txt"), "{at}: {found:?}");
+        let said = rig.ends(0, &["list"]);
+        assert!(said.contains(&format!("warning: `{at}` is a symlink")), "{said}");
+        assert!(said.contains("master/centos"), "{said}");
+        let said = rig.ends(5, &["verify", "--all"]);
+        assert!(said.contains("feature/x/centos"), "{said}");
+    }
+}

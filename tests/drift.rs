@@ -155,3 +155,40 @@ fn a_manifest_that_is_damaged_is_told() {
     assert_eq!(told(&rig), wanted(&[("record-damaged", &at(0))]));
     assert!(rig.ends(6, &["adopt", "--changed"]).contains("its manifest"));
 }
+
+#[test]
+fn sums_of_a_changed_build_are_written_again_from_its_bytes_when_asked_for() {
+    let rig = published();
+    let file = format!("{}/outputs/RPMS/std/a.rpm", at(0));
+    overwrite(&rig, &file, "package A");
+    for sign in ["SHA256SUMS.asc", "SHA256SUMS.minisig"] {
+        fs::write(rig.mirror(&format!("{}/{sign}", at(0))), "signature").unwrap();
+    }
+    let rewrite = ["adopt", "--changed", "--rewrite-sums", &at(0)];
+    let hint = format!("`mirrorkeep {}` takes the files as they are", rewrite.join(" "));
+    assert!(rig.ends(6, &["adopt", "--changed"]).contains(&hint));
+    let sums = rig.mirror(&format!("{}/SHA256SUMS", at(0)));
+    let (before, mode) = (fs::read(&sums).unwrap(), fs::metadata(&sums).unwrap().permissions().mode());
+    // A trial writes nothing, and the build must be named.
+    rig.ok(&[&rewrite[..], &["--dry-run"]].concat());
+    assert_eq!(fs::read(&sums).unwrap(), before);
+    rig.fails(2, "required", &["adopt", "--changed", "--rewrite-sums"]);
+    rig.fails(2, "--changed", &["adopt", "--rewrite-sums", &at(0)]);
+    let output = rig.run(&rewrite);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains(&format!("`{}/SHA256SUMS.asc` signs the former SHA256SUMS", at(0))), "{text}");
+    assert!(text.contains("SHA256SUMS.minisig` signs"), "{text}");
+    assert_eq!(fs::metadata(&sums).unwrap().permissions().mode(), mode);
+    rig.sums_hold(&at(0));
+    rig.ok(&["verify", "--all"]);
+    assert_eq!(told(&rig), wanted(&[]));
+    // Bytes that changed under the same size and time are taken as well, as the build is named.
+    let path = rig.mirror(&file);
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, "package B").unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    rig.ends(5, &["verify", &at(0)]);
+    rig.ok(&rewrite);
+    rig.ok(&["verify", "--all"]);
+}

@@ -7,6 +7,7 @@ mod counted;
 mod kept;
 mod parts;
 mod scene;
+mod twice;
 mod uploads;
 
 use crate::view;

@@ -88,6 +88,119 @@ fn an_alias_set_by_hand_is_looked_at_first() {
 }
 
 #[test]
+fn a_link_inside_a_build_is_no_alias_to_remove() {
+    let rig = Rig::new();
+    symlink("bootimage.iso", rig.work("outputs/iso/latest.iso")).unwrap();
+    rig.publish(ONE, &[]);
+    let link = format!("master/centos/{ONE}/outputs/iso/latest.iso");
+    for more in [&[][..], &["--dry-run"]] {
+        let args = [&["alias", "remove", &*link], more].concat();
+        rig.fails(1, &format!("inside the build `master/centos/{ONE}`"), &args);
+    }
+    assert!(rig.mirror(&link).is_symlink());
+    rig.fails(1, "there is no alias", &["alias", "remove", "master/centos/nothing", "--dry-run"]);
+    rig.ok(&["alias", "remove", "master/centos/latest_build"]);
+}
+
+#[test]
+fn files_of_the_mirror_are_neither_moved_nor_linked_into_another_build() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let before = tree(&rig.mirror("master"));
+    let within = rig.mirror(&format!("master/centos/{ONE}/outputs/RPMS"));
+    let beside = rig.work("rpms");
+    symlink(&within, &beside).unwrap();
+    for from in [within.clone(), within.join("std/a.rpm"), beside] {
+        let add = format!("outputs/RPMS={}", from.display());
+        for take in ["move", "link"] {
+            for more in [&[][..], &["--dry-run"]] {
+                let args = [&["publish", "--add", &*add, "--stream", "master/debian", "--take", take], more]
+                    .concat();
+                rig.fails(1, "is part of the mirror", &args);
+            }
+        }
+    }
+    assert_eq!(tree(&rig.mirror("master")), before);
+    let add = format!("outputs/RPMS={}", within.display());
+    rig.ok(&["publish", "--add", &add, "--stream", "master/debian", "--build", TWO]);
+}
+
+#[test]
+fn markers_and_context_are_regular_files() {
+    #[track_caller]
+    fn case(said: &str, make: impl Fn(&Rig)) {
+        let rig = Rig::new();
+        rig.ok(&["init"]);
+        make(&rig);
+        let work = rig.work("");
+        for more in [&[][..], &["--dry-run"]] {
+            let args = [&["publish", work.to_str().unwrap(), "--stream", "master/centos"], more].concat();
+            rig.fails(1, said, &args);
+        }
+        assert!(!rig.mirror("master").exists());
+    }
+    for name in ["CONTEXT", "success", "fail"] {
+        let at = format!("outputs/{name}");
+        let link = format!("`{at}` is a symlink; a regular file");
+        case(&link, |rig| {
+            rig.write("outputs/logs/x.txt", "touch PWNED\n");
+            symlink("logs/x.txt", rig.work(&at)).unwrap();
+        });
+        case(&link, |rig| symlink("nowhere", rig.work(&at)).unwrap());
+        let dir = format!("`{at}` is a directory; a regular file");
+        case(&dir, |rig| fs::create_dir_all(rig.work(&at)).unwrap());
+        case(&dir, |rig| drop(rig.write(&format!("{at}/x"), "x")));
+    }
+    case("mirrorkeep writes this file itself", |rig| drop(rig.write("SHA256SUMS/x", "x")));
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let id = format!("master/centos/{ONE}");
+    let verbs: &[&[&str]] = &[
+        &["list"],
+        &["show", &id],
+        &["census"],
+        &["alias", "list"],
+        &["resolve", "master/centos/latest_build"],
+        &["plan"],
+        &["explain", &id],
+        &["prune", "--dry-run"],
+        &["verify", "--all"],
+        &["check", "--list"],
+        &["policy", "show"],
+        &["policy", "list"],
+        &["policy", "schema"],
+        &["layout", "list"],
+        &["layout", "show"],
+        &["export", "redirects", "--for", "nginx"],
+        &["label", &id, "a=b"],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["publish", "--help"],
+        &["--version"],
+    ];
+    for verb in verbs {
+        for json in [&[][..], &["--json"]] {
+            let args = [json, *verb].concat();
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let output = rig.command(&args).stdout(full).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+            assert!(said.contains("cannot write to standard output: No space left"), "{args:?}: {said}");
+            // A reader that has seen enough is served well.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let output = rig.command(&args).stdout(writer).output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{args:?}");
+        }
+    }
+}
+
+#[test]
 fn a_label_moves_the_alias_that_waits_for_it() {
     let rig = Rig::new();
     rig.ok(&["init"]);
@@ -415,4 +528,25 @@ fn a_busy_mirror_is_told_after_the_wait() {
     );
     lock.unlock().unwrap();
     rig.ok(&["--wait", "0", "label", &format!("master/centos/{ONE}"), "sanity=green"]);
+}
+
+#[test]
+fn a_file_limit_is_an_error_that_names_the_file() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(1 << 20));
+    let work = rig.work("");
+    let publish =
+        rig.command(&["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", TWO]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""])
+        .arg(publish.get_program())
+        .args(publish.get_args());
+    let output = limited.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.contains("bootimage.iso") && said.contains("File too large"), "{said}");
+    assert!(!rig.mirror(&format!("master/centos/{TWO}")).exists());
+    rig.publish(TWO, &[]);
 }

@@ -1,8 +1,8 @@
 //! What is written beside a build, byte by byte as `docs/format.md` states it, and what is refused instead of guessed.
 
 use mirrorkeep::record::{
-    Change, Context, Event, EventKind, FileEntry, ForeignList, Hold, LinkEntry, Manifest, ManifestLine,
-    Phase, Seen, Sums, manifest_lines, sum_lines, sums_without, version_order,
+    Change, Context, Event, EventKind, FileEntry, ForeignList, ForeignRead, Hold, LinkEntry, Manifest,
+    ManifestLine, Phase, Seen, Sums, manifest_lines, sum_lines, sums_without, version_order,
 };
 use mirrorkeep::word::{Digest, RelPath};
 
@@ -247,7 +247,7 @@ fn a_line_of_the_journal_has_the_bytes_that_the_format_states() {
 
 #[test]
 fn the_name_of_a_list_tells_its_form() {
-    use ForeignList::{Bsd, Coreutils, Stx};
+    use ForeignList::{Coreutils, Stx};
     for (name, form) in [
         ("StxChecksums", Some(Stx)),
         ("stxchecksums", None),
@@ -258,11 +258,12 @@ fn the_name_of_a_list_tells_its_form() {
         ("SHA256SUMS", Some(Coreutils)),
         ("sha256sum.txt", Some(Coreutils)),
         ("SHA256SUM.TXT", Some(Coreutils)),
-        ("CHECKSUM", Some(Bsd)),
-        ("Fedora-Server-40-x86_64-CHECKSUM", Some(Bsd)),
+        ("CHECKSUM", Some(Coreutils)),
+        ("Fedora-Server-40-x86_64-CHECKSUM", Some(Coreutils)),
         ("CHECKSUM.asc", None),
         ("a.sha512", None),
-        ("sha256", None),
+        ("sha256", Some(Coreutils)),
+        ("DIGESTS", Some(Coreutils)),
         ("", None),
     ] {
         assert_eq!(ForeignList::of(name), form, "{name}");
@@ -273,15 +274,16 @@ fn the_name_of_a_list_tells_its_form() {
 fn a_list_of_others_names_the_line_that_cannot_be_read() {
     #[track_caller]
     fn case(form: ForeignList, text: &str, expected: &str) {
-        let error = form.read(text.as_bytes()).unwrap_err().to_string();
+        let error = form.read(text.as_bytes()).wrong.unwrap().to_string();
         assert!(error.contains(expected), "{error}");
     }
     case(ForeignList::Stx, &format!("{NONE} a 3 1 1 1 /a\n{NONE} b\n"), "line 2");
     case(ForeignList::Stx, &format!("{NONE} a three 1 1 1 /a\n"), "line 1");
     case(ForeignList::Coreutils, &format!("{NONE}  a\n\nxyz  b\n"), "line 3");
-    case(ForeignList::Bsd, &format!("# x\nSHA256 (a) {NONE}\n"), "line 2");
-    case(ForeignList::Bsd, &format!("SHA256 (/a) = {NONE}\n"), "line 1");
-    assert_eq!(ForeignList::Bsd.read(format!("MD5 (a) = 12\nSHA512 (a) = {NONE}\n").as_bytes()).unwrap(), []);
+    case(ForeignList::Coreutils, &format!("# x\nSHA256 (a) {NONE}\n"), "line 2");
+    case(ForeignList::Coreutils, &format!("SHA256 (/a) = {NONE}\n"), "line 1");
+    let others = format!("MD5 (a) = 12\nSHA512 (a) = {NONE}\n");
+    assert_eq!(ForeignList::Coreutils.read(others.as_bytes()), ForeignRead::default());
 }
 
 #[test]

@@ -353,6 +353,41 @@ fn what_takes_a_part_out_takes_the_signature_with_it() {
     assert_eq!(signed.faults(&signed.trusted()), wanted(&[]));
 }
 
+/// Returns a key in the form of `minisign -G -W`: without a password, and with zeros for the checksum.
+fn without_checksum(text: &str, damage: bool) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (comment, key) = text.trim_end().split_once('\n').unwrap();
+    // The 126 bytes before the checksum are 168 digits, its 32 bytes are 43.
+    assert_eq!((key.len(), key.trim_end_matches('=').len()), (212, 211));
+    let mut key = format!("{}{}=", &key[..168], "A".repeat(43));
+    if damage {
+        let at = 100;
+        let other = if key.as_bytes()[at] == DIGITS[0] { "B" } else { "A" };
+        key.replace_range(at..=at, other);
+    }
+    format!("{comment}\n{key}\n")
+}
+
+#[test]
+fn a_minisign_key_without_password_and_checksum_signs_unless_it_is_damaged() {
+    let signed = Signed::new();
+    let (secret, public) = keys::minisign(signed.gpg.home(), "plain");
+    let whole = fs::read_to_string(&secret).unwrap();
+    let name = format!("minisign:{}", text(&secret));
+    let work = signed.rig.work("");
+    let publish = ["publish", text(&work), "--stream", "master/centos", "--sign", &name];
+    fs::write(&secret, without_checksum(&whole, true)).unwrap();
+    let output = run(&signed.rig, None, None, &publish);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("what it signs does not fit its public key"), "{}", said(&output));
+    fs::write(&secret, without_checksum(&whole, false)).unwrap();
+    let output = run(&signed.rig, None, None, &publish);
+    assert!(output.status.success(), "{}", said(&output));
+    let verify = ["verify", "--all", "--minisign-key", text(&public)];
+    let output = run(&signed.rig, None, None, &verify);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
 #[test]
 fn keys_that_are_none_are_told_before_anything_is_read() {
     let signed = Signed::new();

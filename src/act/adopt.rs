@@ -79,6 +79,8 @@ pub enum Changed {
     Leave,
     /// Yes: records are made again, those of builds that are gone go, and aliases are noted where they lead.
     Take,
+    /// As `Take`, and no list of checksums is believed: SHA256SUMS of each such build is written again from its bytes.
+    Rewrite,
 }
 
 /// How builds are taken over.
@@ -130,6 +132,21 @@ pub struct Adopted {
     pub bytes: u64,
     /// How many files have a digest that others wrote down.
     pub listed: u64,
+    /// Lists of checksums in it with lines that cannot be read; every file was read for its digest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadList>,
+    /// Signatures in it of the SHA256SUMS that was written again, which they fit no longer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unfit: Vec<RelPath>,
+}
+
+/// A list of checksums that others made, with a line that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadList {
+    /// Where it is.
+    pub path: RelPath,
+    /// Which line, and why.
+    pub why: String,
 }
 
 /// Something that was left alone.
@@ -197,7 +214,7 @@ pub fn adopt(
     if mirror.by_seal() && adopting.mode == Mode::Real && !report.adopted.is_empty() {
         mirror.lease()?.keep_catalogues(None)?;
     }
-    if adopting.changed == Changed::Take {
+    if adopting.changed != Changed::Leave {
         found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
     }
     match &adopting.scope {

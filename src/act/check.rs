@@ -13,7 +13,7 @@ use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_buil
 use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
 use crate::record::{BuildRecord, Origin};
-use crate::store::{StoreError, Uploads};
+use crate::store::{Kind, StoreError, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -63,12 +63,12 @@ pub fn check(
         if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
             return look_knowing(mirror, id, record?);
         }
-        let is_adopted = |record: &BuildRecord| record.origin != Origin::Published;
-        let adopted = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_adopted));
+        let is_published = |record: &BuildRecord| record.origin == Origin::Published;
+        let published = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_published));
         // One walk serves both: what is known of the build, and what is wrong with it.
         let walked = apart.walk(id, &path)?;
         let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
-        let seen = SeenBuild { adopted, ..looking.build(id, &path, walked) };
+        let seen = SeenBuild { published, ..looking.build(id, &path, walked) };
         let damaged = looked
             .as_ref()
             .err()
@@ -86,7 +86,7 @@ pub fn check(
     let Outside { entries, odd, links, unread: hidden } = outside;
     let told = mirror.told()?;
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
-    let (records, known) = missed(mirror, &surveyed.census, told.builds)?;
+    let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
     let seen = Seen {
         census: surveyed.census,
         outside: entries,
@@ -99,7 +99,7 @@ pub fn check(
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
-        unread: hidden.into_iter().chain(unread).collect(),
+        unread: hidden.into_iter().chain(unread).chain(lost).collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.retain(|found| is_below(&found.path, scope));
@@ -124,31 +124,55 @@ impl Parts {
     }
 }
 
+/// Builds with a record, those that the journal tells of, and paths where builds should be and cannot be looked at.
+type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
+
 /// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
 /// taken is looked at again.
-fn missed(
-    mirror: &Mirror,
-    census: &Census,
-    told: BTreeSet<BuildId>,
-) -> Result<(Vec<BuildId>, Vec<BuildId>), CheckError> {
+fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<Missed, CheckError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut records = mirror.recorded()?;
     let gone: BTreeSet<BuildId> =
         told.iter().chain(&records).filter(|id| !there.contains(*id)).cloned().collect();
     let mut known: Vec<BuildId> = told.into_iter().collect();
     if gone.is_empty() {
-        return Ok((records, known));
+        return Ok((records, known, BTreeMap::new()));
     }
     let (mut came, still) = (BTreeSet::new(), mirror.told()?.builds);
+    let mut lost = BTreeMap::new();
     for id in &gone {
-        if mirror.has_build(id)? {
-            came.insert(id.clone());
+        match mirror.has_build(id) {
+            Ok(false) => {}
+            Ok(true) => drop(came.insert(id.clone())),
+            // Whether it is gone is not known.
+            Err(error) => {
+                let (at, why) = in_the_way(mirror, id, &error);
+                lost.insert(at, why);
+                came.insert(id.clone());
+            }
         }
     }
     let kept: BTreeSet<BuildId> = mirror.recorded()?.into_iter().collect();
     records.retain(|id| !came.contains(id) && (there.contains(id) || kept.contains(id)));
     known.retain(|id| !came.contains(id) && (there.contains(id) || still.contains(id)));
-    Ok((records, known))
+    Ok((records, known, lost))
+}
+
+/// Returns where a build cannot be looked at, and why: at the symlink on the way to it, if there is one.
+fn in_the_way(mirror: &Mirror, id: &BuildId, error: &StoreError) -> (RelPath, String) {
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let is_link = |at: &RelPath| {
+        let found = mirror.store().look(at).ok().flatten();
+        found.is_some_and(|entry| entry.kind == Kind::Link)
+    };
+    let link = path.ancestors().find(is_link);
+    match link {
+        Some(link) => {
+            let why = "a symlink is there, mirrorkeep follows none, and builds with a record are below it";
+            (link, why.to_owned())
+        }
+        None => (path, chain(error)),
+    }
 }
 
 /// Says whose the files without a seal are; nothing while a publisher sends them.

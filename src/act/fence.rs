@@ -6,7 +6,7 @@
 use super::error::ActError;
 use super::plan::{Planned, judged};
 use crate::decide::{Fate, PartFate, Past, Verdict};
-use crate::mirror::{Lease, links, look_at_build, mounted_at};
+use crate::mirror::{Lease, look_at_build, mounted_at, pointing};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -171,14 +171,13 @@ impl Fence {
     /// Reads every link outside the builds; builds that appeared without a word may need any other.
     fn look(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         let at = Instant::now();
-        let mut found = links(lease.mirror())?;
+        let mut found = pointing(lease.mirror())?;
         let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
         if found.builds.iter().any(|id| !known.contains(id)) {
             self.judge(lease, planned, now)?;
-            found = links(lease.mirror())?;
+            found = pointing(lease.mirror())?;
         }
-        let targets = found.links.into_iter().filter_map(|(link, to)| Some((link, to.path()?)));
-        self.seen = Some(Seen { at, targets: targets.collect(), mounts: lease.mirror().store().mounts()? });
+        self.seen = Some(Seen { at, targets: found.targets, mounts: lease.mirror().store().mounts()? });
         Ok(())
     }
 }

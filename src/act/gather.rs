@@ -39,6 +39,9 @@ struct Gathering {
     problems: Vec<SourceProblem>,
 }
 
+/// How many levels a tree in a build may have: whatever reads or removes it later needs no more than that.
+const DEEPEST: usize = 256;
+
 /// A symlink that was found.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Link {
@@ -299,8 +302,12 @@ fn place(to: &RelPath, below: &Path) -> Result<RelPath, String> {
     if text.is_empty() {
         return Ok(to.clone());
     }
-    to.child(text).map_err(|error| match error {
+    let at = to.child(text).map_err(|error| match error {
         PathError::Control(_) => "its name holds a control character; rename it".to_owned(),
         error => error.to_string(),
-    })
+    })?;
+    if at.depth() > DEEPEST {
+        return Err(format!("it is more than {DEEPEST} levels deep in the build; keep the tree flatter"));
+    }
+    Ok(at)
 }

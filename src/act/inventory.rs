@@ -4,10 +4,13 @@ use super::disk::Disk;
 use super::hash::{Watched, hash};
 use super::watch::{Stop, Watch};
 use crate::mirror::{Apart, Mirror, chain};
-use crate::record::{ForeignList, Sums};
+use crate::record::{BuildRecord, ForeignList, ForeignRead, Origin, Sums};
 use crate::store::{Entry, Kind, Scanned};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 /// More than a list of checksums ever has, in bytes.
 pub(super) const LIST_LIMIT: u64 = 1 << 30;
@@ -34,8 +37,12 @@ pub(super) struct Listed {
     pub(super) by: ListedBy,
     /// Each file with its digest and its size, where the list has it.
     pub(super) files: BTreeMap<RelPath, (Digest, Option<u64>)>,
-    /// Lists that cannot be read, and why not.
+    /// Lists of mirrorkeep, and those that the store does not give, and why they cannot be read.
     pub(super) damaged: Vec<(RelPath, String)>,
+    /// Lists of others with lines that cannot be read, and why not.
+    pub(super) unread: Vec<(RelPath, String)>,
+    /// Files of which the lists of others give more than one digest.
+    pub(super) disagreed: BTreeSet<RelPath>,
 }
 
 /// Whose list it is.
@@ -80,13 +87,25 @@ pub(super) fn holdings(apart: &Apart<'_>, id: &BuildId, root: &RelPath) -> Holdi
     found
 }
 
-/// Whether the manifest of a build speaks for it.
+/// Who made the lists of a build, and whether its manifest speaks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByManifest {
-    /// Its digests are what the files must have.
-    Believed,
-    /// It is about to be replaced.
+pub(super) enum Lists {
+    /// Mirrorkeep published the build: SHA256SUMS has the one form that it writes.
+    Published,
+    /// Others made them: SHA256SUMS may have any form that `sha256sum -c` accepts.
+    Others,
+    /// As `Others`, and the record and manifest of the build are about to be replaced.
     Replaced,
+}
+
+impl Lists {
+    /// Returns who made the lists of a build with that record.
+    pub(super) fn of(record: Option<&BuildRecord>) -> Self {
+        match record {
+            Some(record) if record.origin == Origin::Published => Self::Published,
+            _ => Self::Others,
+        }
+    }
 }
 
 /// Adds the files of the manifest that the list of a build does not name.
@@ -106,28 +125,32 @@ pub(super) fn complete(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
 }
 
 /// Returns the checksums that speak for a build: its SHA256SUMS, else its manifest, else the lists of others.
-pub(super) fn listed(
-    mirror: &Mirror,
-    id: &BuildId,
-    root: &RelPath,
-    held: &Holdings,
-    by_manifest: ByManifest,
-) -> Listed {
+pub(super) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdings, lists: Lists) -> Listed {
     let mut listed = Listed::default();
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
     if held.files.contains_key(&sums) {
-        let read = mirror.store().read(&root.join(&sums), LIST_LIMIT).map_err(|error| chain(&error));
-        match read.and_then(|bytes| Sums::parse(&bytes).map_err(|error| error.to_string())) {
-            Ok(sums) => {
-                let files = sums.files().iter().cloned();
-                let files = files.map(|(path, digest)| (path, (digest, None))).collect();
-                return Listed { by: ListedBy::Sums, files, ..listed };
+        match mirror.store().read(&root.join(&sums), LIST_LIMIT) {
+            Ok(bytes) if lists == Lists::Published => match Sums::parse(&bytes) {
+                Ok(sums) => {
+                    let files = sums.files().iter().cloned();
+                    let files = files.map(|(path, digest)| (path, (digest, None))).collect();
+                    return Listed { by: ListedBy::Sums, files, ..listed };
+                }
+                Err(error) => listed.damaged.push((sums, error.to_string())),
+            },
+            Ok(bytes) => {
+                let read = ForeignList::Coreutils.read(&bytes);
+                let speaks = !read.files.is_empty() || read.wrong.is_none();
+                listed.add(&sums, read);
+                if speaks {
+                    return Listed { by: ListedBy::Sums, ..listed };
+                }
             }
-            Err(why) => listed.damaged.push((sums, why)),
+            Err(error) => listed.damaged.push((sums, chain(&error))),
         }
     }
     match mirror.manifest(id) {
-        _ if by_manifest == ByManifest::Replaced => {}
+        _ if lists == Lists::Replaced => {}
         Ok(Some(manifest)) => {
             let files = manifest.files.into_iter().map(|file| (file.path, (file.digest, Some(file.size))));
             return Listed { by: ListedBy::Manifest, files: files.collect(), ..listed };
@@ -143,16 +166,31 @@ pub(super) fn listed(
 fn foreign(mirror: &Mirror, root: &RelPath, held: &Holdings, listed: &mut Listed) {
     for at in held.files.keys().filter(|at| !is_sums(at.as_str())) {
         let Some(form) = ForeignList::of(at.name()) else { continue };
-        let read = mirror.store().read(&root.join(at), LIST_LIMIT).map_err(|error| chain(&error));
-        match read.and_then(|bytes| form.read(&bytes).map_err(|error| error.to_string())) {
-            Ok(files) => {
-                let dir = at.parent().unwrap_or_default();
-                let files = files.into_iter().filter(|file| !file.path.is_root());
-                let files = files.map(|file| (dir.join(&file.path), (file.digest, file.size)));
-                listed.files.extend(files);
-                listed.by = ListedBy::Foreign;
+        match mirror.store().read(&root.join(at), LIST_LIMIT) {
+            Ok(bytes) => {
+                let read = form.read(&bytes);
+                if !read.files.is_empty() || read.wrong.is_none() {
+                    listed.by = ListedBy::Foreign;
+                }
+                listed.add(at, read);
             }
-            Err(why) => listed.damaged.push((at.clone(), why)),
+            Err(error) => listed.damaged.push((at.clone(), chain(&error))),
+        }
+    }
+}
+
+impl Listed {
+    /// Adds what the list at a path says of the directory that it is in.
+    fn add(&mut self, list: &RelPath, read: ForeignRead) {
+        let dir = list.parent().unwrap_or_default();
+        self.disagreed.extend(read.disagreed.iter().map(|at| dir.join(at)));
+        self.unread.extend(read.wrong.map(|error| (list.clone(), error.to_string())));
+        for file in read.files.into_iter().filter(|file| !file.path.is_root()) {
+            let at = dir.join(&file.path);
+            let before = self.files.insert(at.clone(), (file.digest, file.size));
+            if before.is_some_and(|(digest, _)| digest != file.digest) {
+                self.disagreed.insert(at);
+            }
         }
     }
 }

@@ -96,7 +96,7 @@ impl Looking<'_> {
             sums: None,
             manifest: None,
             listed: false,
-            adopted: false,
+            published: false,
             unread: unread.collect(),
         };
         for (dir, scan) in walked.dirs {

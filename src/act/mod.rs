@@ -43,7 +43,9 @@ mod upload;
 mod verify;
 mod watch;
 
-pub use adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, adopt};
+pub use adopt::{
+    AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
+};
 pub use check::{CheckError, CheckReport, check};
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
@@ -60,7 +62,7 @@ pub use publish::{
     ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
 pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
-pub use repoint::{Moved, Permit, RepointError, may_point, pointed_at, remove, set};
+pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};
 pub use reveal::RevealError;

@@ -264,7 +264,7 @@ fn throw(
         return moved;
     }
     if !mirror.by_seal() {
-        lease.file_away(&trashed)?;
+        lease.file_away(&trashed.at, id)?;
     }
     lease.tell(clock(), fact, Some(intent))?;
     Ok(None)

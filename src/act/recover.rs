@@ -10,8 +10,8 @@ use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
 use crate::act::reveal::{Names, finish};
 use crate::act::stage::{Underway, clear};
-use crate::act::trash;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror};
+use crate::act::trash::{self, Settling};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
 use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -47,6 +47,8 @@ pub enum SettledAs {
     Cleared,
     /// It is left for its publisher to resume.
     Waiting,
+    /// It cannot be settled now and stays as it is; a warning says why.
+    Left,
 }
 
 /// Says why something could not be settled.
@@ -88,20 +90,35 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
     let settled: Result<Vec<Settled>, RecoverError> =
         lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
     let mut settled = settled?;
-    let store = lease.mirror().store();
-    for at in children(lease.mirror(), "stage")? {
-        // Without a tree there is nothing to resume: the build went to its place, or was thrown away, and the rest
-        // of the stage stayed behind. Somebody may be about to fill it, and then holds its ticket. What cannot be
-        // cleared now is nobody's harm, and waits for the next command.
-        if store.look(&at.child("tree").unwrap_or_default())?.is_none()
-            && !is_awaited(lease.mirror(), &at)?
-            && let Ok(_held) = hold(lease.mirror(), &at)
-            && clear(store, &at).is_ok()
-        {
-            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+    let open = lease.unsettled();
+    let needed = |at: &RelPath| {
+        let stage =
+            |intent: &Event| intent.details.get("stage").and_then(|stage| stage.as_str().map(str::to_owned));
+        open.iter().any(|intent| stage(intent).as_deref() == Some(at.as_str()))
+    };
+    for at in children(lease.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
+        // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
+        // waits for the next command.
+        match is_left_behind(lease.mirror(), &at) {
+            Ok(true) => {
+                if let Ok(_held) = hold(lease.mirror(), &at)
+                    && clear(lease.mirror().store(), &at).is_ok()
+                {
+                    settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+                }
+            }
+            Ok(false) => {}
+            Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
         }
     }
     Ok(settled)
+}
+
+/// Returns whether a stage has nothing to resume: the build went to its place, or was thrown away, and the rest of the
+/// stage stayed behind.
+fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+    let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
+    Ok(tree.is_none() && !is_awaited(mirror, stage)?)
 }
 
 /// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
@@ -112,17 +129,49 @@ fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     }
 }
 
+/// Warns of what cannot be settled and leaves it.
+fn left(lease: &Lease<'_>, to: &str, why: &str) -> Settled {
+    let warning = format!("what an interrupted command left of `{to}` stays as it is: {why}");
+    lease.mirror().warnings().add(warning);
+    Settled { to: to.to_owned(), what: SettledAs::Left }
+}
+
 fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {
     let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
-        EventKind::Published => match committed(lease.mirror(), intent)? {
-            Some(sealed) => {
+        EventKind::Published => match committed(lease.mirror(), intent) {
+            Ok(Some(sealed)) => {
                 finish(lease, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }
-            None => false,
+            Ok(None) => false,
+            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
         },
+        EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
+            let settling = trash::settle(lease, intent)
+                .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+            if let Settling::Left(why) = settling {
+                return Ok(left(lease, &intent.to, &why));
+            }
+            settling == Settling::Happened
+        }
+        _ => match is_done(lease, intent) {
+            Ok(done) => done,
+            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
+        },
+    };
+    if happened {
+        lease.tell(clock(), fact(), Some(intent.seq))?;
+        return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
+    }
+    lease.undo(clock(), fact(), intent.seq)?;
+    Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
+}
+
+/// Returns whether what one call does is done, by looking at what it changes.
+fn is_done(lease: &Lease<'_>, intent: &Event) -> Result<bool, RecoverError> {
+    Ok(match intent.what {
         EventKind::Aliased | EventKind::Unaliased => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
@@ -148,10 +197,6 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             // Holds are plain data.
             holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
         }
-        EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            trash::settle(lease, intent)
-                .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?
-        }
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
@@ -161,14 +206,8 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             let id: Option<BuildId> = intent.to.parse().ok();
             id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_none()
         }
-        EventKind::Initialised | EventKind::Recovered => true,
-    };
-    if happened {
-        lease.tell(clock(), fact(), Some(intent.seq))?;
-        return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
-    }
-    lease.undo(clock(), fact(), intent.seq)?;
-    Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
+        _ => true,
+    })
 }
 
 /// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
@@ -181,10 +220,32 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverE
         let path = mirror.layout().build_path(&record.id).unwrap_or_default();
         return Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)));
     }
-    let Some(sealed) = stage.map(|stage| Sealed::read(mirror, &stage)).transpose()?.flatten() else {
+    let Some(stage) = stage else { return Ok(None) };
+    if mirror.store().look(&stage.child("tree").unwrap_or_default())?.is_some() {
+        // The tree itself would be in its place: whatever the rest of the stage says, it is not published.
+        return Ok(None);
+    }
+    let sealed = match Sealed::read(mirror, &stage) {
+        Err(error) if is_damage(error.kind()) => {
+            let to = &intent.to;
+            mirror.warnings().add(format!(
+                "`{to}` cannot be finished: {}; if it is in its place, `mirrorkeep adopt {to}` records it",
+                chain(&error)
+            ));
+            None
+        }
+        sealed => sealed?,
+    };
+    let Some(sealed) = sealed else {
         return Ok(None);
     };
     Ok(sealed.is_in_place(mirror)?.then_some(sealed))
+}
+
+/// Returns whether an error speaks of what is there, and not of a disk or a right that fails for the moment.
+fn is_damage(kind: StoreErrorKind) -> bool {
+    use StoreErrorKind::{Damaged, NotFound, TooLarge, WrongKind};
+    matches!(kind, Damaged | NotFound | TooLarge | WrongKind)
 }
 
 /// Finishes and clears whatever interrupted commands left.
@@ -206,7 +267,14 @@ pub fn recover(
         settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
     }
     for at in children(mirror, "stage")? {
-        settled.push(Settled { to: at.to_string(), what: clear_stage(&lease, &at, stages, now)? });
+        let what = match clear_stage(&lease, &at, stages, now) {
+            Err(RecoverError::Store(error)) if stages == Stages::Wait => {
+                settled.push(left(&lease, at.as_str(), &chain(&error)));
+                continue;
+            }
+            what => what?,
+        };
+        settled.push(Settled { to: at.to_string(), what });
     }
     Ok(settled)
 }
@@ -267,7 +335,12 @@ fn clear_stage(
     if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
     }
-    if let Some(underway) = Underway::read(store, at)? {
+    let underway = match Underway::read(store, at) {
+        // Nothing names the place of its files any more; `check` finds them.
+        Err(error) if stages == Stages::Discard && is_damage(error.kind()) => None,
+        underway => underway?,
+    };
+    if let Some(underway) = underway {
         // A build in the trash has no seal either, and its files wait at the same place.
         let trashed = find(mirror, &underway.id)
             .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;

@@ -215,23 +215,11 @@ pub fn may_point(
     target: &RelPath,
     permit: Permit,
 ) -> Result<(), RepointError> {
-    let refuse = |why: &str| RepointError::NoAlias { alias: alias.clone(), why: why.to_owned() };
     let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
-    let place = mirror.layout().place(alias);
-    match &place {
-        Place::Root | Place::Own => return Err(refuse("this path is not for aliases")),
-        Place::Inside { build, .. } => {
-            return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
-        }
-        _ => {}
-    }
-    for above in alias.ancestors() {
-        if let Place::Build { build } = mirror.layout().place(&above) {
-            return Err(refuse(&format!("it lies inside the build `{build}`, which never changes")));
-        }
-    }
+    is_outside_builds(mirror, alias)?;
     if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
-        return Err(refuse("something that is no link is there"));
+        let why = "something that is no link is there".to_owned();
+        return Err(RepointError::NoAlias { alias: alias.clone(), why });
     }
     if target.is_own() || target.is_root() {
         return Err(wrong("an alias points at a build or at a directory above builds".to_owned()));
@@ -266,13 +254,33 @@ pub fn may_point(
     Ok(())
 }
 
+/// Fails for a path where no alias can be: a published build never changes, its links included.
+fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    let refuse = |why: String| Err(RepointError::NoAlias { alias: alias.clone(), why });
+    if let Place::Root | Place::Own = mirror.layout().place(alias) {
+        return refuse("this path is not for aliases".to_owned());
+    }
+    for above in alias.ancestors() {
+        if let Place::Build { build } = mirror.layout().place(&above) {
+            return refuse(format!("it is inside the build `{build}`, which never changes"));
+        }
+    }
+    Ok(())
+}
+
+/// Fails when an alias may not be removed: it is not there, or it is part of a build.
+pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    is_outside_builds(mirror, alias)?;
+    match mirror.store().look(alias)? {
+        Some(entry) if entry.kind == Kind::Link => Ok(()),
+        _ => Err(RepointError::Missing(alias.clone())),
+    }
+}
+
 /// Takes an alias away and writes it down.
 pub fn remove(lease: &Lease<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
     let store = lease.mirror().store();
-    match store.look(alias)? {
-        Some(entry) if entry.kind == Kind::Link => {}
-        _ => return Err(RepointError::Missing(alias.clone())),
-    }
+    may_remove(lease.mirror(), alias)?;
     let from = pointed_at(lease.mirror(), alias)?;
     let fact = || {
         let from = from.as_ref().map(|from| from.as_str().to_owned());

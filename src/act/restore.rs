@@ -9,6 +9,7 @@ use super::hold;
 use super::recover::settle;
 use super::sweep::clear;
 use super::trash::throw_out;
+use super::trim::noted;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
 use crate::record::{BuildRecord, EventKind, Hold};
@@ -89,7 +90,9 @@ pub(super) fn bring_back(
     }
     let trashed = &known_again(lease, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let intent = lease.intend(clock(), fact.clone())?;
+    let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
+    let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
+    let intent = lease.intend(clock(), noted)?;
     put_back(lease, trashed)?;
     let discard = || throw_out(lease.mirror().store(), &trashed.at);
     if lease.mirror().by_seal() {

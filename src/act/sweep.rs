@@ -12,7 +12,7 @@ use super::recover::settle;
 use super::restore::{bring_back, go_on};
 use super::trash::throw_out;
 use super::{Mode, Stop, reserve};
-use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, links};
+use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, pointing};
 use crate::record::EventKind;
 use crate::store::Swept;
 use crate::word::{BuildId, RelPath, Stamp};
@@ -101,7 +101,7 @@ pub(super) fn salvage(
         return Ok(());
     }
     let now = clock();
-    let targets: Vec<RelPath> = links(mirror)?.links.into_iter().filter_map(|(_, to)| to.path()).collect();
+    let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
     for trashed in waiting {
         let ticket = &trashed.ticket;
         let named = targets.iter().any(|target| target.is_within(&ticket.path));

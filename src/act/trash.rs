@@ -2,96 +2,252 @@
 
 use super::error::ActError;
 use super::{apart, restore, sweep, trim};
-use crate::mirror::{GOING, Lease, Trashed};
+use crate::mirror::{GOING, Lease, Mirror, Ticket, TicketKind, Trashed};
 use crate::record::{Event, EventKind};
-use crate::store::{Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 use crate::word::{BuildId, RelPath};
 
-/// Finishes what came past its commit point, clears what did not, and returns whether it happened.
-pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<bool, ActError> {
-    let mirror = lease.mirror();
-    let store = mirror.store();
+/// How an interrupted change of the trash was settled.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Settling {
+    /// It happened.
+    Happened,
+    /// It did not happen.
+    Undone,
+    /// It cannot be decided, for this reason; everything stays as it is.
+    Left(String),
+}
+
+/// What an interrupted command was doing to one directory of the trash.
+struct Interrupted<'a> {
+    lease: &'a Lease<'a>,
+    intent: &'a Event,
+    at: RelPath,
+    ticket: Found,
+}
+
+/// The ticket of a directory of the trash.
+enum Found {
+    /// It can be used.
+    Ticket(Trashed),
+    /// There is none.
+    Missing,
+    /// It is there, and cannot be used for this reason.
+    Unread(String),
+}
+
+/// Finishes what came past its commit point and clears what did not.
+///
+/// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
+/// build itself is known to be in its place.
+pub(super) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, ActError> {
+    let store = lease.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
-        return Ok(false);
+        return Ok(Settling::Undone);
     };
-    let trashed = mirror.trash()?.waiting.into_iter().find(|trashed| trashed.at == at);
-    let in_place = |trashed: &Trashed| -> Result<bool, ActError> {
-        if mirror.by_seal() {
-            return Ok(mirror.has_build(&trashed.ticket.id)?);
-        }
-        let there = store.look(&trashed.ticket.path)?;
-        Ok(there.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1))
+    let ticket = match lease.mirror().ticket(&at) {
+        Ok(ticket) => Found::Ticket(Trashed { at: at.clone(), ticket }),
+        Err(_) if store.look(&Trashed::ticket_in(&at))?.is_none() => Found::Missing,
+        Err(why) => Found::Unread(why),
     };
-    match intent.what {
-        EventKind::Pruned if mirror.by_seal() => {
-            let gone = trashed.map(|trashed| in_place(&trashed)).transpose()? == Some(false);
-            if !gone {
-                store.discard(&at)?;
-            }
-            if let Ok(id) = intent.to.parse() {
-                lease.unmark(&id)?;
-            }
-            Ok(gone)
+    let one = Interrupted { lease, intent, at, ticket };
+    let happened = match intent.what {
+        EventKind::Pruned if lease.mirror().by_seal() => one.pruned_by_seal()?,
+        EventKind::Trimmed if lease.mirror().by_seal() => one.trimmed_by_seal()?,
+        EventKind::Swept if lease.mirror().by_seal() => one.swept_by_seal()?,
+        EventKind::Pruned => one.pruned()?,
+        EventKind::Trimmed => return one.trimmed(),
+        EventKind::Restored => return one.restored(),
+        _ => store.look(&one.at)?.is_none(),
+    };
+    Ok(if happened { Settling::Happened } else { Settling::Undone })
+}
+
+impl Interrupted<'_> {
+    fn mirror(&self) -> &Mirror {
+        self.lease.mirror()
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.mirror().store()
+    }
+
+    /// Returns what lies in the directory under a name.
+    fn look(&self, name: &str) -> Result<Option<Entry>, StoreError> {
+        self.store().look(&self.at.child(name).unwrap_or_default())
+    }
+
+    /// Returns the build that the ticket names; where it cannot be used, the one that the intent names.
+    fn id(&self) -> Option<BuildId> {
+        match &self.ticket {
+            Found::Ticket(trashed) => Some(trashed.ticket.id.clone()),
+            _ => self.intent.to.parse().ok(),
         }
-        EventKind::Trimmed if mirror.by_seal() => match trashed {
-            Some(trashed) => apart::settle(lease, &trashed, &names(intent)),
-            None => {
-                throw_out(store, &at)?;
-                if let Ok(id) = intent.to.parse() {
-                    lease.unmark(&id)?;
+    }
+
+    /// Returns the device and inode that the intent noted of the build.
+    fn noted(&self) -> Option<(u64, u64)> {
+        let noted = self.intent.details.get("inode")?;
+        serde_json::from_value(noted.clone()).ok()
+    }
+
+    /// Returns the ticket, or one made from what the intent says, which is never written.
+    fn trashed(&self, what: Option<TicketKind>) -> Option<Trashed> {
+        if let Found::Ticket(trashed) = &self.ticket {
+            return Some(trashed.clone());
+        }
+        let (id, at) = (self.id()?, self.at.clone());
+        let path = self.mirror().layout().build_path(&id).ok()?;
+        let inode = if self.mirror().by_seal() { (0, 0) } else { self.noted()? };
+        let (since, until) = (self.intent.at, self.intent.at);
+        let ticket = Ticket { ticket: 1, id, path, what: what?, since, until, bytes: 0, inode };
+        Some(Trashed { at, ticket })
+    }
+
+    /// Returns why nothing can be decided.
+    fn left(&self) -> Settling {
+        Settling::Left(match &self.ticket {
+            Found::Unread(why) => format!("the ticket of `{}` cannot be read: {why}", self.at),
+            Found::Missing => format!("`{}` has no ticket", self.at),
+            Found::Ticket(trashed) => {
+                format!("neither `{}` nor `{}` has the tree of the ticket", trashed.ticket.path, self.at)
+            }
+        })
+    }
+
+    fn pruned(&self) -> Result<bool, ActError> {
+        if self.look("tree")?.is_none() {
+            throw_out(self.store(), &self.at)?;
+            return Ok(false);
+        }
+        // The tree itself is the proof; only what is kept of the build may not have followed it yet.
+        if let Some(id) = self.id() {
+            self.lease.file_away(&self.at, &id)?;
+        }
+        Ok(true)
+    }
+
+    fn pruned_by_seal(&self) -> Result<bool, ActError> {
+        let kept = self.look("record.json")?.is_some();
+        let id = self.id();
+        let there = id.as_ref().map(|id| self.mirror().has_build(id)).transpose()?;
+        let gone = kept && there != Some(true);
+        if !gone {
+            self.store().discard(&self.at)?;
+        }
+        if let Some(id) = &id {
+            self.lease.unmark(id)?;
+        }
+        Ok(gone)
+    }
+
+    fn trimmed_by_seal(&self) -> Result<bool, ActError> {
+        // The record comes last: without it nothing was changed yet.
+        if self.look("record.json")?.is_some()
+            && let Some(trashed) = self.trashed(Some(TicketKind::Untrimmed))
+        {
+            return apart::settle(self.lease, &trashed, &names(self.intent));
+        }
+        throw_out(self.store(), &self.at)?;
+        if let Some(id) = self.id() {
+            self.lease.unmark(&id)?;
+        }
+        Ok(false)
+    }
+
+    fn swept_by_seal(&self) -> Result<bool, ActError> {
+        let (store, at) = (self.store(), &self.at);
+        let marked = store.look(&Trashed::ticket_in(&sweep::going(at)))?.is_some();
+        let waits = store.look(at)?.is_some();
+        if marked {
+            throw_out(store, at)?;
+        } else if waits {
+            // The list of what goes is written before the ticket that counts.
+            store.discard(&sweep::going(at))?;
+        }
+        Ok(marked || !waits)
+    }
+
+    fn trimmed(&self) -> Result<Settling, ActError> {
+        let store = self.store();
+        let path = self.id().and_then(|id| self.mirror().layout().build_path(&id).ok());
+        let in_place = path.map(|path| store.look(&path)).transpose()?.flatten();
+        let Some(tree) = self.look("tree")? else {
+            throw_out(store, &self.at)?;
+            return Ok(Settling::Undone);
+        };
+        let Some(trashed) = self.trashed(Some(TicketKind::Untrimmed)) else {
+            if matches!(self.ticket, Found::Unread(_)) || in_place.is_none() {
+                return Ok(self.left());
+            }
+            // The ticket comes before the trees change places.
+            throw_out(store, &self.at)?;
+            return Ok(Settling::Undone);
+        };
+        let wanted = trashed.ticket.inode.1;
+        if tree.inode.1 == wanted {
+            let number =
+                |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            trim::record(self.lease, &trashed, &names(self.intent), (number("files"), number("bytes")))?;
+            return Ok(Settling::Happened);
+        }
+        if in_place.is_none_or(|entry| entry.inode.1 != wanted) {
+            return Ok(self.left());
+        }
+        throw_out(store, &self.at)?;
+        Ok(Settling::Undone)
+    }
+
+    fn restored(&self) -> Result<Settling, ActError> {
+        let by_seal = self.mirror().by_seal();
+        if self.look(if by_seal { "record.json" } else { "tree" })?.is_none() {
+            let path = self.id().and_then(|id| self.mirror().layout().build_path(&id).ok());
+            let there = path.map(|path| self.mirror().look(&path)).transpose()?.flatten().is_some();
+            return Ok(if there { Settling::Happened } else { Settling::Undone });
+        }
+        let what = match self.intent.details.get("kind") {
+            Some(kind) => serde_json::from_value(kind.clone()).ok(),
+            None if by_seal && self.mirror().parts_in(&self.at)?.is_some() => Some(TicketKind::Untrimmed),
+            None if by_seal => Some(TicketKind::Build),
+            None => None,
+        };
+        let Some(trashed) = self.trashed(what) else { return Ok(self.left()) };
+        let (id, path) = (&trashed.ticket.id, &trashed.ticket.path);
+        let back = |entry: &Entry| entry.inode.1 == trashed.ticket.inode.1;
+        let there = if by_seal { None } else { self.store().look(path)? };
+        let in_the_way = match trashed.ticket.what {
+            TicketKind::Build => !by_seal && there.as_ref().is_some_and(|entry| !back(entry)),
+            TicketKind::Untrimmed if by_seal => !self.mirror().has_build(id)?,
+            TicketKind::Untrimmed => there.is_none(),
+        };
+        let put_back = if in_the_way { None } else { Some(restore::put_back(self.lease, &trashed)) };
+        if let None | Some(Err(ActError::Occupied { .. })) = put_back {
+            // It stays in the trash with all that is kept of it.
+            if !by_seal {
+                self.lease.file_away(&trashed.at, id)?;
+            }
+            self.mirror().warnings().add(match trashed.ticket.what {
+                TicketKind::Build => format!(
+                    "`{id}` stays in the trash, since there is something else at `{path}`; move that away, then run `mirrorkeep restore {id}`"
+                ),
+                TicketKind::Untrimmed => {
+                    format!("the parts of `{id}` stay in the trash, since there is no build at `{path}`")
                 }
-                Ok(false)
-            }
-        },
-        EventKind::Swept if mirror.by_seal() => {
-            let marked = store.look(&Trashed::ticket_in(&sweep::going(&at)))?.is_some();
-            let waits = store.look(&at)?.is_some();
-            if marked {
-                throw_out(store, &at)?;
-            } else if waits {
-                // The list of what goes is written before the ticket that counts.
-                store.discard(&sweep::going(&at))?;
-            }
-            Ok(marked || !waits)
+            });
+            return Ok(Settling::Undone);
         }
-        EventKind::Pruned => {
-            if let Some(trashed) = trashed.filter(|trashed| trashed.ticket.path != RelPath::root())
-                && store.look(&trashed.tree())?.is_some()
-            {
-                lease.file_away(&trashed)?;
-                return Ok(true);
-            }
-            throw_out(store, &at)?;
-            Ok(false)
+        put_back.transpose()?;
+        let back = if by_seal {
+            self.mirror().has_build(id)?
+        } else {
+            self.store().look(path)?.is_some_and(|entry| back(&entry))
+        };
+        if back {
+            throw_out(self.store(), &self.at)?;
         }
-        EventKind::Trimmed => {
-            if let Some(trashed) = trashed
-                && store.look(&trashed.tree())?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1)
-            {
-                let number =
-                    |key: &str| intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-                trim::record(lease, &trashed, &names(intent), (number("files"), number("bytes")))?;
-                return Ok(true);
-            }
-            throw_out(store, &at)?;
-            Ok(false)
-        }
-        EventKind::Restored => {
-            if let Some(trashed) = trashed {
-                restore::put_back(lease, &trashed)?;
-                let back = in_place(&trashed)?;
-                if back {
-                    throw_out(store, &at)?;
-                }
-                return Ok(back);
-            }
-            let id: Option<BuildId> = intent.to.parse().ok();
-            let path = id.and_then(|id| mirror.layout().build_path(&id).ok());
-            Ok(path.map(|path| mirror.look(&path)).transpose()?.flatten().is_some())
-        }
-        _ => Ok(store.look(&at)?.is_none()),
+        Ok(if back { Settling::Happened } else { Settling::Undone })
     }
 }
 

@@ -124,7 +124,7 @@ fn one(
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
     let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now);
     let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
-    let intent = lease.intend(now, fact.clone())?;
+    let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
     store.reveal(&stage, &trashed.at)?;
     lease.keep_ticket(&trashed)?;
     let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
@@ -222,6 +222,12 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
         .with("bytes", bytes)
 }
 
+/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
+pub(super) fn noted(trashed: &Trashed) -> serde_json::Value {
+    let (device, inode) = trashed.ticket.inode;
+    serde_json::json!([device, inode])
+}
+
 /// Returns why the parts of a build must stay after all.
 fn stays(
     lease: &Lease<'_>,
@@ -268,7 +274,7 @@ pub(super) fn record(
         Err(error) if error.is_not_found() => mirror.manifest(id)?,
         bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
     };
-    lease.file_away(trashed)?;
+    lease.file_away(&trashed.at, id)?;
     if let Some(manifest) = manifest {
         lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
     }

@@ -14,12 +14,11 @@ pub use report::{Fault, FaultKind, VerifyReport};
 use super::Keys;
 use super::disk::Disk;
 use super::error::ActError;
-use super::inventory::{ByManifest, Holdings, Listed, ListedBy, complete, digest, holdings, listed};
+use super::inventory::{Holdings, Listed, ListedBy, Lists, complete, digest, holdings, listed};
 use super::watch::{Stop, Watch};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Apart, Mirror, chain, survey};
-use crate::record::{BuildRecord, Origin};
 use crate::store::{Entry, waiting};
 use crate::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use cursor::{Cursor, Track};
@@ -191,10 +190,14 @@ fn look(
 ) -> Vec<Job> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let held = holdings(apart, id, &root);
-    let mut list = listed(mirror, id, &root, &held, ByManifest::Believed);
     let record = mirror.record(id);
-    if list.by == ListedBy::Sums && record.as_ref().is_ok_and(|record| adopted(record.as_ref())) {
+    let lists = Lists::of(record.as_ref().ok().and_then(Option::as_ref));
+    let mut list = listed(mirror, id, &root, &held, lists);
+    if list.by == ListedBy::Sums && lists == Lists::Others {
         complete(mirror, id, &mut list);
+    }
+    for (at, why) in &list.unread {
+        report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
     }
     if mirror.by_seal() {
         sizes(mirror, id, &mut list);
@@ -207,6 +210,9 @@ fn look(
     }
     for (at, why) in &list.damaged {
         tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
+    }
+    for at in &list.disagreed {
+        tell(at, FaultKind::Changed, "the lists of checksums disagree about it");
     }
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
     let published = match record {
@@ -237,11 +243,6 @@ fn look(
     }
     jobs.sort_by(|a, b| a.at.cmp(&b.at));
     jobs
-}
-
-/// Returns whether a build was not published, so that its SHA256SUMS may name some of its files only.
-fn adopted(record: Option<&BuildRecord>) -> bool {
-    record.is_some_and(|record| record.origin != Origin::Published)
 }
 
 /// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.

@@ -17,13 +17,26 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         scope,
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
         trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
-        changed: if args.changed { Changed::Take } else { Changed::Leave },
+        changed: match (args.changed, args.rewrite_sums) {
+            (true, true) => Changed::Rewrite,
+            (true, false) => Changed::Take,
+            (false, _) => Changed::Leave,
+        },
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
     let report = act::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
+    for list in report.adopted.iter().chain(&report.again).flat_map(|one| &one.unread) {
+        let why = "its files were read instead, and the lines that can be read count";
+        say::note(&format!("warning: `{}`: {}; {why}", list.path, list.why));
+    }
+    for at in report.again.iter().flat_map(|one| &one.unfit) {
+        say::note(&format!(
+            "warning: `{at}` signs the former SHA256SUMS and fits no longer; sign the new one"
+        ));
+    }
     if setting.json {
         say::json(&json!({"adopt": 1, "dry_run": args.dry_run, "report": report}));
     } else {

@@ -18,6 +18,19 @@ use std::collections::HashMap;
 fn looked_at(mirror: &Mirror) -> Outcome<Census> {
     let survey = survey(mirror, now())?;
     survey.troubles.iter().for_each(say::trouble);
+    let recorded = mirror.recorded().unwrap_or_default();
+    for alias in &survey.census.aliases {
+        let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let below = recorded.iter().filter(|id| place(id).is_within(&alias.path));
+        match below.count() as u64 {
+            0 => {}
+            count => say::note(&format!(
+                "warning: `{}` is a symlink, and mirrorkeep follows none: {} below it left out",
+                alias.path,
+                say::count(count, "build")
+            )),
+        }
+    }
     Ok(survey.census)
 }
 

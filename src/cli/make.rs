@@ -140,6 +140,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             let alias = path(&alias)?;
             let lease = mirror.lease()?;
             if dry_run {
+                act::may_remove(&mirror, &alias)?;
                 let from = act::pointed_at(&mirror, &alias)?;
                 Moved { from, alias, to: None }
             } else {
@@ -201,7 +202,8 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
         return Ok(());
     }
     for one in &settled {
-        say::out(&format!("  {:?}: {}\n", one.what, one.to).to_lowercase());
+        let what = format!("{:?}", one.what).to_lowercase();
+        say::out(&format!("  {what}: {}\n", one.to));
     }
     if settled.is_empty() {
         say::out("nothing to recover\n");

@@ -8,7 +8,7 @@ use super::say;
 use crate::act;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
-use crate::decide::{Fate, Forward, Past, lint, retain, simulate};
+use crate::decide::{Fate, Forward, Past, SIMULATED, coming, lint, retain, simulate};
 use crate::mirror::survey;
 use crate::tell::{self, Series};
 use serde_json::{Value, json};
@@ -130,7 +130,15 @@ fn forward(
     let from = at.map(stamp).transpose()?.unwrap_or(census.at);
     // Day by day, but no more points than a drawing can show.
     let every = 86_400.max(length / 2000);
-    let ticks = simulate(&census, &policy, Forward { from, length, cadence, every });
+    let how = Forward { from, length, cadence, every };
+    let many = coming(&census, how);
+    if many > SIMULATED {
+        return Err(Usage(format!(
+            "{many} builds would come, and at most {SIMULATED} are simulated; a shorter `--for`, a longer `--cadence` or a census with fewer streams is accepted"
+        ))
+        .into());
+    }
+    let ticks = simulate(&census, &policy, how);
     let series: Vec<Series> = (ticks.iter())
         .map(|tick| Series { at: tick.at, builds: tick.builds, bytes: tick.bytes, pruned: tick.pruned })
         .collect();

@@ -6,10 +6,11 @@ use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
-use crate::mirror::{Mirror, MirrorError};
+use crate::mirror::{Mirror, MirrorError, Warnings};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit};
 use std::{error::Error, process::ExitCode, time::Duration};
 
 /// The result of a verb.
@@ -24,6 +25,8 @@ pub(super) struct Setting {
     pub(super) wait: Duration,
     pub(super) who: String,
     pub(super) stop: Stop,
+    /// What the mirrors could not do and went on without.
+    pub(super) warnings: Warnings,
 }
 
 /// Reads the arguments, runs one verb and returns the exit code.
@@ -31,16 +34,22 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            error.print().ok();
+            // `--help` and `--version` are answers, too.
+            say::written(error.print());
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return ExitCode::from(code);
+            return ended(code);
         }
     };
+    more_files();
     let stop = Stop::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // Without the handler the signal ends us at once, which the mirror survives as well.
         signal_hook::flag::register(signal, stop.flag()).ok();
     }
+    // A file that grows beyond a limit (`ulimit -f`) ends a process by a signal; with a handler the write fails
+    // instead, and its error says which file it was.
+    let large = rustix::process::Signal::XFSZ.as_raw();
+    signal_hook::flag::register(large, std::sync::Arc::default()).ok();
     if let Some(jobs) = cli.jobs {
         // This thread is one of them: with a single job everything happens in one order, which the tests rely on.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
@@ -53,19 +62,38 @@ pub fn main() -> ExitCode {
         wait: Duration::from_secs(cli.wait),
         who: who(),
         stop,
+        warnings: Warnings::default(),
     };
     let follows = match &cli.verb {
         verb if !verb.moves_names() => None,
         Verb::Copy(args) => Some(args.to.clone()),
         _ => Some(setting.mirror.clone()),
     };
-    match run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit)) {
-        Ok(exit) => ExitCode::from(exit as u8),
+    let done = run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit));
+    for warning in setting.warnings.take() {
+        say::note(&format!("warning: {warning}"));
+    }
+    match done {
+        Ok(exit) => ended(exit as u8),
         Err(error) => {
             say::failure(&*error, hint(&*error).as_deref());
-            ExitCode::from(exit_of(&*error) as u8)
+            ended(exit_of(&*error) as u8)
         }
     }
+}
+
+/// Allows as many open files as the system does: the usual limit is for programs that use `select`.
+fn more_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // With fewer files everything works as well, on fewer threads.
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
+}
+
+/// Returns the exit code, which is never 0 when part of the answer could not be written.
+fn ended(code: u8) -> ExitCode {
+    let Some(why) = say::lost() else { return ExitCode::from(code) };
+    say::note(&format!("error: cannot write to standard output: {why}"));
+    ExitCode::from(if code == Exit::Done as u8 { Exit::Failed as u8 } else { code })
 }
 
 /// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
@@ -148,7 +176,7 @@ impl Setting {
 
     /// Opens a mirror elsewhere.
     pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
-        Ok(Mirror::open(site.open()?, &self.who, self.wait)?)
+        Ok(Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings))
     }
 }
 

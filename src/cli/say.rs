@@ -5,13 +5,31 @@ use crate::tell::Paint;
 use serde::Serialize;
 use std::{
     error::Error,
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
+    sync::OnceLock,
 };
 
-/// Writes text to standard output; a reader that went away is no failure of ours.
+/// Why part of the answer did not reach standard output.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes text to standard output; a failure shows in the exit code ([`lost`]).
 pub(super) fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
+
+/// Remembers that output could not be written. A reader that closed the pipe has seen what it wanted: no failure.
+pub(super) fn written(done: io::Result<()>) {
+    if let Err(error) = done
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+/// Returns why standard output is incomplete, if it is.
+pub(super) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Writes a line to standard error.
@@ -19,16 +37,11 @@ pub(super) fn note(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
-/// Writes a value as JSON to standard output, piece by piece; a reader that went away is no failure of ours.
+/// Writes a value as JSON to standard output, piece by piece; a failure shows in the exit code ([`lost`]).
 pub(super) fn json(value: &impl Serialize) {
-    let mut stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let written = serde_json::to_writer_pretty(&mut stdout, value).map_err(std::io::Error::from);
-    match written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            note(&format!("error: cannot write the answer as JSON: {error}"));
-        }
-        _ => {}
-    }
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let done = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
+    written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
 }
 
 /// Writes an error, its causes, and one thing to do.

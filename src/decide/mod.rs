@@ -17,4 +17,4 @@ pub use retain::{
     Verdict, retain,
 };
 pub use reuse::{Held, Reuse};
-pub use simulate::{Forward, Tick, simulate};
+pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};

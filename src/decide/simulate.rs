@@ -4,6 +4,7 @@ use super::policy::Policy;
 use super::retain::{Fate, Past, retain};
 use crate::census::{BuildCensus, Census, StreamCensus};
 use crate::word::{BuildName, Outcome, Stamp};
+use std::collections::HashSet;
 
 /// How a policy is run forward.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +34,21 @@ pub struct Tick {
     pub withheld: u64,
 }
 
+/// How many new builds are simulated at most.
+pub const MOST: u64 = 1_000_000;
+
 /// How a stream goes on: when its next build comes, and what it is like.
 struct Source {
     stream: usize,
     next: Stamp,
     interval: i64,
     model: BuildCensus,
+}
+
+/// Returns how many builds will come, in all streams together; [`MOST`] of them take about as long as one waits.
+pub fn coming(census: &Census, how: Forward) -> u64 {
+    let sources = census.streams.iter().enumerate().filter_map(|(index, stream)| source(index, stream, how));
+    sources.map(|source| u64::try_from(how.length / source.interval).unwrap_or(0)).sum()
 }
 
 /// Returns what is there after each run; brakes hold as they would.
@@ -54,7 +64,7 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
             grow(&mut census, source, now);
         }
         let plan = retain(&census, policy, now, &Past::default());
-        let gone: std::collections::HashSet<_> = plan.expiring().map(|verdict| verdict.id.clone()).collect();
+        let gone: HashSet<_> = plan.expiring().map(|verdict| verdict.id.clone()).collect();
         for stream in &mut census.streams {
             let name = &stream.stream;
             stream.builds.retain(|build| {
@@ -102,10 +112,15 @@ fn source(index: usize, stream: &StreamCensus, how: Forward) -> Option<Source> {
 
 fn grow(census: &mut Census, source: &mut Source, now: Stamp) {
     let Some(stream) = census.streams.get_mut(source.stream) else { return };
+    let there: HashSet<BuildName> = if source.next <= now {
+        stream.builds.iter().map(|build| build.build.clone()).collect()
+    } else {
+        HashSet::new()
+    };
     while source.next <= now {
         let at = source.next;
         if let Ok(name) = at.to_string().parse::<BuildName>()
-            && !stream.builds.iter().any(|build| build.build == name)
+            && !there.contains(&name)
         {
             let size = source.model.bytes;
             let labels = source.model.labels.iter().map(|(key, label)| {

@@ -27,6 +27,16 @@ pub struct Markers {
     pub created: Option<TimeFile>,
 }
 
+impl Markers {
+    /// Returns every place of a build where a file has a meaning: CONTEXT, results, labels, hold and time.
+    pub fn places(&self) -> impl Iterator<Item = &RelPath> {
+        let results = self.results.iter().flat_map(|marker| &marker.paths);
+        let labels = self.labels.iter().map(|(at, ..)| at);
+        let created = self.created.as_ref().map(|time| &time.file);
+        self.context.iter().chain(results).chain(labels).chain(&self.hold).chain(created)
+    }
+}
+
 /// The marker of one result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultMarker {

@@ -1,12 +1,13 @@
 //! A quick look at what is in the way of a deletion: every link outside the builds, and which builds are there.
 //!
-//! Every directory above builds is listed; in an object store a link is then followed through the names that were
+//! Whatever protects is looked for in every other directory as well, be it unknown, declared or beside builds; only builds
+//! are not entered. Every directory above builds is listed; in an object store a link is then followed through the names that were
 //! listed, so that one costs one request and not three for each name on its way.
 
 use super::resolve::{Step, follow, look};
 use super::{KeptError, Mirror, Resolved, build_of};
 use crate::layout::Place;
-use crate::store::{Kind, StoreError, waiting};
+use crate::store::{Kind, LinkTarget, Pointer, StoreError, StoreErrorKind, waiting};
 use crate::word::{BuildId, RelPath};
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -23,12 +24,25 @@ pub struct Links {
     pub builds: Vec<BuildId>,
 }
 
+/// What protects builds by leading to them, and which builds are there.
+#[derive(Debug, Default)]
+pub struct Pointing {
+    /// Every link anywhere outside the builds that leads below the root, and where it leads, whether or not something is there.
+    pub targets: Vec<(RelPath, RelPath)>,
+    /// Every build that is there.
+    pub builds: Vec<BuildId>,
+}
+
 /// What was listed.
 #[derive(Debug, Default)]
 struct Seen {
     links: Vec<RelPath>,
     dirs: Vec<RelPath>,
     builds: Vec<BuildId>,
+    /// Directories that neither are builds nor lead to any.
+    others: Vec<RelPath>,
+    /// Directories that lead to builds, with names that no path can hold.
+    odd: Vec<RelPath>,
 }
 
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
@@ -42,9 +56,87 @@ pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
     Ok(Links { links, builds })
 }
 
+/// Reads every directory outside the builds; the first that cannot be read ends it.
+pub fn pointing(mirror: &Mirror) -> Result<Pointing, KeptError> {
+    if mirror.by_seal() {
+        return waiting(mirror.store(), AT_ONCE)?.install(|| pointed(mirror));
+    }
+    pointed(mirror)
+}
+
+fn pointed(mirror: &Mirror) -> Result<Pointing, KeptError> {
+    let seen = walk(mirror, &RelPath::root())?;
+    let (others, odd) = (seen.others.clone(), seen.odd.clone());
+    let (resolved, builds) = if mirror.by_seal() {
+        let Links { links, builds } = known(mirror, seen)?;
+        (links, builds)
+    } else {
+        let leads = |link: RelPath| Ok((link.clone(), leads(mirror, &link)?));
+        (seen.links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?, seen.builds)
+    };
+    let mut targets: Vec<(RelPath, RelPath)> =
+        resolved.into_iter().filter_map(|(link, to)| Some((link, to.path()?))).collect();
+    let deep = others.par_iter().map(|dir| below_other(mirror, dir));
+    let deep = deep.chain(odd.par_iter().map(|dir| below_odd(mirror, dir)));
+    for found in deep.collect::<Result<Vec<_>, KeptError>>()? {
+        targets.extend(found.into_iter().filter_map(|(link, to)| Some((link, to.path()?))));
+    }
+    Ok(Pointing { targets, builds })
+}
+
+/// Returns where a link leads for readers.
+pub(super) fn leads(mirror: &Mirror, link: &RelPath) -> Result<Resolved, StoreError> {
+    Ok(match mirror.store().target(link)? {
+        LinkTarget::To(target) => Resolved::To(target),
+        LinkTarget::Missing(target) => Resolved::Dangles(target),
+        LinkTarget::Outside => Resolved::Leaves(mirror.store().link_text(link)?.unwrap_or_default()),
+        LinkTarget::Unknown => mirror.resolve(link)?,
+    })
+}
+
+/// A link and where it leads.
+pub(super) type Leading = (RelPath, Resolved);
+
+/// Returns every link below a directory that neither is a build nor leads to any.
+pub(super) fn below_other(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
+    let found = match mirror.store().pointers(dir) {
+        // What a check of the file system found lies there, for its administrator alone.
+        Err(error) if error.kind() == StoreErrorKind::Denied && dir.as_str() == "lost+found" => Vec::new(),
+        found => found?,
+    };
+    told(mirror, found)
+}
+
+/// Returns every link by a name in a directory that no path can hold, and those below such names.
+pub(super) fn below_odd(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
+    told(mirror, mirror.store().odd_pointers(dir)?)
+}
+
+fn told(mirror: &Mirror, found: Vec<Pointer>) -> Result<Vec<Leading>, KeptError> {
+    let resolved = |Pointer { path, target }| {
+        let to = match target {
+            LinkTarget::To(target) => Resolved::To(target),
+            LinkTarget::Missing(target) => Resolved::Dangles(target),
+            LinkTarget::Outside => Resolved::Leaves(String::new()),
+            LinkTarget::Unknown => match mirror.resolve(&path)? {
+                // Its name is not the one that is shown.
+                Resolved::Dangles(at) if at == path => Resolved::Leaves(String::new()),
+                to => to,
+            },
+        };
+        Ok((path, to))
+    };
+    found.into_iter().map(resolved).collect()
+}
+
 /// Reads what an object store lists, and follows each link through that.
 fn listed(mirror: &Mirror) -> Result<Links, KeptError> {
-    let Seen { links, dirs, .. } = walk(mirror, &RelPath::root())?;
+    known(mirror, walk(mirror, &RelPath::root())?)
+}
+
+/// Follows each link of an object store through what was listed.
+fn known(mirror: &Mirror, seen: Seen) -> Result<Links, KeptError> {
+    let Seen { links, dirs, .. } = seen;
     let builds = mirror.sealed(None)?;
     let known = Known { mirror, dirs: dirs.iter().collect(), sealed: builds.iter().collect() };
     let leads = |link: RelPath| Ok((link.clone(), known.resolve(&link)?));
@@ -106,11 +198,16 @@ fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, KeptError> {
         })
         .collect();
     let mut all = Seen::default();
+    if !listing.odd.is_empty() {
+        all.odd.push(dir.clone());
+    }
     for part in found {
         let part = part?;
         all.links.extend(part.links);
         all.dirs.extend(part.dirs);
         all.builds.extend(part.builds);
+        all.others.extend(part.others);
+        all.odd.extend(part.odd);
     }
     Ok(all)
 }
@@ -120,7 +217,9 @@ fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, KeptError> {
     let mut seen = match mirror.layout().place(&dir) {
         Place::Above | Place::Stream { .. } => walk(mirror, &dir)?,
         Place::Build { build } => Seen { builds: vec![build], ..Seen::default() },
-        _ => Seen::default(),
+        // What lies below a name there is our own copy of what it leads to.
+        Place::Alias { .. } if mirror.by_seal() => Seen::default(),
+        _ => Seen { others: vec![dir.clone()], ..Seen::default() },
     };
     seen.dirs.push(dir);
     Ok(seen)

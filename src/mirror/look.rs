@@ -3,7 +3,8 @@
 //! A build that others laid down has no record; its markers, its name and the files that the layout names speak
 //! for it. A file that makes no sense is a problem of the build, which keeps it.
 
-use super::{KeptError, Mirror, resolve};
+use super::links::leads;
+use super::{KeptError, Mirror};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
 use crate::record::{BuildRecord, Hold};
@@ -163,7 +164,7 @@ fn contents(
         match entry.kind {
             Kind::Link => {
                 let at = path.join(dir).child(name).unwrap_or_default();
-                if let Some(target) = resolve(mirror.store(), &at)?.path()
+                if let Some(target) = leads(mirror, &at)?.path()
                     && let Some(other) = build_of(mirror, &target)
                     && other != *id
                 {

@@ -15,12 +15,13 @@ mod seal;
 mod survey;
 mod told;
 mod trash;
+mod warnings;
 
 pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
-pub use links::{Links, laid, links};
+pub use links::{Links, Pointing, laid, links, pointing};
 pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
@@ -30,6 +31,7 @@ pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
 pub use told::{ExpectedError, Told};
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
+pub use warnings::Warnings;
 
 /// Returns an error with all its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

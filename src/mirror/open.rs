@@ -1,6 +1,6 @@
 //! Making a mirror and opening one.
 
-use super::{AliasConfig, FORMAT, MirrorConfig};
+use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError};
@@ -18,6 +18,7 @@ pub struct Mirror {
     layout: Layout,
     who: String,
     wait: Duration,
+    warnings: Warnings,
 }
 
 /// What a new mirror is to be.
@@ -86,7 +87,7 @@ impl Mirror {
             None => return Err(MirrorError::NoLayout(config.layout)),
         };
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
-        Ok(Self { store, config, layout, who: who.to_owned(), wait })
+        Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
     }
 
     /// Makes a mirror in a store; what lies there already stays as it is and can be adopted.
@@ -166,6 +167,18 @@ impl Mirror {
     /// Returns how long others may hold a lock before we give up.
     pub fn wait(&self) -> Duration {
         self.wait
+    }
+
+    /// Collects the warnings of this value and its clones in `warnings`.
+    #[must_use]
+    pub fn warning_in(mut self, warnings: &Warnings) -> Self {
+        self.warnings = warnings.clone();
+        self
+    }
+
+    /// Returns where warnings are collected.
+    pub fn warnings(&self) -> &Warnings {
+        &self.warnings
     }
 
     /// Returns the name and, for a file of the mirror's own, the text of its policy.

@@ -2,7 +2,7 @@
 
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
-use crate::store::{Kind, Put, StoreError};
+use crate::store::{Kind, Listed, Put, StoreError};
 use crate::word::{BuildId, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -136,12 +136,14 @@ impl Mirror {
     /// Returns every file in a tree of the own area, sorted, with the build of which it is; none, where its name is that
     /// of no build.
     fn kept_below(&self, tree: Tree) -> Result<Vec<(RelPath, Option<BuildId>)>, StoreError> {
-        let paths = self.files_below(RelPath::own(tree.dir()))?;
+        let paths = self.files_below(tree)?;
         Ok(paths.into_iter().map(|path| (path.clone(), tree.build_at(&path))).collect())
     }
 
-    /// Returns every file below a directory of the own area, sorted; none when it is not there.
-    fn files_below(&self, dir: RelPath) -> Result<Vec<RelPath>, StoreError> {
+    /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
+    /// counts as one, so that whoever reads it fails.
+    fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
+        let dir = RelPath::own(tree.dir());
         if self.by_seal() {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());
         }
@@ -151,6 +153,13 @@ impl Mirror {
                 Err(error) if error.is_not_found() => continue,
                 listing => listing?,
             };
+            // The name of a stream may look like that of a file; then files or streams are in it.
+            let is_ours = |entry: &Listed| {
+                entry.kind == Kind::Dir || dir.child(&entry.name).is_ok_and(|at| tree.build_at(&at).is_some())
+            };
+            if tree.build_at(&dir).is_some() && !listing.entries.iter().any(is_ours) {
+                files.push(dir.clone());
+            }
             for entry in listing.entries {
                 let Ok(path) = dir.child(&entry.name) else { continue };
                 if entry.kind == Kind::Dir { dirs.push(path) } else { files.push(path) }

@@ -5,6 +5,7 @@
 //! used as the age of a build.
 
 use super::catalogue::Sealed;
+use super::links::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
 use super::{JournalError, KeptError, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
@@ -40,6 +41,8 @@ pub struct Trouble {
 struct Found {
     streams: BTreeMap<Stream, Vec<BuildCensus>>,
     links: Vec<RelPath>,
+    /// Links in directories that do not lead to builds, and where they lead.
+    deep: Vec<Leading>,
     strays: Vec<StrayCensus>,
     troubles: Vec<Trouble>,
 }
@@ -94,6 +97,13 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
             Err(trouble) => found.troubles.push(trouble),
         }
     }
+    for (path, to) in std::mem::take(&mut found.deep) {
+        let moves = moves.get(&path).cloned().unwrap_or_default();
+        // What leads nowhere below the root protects nothing, and in a place of others it is theirs.
+        if matches!(to, Resolved::To(_) | Resolved::Dangles(_)) {
+            census.aliases.push(seen_alias(path, to, false, moves));
+        }
+    }
     for path in required.iter().filter(|path| !links.contains(path)) {
         let problem = Some("it is missing".to_owned());
         let (path, moves) = (path.clone(), moves.get(path).cloned().unwrap_or_default());
@@ -113,9 +123,18 @@ impl Found {
             self.streams.entry(stream).or_default().extend(builds);
         }
         self.links.extend(other.links);
+        self.deep.extend(other.deep);
         self.strays.extend(other.strays);
         self.troubles.extend(other.troubles);
         self
+    }
+
+    /// Notes the links below a directory, or that it could not be read, since one that protects may be there.
+    fn leading(dir: &RelPath, links: Result<Vec<Leading>, KeptError>) -> Self {
+        match links {
+            Ok(deep) => Self { deep, ..Self::default() },
+            Err(error) => Self::trouble(dir, error),
+        }
     }
 
     fn trouble(path: &RelPath, error: impl Into<KeptError>) -> Self {
@@ -144,6 +163,9 @@ fn walk(wanted: &Wanted<'_>, dir: &RelPath, place: &Place) -> Found {
     let mut found = Found::default();
     if let Place::Stream { stream } = place {
         found.streams.entry(stream.clone()).or_default();
+    }
+    if !listing.odd.is_empty() && wanted.only.is_none() {
+        found = found.and(Found::leading(dir, below_odd(mirror, dir)));
     }
     for odd in listing.odd {
         let path = format!("{dir}/{odd}");
@@ -177,11 +199,24 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
             let asked = !wanted.mirror.by_seal() && wanted.only.is_none_or(|stream| id.stream == *stream);
             if asked { build(wanted, id, &path, wanted.mirror.record(id)) } else { Found::default() }
         }
-        Place::Inside { .. } | Place::Beside { .. } | Place::Declared { .. } | Place::Own => Found::default(),
-        Place::Stray(stray) => stray_at(&path, stray.why.clone()),
-        Place::Alias { .. } => stray_at(&path, "an alias is a symlink; this is none".to_owned()),
+        Place::Inside { .. } | Place::Own => Found::default(),
+        Place::Beside { .. } | Place::Declared { .. } => other(wanted, &path, kind),
+        Place::Stray(stray) => stray_at(&path, stray.why.clone()).and(other(wanted, &path, kind)),
+        Place::Alias { .. } => {
+            let found = stray_at(&path, "an alias is a symlink; this is none".to_owned());
+            // In an object store it is our own copy of what the alias leads to.
+            if wanted.mirror.by_seal() { found } else { found.and(other(wanted, &path, kind)) }
+        }
         _ => stray_at(&path, "a directory is wanted there".to_owned()),
     }
+}
+
+/// Looks for links in what neither is a build nor leads to any.
+fn other(wanted: &Wanted<'_>, path: &RelPath, kind: Kind) -> Found {
+    if kind != Kind::Dir || wanted.only.is_some() {
+        return Found::default();
+    }
+    Found::leading(path, below_other(wanted.mirror, path))
 }
 
 fn stray_at(path: &RelPath, why: String) -> Found {
@@ -333,14 +368,18 @@ fn alias(
     moves: &BTreeMap<RelPath, Vec<AliasMove>>,
     required: bool,
 ) -> Result<AliasCensus, Trouble> {
-    let resolved = mirror.resolve(path);
+    let resolved = leads(mirror, path);
     let resolved = resolved.map_err(|error| Trouble { path: path.clone(), error: error.into() })?;
+    let moves = moves.get(path).cloned().unwrap_or_default();
+    Ok(seen_alias(path.clone(), resolved, required, moves))
+}
+
+fn seen_alias(path: RelPath, resolved: Resolved, required: bool, moves: Vec<AliasMove>) -> AliasCensus {
     let (target, problem) = match resolved {
         Resolved::To(target) => (Some(target), None),
         Resolved::Dangles(target) => (None, Some(format!("it dangles: nothing is at `{target}`"))),
         Resolved::Loops => (None, Some("it loops".to_owned())),
         Resolved::Leaves(text) => (None, Some(format!("it leaves the mirror: `{}`", text.escape_debug()))),
     };
-    let moves = moves.get(path).cloned().unwrap_or_default();
-    Ok(AliasCensus { path: path.clone(), target, required, moves, problem })
+    AliasCensus { path, target, required, moves, problem }
 }

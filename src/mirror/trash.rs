@@ -151,9 +151,9 @@ impl Lease<'_> {
     }
 
     /// Moves record and manifest of a build that went into the trash after it.
-    pub fn file_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
+    pub fn file_away(&self, at: &RelPath, id: &BuildId) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        for (from, to) in kept(trashed) {
+        for (from, to) in kept(at, id) {
             if store.look(&from)?.is_some() && store.look(&to)?.is_none() {
                 store.reveal(&from, &to)?;
             }
@@ -164,7 +164,7 @@ impl Lease<'_> {
     /// Moves record and manifest of a build back from the trash.
     pub fn file_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        for (to, from) in kept(trashed) {
+        for (to, from) in kept(&trashed.at, &trashed.ticket.id) {
             if store.look(&from)?.is_some() {
                 store.remove(&to)?;
                 store.reveal(&from, &to)?;
@@ -175,7 +175,7 @@ impl Lease<'_> {
 }
 
 /// Returns where record and manifest lie, and where in the trash.
-fn kept(trashed: &Trashed) -> [(RelPath, RelPath); 2] {
-    let id = &trashed.ticket.id;
-    [(Tree::Manifests.at(id), trashed.manifest()), (Tree::Builds.at(id), trashed.record())]
+fn kept(at: &RelPath, id: &BuildId) -> [(RelPath, RelPath); 2] {
+    let own = |name: &str| at.child(name).unwrap_or_default();
+    [(Tree::Manifests.at(id), own("files")), (Tree::Builds.at(id), own("record.json"))]
 }

@@ -15,7 +15,7 @@ mod version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
-pub use foreign::{ForeignError, ForeignList, ListedFile};
+pub use foreign::{ForeignError, ForeignList, ForeignRead, ListedFile};
 pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };

@@ -116,7 +116,7 @@ pub fn sum_line(path: &RelPath, digest: Digest) -> String {
     }
 }
 
-fn unescape(name: &str) -> Result<String, String> {
+pub(super) fn unescape(name: &str) -> Result<String, String> {
     let mut text = String::with_capacity(name.len());
     let mut chars = name.chars();
     while let Some(c) = chars.next() {

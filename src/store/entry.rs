@@ -89,6 +89,28 @@ pub struct Below {
     pub version: Option<String>,
 }
 
+/// Where a link leads, as far as more than its text is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkTarget {
+    /// To something that is there, below the root.
+    To(RelPath),
+    /// To a path below the root where nothing is.
+    Missing(RelPath),
+    /// To something that is there, outside the root.
+    Outside,
+    /// Only its text says.
+    Unknown,
+}
+
+/// A link somewhere below a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// Its path; names that no path can hold are escaped, and of what is too deep for a path the upper part is given.
+    pub path: RelPath,
+    /// Where it leads.
+    pub target: LinkTarget,
+}
+
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {

@@ -33,6 +33,8 @@ pub enum StoreErrorKind {
     TooManyOpen,
     /// The store cannot do this at all.
     Unsupported,
+    /// It can be read, and what it says makes no sense.
+    Damaged,
     /// Anything else, a broken disk among it.
     Io,
 }

@@ -15,8 +15,8 @@ mod walked;
 
 pub use ability::Abilities;
 pub use entry::{
-    Append, Below, Entry, Fill, Filled, Kind, Listed, Listing, Put, Scan, Scanned, Share, Shared, SourceFile,
-    Space, Swept, Take, Unfinished, Uploads,
+    Append, Below, Entry, Fill, Filled, Kind, LinkTarget, Listed, Listing, Pointer, Put, Scan, Scanned,
+    Share, Shared, SourceFile, Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use object::{Conditions, ObjectStore};
@@ -93,6 +93,24 @@ pub trait Store: Debug + Send + Sync {
     /// Returns every file and link below `dir`, sorted by path; none when nothing is there.
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
         below(self, dir)
+    }
+
+    /// Returns where the link at `at` leads, as readers of the store follow it.
+    fn target(&self, at: &RelPath) -> Result<LinkTarget> {
+        let _ = at;
+        Ok(LinkTarget::Unknown)
+    }
+
+    /// Returns every link below the directory `dir`; none when nothing is there.
+    fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        let found = self.below(dir)?.into_iter().filter(|found| found.kind == Kind::Link);
+        Ok(found.map(|found| Pointer { path: found.path, target: LinkTarget::Unknown }).collect())
+    }
+
+    /// Returns every link that is, or is below, a name in `dir` that no path can hold.
+    fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        let _ = dir;
+        Ok(Vec::new())
     }
 
     /// Returns the whole file at `at`; an error when it is larger than `limit` bytes.

@@ -5,9 +5,9 @@
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Scan, Share, Shared,
-    SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, Uploads, below,
-    remove_all,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, Pointer, Put, Result,
+    Scan, Share, Shared, SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished,
+    Uploads, below, remove_all,
 };
 use crate::word::{Digest, RelPath};
 use std::{
@@ -206,6 +206,18 @@ impl Store for Spy {
 
     fn scan(&self, dir: &RelPath) -> Result<Scan> {
         self.make("scan", dir, Does::Read, || self.inner.scan(dir))
+    }
+
+    fn target(&self, at: &RelPath) -> Result<LinkTarget> {
+        self.make("target", at, Does::Read, || self.inner.target(at))
+    }
+
+    fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.make("pointers", dir, Does::Read, || self.inner.pointers(dir))
+    }
+
+    fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.make("odd_pointers", dir, Does::Read, || self.inner.odd_pointers(dir))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {

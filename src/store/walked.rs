@@ -3,7 +3,7 @@
 //! No path is made for what lies in a directory, only for the directory itself: a tree has a few of these and
 //! hundreds of thousands of files.
 
-use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError};
+use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError, StoreErrorKind};
 use crate::word::RelPath;
 use std::collections::{BTreeMap, HashSet};
 
@@ -36,8 +36,18 @@ impl Walked {
         while let Some(dir) = ahead.pop() {
             match store.scan(&root.join(&dir)) {
                 Ok(mut scan) => {
-                    let dirs = scan.entries.iter().filter(|one| one.entry.kind == Kind::Dir);
-                    ahead.extend(dirs.filter_map(|one| dir.child(&one.name).ok()));
+                    for one in scan.entries.iter().filter(|one| one.entry.kind == Kind::Dir) {
+                        match root.join(&dir).child(&one.name).and_then(|_| dir.child(&one.name)) {
+                            Ok(at) => ahead.push(at),
+                            Err(error) => {
+                                let kind = StoreErrorKind::NameTooLong;
+                                let upper: String = dir.as_str().chars().take(200).collect();
+                                let upper = format!("{upper}…");
+                                let error = StoreError::because(kind, "look at", upper, &error.to_string());
+                                walked.unread.push((dir.clone(), error));
+                            }
+                        }
+                    }
                     let unread = scan.unread.drain(..);
                     walked
                         .unread

@@ -121,7 +121,7 @@ impl Sight {
             sums: Some(sums(&FILES)),
             manifest: Some(manifest(&FILES)),
             listed: false,
-            adopted: false,
+            published: true,
             unread: Vec::new(),
         });
         let build = self.builds.last_mut().unwrap();

@@ -1,7 +1,7 @@
 //! What a prune or restore that was cut off left behind, and what became of a mirror meanwhile.
 
 use crate::rig::{PARTED, Rig};
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";
@@ -84,4 +84,128 @@ fn what_a_restore_could_not_remove_from_the_trash_is_no_failure_of_the_next_prun
         let said = rig.ends(0, &["prune"]);
         assert!(!said.contains("failed: "), "cut off at {calls}: {said}");
     }
+}
+
+const PRUNED: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 7d}
+families: [{name: all, match: \"**\", keep: [{last: 1}]}]
+";
+
+/// Returns a mirror whose prune was killed as soon as what it took away was in the trash, and the ticket there.
+fn killed_prune(policy: &str) -> (Rig, PathBuf) {
+    let rig = Rig::new();
+    rig.policy_file(policy);
+    rig.write("inputs/RPMS/a.rpm", "the same").builds([A, B]);
+    for call in 1..30 {
+        let killed = rig.copy();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}"));
+        strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(killed.mirror(""));
+        strace.args(["--jobs", "1", "prune"]).output().unwrap();
+        let at = fs::read_dir(killed.mirror(".mirrorkeep/trash")).unwrap().next();
+        let Some(at) = at.map(|at| at.unwrap().path()) else { continue };
+        if at.join("tree/inputs").exists() && !at.join("record.json").exists() {
+            return (killed, at.join("ticket.json"));
+        }
+    }
+    panic!("no call leaves a tree in the trash without its record");
+}
+
+#[test]
+fn a_ticket_that_cannot_be_read_never_makes_a_build_disappear() {
+    for policy in [PRUNED, PARTED] {
+        let (killed, ticket) = killed_prune(policy);
+        let text = fs::read(&ticket).unwrap();
+        let newer =
+            String::from_utf8(text.clone()).unwrap().replace("\"ticket\": 1", "\"ticket\": 2, \"new\": 1");
+        for damage in ["", "{}", &newer, "\0\0\0\0"] {
+            fs::write(&ticket, damage).unwrap();
+            killed.ok(&["label", &format!("master/centos/{B}"), "seen=yes"]);
+            killed.ok(&["recover"]);
+            assert!(ticket.with_file_name("tree").join("inputs/RPMS/a.rpm").is_file(), "{damage}");
+        }
+        fs::write(&ticket, text).unwrap();
+        killed.ok(&["restore", A_ID]);
+        assert!(killed.mirror(&format!("{A_ID}/inputs/RPMS/a.rpm")).is_file());
+        killed.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn a_ticket_that_is_gone_makes_no_build_disappear() {
+    for policy in [PRUNED, PARTED] {
+        let (killed, ticket) = killed_prune(policy);
+        let text = fs::read(&ticket).unwrap();
+        fs::remove_file(&ticket).unwrap();
+        killed.ok(&["label", &format!("master/centos/{B}"), "seen=yes"]);
+        fs::write(&ticket, text).unwrap();
+        killed.ok(&["restore", A_ID]);
+        killed.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn a_restore_whose_place_is_taken_stops_no_other_command() {
+    let rig = Rig::new();
+    rig.policy_file(PRUNED).builds([A, B]);
+    rig.ok(&["prune"]);
+    let mut killed = false;
+    for call in 1..10 {
+        let rig = rig.copy();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}"));
+        strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(rig.mirror(""));
+        strace.args(["--jobs", "1", "restore", A_ID]).output().unwrap();
+        let place = rig.mirror(A_ID);
+        if place.exists() {
+            break;
+        }
+        killed = true;
+        fs::create_dir(&place).unwrap();
+        rig.ok(&["label", &format!("master/centos/{B}"), "seen=yes"]);
+        rig.fails(1, "something lies at", &["restore", A_ID]);
+        fs::remove_dir(&place).unwrap();
+        rig.ok(&["restore", A_ID]);
+        rig.sums_hold(A_ID);
+        assert_eq!(rig.json(&["show", A_ID])["problem"], serde_json::Value::Null);
+    }
+    assert!(killed);
+}
+
+#[test]
+fn a_damaged_stage_stops_no_other_command_and_the_build_is_published_again() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    let publish = |rig: &Rig, call: u32| {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}"));
+        strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(rig.mirror(""));
+        strace.args(["--jobs", "1", "publish"]).arg(rig.work(""));
+        strace.args(["--stream", "master/centos", "--build", B]).output().unwrap();
+    };
+    let mut tried = 0;
+    for call in 1..12 {
+        for file in ["manifest", "seal.json"] {
+            for damage in ["", "{}", "\0\0"] {
+                let rig = rig.copy();
+                publish(&rig, call);
+                let stage = fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().next();
+                let Some(stage) = stage.map(|stage| stage.unwrap().path()) else { continue };
+                if !stage.join("seal.json").exists() || !stage.join("tree").exists() {
+                    continue;
+                }
+                tried += 1;
+                fs::write(stage.join(file), damage).unwrap();
+                rig.ok(&["label", A_ID, "seen=yes"]);
+                let said = rig.ok(&["recover"]);
+                assert!(!said.contains("20261002t"), "{said}");
+                rig.publish(B, &[]);
+                rig.sums_hold(&format!("master/centos/{B}"));
+            }
+        }
+    }
+    assert!(tried > 0);
 }

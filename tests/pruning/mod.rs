@@ -6,3 +6,4 @@ mod meanwhile;
 mod scene;
 mod sentences;
 mod spied;
+mod twice;

@@ -382,6 +382,12 @@ fn damaged_holds_and_wrong_policies_stop_everything() {
     let said = rig.ends(3, &["prune"]);
     assert!(said.contains("holds"), "{said}");
     assert_eq!(rig.there(), [A, B]);
+    fs::remove_file(&holds).unwrap();
+    fs::create_dir(&holds).unwrap();
+    rig.ends(3, &["plan"]);
+    rig.ends(3, &["prune"]);
+    assert_eq!(rig.there(), [A, B]);
+    fs::remove_dir(&holds).unwrap();
     fs::write(&holds, good).unwrap();
     let strange = rig.mirror(".mirrorkeep/holds/master/notes.txt");
     fs::write(&strange, "keep all of it").unwrap();

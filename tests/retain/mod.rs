@@ -3,5 +3,7 @@
 mod cases;
 mod edges;
 mod laws;
+mod model;
+mod peers;
 mod verbs;
 mod world;

@@ -123,6 +123,8 @@ fn simulate_draws_what_comes() {
         "`60` is no length of time",
         &["policy", "simulate", &keep, "--census", &census, "--for", "60"],
     );
+    let many = ["policy", "simulate", &keep, "--census", &census, "--for", "10y", "--cadence", "1m"];
+    rig.fails(2, "5259492 builds would come, and at most 1000000 are simulated", &many);
 }
 
 #[test]

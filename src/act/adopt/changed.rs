@@ -5,7 +5,7 @@
 //! and the links themselves are left as they are.
 
 use super::taking::Taking;
-use super::{AdoptReport, Adopted, Adopting, LeftAlone, Scope, Stopped};
+use super::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, Stopped};
 use crate::act::Mode;
 use crate::act::error::ActError;
 use crate::act::look::Looking;
@@ -33,7 +33,10 @@ pub(super) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     };
     // What its markers say now counts, where they say anything.
     let said = matches!(told.result, Outcome::Success | Outcome::Fail | Outcome::Empty);
-    if !changed && (!said || told.result == before.result) {
+    // A change that keeps size and time is found by `verify` only; a build that is named is read in any case.
+    let read =
+        taking.adopting.changed == Changed::Rewrite && matches!(taking.adopting.scope, Scope::Build(_));
+    if !changed && !read && (!said || told.result == before.result) {
         return Ok(None);
     }
     let mut census = told;

@@ -16,6 +16,8 @@ pub(super) struct Reading<'a> {
     pub(super) mirror: &'a Mirror,
     pub(super) disk: Option<&'a Disk>,
     pub(super) trust: Trust,
+    /// What to do where a file differs from its list.
+    pub(super) hint: &'a str,
     pub(super) watch: &'a dyn Watch,
     pub(super) stop: &'a Stop,
 }
@@ -70,7 +72,8 @@ impl Reading<'_> {
             None => self.digest(root, at)?,
         };
         if listed.is_some_and(|(wanted, _)| *wanted != digest) {
-            return Err(Stopped::Build(format!("`{at}` differs from the list of checksums beside it")));
+            let why = format!("`{at}` differs from the list of checksums beside it");
+            return Err(Stopped::Build(format!("{why}{}", self.hint)));
         }
         let after = self.mirror.store().look(&root.join(at))?;
         // A listing does not tell the time that a file carries.

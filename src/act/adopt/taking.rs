@@ -1,9 +1,9 @@
 //! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
 
 use super::reading::Reading;
-use super::{Adopted, Adopting, Stopped, SumsIn};
+use super::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
 use crate::act::disk::Disk;
-use crate::act::inventory::{ByManifest, holdings, listed};
+use crate::act::inventory::{Listed, Lists, holdings, listed};
 use crate::act::recover::settle;
 use crate::act::stage::{Underway, stage_of};
 use crate::act::unsealed::trashed;
@@ -14,7 +14,7 @@ use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
 };
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
-use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp, is_sums};
+use crate::word::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, Stamp, is_sums};
 use std::{collections::HashMap, time::Duration};
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
@@ -57,14 +57,24 @@ impl Taking<'_> {
                 "it has no result yet and changed within a day: it may still be filled".to_owned(),
             );
         }
-        // A record that is there is about to be replaced, and its manifest with it.
-        let by_manifest = if self.before.is_some() { ByManifest::Replaced } else { ByManifest::Believed };
-        let listed = listed(self.mirror, id, &path, &held, by_manifest);
+        let lists = if self.before.is_some() { Lists::Replaced } else { Lists::Others };
+        let rewrite = self.before.is_some() && self.adopting.changed == Changed::Rewrite;
+        let listed = if rewrite { Listed::default() } else { listed(self.mirror, id, &path, &held, lists) };
         if let Some((at, why)) = listed.damaged.first() {
             return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
         }
+        if let Some(at) = listed.disagreed.first() {
+            return refuse(format!("`{at}` differs from a list of checksums beside it: they disagree"));
+        }
         let disk = Disk::of(self.mirror);
+        let hint = match self.before {
+            Some(_) => {
+                format!("; `mirrorkeep adopt --changed --rewrite-sums {id}` takes the files as they are")
+            }
+            None => String::new(),
+        };
         let reading = Reading {
+            hint: &hint,
             mirror: self.mirror,
             disk: disk.as_ref(),
             trust: self.adopting.trust,
@@ -74,6 +84,16 @@ impl Taking<'_> {
         let manifest = reading.manifest(&path, &held, &listed)?;
         let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
         let known = listed.files.keys().filter(|at| held.files.contains_key(*at)).count();
+        let text = rewrite.then(|| sums_of(&manifest));
+        let own_sums = match &text {
+            Some(text) => Some(Digest::of(text.as_bytes())),
+            None if held.files.contains_key(&sums) => Some(reading.digest(&path, &sums)?),
+            None => None,
+        };
+        let is_other = text.is_some() && self.before.as_ref().is_some_and(|before| before.sums != own_sums);
+        let signatures = Scheme::ALL.iter().filter_map(|scheme| scheme.file().parse::<RelPath>().ok());
+        let signatures = signatures.filter(|at| is_other && held.files.contains_key(at));
+        let unfit = signatures.map(|at| path.join(&at)).collect();
         let record = BuildRecord {
             record: BUILD_RECORD_VERSION,
             id: id.clone(),
@@ -92,7 +112,7 @@ impl Taking<'_> {
             trimmed: self.before.as_ref().map(|before| before.trimmed.clone()).unwrap_or_default(),
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
-            sums: if held.files.contains_key(&sums) { Some(reading.digest(&path, &sums)?) } else { None },
+            sums: own_sums,
             origin: self.origin,
             problem: None,
         };
@@ -104,9 +124,15 @@ impl Taking<'_> {
             files: record.files,
             bytes: record.bytes,
             listed: known as u64,
+            unread: listed
+                .unread
+                .into_iter()
+                .map(|(at, why)| UnreadList { path: path.join(&at), why })
+                .collect(),
+            unfit,
         };
         if self.adopting.mode == Mode::Real {
-            self.commit(record, &manifest, &path, before.as_ref())?;
+            self.commit(record, (&manifest, text), &path, before.as_ref())?;
         }
         Ok(adopted)
     }
@@ -115,7 +141,7 @@ impl Taking<'_> {
     fn commit(
         &self,
         mut record: BuildRecord,
-        manifest: &Manifest,
+        (manifest, rewritten): (&Manifest, Option<String>),
         path: &RelPath,
         before: Option<&Entry>,
     ) -> Result<(), Stopped> {
@@ -138,8 +164,7 @@ impl Taking<'_> {
         }
         let now = (self.clock)();
         let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
-            let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
-            let text = Sums::of(files).to_string();
+            let text = sums_of(manifest);
             record.sums = Some(Digest::of(text.as_bytes()));
             Some(text)
         } else {
@@ -162,8 +187,12 @@ impl Taking<'_> {
         };
         let (intent, done) = (fact(), fact());
         let intent = lease.intend(now, intent)?;
-        if let Some(text) = written {
-            let at = path.child(SUMS_NAME).unwrap_or_default();
+        let at = path.child(SUMS_NAME).unwrap_or_default();
+        if let Some(text) = rewritten {
+            // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
+            // speaks of another list still, and the next run makes both again.
+            self.mirror.store().put(&at, text.as_bytes(), Put::Replace)?;
+        } else if let Some(text) = written {
             self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
         }
         lease.keep_manifest(&id, manifest)?;
@@ -229,10 +258,14 @@ impl Taking<'_> {
     }
 }
 
+/// Returns the text of the SHA256SUMS of these files.
+fn sums_of(manifest: &Manifest) -> String {
+    Sums::of(manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string()
+}
+
 /// Returns one digest of the paths and bytes of all files.
 fn content(manifest: &Manifest) -> Digest {
-    let files = manifest.files.iter().map(|file| (file.path.clone(), file.digest));
-    Digest::of(Sums::of(files).to_string().as_bytes())
+    Digest::of(sums_of(manifest).as_bytes())
 }
 
 /// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.

@@ -93,6 +93,9 @@ pub enum PublishError {
         /// Where builds are laid out.
         stage: RelPath,
     },
+    /// A source whose files would be taken away from the mirror, or share their bytes with it.
+    #[error("`{0}` is part of the mirror, whose files never change; `--take copy` reads it")]
+    OwnSource(String),
     /// It is there with other content.
     #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
     Differs {

@@ -3,12 +3,12 @@
 
 use super::{ContextFrom, PublishError, Publishing};
 use crate::act::reveal::Names;
-use crate::act::{Checksums, SignError, Source, context_of};
+use crate::act::{Checksums, SignError, Source, SourceSpec, context_of};
 use crate::layout::{Created, Place};
 use crate::mirror::{KeptError, Mirror, builds_of};
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
 use crate::word::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
-use std::{fs::File, io::Read};
+use std::{fs::File, io::Read, os::unix::fs::MetadataExt};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
@@ -85,6 +85,9 @@ pub(super) fn prepare(
         }
     }
     one_file_system(mirror, &path)?;
+    if publishing.filling.take.is_some() {
+        is_no_part_of(mirror, &publishing.sources)?;
+    }
     let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
@@ -150,10 +153,11 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
     let mounts = store.mounts()?;
     let mount_of =
         |at: &RelPath| mounts.iter().filter(|mount| at.is_within(mount)).max_by_key(|mount| mount.depth());
-    if let Some(mount) = mount_of(path).filter(|mount| mount_of(&stage) != Some(mount)) {
-        if mount.is_within(path) || store.look(mount)?.is_none_or(|entry| entry.inode.0 == device) {
-            return Err(PublishError::Mounted { mount: mount.clone(), stage });
-        }
+    let apart = mount_of(path).filter(|mount| mount_of(&stage) != Some(mount));
+    if let Some(mount) = apart
+        && store.look(mount)?.is_none_or(|entry| entry.inode.0 == device)
+    {
+        return Err(PublishError::Mounted { mount: mount.clone(), stage });
     }
     for home in path.ancestors().chain([RelPath::root()]) {
         if let Some(entry) = store.look(&home)? {
@@ -164,13 +168,31 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
     Ok(())
 }
 
+/// Fails when files would be moved or linked out of the mirror itself, whose builds never change.
+fn is_no_part_of(mirror: &Mirror, sources: &[SourceSpec]) -> Result<(), PublishError> {
+    if mirror.by_seal() {
+        return Ok(());
+    }
+    let Some(root) = mirror.store().look(&RelPath::root())?.map(|entry| entry.inode) else { return Ok(()) };
+    for spec in sources {
+        // What cannot be found is reported when the source is gathered.
+        let Ok(from) = std::fs::canonicalize(&spec.from) else { continue };
+        let is_root =
+            |dir: &std::path::Path| std::fs::metadata(dir).is_ok_and(|meta| (meta.dev(), meta.ino()) == root);
+        if from.ancestors().any(is_root) {
+            return Err(PublishError::OwnSource(spec.from.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
 /// Returns what the layout has no place for.
 pub(in crate::act) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
     let files = source.files.iter().map(|file| &file.to);
     let links = source.links.iter().map(|(to, _)| to);
-    let mut strays = Vec::new();
+    let mut strays = no_files(mirror, source);
     for to in files.chain(links).chain(&source.dirs) {
-        if is_sums(to.as_str()) {
+        if is_sums(to.as_str().split('/').next().unwrap_or_default()) {
             strays.push(format!("`{to}`: mirrorkeep writes this file itself; leave it out of the source"));
             continue;
         }
@@ -186,6 +208,26 @@ pub(in crate::act) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -
         }
     }
     strays
+}
+
+/// Returns what is at the place of a marker or CONTEXT without being a regular file.
+///
+/// A link there would say what its target says at the time of reading, past every check that is made here.
+fn no_files(mirror: &Mirror, source: &Source) -> Vec<String> {
+    let mut wrong: Vec<String> = Vec::new();
+    for place in mirror.layout().markers().places() {
+        let link = source.links.iter().any(|(to, _)| to == place);
+        let files = source.files.iter().map(|file| &file.to);
+        let mut others = files.chain(source.links.iter().map(|(to, _)| to)).chain(&source.dirs);
+        let is_dir = source.dirs.contains(place) || others.any(|to| to != place && to.is_within(place));
+        let is = match (link, is_dir) {
+            (true, _) => "a symlink",
+            (_, true) => "a directory",
+            _ => continue,
+        };
+        wrong.push(format!("`{place}` is {is}; a regular file is accepted there"));
+    }
+    wrong
 }
 
 /// Returns whether a file of the source is a marker or CONTEXT and no artifact.

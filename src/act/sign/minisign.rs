@@ -12,6 +12,13 @@ use std::{
 /// How long the last line of a signature is: 64 bytes in base64.
 const GLOBAL: usize = 88;
 
+/// How many bytes a secret key has, and how many of them at its end are its checksum.
+const SECRET: usize = 158;
+const CHECKSUM: usize = 32;
+
+/// What a key without a checksum signs, to prove that it is whole.
+const PROBE: &[u8] = b"mirrorkeep";
+
 /// A secret key that is open.
 #[derive(Clone)]
 pub(super) struct Secret(SecretKey);
@@ -29,6 +36,16 @@ impl Secret {
         let text = std::fs::read_to_string(path)
             .map_err(|source| SignError::Read { path: shown.clone(), source })?;
         let unfit = |why| SignError::Unfit { path: shown.clone(), what: "a secret key of minisign", why };
+        if let Some(key) = without_checksum(&text) {
+            let proven = PublicKey::from_secret_key(&key).is_ok_and(|public| {
+                let made = minisign::sign(None, &key, Cursor::new(PROBE), None, None);
+                made.is_ok_and(|made| {
+                    minisign::verify(&public, &made, Cursor::new(PROBE), true, false, true).is_ok()
+                })
+            });
+            let why = || "it has no checksum, and what it signs does not fit its public key".to_owned();
+            return if proven { Ok(Self(key)) } else { Err(unfit(why())) };
+        }
         let boxed = SecretKeyBox::from(text);
         let plain = match boxed.clone().into_unencrypted_secret_key() {
             Ok(key) => return Ok(Self(key)),
@@ -52,6 +69,41 @@ impl Secret {
         let by = Scheme::Minisign;
         Ok(Signature { by, file: by.file(), keys: vec![key], bytes: made.into_string().into_bytes() })
     }
+}
+
+/// Returns a secret key without a password as `minisign -G -W` writes it, with zeros for a checksum; the library takes
+/// these for damage.
+fn without_checksum(text: &str) -> Option<SecretKey> {
+    let bytes = base64(text.lines().nth(1)?.trim())?;
+    let zero =
+        |from: usize, to: usize| bytes.get(from..to).is_some_and(|some| some.iter().all(|byte| *byte == 0));
+    let plain = bytes.len() == SECRET && zero(2, 4) && zero(SECRET - CHECKSUM, SECRET);
+    plain.then(|| SecretKey::from_bytes(&bytes).ok()).flatten()
+}
+
+/// Reads base64; nothing when it is something else.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').bytes();
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut open, mut bits) = (0_u32, 0);
+    for digit in digits {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        open = open << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(open >> bits & 0xff).ok()?);
+            open &= (1 << bits) - 1;
+        }
+    }
+    Some(bytes)
 }
 
 /// Reads a public key: from the file of that name, or from the text itself.
@@ -94,6 +146,15 @@ fn shown(id: &[u8]) -> String {
 mod tests {
     use super::*;
     use minisign::KeyPair;
+
+    #[test]
+    fn base64_is_read_as_it_is_written() {
+        for (text, bytes) in [("", &b""[..]), ("Zg==", b"f"), ("Zm8=", b"fo"), ("Zm9v+/8A", b"foo\xfb\xff\0")]
+        {
+            assert_eq!(base64(text).unwrap(), bytes);
+        }
+        assert_eq!(base64("Zm9v-_"), None);
+    }
 
     #[test]
     fn a_signature_that_was_cut_anywhere_is_bad_and_no_panic() {

@@ -55,9 +55,9 @@ impl Underway {
         match store.read(&at, LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| StoreError::new("read the note", at, std::io::Error::from(error))),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                StoreError::because(StoreErrorKind::Damaged, "read the note", at, &error.to_string())
+            }),
         }
     }
 }
@@ -72,7 +72,7 @@ impl Sealed {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let damaged = |why: String| StoreError::because(StoreErrorKind::Io, "read the stage", at, &why);
+        let damaged = |why: String| StoreError::because(StoreErrorKind::Damaged, "read the stage", at, &why);
         let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         let manifest = Manifest::parse(&store.read(&own("manifest"), LIMIT)?);
         let manifest = manifest.map_err(|error| damaged(error.to_string()))?;

@@ -4,8 +4,8 @@ use super::KEPT_LIMIT;
 use crate::act::error::ActError;
 use crate::act::sign::there as signatures;
 use crate::record::sums_without;
-use crate::store::{Fill, Kind, Share, Shared, Store};
-use crate::word::{RelPath, SUMS_NAME, is_sums};
+use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
+use crate::word::{PathError, RelPath, SUMS_NAME, is_sums};
 use std::collections::BTreeSet;
 
 /// What stays of a build.
@@ -25,7 +25,7 @@ pub(super) fn any(
     let mut dirs = vec![root.clone()];
     while let Some(dir) = dirs.pop() {
         for entry in store.list(&dir)?.entries {
-            let at = dir.child(&entry.name).unwrap_or_default();
+            let at = child(&dir, &entry.name)?;
             if at.below(root).is_some_and(|inner| goes(&inner)) && entry.kind != Kind::Dir {
                 return Ok(true);
             }
@@ -54,7 +54,7 @@ pub(super) fn lay_out(
             store.make_dir(&to.join(&inner))?;
         }
         for entry in entries {
-            let at = dir.child(&entry.name).unwrap_or_default();
+            let at = child(&dir, &entry.name)?;
             let inner = at.below(root).unwrap_or_default();
             match entry.kind {
                 // A directory stays for what is left in it.
@@ -67,6 +67,14 @@ pub(super) fn lay_out(
     }
     checksums(store, root, to, &rest)?;
     Ok(rest)
+}
+
+/// Returns the path of a name in a directory, and an error where it is too long to be one.
+fn child(dir: &RelPath, name: &str) -> Result<RelPath, ActError> {
+    let long = |error: PathError| {
+        StoreError::because(StoreErrorKind::NameTooLong, "look at", dir, &error.to_string())
+    };
+    Ok(dir.child(name).map_err(long)?)
 }
 
 fn copy(

@@ -81,6 +81,9 @@ pub(in crate::cli) struct AdoptArgs {
     /// Also take for right what changed since: files, builds that are gone, and aliases that were moved by hand
     #[arg(long)]
     pub(in crate::cli) changed: bool,
+    /// With --changed: write SHA256SUMS of changed builds again from their bytes, whatever the lists in them say
+    #[arg(long, requires_all = ["changed", "what"])]
+    pub(in crate::cli) rewrite_sums: bool,
     /// Read everything and say what would be taken over
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -114,7 +114,7 @@ codes! {
     SumsMissing Warning "sums-missing": "A build without any list of checksums."; "`mirrorkeep adopt` makes one"
     SumsForm Error "sums-form": "SHA256SUMS cannot be read as coreutils writes it."; "compare with the record (`mirrorkeep verify`), then restore it"
     SumsDiffer Error "sums-differ": "SHA256SUMS lists other files than those that are there."; "`mirrorkeep verify` names every one"
-    BuildChanged Error "build-changed": "A build is not what was published or taken in: files or links came, went or changed."; "`mirrorkeep verify` names what differs in its bytes; restore it, or take it as it is by `mirrorkeep adopt --changed`"
+    BuildChanged Error "build-changed": "A build is not what was published or taken in: files or links came, went or changed."; "`mirrorkeep verify` names what differs in its bytes; put the files back from a copy, or take the build as it is with `mirrorkeep adopt --changed --rewrite-sums ID`"
     RequiresGone Warning "requires-gone": "A build needs another one that is not there."; "restore what it needs from the trash or from a copy"
     RecordWithoutTree Warning "record-without-tree": "A build is known that is not there any more, and nobody pruned it."; "restore the build from a copy, or let it go by `mirrorkeep adopt --changed`"
     RecordMissing Warning "record-missing": "The record of a build that was published or adopted here is lost."; "`mirrorkeep check --fix` makes it again from the tree"

@@ -3,9 +3,9 @@
 use super::{Code, Finding, SeenBuild, SeenDir, SeenItem, SeenKind};
 use crate::census::BuildCensus;
 use crate::layout::Layout;
-use crate::record::{SumsError, manifest_lines, sum_lines};
+use crate::record::{ForeignList, SumsError, manifest_lines, sum_lines};
 use crate::word::{Outcome, RelPath, SUMS_NAME, is_sums};
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// How many names a finding lists.
 const LISTED: usize = 3;
@@ -84,7 +84,7 @@ pub(super) fn judge(
     let (mut missing, extra) = match compare(seen, bytes, layout) {
         Ok(found) => found,
         Err(error) => {
-            findings.push(Finding::new(Code::SumsForm, at, error.to_string(), "lines `DIGEST  PATH`"));
+            findings.push(Finding::new(Code::SumsForm, at, error, "lines `DIGEST  PATH`"));
             return BTreeSet::new();
         }
     };
@@ -110,28 +110,40 @@ pub(super) fn judge(
 }
 
 /// Returns what SHA256SUMS lists and is not there, and the other way round, both sorted.
-fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<String>, Vec<String>), SumsError> {
+fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<String>, Vec<String>), String> {
     let said = |path: &str| path.parse().is_ok_and(|path| layout.is_said(&path));
     let mut tally = Tally::of(seen);
     let mut missing = Vec::new();
-    for line in sum_lines(bytes) {
-        let (path, _) = line?;
-        match tally.name(&path) {
-            Named::Item(item) if item.kind == SeenKind::File => {}
-            Named::Twice => return Err(SumsError::twice(&path)),
-            Named::Item(_) | Named::Nothing => missing.push(path.into_owned()),
+    let mut name = |path: Cow<'_, str>| match tally.name(&path) {
+        Named::Item(item) if item.kind == SeenKind::File => Ok(()),
+        Named::Twice => Err(SumsError::twice(&path).to_string()),
+        Named::Item(_) | Named::Nothing => {
+            missing.push(path.into_owned());
+            Ok(())
         }
+    };
+    if seen.published {
+        for line in sum_lines(bytes) {
+            name(line.map_err(|error| error.to_string())?.0)?;
+        }
+    } else {
+        // Others may have written it in any form that `sha256sum -c` accepts.
+        let read = ForeignList::Coreutils.read(bytes);
+        if let Some(error) = read.wrong {
+            return Err(error.to_string());
+        }
+        read.files.iter().try_for_each(|file| name(file.path.as_str().into()))?;
     }
     missing.sort();
     if let Some((path, _)) = missing.iter().zip(missing.iter().skip(1)).find(|(one, next)| one == next) {
-        return Err(SumsError::twice(path));
+        return Err(SumsError::twice(path).to_string());
     }
     missing.retain(|path| !said(path));
     let files = tally.rest().filter(|(_, item)| item.kind == SeenKind::File);
     let mut extra: Vec<String> = files.map(|(dir, item)| dir.at(item).as_str().to_owned()).collect();
     extra.retain(|path| !is_sums(path) && !said(path));
     extra.sort();
-    if seen.adopted && !extra.is_empty() {
+    if !seen.published && !extra.is_empty() {
         // A list that others made may name some of the files only; the manifest speaks for the rest.
         let lines = manifest_lines(seen.manifest.as_deref().unwrap_or_default());
         let known: BTreeSet<String> =

@@ -127,8 +127,8 @@ pub struct SeenBuild {
     pub manifest: Option<Vec<u8>>,
     /// Whether lists of checksums that others wrote speak for it.
     pub listed: bool,
-    /// Whether it was adopted, so that its SHA256SUMS may name some of its files only.
-    pub adopted: bool,
+    /// Whether it was published here, so that its SHA256SUMS names every file, in the one form that mirrorkeep writes.
+    pub published: bool,
     /// What could not be looked at in it.
     pub unread: Vec<(RelPath, String)>,
 }

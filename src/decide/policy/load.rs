@@ -10,11 +10,14 @@ use crate::word::{Digest, Document, Problem, Stamp};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rules::named;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What holds when neither family nor defaults say otherwise.
 const FLOOR: usize = 3;
 const MIN_SAMPLE: usize = 10;
+
+/// What makes a name of a pattern fit more than itself.
+const WILDCARDS: [char; 3] = ['*', '?', '['];
 
 impl Policy {
     /// Reads a policy; `file` is its name in messages.
@@ -240,24 +243,84 @@ impl Loading<'_> {
 
     /// Finds families that no stream can reach, since an earlier one takes all of theirs.
     fn reachable(&mut self, families: &[Family]) {
+        let mut names = HashSet::new();
+        let mut earlier = Earlier::default();
         for (index, family) in families.iter().enumerate() {
-            let earlier = families.iter().take(index);
-            for before in earlier {
-                if before.name == family.name {
-                    self.problem(
-                        &format!("families[{index}].name"),
-                        format!("a second family `{}`", family.name),
-                    );
-                }
-                if covers(before.pattern.as_str(), family.pattern.as_str()) {
-                    let why = format!(
-                        "no stream can reach this family: `{}` of family `{}` takes all that `{}` fits; put the narrower one first",
-                        before.pattern, before.name, family.pattern
-                    );
-                    self.problem(&format!("families[{index}].match"), why);
-                    break;
-                }
+            if !names.insert(&family.name) {
+                let why = format!("a second family `{}`", family.name);
+                self.problem(&format!("families[{index}].name"), why);
             }
+            let text = family.pattern.as_str();
+            if let Some(before) = earlier.covering(text, families) {
+                let why = format!(
+                    "no stream can reach this family: `{}` of family `{}` takes all that `{text}` fits; put the narrower one first",
+                    before.pattern, before.name
+                );
+                self.problem(&format!("families[{index}].match"), why);
+            }
+            earlier.insert(index, text);
+        }
+    }
+}
+
+/// The patterns of the families so far, by the plain names with which they begin: only one that begins as another
+/// does can take all of it. Comparing each with each takes minutes for the families of a large mirror.
+#[derive(Default)]
+struct Earlier<'a> {
+    /// Patterns without wildcards, which take nothing but themselves.
+    plain: HashMap<&'a str, usize>,
+    /// The others, by what stands before the first name with a wildcard.
+    wild: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Earlier<'a> {
+    fn insert(&mut self, index: usize, text: &'a str) {
+        match text.find(WILDCARDS) {
+            None => drop(self.plain.entry(text).or_insert(index)),
+            Some(wildcard) => {
+                let names = text.get(..wildcard).and_then(|before| before.rfind('/')).unwrap_or(0);
+                self.wild.entry(text.get(..names).unwrap_or_default()).or_default().push(index);
+            }
+        }
+    }
+
+    /// Returns the first family that takes everything that a pattern fits.
+    fn covering<'f>(&self, text: &str, families: &'f [Family]) -> Option<&'f Family> {
+        let ends = std::iter::once(0).chain(text.match_indices('/').map(|(at, _)| at)).chain([text.len()]);
+        let wild = ends.filter_map(|end| self.wild.get(text.get(..end)?)).filter_map(|indices| {
+            let covers = |index: &&usize| {
+                families.get(**index).is_some_and(|before| covers(before.pattern.as_str(), text))
+            };
+            indices.iter().find(covers)
+        });
+        families.get(wild.chain(self.plain.get(text)).min().copied()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_family_is_out_of_reach_exactly_when_an_earlier_one_covers_it(
+            patterns in prop::collection::vec("(a|b|a\\*|\\*|\\*\\*)(/(a|b|\\*|[ab]\\*|\\*\\*)){0,2}", 1..12)
+        ) {
+            let families = patterns.iter().enumerate().map(|(index, text)| {
+                format!("  - {{name: f{index}, match: \"{text}\", keep: []}}\n")
+            });
+            let text = format!("version: 1\nfamilies:\n{}", families.collect::<String>());
+            let found = Policy::load(&text, "p.yaml").err().map_or(Vec::new(), |error| error.0);
+            let found: Vec<(String, String)> = found.into_iter().map(|problem| {
+                let by = problem.message.split("of family `").nth(1).unwrap().split('`').next().unwrap();
+                (problem.path, by.to_owned())
+            }).collect();
+            let expected: Vec<(String, String)> = (0..patterns.len()).filter_map(|index| {
+                let by = (0..index).find(|before| covers(&patterns[*before], &patterns[index]))?;
+                Some((format!("families[{index}].match"), format!("f{by}")))
+            }).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -156,10 +156,11 @@ fn judge_lane<'a>(
                     detail: detail.clone(),
                     protects: false,
                 }),
-                Some(Answer::Missed(near)) => {
+                // Only a build that goes says how narrowly each rule missed it.
+                Some(Answer::Missed(near)) if reasons.is_empty() => {
                     misses.push(Miss { rule: std::sync::Arc::clone(&rule.name), near: near.clone() });
                 }
-                None => {}
+                Some(Answer::Missed(_)) | None => {}
             }
         }
         let Some(draft) = drafts.all.get_mut(item.index) else { continue };

@@ -32,25 +32,31 @@ pub(super) fn ask(view: &View<'_>, rule: &Rule, line: &Line<'_>, lane: &Lane<'_>
         Keep::Forever => seen.iter().map(|_| always(None)).collect(),
         Keep::Last(count) => last(&seen, count.at(view.level) as usize),
         Keep::Within(span, basis) => {
-            seen.iter().map(|item| within(view, line, item, span.at(view.level), basis)).collect()
+            // All answers share the word, since there is one for each build.
+            let word = basis.word().into();
+            let span = span.at(view.level);
+            seen.iter().map(|item| within(view, line, item, span, (basis, &word))).collect()
         }
         Keep::Latest(period, count, pick) => {
             latest(view, &seen, *period, count.at(view.level) as usize, *pick)
         }
         Keep::Each(period, span, pick) => each(view, &seen, *period, span.at(view.level), *pick),
         Keep::Periods(of, n, basis) => {
-            seen.iter().map(|item| periods(view, line, item, (of, *n as usize), basis)).collect()
+            let word = basis.word().into();
+            seen.iter().map(|item| periods(view, line, item, (of, *n as usize), (basis, &word))).collect()
         }
     }
     .into_iter();
     if rule.only.is_empty() {
         return answers.collect();
     }
+    let only: Vec<(Arc<str>, Arc<str>)> =
+        rule.only.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
     lane.items
         .iter()
         .map(|item| match item.has(&rule.only).then(|| answers.next()).flatten() {
             Some(answer) => answer,
-            None => Answer::Missed(lacking(rule, item)),
+            None => Answer::Missed(lacking(&only, item)),
         })
         .collect()
 }
@@ -59,12 +65,12 @@ fn always(detail: Option<String>) -> Answer {
     Answer::Kept { until: None, basis: None, detail }
 }
 
-/// Returns which of its labels kept a build from being seen by a rule.
-fn lacking(rule: &Rule, item: &Item<'_>) -> Near {
-    let found = |key: &str| item.build.labels.get(key).map(|label| label.value.clone());
-    let lacks = rule.only.iter().find(|(key, value)| found(key).as_ref() != Some(value));
-    let (key, wanted) = lacks.map(|(key, value)| (key.clone(), value.clone())).unwrap_or_default();
-    let found = found(&key);
+/// Returns which of its labels kept a build from being seen by a rule; `only` has the labels of the rule.
+fn lacking(only: &[(Arc<str>, Arc<str>)], item: &Item<'_>) -> Near {
+    let found = |key: &str| item.build.labels.get(key).map(|label| label.value.as_str());
+    let lacks = only.iter().find(|(key, value)| found(key) != Some(value));
+    let (key, wanted) = lacks.cloned().unwrap_or_else(|| ("".into(), "".into()));
+    let found = found(&key).map(str::to_owned);
     Near::Label { key, wanted, found }
 }
 
@@ -80,9 +86,9 @@ fn last(seen: &[&Item<'_>], count: usize) -> Vec<Answer> {
 }
 
 /// Keeps until a deadline, inclusively.
-fn until(view: &View<'_>, deadline: Stamp, basis: &str) -> Answer {
+fn until(view: &View<'_>, deadline: Stamp, basis: &Arc<str>) -> Answer {
     if view.now <= deadline {
-        return Answer::Kept { until: Some(deadline), basis: Some(basis.into()), detail: None };
+        return Answer::Kept { until: Some(deadline), basis: Some(Arc::clone(basis)), detail: None };
     }
     Answer::Missed(Near::Late { deadline, by: view.now.since(deadline) })
 }
@@ -126,11 +132,17 @@ fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> Fro
     }
 }
 
-fn within(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, span: Span, basis: &Basis) -> Answer {
+fn within(
+    view: &View<'_>,
+    line: &Line<'_>,
+    item: &Item<'_>,
+    span: Span,
+    (basis, word): (&Basis, &Arc<str>),
+) -> Answer {
     match from(view, line, item, basis) {
-        From::At(at) => until(view, span.after(at, view.policy.zone), &basis.word()),
+        From::At(at) => until(view, span.after(at, view.policy.zone), word),
         From::Open(why) => {
-            Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why.to_owned()) }
+            Answer::Kept { until: None, basis: Some(Arc::clone(word)), detail: Some(why.to_owned()) }
         }
         From::Never(near) => Answer::Missed(near),
     }
@@ -142,10 +154,9 @@ fn periods(
     line: &Line<'_>,
     item: &Item<'_>,
     (of, n): (&str, usize),
-    basis: &Basis,
+    (basis, word): (&Basis, &Arc<str>),
 ) -> Answer {
-    let open =
-        |why: String| Answer::Kept { until: None, basis: Some(basis.word().into()), detail: Some(why) };
+    let open = |why: String| Answer::Kept { until: None, basis: Some(Arc::clone(word)), detail: Some(why) };
     let at = match from(view, line, item, basis) {
         From::At(at) => at,
         From::Open(why) => return open(why.to_owned()),
@@ -154,7 +165,7 @@ fn periods(
     let events = view.policy.events.get(of).map(Vec::as_slice).unwrap_or_default();
     let next = events.partition_point(|event| *event <= at);
     match events.get(next + n) {
-        Some(end) => until(view, *end, &basis.word()),
+        Some(end) => until(view, *end, word),
         None => open(format!("{} more of `{of}` must come, and the calendar ends before", n + 1)),
     }
 }
@@ -202,9 +213,10 @@ fn latest(view: &View<'_>, seen: &[&Item<'_>], period: Period, count: usize, pic
 
 fn each(view: &View<'_>, seen: &[&Item<'_>], period: Period, span: Span, pick: Pick) -> Vec<Answer> {
     let (keys, chosen) = standing(view, seen, period, pick);
+    let created = "created".into();
     let answer = |(key, item): (&PeriodKey, &&Item<'_>)| match chosen.get(key) {
         Some(standing) if standing.age != item.age() => represented(*key, standing),
-        _ => until(view, span.after(item.created, view.policy.zone), "created"),
+        _ => until(view, span.after(item.created, view.policy.zone), &created),
     };
     keys.iter().zip(seen).map(answer).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::decide::policy::PeriodKey;
 use crate::word::{BuildName, Stamp};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// How narrowly a rule missed a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub enum Near {
     /// It has not the label that the rule looks for.
     Label {
         /// The key.
-        key: String,
+        key: Arc<str>,
         /// The value that is looked for.
-        wanted: String,
+        wanted: Arc<str>,
         /// The value that it has.
         found: Option<String>,
     },

@@ -225,9 +225,13 @@ impl Plan {
 /// Returns what stands for these verdicts.
 pub(super) fn digest(builds: &[Verdict]) -> Digest {
     let mut hasher = Hasher::new();
+    let mut line = String::new();
     for verdict in builds {
-        let parts: String = verdict.parts.iter().map(|(name, fate)| format!(" {name}:{fate:?}")).collect();
-        hasher.update(format!("{} {:?}{parts}\n", verdict.id, verdict.fate).as_bytes());
+        line.clear();
+        line.push_str(&format!("{} {:?}", verdict.id, verdict.fate));
+        verdict.parts.iter().for_each(|(name, fate)| line.push_str(&format!(" {name}:{fate:?}")));
+        line.push('\n');
+        hasher.update(line.as_bytes());
     }
     hasher.finish()
 }

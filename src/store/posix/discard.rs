@@ -4,7 +4,8 @@
 //! (file systems free them faster so) and hands its sub-directories on; whoever removes the last of these removes
 //! the directory itself. Nothing is found by its full path twice, so a symlink that is swapped in while we work is
 //! never followed, and a mount, be it of the same disk, is reported and left alone. One failure does not stop
-//! the rest.
+//! the rest. Below [`DEEP`] levels one thread walks with one open directory at a time, so that no depth uses up open
+//! files or memory of the stack.
 
 use super::{Posix, mounts::MOUNTED};
 use crate::store::{StoreError, StoreErrorKind, Swept};
@@ -13,7 +14,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     num::NonZeroU32,
     sync::{
         Arc, Mutex,
@@ -24,6 +25,9 @@ use std::{
 
 /// What is being done, in errors.
 const DOING: &str = "remove the tree";
+
+/// How many levels are removed in parallel, each with an open directory; ordinary builds have fewer.
+const DEEP: usize = 48;
 
 /// What all threads of one removal share.
 #[derive(Debug)]
@@ -41,7 +45,16 @@ struct Going {
     shown: String,
     name: CString,
     above: Option<Arc<Self>>,
+    depth: usize,
     work: Arc<Work>,
+}
+
+/// A directory on the way down to the one that is being emptied.
+#[derive(Debug)]
+struct Level {
+    name: CString,
+    inode: (u64, u64),
+    ahead: Vec<CString>,
 }
 
 /// When the next entry may go, so that a second sees no more of them than it should.
@@ -133,6 +146,7 @@ impl Posix {
             shown: at.to_string(),
             name: CString::default(),
             above: None,
+            depth: 0,
             work: Arc::clone(&work),
         });
         rayon::scope(|scope| empty(top, scope));
@@ -153,46 +167,127 @@ impl Posix {
 
 /// Removes what is in a directory, its sub-directories by tasks of their own.
 fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
-    let (files, dirs) = match names(&dir) {
+    let (files, dirs) = match names(&dir.fd) {
         Ok(found) => found,
         Err(errno) => return dir.work.failed(dir.shown.clone(), errno),
     };
-    for name in dirs {
-        let above = Arc::clone(&dir);
-        scope.spawn(move |scope| enter(above, name, scope));
-    }
-    let mut removed = 0;
-    for (_, name) in files {
-        match unlink(&dir, &name) {
-            Ok(()) => removed += 1,
-            Err(Errno::NOENT) => {}
-            Err(errno) => dir.work.failed(format!("{}/{}", dir.shown, name.to_string_lossy()), errno),
+    let is_deep = dir.depth >= DEEP;
+    for name in &dirs {
+        if !is_deep {
+            let (above, name) = (Arc::clone(&dir), name.clone());
+            scope.spawn(move |scope| enter(above, name, scope));
         }
     }
-    dir.work.removed.fetch_add(removed, Ordering::Relaxed);
+    unlink_all(&dir.work, &dir.fd, files, &|| dir.shown.clone());
+    if is_deep {
+        for name in dirs {
+            clear(&dir, name);
+        }
+    }
+}
+
+/// Removes a whole sub-directory with one open directory at a time.
+///
+/// The way up is by `..`, and what is found there must be the directory from which it was entered: a tree that is moved
+/// elsewhere meanwhile stays as it is.
+fn clear(top: &Going, name: CString) {
+    let work = &top.work;
+    let mut levels: Vec<Level> = Vec::new();
+    let shown = |levels: &[Level]| {
+        let names = levels.iter().map(|level| level.name.to_string_lossy());
+        let text = std::iter::once(top.shown.as_str().into()).chain(names).take(2 * DEEP);
+        text.collect::<Vec<std::borrow::Cow<'_, str>>>().join("/")
+    };
+    let failed = |levels: &[Level], errno| work.failed(shown(levels), errno);
+    let Ok(mut fd) = top.fd.try_clone() else { return failed(&levels, Errno::MFILE) };
+    let mut next = Some(name);
+    loop {
+        if let Some(name) = next.take() {
+            match open_own(work, &fd, &name).and_then(|below| Ok((names(&below)?, inode(&below)?, below))) {
+                Ok(((files, ahead), inode, below)) => {
+                    levels.push(Level { name, inode, ahead });
+                    unlink_all(work, &below, files, &|| shown(&levels));
+                    fd = below;
+                }
+                Err(Errno::NOENT) => {}
+                Err(errno) => work.failed(format!("{}/{}", shown(&levels), name.to_string_lossy()), errno),
+            }
+        }
+        let Some(level) = levels.last_mut() else { return };
+        next = level.ahead.pop();
+        if next.is_some() {
+            continue;
+        }
+        let up = match levels.len() {
+            1 => top.fd.try_clone().map_err(|_| Errno::MFILE),
+            _ => up(&fd),
+        };
+        let Some(done) = levels.pop() else { return };
+        let home = levels.last().map(|level| level.inode);
+        match up.and_then(|up| Ok((inode(&up)?, up))) {
+            Ok((found, up)) if home.is_none_or(|home| home == found) => fd = up,
+            Ok(_) => return failed(&levels, Errno::STALE),
+            Err(errno) => return failed(&levels, errno),
+        }
+        match rustix::fs::unlinkat(&fd, &done.name, AtFlags::REMOVEDIR) {
+            Ok(()) => {
+                work.removed.fetch_add(1, Ordering::Relaxed);
+            }
+            // What keeps it from being empty was reported already.
+            Err(Errno::NOTEMPTY | Errno::NOENT | Errno::EXIST) => {}
+            Err(errno) => work.failed(format!("{}/{}", shown(&levels), done.name.to_string_lossy()), errno),
+        }
+    }
+}
+
+/// Opens the directory above.
+fn up(fd: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(fd, c"..", flags, Mode::empty())
+}
+
+fn inode(fd: &OwnedFd) -> rustix::io::Result<(u64, u64)> {
+    let stat = rustix::fs::fstat(fd)?;
+    Ok((stat.st_dev, stat.st_ino))
+}
+
+/// Removes files from a directory, and notes what failed.
+fn unlink_all(work: &Work, dir: &OwnedFd, files: Files, shown: &dyn Fn() -> String) {
+    let mut removed = 0;
+    for (_, name) in files {
+        match unlink(work, dir, &name) {
+            Ok(()) => removed += 1,
+            Err(Errno::NOENT) => {}
+            Err(errno) => work.failed(format!("{}/{}", shown(), name.to_string_lossy()), errno),
+        }
+    }
+    work.removed.fetch_add(removed, Ordering::Relaxed);
 }
 
 /// Opens a sub-directory without following a link and empties it.
 fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
     let shown = format!("{}/{}", above.shown, name.to_string_lossy());
-    let open = || open_dir(&above.fd, &name);
-    let opened = open().or_else(|errno| match errno {
-        // Our own tree without permission for ourselves: take it, as `rm -rf` by its owner could.
-        Errno::ACCESS => {
-            rustix::fs::chmodat(&above.fd, &name, Mode::RWXU, AtFlags::empty())?;
-            open()
-        }
-        errno => Err(errno),
-    });
-    match opened.and_then(|fd| Ok((rustix::fs::fstat(&fd)?.st_dev, fd))) {
-        Ok((device, _)) if device != above.work.device => above.work.failed(shown, Errno::XDEV),
-        Ok((_, fd)) => {
-            let work = Arc::clone(&above.work);
-            empty(Arc::new(Going { fd, shown, name, above: Some(above), work }), scope);
+    match open_own(&above.work, &above.fd, &name) {
+        Ok(fd) => {
+            let (work, depth) = (Arc::clone(&above.work), above.depth + 1);
+            empty(Arc::new(Going { fd, shown, name, above: Some(above), depth, work }), scope);
         }
         Err(Errno::NOENT) => {}
         Err(errno) => above.work.failed(shown, errno),
     }
+}
+
+/// Opens a sub-directory that is of the same file system and is no mount, also one of ours without permission for us.
+fn open_own(work: &Work, above: &OwnedFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+    let opened = open_dir(above, name).or_else(|errno| match errno {
+        // Our own tree without permission for ourselves: take it, as `rm -rf` by its owner could.
+        Errno::ACCESS => {
+            rustix::fs::chmodat(above, name, Mode::RWXU, AtFlags::empty())?;
+            open_dir(above, name)
+        }
+        errno => Err(errno),
+    })?;
+    if inode(&opened)?.0 == work.device { Ok(opened) } else { Err(Errno::XDEV) }
 }
 
 /// Opens a directory in another one; `XDEV` when something is mounted on it, `LOOP` when it is a link.
@@ -220,9 +315,9 @@ fn failure(path: &str, errno: Errno) -> StoreError {
 type Files = Vec<(u64, CString)>;
 
 /// Returns the files of a directory by inode number, and its sub-directories.
-fn names(dir: &Going) -> rustix::io::Result<(Files, Vec<CString>)> {
+fn names(dir: &OwnedFd) -> rustix::io::Result<(Files, Vec<CString>)> {
     let (mut files, mut dirs) = (Vec::new(), Vec::new());
-    for found in Dir::read_from(&dir.fd)? {
+    for found in Dir::read_from(dir)? {
         let found = found?;
         let name = found.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
@@ -230,7 +325,7 @@ fn names(dir: &Going) -> rustix::io::Result<(Files, Vec<CString>)> {
         }
         let kind = match found.file_type() {
             FileType::Unknown => {
-                let stat = rustix::fs::statat(&dir.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 FileType::from_raw_mode(stat.st_mode)
             }
             kind => kind,
@@ -245,14 +340,14 @@ fn names(dir: &Going) -> rustix::io::Result<(Files, Vec<CString>)> {
     Ok((files, dirs))
 }
 
-fn unlink(dir: &Going, name: &CString) -> rustix::io::Result<()> {
-    if let Some(pace) = &dir.work.pace {
+fn unlink(work: &Work, dir: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
+    if let Some(pace) = &work.pace {
         pace.wait();
     }
-    match rustix::fs::unlinkat(&dir.fd, name, AtFlags::empty()) {
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         Err(Errno::ACCESS) => {
-            rustix::fs::fchmod(&dir.fd, Mode::RWXU)?;
-            rustix::fs::unlinkat(&dir.fd, name, AtFlags::empty())
+            rustix::fs::fchmod(dir, Mode::RWXU)?;
+            rustix::fs::unlinkat(dir, name, AtFlags::empty())
         }
         done => done,
     }

@@ -11,11 +11,12 @@ mod lock;
 mod mounts;
 mod open;
 mod place;
+mod pointers;
 mod stage;
 
 use crate::store::{
-    Abilities, Append, Entry, Fill, Filled, Guard, Listing, Put, Result, Scan, Share, Shared, SourceFile,
-    Space, Store, StoreError, Swept, Take,
+    Abilities, Append, Entry, Fill, Filled, Guard, LinkTarget, Listing, Pointer, Put, Result, Scan, Share,
+    Shared, SourceFile, Space, Store, StoreError, Swept, Take,
 };
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
@@ -87,6 +88,18 @@ impl Store for Posix {
 
     fn scan(&self, dir: &RelPath) -> Result<Scan> {
         self.scan_dir(dir)
+    }
+
+    fn target(&self, at: &RelPath) -> Result<LinkTarget> {
+        self.target_of(at)
+    }
+
+    fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.pointers_below(dir, false)
+    }
+
+    fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.pointers_below(dir, true)
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
