@@ -56,6 +56,20 @@ enum From {
     Introduced,
 }
 
+/// From when a length counts.
+enum Start {
+    At(i64),
+    /// It is not known yet, or not at all: the build stays.
+    Open,
+    Never,
+}
+
+impl std::convert::From<Option<i64>> for Start {
+    fn from(at: Option<i64>) -> Self {
+        at.map_or(Self::Open, Self::At)
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Forever,
@@ -83,8 +97,11 @@ struct World {
     /// The lanes of success, failure, partial and empty builds.
     lanes: [Vec<Rule>; 4],
     /// Each stream's alias: the build it points to, and builds it left with the time.
-    aliases: Vec<(usize, bool, Vec<(usize, i64)>)>,
+    aliases: Vec<Alias>,
 }
+
+/// The build to which it points, whether it points into its middle, and the builds that it left with the time.
+type Alias = (usize, bool, Vec<(usize, i64)>);
 
 fn stamp(at: i64) -> Stamp {
     Stamp::from_unix(at).unwrap()
@@ -151,7 +168,7 @@ fn world(seed: u64) -> World {
     }
     for index in 0..builds.len() {
         if dice.below(9) == 0 {
-            builds[index].needs = (0..1 + dice.below(2)).map(|_| dice.index(builds.len())).collect();
+            builds[index].needs = (0..=dice.below(2)).map(|_| dice.index(builds.len())).collect();
         }
     }
     let mut aliases = Vec::new();
@@ -272,7 +289,9 @@ impl World {
                     let seen: Vec<usize> = lane.iter().copied().filter(sees).collect();
                     kept.extend(self.kept_by(rule.kind, &seen, &own));
                 }
-                kept.into_iter().for_each(|index| fates[index] = Fate::Keep);
+                for index in kept {
+                    fates[index] = Fate::Keep;
+                }
             }
         }
         for (index, build) in self.builds.iter().enumerate() {
@@ -297,7 +316,9 @@ impl World {
             if needed.is_empty() {
                 return fates;
             }
-            needed.into_iter().for_each(|other| fates[other] = Fate::Keep);
+            for other in needed {
+                fates[other] = Fate::Keep;
+            }
         }
     }
 
@@ -317,21 +338,21 @@ impl World {
             Kind::Last(count) => self.newest(seen, count),
             Kind::Within(length, from) => {
                 let stays = |index: usize| match self.from(index, from, stream) {
-                    Some(Some(at)) => NOW <= self.end(at, length),
-                    Some(None) => true,
-                    None => false,
+                    Start::At(at) => NOW <= self.end(at, length),
+                    Start::Open => true,
+                    Start::Never => false,
                 };
                 seen.iter().copied().filter(|index| stays(*index)).collect()
             }
             Kind::Periods(n, from) => {
                 let stays = |index: usize| match self.from(index, from, stream) {
-                    Some(Some(at)) => {
+                    Start::At(at) => {
                         let later: Vec<i64> =
                             self.events.iter().copied().filter(|event| *event > at).collect();
                         later.get(n).is_none_or(|end| NOW <= *end)
                     }
-                    Some(None) => true,
-                    None => false,
+                    Start::Open => true,
+                    Start::Never => false,
                 };
                 seen.iter().copied().filter(|index| stays(*index)).collect()
             }
@@ -374,18 +395,19 @@ impl World {
         all
     }
 
-    /// Returns from when a length counts: nothing when it never does, and an inner nothing when that is not known yet.
-    fn from(&self, index: usize, from: From, stream: &[usize]) -> Option<Option<i64>> {
+    /// Returns from when a length counts.
+    fn from(&self, index: usize, from: From, stream: &[usize]) -> Start {
         let build = &self.builds[index];
         match from {
-            From::Created => Some(Some(build.at)),
-            From::Published => Some(build.published),
-            From::Introduced => build.sanity.map(|_| build.since),
+            From::Created => Start::At(build.at),
+            From::Published => build.published.into(),
+            From::Introduced if build.sanity.is_none() => Start::Never,
+            From::Introduced => build.since.into(),
             From::Superseded => {
                 let later = stream.iter().filter(|other| {
                     self.builds[**other].result == Outcome::Success && self.age(**other) > self.age(index)
                 });
-                Some(later.filter_map(|other| self.builds[*other].published).min())
+                later.filter_map(|other| self.builds[*other].published).min().into()
             }
         }
     }

@@ -100,7 +100,7 @@ fn made(dice: &mut Dice, ties: bool) -> Vec<Made> {
     let mut all: Vec<Made> = Vec::new();
     let regular = dice.below(2) == 0;
     let mut at = 1_735_000_000 / HOUR * HOUR + number(dice, 20_000_000);
-    for _ in 0..1 + dice.below(60) {
+    for _ in 0..=dice.below(60) {
         at -= match if regular { 11 } else { dice.below(12) } {
             0 => number(dice, 120) * DAY,
             1..=3 => HOUR * (1 + number(dice, 5)),
