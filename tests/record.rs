@@ -322,3 +322,62 @@ fn a_suffix_counts_after_all_before_it() {
         assert!(version_order(after, before).is_gt(), "`{after}` after `{before}`");
     }
 }
+
+/// Every form of a list, and whether `sha256sum -c` of coreutils 9.1 accepts it.
+fn forms() -> Vec<(String, bool)> {
+    let abc = Digest::of(b"abc");
+    let upper = abc.to_string().to_uppercase();
+    let md5 = "900150983cd24fb0d6963f7d28e17f72";
+    let signed = |line: &str| {
+        format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{line}\n-----BEGIN PGP SIGNATURE-----\n\niQEz\n=abcd\n-----END PGP SIGNATURE-----\n"
+        )
+    };
+    let line = format!("{abc}  dir/f");
+    vec![
+        (format!("{line}\n"), true),
+        (line.clone(), true),
+        (format!("\n\n{line}\n\n"), true),
+        (format!("# made by hand\n{line}\n"), true),
+        (format!("{abc} dir/f\n"), true),
+        (format!("{abc} *dir/f\n"), true),
+        (format!("{abc}\tdir/f\n"), true),
+        (format!("  {line}\n"), true),
+        (format!("{upper}  dir/f\n"), true),
+        (format!("{line}\n{line}\n"), true),
+        (format!("{abc}  ./dir/f\n"), true),
+        (format!("{abc}  dir//f\n"), true),
+        (format!("{abc}  ./dir/./f\n"), true),
+        (format!("SHA256 (dir/f) = {abc}\n"), true),
+        (format!("SHA256(dir/f)= {abc}\n"), true),
+        (format!("SHA256 (./dir//f) = {abc}\n"), true),
+        (format!("MD5 (dir/f) = {md5}\nSHA256 (dir/f) = {abc}\n"), true),
+        (format!("{md5}  dir/f\n{line}\n"), true),
+        (format!("# SHA512 HASH\n# SHA256 HASH\n{line}\n"), true),
+        (format!("# dir/f: 3 bytes\nSHA256 (dir/f) = {abc}\n"), true),
+        (signed(&line), true),
+        (signed(&format!("SHA256 (dir/f) = {abc}")), true),
+        // Coreutils before 9.2 takes the carriage return for a part of the name.
+        (format!("{line}\r\n"), false),
+    ]
+}
+
+#[test]
+fn every_form_that_sha256sum_accepts_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("dir")).unwrap();
+    std::fs::write(dir.path().join("dir/f"), "abc").unwrap();
+    for (text, accepted) in forms() {
+        let list = ForeignList::of("SHA256SUMS").unwrap().read(text.as_bytes());
+        assert_eq!((&list.wrong, &list.disagreed), (&None, &Vec::new()), "{text}");
+        let found: Vec<_> =
+            list.files.iter().map(|file| (file.path.as_str(), file.digest, file.size)).collect();
+        assert_eq!(found, [("dir/f", Digest::of(b"abc"), None)], "{text}");
+        if accepted {
+            std::fs::write(dir.path().join("list"), &text).unwrap();
+            let mut check = std::process::Command::new("sha256sum");
+            let output = check.args(["-c", "list"]).current_dir(dir.path()).output().unwrap();
+            assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}

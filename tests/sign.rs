@@ -38,7 +38,7 @@ struct Signed {
 impl Signed {
     fn new() -> Self {
         let (rig, gpg) = (Rig::new(), Gpg::new());
-        rig.ok(&["init"]);
+        rig.policy("keep: [{last: 2}]");
         let keyring = gpg.key("releases", "");
         let (secret, public) = minisign(gpg.home(), "release");
         Self { rig, gpg, keyring, secret, public }

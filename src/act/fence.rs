@@ -5,7 +5,7 @@
 
 use super::error::ActError;
 use super::plan::{Planned, judged};
-use crate::decide::{Fate, Verdict};
+use crate::decide::{Fate, PartFate, Past, Verdict};
 use crate::mirror::{Lease, look_at_build, mounted_at, pointing};
 use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{HashMap, HashSet};
@@ -54,7 +54,14 @@ impl Fence {
 
     /// What the plan lets go may only become less.
     fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
-        let again = judged(lease.mirror(), Some(planned.policy.clone()), now, planned.accepted, None)?;
+        // The clock was looked at for the plan, and what it frees was measured then.
+        let base = Past {
+            accepted: planned.accepted,
+            any_clock: true,
+            measured: planned.measured.clone(),
+            ..Past::default()
+        };
+        let again = judged(lease.mirror(), Some(planned.policy.clone()), now, base)?;
         let fresh: HashMap<&BuildId, &Verdict> =
             again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
         for verdict in &mut planned.plan.builds {
@@ -64,8 +71,11 @@ impl Fence {
                 verdict.fate = Fate::Keep;
                 verdict.reasons = fresh.map(|fresh| fresh.reasons.clone()).unwrap_or_default();
             }
-            if let Some(fresh) = fresh {
-                verdict.parts.clone_from(&fresh.parts);
+            for (name, fate) in &mut verdict.parts {
+                let fresh = fresh.and_then(|fresh| fresh.parts.get(name));
+                if let Some(kept) = fresh.filter(|fresh| matches!(fresh, PartFate::Keep | PartFate::Gone)) {
+                    *fate = *kept;
+                }
             }
         }
         planned.census = again.census;

@@ -56,7 +56,7 @@ pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
 pub use materialize::{Cost, Followed, MaterializeError, Switched, dematerialize, follow, materialize};
 pub use mend::{Mended, mend};
-pub use plan::{PlanError, Planned, plan, policy_of, publish_deadlines, suiting};
+pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
     ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,

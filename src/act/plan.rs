@@ -32,6 +32,10 @@ pub struct Planned {
     pub space: Option<Space>,
     /// The plan that somebody accepted.
     pub(super) accepted: Option<Digest>,
+    /// What is really freed, where that was measured.
+    pub(super) measured: Option<HashMap<BuildId, u64>>,
+    /// What the plan knew beyond the census.
+    past: Past,
     /// How many builds each stream had after the last run.
     pub(super) before: BTreeMap<Stream, usize>,
     /// The policy of the last run.
@@ -121,24 +125,43 @@ pub fn plan(
     now: Stamp,
     accepted: Option<Digest>,
 ) -> Result<Planned, PlanError> {
-    let mut planned = judged(mirror, policy, now, accepted, None)?;
+    let base = Past { accepted, ..Past::default() };
+    weighed(mirror, policy, now, base)
+}
+
+/// Returns what may go at `at`, any instant: clocks are not compared.
+pub fn plan_at(mirror: &Mirror, policy: Option<Policy>, at: Stamp) -> Result<Planned, PlanError> {
+    weighed(mirror, policy, at, Past { any_clock: true, ..Past::default() })
+}
+
+/// Returns what may go, with the bytes that are really freed.
+pub(super) fn weighed(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    base: Past,
+) -> Result<Planned, PlanError> {
+    let mut planned = judged(mirror, policy, now, base)?;
+    if let Some(measured) = measured(&planned, mirror, now) {
+        let past = Past { measured: Some(measured), ..planned.past.clone() };
+        planned.plan = retain(&planned.census, &planned.policy, now, &past);
+        planned.measured = past.measured;
+    }
     planned.weigh(mirror);
     Ok(planned)
 }
 
-/// Returns what may go, knowing what the clock of the store says, and not yet what it frees.
+/// Returns what may go, knowing what `base` says beyond what is read, and not yet what it frees.
 pub(super) fn judged(
     mirror: &Mirror,
     policy: Option<Policy>,
     now: Stamp,
-    accepted: Option<Digest>,
-    store_clock: Option<Stamp>,
+    base: Past,
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let survey = survey(mirror, now)?;
     let last = LastRun::read(mirror)?;
-    let past = past(mirror, &survey, last.as_ref())?;
-    let past = Past { store_clock, accepted, ..past };
+    let past = past(mirror, &survey, last.as_ref(), base)?;
     let plan = retain(&survey.census, &policy, now, &past);
     let (before, previous) = last.map(|last| (last.streams, last.policy)).unzip();
     Ok(Planned {
@@ -147,16 +170,17 @@ pub(super) fn judged(
         census: survey.census,
         troubles: survey.troubles,
         space: past.space,
-        accepted,
+        accepted: past.accepted,
+        measured: past.measured.clone(),
+        past,
         before: before.unwrap_or_default(),
         previous,
     })
 }
 
 /// Returns what the plan must know beyond the census.
-fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>) -> Result<Past, PlanError> {
+fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past) -> Result<Past, PlanError> {
     let census = &survey.census;
-    let mut past = Past::default();
     let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
     for trouble in &survey.troubles {
         match mirror.layout().place(&trouble.path) {
@@ -199,42 +223,89 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>) -> Result<Past
 }
 
 impl Planned {
-    /// Finds how many bytes each going build really frees: those of inodes that no staying name holds.
+    /// Finds how many bytes are really freed of each build: those of inodes that no staying name holds.
     ///
-    /// Every tree that goes is walked, so this is not for where others wait.
+    /// Every tree of which something is deleted is walked, so this is not for where others wait.
     pub(super) fn weigh(&mut self, mirror: &Mirror) {
-        if mirror.by_seal() {
-            // No two builds share bytes there: what a build has is what it frees.
-            for verdict in self.plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
-                verdict.bytes_freed =
-                    self.census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
-            }
-            self.plan.total();
-            return;
-        }
-        let mut going: Vec<&mut Verdict> =
-            self.plan.builds.iter_mut().filter(|verdict| verdict.fate == Fate::Expire).collect();
-        let trees: Vec<Result<Vec<File>, StoreError>> =
-            going.par_iter().map(|verdict| files(mirror, &verdict.id)).collect();
-        // An inode is freed with the last of its names: seen as often as it has names, all of them go.
-        let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
-        for (verdict, tree) in going.iter_mut().zip(trees) {
-            verdict.bytes_freed = 0;
-            let tree = tree.unwrap_or_else(|error| {
+        let changes = |verdict: &Verdict| verdict.fate == Fate::Expire || verdict.is_trimmed();
+        let going: Vec<&Verdict> = self.plan.builds.iter().filter(|verdict| changes(verdict)).collect();
+        let found = freed(mirror, &self.policy, &self.census, &going);
+        let going = self.plan.builds.iter_mut().filter(|verdict| changes(verdict));
+        for (verdict, found) in going.zip(found) {
+            verdict.bytes_freed = found.unwrap_or_else(|error| {
                 let why = format!("how many bytes go is not known: {}", crate::mirror::chain(&error));
                 self.plan.warnings.push(why);
-                Vec::new()
+                0
             });
-            for file in tree {
-                let names = seen.entry(file.inode).or_default();
-                *names += 1;
-                if *names >= file.names {
-                    verdict.bytes_freed += file.size;
-                }
-            }
         }
         self.plan.total();
     }
+}
+
+/// Returns how many bytes become free with what each verdict deletes, or would delete but for a brake, in this order.
+fn freed(
+    mirror: &Mirror,
+    policy: &Policy,
+    census: &Census,
+    verdicts: &[&Verdict],
+) -> Vec<Result<u64, StoreError>> {
+    // No two builds share bytes there: what a build has is what it frees.
+    let apart = mirror.by_seal();
+    let whole = |verdict: &Verdict| apart && verdict.fate != Fate::Keep;
+    let trees: Vec<Result<Vec<File>, StoreError>> = (verdicts.par_iter())
+        .map(|verdict| if whole(verdict) { Ok(Vec::new()) } else { files(mirror, policy, verdict) })
+        .collect();
+    // An inode is freed with the last of its names: seen as often as it has names, all of them go.
+    let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
+    let mut sum = |tree: Vec<File>| {
+        let mut bytes = 0;
+        for file in tree {
+            let names = seen.entry(file.inode).or_default();
+            *names += 1;
+            if apart || *names >= file.names {
+                bytes += file.size;
+            }
+        }
+        bytes
+    };
+    let each = verdicts.iter().zip(trees).map(|(verdict, tree)| {
+        let known = census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+        if whole(verdict) { Ok(known) } else { tree.map(&mut sum) }
+    });
+    each.collect()
+}
+
+/// Measures what may be deleted, where how much that is decides: under pressure, and for brakes that count bytes.
+fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<BuildId, u64>> {
+    let (policy, census, past) = (&planned.policy, &planned.census, &planned.past);
+    let brakes = policy.brakes.run.bytes.is_some() || policy.brakes.stream.bytes.is_some();
+    let pressure = policy.pressure.zip(past.space);
+    let full = pressure.is_some_and(|(pressure, space)| space.free < pressure.free_below.of(space.total));
+    if !brakes && !full {
+        return None;
+    }
+    // As long as nothing is known to free anything, all that may go does.
+    let past = Past { measured: Some(HashMap::new()), ..past.clone() };
+    let plan = retain(census, policy, now, &past);
+    let braked = |verdict: &Verdict| {
+        verdict.fate == Fate::Withheld && !verdict.reasons.iter().any(|reason| &*reason.rule == "freeze")
+    };
+    let changes = |verdict: &&Verdict| {
+        verdict.fate == Fate::Expire
+            || braked(verdict)
+            || verdict.is_trimmed()
+            || !verdict.parts_withheld.is_empty()
+    };
+    let mut going: Vec<&Verdict> = plan.builds.iter().filter(changes).collect();
+    // What is deleted first frees only what no later one holds.
+    going.sort_by_cached_key(|verdict| {
+        let build = census.build(&verdict.id);
+        (verdict.pressed, build.and_then(|build| build.created), build.map(|build| build.seq))
+    });
+    let found = freed(mirror, policy, census, &going);
+    let known = |verdict: &Verdict| census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+    let each = going.iter().zip(found);
+    Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(known(verdict)))).collect())
 }
 
 struct File {
@@ -243,15 +314,17 @@ struct File {
     size: u64,
 }
 
-/// Returns the files of a build.
-fn files(mirror: &Mirror, id: &BuildId) -> Result<Vec<File>, StoreError> {
-    let Ok(root) = mirror.layout().build_path(id) else { return Ok(Vec::new()) };
+/// Returns the files of a build that its verdict deletes.
+fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File>, StoreError> {
+    let Ok(root) = mirror.layout().build_path(&verdict.id) else { return Ok(Vec::new()) };
     let mut walked = Walked::of(mirror.store(), &root)?;
     if !walked.unread.is_empty() {
         return Err(walked.unread.swap_remove(0).1);
     }
-    let found = walked.entries().map(|(_, _, entry)| entry).filter(|entry| entry.kind == Kind::File);
-    Ok(found.map(|entry| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
+    let parts = super::trim::going(policy, verdict);
+    let goes = |path: &RelPath| verdict.fate != Fate::Keep || super::trim::goes(&parts, path);
+    let found = walked.entries().filter(|(path, _, entry)| entry.kind == Kind::File && goes(path));
+    Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
@@ -263,8 +336,7 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
         let builds: Vec<serde_json::Value> = group
             .iter()
             .map(|verdict| {
-                let parts =
-                    verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name);
+                let parts = verdict.parts_with(PartFate::Expire);
                 serde_json::json!({
                     "build": verdict.id.name,
                     "verdict": verdict.fate,

@@ -7,13 +7,13 @@
 
 use super::error::ActError;
 use super::fence::Fence;
-use super::plan::{LastRun, Planned, judged, plan};
+use super::plan::{LastRun, Planned, weighed};
 use super::recover::settle;
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
 use super::{Mode, Stop, handshake, reserve, trim};
-use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
+use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
 use crate::store::Put;
@@ -30,6 +30,8 @@ const TURN: Duration = Duration::from_secs(1);
 pub struct Pruning {
     /// The plan that somebody accepted, brakes notwithstanding.
     pub accepted: Option<Digest>,
+    /// Whether the clock is right, whatever the last run and the clock of the store say.
+    pub any_clock: bool,
     /// A wish to stop.
     pub stop: Option<Stop>,
 }
@@ -81,7 +83,8 @@ pub fn prune(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<PruneReport, ActError> {
     if mode == Mode::Trial {
-        let planned = plan(mirror, None, clock(), how.accepted)?;
+        let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
+        let planned = weighed(mirror, None, clock(), base)?;
         return Ok(empty(planned.plan));
     }
     reserve::with_help(mirror, || run(mirror, how, clock))
@@ -107,8 +110,13 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
         lease.next_seq()
     };
     let now = clock();
-    let mut planned = judged(mirror, None, now, how.accepted, Some(store_clock(mirror)?))?;
-    planned.weigh(mirror);
+    let base = Past {
+        accepted: how.accepted,
+        any_clock: how.any_clock,
+        store_clock: (!how.any_clock).then(|| store_clock(mirror)).transpose()?,
+        ..Past::default()
+    };
+    let mut planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
@@ -324,7 +332,9 @@ fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
         .filter(|verdict| {
-            verdict.fate == Fate::Withheld && verdict.reasons.iter().any(|reason| &*reason.rule == "freeze")
+            let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+            (verdict.fate == Fate::Withheld || !verdict.parts_withheld.is_empty())
+                && reasons.any(|reason| &*reason.rule == "freeze")
         })
         .map(|verdict| verdict.id.stream.clone())
         .collect();
@@ -339,10 +349,10 @@ fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp
         streams.insert(stream.stream.clone(), before.map_or(count, |before| before.max(count)));
     }
     let deferred = |verdict: &crate::decide::Verdict| {
-        verdict.reasons.iter().any(|reason| reason.rule.starts_with("policy_change"))
+        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+        reasons.any(|reason| reason.rule.starts_with("policy_change"))
     };
-    let held_back =
-        planned.plan.builds.iter().any(|verdict| verdict.fate == Fate::Withheld && deferred(verdict));
+    let held_back = planned.plan.builds.iter().any(deferred);
     // A policy whose consequences wait for somebody is not the policy of the last run yet.
     let policy = match &planned.previous {
         Some(previous) if held_back => previous.clone(),

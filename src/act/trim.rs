@@ -15,8 +15,8 @@ use super::prune::{Gone, PruneReport, Pruning, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
 use super::sweep::Failure;
-use crate::decide::PartFate;
-use crate::decide::policy::{Part, fits};
+use crate::decide::policy::{Part, Policy, fits};
+use crate::decide::{PartFate, Verdict};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -52,9 +52,7 @@ pub(super) fn all(
     clear(store)?;
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
-        let family = planned.policy.family_or_stranger(&id.stream);
-        let going: Vec<Part> =
-            family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect();
+        let going = named(&planned.policy, &id, &names);
         let one = if mirror.by_seal() { one_apart } else { one };
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Some(gone)) => report.trimmed.push(gone),
@@ -69,6 +67,18 @@ pub(super) fn all(
         }
     }
     Ok(())
+}
+
+/// Returns the parts of a build that its verdict deletes, or would delete but for a brake.
+pub(super) fn going(policy: &Policy, verdict: &Verdict) -> Vec<Part> {
+    let both = verdict.parts_with(PartFate::Expire).chain(verdict.parts_with(PartFate::Withheld));
+    let names: Vec<String> = both.map(str::to_owned).collect();
+    named(policy, &verdict.id, &names)
+}
+
+fn named(policy: &Policy, id: &BuildId, names: &[String]) -> Vec<Part> {
+    let family = policy.family_or_stranger(&id.stream);
+    family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect()
 }
 
 /// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
@@ -177,7 +187,7 @@ fn one_apart(
 }
 
 /// Returns whether a path in a build is of one of the parts.
-fn goes(going: &[Part], inner: &RelPath) -> bool {
+pub(super) fn goes(going: &[Part], inner: &RelPath) -> bool {
     let mut patterns = going.iter().flat_map(|part| &part.paths);
     !is_sums(inner.as_str()) && patterns.any(|pattern| fits(pattern, inner.as_str()))
 }

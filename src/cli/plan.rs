@@ -67,7 +67,10 @@ fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
         .as_deref()
         .map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1))
         .transpose()?;
-    let planned = act::plan(&mirror, policy, at.unwrap_or_else(now), None)?;
+    let planned = match at {
+        Some(at) => act::plan_at(&mirror, policy, at)?,
+        None => act::plan(&mirror, policy, now(), None)?,
+    };
     planned.troubles.iter().for_each(say::trouble);
     Ok(Made { plan: planned.plan, policy: planned.policy })
 }

@@ -5,8 +5,8 @@ use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, Failure, HoldReport, Mode, PruneReport, Pruning, SweepReport};
-use crate::decide::PlanOutcome;
 use crate::decide::policy::start_of;
+use crate::decide::{Plan, PlanOutcome};
 use crate::mirror::Mirror;
 use crate::record::Hold;
 use crate::word::{BuildId, Digest, Stamp};
@@ -36,7 +36,7 @@ fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome
 pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
-    let how = Pruning { accepted, stop: Some(setting.stop.clone()) };
+    let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
     let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
         super::plan::show(setting, &report.plan);
@@ -78,12 +78,22 @@ fn tell(report: &PruneReport) {
         say::note(&format!("refused: {refusal}"));
     }
     let totals = report.plan.totals;
-    if totals.withheld > 0 {
+    if totals.withheld + totals.trims_withheld > 0 {
         let builds = say::count(totals.withheld as u64, "build");
-        say::note(&format!(
-            "withheld: {builds}; `mirrorkeep plan` says why, and `prune --accept sha256:{}` lets them go",
-            report.plan.digest
-        ));
+        let parts = match totals.trims_withheld {
+            0 => String::new(),
+            more => format!(" and parts of {}", say::count(more as u64, "build")),
+        };
+        let accept = if report.plan.acceptable {
+            let digest = report.plan.digest;
+            format!(", and `mirrorkeep prune --accept sha256:{digest}` deletes what a brake withholds")
+        } else {
+            String::new()
+        };
+        say::note(&format!("withheld: {builds}{parts}; `mirrorkeep plan` gives the reasons{accept}"));
+    }
+    for frozen in frozen(&report.plan) {
+        say::note(&frozen);
     }
     if totals.blocked > 0 {
         say::note(&format!(
@@ -96,6 +106,26 @@ fn tell(report: &PruneReport) {
     }
     let (pruned, swept) = (report.pruned.len() as u64, report.trash.swept.len() as u64);
     say::out(&format!("{} pruned, {} swept, {} kept\n", say::count(pruned, "build"), swept, totals.keep));
+}
+
+/// Returns a line for each stream that is frozen, with what ends that; no accepted plan does.
+fn frozen(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for stream in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
+        let mut reasons = stream.iter().flat_map(|verdict| &verdict.reasons);
+        let Some(why) = reasons.find(|reason| &*reason.rule == "freeze") else { continue };
+        let (Some(newest), Some(why)) = (stream.last(), why.detail.as_deref()) else { continue };
+        let alias = why.strip_prefix("the required alias `").and_then(|rest| rest.split_once('`'));
+        let name = &newest.id.name;
+        let way = match alias {
+            Some((alias, _)) => {
+                format!("; `mirrorkeep alias set {alias} {name}` sets it to the newest build")
+            }
+            None => String::new(),
+        };
+        lines.push(format!("frozen: {}: {why}{way}", newest.id.stream));
+    }
+    lines
 }
 
 fn swept(report: &SweepReport) {

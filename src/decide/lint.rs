@@ -69,6 +69,20 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
         }
     }
     let parts = family.parts.iter().map(|part| &part.keep);
+    for rule in std::iter::once(&family.keep).chain(parts.clone()).flatten() {
+        if let Keep::Within(span, Basis::Created | Basis::Published) = &rule.keep
+            && !span.max.is_zero()
+            && span.max.seconds() <= family.min_age.seconds()
+        {
+            let mut message =
+                format!("`{}` keeps nothing: `min_age` keeps every build for {}", rule.name, family.min_age);
+            let amount = span.max.to_string();
+            if let Some(minutes) = amount.strip_suffix('m') {
+                message += &format!("; `{amount}` is {minutes} minutes, months are `{minutes}mo`");
+            }
+            findings.push(finding("too-short", &rule.at, message));
+        }
+    }
     for rules in [&family.keep, &family.failed, &family.partial, &family.empty].into_iter().chain(parts) {
         for (at, rule) in rules.iter().enumerate() {
             let others = rules.iter().enumerate().filter(|(other, _)| *other != at);

@@ -26,7 +26,7 @@ pub enum KeptError {
     #[error("the list of parts `{0}` cannot be used")]
     Parts(RelPath, #[source] ManifestError),
     /// The holds are damaged.
-    #[error("the holds of `{0}` cannot be used")]
+    #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
     /// A file among the holds that is not ours.
     #[error("`{0}` among the holds is no list of holds")]

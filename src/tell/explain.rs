@@ -28,10 +28,12 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
         let fate = match fate {
             PartFate::Keep => "stays",
             PartFate::Expire => "goes",
+            PartFate::Withheld => "withheld",
             PartFate::Gone => "went before",
         };
         rows.push((format!("part {part}"), fate.to_owned()));
     }
+    rows.extend(verdict.parts_withheld.iter().map(row));
     if verdict.fate == Fate::Expire {
         let none = "none: no alias, hold, lock or lease; required by nobody";
         rows.push(("protections".to_owned(), none.to_owned()));

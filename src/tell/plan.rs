@@ -33,8 +33,13 @@ pub fn plan(plan: &Plan, paint: Paint) -> String {
     }
     let totals = plan.totals;
     let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let some = |number: usize, what: &str| match number {
+        0 => String::new(),
+        _ => format!(" ({what} {number})"),
+    };
+    let (parts, held) = (some(totals.trimmed, "without parts:"), some(totals.trims_withheld, "and parts of"));
     text += &format!(
-        "{}: {} kept, {} to go ({} to be freed), {} withheld, {} blocked\ndigest sha256:{}\n",
+        "{}: {} kept{parts}, {} to go ({} to be freed), {} withheld{held}, {} blocked\ndigest sha256:{}\n",
         plan.at.iso(),
         count(whole(totals.keep), "build"),
         totals.expire,
@@ -65,7 +70,8 @@ fn stream(builds: &[Verdict], paint: Paint) -> String {
             Fate::Keep => paint.green(&word),
             Fate::Blocked | Fate::Withheld => paint.yellow(&word),
         };
-        let freed = if verdict.fate == Fate::Expire { bytes(verdict.bytes_freed) } else { String::new() };
+        let deletes = verdict.fate == Fate::Expire || verdict.is_trimmed();
+        let freed = if deletes { bytes(verdict.bytes_freed) } else { String::new() };
         let name = verdict.id.name.as_str();
         text += format!("  {word}  {name:<width$}  {freed:>11}  {}", why(verdict)).trim_end();
         text.push('\n');
@@ -75,14 +81,15 @@ fn stream(builds: &[Verdict], paint: Paint) -> String {
 
 /// Returns the short reason of a verdict.
 fn why(verdict: &Verdict) -> String {
-    let parts =
-        verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire).map(|(name, _)| name.as_str());
-    let parts: Vec<&str> = parts.collect();
-    let going = if parts.is_empty() || verdict.fate != Fate::Keep {
-        String::new()
-    } else {
-        format!("; without {}", parts.join(", "))
-    };
+    let list = |fate| verdict.parts_with(fate).collect::<Vec<_>>().join(", ");
+    let mut going = String::new();
+    if verdict.is_trimmed() {
+        going += &format!("; without {}", list(PartFate::Expire));
+    }
+    if !verdict.parts_withheld.is_empty() {
+        let why = reasons(&verdict.parts_withheld);
+        going += &format!("; {} withheld: {why}", list(PartFate::Withheld));
+    }
     match verdict.fate {
         Fate::Expire => {
             let misses = verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near));

@@ -178,3 +178,22 @@ fn list_and_show_say_until_when() {
     assert!(rig.ok(&["list"]).contains("until 2034-12-18"));
     assert!(rig.ok(&["show", &format!("master/centos/{A}")]).contains("until 2034-12-18"));
 }
+
+#[test]
+fn lint_finds_a_span_that_is_not_longer_than_the_age_that_protects() {
+    let rig = Rig::new();
+    let text = |span: &str, min_age: &str| {
+        format!(
+            "version: 1\ndefaults: {{min_age: {min_age}}}\nfamilies: [{{name: a, match: \"**\", keep: [{{within: {span}}}, {{last: 3}}]}}]\n"
+        )
+    };
+    let lint = |code: i32, span: &str, min_age: &str| {
+        rig.write("p.yaml", &text(span, min_age));
+        rig.ends(code, &["policy", "lint", rig.work("p.yaml").to_str().unwrap()])
+    };
+    let said = lint(5, "6m", "24h");
+    assert!(said.contains("`6m` is 6 minutes, months are `6mo` [too-short]"), "{said}");
+    assert!(lint(5, "24h", "24h").contains("`min_age` keeps every build for 24h"));
+    lint(0, "25h", "24h");
+    lint(0, "6m", "5m");
+}

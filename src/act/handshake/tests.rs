@@ -222,7 +222,7 @@ type End = std::result::Result<bool, String>;
 fn goes(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
     let mirror = lease.mirror();
     let policy = Policy::load(POLICY, "test").unwrap();
-    let mut planned = judged(mirror, Some(policy), now(), None, None).unwrap();
+    let mut planned = judged(mirror, Some(policy), now(), crate::decide::Past::default()).unwrap();
     let mut fence = Fence::new(lease.next_seq());
     assert_eq!(fence.protects(lease, &mut planned, &id(BUILD), now()).unwrap(), None);
     let (what, inode) = (TicketKind::Build, (0, 0));

@@ -7,6 +7,9 @@ pub(in crate::cli) struct PruneArgs {
     /// Carry out the plan with this digest, whatever the brakes say; any other plan is withheld as usual
     #[arg(long, value_name = "DIGEST")]
     pub(in crate::cli) accept: Option<String>,
+    /// Take the clock for right: go on where it went back or stepped far ahead since the last run
+    #[arg(long)]
+    pub(in crate::cli) accept_clock: bool,
     /// Remove at most that many files a second
     #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) max_rate: Option<u32>,

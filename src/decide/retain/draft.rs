@@ -14,6 +14,7 @@ pub(super) struct Draft<'a> {
     pub reasons: Vec<Reason>,
     pub misses: Vec<Miss>,
     pub parts: BTreeMap<&'a str, PartFate>,
+    pub parts_withheld: Vec<Reason>,
     pub pressed: bool,
 }
 
@@ -30,6 +31,28 @@ impl Draft<'_> {
         let going = self.parts.values_mut().filter(|fate| **fate == PartFate::Expire);
         going.for_each(|fate| *fate = PartFate::Keep);
     }
+
+    /// Returns whether it stays and loses parts.
+    pub(super) fn is_trimmed(&self) -> bool {
+        self.fate == Fate::Keep && self.parts.values().any(|fate| *fate == PartFate::Expire)
+    }
+
+    /// Withholds those of its expiring parts that `which` names.
+    pub(super) fn withhold_parts(&mut self, which: impl Fn(&str) -> bool, rule: &str, detail: &str) {
+        if self.fate != Fate::Keep {
+            return;
+        }
+        let mut found = false;
+        for (_, fate) in
+            self.parts.iter_mut().filter(|(name, fate)| **fate == PartFate::Expire && which(name))
+        {
+            *fate = PartFate::Withheld;
+            found = true;
+        }
+        if found {
+            self.parts_withheld.push(Reason::lasting(rule, detail.to_owned()));
+        }
+    }
 }
 
 impl Drafts<'_> {
@@ -39,6 +62,12 @@ impl Drafts<'_> {
 
     pub(super) fn expiring(&self) -> impl Iterator<Item = usize> {
         self.all.iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).map(|(index, _)| index)
+    }
+
+    /// Returns the builds of which something is deleted: all, or parts.
+    pub(super) fn changing(&self) -> impl Iterator<Item = usize> {
+        let changing = |draft: &Draft<'_>| draft.fate == Fate::Expire || draft.is_trimmed();
+        self.all.iter().enumerate().filter(move |(_, draft)| changing(draft)).map(|(index, _)| index)
     }
 
     pub(super) fn fate(&self, index: usize) -> Fate {
@@ -72,8 +101,18 @@ impl Drafts<'_> {
         }
     }
 
+    /// Holds builds back that would go, and parts of builds that stay.
+    pub(super) fn hold_back(&mut self, builds: &[usize], rule: &str, detail: &str) {
+        for index in builds {
+            if let Some(draft) = self.all.get_mut(*index) {
+                draft.withhold_parts(|_| true, rule, detail);
+            }
+        }
+        self.withhold(builds, rule, detail);
+    }
+
     /// Returns the verdicts, by stream and age.
-    pub(super) fn verdicts(self, ids: &[BuildId]) -> Vec<Verdict> {
+    pub(super) fn verdicts(self, ids: &[BuildId], measured: bool) -> Vec<Verdict> {
         let mut order: Vec<usize> = (0..self.all.len()).collect();
         let age = |index: &usize| {
             let id = ids.get(*index);
@@ -86,14 +125,19 @@ impl Drafts<'_> {
             order.into_iter().filter_map(|index| Some((all.get_mut(index)?.take()?, ids.get(index)?)));
         taken
             .map(|(draft, id)| {
+                let freed = if draft.fate == Fate::Expire || (measured && draft.is_trimmed()) {
+                    draft.bytes
+                } else {
+                    0
+                };
                 let parts = draft.parts.into_iter().map(|(name, fate)| (name.to_owned(), fate)).collect();
-                let freed = if draft.fate == Fate::Expire { draft.bytes } else { 0 };
                 let mut verdict = Verdict {
                     id: id.clone(),
                     fate: draft.fate,
                     reasons: draft.reasons,
                     misses: draft.misses,
                     parts,
+                    parts_withheld: draft.parts_withheld,
                     kept_until: None,
                     bytes_freed: freed,
                     pressed: draft.pressed && draft.fate == Fate::Expire,

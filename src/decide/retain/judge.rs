@@ -60,6 +60,7 @@ fn draft(stream: usize, build: &BuildCensus) -> Draft<'_> {
         reasons: Vec::new(),
         misses: Vec::new(),
         parts: BTreeMap::new(),
+        parts_withheld: Vec::new(),
         pressed: false,
     }
 }

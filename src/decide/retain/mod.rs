@@ -27,7 +27,6 @@ use draft::Drafts;
 use keep::View;
 use needs::Needs;
 use shield::{Places, Shields};
-use std::collections::HashSet;
 
 /// Returns what the policy says of every build of the census at `now`.
 pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan {
@@ -42,6 +41,11 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     let look =
         |policy, level| judge::judge(census, &ids, &needs, &View { policy, now, level, shields: &shields });
     let mut drafts = look(policy, Level::Normal);
+    if let Some(measured) = &past.measured {
+        for (draft, id) in drafts.all.iter_mut().zip(&ids) {
+            draft.bytes = measured.get(id).copied().unwrap_or(0);
+        }
+    }
     let shortfall = policy
         .pressure
         .zip(past.space)
@@ -50,21 +54,25 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     let mut refusals = past.refusals(policy, now, ids.len(), false);
     freeze(&mut drafts, census, &shields, past);
     let before = past.previous.as_ref().filter(|previous| previous.digest != policy.digest);
-    let before: Option<HashSet<usize>> =
-        before.map(|previous| look(previous, Level::Normal).expiring().collect());
+    let before = before.map(|previous| look(previous, Level::Normal));
+    let before_brakes = drafts.changing().count();
     let unbraked = past.accepted.map(|_| drafts.clone());
     brake::hold(&mut drafts, census, policy, past, before.as_ref());
     brake::keep_needed(&mut drafts, &needs);
+    let waived = past.refusals(policy, now, ids.len(), true);
+    let braked = drafts.changing().count() < before_brakes || waived.len() < refusals.len();
+    let mut acceptable = before_brakes > 0 && braked && waived.is_empty();
     refuse(&mut drafts, &refusals);
-    let mut builds = drafts.verdicts(&ids);
+    let mut builds = drafts.verdicts(&ids, past.measured.is_some());
     let digest = plan::digest(&builds);
     if past.accepted == Some(digest)
         && let Some(mut drafts) = unbraked
     {
-        refusals = past.refusals(policy, now, ids.len(), true);
+        refusals = waived;
+        acceptable = false;
         brake::keep_needed(&mut drafts, &needs);
         refuse(&mut drafts, &refusals);
-        builds = drafts.verdicts(&ids);
+        builds = drafts.verdicts(&ids, past.measured.is_some());
     }
     let mut ignored: Vec<String> = census.strays.iter().map(|stray| stray.path.clone()).collect();
     ignored.sort();
@@ -80,6 +88,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
         ignored,
         warnings,
         refusals,
+        acceptable,
         shortfall,
         totals: Totals::default(),
     };
@@ -90,7 +99,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
 
 /// Returns how a plan may be carried out: the gravest that is true of it.
 fn outcome(plan: &Plan) -> PlanOutcome {
-    let held = plan.totals.withheld > 0;
+    let held = plan.totals.withheld > 0 || plan.totals.trims_withheld > 0;
     [
         (!plan.refusals.is_empty(), PlanOutcome::Refused),
         (plan.shortfall.is_some(), PlanOutcome::Shortfall),

@@ -1,8 +1,8 @@
 //! What a plan must know beyond census, policy and instant: what was before, and what could not be seen.
 
 use crate::decide::policy::Policy;
-use crate::word::{Digest, RelPath, Stamp, Stream};
-use std::collections::BTreeMap;
+use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
+use std::collections::{BTreeMap, HashMap};
 
 /// What was before, and what could not be seen. The default is a first look at a census that is whole.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub struct Past {
     pub last_count: Option<usize>,
     /// What the clock of the file system says.
     pub store_clock: Option<Stamp>,
+    /// Whether no clock is compared: for a preview of any instant, and when somebody says that the clock is right.
+    pub any_clock: bool,
     /// The policy by which a plan was last carried out.
     pub previous: Option<Box<Policy>>,
     /// The plan that somebody accepted, brakes notwithstanding.
@@ -25,6 +27,9 @@ pub struct Past {
     pub dropped: BTreeMap<Stream, String>,
     /// How full the disk is.
     pub space: Option<Space>,
+    /// How many bytes are really freed by what may be deleted of each build, where that was measured: of inodes that
+    /// builds share, the last one frees them. A build that is missing here frees nothing.
+    pub measured: Option<HashMap<BuildId, u64>>,
 }
 
 /// How full a disk is.
@@ -49,23 +54,26 @@ impl Past {
             .iter()
             .map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}"))
             .collect();
-        if let Some(last) = self.last_run {
+        if let Some(last) = self.last_run.filter(|_| !self.any_clock) {
             if last.since(now) > skew {
                 refusals.push(format!(
-                    "the clock went back: it is {}, and the last run was at {}",
+                    "the clock went back: it is {}, and the last run was at {}; if the clock is right now, run \
+                     `mirrorkeep prune --accept-clock`",
                     now.iso(),
                     last.iso()
                 ));
             }
             if !accepted && now.since(last) > policy.max_clock_step.seconds() {
                 refusals.push(format!(
-                    "the clock is more than {} past the last run at {}; if that is right, accept the plan",
+                    "the clock is more than {} past the last run at {}; if the clock is right, run \
+                     `mirrorkeep prune --accept-clock`",
                     policy.max_clock_step,
                     last.iso()
                 ));
             }
         }
-        if let Some(clock) = self.store_clock.filter(|clock| clock.since(now).abs() > skew) {
+        if let Some(clock) = self.store_clock.filter(|clock| !self.any_clock && clock.since(now).abs() > skew)
+        {
             refusals.push(format!("the clock of the file system says {}, ours {}", clock.iso(), now.iso()));
         }
         if builds == 0 && self.last_count.is_some_and(|count| count > 0) {

@@ -29,6 +29,9 @@ pub struct Plan {
     /// Why nothing may go at all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
+    /// Whether accepting this plan lets something go that is withheld now.
+    #[serde(skip)]
+    pub acceptable: bool,
     /// How many bytes could not be freed, of those that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortfall: Option<u64>,
@@ -68,7 +71,10 @@ pub struct Verdict {
     pub parts: BTreeMap<String, PartFate>,
     /// The last instant at which it is kept, where only time decides; nothing when something else does.
     pub kept_until: Option<Stamp>,
-    /// How many bytes its going frees.
+    /// Why parts of it are withheld, whatever becomes of the rest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts_withheld: Vec<Reason>,
+    /// How many bytes are freed by what is deleted of it: all of it, or parts.
     pub bytes_freed: u64,
     /// Whether it goes only because the disk fills; then it does not wait in the trash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -97,6 +103,8 @@ pub enum PartFate {
     Keep,
     /// It goes.
     Expire,
+    /// No rule keeps it, but a brake holds it back.
+    Withheld,
     /// It went before.
     Gone,
 }
@@ -138,7 +146,11 @@ pub struct Totals {
     pub withheld: usize,
     /// Builds that cannot be judged.
     pub blocked: usize,
-    /// Bytes that the going builds free.
+    /// Builds that stay and lose parts.
+    pub trimmed: usize,
+    /// Builds that stay and of which parts are held back.
+    pub trims_withheld: usize,
+    /// Bytes that the going builds and parts free.
     pub bytes_freed: u64,
 }
 
@@ -169,6 +181,16 @@ impl Verdict {
     pub fn last_instant(&self) -> Option<Stamp> {
         self.reasons.iter().map(|reason| reason.until).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
+
+    /// Returns the names of its parts with that fate.
+    pub fn parts_with(&self, fate: PartFate) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter(move |(_, found)| **found == fate).map(|(name, _)| name.as_str())
+    }
+
+    /// Returns whether it stays and loses parts.
+    pub fn is_trimmed(&self) -> bool {
+        self.fate == Fate::Keep && self.parts_with(PartFate::Expire).next().is_some()
+    }
 }
 
 impl Plan {
@@ -193,7 +215,9 @@ impl Plan {
             expire: count(Fate::Expire),
             withheld: count(Fate::Withheld),
             blocked: count(Fate::Blocked),
-            bytes_freed: self.expiring().map(|verdict| verdict.bytes_freed).sum(),
+            trimmed: self.builds.iter().filter(|verdict| verdict.is_trimmed()).count(),
+            trims_withheld: self.builds.iter().filter(|verdict| !verdict.parts_withheld.is_empty()).count(),
+            bytes_freed: self.builds.iter().map(|verdict| verdict.bytes_freed).sum(),
         };
     }
 }
