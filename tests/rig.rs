@@ -95,9 +95,6 @@ impl Rig {
         assert!(text.contains(said), "{text}");
     }
 
-<<<<<<< HEAD
-    /// Publishes the workspace as that build of `master/centos`, and makes the mirror before the first.
-=======
     /// Returns the JSON that the binary answers, which must end with that code.
     #[track_caller]
     pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
@@ -106,8 +103,7 @@ impl Rig {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Publishes the workspace as that build of `master/centos`.
->>>>>>> main
+    /// Publishes the workspace as that build of `master/centos`, and makes the mirror before the first.
     #[track_caller]
     pub(crate) fn publish(&self, build: &str, more: &[&str]) -> String {
         let work = self.work("");

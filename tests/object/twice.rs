@@ -97,7 +97,7 @@ fn every_read(ready: &Scene, act: Act) {
             }
         }
     }
-    writeln!(std::io::stdout(), "{tried} of {points} points tried, {} failed", wrong.len()).unwrap();
+    writeln!(std::io::stdout(), "{tried} of {points} points tried, {} failed", wrong.len()).ok();
     assert!(tried > 10, "only {tried} points");
     assert!(wrong.is_empty(), "{} of {tried} failed:\n{}", wrong.len(), wrong.join("\n"));
 }
