@@ -28,7 +28,7 @@ fn a_publish_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
 
 fn command(rig: &Rig) -> Vec<String> {
     let work = rig.work("").display().to_string();
-    let args = ["--jobs", "1", "publish", &work, "--stream", "master/centos", "--build", TWO];
+    let args = ["--jobs", "1", "publish", &work, "--stream", "master/centos", "--build", TWO, "--init"];
     args.map(str::to_owned).to_vec()
 }
 
