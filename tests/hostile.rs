@@ -273,3 +273,25 @@ fn the_mirror_itself_is_no_source() {
     rig.fails(1, "has no place for", &args);
     assert!(!Path::new(&rig.mirror(&format!("master/centos/{TWO}"))).exists());
 }
+
+#[test]
+fn git_is_not_asked_about_a_checkout_above_the_directory() {
+    let attempt = Attempt::new();
+    let job = attempt.rig.work("job");
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let mut git = Command::new("git");
+        git.current_dir(attempt.rig.work("")).args(identity).args(args);
+        assert!(git.status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "top"]);
+    fs::create_dir_all(job.join("lib/.git")).unwrap();
+    let iso = attempt.rig.work("outputs");
+    let add = format!("outputs={}", iso.display());
+    let job = job.display().to_string();
+    let args =
+        ["publish", "--add", &add, "--stream", "master/centos", "--build", TWO, "--context-from", &job];
+    attempt.rig.fails(1, "its `.git` is not a repository", &args);
+    attempt.rig.fails(1, "job/lib", &args);
+}

@@ -221,17 +221,47 @@ fn only_init_makes_a_mirror() {
 }
 
 #[test]
+fn a_name_whose_place_is_taken_is_reported() {
+    #[track_caller]
+    fn case(take: impl Fn(&std::path::Path)) {
+        let rig = Rig::new();
+        rig.publish(ONE, &[]);
+        let name = rig.mirror("master/centos/latest_build");
+        fs::remove_file(&name).unwrap();
+        take(&name);
+        let work = rig.work("");
+        let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", TWO];
+        let output = rig.run(&[&["--json"], &args[..]].concat());
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let warning = answer["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("`master/centos/latest_build` is not moved to"), "{warning}");
+        // A failure would not have moved it.
+        let args = ["publish", args[1], args[2], args[3], "--build", THREE, "--result", "fail"];
+        assert_eq!(rig.json(&args)["warnings"], serde_json::json!([]));
+    }
+    case(|name| fs::create_dir(name).unwrap());
+    case(|name| fs::write(name, ONE).unwrap());
+}
+
+#[test]
 fn a_mirror_elsewhere_is_not_taken_for_a_directory() {
     let rig = Rig::new();
     let work = rig.work("");
-    for at in ["s3:/bucket/prefix", "user@host:/srv/mirror", "s3://bucket/a?x=1", "s3://KEY:SECRET@bucket/a"]
-    {
+    for at in [
+        "s3:/bucket/prefix",
+        "host:/srv/mirror",
+        "user:SECRET@host:/srv/mirror",
+        "s3://bucket/a?key=SECRET",
+        "s3://KEY:SECRET@bucket/a",
+        "s3:/KEY:SECRET@bucket/a",
+        "s3:/bucket/a?key=SECRET",
+    ] {
         let mut publish = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
         publish.current_dir(rig.work("")).args(["--mirror", at, "publish", "--init"]).arg(&work);
         let output = publish.args(["--stream", "master/centos"]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{at}: {said}");
-        assert!(!said.contains("SECRET@"), "{said}");
+        assert!(!said.contains("SECRET"), "{said}");
     }
     assert_eq!(fs::read_dir(rig.work("")).unwrap().count(), 1);
 }

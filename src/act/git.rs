@@ -107,14 +107,20 @@ fn name(below: &Path) -> String {
 fn commit(checkout: &Path) -> Result<String, GitError> {
     let path = checkout.display().to_string();
     let mut git = Command::new("git");
-    git.arg("-C").arg(checkout).args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+    // Where the directory's own `.git` is not usable, git searches the directories above: the prefix shows that.
+    git.arg("-C").arg(checkout).args(["rev-parse", "--show-prefix", "--verify", "--quiet", "HEAD^{commit}"]);
     for name in GIT_ENVIRONMENT {
         git.env_remove(name);
     }
     let output = git.output().map_err(|source| GitError::Start { path: path.clone(), source })?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && !text.is_empty() {
-        return Ok(text);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (prefix, commit) = text.split_once('\n').unwrap_or_default();
+    if !prefix.is_empty() {
+        let said = "its `.git` is not a repository; remove it, or check the directory out again".to_owned();
+        return Err(GitError::Unknown { path, said });
+    }
+    if output.status.success() && !commit.trim().is_empty() {
+        return Ok(commit.trim().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().next().unwrap_or("nothing is checked out yet").to_owned();

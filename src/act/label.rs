@@ -140,7 +140,7 @@ pub fn label(
     if mode == Mode::Real {
         // Also when nothing changed: an earlier try may have been cut off before the names moved.
         let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
-        for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))? {
+        for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
             aliases.push(repoint(&lease, &alias, &mirror.layout().build_path(&to)?, now)?);
         }
     }

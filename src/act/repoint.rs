@@ -88,15 +88,24 @@ pub struct Permit {
     pub no_success: bool,
 }
 
+/// What the aliases of a stream should do.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Aliases that should move, and to which build.
+    pub(super) moves: Vec<(RelPath, BuildId)>,
+    /// Aliases that should move as well, but a file or directory is in their place.
+    pub(super) taken: Vec<(RelPath, BuildId)>,
+}
+
 /// Returns the moves that the aliases of a stream should make after something was said of `changed`.
 pub(super) fn due(
     mirror: &Mirror,
     stream: &Stream,
     builds: &[BuildCensus],
     changed: Option<&BuildName>,
-) -> Result<Vec<(RelPath, BuildId)>, RepointError> {
-    let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
-    let mut moves = Vec::new();
+) -> Result<Due, RepointError> {
+    let mut due = Due::default();
+    let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
         // Cheap to ask first: most aliases do not care for most builds.
@@ -106,21 +115,21 @@ pub(super) fn due(
                 continue;
             }
         }
-        let current = current(mirror, stream, &alias)?;
+        let named = mirror.named(&alias)?;
+        let is_taken = named.as_ref().is_some_and(|entry| entry.kind != Kind::Link);
+        // Where no link is, the alias points at nothing yet.
+        let current =
+            if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
         if let Some(to) = follow(&rule, builds, &current, changed) {
-            moves.push((alias, BuildId::new(stream.clone(), to.clone())));
+            let to = (alias, BuildId::new(stream.clone(), to.clone()));
+            if is_taken { due.taken.push(to) } else { due.moves.push(to) }
         }
     }
-    Ok(moves)
+    Ok(due)
 }
 
-/// Returns where an alias points now, as far as its stream's builds are concerned.
+/// Returns where an alias that is a link points now, as far as its stream's builds are concerned.
 fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current, RepointError> {
-    match mirror.named(alias)? {
-        None => return Ok(Current::Nowhere),
-        Some(entry) if entry.kind != Kind::Link => return Ok(Current::Elsewhere),
-        Some(_) => {}
-    }
     Ok(match mirror.resolve(alias)? {
         Resolved::To(target) => match mirror.layout().place(&target) {
             Place::Build { build: id } if id.stream == *stream => Current::Build(id.name),

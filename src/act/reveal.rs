@@ -159,7 +159,14 @@ pub(super) fn finish(
 /// Moves the names that depend on a build.
 fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) -> Result<(), RevealError> {
     let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
-    for (alias, to) in due(lease.mirror(), &id.stream, &builds, Some(&id.name))? {
+    let due = due(lease.mirror(), &id.stream, &builds, Some(&id.name))?;
+    for (alias, to) in due.taken {
+        revealed.warnings.push(format!(
+            "`{alias}` is not moved to `{to}`: a file or directory is in its place; move that away, then run \
+            `mirrorkeep alias set {alias} {to}`"
+        ));
+    }
+    for (alias, to) in due.moves {
         let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
         match repoint(lease, &alias, &target, now) {
             Ok(moved) => revealed.aliases.push(moved),

@@ -19,33 +19,39 @@ pub(super) enum Site {
     Dir(PathBuf),
     /// In a bucket, below a prefix.
     Bucket(String),
-    /// An address with a user or key in it, which no verb accepts.
-    Secret,
+    /// An address that no verb accepts, and why; it may hold a key, so it is not kept.
+    Refused(&'static str),
 }
 
 /// Says where credentials belong.
 const NO_SECRET: &str = "an address in --mirror names no user and no key; credentials come from the environment, \
     such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+/// Says where settings belong.
+const NO_QUERY: &str = "an address in --mirror has no `?` and no `#`; `s3://bucket/prefix` is accepted, and settings \
+    come from the environment, such as AWS_ENDPOINT_URL";
+
+/// Says that a mirror is not reached through another machine.
+const NO_HOST: &str = "--mirror accepts no user and no host; run mirrorkeep there, or write `./` in front of a \
+    directory of that name";
+
 impl Site {
     /// Reads what was typed: an address when it looks like one, else a directory.
     pub(super) fn read(text: OsString) -> Result<Self, String> {
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
+            let may_hold_a_key = text.to_str().is_some_and(|text| text.contains(['@', '?', '#']));
             return match text.to_str().and_then(looks_remote) {
+                Some(_) if may_hold_a_key => Ok(Self::Refused(NO_HOST)),
                 Some(meant) => Err(meant),
                 None => Ok(Self::Dir(text.into())),
             };
         };
-        // A refusal of the argument would repeat it, secret included.
+        // A refusal of the argument would repeat it, keys included.
         if rest.split('/').next().is_some_and(|host| host.contains('@')) {
-            return Ok(Self::Secret);
+            return Ok(Self::Refused(NO_SECRET));
         }
         if scheme != "file" && rest.contains(['?', '#']) {
-            return Err(
-                "an address has no `?` and no `#`; `s3://bucket/prefix` is accepted, and settings come from \
-                the environment, such as AWS_ENDPOINT_URL"
-                    .to_owned(),
-            );
+            return Ok(Self::Refused(NO_QUERY));
         }
         let address = text.to_string_lossy().into_owned();
         match scheme {
@@ -75,7 +81,7 @@ impl Site {
                     None => store.known_as(Conditions::Ignored),
                 }))
             }
-            Self::Secret => Err(Usage(NO_SECRET.to_owned()).into()),
+            Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
         }
     }
 
@@ -83,7 +89,7 @@ impl Site {
     pub(super) fn may_be_a_mirror(&self) -> bool {
         match self {
             Self::Dir(dir) => dir.join(OWN_DIR).exists(),
-            Self::Bucket(_) | Self::Secret => true,
+            Self::Bucket(_) | Self::Refused(_) => true,
         }
     }
 
@@ -133,7 +139,7 @@ impl Site {
                     store
                 }))
             }
-            Self::Secret => Err(Usage(NO_SECRET.to_owned()).into()),
+            Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
         }
     }
 
@@ -144,7 +150,7 @@ impl Site {
                 Ok(is_unused_dir(dir).map_err(|error| StoreError::new("look into", dir.display(), error))?)
             }
             // Making a mirror in a bucket tries the store out first; that is for `init`, said aloud.
-            Self::Bucket(_) | Self::Secret => Ok(false),
+            Self::Bucket(_) | Self::Refused(_) => Ok(false),
         }
     }
 }
@@ -177,7 +183,7 @@ impl fmt::Display for Site {
         match self {
             Self::Dir(dir) => write!(f, "{}", dir.display()),
             Self::Bucket(address) => f.write_str(address),
-            Self::Secret => f.write_str("an address with a key in it"),
+            Self::Refused(_) => f.write_str("an address that is not accepted"),
         }
     }
 }
@@ -230,12 +236,18 @@ mod tests {
         assert_eq!(read("a/b:c"), dir("a/b:c"));
         assert!(read("s3:/bucket/a").unwrap_err().contains("`s3://bucket/a`"));
         assert!(read("file:/srv/a").unwrap_err().contains("`file:///srv/a`"));
-        assert!(read("user@host:/srv/a").unwrap_err().contains("`./user@host:/srv/a`"));
+        assert!(read("host:/srv/a").unwrap_err().contains("`./host:/srv/a`"));
+        assert_eq!(read("./a@b"), dir("./a@b"));
         assert!(read("host:srv").unwrap_err().contains("another host"));
         for odd in ["s3://bucket/a?x=1", "s3://bucket/a#b"] {
-            assert!(read(odd).unwrap_err().contains("`s3://bucket/prefix`"));
+            assert_eq!(read(odd), Ok(Site::Refused(NO_QUERY)));
         }
-        assert_eq!(read("s3://KEY:SECRET@bucket/a"), Ok(Site::Secret));
+        assert_eq!(read("s3://KEY:SECRET@bucket/a"), Ok(Site::Refused(NO_SECRET)));
+        for remote in
+            ["user@host:/srv/a", "s3:/KEY:SECRET@bucket/a", "s3:KEY:SECRET@bucket/a", "s3:/b?key=SECRET"]
+        {
+            assert_eq!(read(remote), Ok(Site::Refused(NO_HOST)));
+        }
         assert!(read("ftp://host/a").unwrap_err().contains("s3://"));
         assert!(read("file://host/a").unwrap_err().contains("file:///"));
     }

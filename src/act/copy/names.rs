@@ -140,7 +140,7 @@ impl Copy<'_> {
             let newest =
                 builds.iter().rev().find(|build| meets(&rule.when, build) && came(build.build.clone()));
             let Some(newest) = newest.filter(|newest| asked.insert(newest.build.clone())) else { continue };
-            for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))? {
+            for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))?.moves {
                 if !own.contains(&alias) {
                     let target = self.to.layout().build_path(&to)?;
                     report.aliases.push(repoint(lease, &alias, &target, (self.clock)())?);
