@@ -108,14 +108,13 @@ pub(super) fn due(
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
-        // Cheap to ask first: most aliases do not care for most builds.
-        if changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b))) {
-            let gone = mirror.named(&alias)?.is_none();
-            if !gone {
-                continue;
-            }
-        }
         let named = mirror.named(&alias)?;
+        // Cheap to ask first: most aliases do not care for most builds.
+        if named.is_some()
+            && changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b)))
+        {
+            continue;
+        }
         let is_taken = named.as_ref().is_some_and(|entry| entry.kind != Kind::Link);
         // Where no link is, the alias points at nothing yet.
         let current =

@@ -19,9 +19,10 @@ fn looked_at(mirror: &Mirror) -> Outcome<Census> {
     let survey = survey(mirror, now())?;
     survey.troubles.iter().for_each(say::trouble);
     let recorded = mirror.recorded().unwrap_or_default();
+    let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let places: Vec<_> = recorded.iter().map(place).collect();
     for alias in &survey.census.aliases {
-        let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-        let below = recorded.iter().filter(|id| place(id).is_within(&alias.path));
+        let below = places.iter().filter(|place| place.is_within(&alias.path));
         match below.count() as u64 {
             0 => {}
             count => say::note(&format!(

@@ -172,8 +172,8 @@ fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
         Err(errno) => return dir.work.failed(dir.shown.clone(), errno),
     };
     let is_deep = dir.depth >= DEEP;
-    for name in &dirs {
-        if !is_deep {
+    if !is_deep {
+        for name in &dirs {
             let (above, name) = (Arc::clone(&dir), name.clone());
             scope.spawn(move |scope| enter(above, name, scope));
         }
