@@ -6,7 +6,7 @@ use super::run::{Outcome, Setting};
 use super::say;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath};
 use serde_json::json;
 use std::{fs, io, path::Path};
 
@@ -16,6 +16,12 @@ use std::{fs, io, path::Path};
 struct WriteError {
     path: String,
     source: io::Error,
+}
+
+impl Classify for WriteError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {

@@ -6,7 +6,7 @@ use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Abilities, Conditions, ObjectStore, Posix, Store, StoreError};
-use crate::word::{OWN_DIR, RelPath};
+use crate::word::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fmt, sync::Arc};
@@ -177,6 +177,12 @@ fn looks_remote(text: &str) -> Option<String> {
     "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
 )]
 pub(super) struct LoneWriter(String);
+
+impl Classify for LoneWriter {
+    fn class(&self) -> Class {
+        ErrorKind::Refused.into()
+    }
+}
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
