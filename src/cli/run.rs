@@ -8,7 +8,7 @@ use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish
 use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
 use crate::mirror::{Mirror, MirrorError, Warnings};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::Stamp;
+use crate::word::{Stamp, is_unprintable};
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use std::{error::Error, process::ExitCode, time::Duration};
@@ -153,12 +153,12 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
-            say::out(&String::from_utf8_lossy(&text));
+            say::verbatim(&String::from_utf8_lossy(&text));
         }
         Verb::Man => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-            say::out(&String::from_utf8_lossy(&text));
+            say::verbatim(&String::from_utf8_lossy(&text));
         }
     }
     Ok(Exit::Done)
@@ -192,7 +192,7 @@ fn who() -> String {
     let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
-    let plain: String = format!("{user}@{host}").chars().filter(|c| !c.is_control()).collect();
+    let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
     format!("{plain} pid {}", std::process::id())
 }
 
