@@ -6,6 +6,7 @@ use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError};
 use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
+use tracing::info;
 
 /// More than a file of settings ever has, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -87,6 +88,7 @@ impl Mirror {
             None => return Err(MirrorError::NoLayout(config.layout)),
         };
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
+        info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
     }
 
