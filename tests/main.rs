@@ -20,6 +20,7 @@ mod faults;
 mod fuzzed;
 mod hostile;
 mod http;
+mod init;
 mod invalid;
 mod layers;
 mod layout;

@@ -19,6 +19,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
         Chosen::Shipped(name) => name.clone(),
         Chosen::File(_) => args.policy.clone().unwrap_or_default(),
     });
+    setting.mirror.is_apart()?;
     if !args.dry_run {
         act::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }
@@ -60,6 +61,7 @@ pub(super) fn create(
     writers: Option<WritersArg>,
 ) -> Outcome<Mirror> {
     let (chosen, _) = choose(layout)?;
+    setting.mirror.is_apart()?;
     let store = setting.mirror.create(writers)?;
     say_what_lacks(&*store);
     let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };

@@ -176,7 +176,7 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
 pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     let id = build(&args.id)?;
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
-    let until = args.until.as_deref().map(until).transpose()?;
+    let until = args.until.as_deref().map(|text| last_second("--until", text)).transpose()?;
     let at = now();
     if let Some(until) = until.filter(|until| *until < at) {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
@@ -187,15 +187,15 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     Ok(())
 }
 
-/// Reads until when something is held: an instant, or a day, which lasts to its end in UTC.
-fn until(text: &str) -> Outcome<Stamp> {
+/// Reads the instant of an option, or a day, which is its last second in UTC.
+pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
     let end = day.and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
     match (end, text.parse()) {
         (Some(end), _) => Ok(end),
         (None, Ok(stamp)) => Ok(stamp),
         (None, Err(error)) => {
-            Err(Usage(format!("--until: {error}; so is a day such as `2019-01-31`")).into())
+            Err(Usage(format!("{option}: {error}; so is a day such as `2019-01-31`")).into())
         }
     }
 }
