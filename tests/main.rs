@@ -54,6 +54,7 @@ mod servers;
 mod shared;
 mod sign;
 mod spied;
+mod terminal;
 mod trees;
 mod verify;
 mod view;

@@ -8,7 +8,7 @@ use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, AdoptReport, Adopted, Adopting, Changed, Mode, Scope, SumsIn, Trust};
 use crate::layout::{Layout, Place};
-use crate::word::{RelPath, Stamp};
+use crate::word::{RelPath, Stamp, shown};
 use serde_json::json;
 
 pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
@@ -101,7 +101,7 @@ fn told(report: &AdoptReport, mode: Mode) -> String {
         text.push_str(&format!("  {}  leads to {to}\n", moved.alias));
     }
     for left in &report.left {
-        text.push_str(&format!("  {} is left alone: {}\n", left.path, left.why));
+        text.push_str(&format!("  {} is left alone: {}\n", shown(&left.path), shown(&left.why)));
     }
     let done = if mode == Mode::Real { "took over" } else { "would take over" };
     let already = match report.already {

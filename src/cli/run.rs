@@ -7,7 +7,7 @@ use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{self, Stop, Switched};
 use crate::mirror::{Mirror, Warnings};
-use crate::word::Stamp;
+use crate::word::{Stamp, is_unprintable};
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
@@ -161,7 +161,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
             if setting.json {
                 say::json(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
             } else {
-                say::out(&text);
+                say::verbatim(&text);
             }
         }
         Verb::Man => {
@@ -173,7 +173,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
             if setting.json {
                 say::json(&json!({"man": 1, "text": text}));
             } else {
-                say::out(&text);
+                say::verbatim(&text);
             }
         }
     }
@@ -208,6 +208,6 @@ fn who() -> String {
     let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
-    let plain: String = format!("{user}@{host}").chars().filter(|c| !c.is_control()).collect();
+    let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
     format!("{plain} pid {}", std::process::id())
 }
