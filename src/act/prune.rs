@@ -5,6 +5,7 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
+use super::concern::{Concern, concerns};
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::{LastRun, Planned, weighed};
@@ -53,6 +54,8 @@ pub struct PruneReport {
     pub trash: SweepReport,
     /// What could not be done.
     pub failures: Vec<Failure>,
+    /// What a person must look at, whether or not anything was due.
+    pub findings: Vec<Concern>,
 }
 
 /// Something that went.
@@ -85,7 +88,8 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        return Ok(empty(planned.plan));
+        let findings = concerns(mirror, &planned.census);
+        return Ok(PruneReport { findings, ..empty(planned.plan) });
     }
     reserve::with_help(mirror, || run(mirror, how, clock))
 }
@@ -100,6 +104,7 @@ fn empty(plan: Plan) -> PruneReport {
         skipped: Vec::new(),
         trash: SweepReport::default(),
         failures: Vec::new(),
+        findings: Vec::new(),
     }
 }
 
@@ -118,6 +123,7 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     };
     let mut planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
+    report.findings = concerns(mirror, &planned.census);
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
