@@ -6,7 +6,7 @@ use super::watch::Interrupted;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::store::StoreError;
-use crate::word::{BuildId, RelPath};
+use crate::word::{BuildId, RelPath, Stamp};
 
 /// Says why holding, pruning, restoring or sweeping failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,14 @@ pub enum ActError {
     /// Another command lets the build go at this moment.
     #[error("`{0}` is being pruned at this moment; nothing was changed")]
     Going(BuildId),
+    /// The build is in the trash.
+    #[error("`{id}` is in the trash until {}; `mirrorkeep restore {id}` brings it back", until.iso())]
+    InTrash {
+        /// Which build.
+        id: BuildId,
+        /// The last instant at which it can be restored.
+        until: Stamp,
+    },
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),

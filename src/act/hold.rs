@@ -23,6 +23,11 @@ pub struct HoldReport {
     pub changed: bool,
 }
 
+/// Returns the user and host of who is acting; the number of a process says nothing later.
+pub(super) fn person(who: &str) -> String {
+    who.split(" pid ").next().unwrap_or(who).to_owned()
+}
+
 /// Holds a build.
 pub fn hold(
     mirror: &Mirror,
@@ -31,6 +36,7 @@ pub fn hold(
     mode: Mode,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<HoldReport, ActError> {
+    let hold = Hold { who: person(&hold.who), ..hold };
     let same = |held: &Hold| held.why == hold.why && held.until == hold.until;
     change(mirror, id, EventKind::Held, mode, clock, |holds| {
         if !holds.iter().any(same) {

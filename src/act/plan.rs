@@ -194,6 +194,7 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
             past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
         }
     }
+    past.first_run = last.is_none() && survey.scripted;
     if let Some(last) = last {
         // The policy of the last run was good then; one that this version cannot read any more says nothing.
         past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);
@@ -212,6 +213,11 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
             }
         }
     }
+    let active =
+        survey.held.iter().filter(|(_, holds)| holds.iter().any(|hold| hold.is_active(survey.census.at)));
+    past.warnings.extend(active.map(|(id, _)| {
+        format!("`{id}` is held, but there is no such build; `mirrorkeep unhold {id}` removes the hold")
+    }));
     past.space = match mirror.store().space()? {
         Some(space) => {
             let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();
@@ -308,6 +314,26 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
     Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(known(verdict)))).collect())
 }
 
+/// Returns how many bytes what a plan deletes of each build frees, or would free but for a brake.
+pub fn would_free(
+    mirror: &Mirror,
+    policy: &Policy,
+    census: &Census,
+    plan: &Plan,
+) -> HashMap<BuildId, Result<u64, StoreError>> {
+    let goes = |verdict: &&Verdict| {
+        matches!(verdict.fate, Fate::Expire | Fate::Withheld)
+            || (verdict.parts.values()).any(|fate| matches!(fate, PartFate::Expire | PartFate::Withheld))
+    };
+    let mut going: Vec<&Verdict> = plan.builds.iter().filter(goes).collect();
+    going.sort_by_cached_key(|verdict| {
+        let build = census.build(&verdict.id);
+        (build.and_then(|build| build.created), build.map(|build| build.seq))
+    });
+    let freed = freed(mirror, policy, census, &going);
+    going.iter().map(|verdict| verdict.id.clone()).zip(freed).collect()
+}
+
 struct File {
     inode: (u64, u64),
     names: u64,
@@ -322,8 +348,10 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
         return Err(walked.unread.swap_remove(0).1);
     }
     let parts = super::trim::going(policy, verdict);
-    let goes = |path: &RelPath| verdict.fate != Fate::Keep || super::trim::goes(&parts, path);
-    let found = walked.entries().filter(|(path, _, entry)| entry.kind == Kind::File && goes(path));
+    let goes = |dir: &RelPath, name: &str| {
+        verdict.fate != Fate::Keep || dir.child(name).is_ok_and(|path| super::trim::goes(&parts, &path))
+    };
+    let found = walked.entries().filter(|(dir, name, entry)| entry.kind == Kind::File && goes(dir, name));
     Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 

@@ -329,6 +329,14 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
 
 /// Leaves for the next run what this one found.
 fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp) -> Result<(), ActError> {
+    let waits = |verdict: &crate::decide::Verdict| {
+        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+        reasons.any(|reason| &*reason.rule == "first_run")
+    };
+    if planned.plan.builds.iter().any(waits) {
+        // As long as nobody accepted the first plan, the next run is the first one, too.
+        return Ok(());
+    }
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
         .filter(|verdict| {

@@ -56,11 +56,23 @@ pub fn restore(
     if let Some(lease) = &lease {
         let mut holds = mirror.holds_of(id)?;
         let why = "restored from the trash".to_owned();
-        holds.push(Hold { who: mirror.who().to_owned(), why, until, since: Some(now) });
+        // A restore that was cut off left its hold already.
+        holds.retain(|hold| hold.why != why);
+        holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
         hold::write(lease, id, EventKind::Held, &holds, now)?;
         bring_back(lease, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
+}
+
+/// Fails with where a build is that is not in its place, when it is in the trash.
+pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    match find(mirror, id)?.map(|trashed| trashed.ticket) {
+        Some(ticket) if ticket.what == TicketKind::Build => {
+            Err(ActError::InTrash { id: id.clone(), until: ticket.until })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says that a build is not in the trash, or that nobody can tell.

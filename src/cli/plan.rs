@@ -41,13 +41,18 @@ pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
     let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
     let Made { plan, policy } = make(setting, &args.from)?;
     let Some(verdict) = plan.verdict(&id) else {
+        if args.from.census.is_none() {
+            act::not_trashed(&setting.open()?, &id)?;
+        }
         return Err(act::LabelActError::NoBuild(id).into());
     };
     if setting.json {
-        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "build": verdict}));
+        let digest = format!("sha256:{}", plan.digest);
+        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "digest": digest, "build": verdict}));
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
-        say::out(&tell::explain(verdict, trash_until, say::paint()));
+        let accept = plan.acceptable.then_some(plan.digest);
+        say::out(&tell::explain(verdict, trash_until, accept, say::paint()));
     }
     Ok(Exit::Done)
 }
@@ -96,6 +101,14 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
         return Err(
             Usage(format!("`{shown}` is a census of version {found}; {CENSUS_VERSION} is accepted")).into()
         );
+    }
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = census.streams.iter().find(|stream| !seen.insert(&stream.stream)) {
+        let twice = &twice.stream;
+        return Err(Usage(format!(
+            "`{shown}` lists the stream `{twice}` twice; one entry with all its builds is accepted"
+        ))
+        .into());
     }
     Ok(census)
 }

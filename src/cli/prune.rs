@@ -6,7 +6,7 @@ use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, Failure, HoldReport, Mode, PruneReport, Pruning, SweepReport};
 use crate::decide::policy::start_of;
-use crate::decide::{Plan, PlanOutcome};
+use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
 use crate::record::Hold;
 use crate::word::{BuildId, Digest, Stamp};
@@ -78,9 +78,16 @@ fn tell(report: &PruneReport) {
         say::note(&format!("refused: {refusal}"));
     }
     let totals = report.plan.totals;
-    if totals.withheld + totals.trims_withheld > 0 {
-        let builds = say::count(totals.withheld as u64, "build");
-        let parts = match totals.trims_withheld {
+    let held = report.plan.builds.iter().filter(|verdict| verdict.is_held_back());
+    let (waiting, held): (Vec<&Verdict>, Vec<&Verdict>) = held.partition(|verdict| verdict.waits_its_turn());
+    if !waiting.is_empty() {
+        let waiting = say::count(waiting.len() as u64, "build");
+        say::note(&format!("{waiting} more by the next runs, since `max_per_run` limits each"));
+    }
+    if !held.is_empty() {
+        let whole = held.iter().filter(|verdict| verdict.fate == Fate::Withheld).count();
+        let builds = say::count(whole as u64, "build");
+        let parts = match held.len() - whole {
             0 => String::new(),
             more => format!(" and parts of {}", say::count(more as u64, "build")),
         };
@@ -104,8 +111,13 @@ fn tell(report: &PruneReport) {
     if report.outcome == PlanOutcome::Shortfall {
         say::note("shortfall: not enough could be freed");
     }
-    let (pruned, swept) = (report.pruned.len() as u64, report.trash.swept.len() as u64);
-    say::out(&format!("{} pruned, {} swept, {} kept\n", say::count(pruned, "build"), swept, totals.keep));
+    let (pruned, swept) = (report.pruned.len(), report.trash.swept.len());
+    // What could not be deleted after all is kept, too.
+    let kept = (totals.keep + totals.expire).saturating_sub(pruned);
+    let other = [(totals.withheld, "withheld"), (totals.blocked, "blocked")];
+    let other = other.into_iter().filter(|(count, _)| *count > 0);
+    let other: String = other.map(|(count, what)| format!(", {count} {what}")).collect();
+    say::out(&format!("{} pruned, {swept} swept, {kept} kept{other}\n", say::count(pruned as u64, "build")));
 }
 
 /// Returns a line for each stream that is frozen, with what ends that; no accepted plan does.

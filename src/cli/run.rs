@@ -204,11 +204,24 @@ pub(super) fn now() -> Stamp {
 /// Returns who is acting: user, host and process.
 fn who() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|_| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    });
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let plain: String = format!("{user}@{host}").chars().filter(|c| !c.is_control()).collect();
     format!("{plain} pid {}", std::process::id())
+}
+
+/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
+fn user_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 /// Returns whether an error says that no bytes or no inodes are left.

@@ -14,7 +14,7 @@ use crate::record::{BuildRecord, EventKind, Hold, Phase};
 use crate::store::Kind;
 use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tracing::info;
 
 /// A census, and what stood in the way of a better one.
@@ -24,6 +24,10 @@ pub struct Survey {
     pub census: Census,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
+    /// Whether any build is there that mirrorkeep did not publish.
+    pub scripted: bool,
+    /// Builds that are held and not there.
+    pub held: Vec<(BuildId, Vec<Hold>)>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
 }
@@ -82,6 +86,12 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
             Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
         }
     }
+    let is_there = |id: &BuildId| {
+        let builds = found.streams.get(&id.stream);
+        builds.is_some_and(|builds| builds.iter().any(|build| build.build == id.name))
+    };
+    let held = holds.iter().filter(|(id, _)| !is_there(id)).map(|(id, holds)| (id.clone(), holds.clone()));
+    let held = held.collect();
     let history = History::read(mirror)?;
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
@@ -118,7 +128,8 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     let builds: usize = census.streams.iter().map(|stream| stream.builds.len()).sum();
     let (streams, aliases) = (census.streams.len(), census.aliases.len());
     info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
-    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned })
+    let scripted = census.builds().any(|(id, _)| !history.published.contains(&id));
+    Ok(Survey { census, scripted, troubles: found.troubles, held, pruned: history.pruned })
 }
 
 impl Found {
@@ -297,6 +308,8 @@ struct History {
     moves: BTreeMap<RelPath, Vec<AliasMove>>,
     /// Successes of each stream: when they were made and when they became visible.
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
+    /// Builds that were published here.
+    published: HashSet<BuildId>,
     /// Builds that went, and when.
     pruned: Vec<(BuildId, Stamp)>,
 }
@@ -313,6 +326,7 @@ impl History {
             if event.what == EventKind::Pruned {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Published {
+                history.published.extend(event.to.parse::<BuildId>());
                 let created = detail("created").and_then(|created| created.parse().ok());
                 if let (Ok(id), Some(created), Some("success")) =
                     (event.to.parse::<BuildId>(), created, detail("result"))

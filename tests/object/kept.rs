@@ -1,7 +1,7 @@
 //! Checking, verifying and taking over what lies in an object store.
 
 use super::scene::{self, ONE, Scene, THREE, TWO, build, now};
-use mirrorkeep::act::{self, By, Stop, Unwatched, VerifyReport, Verifying, Which};
+use mirrorkeep::act::{self, By, Mode, Pruning, Stop, Unwatched, VerifyReport, Verifying, Which};
 use mirrorkeep::decide::comply::Terms;
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::store::{Fault, Put, Spy, Store};
@@ -138,7 +138,11 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     scene::adopt(&scene, scene.store()).unwrap();
     // One that is published later reuses nothing that it cannot be sure of, and may be pruned.
     scene::publish_two(&scene, scene.store()).unwrap();
-    scene::prune(&scene, scene.store()).unwrap();
+    let withheld = scene::prune(&scene, scene.store()).unwrap_err();
+    assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
+    let plan = act::plan(&open(scene.store()), None, now(), None).unwrap().plan;
+    let accepted = Pruning { accepted: Some(plan.digest), ..Pruning::default() };
+    act::prune(&open(scene.store()), &accepted, Mode::Real, &now).unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
     scene.misleads_nobody().unwrap();
 }

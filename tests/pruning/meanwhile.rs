@@ -108,3 +108,24 @@ fn a_build_that_a_new_one_needs_survives() {
         if user.is_dir() { there(scene, BUILDS[0]) } else { Ok(()) }
     });
 }
+
+#[test]
+fn another_prune_in_between_is_no_failure() {
+    fn another(root: &Path) {
+        // While the first prune has the lock, it ends at once.
+        drop(prune(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())));
+    }
+    let scene = Scene::new();
+    let counted = Arc::new(Spy::new(scene.store()));
+    prune(Arc::<Spy>::clone(&counted)).unwrap();
+    let mut failures = Vec::new();
+    for nth in 1..=counted.count() {
+        let scene = Scene::new();
+        let root = scene.root();
+        let store: Arc<dyn Store> = Arc::new(Spy::new(scene.store()).meanwhile(nth, move || another(&root)));
+        if let Err(why) = prune(store).and_then(|()| scene.is_whole()) {
+            failures.push(format!("before call {nth}, {}: {why}", counted.calls()[nth - 1]));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
