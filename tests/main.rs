@@ -51,6 +51,7 @@ mod servers;
 mod shared;
 mod sign;
 mod spied;
+mod staying;
 mod trees;
 mod verify;
 mod view;

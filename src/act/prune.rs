@@ -16,7 +16,7 @@ use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
-use crate::store::Put;
+use crate::store::{Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -113,7 +113,10 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     let base = Past {
         accepted: how.accepted,
         any_clock: how.any_clock,
-        store_clock: (!how.any_clock).then(|| store_clock(mirror)).transpose()?,
+        store_clock: (!how.any_clock)
+            .then(|| store_clock(mirror))
+            .transpose()?
+            .map(Option::unwrap_or_default),
         ..Past::default()
     };
     let mut planned = weighed(mirror, None, now, base)?;
@@ -138,11 +141,10 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
 }
 
 /// Returns what the clock of the store says, by writing a file.
-fn store_clock(mirror: &Mirror) -> Result<Stamp, ActError> {
+pub(super) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
     let probe = RelPath::own("clock");
     mirror.store().put(&probe, b"", Put::Replace)?;
-    let seen = mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime));
-    Ok(seen.unwrap_or_default())
+    Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
 }
 
 /// Returns the going builds, each after those that need it, the oldest first where that leaves a choice.

@@ -11,8 +11,8 @@ mod prepared;
 
 pub(super) use compared::there_already;
 pub use error::PublishError;
-use prepared::prepare;
 pub(super) use prepared::{Prepared, record, strays, without_directories};
+use prepared::{clocks, prepare};
 
 use crate::act::recover::settle;
 use crate::act::reveal::{Revealed, reveal};
@@ -126,7 +126,11 @@ pub(super) fn lay_out(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    settle(&mirror.lease()?, clock)?;
+    let last = {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        lease.last_event()
+    };
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {
             // What a try that was cut off had published and not yet removed.
@@ -134,6 +138,10 @@ pub(super) fn lay_out(
             report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
         }
         return Ok(report);
+    }
+    if prepared.known.is_none() {
+        let warnings = clocks(mirror, &prepared, &publishing.id, last, clock())?;
+        prepared.warnings.extend(warnings);
     }
     if mirror.by_seal() {
         return send(mirror, publishing, prepared, clock, watch, stop);

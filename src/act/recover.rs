@@ -141,8 +141,12 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
     let happened = match intent.what {
         EventKind::Published => match committed(lease.mirror(), intent) {
             Ok(Some(sealed)) => {
-                finish(lease, sealed, Names::Follow, clock, intent.seq)
+                let revealed = finish(lease, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+                // Its own publisher can report them no more.
+                for warning in revealed.warnings {
+                    lease.mirror().warnings().add(warning);
+                }
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }
             Ok(None) => false,

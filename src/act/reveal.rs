@@ -166,6 +166,7 @@ fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) 
             `mirrorkeep alias set {alias} {to}`"
         ));
     }
+    revealed.warnings.extend(due.stays.iter().map(|stays| stays.warning(now)));
     for (alias, to) in due.moves {
         let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
         match repoint(lease, &alias, &target, now) {

@@ -2,6 +2,7 @@
 //! CONTEXT, and that everything in it has a place in the layout.
 
 use super::{ContextFrom, PublishError, Publishing};
+use crate::act::prune::store_clock;
 use crate::act::reveal::Names;
 use crate::act::{Checksums, SignError, Source, SourceSpec, context_of};
 use crate::layout::{Created, Place};
@@ -139,9 +140,44 @@ pub(in crate::act) fn without_directories(mirror: &Mirror, source: &mut Source) 
 /// Returns when a build was made, and fails for one from the future.
 fn in_time(id: &BuildId, created: Stamp, now: Stamp) -> Result<Stamp, PublishError> {
     if created.since(now) > SKEW {
-        return Err(PublishError::Future(id.clone(), now.to_string()));
+        return Err(PublishError::Future(id.clone(), format!("it is {now} now")));
     }
     Ok(created)
+}
+
+/// Compares the clock with the one of the mirror's store and with the last event; fails where the stamp of a build is
+/// wrong by the store's, and returns what a person should know.
+pub(super) fn clocks(
+    mirror: &Mirror,
+    prepared: &Prepared,
+    id: &BuildId,
+    last: Option<Stamp>,
+    now: Stamp,
+) -> Result<Vec<String>, PublishError> {
+    let mut warnings = Vec::new();
+    if let Some(store) = store_clock(mirror)? {
+        let (there, here) = (store.iso(), now.iso());
+        if prepared.created.since(store) > SKEW {
+            let why = format!(
+                "it is {there} by the clock of the mirror's store, and {here} by the clock of this machine"
+            );
+            return Err(PublishError::Future(id.clone(), why));
+        }
+        if store.since(now).abs() > SKEW {
+            warnings.push(format!(
+                "the clock of the mirror's store says {there}, the clock of this machine {here}; times in the \
+                 record may be wrong"
+            ));
+        }
+    }
+    if let Some(last) = last.filter(|last| last.since(now) > SKEW) {
+        warnings.push(format!(
+            "the last event of the mirror is dated {}, in the future: it is {} now; a clock is wrong or was",
+            last.iso(),
+            now.iso()
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Fails when a build could not be moved from its stage to its place in one step.
