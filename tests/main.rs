@@ -45,6 +45,7 @@ mod readme;
 mod real_paths;
 mod record;
 mod redirects;
+mod resuming;
 mod retain;
 mod rig;
 mod servers;

@@ -8,7 +8,7 @@
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::{LastRun, Planned, weighed};
-use super::recover::settle;
+use super::recover::{LeftStage, clear_old_stages, left_stages, settle};
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
@@ -51,6 +51,8 @@ pub struct PruneReport {
     pub skipped: Vec<Skipped>,
     /// What became of the trash.
     pub trash: SweepReport,
+    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    pub stages: Vec<LeftStage>,
     /// What could not be done.
     pub failures: Vec<Failure>,
 }
@@ -85,7 +87,13 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        return Ok(empty(planned.plan));
+        let mut report = empty(planned.plan);
+        if report.outcome != PlanOutcome::Refused {
+            let (left, failures) = left_stages(mirror, clock())?;
+            report.stages = left.into_iter().filter(LeftStage::is_old).collect();
+            report.failures = failures.iter().map(unread).collect();
+        }
+        return Ok(report);
     }
     reserve::with_help(mirror, || run(mirror, how, clock))
 }
@@ -99,8 +107,13 @@ fn empty(plan: Plan) -> PruneReport {
         trimmed: Vec::new(),
         skipped: Vec::new(),
         trash: SweepReport::default(),
+        stages: Vec::new(),
         failures: Vec::new(),
     }
+}
+
+fn unread((path, error): &(RelPath, StoreError)) -> Failure {
+    Failure { path: path.to_string(), error: chain(error) }
 }
 
 fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
@@ -124,6 +137,9 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
+    let (stages, failures) = clear_old_stages(mirror, clock)?;
+    report.stages = stages;
+    report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let mut fence = Fence::new(seq);
     let order = order(&planned);

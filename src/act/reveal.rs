@@ -5,11 +5,22 @@
 
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
-use crate::record::{BuildRecord, EventKind};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, builds_of, chain};
+use crate::record::{BuildRecord, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
 use std::time::Duration;
+
+/// The detail of an intent that says that files leave their source when the build is published.
+const TAKE: &str = "take";
+const MOVE: &str = "move";
+
+/// Returns whether a build took its files out of their source when it was last published.
+pub(super) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
+    let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
+    let last = events.into_iter().filter(|event| event.phase == Phase::Intent && event.to == id).last();
+    Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
+}
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +79,7 @@ pub(super) fn reveal(
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
+    let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())

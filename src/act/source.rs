@@ -247,6 +247,17 @@ impl OpenSource {
     }
 }
 
+impl SourceProblem {
+    /// Returns whether it is that nothing is there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::NothingFits { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl SourceEntry {
     /// Returns where the file is.
     pub fn from(&self) -> PathBuf {

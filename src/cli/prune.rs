@@ -4,12 +4,13 @@ use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Failure, HoldReport, Mode, PruneReport, Pruning, SweepReport};
+use crate::act::{self, Failure, HoldReport, LeftStage, Mode, PruneReport, Pruning, SweepReport};
 use crate::decide::policy::start_of;
 use crate::decide::{Plan, PlanOutcome};
 use crate::mirror::Mirror;
 use crate::record::Hold;
 use crate::word::{BuildId, Digest, Stamp};
+use serde::Serialize;
 use serde_json::json;
 use std::{
     num::NonZeroU32,
@@ -39,7 +40,12 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
     let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
-        super::plan::show(setting, &report.plan);
+        if setting.json {
+            say::json(&Trial { plan: &report.plan, stages: &report.stages });
+        } else {
+            super::plan::show(setting, &report.plan);
+            stages(&report.stages, "would clear");
+        }
         return Ok(report.plan.outcome.into());
     }
     if setting.json {
@@ -51,6 +57,22 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
         return Ok(Exit::Failed);
     }
     Ok(report.outcome.into())
+}
+
+/// The answer of a dry run as JSON: the plan, and what else would go.
+#[derive(Serialize)]
+struct Trial<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    stages: &'a [LeftStage],
+}
+
+/// Lists stages of interrupted publishes.
+fn stages(stages: &[LeftStage], done: &str) {
+    for stage in stages {
+        let (bytes, days) = (say::bytes(stage.bytes), say::count(stage.age.unsigned_abs() / 86400, "day"));
+        say::out(&format!("{done}  {}  ({bytes}, left by an interrupted publish {days} ago)\n", stage.path));
+    }
 }
 
 fn digest(text: &str) -> Outcome<Digest> {
@@ -70,6 +92,7 @@ fn tell(report: &PruneReport) {
         say::out(&format!("skipped   {}  {}\n", skipped.id, skipped.why));
     }
     swept(&report.trash);
+    stages(&report.stages, "cleared ");
     report.failures.iter().for_each(failure);
     for warning in &report.plan.warnings {
         say::note(&format!("warning: {warning}"));

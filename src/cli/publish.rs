@@ -5,7 +5,9 @@ use super::exit::Usage;
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::{make, say, sign};
-use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishReport, Publishing, SourceSpec};
+use crate::act::{
+    self, Check, ContextFrom, Filling, Named, PublishOutcome, PublishReport, Publishing, SourceSpec,
+};
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::store::{Share, Take};
@@ -28,7 +30,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(args)?;
     let mirror = open_or_make(setting, args)?;
-    let id = build_id(
+    let (id, named) = build_id(
         mirror.layout(),
         args.stream.as_deref(),
         args.git_branch.as_deref().map(|branch| (branch, fields(args.distro.as_deref(), &args.field))),
@@ -42,6 +44,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
     let publishing = Publishing {
         id,
+        named,
         sources,
         result: args.result.map(|result| match result {
             ResultArg::Success => crate::word::Outcome::Success,
@@ -182,13 +185,13 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
     Ok(given)
 }
 
-/// Returns the build that is meant by stream or branch and name.
+/// Returns the build that is meant by stream or branch and name, and how its name came.
 pub(super) fn build_id(
     layout: &Layout,
     stream: Option<&str>,
     branch: Option<(&str, Outcome<BTreeMap<String, String>>)>,
     build: Option<&str>,
-) -> Outcome<BuildId> {
+) -> Outcome<(BuildId, Named)> {
     let usage = |error: crate::word::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
         (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
@@ -198,12 +201,12 @@ pub(super) fn build_id(
         }
         (None, None) => return Err(Usage("say which stream with --stream or --git-branch".to_owned()).into()),
     };
-    let name = match (build, named) {
-        (Some(name), _) => name.parse().map_err(usage)?,
-        (None, Some(name)) => name,
-        (None, None) => layout.build_name(&stream, now())?,
+    let (name, named) = match (build, named) {
+        (Some(name), _) => (name.parse().map_err(usage)?, Named::Given),
+        (None, Some(name)) => (name, Named::Given),
+        (None, None) => (layout.build_name(&stream, now())?, Named::ByClock),
     };
-    Ok(BuildId::new(stream, name))
+    Ok((BuildId::new(stream, name), named))
 }
 
 fn told(report: &PublishReport) -> String {
