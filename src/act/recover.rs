@@ -17,6 +17,7 @@ use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, U
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
+use tracing::info;
 
 /// How long an unfinished stage waits for the publisher to come back, in seconds.
 pub const STAGE_TERM: i64 = crate::decide::comply::STAGE_TERM;
@@ -110,6 +111,9 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
             Ok(false) => {}
             Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
         }
+    }
+    for Settled { to, what } in &settled {
+        info!("recovered `{to}`: {what:?}");
     }
     Ok(settled)
 }

@@ -10,7 +10,7 @@ use crate::layout::Place;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream, named, unprintable};
 use serde::Serialize;
 
 /// One name that moved.
@@ -294,6 +294,10 @@ pub fn may_point(
 ) -> Result<(), RepointError> {
     let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
     is_outside_builds(mirror, alias)?;
+    if let Some(c) = unprintable(alias.as_str()) {
+        let why = format!("it contains {}; printable characters are accepted", named(c));
+        return Err(RepointError::NoAlias { alias: alias.clone(), why });
+    }
     if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
         let why = "something that is no link is there".to_owned();
         return Err(RepointError::NoAlias { alias: alias.clone(), why });

@@ -10,6 +10,7 @@ use crate::record::{BuildRecord, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
 use std::time::Duration;
+use tracing::info;
 
 /// The detail of an intent that says that files leave their source when the build is published.
 const TAKE: &str = "take";
@@ -80,6 +81,7 @@ pub(super) fn reveal(
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
     let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
+    info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())
@@ -130,6 +132,7 @@ pub(super) fn finish(
     let now = clock();
     let mut record = sealed.seal.record.clone();
     let id = record.id.clone();
+    info!("committed `{id}` at `{}`", sealed.seal.path);
     let failed = |error| RevealError::Record(id.clone(), error);
     if let Some(known) = lease.mirror().record(&id)? {
         // An interrupted command came as far as this: its time of publishing stands.

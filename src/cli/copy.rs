@@ -7,6 +7,7 @@ use super::run::{Outcome, Setting, hint, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
+use crate::word::shown;
 use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
@@ -33,7 +34,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         say::out(&told(&report));
     }
     for failure in &report.failures {
-        say::note(&format!("error: {}: {}", failure.path, failure.error));
+        say::notes(&format!("error: {}: {}", failure.path, failure.error));
     }
     if report.interrupted {
         say::note("error: interrupted; what is told above is there, and running it again goes on");
@@ -57,7 +58,7 @@ fn told(report: &CopyReport) -> String {
         }
     }
     for left in &report.left {
-        text.push_str(&format!("  {} is left as it is: {}\n", left.alias, left.why));
+        text.push_str(&format!("  {} is left as it is: {}\n", left.alias, shown(&left.why)));
     }
     let of = |outcome| report.builds.iter().filter(|copied| copied.outcome == outcome).count() as u64;
     let unchanged = of(CopyOutcome::Unchanged);
@@ -80,7 +81,7 @@ fn row(copied: &Copied) -> String {
     let what = match (copied.outcome, copied.labels.is_empty()) {
         (CopyOutcome::Unchanged, true) => return String::new(),
         (CopyOutcome::Unchanged, false) => {
-            return format!("{}  labels: {}\n", copied.id, copied.labels.join(", "));
+            return format!("{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
         }
         (CopyOutcome::Copied, _) => "copied",
         (CopyOutcome::Trial, _) => "would copy",

@@ -1,6 +1,6 @@
 //! What a command's end means to the program that called it.
 
-use super::site::LoneWriter;
+use super::site::{LoneWriter, Nested};
 use crate::act::{
     ActError, CopyError, Interrupted, LabelActError, MaterializeError, PlanError, PublishError, RecoverError,
     RepointError, StageError,
@@ -72,7 +72,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
     {
         return Some(Exit::Usage);
     }
-    if error.is::<LoneWriter>() {
+    if error.is::<LoneWriter>() || error.is::<Nested>() {
         return Some(Exit::Refused);
     }
     // Transparent variants hide their inner error from the chain of sources, so they are looked into here.
@@ -156,6 +156,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
             return Some(Exit::Refused);
         }
         Some(MirrorError::Config(_)) => return Some(Exit::Refused),
+        Some(MirrorError::Busy(_)) => return Some(Exit::Busy),
         Some(MirrorError::Layout(_) | MirrorError::NoLayout(_)) => return Some(Exit::Usage),
         _ => {}
     }

@@ -11,7 +11,7 @@ use crate::act::{
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::store::{Share, Take};
-use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
+use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -206,7 +206,15 @@ pub(super) fn build_id(
         (None, Some(name)) => (name, Named::Given),
         (None, None) => (layout.build_name(&stream, now())?, Named::ByClock),
     };
-    Ok((BuildId::new(stream, name), named))
+    let id = BuildId::new(stream, name);
+    if let Some(c) = unprintable(&id.to_string()) {
+        return Err(Usage(format!(
+            "`{id}` contains {}; printable characters are accepted",
+            crate::word::named(c)
+        ))
+        .into());
+    }
+    Ok((id, named))
 }
 
 fn told(report: &PublishReport) -> String {
@@ -233,7 +241,7 @@ fn told(report: &PublishReport) -> String {
         ));
     }
     for one in &report.signatures {
-        text.push_str(&format!("  signed in {} by {}\n", one.file, one.keys.join(" and ")));
+        text.push_str(&format!("  signed in {} by {}\n", one.file, shown(&one.keys.join(" and "))));
     }
     for moved in &report.aliases {
         if let Some(to) = &moved.to {
