@@ -57,6 +57,7 @@ mod spied;
 mod staying;
 mod terminal;
 mod trees;
+mod trials;
 mod verify;
 mod view;
 mod yaml;

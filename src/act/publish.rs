@@ -16,6 +16,7 @@ use prepared::{clocks, prepare};
 
 use super::stage::Claim;
 use crate::act::recover::settle;
+use crate::act::restore::find;
 use crate::act::reveal::{Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
@@ -24,7 +25,7 @@ use crate::act::{
 };
 use crate::decide::Reuse;
 use crate::mirror::{Mirror, builds_of, chain};
-use crate::store::{StoreErrorKind, Take};
+use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Label, Outcome, RelPath, Stamp};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -312,12 +313,45 @@ pub fn try_publish(
     if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         return Ok(report);
     }
+    if mirror.by_seal() && find(mirror, &publishing.id).map_err(Box::new)?.is_some() {
+        return Err(PublishError::InTrash(publishing.id.clone()));
+    }
+    fits(mirror, publishing, &prepared, watch)?;
     let tally = Tally::default();
     let mut report = report(publishing, &prepared, (0, 0), &tally, Vec::new(), PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
     report.bytes =
         prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     Ok(report)
+}
+
+/// Fails when the bytes of a build cannot be there beside what is there: as few as they can be, files counted as shared
+/// that have the size of a file in an earlier build.
+fn fits(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Result<(), PublishError> {
+    if publishing.filling.take.is_some() {
+        return Ok(());
+    }
+    let Some(space) = mirror.store().space()? else { return Ok(()) };
+    if prepared.source.bytes() <= space.free {
+        return Ok(());
+    }
+    let reuse = match publishing.filling.dedupe {
+        Some(_) => earlier(mirror, publishing, prepared, watch),
+        None => Reuse::default(),
+    };
+    let new = prepared.source.files.iter().filter(|file| !reuse.has_size(file.size));
+    let bytes: u64 = new.map(|file| file.size).sum();
+    if bytes > space.free {
+        let why = format!("No space left on device: {bytes} bytes are needed, and {} are free", space.free);
+        let error = StoreError::because(StoreErrorKind::NoSpace, "write", &prepared.path, &why);
+        return Err(StageError::from(error).into());
+    }
+    Ok(())
 }
 
 /// Fills a stage with everything that belongs to the build.

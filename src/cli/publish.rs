@@ -9,13 +9,14 @@ use crate::act::{
     self, Check, ContextFrom, Filling, Named, PublishOutcome, PublishReport, Publishing, SourceSpec,
 };
 use crate::layout::Layout;
-use crate::mirror::Mirror;
-use crate::store::{Share, Take};
+use crate::mirror::{Mirror, Setup};
+use crate::store::{ObjectStore, Share, Take};
 use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// The answer as JSON.
@@ -163,6 +164,15 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     if !args.init || !setting.mirror.is_unused()? {
         return setting.open();
+    }
+    if args.dry_run {
+        setting.mirror.is_apart()?;
+        // Not there yet: what is checked is checked against an empty one.
+        let (layout, _) = make::choose("starlingx")?;
+        let setup = Setup { layout, policy: None, id: String::new() };
+        let mirror = Mirror::init(Arc::new(ObjectStore::in_memory()?), &setup, &setting.who, setting.wait)?;
+        say::note(&format!("would make a mirror at `{}` with the layout `starlingx`", setting.mirror));
+        return Ok(mirror);
     }
     let mirror =
         make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?, None)?;
