@@ -9,7 +9,7 @@ use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
 use crate::act::reveal::{Names, finish};
-use crate::act::stage::{Underway, clear, is_held};
+use crate::act::stage::{Claim, Underway, clear, is_held};
 use crate::act::trash::{self, Settling};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
 use crate::record::{Event, EventKind, Manifest};
@@ -359,7 +359,7 @@ fn clear_stage(
 /// Returns when a stage was last worked at, in seconds since 1970.
 pub(super) fn touched(store: &dyn Store, at: &RelPath) -> Result<i64, StoreError> {
     let mut seen = store.look(at)?;
-    for sign in [at.child("progress").unwrap_or_default(), Underway::place(at)] {
+    for sign in [Claim::place(at), at.child("progress").unwrap_or_default(), Underway::place(at)] {
         seen = store.look(&sign)?.or(seen);
     }
     Ok(seen.map_or(i64::MAX, |seen| seen.ctime))

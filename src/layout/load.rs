@@ -203,8 +203,16 @@ impl Loading<'_> {
             shown: stream.to_owned(),
             stream: self.template(&format!("{at}.stream"), stream),
             build: self.template(&format!("{at}.build"), build),
-            home: if home == "." { Template::default() } else { self.template(&format!("{at}.home"), home) },
-            path: self.template(&format!("{at}.path"), path),
+            home: match &raw.home {
+                _ if home == "." => Template::default(),
+                Some(_) => self.template(&format!("{at}.home"), home),
+                None => Template::parse(home, &self.fields).unwrap_or_default(),
+            },
+            path: match raw.path {
+                Some(_) => self.template(&format!("{at}.path"), path),
+                // What is wrong in it is reported of what it is made of.
+                None => Template::parse(path, &self.fields).unwrap_or_default(),
+            },
             respin: raw.respin.clone(),
         };
         if class.build.parts.len() > 1 || class.build.open {

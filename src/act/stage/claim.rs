@@ -69,7 +69,8 @@ impl Claim {
         }
     }
 
-    fn place(stage: &RelPath) -> RelPath {
+    /// Returns where the note of a stage is.
+    pub(in crate::act) fn place(stage: &RelPath) -> RelPath {
         stage.child(Self::NAME).unwrap_or_default()
     }
 }
