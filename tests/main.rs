@@ -16,6 +16,7 @@ mod deep;
 mod dice;
 mod drift;
 mod engines;
+mod exits;
 mod faults;
 mod fuzzed;
 mod hostile;

@@ -1,13 +1,13 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::exit::{Exit, exit_of};
+use super::exit::Exit;
 use super::progress::Bar;
-use super::run::{Outcome, Setting, hint, now};
+use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
-use crate::word::shown;
+use crate::word::{Classify, shown};
 use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
@@ -41,8 +41,9 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         return Ok(Exit::Interrupted);
     }
     if let Some(error) = &report.ended_by {
-        say::failure(error, hint(error).as_deref());
-        return Ok(exit_of(error));
+        let class = error.class();
+        say::failure(error, class.hint.as_deref());
+        return Ok(class.kind.into());
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }

@@ -7,7 +7,7 @@ use super::say;
 use crate::act::Mode;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::{RelPath, unprintable};
+use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
 use serde_json::json;
 use std::{fs, io, path::Path};
 
@@ -17,6 +17,12 @@ use std::{fs, io, path::Path};
 struct WriteError {
     path: String,
     source: io::Error,
+}
+
+impl Classify for WriteError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {

@@ -1,7 +1,7 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::exit::Usage;
+use super::exit::{Failed, Usage};
 use super::publish::{build_id, fields};
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
@@ -228,7 +228,7 @@ pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
-    Err(format!("`{path}` leads to no build: {why}").into())
+    Err(Failed(format!("`{path}` leads to no build: {why}")).into())
 }
 
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.

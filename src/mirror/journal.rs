@@ -6,7 +6,7 @@
 
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tracing::info;
@@ -48,6 +48,15 @@ pub enum JournalError {
     /// The store failed.
     #[error("cannot keep the journal")]
     Store(#[from] StoreError),
+}
+
+impl Classify for JournalError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Damaged { .. } => ErrorKind::Refused.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What an event says, without its place in the journal.

@@ -4,6 +4,7 @@
 //! clock or uses anything else of the crate.
 
 mod build;
+mod classify;
 mod digest;
 mod label;
 mod outcome;
@@ -15,6 +16,7 @@ mod words;
 mod yaml;
 
 pub use build::{BuildId, BuildName, NameError, Stream};
+pub use classify::{Class, Classify, ErrorKind};
 pub use digest::{Digest, DigestError, Hasher};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
