@@ -138,7 +138,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("alias set", 0, &["alias", "set", latest, C, "--allow-backwards", "--dry-run"]),
         ("alias remove", 0, &["alias", "remove", latest, "--dry-run"]),
         ("alias materialize", 2, &["alias", "materialize", latest, "--dry-run"]),
-        ("alias dematerialize", 2, &["alias", "dematerialize", latest, "--dry-run"]),
+        ("alias dematerialize", 1, &["alias", "dematerialize", latest, "--dry-run"]),
         ("export redirects", 0, &["export", "redirects", "--for", "nginx", "--out", out, "--dry-run"]),
         ("plan", 0, &["plan", "--publish", "--dry-run"]),
         ("prune", 0, &["prune", "--dry-run"]),
@@ -168,7 +168,8 @@ fn every_dry_run_changes_nothing_and_says_would() {
             ));
             break;
         }
-        if *code == 2 {
+        // What a directory refuses.
+        if verb.ends_with("materialize") {
             continue;
         }
         // Findings and plans say what is there.
