@@ -189,7 +189,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Every verb is in one of the two lists.
     let mut unknown = Vec::new();
-    for verb in verbs(&rig.ok(&["--help"])) {
+    for verb in verbs(&rig.ok(&["--help"])).into_iter().filter(|verb| verb != "help") {
         let below = verbs(&rig.ok(&[&verb, "--help"]));
         let all = if below.is_empty() { vec![verb.clone()] } else { Vec::new() };
         let below = below.into_iter().filter(|below| below != "help").map(|below| format!("{verb} {below}"));
