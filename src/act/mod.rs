@@ -47,7 +47,7 @@ mod watch;
 pub use adopt::{
     AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
 };
-pub use check::{CheckError, CheckReport, check};
+pub use check::{CheckReport, check};
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};
@@ -60,9 +60,9 @@ pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
-    ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
+    ContextFrom, Named, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, not_trashed, restore};

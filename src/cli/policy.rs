@@ -13,7 +13,7 @@ use crate::decide::{
 };
 use crate::mirror::survey;
 use crate::tell::{self, Series};
-use crate::word::{BuildId, Stream};
+use crate::word::{self, BuildId, Stream};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
             if setting.json {
                 say::json(&json!({"policy": 1, "digest": policy.digest, "yaml": policy.text()}));
             } else {
-                say::out(policy.text());
+                say::file(policy.text());
             }
         }
         PolicyVerb::Schema => say::json(&Policy::schema()),
@@ -83,7 +83,12 @@ fn lint_it(setting: &Setting, name: Option<&str>, file: Option<&Path>) -> Outcom
                 (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
                 _ => shown.to_owned(),
             };
-            say::out(&format!("{place}: {}: {} [{}]\n", found.severity, found.message, found.code));
+            say::out(&format!(
+                "{place}: {}: {} [{}]\n",
+                found.severity,
+                word::shown(&found.message),
+                found.code
+            ));
         }
         if findings.is_empty() {
             say::out(&format!("{shown}: nothing is odd\n"));
@@ -105,9 +110,17 @@ fn test(setting: &Setting, name: Option<&str>) -> Outcome<Exit> {
         say::json(&json!({"test": 1, "policy": shown, "tests": list}));
     } else {
         for (test, surprises) in &tried {
-            say::out(&format!("{}  {}\n", if surprises.is_empty() { "passed" } else { "FAILED" }, test.name));
+            say::out(&format!(
+                "{}  {}\n",
+                if surprises.is_empty() { "passed" } else { "FAILED" },
+                word::shown(&test.name)
+            ));
             for surprise in surprises {
-                say::out(&format!("        {}: {}\n", surprise.build, surprise.message));
+                say::out(&format!(
+                    "        {}: {}\n",
+                    word::shown(&surprise.build.to_string()),
+                    word::shown(&surprise.message)
+                ));
             }
         }
         let all = say::count(tried.len() as u64, "example");
@@ -207,7 +220,7 @@ impl<'a> Row<'a> {
         let size = self.bytes.map_or(String::new(), say::bytes);
         let by = |verdict: &Verdict| {
             let rules: BTreeSet<&str> = verdict.reasons.iter().map(|reason| &*reason.rule).collect();
-            rules.into_iter().collect::<Vec<_>>().join(", ")
+            word::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
         };
         match self.change {
             "would-go" => format!("would go     {id}  {size:>11}  kept before by {}\n", by(self.before)),

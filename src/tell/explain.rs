@@ -3,7 +3,7 @@
 use super::paint::{Paint, bytes};
 use super::plan::{group, verdict_word};
 use crate::decide::{Fate, PartFate, Reason, Verdict};
-use crate::word::{Digest, Stamp};
+use crate::word::{Digest, Stamp, shown};
 
 /// Returns why a build is kept or deleted; `trash_until` is when its bytes would be deleted, and `accept` the plan that
 /// deletes what a brake withholds.
@@ -49,6 +49,10 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, pa
         rows.push(("to delete it".to_owned(), "nothing to do: one of the next runs deletes it".to_owned()));
     } else if let Some(digest) = accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict)) {
         rows.push(("to delete it".to_owned(), format!("mirrorkeep prune --accept sha256:{digest}")));
+    }
+    for (left, right) in &mut rows {
+        *left = shown(left).into_owned();
+        *right = shown(right).into_owned();
     }
     let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
     let mut text = format!("{}   {word}{note}\n", paint.bold(&verdict.id.to_string()));
