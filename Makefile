@@ -77,10 +77,10 @@ $(DENY): | tools
 		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)
 
 tools:
-	@PATH="$$PATH:/usr/sbin"; (for program in strace git gpg gpgv mkfs.ext4 mkfs.xfs mkfs.btrfs; do \
+	@PATH="$$PATH:/usr/sbin"; (for program in strace git gpg gpgv openssl mkfs.ext4 mkfs.xfs mkfs.btrfs; do \
 		command -v $$program >/dev/null || exit 1; done) || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-			strace git gnupg gpgv e2fsprogs xfsprogs btrfs-progs; }
+			strace git gnupg gpgv openssl e2fsprogs xfsprogs btrfs-progs; }
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			nginx apache2-bin duktape; }

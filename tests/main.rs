@@ -53,6 +53,7 @@ mod servers;
 mod shared;
 mod sign;
 mod spied;
+mod tls;
 mod trees;
 mod verify;
 mod view;
