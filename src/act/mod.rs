@@ -46,7 +46,7 @@ mod watch;
 pub use adopt::{
     AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
 };
-pub use check::{CheckError, CheckReport, check};
+pub use check::{CheckReport, check};
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};
@@ -59,9 +59,9 @@ pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
-    ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
+    ContextFrom, Named, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};

@@ -3,13 +3,14 @@
 //! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
 //! cannot be followed stops everything, a damaged record its build, many of them their stream.
 
+use super::Mode;
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
 use crate::store::{Kind, Put, StoreError, Walked};
-use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -69,6 +70,20 @@ pub enum PlanError {
     /// The store failed.
     #[error("cannot look at the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for PlanError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
+            Self::Policy(error) => error.class(),
+            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What a run of prune leaves for the next one.
@@ -328,7 +343,9 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
-pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanError> {
+///
+/// A trial writes none and returns how many it would be.
+pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usize, PlanError> {
     let mut written = 0;
     for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
         let Some(first) = group.first() else { continue };
@@ -348,7 +365,9 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
         let text =
             serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
         let at = dir.child(crate::word::RETENTION_NAME).unwrap_or_default();
-        mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        if mode == Mode::Real {
+            mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        }
         written += 1;
     }
     Ok(written)

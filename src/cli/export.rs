@@ -4,9 +4,10 @@ use super::args::{RedirectsArgs, ServerArg};
 use super::exit::Usage;
 use super::run::{Outcome, Setting};
 use super::say;
+use crate::act::Mode;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
 use serde_json::json;
 use std::{
     fs,
@@ -21,6 +22,12 @@ use std::{
 struct WriteError {
     path: String,
     source: io::Error,
+}
+
+impl Classify for WriteError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
@@ -38,20 +45,28 @@ pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
         ServerArg::Cloudfront => Server::Cloudfront,
     };
     let text = write(server, &names, &under)?;
-    let changed = args.out.as_deref().map(|out| replace(out, &text)).transpose()?;
+    let mode = Mode::of(args.dry_run);
+    let changed = args.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
     if setting.json {
         let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
         let text = args.out.is_none().then_some(text);
-        say::json(&json!({"redirects": 1, "names": told, "out": args.out, "changed": changed, "text": text}));
+        say::json(
+            &json!({"redirects": 1, "names": told, "dry_run": args.dry_run, "out": args.out, "changed": changed, "text": text}),
+        );
         return Ok(());
     }
     match (&args.out, changed) {
         (Some(out), changed) => {
-            let done = if changed == Some(true) { "written" } else { "unchanged" };
+            let done = match (changed, mode) {
+                (Some(true), Mode::Real) => "is written",
+                (Some(true), Mode::Trial) => "would be written",
+                (_, Mode::Real) => "is unchanged",
+                (_, Mode::Trial) => "would be unchanged",
+            };
             let names = say::count(names.len() as u64, "name");
-            say::note(&format!("`{}` is {done} ({names})", out.display()));
+            say::note(&format!("`{}` {done} ({names})", out.display()));
         }
-        (None, _) => say::out(&text),
+        (None, _) => say::verbatim(&text),
     }
     Ok(())
 }
@@ -70,6 +85,11 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
             continue;
         }
         match to {
+            Resolved::To(to) if unprintable(from.as_str()).or(unprintable(to.as_str())).is_some() => {
+                say::note(&format!(
+                    "warning: `{from}` leads to `{to}`: one of the two has a character that is not printable, and the name is left out"
+                ));
+            }
             Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),
             _ => say::note(&format!("warning: `{from}` leads to no build or directory and is left out")),
         }
@@ -79,7 +99,9 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
 }
 
 /// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
-fn replace(out: &Path, text: &str) -> Outcome<bool> {
+///
+/// A trial looks whether it would.
+fn replace(out: &Path, text: &str, mode: Mode) -> Outcome<bool> {
     let failed = |source| WriteError { path: out.display().to_string(), source };
     match fs::read(out) {
         Ok(old) if old == text.as_bytes() => return Ok(false),
@@ -87,6 +109,10 @@ fn replace(out: &Path, text: &str) -> Outcome<bool> {
         _ => {}
     }
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if mode == Mode::Trial {
+        fs::metadata(dir).map_err(failed)?;
+        return Ok(true);
+    }
     // As readable as any new file of the user: servers read it.
     let permissions = fs::Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;

@@ -7,7 +7,7 @@
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::record::{Event, Phase};
 use crate::store::{Guard, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
@@ -34,6 +34,17 @@ pub enum LeaseError {
     /// The store failed.
     #[error("cannot lock the mirror")]
     Store(#[source] StoreError),
+}
+
+impl Classify for LeaseError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 impl Mirror {
@@ -69,6 +80,11 @@ impl Lease<'_> {
     /// Writes down that what was intended did not happen.
     pub fn undo(&self, at: Stamp, fact: Fact, settles: u64) -> Result<u64, JournalError> {
         self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
+    }
+
+    /// Returns when the last event before this lease happened.
+    pub fn last_event(&self) -> Option<Stamp> {
+        self.journal().last_event()
     }
 
     /// Returns the number that the next event will have.

@@ -4,7 +4,7 @@ use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
+use crate::word::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 use tracing::info;
 
@@ -72,6 +72,21 @@ pub enum MirrorError {
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for MirrorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
+                "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+            )),
+            Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) => ErrorKind::Refused.into(),
+            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 fn shown(problems: &[Problem]) -> String {

@@ -110,7 +110,7 @@ fn filled(filled: &Filled) -> String {
     format!("{} bytes", filled.size)
 }
 
-fn shared(shared: &Shared) -> String {
+fn shared(shared: Shared) -> String {
     format!("{shared:?}").to_lowercase()
 }
 
@@ -216,11 +216,11 @@ impl Store for Logged {
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {
-        self.call("share", to, |store| store.share(from, to, how, fill), shared)
+        self.call("share", to, |store| store.share(from, to, how, fill), |how| shared(*how))
     }
 
     fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {
-        self.call("take", at, |store| store.take(from, at, how, fill), shared)
+        self.call("take", at, |store| store.take(from, at, how, fill), |how| shared(*how))
     }
 
     fn link(&self, at: &RelPath, text: &str) -> Result<()> {
@@ -255,6 +255,10 @@ impl Store for Logged {
         let guard = self.call("lock", at, |store| store.lock(at, who, wait), ok)?;
         info!("took the lock {}", At(at));
         Ok(Guard::new(Held { at: at.clone(), guard: Some(guard) }))
+    }
+
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.call("is_held", at, |store| store.is_held(at), bool::to_string)
     }
 
     fn space(&self) -> Result<Option<Space>> {
