@@ -203,7 +203,9 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
         } else {
             let count = say::count(open.len() as u64, "interrupted change");
             say::out(&format!("would settle {count}\n"));
-            open.iter().for_each(|to| say::out(&format!("  would settle: {}\n", shown(to))));
+            for to in &open {
+                say::out(&format!("  would settle: {}\n", shown(to)));
+            }
         }
         return Ok(());
     }
