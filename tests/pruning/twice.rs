@@ -79,13 +79,18 @@ impl Left for Scene {
 
 #[test]
 fn a_restore_that_was_stopped_and_runs_again_leaves_one_hold() {
-    for (act, id) in [(restore as Act, build(BUILDS[0])), (restore_part as Act, build(BUILDS[2]))] {
+    for (act, id) in
+        [(restore as scene::Act, build(BUILDS[0])), (restore_part as scene::Act, build(BUILDS[2]))]
+    {
         let undisturbed = Scene::pruned();
-        let spy = Arc::new(Spy::new(undisturbed.store()));
-        act(Arc::<Spy>::clone(&spy)).unwrap();
+        let spy = Arc::new(mirrorkeep::store::Spy::new(undisturbed.store()));
+        act(Arc::<mirrorkeep::store::Spy>::clone(&spy)).unwrap();
         for nth in 1..=spy.count() {
             let scene = Scene::pruned();
-            act(Arc::new(Spy::new(scene.store()).with(nth, Fault::Stop))).ok();
+            act(Arc::new(
+                mirrorkeep::store::Spy::new(scene.store()).with(nth, mirrorkeep::store::Fault::Stop),
+            ))
+            .ok();
             act(scene.store()).unwrap();
             let holds = open(scene.store()).unwrap().holds_of(&id).unwrap();
             assert_eq!(holds.len(), 1, "before call {nth}, {}: {holds:?}", spy.calls()[nth - 1]);
