@@ -61,7 +61,7 @@ pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
     ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, accept_loss, recover, settle};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};

@@ -133,7 +133,7 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if let Some(wanted) = pressed {
         press(mirror, &mut planned, &mut fence, (&at_once, wanted), &mut report, how, clock)?;
     }
-    remember(mirror, &planned, &report, now)?;
+    remember(mirror, &planned, &report, now, fence.last())?;
     Ok(report)
 }
 
@@ -233,7 +233,7 @@ fn throw(
         tree.inode
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lease.next_in_trash();
+    let at = lease.next_in_trash()?;
     let now = clock();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
@@ -328,7 +328,13 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
 }
 
 /// Leaves for the next run what this one found.
-fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp) -> Result<(), ActError> {
+fn remember(
+    mirror: &Mirror,
+    planned: &Planned,
+    report: &PruneReport,
+    now: Stamp,
+    seq: u64,
+) -> Result<(), ActError> {
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
         .filter(|verdict| {
@@ -358,7 +364,8 @@ fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp
         Some(previous) if held_back => previous.clone(),
         _ => planned.policy.text().to_owned(),
     };
-    LastRun { version: 1, at: now, policy, streams }.write(mirror)?;
+    let id = Some(mirror.config().id.clone());
+    LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 use crate::act::Sealed;
 use crate::act::adopt::is_taken;
+use crate::act::plan::LastRun;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
 use crate::act::reveal::{Names, finish};
@@ -49,6 +50,8 @@ pub enum SettledAs {
     Waiting,
     /// It cannot be settled now and stays as it is; a warning says why.
     Left,
+    /// Events are missing, and the journal states now that their loss was accepted.
+    Accepted,
 }
 
 /// Says why something could not be settled.
@@ -276,6 +279,26 @@ pub fn recover(
         };
         settled.push(Settled { to: at.to_string(), what });
     }
+    Ok(settled)
+}
+
+/// Continues a journal of which events were lost, above every number that anything else states.
+///
+/// What can be read of the journal stays, and what it leaves open is settled first.
+pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease_despite_loss()?;
+    let mut settled = settle(&lease, clock)?;
+    if let Some(accepted) = lease.accept_loss(clock())? {
+        let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
+        let runs: Vec<String> = runs.collect();
+        let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
+        let seq = accepted.seq;
+        mirror
+            .warnings()
+            .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
+        settled.push(Settled { to: RelPath::own("journal").to_string(), what: SettledAs::Accepted });
+    }
+    LastRun::claim(mirror)?;
     Ok(settled)
 }
 

@@ -159,7 +159,8 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
         Some(MirrorError::Layout(_) | MirrorError::NoLayout(_)) => return Some(Exit::Usage),
         _ => {}
     }
-    if let Some(JournalError::Damaged { .. }) = error.downcast_ref::<JournalError>() {
+    if let Some(JournalError::Damaged { .. } | JournalError::Anchor(_)) = error.downcast_ref::<JournalError>()
+    {
         return Some(Exit::Refused);
     }
     match error.downcast_ref::<KeptError>() {

@@ -1,8 +1,11 @@
 //! A store read through a layout: what is there, who may change it, what changed.
 
+mod accept;
+mod anchors;
 mod apart;
 mod catalogue;
 mod config;
+mod contradiction;
 mod journal;
 mod lease;
 mod links;
@@ -17,8 +20,10 @@ mod told;
 mod trash;
 mod warnings;
 
+pub use accept::Accepted;
 pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
+pub use contradiction::AnchorError;
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
 pub use links::{Links, Pointing, laid, links, pointing};

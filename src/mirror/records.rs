@@ -119,7 +119,7 @@ impl Mirror {
         &self,
         wanted: &[crate::record::EventKind],
     ) -> Result<Vec<crate::record::Event>, super::JournalError> {
-        super::journal::history(self.store(), wanted)
+        Ok(super::journal::history(self.store(), wanted)?.events)
     }
 
     /// Returns the holds of every build that has any.
@@ -142,7 +142,7 @@ impl Mirror {
 
     /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
     /// counts as one, so that whoever reads it fails.
-    fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
+    pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
         let dir = RelPath::own(tree.dir());
         if self.by_seal() {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());

@@ -4,10 +4,11 @@
 //! [`Trouble`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
 //! used as the age of a build.
 
+use super::anchors::Anchors;
 use super::catalogue::Sealed;
 use super::links::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
-use super::{JournalError, KeptError, Mirror, Resolved, journal};
+use super::{AnchorError, JournalError, KeptError, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
 use crate::record::{BuildRecord, EventKind, Hold, Phase};
@@ -25,6 +26,8 @@ pub struct Survey {
     pub troubles: Vec<Trouble>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
+    /// How the journal and what refers to it contradict each other: events were lost.
+    pub lost: Vec<AnchorError>,
 }
 
 /// Something that could not be read.
@@ -81,7 +84,14 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
             Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
         }
     }
+    // Before the journal, which then has come at least as far.
+    let anchors = Anchors::read(mirror);
     let history = History::read(mirror)?;
+    let mut lost = history.wrong.clone();
+    match anchors.and_then(|anchors| anchors.contradict(mirror, history.last)) {
+        Ok(found) => lost.extend(found),
+        Err(error) => found.troubles.push(Trouble { path: RelPath::own("trash"), error: error.into() }),
+    }
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
     }
@@ -114,7 +124,7 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     census.strays = found.strays;
     census.sort();
     found.troubles.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned })
+    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned, lost })
 }
 
 impl Found {
@@ -295,13 +305,18 @@ struct History {
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
     /// Builds that went, and when.
     pruned: Vec<(BuildId, Stamp)>,
+    /// The number of the last event.
+    last: u64,
+    /// Where events are missing.
+    wrong: Vec<AnchorError>,
 }
 
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
-        let mut history = Self::default();
         let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
-        for event in journal::history(mirror.store(), &wanted)? {
+        let read = journal::history(mirror.store(), &wanted)?;
+        let mut history = Self { last: read.last, wrong: read.wrong, ..Self::default() };
+        for event in read.events {
             if event.phase != Phase::Done {
                 continue;
             }

@@ -83,6 +83,7 @@ impl Sight {
             stale: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
+            lost: Vec::new(),
             unread: Vec::new(),
         };
         let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };

@@ -1,5 +1,6 @@
 //! Pruning: sentences of the command line, every store call gone wrong, and others who act in between.
 
+mod anchors;
 mod brakes;
 mod leftovers;
 mod meanwhile;
