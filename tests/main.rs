@@ -26,6 +26,7 @@ mod layout;
 mod layout_laws;
 mod layout_rules;
 mod layout_strays;
+mod logged;
 mod materialize;
 mod mounts;
 mod nasty;

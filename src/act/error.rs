@@ -4,7 +4,7 @@ use super::plan::PlanError;
 use super::recover::RecoverError;
 use super::watch::Interrupted;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LeaseError};
 use crate::store::StoreError;
 use crate::word::{BuildId, RelPath};
 
@@ -98,5 +98,14 @@ impl ActError {
             };
         }
         false
+    }
+}
+
+impl From<ExpectedError> for ActError {
+    fn from(error: ExpectedError) -> Self {
+        match error {
+            ExpectedError::Journal(error) => error.into(),
+            ExpectedError::Kept(error) => error.into(),
+        }
     }
 }

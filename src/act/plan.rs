@@ -181,6 +181,9 @@ pub(super) fn judged(
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }
+    if let Some(lost) = survey.lost_holds.first() {
+        return Err(lost.error().into());
+    }
     let last = LastRun::read(mirror)?;
     let past = past(mirror, &survey, last.as_ref(), base)?;
     let plan = retain(&survey.census, &policy, now, &past);

@@ -14,7 +14,7 @@ use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
 use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
 use crate::store::Put;
 use crate::word::{BuildId, Digest, RelPath, Stamp};
@@ -241,6 +241,8 @@ fn throw(
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
+    // The lock was taken by a handle; what readers open is the path.
+    mirror.is_at_its_path().map_err(LeaseError::from)?;
     let intent = lease.intend(now, fact.clone())?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
     let moved = ticket.map_err(ActError::from).and_then(|()| {

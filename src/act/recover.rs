@@ -8,16 +8,19 @@ use crate::act::Sealed;
 use crate::act::adopt::is_taken;
 use crate::act::plan::LastRun;
 use crate::act::repoint::pointed_at;
-use crate::act::restore::find;
+use crate::act::restore::{TERM as RESTORE_TERM, find};
 use crate::act::reveal::{Names, finish};
 use crate::act::stage::{Underway, clear};
 use crate::act::trash::{self, Settling};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
-use crate::record::{Event, EventKind, Manifest};
+use crate::mirror::{
+    ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
+};
+use crate::record::{Event, EventKind, Hold, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
+use tracing::info;
 
 /// How long an unfinished stage waits for the publisher to come back, in seconds.
 pub const STAGE_TERM: i64 = 24 * 3600;
@@ -50,6 +53,8 @@ pub enum SettledAs {
     Waiting,
     /// It cannot be settled now and stays as it is; a warning says why.
     Left,
+    /// A file was written again from what the journal states.
+    Rebuilt,
     /// Events are missing, and the journal states now that their loss was accepted.
     Accepted,
 }
@@ -113,6 +118,9 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
             Ok(false) => {}
             Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
         }
+    }
+    for Settled { to, what } in &settled {
+        info!("recovered `{to}`: {what:?}");
     }
     Ok(settled)
 }
@@ -261,6 +269,19 @@ pub fn recover(
     let mut settled = settle(&lease, clock)?;
     let now = clock();
     let store = mirror.store();
+    settled.extend(hold_again(&lease)?);
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in mirror.trash()?.strange {
+        match trash::renew_ticket(&lease, &at, until) {
+            Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
+            Ok(None) => settled.push(left(
+                &lease,
+                at.as_str(),
+                "neither its ticket nor the journal states what it is",
+            )),
+            Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
+        }
+    }
     for at in stale(mirror, now)? {
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
@@ -278,6 +299,33 @@ pub fn recover(
             what => what?,
         };
         settled.push(Settled { to: at.to_string(), what });
+    }
+    Ok(settled)
+}
+
+/// Writes the holds again that the journal states and that were lost or damaged.
+fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mirror = lease.mirror();
+    let mut settled = Vec::new();
+    let stated = mirror.stated_holds().map_err(|error| match error {
+        ExpectedError::Journal(error) => RecoverError::from(error),
+        ExpectedError::Kept(error) => error.into(),
+    })?;
+    for (id, stated) in stated {
+        let (mut holds, damaged) = match mirror.holds_of(&id) {
+            Ok(holds) => (holds, false),
+            Err(KeptError::Holds(..)) => (Vec::new(), true),
+            Err(error) => {
+                settled.push(left(lease, &id.to_string(), &chain(&error)));
+                continue;
+            }
+        };
+        let lacking: Vec<Hold> = stated.into_iter().filter(|hold| !holds.contains(hold)).collect();
+        if !lacking.is_empty() || damaged {
+            holds.extend(lacking);
+            lease.keep_holds(&id, holds)?;
+            settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
+        }
     }
     Ok(settled)
 }

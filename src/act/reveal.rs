@@ -5,11 +5,12 @@
 
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, MirrorError, builds_of, chain};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Stamp};
 use std::time::Duration;
+use tracing::info;
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,9 @@ pub enum RevealError {
     /// The build is visible; an alias could not be moved.
     #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
     Repoint(#[from] RepointError),
+    /// The mirror is not where it was opened.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -68,6 +72,9 @@ pub(super) fn reveal(
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
+    info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
+    // The lock was taken by a handle; what readers open is the path.
+    lease.mirror().is_at_its_path()?;
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())
@@ -118,6 +125,7 @@ pub(super) fn finish(
     let now = clock();
     let mut record = sealed.seal.record.clone();
     let id = record.id.clone();
+    info!("committed `{id}` at `{}`", sealed.seal.path);
     let failed = |error| RevealError::Record(id.clone(), error);
     if let Some(known) = lease.mirror().record(&id)? {
         // An interrupted command came as far as this: its time of publishing stands.

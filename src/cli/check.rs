@@ -6,7 +6,7 @@ use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, CheckReport, Mended, PlanError};
-use crate::decide::comply::{Mend, Severity, Terms, mends};
+use crate::decide::comply::{Code, Mend, Severity, Terms, mends};
 use crate::decide::policy::Span;
 use crate::mirror::Mirror;
 use crate::tell;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     if args.list {
-        say::out(&tell::findings_page());
+        list(setting, args)?;
         return Ok(Exit::Done);
     }
     let path = args.path.as_deref().unwrap_or_default().trim_end_matches('/');
@@ -50,6 +50,22 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Writes the table of all codes.
+fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
+    match args.format {
+        FormatArg::Text if !setting.json => say::out(&tell::findings_page()),
+        FormatArg::Text | FormatArg::Json => {
+            let row = |code: &Code| json!({"code": code, "severity": code.severity(), "meaning": code.meaning(), "hint": code.hint()});
+            let codes: Vec<_> = Code::ALL.iter().map(row).collect();
+            say::json(&json!({"check": 1, "codes": codes}));
+        }
+        FormatArg::Sarif | FormatArg::Junit => {
+            return Err(Usage("`--list` has the formats text and json".to_owned()).into());
+        }
+    }
+    Ok(())
 }
 
 fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {

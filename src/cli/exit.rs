@@ -3,7 +3,7 @@
 use super::site::LoneWriter;
 use crate::act::{
     ActError, CopyError, Interrupted, LabelActError, MaterializeError, PlanError, PublishError, RecoverError,
-    RepointError, StageError,
+    RepointError, RevealError, StageError,
 };
 use crate::decide::{PlanOutcome, policy::PolicyError};
 use crate::layout::{LayoutError, NoPlace};
@@ -79,6 +79,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(error) = error.downcast_ref::<PublishError>() {
         return match error {
             PublishError::NoPlace(_) | PublishError::Future(..) => Some(Exit::Usage),
+            PublishError::Reveal(RevealError::Mirror(error)) => code(error),
             PublishError::Stage(error) => code(error),
             PublishError::Lease(error) => code(error),
             PublishError::Recover(error) => code(error),
@@ -152,7 +153,12 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
         _ => {}
     }
     match error.downcast_ref::<MirrorError>() {
-        Some(MirrorError::NotAMirror(_) | MirrorError::OtherMirror(_) | MirrorError::Format(_)) => {
+        Some(
+            MirrorError::NotAMirror(_)
+            | MirrorError::OtherMirror(_)
+            | MirrorError::Replaced(_)
+            | MirrorError::Format(_),
+        ) => {
             return Some(Exit::Refused);
         }
         Some(MirrorError::Config(_)) => return Some(Exit::Refused),
@@ -164,7 +170,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
         return Some(Exit::Refused);
     }
     match error.downcast_ref::<KeptError>() {
-        Some(KeptError::Holds(..) | KeptError::StrangeHold(_)) => Some(Exit::Refused),
+        Some(KeptError::Holds(..) | KeptError::LostHolds { .. } | KeptError::StrangeHold(_)) => {
+            Some(Exit::Refused)
+        }
         _ => None,
     }
 }

@@ -241,7 +241,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
         LayoutVerb::List => {
             let names: Vec<&str> = Layout::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"layouts": names}));
+                say::json(&json!({"layout": 1, "layouts": names}));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -268,7 +268,9 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             };
             let path = layout.build_path(&id)?;
             if setting.json {
-                say::json(&json!({"path": path, "id": id, "stream": id.stream, "build": id.name}));
+                say::json(
+                    &json!({"layout": 1, "path": path, "id": id, "stream": id.stream, "build": id.name}),
+                );
             } else {
                 say::out(&format!("{path}\n"));
             }
@@ -287,6 +289,7 @@ fn placed(setting: &Setting, path: &RelPath, place: &Place) -> String {
     if setting.json {
         let mut value = serde_json::to_value(place).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
+            fields.insert("layout".to_owned(), json!(1));
             fields.insert("path".to_owned(), json!(path));
         }
         return serde_json::to_string_pretty(&value).unwrap_or_default() + "\n";

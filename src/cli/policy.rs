@@ -19,7 +19,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::List => {
             let names: Vec<&str> = Policy::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"policies": names}));
+                say::json(&json!({"policy": 1, "policies": names}));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }

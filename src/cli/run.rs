@@ -1,17 +1,19 @@
 //! One place for errors, causes, hints and exit codes.
 
-use super::args::{Cli, ExportVerb, Verb};
+use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
 use super::exit::{Exit, exit_of};
 use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
-use super::{adopt, check, copy, export, look, make, plan, policy, prune, publish, say, verify};
+use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
 use crate::mirror::{Mirror, MirrorError, Warnings};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::Stamp;
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
+use serde_json::json;
 use std::{error::Error, process::ExitCode, time::Duration};
+use tracing::info;
 
 /// The result of a verb.
 pub(super) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -40,6 +42,8 @@ pub fn main() -> ExitCode {
             return ended(code);
         }
     };
+    log::start(cli.verbose);
+    info!("mirrorkeep {} started", env!("CARGO_PKG_VERSION"));
     more_files();
     let stop = Stop::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -91,6 +95,7 @@ fn more_files() {
 
 /// Returns the exit code, which is never 0 when part of the answer could not be written.
 fn ended(code: u8) -> ExitCode {
+    info!("ended with code {code}");
     let Some(why) = say::lost() else { return ExitCode::from(code) };
     say::note(&format!("error: cannot write to standard output: {why}"));
     ExitCode::from(if code == Exit::Done as u8 { Exit::Failed as u8 } else { code })
@@ -155,12 +160,22 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
-            say::out(&String::from_utf8_lossy(&text));
+            let text = String::from_utf8_lossy(&text);
+            if setting.json {
+                say::json(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
+            } else {
+                say::out(&text);
+            }
         }
         Verb::Man => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-            say::out(&String::from_utf8_lossy(&text));
+            let text = String::from_utf8_lossy(&text) + ENVIRONMENT;
+            if setting.json {
+                say::json(&json!({"man": 1, "text": text}));
+            } else {
+                say::out(&text);
+            }
         }
     }
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use super::exit::Usage;
 use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
-use crate::store::{Abilities, Conditions, ObjectStore, Posix, Store, StoreError};
+use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
 use crate::word::{OWN_DIR, RelPath};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -72,14 +72,14 @@ impl Site {
                 Err(error) if error.is_not_found() => {
                     Err(MirrorError::NotAMirror(dir.display().to_string()).into())
                 }
-                store => Ok(Arc::new(store?)),
+                store => Ok(Logged::wrap(Arc::new(store?))),
             },
             Self::Bucket(address) => {
                 let store = ObjectStore::at(address)?;
-                Ok(Arc::new(match Mirror::abilities(&store)? {
+                Ok(Logged::wrap(Arc::new(match Mirror::abilities(&store)? {
                     Some(known) => store.known_by(&known),
                     None => store.known_as(Conditions::Ignored),
-                }))
+                })))
             }
             Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
         }
@@ -110,7 +110,7 @@ impl Site {
                     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                     std::fs::set_permissions(dir, mode).map_err(failed)?;
                 }
-                Ok(Arc::new(Posix::open(dir)?))
+                Ok(Logged::wrap(Arc::new(Posix::open(dir)?)))
             }
             Self::Bucket(address) => {
                 let store = ObjectStore::at(address)?.tried_out()?;
@@ -133,11 +133,11 @@ impl Site {
                         "warning: `{address}` does not copy files by itself: what earlier builds hold is sent again"
                     ));
                 }
-                Ok(Arc::new(if writers == Some(WritersArg::One) {
+                Ok(Logged::wrap(Arc::new(if writers == Some(WritersArg::One) {
                     store.known_as(Conditions::Ignored)
                 } else {
                     store
-                }))
+                })))
             }
             Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
         }

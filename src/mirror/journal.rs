@@ -10,6 +10,7 @@ use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
 use crate::word::{RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
+use tracing::info;
 
 /// A segment that has grown to this many bytes is followed by a new one.
 const SEGMENT: usize = 256 * 1024;
@@ -183,6 +184,7 @@ impl Journal {
             return Err(error.into());
         }
         self.next += 1;
+        info!("wrote event {}, {:?} ({:?}): `{}`", event.seq, event.what, event.phase, event.to);
         Ok(event)
     }
 

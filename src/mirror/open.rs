@@ -6,6 +6,7 @@ use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError};
 use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
+use tracing::info;
 
 /// More than a file of settings ever has, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -65,6 +66,11 @@ pub enum MirrorError {
     /// Another mirror lies there than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
+    /// The directory that was opened is not at its path any more.
+    #[error(
+        "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
+    )]
+    Replaced(String),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
@@ -87,6 +93,7 @@ impl Mirror {
             None => return Err(MirrorError::NoLayout(config.layout)),
         };
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
+        info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
     }
 
@@ -207,8 +214,14 @@ impl Mirror {
         ruled.into_iter().chain(own).collect()
     }
 
+    /// Fails when the directory that was opened is not at its path any more.
+    pub fn is_at_its_path(&self) -> Result<(), MirrorError> {
+        if self.store().is_at_its_path()? { Ok(()) } else { Err(MirrorError::Replaced(self.store.shown())) }
+    }
+
     /// Fails when another mirror lies there now than the one that was opened.
     pub(super) fn is_still_there(&self) -> Result<(), MirrorError> {
+        self.is_at_its_path()?;
         let same = read_config(self.store())?.id == self.config.id;
         if same { Ok(()) } else { Err(MirrorError::OtherMirror(self.store.shown())) }
     }

@@ -28,6 +28,18 @@ pub enum KeptError {
     /// The holds are damaged.
     #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
+    /// A hold that the journal states is not in the file.
+    #[error(
+        "the journal states the hold `{why}` of `{id}`, but `{at}` does not have it; `mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+    )]
+    LostHolds {
+        /// Which build.
+        id: BuildId,
+        /// The file.
+        at: RelPath,
+        /// The reasons of the holds.
+        why: String,
+    },
     /// A file among the holds that is not ours.
     #[error("`{0}` among the holds is no list of holds")]
     StrangeHold(RelPath),

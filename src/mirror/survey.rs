@@ -6,16 +6,18 @@
 
 use super::anchors::Anchors;
 use super::catalogue::Sealed;
+use super::held::{STATING, lost_holds};
 use super::links::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
-use super::{AnchorError, JournalError, KeptError, Mirror, Resolved, journal};
+use super::{AnchorError, ExpectedError, JournalError, KeptError, LostHolds, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::record::{BuildRecord, EventKind, Hold, Phase};
+use crate::record::{BuildRecord, Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use tracing::info;
 
 /// A census, and what stood in the way of a better one.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Survey {
     pub troubles: Vec<Trouble>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
+    /// Holds that the journal states and that are not there.
+    pub lost_holds: Vec<LostHolds>,
     /// How the journal and what refers to it contradict each other: events were lost.
     pub lost: Vec<AnchorError>,
 }
@@ -65,10 +69,16 @@ type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync 
 pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
-    match mirror.holds() {
-        Ok(all) => holds = all,
-        Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
-    }
+    let readable = match mirror.holds() {
+        Ok(all) => {
+            holds = all;
+            true
+        }
+        Err(error) => {
+            found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+            false
+        }
+    };
     let mounts = match mirror.store().mounts() {
         Ok(mounts) => mounts,
         Err(error) => {
@@ -91,6 +101,16 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     match anchors.and_then(|anchors| anchors.contradict(mirror, history.last)) {
         Ok(found) => lost.extend(found),
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("trash"), error: error.into() }),
+    }
+    let mut unheld = Vec::new();
+    if readable {
+        match lost_holds(mirror, &history.holds, holds.clone(), at) {
+            Ok(lost) => unheld = lost,
+            Err(ExpectedError::Kept(error)) => {
+                found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+            }
+            Err(ExpectedError::Journal(error)) => return Err(error),
+        }
     }
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
@@ -124,7 +144,10 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     census.strays = found.strays;
     census.sort();
     found.troubles.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned, lost })
+    let builds: usize = census.streams.iter().map(|stream| stream.builds.len()).sum();
+    let (streams, aliases) = (census.streams.len(), census.aliases.len());
+    info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
+    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned, lost_holds: unheld, lost })
 }
 
 impl Found {
@@ -305,6 +328,8 @@ struct History {
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
     /// Builds that went, and when.
     pruned: Vec<(BuildId, Stamp)>,
+    /// The events that state holds.
+    holds: Vec<Event>,
     /// The number of the last event.
     last: u64,
     /// Where events are missing.
@@ -314,9 +339,13 @@ struct History {
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
         let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
-        let read = journal::history(mirror.store(), &wanted)?;
+        let read = journal::history(mirror.store(), &[&wanted[..], &STATING].concat())?;
         let mut history = Self { last: read.last, wrong: read.wrong, ..Self::default() };
         for event in read.events {
+            if STATING.contains(&event.what) {
+                history.holds.push(event);
+                continue;
+            }
             if event.phase != Phase::Done {
                 continue;
             }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// More than a ticket ever has, in bytes.
-pub(super) const TICKET_LIMIT: u64 = 1 << 20;
+pub(crate) const TICKET_LIMIT: u64 = 1 << 20;
 
 /// What is being swept has this ending.
 pub const GOING: &str = ".going";

@@ -7,6 +7,7 @@
 mod ability;
 mod entry;
 mod error;
+mod logged;
 mod object;
 mod posix;
 mod spy;
@@ -19,6 +20,7 @@ pub use entry::{
     Share, Shared, SourceFile, Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use logged::Logged;
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
 pub use spy::{Call, Fault, Spy};
@@ -58,6 +60,11 @@ pub trait Store: Debug + Send + Sync {
 
     /// Returns the root as a person would write it.
     fn shown(&self) -> String;
+
+    /// Returns whether what was opened is still at the path by which it was opened; what has no path of its own always is.
+    fn is_at_its_path(&self) -> Result<bool> {
+        Ok(true)
+    }
 
     /// Returns what is at `at`, a link as itself; nothing when nothing is there.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;

@@ -171,6 +171,7 @@ impl Spy {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for Spy {
     fn abilities(&self) -> Abilities {
         self.inner.abilities()
@@ -313,6 +314,10 @@ impl Store for Spy {
 
     fn space(&self) -> Result<Option<Space>> {
         self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
+    }
+
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.make("is_at_its_path", &RelPath::root(), Does::Read, || self.inner.is_at_its_path())
     }
 
     fn mounts(&self) -> Result<Vec<RelPath>> {

@@ -411,6 +411,15 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| ignore(s.outside("release", DIR)),
     ),
     (
+        Code::HoldsLost,
+        |s| {
+            s.seen
+                .unheld
+                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()))
+        },
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
         Code::CannotRead,
         |s| s.seen.unread.push((path("release"), "denied".to_owned())),
         |s| ignore(s.outside("release", DIR)),

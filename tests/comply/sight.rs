@@ -83,6 +83,7 @@ impl Sight {
             stale: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
+            unheld: Vec::new(),
             lost: Vec::new(),
             unread: Vec::new(),
         };

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod brakes;
+mod held;
 mod leftovers;
 mod meanwhile;
 mod scene;
