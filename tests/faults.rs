@@ -181,9 +181,13 @@ fn a_root_that_is_replaced_while_publish_waits_is_refused() {
     let work = rig.work("");
     let args =
         ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", "20181206T060000Z"];
-    let publisher = rig.command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let sealed = |stage: fs::DirEntry| stage.path().join("seal.json").exists();
-    while !fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().any(|stage| sealed(stage.unwrap())) {
+    let mut publisher = rig.command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // It waits for the lock as soon as it has its file open.
+    let opened = format!("/proc/{}/fd", publisher.id());
+    let waits =
+        |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|to| to.ends_with(".mirrorkeep/lock"));
+    while !fs::read_dir(&opened).unwrap().any(|file| file.is_ok_and(waits)) {
+        assert_eq!(publisher.try_wait().unwrap(), None);
         std::thread::yield_now();
     }
     fs::rename(&root, &away).unwrap();

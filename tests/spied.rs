@@ -3,6 +3,7 @@
 //! For each call in turn: do what was asked with that one call broken, look whether readers could be misled, do it
 //! again with nothing broken, and compare with what it would have become undisturbed.
 
+mod rewriting;
 mod scene;
 mod verifying;
 
@@ -118,7 +119,7 @@ macro_rules! broken {
     })* };
 }
 
-broken! { publish publish_signed label adopt adopt_changed }
+broken! { publish publish_signed label adopt adopt_changed adopt_dated }
 
 #[test]
 fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {

@@ -8,7 +8,7 @@ use crate::act::{Moved, RepointError, Sealed};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, MirrorError, builds_of, chain};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::{BuildId, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, Stamp};
 use std::time::Duration;
 use tracing::info;
 
@@ -59,6 +59,19 @@ pub enum RevealError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+impl Classify for RevealError {
+    fn class(&self) -> Class {
+        match self {
+            Self::AlreadyPublished(_) => ErrorKind::Failed.into(),
+            Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+        }
+    }
 }
 
 /// Moves a sealed build into place and finishes what follows.

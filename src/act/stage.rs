@@ -16,7 +16,7 @@ use crate::decide::Reuse;
 use crate::mirror::Mirror;
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen};
 use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Digest, RelPath, Scheme};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Scheme};
 use bringing::Bringing;
 use rayon::prelude::*;
 use std::{
@@ -106,6 +106,17 @@ pub enum StageError {
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl Classify for StageError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
 }
 
 impl<'m> Staged<'m> {

@@ -2,9 +2,9 @@
 
 use super::error::ActError;
 use super::{apart, restore, sweep, trim};
-use crate::mirror::{GOING, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed};
+use crate::mirror::{GOING, KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
 use crate::record::{Event, EventKind, Phase};
-use crate::store::{Entry, Kind, Store, StoreError};
+use crate::store::{Entry, Kind, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, Stamp, is_sums};
 use std::collections::BTreeSet;
 
@@ -275,6 +275,30 @@ impl Interrupted<'_> {
         }
         Ok(if back { Settling::Happened } else { Settling::Undone })
     }
+}
+
+/// Returns whether this user may not do what would settle an intent.
+pub(super) fn is_denied(error: &ActError) -> bool {
+    let denied = |error: &StoreError| error.kind() == StoreErrorKind::Denied;
+    matches!(error, ActError::Store(error) | ActError::Kept(KeptError::Store(error)) if denied(error))
+}
+
+/// Returns what was denied, and whose the directory of the trash and the mirror are.
+pub(super) fn denied(lease: &Lease<'_>, intent: &Event, error: &ActError) -> String {
+    let store = lease.mirror().store();
+    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let places = named.into_iter().flat_map(|at| [sweep::going(&at), at]);
+    let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
+    let own = owner(&RelPath::own("mirror.yaml"));
+    let foreign = places.filter_map(|at| Some((owner(&at)?, at))).find(|(user, _)| Some(*user) != own);
+    let whose = match (foreign, own) {
+        (Some((user, at)), Some(own)) => format!(
+            "; `{at}` belongs to user {user}, and the mirror to user {own}: run `mirrorkeep recover` as user {user}, or give \
+             its files to user {own} with chown"
+        ),
+        _ => String::new(),
+    };
+    format!("{}{whose}", chain(error))
 }
 
 /// Writes the ticket of a directory of the trash again, where it is damaged or gone, from the event that filled the

@@ -116,3 +116,58 @@ pub(super) fn lost_holds(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hold(why: &str, until: Option<i64>) -> Hold {
+        let until = until.and_then(Stamp::from_unix);
+        Hold { who: "ops".to_owned(), why: why.to_owned(), until, since: None }
+    }
+
+    fn event(seq: u64, phase: Phase, settles: Option<u64>, holds: &[Hold]) -> Event {
+        let details = [("holds".to_owned(), serde_json::to_value(holds).unwrap())].into_iter().collect();
+        let (at, what) = (Stamp::default(), EventKind::Held);
+        let to = "master/centos/20261001T000000Z".to_owned();
+        Event { event: 1, seq, at, phase, what, to, by: "ops".to_owned(), settles, details }
+    }
+
+    fn lacking(events: &[Event], file: &[Hold], now: i64) -> Vec<String> {
+        let found =
+            [("master/centos/20261001T000000Z".parse().unwrap(), file.to_vec())].into_iter().collect();
+        let lost = Stated::of(events).lacked_by(&found, Stamp::from_unix(now).unwrap());
+        lost.into_iter().flat_map(|lost| lost.lacking).map(|hold| hold.why).collect()
+    }
+
+    #[test]
+    fn a_hold_is_missed_until_its_term_is_over() {
+        let events = [event(2, Phase::Done, None, &[hold("a", Some(100)), hold("b", None)])];
+        assert_eq!(lacking(&events, &[], 100), ["a", "b"]);
+        assert_eq!(lacking(&events, &[], 101), ["b"]);
+        assert_eq!(lacking(&events, &[hold("b", None)], 100), ["a"]);
+    }
+
+    #[test]
+    fn an_open_intent_makes_both_states_right_and_one_that_was_undone_none() {
+        let (a, b) = ([hold("a", None)], [hold("a", None), hold("b", None)]);
+        let mut events = vec![event(2, Phase::Done, None, &a), event(3, Phase::Intent, None, &b)];
+        assert!(lacking(&events, &a, 1).is_empty() && lacking(&events, &b, 1).is_empty());
+        assert_eq!(lacking(&events, &[], 1), ["a"]);
+        events.push(event(4, Phase::Undone, Some(3), &b));
+        assert!(lacking(&events, &a, 1).is_empty());
+        events.push(event(6, Phase::Done, Some(5), &b));
+        assert_eq!(lacking(&events, &a, 1), ["b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn more_holds_in_the_file_never_make_a_loss(more in proptest::collection::vec("[a-d]", 0..6)) {
+            let events = [event(2, Phase::Done, None, &[hold("a", None)])];
+            let file: Vec<Hold> = more.iter().map(|why| hold(why, None)).collect();
+            let has = more.iter().any(|why| why == "a");
+            prop_assert_eq!(lacking(&events, &file, 1).is_empty(), has);
+        }
+    }
+}

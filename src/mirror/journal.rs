@@ -7,7 +7,7 @@
 use super::AnchorError;
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tracing::info;
@@ -38,9 +38,7 @@ pub struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A line is damaged.
-    #[error(
-        "the journal is damaged at line {line} of `{segment}`: {why}; restore that file from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"
-    )]
+    #[error("the journal is damaged at line {line} of `{segment}`: {why}")]
     Damaged {
         /// Which file.
         segment: RelPath,
@@ -50,18 +48,21 @@ pub enum JournalError {
         why: String,
     },
     /// Events are missing, or what refers to them contradicts the journal.
-    #[error(
-        "{0}; restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"
-    )]
-    Anchor(AnchorError),
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
     /// The store failed.
     #[error("cannot keep the journal")]
     Store(#[from] StoreError),
 }
 
-impl From<AnchorError> for JournalError {
-    fn from(error: AnchorError) -> Self {
-        Self::Anchor(error)
+impl Classify for JournalError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Damaged { .. } | Self::Anchor(_) => ErrorKind::Refused.hint(
+                "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`",
+            ),
+            Self::Store(error) => error.class(),
+        }
     }
 }
 

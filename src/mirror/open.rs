@@ -3,8 +3,8 @@
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
-use crate::store::{Abilities, Put, Store, StoreError};
-use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
+use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
+use crate::word::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 use tracing::info;
 
@@ -71,9 +71,29 @@ pub enum MirrorError {
         "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
     )]
     Replaced(String),
+    /// Another process is making or changing it.
+    #[error("the mirror is busy")]
+    Busy(#[source] StoreError),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for MirrorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
+                "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+            )),
+            Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
+                ErrorKind::Refused.into()
+            }
+            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 fn shown(problems: &[Problem]) -> String {
@@ -108,6 +128,15 @@ impl Mirror {
         if store.look(&at)?.is_some() {
             return Err(MirrorError::Already(store.shown()));
         }
+        // Decides between two who make one at the same time, before either puts a file that the other's settings name.
+        let lock = store.lock(&RelPath::own("lock"), who, wait);
+        let _lock = lock.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => MirrorError::Busy(error),
+            _ => MirrorError::Store(error),
+        })?;
+        if store.look(&at)?.is_some() {
+            return Err(MirrorError::Already(store.shown()));
+        }
         let place = |chosen: &Chosen, file: &str| -> Result<String, StoreError> {
             match chosen {
                 Chosen::Shipped(name) => Ok(name.clone()),
@@ -134,10 +163,10 @@ impl Mirror {
         // Settings are plain data; what YAML cannot hold is not among them.
         let text = serde_yaml::to_string(&config).unwrap_or_default();
         match store.put(&at, text.as_bytes(), Put::Create) {
-            Err(error) if error.kind() == crate::store::StoreErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
                 Err(MirrorError::Already(store.shown()))
             }
-            done => done.map_err(MirrorError::from).and_then(|()| Self::open(store, who, wait)),
+            done => done.map_err(MirrorError::from).and_then(|()| Self::open(Arc::clone(&store), who, wait)),
         }
     }
 

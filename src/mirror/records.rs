@@ -3,7 +3,7 @@
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
 use crate::store::{Kind, Listed, Put, StoreError};
-use crate::word::{BuildId, RelPath};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,9 +29,7 @@ pub enum KeptError {
     #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
     /// A hold that the journal states is not in the file.
-    #[error(
-        "the journal states the hold `{why}` of `{id}`, but `{at}` does not have it; `mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
-    )]
+    #[error("the journal states the hold `{why}` of `{id}`, but `{at}` does not have it")]
     LostHolds {
         /// Which build.
         id: BuildId,
@@ -49,6 +47,21 @@ pub enum KeptError {
     /// The store failed.
     #[error("cannot read what is kept of the builds")]
     Store(#[from] StoreError),
+}
+
+impl Classify for KeptError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+            )),
+            Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// The holds of one build, as they are written.

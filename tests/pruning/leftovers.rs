@@ -273,3 +273,45 @@ fn a_ticket_that_is_damaged_or_gone_is_written_again_from_the_journal() {
         assert_eq!(fs::read_to_string(&ticket).unwrap(), "{\"ticket\": 2}");
     }
 }
+
+#[test]
+fn what_a_killed_prune_of_root_left_stops_no_command_of_the_mirrors_user() {
+    let rig = Rig::new();
+    rig.policy_file(PRUNED).builds([A, B]);
+    let (mut told, mut tried) = (0, 0);
+    for call in 1..6 {
+        let rig = rig.copy();
+        let top = rig.mirror("").parent().unwrap().to_owned();
+        fs::copy(env!("CARGO_BIN_EXE_mirrorkeep"), top.join("mirrorkeep")).unwrap();
+        assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(&top).status().unwrap().success());
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}")).arg(top.join("mirrorkeep"));
+        strace.arg("--mirror").arg(rig.mirror("")).args(["--jobs", "1", "prune"]).output().unwrap();
+        let as_user = |args: &[&str]| {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(top.join("mirrorkeep"));
+            command.arg("--mirror").arg(rig.mirror("")).args(args);
+            let output = command.output().unwrap();
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        for label in ["a=b", "c=d"] {
+            let (code, said) = as_user(&["label", &format!("master/centos/{B}"), label]);
+            assert_eq!(code, Some(0), "{call}: {said}");
+            if said.contains("stays as it is") {
+                let whose =
+                    "belongs to user 0, and the mirror to user 65534: run `mirrorkeep recover` as user 0";
+                assert!(said.contains(whose), "{call}: {said}");
+                told += 1;
+            }
+        }
+        // As root it is settled, and the build is in its place or comes back.
+        rig.ok(&["recover"]);
+        tried += 1;
+        if !rig.mirror(A_ID).exists() {
+            rig.ok(&["restore", A_ID]);
+        }
+        rig.sums_hold(A_ID);
+    }
+    assert!(told > 0 && tried == 5, "{told} of {tried}");
+}

@@ -162,6 +162,7 @@ impl Scene {
                 }));
             }
         }
+        end.sort();
         end
     }
 
