@@ -4,6 +4,7 @@ use super::args::{RedirectsArgs, ServerArg};
 use super::exit::Usage;
 use super::run::{Outcome, Setting};
 use super::say;
+use crate::act::Mode;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
 use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
@@ -39,18 +40,26 @@ pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
         ServerArg::Cloudfront => Server::Cloudfront,
     };
     let text = write(server, &names, &under)?;
-    let changed = args.out.as_deref().map(|out| replace(out, &text)).transpose()?;
+    let mode = Mode::of(args.dry_run);
+    let changed = args.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
     if setting.json {
         let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
         let text = args.out.is_none().then_some(text);
-        say::json(&json!({"redirects": 1, "names": told, "out": args.out, "changed": changed, "text": text}));
+        say::json(
+            &json!({"redirects": 1, "names": told, "dry_run": args.dry_run, "out": args.out, "changed": changed, "text": text}),
+        );
         return Ok(());
     }
     match (&args.out, changed) {
         (Some(out), changed) => {
-            let done = if changed == Some(true) { "written" } else { "unchanged" };
+            let done = match (changed, mode) {
+                (Some(true), Mode::Real) => "is written",
+                (Some(true), Mode::Trial) => "would be written",
+                (_, Mode::Real) => "is unchanged",
+                (_, Mode::Trial) => "would be unchanged",
+            };
             let names = say::count(names.len() as u64, "name");
-            say::note(&format!("`{}` is {done} ({names})", out.display()));
+            say::note(&format!("`{}` {done} ({names})", out.display()));
         }
         (None, _) => say::verbatim(&text),
     }
@@ -85,7 +94,9 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
 }
 
 /// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
-fn replace(out: &Path, text: &str) -> Outcome<bool> {
+///
+/// A trial looks whether it would.
+fn replace(out: &Path, text: &str, mode: Mode) -> Outcome<bool> {
     let failed = |source| WriteError { path: out.display().to_string(), source };
     match fs::read(out) {
         Ok(old) if old == text.as_bytes() => return Ok(false),
@@ -93,6 +104,11 @@ fn replace(out: &Path, text: &str) -> Outcome<bool> {
         _ => {}
     }
     let name = out.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    if mode == Mode::Trial {
+        let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::metadata(dir).map_err(failed)?;
+        return Ok(true);
+    }
     let beside = out.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let written = fs::write(&beside, text)
         .and_then(|()| fs::File::open(&beside)?.sync_all())

@@ -257,6 +257,10 @@ impl Store for Logged {
         Ok(Guard::new(Held { at: at.clone(), guard: Some(guard) }))
     }
 
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.call("is_held", at, |store| store.is_held(at), bool::to_string)
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.call("space", &RelPath::root(), |store| store.space(), there)
     }

@@ -141,7 +141,7 @@ impl Scene {
         let scene = Self::pruned();
         let segment = scene.root().join(".mirrorkeep/journal/000000000001.jsonl");
         let text = fs::read_to_string(&segment).unwrap().replacen("\"seq\":5,", "\"seq\":6,", 1);
-        let kept: String = text.split_inclusive('\n').take(9).collect();
+        let kept: String = text.split_inclusive('\n').take(8).collect();
         fs::write(&segment, kept).unwrap();
         scene
     }

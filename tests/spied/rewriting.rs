@@ -22,13 +22,21 @@ fn list(scene: &Scene) -> String {
     fs::read_to_string(scene.root().join(STREAM).join(ONE).join("SHA256SUMS")).unwrap()
 }
 
+/// Returns the state with each event once: who asks again for a build takes it again as it is, with the same event.
+fn once(scene: &Scene) -> Vec<String> {
+    let mut state = scene.state();
+    state.sort();
+    state.dedup();
+    state
+}
+
 #[test]
 fn a_list_that_is_written_again_is_the_old_or_the_new_one_whatever_breaks() {
     let undisturbed = changed();
     let (old, spy) = (list(&undisturbed), Arc::new(Spy::new(undisturbed.store())));
     scene::rewrite(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
     undisturbed.misleads_nobody().unwrap();
-    let (new, wanted, calls) = (list(&undisturbed), undisturbed.state(), spy.calls());
+    let (new, wanted, calls) = (list(&undisturbed), once(&undisturbed), spy.calls());
     assert!(old != new && calls.len() > 20, "{} calls", calls.len());
     let io = StoreErrorKind::Io;
     let faults: [&[Fault]; 7] = [
@@ -53,7 +61,7 @@ fn a_list_that_is_written_again_is_the_old_or_the_new_one_whatever_breaks() {
             let reported = if first.is_ok() { scene.misleads_nobody() } else { Ok(()) };
             let again = scene::rewrite(&scene, scene.store());
             let ended = again.and_then(|()| scene.misleads_nobody());
-            let same = difference(&scene.state(), &wanted);
+            let same = difference(&once(&scene), &wanted);
             if let Err(why) = between.and(reported).and(ended).and(same) {
                 wrong.push(format!("{faults:?} at {nth}. {}: {why}; first {first:?}", calls[nth - 1]));
             }
