@@ -80,7 +80,8 @@ fn snapshot(root: &Path) -> BTreeSet<String> {
             let link = fs::read_link(&path).unwrap_or_default();
             let bytes = if meta.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
             let time = (meta.mtime(), meta.mtime_nsec());
-            found.insert(format!("{path:?} {:o} {time:?} {link:?} {bytes:?}", meta.mode()));
+            let (at, to) = (path.display(), link.display());
+            found.insert(format!("{at} {:o} {time:?} {to} {bytes:?}", meta.mode()));
             if meta.is_dir() {
                 dirs.push(path);
             }

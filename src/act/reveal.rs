@@ -19,7 +19,7 @@ const MOVE: &str = "move";
 /// Returns whether a build took its files out of their source when it was last published.
 pub(super) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
     let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
-    let last = events.into_iter().filter(|event| event.phase == Phase::Intent && event.to == id).last();
+    let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
     Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
 }
 

@@ -9,7 +9,12 @@ use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
 use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
 use serde_json::json;
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// Says why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -103,19 +108,15 @@ fn replace(out: &Path, text: &str, mode: Mode) -> Outcome<bool> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
         _ => {}
     }
-    let name = out.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if mode == Mode::Trial {
-        let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::metadata(dir).map_err(failed)?;
         return Ok(true);
     }
-    let beside = out.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, out));
-    if let Err(error) = written {
-        fs::remove_file(&beside).ok();
-        return Err(failed(error).into());
-    }
+    // As readable as any new file of the user: servers read it.
+    let permissions = fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(out).map_err(|error| failed(error.error))?;
     Ok(true)
 }

@@ -208,7 +208,9 @@ pub(super) fn recover(
         } else {
             let count = say::count(open.len() as u64, "interrupted change");
             say::out(&format!("would settle {count}\n"));
-            open.iter().for_each(|to| say::out(&format!("  would settle: {}\n", shown(to))));
+            for to in &open {
+                say::out(&format!("  would settle: {}\n", shown(to)));
+            }
         }
         return Ok(());
     }

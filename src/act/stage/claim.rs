@@ -14,7 +14,8 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 pub(in crate::act) struct Claim {
     /// The version of this form.
-    claim: u32,
+    #[serde(rename = "claim")]
+    form: u32,
     /// Which build.
     pub(in crate::act) id: BuildId,
     /// The digest of what is published.
@@ -27,7 +28,7 @@ impl Claim {
 
     /// Returns the claim of a publisher on its stage.
     pub(in crate::act) fn of(publishing: &Publishing, source: &Source) -> Self {
-        Self { claim: 1, id: publishing.id.clone(), digest: digest(publishing, source) }
+        Self { form: 1, id: publishing.id.clone(), digest: digest(publishing, source) }
     }
 
     /// Notes the claim in the stage of the build, whose ticket the caller holds.
@@ -92,7 +93,7 @@ fn digest(publishing: &Publishing, source: &Source) -> Digest {
     });
     let sources = publishing.sources.iter();
     let sources: Vec<_> = sources
-        .map(|spec| (&spec.to, shown(&spec.from), spec.only.as_ref().map(|only| only.as_str())))
+        .map(|spec| (&spec.to, shown(&spec.from), spec.only.as_ref().map(glob::Pattern::as_str)))
         .collect();
     let files = source.files.iter();
     let files: Vec<_> =
