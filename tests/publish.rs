@@ -621,3 +621,59 @@ fn a_file_limit_is_an_error_that_names_the_file() {
     assert!(!rig.mirror(&format!("master/centos/{TWO}")).exists());
     rig.publish(TWO, &[]);
 }
+
+#[test]
+fn damage_of_an_earlier_build_does_not_spread_into_the_next() {
+    #[track_caller]
+    fn case(more: &[&str]) {
+        let rig = Rig::new();
+        rig.publish(ONE, &[]);
+        rig.publish(TWO, &[]);
+        let at = |build: &str, file: &str| format!("master/centos/{build}/outputs/{file}");
+        // One name changes the bytes of both; the time is put back, as damage would leave it.
+        let old = rig.mirror(&at(ONE, "iso/bootimage.iso"));
+        let before = fs::metadata(&old).unwrap().modified().unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+        let file = fs::File::options().write(true).open(&old).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"X", 1).unwrap();
+        file.set_modified(before).unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o444)).unwrap();
+        let work = rig.work("");
+        let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", THREE];
+        let answer = rig.json(&[&args[..], more].concat());
+        rig.sums_hold(&format!("master/centos/{THREE}"));
+        let warning = answer["warnings"][0].as_str().unwrap();
+        assert!(warning.contains(&format!("`{}` is damaged", at(TWO, "iso/bootimage.iso"))), "{warning}");
+        // What was not touched is still shared.
+        assert_eq!(rig.inode(&at(ONE, "RPMS/std/a.rpm")), rig.inode(&at(THREE, "RPMS/std/a.rpm")));
+        rig.publish("20181208T060000Z", more);
+        let shared = rig.inode(&at("20181208T060000Z", "iso/bootimage.iso"));
+        assert_eq!(shared, rig.inode(&at(THREE, "iso/bootimage.iso")));
+    }
+    case(&[]);
+    case(&["--quick"]);
+}
+
+#[test]
+fn a_file_whose_names_changed_is_read_and_then_shared() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let at = |build: &str| rig.mirror(&format!("master/centos/{build}/outputs/iso/bootimage.iso"));
+    let inode = rig.inode(&format!("master/centos/{ONE}/outputs/iso/bootimage.iso"));
+    // As when a build goes that has the file, too.
+    let name = rig.work("../other-name");
+    fs::hard_link(at(ONE), &name).unwrap();
+    fs::remove_file(name).unwrap();
+    rig.publish(TWO, &[]);
+    // What is noted of the files may be lost or damaged; then they are read.
+    for damage in ["", "x", "mirrorkeep-inodes 1\n"] {
+        let notes = rig.mirror(".mirrorkeep/inodes/master/centos.ctimes");
+        assert!(notes.exists());
+        fs::write(&notes, damage).unwrap();
+        fs::remove_dir_all(at(TWO).parent().unwrap().parent().unwrap().parent().unwrap()).unwrap();
+        fs::remove_file(rig.mirror(&format!(".mirrorkeep/builds/master/centos/{TWO}.json"))).unwrap();
+        fs::remove_file(rig.mirror(&format!(".mirrorkeep/manifests/master/centos/{TWO}.files"))).unwrap();
+        rig.publish(TWO, &[]);
+        assert_eq!(rig.inode(&format!("master/centos/{TWO}/outputs/iso/bootimage.iso")), inode);
+    }
+}

@@ -277,7 +277,8 @@ pub(super) fn earlier(
         let id = BuildId::new(stream.clone(), build.build.clone());
         Some((mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
     });
-    Reuse::of(found, &sizes)
+    let changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
+    Reuse::of(found, &sizes, &changed)
 }
 
 pub(super) fn report(
@@ -301,7 +302,7 @@ pub(super) fn report(
         resumed_files: tally.resumed.load(Ordering::Relaxed),
         signatures: prepared.sums.signatures.clone(),
         aliases,
-        warnings: prepared.warnings.clone(),
+        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
     }
 }
 

@@ -14,14 +14,14 @@ use super::reading::Reading;
 use crate::act::{Checksums, Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen};
+use crate::record::{BuildRecord, FileEntry, Inodes, LinkEntry, Manifest, Seen};
 use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, RelPath, Scheme};
 use bringing::Bringing;
 use rayon::prelude::*;
 use std::{
-    collections::HashMap,
-    sync::{OnceLock, atomic::AtomicU64},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, OnceLock, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -43,6 +43,8 @@ pub struct Staged<'m> {
     ticket: Guard,
     done: HashMap<RelPath, FileEntry>,
     manifest: Manifest,
+    /// When the inodes of its files changed last, where their bytes are known.
+    changed: BTreeMap<u64, i128>,
 }
 
 /// How the bytes of a build come in.
@@ -54,6 +56,14 @@ pub struct Filling {
     pub dedupe: Option<Share>,
     /// Whether size, time and inode tell that a file is the one of the last publish.
     pub check: Check,
+}
+
+/// A file that was brought in.
+#[derive(Debug)]
+struct Brought {
+    entry: FileEntry,
+    /// When its inode changed last; nothing where its bytes are not known to be those of the entry.
+    changed: Option<i128>,
 }
 
 /// How it is told that a file is the one of the last publish.
@@ -76,6 +86,26 @@ pub struct Tally {
     pub shared_bytes: AtomicU64,
     /// Files that an interrupted try had staged already.
     pub resumed: AtomicU64,
+    /// Files of earlier builds whose bytes are not those that were published.
+    damaged: Mutex<BTreeSet<RelPath>>,
+}
+
+impl Tally {
+    /// Notes a file of an earlier build whose bytes are not those that were published.
+    fn found_damaged(&self, at: &RelPath) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(at.clone());
+    }
+
+    /// Returns a warning for each damaged file of an earlier build.
+    pub(super) fn damaged(&self) -> Vec<String> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |at| {
+            format!(
+                "`{at}` is damaged and not shared with the new build; `mirrorkeep verify --all` finds more"
+            )
+        };
+        damaged.iter().map(warning).collect()
+    }
 }
 
 /// Says why a build could not be laid out.
@@ -127,7 +157,14 @@ impl<'m> Staged<'m> {
                 taken => break taken?,
             }
         };
-        Ok(Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() })
+        Ok(Self {
+            mirror,
+            at,
+            ticket,
+            done: HashMap::new(),
+            manifest: Manifest::default(),
+            changed: BTreeMap::new(),
+        })
     }
 
     /// Takes up what an interrupted try left, or starts anew where that cannot be trusted.
@@ -189,11 +226,15 @@ impl<'m> Staged<'m> {
             Some(_) => None,
             None => bringing.bring(entry).map_err(|error| failed.set(error)).ok(),
         };
-        let files: Vec<Option<FileEntry>> = order.into_par_iter().with_max_len(1).map(one).collect();
+        let files: Vec<Option<Brought>> = order.into_par_iter().with_max_len(1).map(one).collect();
         if let Some(error) = failed.into_inner() {
             return Err(error);
         }
-        self.manifest.files = files.into_iter().flatten().collect();
+        self.manifest.files.clear();
+        for Brought { entry, changed } in files.into_iter().flatten() {
+            self.note(entry.inode, changed);
+            self.manifest.files.push(entry);
+        }
         for (to, text) in &source.links {
             store.link(&self.tree(to), text)?;
             self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
@@ -211,10 +252,19 @@ impl<'m> Staged<'m> {
         let at = self.tree(to);
         let fill = Fill { mode: 0o444, mtime: None };
         let filled = self.mirror.store().fill(&at, &mut &*bytes, fill)?;
-        let entry = self.entry(to, &at, filled.digest, None)?;
+        let Brought { entry, changed } = self.entry(to, &at, filled.digest, None)?;
+        self.note(entry.inode, changed);
         self.manifest.files.push(entry);
         self.manifest.sort();
         Ok(())
+    }
+
+    /// Notes the change time of an inode; of several names for one the last link counts.
+    fn note(&mut self, inode: u64, changed: Option<i128>) {
+        if let Some(changed) = changed {
+            let noted = self.changed.entry(inode).or_insert(changed);
+            *noted = changed.max(*noted);
+        }
     }
 
     /// Returns what the stage holds.
@@ -244,6 +294,8 @@ impl<'m> Staged<'m> {
         record.bytes = self.manifest.bytes();
         let manifest = self.own("manifest");
         store.fill(&manifest, &mut Lines::of(self.manifest.lines()), Fill { mode: 0o600, mtime: None })?;
+        let (build, changed) = (record.id.name.clone(), self.changed.clone());
+        self.mirror.keep_inodes(&record.id.stream, &Inodes { build, changed })?;
         store.settle(&self.at)?;
         let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
         let seal = Seal { seal: 1, path, inode: tree, record };
@@ -289,11 +341,11 @@ impl<'m> Staged<'m> {
         at: &RelPath,
         digest: Digest,
         seen: Option<Seen>,
-    ) -> Result<FileEntry, StoreError> {
+    ) -> Result<Brought, StoreError> {
         let found = self.mirror.store().look(at)?.ok_or_else(|| {
             StoreError::because(StoreErrorKind::NotFound, "look at", at, "it vanished from the stage")
         })?;
-        Ok(FileEntry {
+        let entry = FileEntry {
             path: to.clone(),
             size: found.size,
             digest,
@@ -301,7 +353,8 @@ impl<'m> Staged<'m> {
             mtime: found.mtime,
             inode: found.inode.1,
             seen,
-        })
+        };
+        Ok(Brought { entry, changed: Some(found.changed()) })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::record::{Manifest, Seen};
 use crate::word::{Digest, RelPath};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A file that an earlier build holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Held {
     pub mtime: i128,
     /// Its inode as published.
     pub inode: u64,
+    /// When that inode changed last with these bytes, in nanoseconds since 1970; nothing where that is not known.
+    pub changed: Option<i128>,
     seen: Option<Seen>,
 }
 
@@ -44,7 +46,12 @@ impl Held {
 
 impl Reuse {
     /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
-    pub fn of(earlier: impl IntoIterator<Item = (RelPath, Manifest)>, sizes: &HashSet<u64>) -> Self {
+    /// `changed` has the change times of inodes whose bytes are known to be right.
+    pub fn of(
+        earlier: impl IntoIterator<Item = (RelPath, Manifest)>,
+        sizes: &HashSet<u64>,
+        changed: &BTreeMap<u64, i128>,
+    ) -> Self {
         let mut reuse = Self::default();
         for (index, (root, manifest)) in earlier.into_iter().enumerate() {
             for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
@@ -67,6 +74,7 @@ impl Reuse {
                     mode: file.mode,
                     mtime: file.mtime,
                     inode: file.inode,
+                    changed: changed.get(&file.inode).copied(),
                     seen: file.seen,
                 });
             }
@@ -120,9 +128,10 @@ mod tests {
             (new, manifest(&[("x", "same", 0o444)])),
             (old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
         ];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at(), path("m/c/2/x"));
         assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at(), path("m/c/1/z"));
+        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().changed, Some(9));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
         assert!(reuse.has_size(4) && reuse.has_size(5) && !reuse.has_size(6));
     }
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn two_files_of_the_last_build_with_the_same_bytes_are_both_known_by_their_places() {
         let build = (path("m/c/2"), manifest(&[("x", "same", 0o444), ("y", "same", 0o444)]));
-        let reuse = Reuse::of([build], &HashSet::from([4]));
+        let reuse = Reuse::of([build], &HashSet::from([4]), &BTreeMap::new());
         let seen = Seen { mtime: 3, inode: 4 };
         for place in ["x", "y"] {
             let held = reuse.unseen_change(&path(place), 4, 0o444, seen).unwrap();
@@ -142,7 +151,7 @@ mod tests {
     fn the_quick_check_asks_the_last_build_only_and_all_of_it() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
         let builds = [(new, manifest(&[("x", "same", 0o444)])), (old, manifest(&[("y", "older", 0o444)]))];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
         let seen = Seen { mtime: 3, inode: 4 };
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_some());
         assert!(reuse.unseen_change(&path("x"), 4, 0o555, seen).is_none());

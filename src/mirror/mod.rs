@@ -3,6 +3,7 @@
 mod apart;
 mod catalogue;
 mod config;
+mod inodes;
 mod journal;
 mod lease;
 mod links;

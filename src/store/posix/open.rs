@@ -197,6 +197,7 @@ fn entry(stat: &Stat, link: Option<String>) -> Entry {
         size: u64::try_from(stat.st_size).unwrap_or_default(),
         mtime: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
         ctime: stat.st_ctime,
+        ctime_nsec: i64::try_from(stat.st_ctime_nsec).unwrap_or_default(),
         mode: stat.st_mode & 0o7777,
         owner: (stat.st_uid, stat.st_gid),
         inode: (stat.st_dev, stat.st_ino),
