@@ -132,6 +132,7 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
     Publishing {
         id,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
+        exclude: Vec::new(),
         result: None,
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],

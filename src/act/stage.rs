@@ -5,19 +5,21 @@
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
 mod bringing;
+mod joined;
 mod sealed;
 
 pub(super) use sealed::Underway;
 pub use sealed::{Seal, Sealed};
 
 use super::reading::Reading;
-use crate::act::{Checksums, Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
+use crate::act::{Checksums, Interrupted, Lines, Source, SourceProblem, Stop, Watch};
 use crate::decide::Reuse;
-use crate::mirror::Mirror;
+use crate::mirror::{MANIFEST_LIMIT, Mirror};
 use crate::record::{BuildRecord, FileEntry, Inodes, LinkEntry, Manifest, Seen};
 use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Digest, RelPath, Scheme};
 use bringing::Bringing;
+use joined::Twins;
 use rayon::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -30,9 +32,6 @@ const SEAL: &str = "seal.json";
 
 /// How often a stage may be cleared away while we take it.
 const TRIES: u32 = 100;
-
-/// More than a stage's own files ever have.
-const LIMIT: u64 = 4 << 30;
 
 /// A build being laid out.
 #[derive(Debug)]
@@ -84,6 +83,10 @@ pub struct Tally {
     pub shared: AtomicU64,
     /// Bytes in these.
     pub shared_bytes: AtomicU64,
+    /// Files that share their bytes with another file of the same build.
+    pub joined: AtomicU64,
+    /// Bytes in these.
+    pub joined_bytes: AtomicU64,
     /// Files that an interrupted try had staged already.
     pub resumed: AtomicU64,
     /// Files of earlier builds whose bytes are not those that were published.
@@ -174,7 +177,7 @@ impl<'m> Staged<'m> {
         let store = self.mirror.store();
         let boot = boot_id();
         let progress = self.own("progress");
-        let noted = match store.read(&progress, LIMIT) {
+        let noted = match store.read(&progress, MANIFEST_LIMIT) {
             // What is not UTF-8 is damaged, and nothing of it is believed.
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.is_not_found() => String::new(),
@@ -215,7 +218,7 @@ impl<'m> Staged<'m> {
         store.make_dir(&self.own("tree"))?;
         let owner = store.look(&self.own("tree"))?.map(|entry| entry.owner);
         let tally = Tally::default();
-        let mut order: Vec<&SourceEntry> = source.files.iter().collect();
+        let Twins { mut order, followers } = Twins::of(source, how);
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let reading = Reading { watch, stop, tally: &tally };
@@ -230,8 +233,12 @@ impl<'m> Staged<'m> {
         if let Some(error) = failed.into_inner() {
             return Err(error);
         }
+        let mut files: Vec<Brought> = files.into_iter().flatten().collect();
+        files.extend(bringing.follow(&followers, &files)?);
+        files.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+        bringing.join(&mut files)?;
         self.manifest.files.clear();
-        for Brought { entry, changed } in files.into_iter().flatten() {
+        for Brought { entry, changed } in files {
             self.note(entry.inode, changed);
             self.manifest.files.push(entry);
         }
@@ -293,7 +300,14 @@ impl<'m> Staged<'m> {
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
         let manifest = self.own("manifest");
-        store.fill(&manifest, &mut Lines::of(self.manifest.lines()), Fill { mode: 0o600, mtime: None })?;
+        let how = Fill { mode: 0o600, mtime: None };
+        let size = store.fill(&manifest, &mut Lines::of(self.manifest.lines()), how)?.size;
+        if size > MANIFEST_LIMIT {
+            let why = format!(
+                "the build has too many files: {size} bytes are more than the {MANIFEST_LIMIT} that are read"
+            );
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "keep the manifest", manifest, &why));
+        }
         let (build, changed) = (record.id.name.clone(), self.changed.clone());
         self.mirror.keep_inodes(&record.id.stream, &Inodes { build, changed })?;
         store.settle(&self.at)?;

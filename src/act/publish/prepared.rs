@@ -2,6 +2,7 @@
 //! CONTEXT, and that everything in it has a place in the layout.
 
 use super::{ContextFrom, PublishError, Publishing};
+use crate::act::gather::{Apart, some_of};
 use crate::act::reveal::Names;
 use crate::act::{Checksums, SignError, Source, SourceSpec, context_of};
 use crate::layout::{Created, Place};
@@ -88,7 +89,9 @@ pub(super) fn prepare(
     if publishing.filling.take.is_some() {
         is_no_part_of(mirror, &publishing.sources)?;
     }
-    let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
+    let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
+    let apart = Apart { exclude: &publishing.exclude, mirror: root.map(|entry| entry.inode) };
+    let mut source = Source::gather(&publishing.sources, apart).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
     if !strays.is_empty() {
@@ -111,6 +114,12 @@ pub(super) fn prepare(
         if source.files.iter().any(|file| file.to == *to) {
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
         }
+    }
+    let places: Vec<RelPath> = own.iter().map(|(to, _)| to.clone()).collect();
+    let dangling = source.dangling(&places);
+    if !dangling.is_empty() {
+        let (some, is) = some_of(&dangling);
+        warnings.push(format!("{some} {is} published as a link whose target is not in the build"));
     }
     warnings.extend(without_directories(mirror, &mut source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));

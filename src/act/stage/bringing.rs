@@ -5,7 +5,7 @@ use crate::act::reading::Reading;
 use crate::act::{OpenSource, SourceEntry, Unwatched, Watched, hash};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::FileEntry;
+use crate::record::{FileEntry, Seen};
 use crate::store::{Append, Entry, Shared, SourceFile, Take};
 use crate::word::{Digest, RelPath};
 use std::sync::atomic::Ordering;
@@ -41,10 +41,22 @@ impl Bringing<'_, '_> {
             Some(digest) => digest,
             None => self.read(entry, &at)?,
         };
-        let brought = self.staged.entry(&entry.to, &at, digest, entry.seen())?;
+        let brought = self.noted(&entry.to, &at, digest, entry.seen())?;
+        self.reading.watch.file(&entry.to);
+        Ok(brought)
+    }
+
+    /// Looks at a staged file, and notes for the next try that it is there.
+    pub(super) fn noted(
+        &self,
+        to: &RelPath,
+        at: &RelPath,
+        digest: Digest,
+        seen: Option<Seen>,
+    ) -> Result<Brought, StageError> {
+        let brought = self.staged.entry(to, at, digest, seen)?;
         let noted = format!("{}\n", brought.entry.line());
         self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
-        self.reading.watch.file(&entry.to);
         Ok(brought)
     }
 
@@ -136,7 +148,7 @@ impl Bringing<'_, '_> {
         Ok(right)
     }
 
-    fn mirror(&self) -> &Mirror {
+    pub(super) fn mirror(&self) -> &Mirror {
         self.staged.mirror
     }
 }
