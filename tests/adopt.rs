@@ -230,3 +230,68 @@ fn lists_that_disagree_refuse_a_build() {
     assert!(rig.ends(6, &["adopt", &build]).contains("they disagree"));
     assert!(rig.ends(5, &["verify", &build]).contains("the lists of checksums disagree about it"));
 }
+
+/// Lays out a release without a date, a dated build of the same mirror, and their layout with its own policy.
+fn undated() -> (Rig, &'static str) {
+    let rig = Rig::new();
+    let release = "release/10.0.0/debian/monolithic";
+    let files = [("outputs/iso/a.iso", "release"), ("outputs/Success", "Build was successful\n")];
+    lay(&rig, release, &files);
+    lay(&rig, "milestone/2018.10/centos/2018.10.b3", &files);
+    lay(&rig, &format!("master/debian/monolithic/{}", DAYS[0]), &files);
+    symlink(DAYS[0], rig.mirror("master/debian/monolithic/latest_build")).unwrap();
+    rig.ok(&["init", "--layout", "starlingx-debian"]);
+    (rig, "release/debian/monolithic/10.0.0")
+}
+
+#[test]
+fn undated_builds_of_shipped_layouts_are_kept_by_their_policies_and_prune_succeeds() {
+    let (rig, release) = undated();
+    rig.ok(&["adopt"]);
+    rig.ok(&["prune"]);
+    let shown = rig.json(&["explain", release]);
+    assert_eq!(shown["build"]["verdict"], "keep", "{shown}");
+    assert!(shown["build"]["reasons"].to_string().contains("\"forever\""), "{shown}");
+
+    let rig = Rig::new();
+    for version in ["29.0.0", "29.2.0", "29.0.0.0rc1"] {
+        let tarball = format!("nova-{version}.tar.gz");
+        lay(&rig, &format!("openstack/nova/{version}"), &[(tarball.as_str(), version)]);
+    }
+    rig.ok(&["init", "--layout", "openstack-tarballs"]);
+    rig.ok(&["adopt"]);
+    rig.ok(&["prune"]);
+}
+
+#[test]
+fn the_time_of_an_undated_build_can_be_recorded_and_only_where_no_name_has_it() {
+    let (rig, release) = undated();
+    let text = "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies: [{name: all, match: \"**\", keep: [{last: 1}, {within: 14d}]}]\n";
+    fs::write(rig.mirror(".mirrorkeep/policy.yaml"), text).unwrap();
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let shipped = fs::read_to_string(&settings).unwrap();
+
+    fs::write(&settings, shipped.replace("policy: starlingx-production", "policy: policy.yaml")).unwrap();
+    rig.ok(&["adopt"]);
+    let said = rig.ends(6, &["plan"]);
+    assert!(said.contains(&format!("`mirrorkeep adopt --created TIME {release}`")), "{said}");
+    let trial = tree(&rig.mirror("."));
+    rig.ok(&["adopt", "--dry-run", "--created", "2024-03-01T06:00:00Z", release]);
+    assert_eq!(tree(&rig.mirror(".")), trial);
+    let answer = rig.json(&["adopt", "--created", "2024-03-01", release]);
+    assert_eq!(answer["report"]["again"][0]["created"], "2024-03-01T23:59:59Z", "{answer}");
+    rig.ok(&["adopt", "--created", "2018-07-26T00:00:00Z", "milestone/2018.10/centos/2018.10.b3"]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.json(&["explain", release])["build"]["reasons"][0]["rule"], "floor 1");
+    assert_eq!(rig.json(&["adopt", "--created", "2024-03-01", release])["report"]["already"], 1);
+    // A record that is lost is made again with the time.
+    fs::remove_file(rig.mirror(".mirrorkeep/builds/release/debian/monolithic/10.0.0.json")).unwrap();
+    rig.run(&["check", "--fix"]);
+    assert_eq!(rig.json(&["show", release])["created"], "2024-03-01T23:59:59Z");
+
+    let dated = format!("master/debian/monolithic/{}", DAYS[0]);
+    let said = rig.ends(6, &["adopt", "--created", "2024-03-01", &dated]);
+    assert!(said.contains("its name says that it was made at 2026-01-01T06:00:00Z"), "{said}");
+    rig.fails(2, "is in the future", &["adopt", "--created", "2999-01-01", release]);
+    rig.fails(2, "a build is accepted", &["adopt", "--created", "2024-03-01", "release/debian/monolithic"]);
+}

@@ -93,3 +93,66 @@ fn every_field_of_an_answer_is_told() {
     assert!(found.len() > 60, "only {} fields: {found:?}", found.len());
     assert!(lacking.is_empty(), "not in docs/json.md: {lacking:?}");
 }
+
+/// Every verb, and the field that carries the version of its answer's form.
+#[test]
+fn every_answer_carries_the_version_of_its_form() {
+    let rig = Rig::new();
+    rig.policy_file(PARTED).builds(BUILDS);
+    let [oldest, newer, newest] = BUILDS.map(|name| format!("master/centos/{name}"));
+    let other = Rig::new();
+    other.ok(&["init"]);
+    let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
+    let (work, made) = (rig.work("").to_str().unwrap().to_owned(), rig.work("made"));
+    let publish = ["publish", &work, "--stream", "master/debian", "--dry-run"];
+    let cases: &[(&str, &[&str])] = &[
+        ("publish", &publish),
+        ("list", &["list"]),
+        ("show", &["show", &newer]),
+        ("census", &["census"]),
+        ("label", &["label", &newer, "sanity=green"]),
+        ("alias", &["alias", "set", "r1", &newest]),
+        ("alias", &["alias", "remove", "r1"]),
+        ("aliases", &["alias", "list"]),
+        ("resolve", &["resolve", "master/centos/latest_build"]),
+        ("redirects", &["export", "redirects", "--for", "nginx"]),
+        ("layout", &["layout", "list"]),
+        ("layout", &["layout", "show"]),
+        ("layout", &["layout", "path", &newer]),
+        ("layout", &["layout", "place", &newer]),
+        ("layout", &["layout", "place", "nowhere/at/all"]),
+        ("plan", &["plan"]),
+        ("explain", &["explain", &oldest]),
+        ("plan", &["prune", "--dry-run"]),
+        ("prune", &["prune"]),
+        ("restore", &["restore", &oldest]),
+        ("sweep", &["sweep"]),
+        ("hold", &["hold", &newer, "--why", "a test"]),
+        ("hold", &["unhold", &newer]),
+        ("policy", &["policy", "list"]),
+        ("policy", &["policy", "show"]),
+        ("lint", &["policy", "lint", "starlingx"]),
+        ("test", &["policy", "test", "starlingx"]),
+        ("simulate", &["policy", "simulate", "--for", "3d"]),
+        ("diff", &["policy", "diff", "starlingx", "starlingx-production"]),
+        ("check", &["check"]),
+        ("check", &["check", "--list"]),
+        ("verify", &["verify", "--all"]),
+        ("adopt", &["adopt"]),
+        ("recover", &["recover"]),
+        ("copy", &["copy", &here, &there]),
+        ("man", &["man"]),
+        ("completions", &["completions", "bash"]),
+    ];
+    for (field, sentence) in cases {
+        let output = rig.run(&[&["--json"], *sentence].concat());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{sentence:?}: {error}: {}", String::from_utf8_lossy(&output.stderr));
+        });
+        assert_eq!(answer[field], 1, "{sentence:?}: {answer}");
+    }
+    let init = ["--json", "--mirror", made.to_str().unwrap(), "init"];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(init).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["init"], 1);
+    rig.fails(2, "text and json", &["check", "--list", "--format", "sarif"]);
+}

@@ -49,6 +49,12 @@ macro_rules! laws {
                 super::$file::$law(&mirrorkeep::store::Spy::new(std::sync::Arc::new(posix)));
             })*)*
         }
+        mod logged {
+            $($(#[test] fn $law() {
+                let store = mirrorkeep::store::ObjectStore::in_memory().unwrap();
+                super::$file::$law(&mirrorkeep::store::Logged::new(std::sync::Arc::new(store)));
+            })*)*
+        }
     };
 }
 

@@ -109,7 +109,8 @@ pub(crate) fn adopt(
     changed: Changed,
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<(), String> {
-    let adopting = Adopting { scope, sums, trust: Trust::Bytes, changed, mode: Mode::Real };
+    let (trust, mode) = (Trust::Bytes, Mode::Real);
+    let adopting = Adopting { scope, sums, trust, changed, created: None, mode };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let left = alone.install(|| act::adopt(mirror, &adopting, &Unwatched, &Stop::new(), now));
     let left = left.map_err(chain)?.left;

@@ -5,6 +5,7 @@
 //! sense is left alone and told: nothing is guessed, since a guess would decide what gets deleted.
 
 mod changed;
+mod dated;
 mod reading;
 mod taking;
 
@@ -94,6 +95,8 @@ pub struct Adopting {
     pub trust: Trust,
     /// Whether changes are taken for right.
     pub changed: Changed,
+    /// When the build of the scope was made, where neither its name nor its files have that.
+    pub created: Option<Stamp>,
     /// Whether it is done or only tried.
     pub mode: Mode,
 }
@@ -194,12 +197,17 @@ pub fn adopt(
         found = true;
         stop.check()?;
         let known = recorded.binary_search(&id).is_ok();
-        if known && adopting.changed == Changed::Leave {
+        if known && adopting.changed == Changed::Leave && adopting.created.is_none() {
             report.already += 1;
             continue;
         }
         let taking = Taking { mirror, adopting, origin: Origin::Adopted, before: None, watch, stop, clock };
-        let taken = if known { changed::again(taking, &id) } else { taking.build(&id, census).map(Some) };
+        let taken = match (known, adopting.created) {
+            (true, Some(at)) => taking.date(&id, at),
+            (true, None) => changed::again(taking, &id),
+            (false, Some(at)) => taking.dated(&id, census, at).map(Some),
+            (false, None) => taking.build(&id, census).map(Some),
+        };
         match taken {
             Ok(Some(adopted)) if known => report.again.push(adopted),
             Ok(Some(adopted)) => report.adopted.push(adopted),
@@ -276,7 +284,8 @@ pub(super) fn rebuild(
 ) -> Result<(), String> {
     let (sums, trust) = (SumsIn::Record, Trust::Bytes);
     let scope = Scope::Build(id.clone());
-    let adopting = &Adopting { scope, sums, trust, changed: Changed::Leave, mode: Mode::Real };
+    let (changed, mode) = (Changed::Leave, Mode::Real);
+    let adopting = &Adopting { scope, sums, trust, changed, created: None, mode };
     let mut census = look_at_build(mirror, id).map_err(|error| chain(&error))?;
     remembered.fill(id, &mut census);
     let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, before: None, watch, stop, clock };

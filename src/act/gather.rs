@@ -4,7 +4,7 @@
 //! thousands takes no more than its list. Everything that is wrong is collected and told at once.
 
 use super::source::{Source, SourceEntry, SourceError, SourceProblem, SourceSpec, Top, mtime, shown};
-use crate::word::{OWN_DIR, PathError, RelPath, folded_name, is_sums, same_form};
+use crate::word::{OWN_DIR, PathError, RelPath, folded_name, is_sums, named, same_form, unprintable};
 use std::{
     collections::HashMap,
     fs::Metadata,
@@ -237,7 +237,14 @@ impl Gathering<'_> {
         let texts: HashMap<&str, &str> =
             self.links.iter().map(|link| (link.to.as_str(), &*link.text)).collect();
         for Link { to, text, from } in &self.links {
-            if leads_out(to, &texts) || text.chars().any(char::is_control) {
+            if let Some(c) = unprintable(text) {
+                let why = format!(
+                    "it is a symlink to `{}`, which contains {}; {RENAME}",
+                    crate::word::shown(text),
+                    named(c)
+                );
+                self.problems.push(SourceProblem::Name { path: shown(from), why });
+            } else if leads_out(to, &texts) {
                 let text = text.escape_debug().to_string();
                 self.problems.push(SourceProblem::LinkOut { path: shown(from), text });
             }
@@ -433,16 +440,20 @@ pub(super) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<St
     Some(here.join("/"))
 }
 
+/// What is accepted in the names of a build, which people read in terminals and web pages.
+const RENAME: &str = "rename it with printable characters";
+
 /// Returns the place of what lies at `below` its source.
 fn place(to: &RelPath, below: &Path) -> Result<RelPath, String> {
     let text = below.to_str().ok_or("its name is not UTF-8; rename it")?;
     if text.is_empty() {
         return Ok(to.clone());
     }
-    let at = to.child(text).map_err(|error| match error {
-        PathError::Control(_) => "its name holds a control character; rename it".to_owned(),
-        error => error.to_string(),
-    })?;
+    // The control characters are among these.
+    if let Some(c) = unprintable(text) {
+        return Err(format!("its name contains {}; {RENAME}", named(c)));
+    }
+    let at = to.child(text).map_err(|error: PathError| error.to_string())?;
     if at.depth() > DEEPEST {
         return Err(format!("it is more than {DEEPEST} levels deep in the build; keep the tree flatter"));
     }

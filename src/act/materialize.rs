@@ -13,7 +13,7 @@ use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, Resolved};
 use crate::record::Manifest;
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, RelPath, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use following::{Done, Following};
 use serde::Serialize;
 
@@ -107,6 +107,26 @@ pub enum MaterializeError {
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl Classify for MaterializeError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Symlinks(_) | Self::NoAlias(_) | Self::NoBuild(_) | Self::Taken(_) => {
+                ErrorKind::Usage.into()
+            }
+            Self::NotMaterialized(_) | Self::NoRecord(_) | Self::Restless(_) | Self::Missing(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Kept(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
 }
 
 /// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`] makes it.

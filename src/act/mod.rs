@@ -46,7 +46,7 @@ mod watch;
 pub use adopt::{
     AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
 };
-pub use check::{CheckError, CheckReport, check};
+pub use check::{CheckReport, check};
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};

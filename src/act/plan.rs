@@ -9,7 +9,7 @@ use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
 use crate::store::{Kind, Put, StoreError, Walked};
-use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -69,6 +69,20 @@ pub enum PlanError {
     /// The store failed.
     #[error("cannot look at the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for PlanError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
+            Self::Policy(error) => error.class(),
+            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What a run of prune leaves for the next one.

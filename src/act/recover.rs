@@ -4,19 +4,20 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
-use crate::act::Sealed;
 use crate::act::adopt::is_taken;
 use crate::act::repoint::pointed_at;
 use crate::act::restore::find;
-use crate::act::reveal::{Names, finish};
+use crate::act::reveal::{Names, RevealError, finish};
 use crate::act::stage::{Underway, clear};
 use crate::act::trash::{self, Settling};
+use crate::act::{ActError, Sealed};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
 use crate::record::{Event, EventKind, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads};
-use crate::word::{BuildId, RelPath, Stamp};
+use crate::word::{BuildId, Class, Classify, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
+use tracing::info;
 
 /// How long an unfinished stage waits for the publisher to come back, in seconds.
 pub const STAGE_TERM: i64 = 24 * 3600;
@@ -56,7 +57,10 @@ pub enum SettledAs {
 pub enum RecoverError {
     /// A build that is in place could not be finished.
     #[error("cannot finish what an interrupted command left of `{0}`")]
-    Finish(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Finish(String, #[source] Box<RevealError>),
+    /// A build could not be moved to the trash or back to the end.
+    #[error("cannot finish what an interrupted command left of `{0}`")]
+    Trash(String, #[source] Box<ActError>),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -69,6 +73,19 @@ pub enum RecoverError {
     /// The store failed.
     #[error("cannot look at what an interrupted command left")]
     Store(#[from] StoreError),
+}
+
+impl Classify for RecoverError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Finish(_, error) => error.class(),
+            Self::Trash(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// Whether stages whose publisher may come back are cleared, too.
@@ -111,6 +128,9 @@ pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settle
             Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
         }
     }
+    for Settled { to, what } in &settled {
+        info!("recovered `{to}`: {what:?}");
+    }
     Ok(settled)
 }
 
@@ -150,7 +170,7 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
             let settling = trash::settle(lease, intent)
-                .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+                .map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?;
             if let Settling::Left(why) = settling {
                 return Ok(left(lease, &intent.to, &why));
             }
@@ -343,7 +363,7 @@ fn clear_stage(
     if let Some(underway) = underway {
         // A build in the trash has no seal either, and its files wait at the same place.
         let trashed = find(mirror, &underway.id)
-            .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;
+            .map_err(|error| RecoverError::Trash(underway.id.to_string(), Box::new(error)))?;
         give_up_below(store, &underway.path)?;
         if trashed.is_none() && !mirror.has_build(&underway.id)? {
             store.discard(&underway.path)?;

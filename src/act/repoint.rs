@@ -10,7 +10,9 @@ use crate::layout::Place;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::word::{
+    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
+};
 use serde::Serialize;
 
 /// One name that moved.
@@ -77,6 +79,19 @@ pub enum RepointError {
     /// The store failed.
     #[error("cannot move the alias")]
     Store(#[from] StoreError),
+}
+
+impl Classify for RepointError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Backwards { .. } => ErrorKind::Failed.hint("--allow-backwards permits it"),
+            Self::NoSuccess { .. } => ErrorKind::Failed.hint("--allow-unsuccessful permits it"),
+            Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What a person permits that is refused otherwise.
@@ -225,6 +240,10 @@ pub fn may_point(
 ) -> Result<(), RepointError> {
     let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
     is_outside_builds(mirror, alias)?;
+    if let Some(c) = unprintable(alias.as_str()) {
+        let why = format!("it contains {}; printable characters are accepted", named(c));
+        return Err(RepointError::NoAlias { alias: alias.clone(), why });
+    }
     if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
         let why = "something that is no link is there".to_owned();
         return Err(RepointError::NoAlias { alias: alias.clone(), why });

@@ -8,8 +8,9 @@ use crate::act::{Moved, RepointError, Sealed};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::{BuildId, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, Stamp};
 use std::time::Duration;
+use tracing::info;
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,18 @@ pub enum RevealError {
     Journal(#[from] JournalError),
 }
 
+impl Classify for RevealError {
+    fn class(&self) -> Class {
+        match self {
+            Self::AlreadyPublished(_) => ErrorKind::Failed.into(),
+            Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Journal(error) => error.class(),
+        }
+    }
+}
+
 /// Moves a sealed build into place and finishes what follows.
 pub(super) fn reveal(
     lease: &Lease<'_>,
@@ -68,6 +81,7 @@ pub(super) fn reveal(
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
+    info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())
@@ -118,6 +132,7 @@ pub(super) fn finish(
     let now = clock();
     let mut record = sealed.seal.record.clone();
     let id = record.id.clone();
+    info!("committed `{id}` at `{}`", sealed.seal.path);
     let failed = |error| RevealError::Record(id.clone(), error);
     if let Some(known) = lease.mirror().record(&id)? {
         // An interrupted command came as far as this: its time of publishing stands.

@@ -17,7 +17,7 @@ use crate::decide::Reuse;
 use crate::mirror::{MANIFEST_LIMIT, Mirror};
 use crate::record::{BuildRecord, FileEntry, Inodes, LinkEntry, Manifest, Seen};
 use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Digest, RelPath, Scheme};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Scheme};
 use bringing::Bringing;
 use joined::Twins;
 use rayon::prelude::*;
@@ -139,6 +139,17 @@ pub enum StageError {
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl Classify for StageError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
 }
 
 impl<'m> Staged<'m> {

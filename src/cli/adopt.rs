@@ -3,17 +3,26 @@
 use super::args::AdoptArgs;
 use super::exit::{Exit, Usage};
 use super::progress::Bar;
+use super::prune::last_second;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, AdoptReport, Adopted, Adopting, Changed, Mode, Scope, SumsIn, Trust};
 use crate::layout::{Layout, Place};
-use crate::word::RelPath;
+use crate::word::{RelPath, Stamp, shown};
 use serde_json::json;
 
 pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let scope = args.what.as_deref().map_or(Ok(Scope::All), |what| scope(mirror.layout(), what))?;
+    let created = args.created.as_deref().map(created).transpose()?;
+    if created.is_some() && !matches!(scope, Scope::Build(_)) {
+        return Err(Usage(
+            "--created records the time of one build; a build is accepted, not a stream".to_owned(),
+        )
+        .into());
+    }
     let adopting = Adopting {
+        created,
         scope,
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
         trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
@@ -43,6 +52,21 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         say::out(&told(&report, adopting.mode));
     }
     Ok(if report.left.is_empty() { Exit::Done } else { Exit::Blocked })
+}
+
+/// Reads when a build was made: an instant, or a day, which counts as its last second, so that nothing expires early.
+fn created(text: &str) -> Outcome<Stamp> {
+    let at = last_second("--created", text)?;
+    let now = now();
+    // The day of today ends in the future.
+    match text.parse::<Stamp>() {
+        Err(_) if at.checked_add(-86_400).is_some_and(|start| start < now) => Ok(at.min(now)),
+        _ if at <= now => Ok(at),
+        _ => {
+            Err(Usage(format!("--created {} is in the future; a time in the past is accepted", at.iso()))
+                .into())
+        }
+    }
 }
 
 /// Returns what was typed as a build or a stream: by its id, or by its path.
@@ -77,7 +101,7 @@ fn told(report: &AdoptReport, mode: Mode) -> String {
         text.push_str(&format!("  {}  leads to {to}\n", moved.alias));
     }
     for left in &report.left {
-        text.push_str(&format!("  {} is left alone: {}\n", left.path, left.why));
+        text.push_str(&format!("  {} is left alone: {}\n", shown(&left.path), shown(&left.why)));
     }
     let done = if mode == Mode::Real { "took over" } else { "would take over" };
     let already = match report.already {

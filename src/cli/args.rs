@@ -30,6 +30,26 @@ const EXITS: &str = "Exit codes:
   8    could not free what was asked for
   130  interrupted; what was published is whole, and running it again goes on";
 
+/// The section of the manual page that names the environment variables.
+pub(super) const ENVIRONMENT: &str = r".SH ENVIRONMENT
+.TP
+\fBMIRRORKEEP_MIRROR\fR
+The mirror, where \fB\-\-mirror\fR is not given.
+.TP
+\fBMIRRORKEEP_PATIENCE\fR
+For how many seconds a request to an object store is tried again, from 1 to 600 [default: 60].
+.TP
+\fBMIRRORKEEP_MINISIGN_PASSWORD\fR
+The password of a minisign key.
+.TP
+\fBRUST_LOG\fR
+What is logged to standard error where \fB\-v\fR is not given, such as \fBinfo\fR or \fBmirrorkeep::store=debug\fR.
+Only mirrorkeep's own events are logged; keys, passwords and query strings never are.
+.TP
+\fBAWS_\fR…, \fBGOOGLE_\fR…, \fBAZURE_\fR…
+Credentials and settings of an object store, such as \fBAWS_ACCESS_KEY_ID\fR and \fBAWS_ENDPOINT_URL\fR.
+";
+
 /// Publishes build trees into a mirror and keeps the names that point at them true.
 #[derive(Debug, Parser)]
 #[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100)]
@@ -47,7 +67,7 @@ pub(super) struct Cli {
     /// Write the answer as JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Say more on standard error
+    /// Log each step to standard error; -vv also logs each request to the store, -vvv each HTTP request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// How many threads work at once; as many as there are processors without this

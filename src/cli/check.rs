@@ -1,12 +1,12 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
 use super::args::{CheckArgs, FormatArg};
-use super::exit::{Exit, Usage};
+use super::exit::{Exit, Failed, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::act::{self, CheckReport, Mended, PlanError};
-use crate::decide::comply::{Mend, Severity, Terms, mends};
+use crate::decide::comply::{Code, Mend, Severity, Terms, mends};
 use crate::decide::policy::Span;
 use crate::mirror::Mirror;
 use crate::tell;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     if args.list {
-        say::out(&tell::findings_page());
+        list(setting, args)?;
         return Ok(Exit::Done);
     }
     let path = args.path.as_deref().unwrap_or_default().trim_end_matches('/');
@@ -50,6 +50,22 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Writes the table of all codes.
+fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
+    match args.format {
+        FormatArg::Text if !setting.json => say::out(&tell::findings_page()),
+        FormatArg::Text | FormatArg::Json => {
+            let row = |code: &Code| json!({"code": code, "severity": code.severity(), "meaning": code.meaning(), "hint": code.hint()});
+            let codes: Vec<_> = Code::ALL.iter().map(row).collect();
+            say::json(&json!({"check": 1, "codes": codes}));
+        }
+        FormatArg::Sarif | FormatArg::Junit => {
+            return Err(Usage("`--list` has the formats text and json".to_owned()).into());
+        }
+    }
+    Ok(())
 }
 
 fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {
@@ -88,7 +104,7 @@ fn show(
             return Ok(());
         }
         FormatArg::Sarif => say::json(&tell::sarif(findings)),
-        FormatArg::Junit => say::out(&tell::junit(findings)?),
+        FormatArg::Junit => say::out(&tell::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
     for mend in wanted.iter().filter(|_| args.dry_run) {
         say::note(&format!("would {mend}"));

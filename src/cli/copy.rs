@@ -1,12 +1,13 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::exit::{Exit, exit_of};
+use super::exit::Exit;
 use super::progress::Bar;
-use super::run::{Outcome, Setting, hint, now};
+use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
+use crate::word::{Classify, shown};
 use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
@@ -33,15 +34,16 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         say::out(&told(&report));
     }
     for failure in &report.failures {
-        say::note(&format!("error: {}: {}", failure.path, failure.error));
+        say::notes(&format!("error: {}: {}", failure.path, failure.error));
     }
     if report.interrupted {
         say::note("error: interrupted; what is told above is there, and running it again goes on");
         return Ok(Exit::Interrupted);
     }
     if let Some(error) = &report.ended_by {
-        say::failure(error, hint(error).as_deref());
-        return Ok(exit_of(error));
+        let class = error.class();
+        say::failure(error, class.hint.as_deref());
+        return Ok(class.kind.into());
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
@@ -57,7 +59,7 @@ fn told(report: &CopyReport) -> String {
         }
     }
     for left in &report.left {
-        text.push_str(&format!("  {} is left as it is: {}\n", left.alias, left.why));
+        text.push_str(&format!("  {} is left as it is: {}\n", left.alias, shown(&left.why)));
     }
     let of = |outcome| report.builds.iter().filter(|copied| copied.outcome == outcome).count() as u64;
     let unchanged = of(CopyOutcome::Unchanged);
@@ -80,7 +82,7 @@ fn row(copied: &Copied) -> String {
     let what = match (copied.outcome, copied.labels.is_empty()) {
         (CopyOutcome::Unchanged, true) => return String::new(),
         (CopyOutcome::Unchanged, false) => {
-            return format!("{}  labels: {}\n", copied.id, copied.labels.join(", "));
+            return format!("{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
         }
         (CopyOutcome::Copied, _) => "copied",
         (CopyOutcome::Trial, _) => "would copy",

@@ -6,7 +6,7 @@ use super::run::{Outcome, Setting};
 use super::say;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
 use serde_json::json;
 use std::{fs, io, path::Path};
 
@@ -16,6 +16,12 @@ use std::{fs, io, path::Path};
 struct WriteError {
     path: String,
     source: io::Error,
+}
+
+impl Classify for WriteError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
@@ -46,7 +52,7 @@ pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
             let names = say::count(names.len() as u64, "name");
             say::note(&format!("`{}` is {done} ({names})", out.display()));
         }
-        (None, _) => say::out(&text),
+        (None, _) => say::verbatim(&text),
     }
     Ok(())
 }
@@ -65,6 +71,11 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
             continue;
         }
         match to {
+            Resolved::To(to) if unprintable(from.as_str()).or(unprintable(to.as_str())).is_some() => {
+                say::note(&format!(
+                    "warning: `{from}` leads to `{to}`: one of the two has a character that is not printable, and the name is left out"
+                ));
+            }
             Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),
             _ => say::note(&format!("warning: `{from}` leads to no build or directory and is left out")),
         }

@@ -1,7 +1,7 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::exit::Usage;
+use super::exit::{Failed, Usage};
 use super::publish::{build_id, fields};
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
@@ -10,7 +10,7 @@ use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved, survey};
-use crate::word::{BuildId, RelPath, Stream};
+use crate::word::{BuildId, RelPath, Stream, shown};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -110,8 +110,12 @@ fn row(
         names(mirror, census, id).iter().map(|alias| alias.path.name().to_owned()).collect();
     let problem = build.problem.as_ref().map(|problem| format!("! {problem}")).unwrap_or_default();
     let tail = [labels.join(" "), names.join(" "), problem].join("  ");
-    let line =
-        format!("{id}  {:<8} {age:>5} {size:>11}  {:<16}  {}", build.result, kept(verdict), tail.trim());
+    let line = format!(
+        "{id}  {:<8} {age:>5} {size:>11}  {:<16}  {}",
+        build.result,
+        kept(verdict),
+        shown(tail.trim())
+    );
     format!("{}\n", line.trim_end())
 }
 
@@ -158,13 +162,13 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
         say::json(&value);
         return Ok(());
     }
-    let shown =
+    let at =
         |stamp: Option<crate::word::Stamp>| stamp.map_or("not known".to_owned(), crate::word::Stamp::iso);
     let mut lines = vec![
         format!("build      {id}"),
         format!("result     {}", build.result),
-        format!("created    {}", shown(build.created)),
-        format!("published  {}", shown(build.published)),
+        format!("created    {}", at(build.created)),
+        format!("published  {}", at(build.published)),
         format!(
             "size       {} in {}",
             build.bytes.map_or("not known".to_owned(), say::bytes),
@@ -179,7 +183,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));
     lines.extend(build.holds.iter().map(|hold| format!("hold       {} ({})", hold.why, hold.who)));
     lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
-    say::out(&(lines.join("\n") + "\n"));
+    lines.iter().for_each(|line| say::out(&format!("{}\n", shown(line))));
     Ok(())
 }
 
@@ -197,7 +201,7 @@ pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
             (None, problem) => format!("nowhere: {}", problem.as_deref().unwrap_or("not known why")),
         };
         let copy = if materialized.contains(&alias.path) { " (and a copy below)" } else { "" };
-        say::out(&format!("{} -> {leads}{copy}\n", alias.path));
+        say::out(&format!("{} -> {}{copy}\n", alias.path, shown(&leads)));
     }
     Ok(())
 }
@@ -224,7 +228,7 @@ pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
-    Err(format!("`{path}` leads to no build: {why}").into())
+    Err(Failed(format!("`{path}` leads to no build: {why}")).into())
 }
 
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
@@ -241,7 +245,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
         LayoutVerb::List => {
             let names: Vec<&str> = Layout::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"layouts": names}));
+                say::json(&json!({"layout": 1, "layouts": names}));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -253,7 +257,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 let (name, title, text) = (layout.name(), layout.title(), layout.text());
                 say::json(&json!({"layout": 1, "name": name, "title": title, "yaml": text}));
             } else {
-                say::out(layout.text());
+                say::file(layout.text());
             }
         }
         LayoutVerb::Path { id, stream, git_branch, distro, field, build, layout } => {
@@ -268,7 +272,9 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             };
             let path = layout.build_path(&id)?;
             if setting.json {
-                say::json(&json!({"path": path, "id": id, "stream": id.stream, "build": id.name}));
+                say::json(
+                    &json!({"layout": 1, "path": path, "id": id, "stream": id.stream, "build": id.name}),
+                );
             } else {
                 say::out(&format!("{path}\n"));
             }
@@ -277,19 +283,20 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             let layout = layout_of(setting, layout.as_deref())?;
             let path: RelPath =
                 path.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
-            say::out(&placed(setting, &path, &layout.place(&path)));
+            placed(setting, &path, &layout.place(&path));
         }
     }
     Ok(())
 }
 
-fn placed(setting: &Setting, path: &RelPath, place: &Place) -> String {
+fn placed(setting: &Setting, path: &RelPath, place: &Place) {
     if setting.json {
         let mut value = serde_json::to_value(place).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
+            fields.insert("layout".to_owned(), json!(1));
             fields.insert("path".to_owned(), json!(path));
         }
-        return serde_json::to_string_pretty(&value).unwrap_or_default() + "\n";
+        return say::json(&value);
     }
     let what = match place {
         Place::Build { build } => format!(" {build}"),
@@ -297,12 +304,13 @@ fn placed(setting: &Setting, path: &RelPath, place: &Place) -> String {
         Place::Inside { build, artifact, .. } => format!(" {build}, by the rule `{}`", artifact.rule),
         Place::Alias { name, .. } => format!(" {name}"),
         Place::Beside { stream, rule } => format!(" the builds of {stream}, by the rule `{rule}`"),
-        Place::Declared { why } => format!(": {why}"),
+        Place::Declared { why } => format!(": {}", shown(why)),
         Place::Stray(stray) => {
-            let near = stray.nearest.as_ref().map(|near| format!("\nnearest: {near}")).unwrap_or_default();
-            format!(" ({}): {}{near}", stray.rule, stray.why)
+            let near =
+                stray.nearest.as_ref().map(|near| format!("\nnearest: {}", shown(near))).unwrap_or_default();
+            format!(" ({}): {}{near}", stray.rule, shown(&stray.why))
         }
         Place::Root | Place::Above | Place::Own => String::new(),
     };
-    format!("{path}: {}{what}\n", place.kind())
+    say::out(&format!("{path}: {}{what}\n", place.kind()));
 }

@@ -9,7 +9,7 @@ use crate::act::{self, Mode, Moved, Permit, Stages};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::word::{BuildId, Label, RelPath};
+use crate::word::{BuildId, Label, RelPath, shown};
 use serde_json::json;
 
 pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
@@ -19,22 +19,27 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
         Chosen::Shipped(name) => name.clone(),
         Chosen::File(_) => args.policy.clone().unwrap_or_default(),
     });
+    setting.mirror.is_apart()?;
     if !args.dry_run {
         act::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }
-    let shown = setting.mirror.to_string();
+    let at = setting.mirror.to_string();
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
         let layout = layout.name();
         say::json(
-            &json!({"init": 1, "mirror": shown, "layout": layout, "policy": named, "dry_run": args.dry_run}),
+            &json!({"init": 1, "mirror": at, "layout": layout, "policy": named, "dry_run": args.dry_run}),
         );
     } else {
         let policy = match named {
             Some(name) => format!("the policy `{name}`"),
             None => "no policy, so that nothing is ever pruned".to_owned(),
         };
-        say::out(&format!("{done} a mirror at `{shown}` with the layout `{}` and {policy}\n", layout.name()));
+        say::out(&format!(
+            "{done} a mirror at `{at}` with the layout `{}` and {}\n",
+            shown(layout.name()),
+            shown(&policy)
+        ));
     }
     Ok(())
 }
@@ -56,6 +61,7 @@ pub(super) fn create(
     writers: Option<WritersArg>,
 ) -> Outcome<Mirror> {
     let (chosen, _) = choose(layout)?;
+    setting.mirror.is_apart()?;
     let store = setting.mirror.create(writers)?;
     say_what_lacks(&*store);
     let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
@@ -95,7 +101,7 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     say::out(&format!(
         "{}: {}\n",
         report.id,
-        if all.is_empty() { "no labels".to_owned() } else { all.join(" ") }
+        if all.is_empty() { "no labels".into() } else { shown(&all.join(" ")).into_owned() }
     ));
     say::out(&moves(&report.aliases));
     Ok(())
@@ -203,7 +209,7 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
     }
     for one in &settled {
         let what = format!("{:?}", one.what).to_lowercase();
-        say::out(&format!("  {what}: {}\n", one.to));
+        say::out(&format!("  {what}: {}\n", shown(&one.to)));
     }
     if settled.is_empty() {
         say::out("nothing to recover\n");

@@ -6,6 +6,7 @@ mod check;
 mod copy;
 mod exit;
 mod export;
+mod log;
 mod look;
 mod make;
 mod plan;

@@ -62,11 +62,7 @@ fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
         return Ok(Made { plan, policy });
     }
     let mirror = setting.open()?;
-    let policy = from
-        .policy
-        .as_deref()
-        .map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1))
-        .transpose()?;
+    let policy = from.policy.as_deref().map(|name| choose(name).map(|(_, policy)| policy)).transpose()?;
     let planned = match at {
         Some(at) => act::plan_at(&mirror, policy, at)?,
         None => act::plan(&mirror, policy, now(), None)?,

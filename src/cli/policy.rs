@@ -11,6 +11,7 @@ use crate::decide::policy::{Policy, Span};
 use crate::decide::{Fate, Forward, Past, SIMULATED, coming, lint, retain, simulate};
 use crate::mirror::survey;
 use crate::tell::{self, Series};
+use crate::word;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::List => {
             let names: Vec<&str> = Policy::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"policies": names}));
+                say::json(&json!({"policy": 1, "policies": names}));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -29,7 +30,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
             if setting.json {
                 say::json(&json!({"policy": 1, "digest": policy.digest, "yaml": policy.text()}));
             } else {
-                say::out(policy.text());
+                say::file(policy.text());
             }
         }
         PolicyVerb::Schema => say::json(&Policy::schema()),
@@ -79,7 +80,12 @@ fn lint_it(setting: &Setting, name: Option<&str>, file: Option<&Path>) -> Outcom
                 (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
                 _ => shown.to_owned(),
             };
-            say::out(&format!("{place}: {}: {} [{}]\n", found.severity, found.message, found.code));
+            say::out(&format!(
+                "{place}: {}: {} [{}]\n",
+                found.severity,
+                word::shown(&found.message),
+                found.code
+            ));
         }
         if findings.is_empty() {
             say::out(&format!("{shown}: nothing is odd\n"));
@@ -101,9 +107,17 @@ fn test(setting: &Setting, name: Option<&str>) -> Outcome<Exit> {
         say::json(&json!({"test": 1, "policy": shown, "tests": list}));
     } else {
         for (test, surprises) in &tried {
-            say::out(&format!("{}  {}\n", if surprises.is_empty() { "passed" } else { "FAILED" }, test.name));
+            say::out(&format!(
+                "{}  {}\n",
+                if surprises.is_empty() { "passed" } else { "FAILED" },
+                word::shown(&test.name)
+            ));
             for surprise in surprises {
-                say::out(&format!("        {}: {}\n", surprise.build, surprise.message));
+                say::out(&format!(
+                    "        {}: {}\n",
+                    word::shown(&surprise.build.to_string()),
+                    word::shown(&surprise.message)
+                ));
             }
         }
         let all = say::count(tried.len() as u64, "example");
@@ -188,7 +202,12 @@ fn diff(setting: &Setting, (old, new): (&str, &str), file: Option<&Path>, at: Op
             }
             _ => verdict.reasons.iter().map(|reason| reason.rule.to_string()).collect::<Vec<_>>().join(", "),
         };
-        say::out(&format!("{change:<11}  {}  (old: {}; new: {})\n", after.id, said(before), said(after)));
+        say::out(&format!(
+            "{change:<11}  {}  (old: {}; new: {})\n",
+            after.id,
+            word::shown(&said(before)),
+            word::shown(&said(after))
+        ));
     }
     let going = rows.iter().filter(|(change, ..)| *change == "would go").count() as u64;
     let staying = rows.iter().filter(|(change, ..)| *change == "would stay").count() as u64;

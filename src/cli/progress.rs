@@ -1,6 +1,6 @@
 //! How far a command is: a bar on a terminal, nothing elsewhere.
 
-use super::say;
+use super::{log, say};
 use crate::act::Watch;
 use crate::word::RelPath;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,9 +15,9 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// Returns a bar that shows nothing yet; indicatif hides it where standard error is no terminal.
+    /// Returns a bar that shows nothing yet; it stays hidden where standard error is not a terminal or has the log.
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = if log::is_on() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let shape = "{prefix} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style);

@@ -9,7 +9,7 @@ use crate::decide::policy::start_of;
 use crate::decide::{Plan, PlanOutcome};
 use crate::mirror::Mirror;
 use crate::record::Hold;
-use crate::word::{BuildId, Digest, Stamp};
+use crate::word::{BuildId, Digest, Stamp, check_line, shown};
 use serde_json::json;
 use std::{
     num::NonZeroU32,
@@ -64,10 +64,10 @@ fn tell(report: &PruneReport) {
     }
     for gone in &report.trimmed {
         let (id, parts, until) = (&gone.id, gone.parts.join(", "), gone.until.iso());
-        say::out(&format!("trimmed   {id}  without {parts} (trash until {until})\n"));
+        say::out(&format!("trimmed   {id}  without {} (trash until {until})\n", shown(&parts)));
     }
     for skipped in &report.skipped {
-        say::out(&format!("skipped   {}  {}\n", skipped.id, skipped.why));
+        say::out(&format!("skipped   {}  {}\n", skipped.id, shown(&skipped.why)));
     }
     swept(&report.trash);
     report.failures.iter().for_each(failure);
@@ -175,10 +175,8 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
 
 pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     let id = build(&args.id)?;
-    if args.why.trim().is_empty() {
-        return Err(Usage("--why is empty; say what the build is held for".to_owned()).into());
-    }
-    let until = args.until.as_deref().map(until).transpose()?;
+    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let until = args.until.as_deref().map(|text| last_second("--until", text)).transpose()?;
     let at = now();
     if let Some(until) = until.filter(|until| *until < at) {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
@@ -189,15 +187,15 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     Ok(())
 }
 
-/// Reads until when something is held: an instant, or a day, which lasts to its end in UTC.
-fn until(text: &str) -> Outcome<Stamp> {
+/// Reads the instant of an option, or a day, which is its last second in UTC.
+pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
     let end = day.and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
     match (end, text.parse()) {
         (Some(end), _) => Ok(end),
         (None, Ok(stamp)) => Ok(stamp),
         (None, Err(error)) => {
-            Err(Usage(format!("--until: {error}; so is a day such as `2019-01-31`")).into())
+            Err(Usage(format!("{option}: {error}; so is a day such as `2019-01-31`")).into())
         }
     }
 }
@@ -223,6 +221,6 @@ fn told(setting: &Setting, report: &HoldReport, done: &str, dry_run: bool) {
     }
     for hold in &report.holds {
         let until = hold.until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();
-        say::out(&format!("  hold  {} ({}){until}\n", hold.why, hold.who));
+        say::out(&format!("  hold  {} ({}){until}\n", shown(&hold.why), shown(&hold.who)));
     }
 }

@@ -9,7 +9,7 @@ use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishRepor
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::store::{Share, Take};
-use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream};
+use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -213,7 +213,15 @@ pub(super) fn build_id(
         (None, Some(name)) => name,
         (None, None) => layout.build_name(&stream, now())?,
     };
-    Ok(BuildId::new(stream, name))
+    let id = BuildId::new(stream, name);
+    if let Some(c) = unprintable(&id.to_string()) {
+        return Err(Usage(format!(
+            "`{id}` contains {}; printable characters are accepted",
+            crate::word::named(c)
+        ))
+        .into());
+    }
+    Ok(id)
 }
 
 fn told(report: &PublishReport) -> String {
@@ -248,7 +256,7 @@ fn told(report: &PublishReport) -> String {
         ));
     }
     for one in &report.signatures {
-        text.push_str(&format!("  signed in {} by {}\n", one.file, one.keys.join(" and ")));
+        text.push_str(&format!("  signed in {} by {}\n", one.file, shown(&one.keys.join(" and "))));
     }
     for moved in &report.aliases {
         if let Some(to) = &moved.to {

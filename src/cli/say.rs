@@ -1,7 +1,8 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
 use crate::mirror::{Trouble, chain};
-use crate::tell::Paint;
+use crate::tell::{Paint, screened};
+use crate::word::shown;
 use serde::Serialize;
 use std::{
     error::Error,
@@ -12,8 +13,18 @@ use std::{
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Writes text to standard output; a failure shows in the exit code ([`lost`]).
+/// Writes lines to standard output, with what a terminal would act on escaped; a failure shows in the exit code ([`lost`]).
 pub(super) fn out(text: &str) {
+    verbatim(&screened(text, paint()));
+}
+
+/// Writes the text of a file to standard output: a terminal gets it as [`out`] writes it, anything else byte for byte.
+pub(super) fn file(text: &str) {
+    if io::stdout().is_terminal() { out(text) } else { verbatim(text) }
+}
+
+/// Writes text that was made for another program to standard output, as it is.
+pub(super) fn verbatim(text: &str) {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
@@ -32,9 +43,17 @@ pub(super) fn lost() -> Option<&'static str> {
     LOST.get().map(String::as_str)
 }
 
-/// Writes a line to standard error.
+/// Writes one line to standard error, with what a terminal would act on escaped.
 pub(super) fn note(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").ok();
+    writeln!(std::io::stderr().lock(), "{}", shown(text)).ok();
+}
+
+/// Writes a message of several lines to standard error; all lines but the first are indented.
+pub(super) fn notes(text: &str) {
+    for (number, line) in text.lines().enumerate() {
+        let indent = if number > 0 && !line.starts_with("  ") { "  " } else { "" };
+        note(&format!("{indent}{line}"));
+    }
 }
 
 /// Writes a value as JSON to standard output, piece by piece; a failure shows in the exit code ([`lost`]).
@@ -46,7 +65,7 @@ pub(super) fn json(value: &impl Serialize) {
 
 /// Writes an error, its causes, and one thing to do.
 pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
-    note(&format!("error: {error}"));
+    notes(&format!("error: {error}"));
     let mut before = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -54,12 +73,13 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
         let text = cause.to_string();
         // Transparent errors repeat their source.
         if text != before {
-            note(&format!("caused by: {text}"));
+            notes(&format!("caused by: {text}"));
         }
         before = text;
     }
     if let Some(hint) = hint {
-        note(&format!("\nhint: {hint}"));
+        note("");
+        notes(&format!("hint: {hint}"));
     }
 }
 

@@ -5,9 +5,9 @@ use super::exit::Usage;
 use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
-use crate::store::{Abilities, Conditions, ObjectStore, Posix, Store, StoreError};
-use crate::word::{OWN_DIR, RelPath};
-use std::ffi::OsString;
+use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
+use crate::word::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::{fmt, sync::Arc};
 use url::Url;
@@ -72,14 +72,14 @@ impl Site {
                 Err(error) if error.is_not_found() => {
                     Err(MirrorError::NotAMirror(dir.display().to_string()).into())
                 }
-                store => Ok(Arc::new(store?)),
+                store => Ok(Logged::wrap(Arc::new(store?))),
             },
             Self::Bucket(address) => {
                 let store = ObjectStore::at(address)?;
-                Ok(Arc::new(match Mirror::abilities(&store)? {
+                Ok(Logged::wrap(Arc::new(match Mirror::abilities(&store)? {
                     Some(known) => store.known_by(&known),
                     None => store.known_as(Conditions::Ignored),
-                }))
+                })))
             }
             Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
         }
@@ -110,7 +110,7 @@ impl Site {
                     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                     std::fs::set_permissions(dir, mode).map_err(failed)?;
                 }
-                Ok(Arc::new(Posix::open(dir)?))
+                Ok(Logged::wrap(Arc::new(Posix::open(dir)?)))
             }
             Self::Bucket(address) => {
                 let store = ObjectStore::at(address)?.tried_out()?;
@@ -133,13 +133,48 @@ impl Site {
                         "warning: `{address}` does not copy files by itself: what earlier builds hold is sent again"
                     ));
                 }
-                Ok(Arc::new(if writers == Some(WritersArg::One) {
+                Ok(Logged::wrap(Arc::new(if writers == Some(WritersArg::One) {
                     store.known_as(Conditions::Ignored)
                 } else {
                     store
-                }))
+                })))
             }
             Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
+        }
+    }
+
+    /// Fails when a mirror made here would be inside another one, whose `check` and `prune` would meet its builds.
+    pub(super) fn is_apart(&self) -> Outcome {
+        let outer = match self {
+            Self::Dir(dir) => {
+                let from = dir.ancestors().find_map(|dir| {
+                    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+                    Some((dir.canonicalize().ok()?, dir))
+                });
+                from.and_then(|(real, typed)| {
+                    // The place itself may be a mirror already; what is not there yet lies below all of these.
+                    let places = real.ancestors().skip(usize::from(typed == dir));
+                    places
+                        .into_iter()
+                        .find(|place| place.join(OWN_DIR).join("mirror.yaml").exists())
+                        .map(shown)
+                })
+            }
+            Self::Bucket(address) => {
+                let root = address.find("://").map_or(0, |at| at + 3);
+                let mut places = address.match_indices('/').map(|(at, _)| at).filter(|at| *at >= root);
+                places.find_map(|at| {
+                    let place = address.get(..at)?;
+                    // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
+                    let there = ObjectStore::at(place).ok()?.look(&RelPath::own("mirror.yaml")).ok()?;
+                    there.map(|_| place.to_owned())
+                })
+            }
+            Self::Refused(_) => None,
+        };
+        match outer {
+            Some(outer) => Err(Nested { inner: self.to_string(), outer }.into()),
+            None => Ok(()),
         }
     }
 
@@ -171,12 +206,38 @@ fn looks_remote(text: &str) -> Option<String> {
     })
 }
 
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Says that a mirror would be inside another one.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{inner}` is inside the mirror `{outer}`, and a mirror cannot be inside another one; a place outside it is accepted"
+)]
+pub(super) struct Nested {
+    inner: String,
+    outer: String,
+}
+
+impl Classify for Nested {
+    fn class(&self) -> Class {
+        ErrorKind::Refused.into()
+    }
+}
+
 /// Says that a store cannot be written to by many at once.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
 )]
 pub(super) struct LoneWriter(String);
+
+impl Classify for LoneWriter {
+    fn class(&self) -> Class {
+        ErrorKind::Refused.into()
+    }
+}
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,7 +272,11 @@ fn is_unused_dir(root: &Path) -> std::io::Result<bool> {
         }
         for below in walkdir::WalkDir::new(&own).min_depth(1) {
             let below = below?;
-            if !below.file_type().is_dir() && below.path().parent() != Some(&unfinished) {
+            let parent = below.path().parent();
+            // What is put there before `mirror.yaml`.
+            let early = ["lock", "layout.yaml", "policy.yaml"].map(OsStr::new);
+            let is_early = parent == Some(&own) && early.contains(&below.file_name());
+            if !below.file_type().is_dir() && parent != Some(&unfinished) && !is_early {
                 return Ok(false);
             }
         }

@@ -8,7 +8,7 @@ use super::{say, sign};
 use crate::act::{self, By, Scope, VerifyReport, Verifying, Which};
 use crate::mirror::{Mirror, builds_of};
 use crate::tell::Paint;
-use crate::word::BuildId;
+use crate::word::{BuildId, shown};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -81,7 +81,12 @@ fn hundredths(text: &str) -> Outcome<u32> {
 fn told(report: &VerifyReport, paint: Paint) -> String {
     let mut text = String::new();
     for fault in &report.faults {
-        text.push_str(&format!("{}: {}: {}\n", fault.path, paint.red(&fault.what.to_string()), fault.why));
+        text.push_str(&format!(
+            "{}: {}: {}\n",
+            fault.path,
+            paint.red(&fault.what.to_string()),
+            shown(&fault.why.to_string())
+        ));
     }
     for id in &report.unlisted {
         text.push_str(&format!("{id}: {}: nobody wrote its checksums down\n", paint.yellow("unlisted")));

@@ -6,9 +6,10 @@
 
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
+use tracing::info;
 
 /// A segment that has grown to this many bytes is followed by a new one.
 const SEGMENT: usize = 256 * 1024;
@@ -45,6 +46,15 @@ pub enum JournalError {
     /// The store failed.
     #[error("cannot keep the journal")]
     Store(#[from] StoreError),
+}
+
+impl Classify for JournalError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Damaged { .. } => ErrorKind::Refused.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What an event says, without its place in the journal.
@@ -150,6 +160,7 @@ impl Journal {
             return Err(error.into());
         }
         self.next += 1;
+        info!("wrote event {}, {:?} ({:?}): `{}`", event.seq, event.what, event.phase, event.to);
         Ok(event)
     }
 

@@ -3,9 +3,10 @@
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
-use crate::store::{Abilities, Put, Store, StoreError};
-use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
+use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
+use crate::word::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
+use tracing::info;
 
 /// More than a file of settings ever has, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -65,9 +66,27 @@ pub enum MirrorError {
     /// Another mirror lies there than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
+    /// Another process is making or changing it.
+    #[error("the mirror is busy")]
+    Busy(#[source] StoreError),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for MirrorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
+                "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+            )),
+            Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) => ErrorKind::Refused.into(),
+            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 fn shown(problems: &[Problem]) -> String {
@@ -87,6 +106,7 @@ impl Mirror {
             None => return Err(MirrorError::NoLayout(config.layout)),
         };
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
+        info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
     }
 
@@ -98,6 +118,15 @@ impl Mirror {
         wait: Duration,
     ) -> Result<Self, MirrorError> {
         let at = RelPath::own("mirror.yaml");
+        if store.look(&at)?.is_some() {
+            return Err(MirrorError::Already(store.shown()));
+        }
+        // Decides between two who make one at the same time, before either puts a file that the other's settings name.
+        let lock = store.lock(&RelPath::own("lock"), who, wait);
+        let _lock = lock.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => MirrorError::Busy(error),
+            _ => MirrorError::Store(error),
+        })?;
         if store.look(&at)?.is_some() {
             return Err(MirrorError::Already(store.shown()));
         }
@@ -127,10 +156,10 @@ impl Mirror {
         // Settings are plain data; what YAML cannot hold is not among them.
         let text = serde_yaml::to_string(&config).unwrap_or_default();
         match store.put(&at, text.as_bytes(), Put::Create) {
-            Err(error) if error.kind() == crate::store::StoreErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
                 Err(MirrorError::Already(store.shown()))
             }
-            done => done.map_err(MirrorError::from).and_then(|()| Self::open(store, who, wait)),
+            done => done.map_err(MirrorError::from).and_then(|()| Self::open(Arc::clone(&store), who, wait)),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
 use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
-use crate::word::{BuildId, RelPath};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,6 +37,18 @@ pub enum KeptError {
     /// The store failed.
     #[error("cannot read what is kept of the builds")]
     Store(#[from] StoreError),
+}
+
+impl Classify for KeptError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// The holds of one build, as they are written.

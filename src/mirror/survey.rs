@@ -15,6 +15,7 @@ use crate::store::Kind;
 use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use tracing::info;
 
 /// A census, and what stood in the way of a better one.
 #[derive(Debug)]
@@ -114,6 +115,9 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     census.strays = found.strays;
     census.sort();
     found.troubles.sort_by(|a, b| a.path.cmp(&b.path));
+    let builds: usize = census.streams.iter().map(|stream| stream.builds.len()).sum();
+    let (streams, aliases) = (census.streams.len(), census.aliases.len());
+    info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
     Ok(Survey { census, troubles: found.troubles, pruned: history.pruned })
 }
 

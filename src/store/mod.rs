@@ -7,6 +7,7 @@
 mod ability;
 mod entry;
 mod error;
+mod logged;
 mod object;
 mod posix;
 mod spy;
@@ -19,6 +20,7 @@ pub use entry::{
     Share, Shared, SourceFile, Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use logged::Logged;
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
 pub use spy::{Call, Fault, Spy};

@@ -171,6 +171,7 @@ impl Spy {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for Spy {
     fn abilities(&self) -> Abilities {
         self.inner.abilities()

@@ -3,7 +3,7 @@
 use super::paint::{Paint, bytes};
 use super::verdict_word;
 use crate::decide::{Fate, PartFate, Reason, Verdict};
-use crate::word::Stamp;
+use crate::word::{Stamp, shown};
 
 /// Tells why a build stays or goes; `trash_until` is when its bytes would go.
 pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
@@ -39,6 +39,10 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
         rows.push(("protections".to_owned(), none.to_owned()));
         rows.push(("frees".to_owned(), bytes(verdict.bytes_freed)));
         rows.push(("to keep it".to_owned(), format!("mirrorkeep hold {} --why '…'", verdict.id)));
+    }
+    for (left, right) in &mut rows {
+        *left = shown(left).into_owned();
+        *right = shown(right).into_owned();
     }
     let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
     let mut text = format!("{}   {word}{note}\n", paint.bold(&verdict.id.to_string()));

@@ -2,6 +2,7 @@
 
 use super::{Paint, count};
 use crate::decide::comply::{Code, Finding, Severity};
+use crate::word::shown;
 
 /// Shows findings as text; nothing when there are none.
 pub fn findings(found: &[Finding], paint: Paint) -> String {
@@ -13,11 +14,15 @@ pub fn findings(found: &[Finding], paint: Paint) -> String {
             Severity::Note => paint.bold("note"),
         };
         text.push_str(&format!("{}: {severity}: {} [{}]\n", paint.bold(&one.path), meaning(one), one.code));
-        text.push_str(&format!("    found     {}\n    expected  {}\n", one.found, one.expected));
+        text.push_str(&format!(
+            "    found     {}\n    expected  {}\n",
+            shown(&one.found),
+            shown(&one.expected)
+        ));
         if let Some(nearest) = &one.nearest {
-            text.push_str(&format!("    nearest   {nearest}\n"));
+            text.push_str(&format!("    nearest   {}\n", shown(nearest)));
         }
-        text.push_str(&format!("    hint      {}\n", one.hint));
+        text.push_str(&format!("    hint      {}\n", shown(&one.hint)));
     }
     text
 }

@@ -13,7 +13,7 @@ pub use chart::{Series, chart, svg};
 pub use explain::explain;
 pub use findings::{findings, findings_page, findings_total};
 pub use junit::junit;
-pub use paint::{Paint, bytes, count};
+pub use paint::{Paint, bytes, count, screened};
 pub use plan::{plan, verdict_word};
 pub use redirects::{Redirect, RedirectError, Server, redirects};
 pub use sarif::sarif;

@@ -2,6 +2,7 @@
 
 use super::paint::{Paint, bytes, count};
 use crate::decide::{Fate, PartFate, Plan, Reason, Verdict};
+use crate::word::shown;
 
 /// Returns a verdict's word, the going ones in capitals.
 pub fn verdict_word(fate: Fate) -> &'static str {
@@ -20,13 +21,13 @@ pub fn plan(plan: &Plan, paint: Paint) -> String {
         text += &stream(group, paint);
     }
     for ignored in &plan.ignored {
-        text += &format!("ignored  {ignored}\n");
+        text += &format!("ignored  {}\n", shown(ignored));
     }
     for warning in &plan.warnings {
-        text += &format!("{} {warning}\n", paint.yellow("warning:"));
+        text += &format!("{} {}\n", paint.yellow("warning:"), shown(warning));
     }
     for refusal in &plan.refusals {
-        text += &format!("{} {refusal}\n", paint.red("refused:"));
+        text += &format!("{} {}\n", paint.red("refused:"), shown(refusal));
     }
     if let Some(lacking) = plan.shortfall {
         text += &format!("{} {} cannot be freed\n", paint.red("shortfall:"), bytes(lacking));
@@ -73,7 +74,7 @@ fn stream(builds: &[Verdict], paint: Paint) -> String {
         let deletes = verdict.fate == Fate::Expire || verdict.is_trimmed();
         let freed = if deletes { bytes(verdict.bytes_freed) } else { String::new() };
         let name = verdict.id.name.as_str();
-        text += format!("  {word}  {name:<width$}  {freed:>11}  {}", why(verdict)).trim_end();
+        text += format!("  {word}  {name:<width$}  {freed:>11}  {}", shown(&why(verdict))).trim_end();
         text.push('\n');
     }
     text

@@ -10,7 +10,7 @@ mod cloudfront;
 mod nginx;
 mod s3;
 
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath};
 
 /// How long a redirect may be kept.
 const CACHE: &str = "public, max-age=60";
@@ -48,6 +48,12 @@ pub enum RedirectError {
     /// A longer function than the service takes.
     #[error("CloudFront takes functions of {max} bytes, and this one would have {0}", max = cloudfront::MOST)]
     TooLong(usize),
+}
+
+impl Classify for RedirectError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 /// Returns the configuration that sends whatever lies below each name to where that leads.

@@ -1,5 +1,6 @@
 //! Labels: facts said of a build after publishing.
 
+use super::shown::{named, unprintable};
 use std::{fmt, str::FromStr};
 
 /// A key with its value, such as `sanity=green`.
@@ -23,6 +24,9 @@ pub enum LabelError {
     /// The value is empty, too long or unprintable.
     #[error("`{0}` is no value of a label; 1 to 255 printable characters are accepted")]
     Value(String),
+    /// The value has a character that is not printed as itself.
+    #[error("`{0}` is no value of a label: it contains {character}; 1 to 255 printable characters are accepted", character = named(*.1))]
+    Unprintable(String, char),
 }
 
 impl Label {
@@ -34,8 +38,11 @@ impl Label {
         if !starts || key.len() > 63 || !key.chars().all(plain) {
             return Err(LabelError::Key(shown(key)));
         }
-        if value.is_empty() || value.len() > 255 || value.chars().any(char::is_control) {
+        if value.is_empty() || value.len() > 255 {
             return Err(LabelError::Value(shown(value)));
+        }
+        if let Some(c) = unprintable(value) {
+            return Err(LabelError::Unprintable(shown(value), c));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }
@@ -87,6 +94,7 @@ mod tests {
         case("=green", "no key");
         case("a b=c", "no key");
         case("sanity=", "no value");
-        case("sanity=a\nb", "no value");
+        case("sanity=a\nb", "it contains the control character U+000A");
+        case("sanity=a\u{202e}b", "it contains U+202E");
     }
 }

@@ -4,22 +4,26 @@
 //! clock or uses anything else of the crate.
 
 mod build;
+mod classify;
 mod digest;
 mod fold;
 mod label;
 mod outcome;
 mod path;
+mod shown;
 mod stamp;
 mod sums;
 mod words;
 mod yaml;
 
 pub use build::{BuildId, BuildName, NameError, Stream};
+pub use classify::{Class, Classify, ErrorKind};
 pub use digest::{Digest, DigestError, Hasher};
 pub use fold::{folded_name, same_form};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
+pub use shown::{LineError, check_line, is_unprintable, named, show, shown, unprintable};
 pub use stamp::{Stamp, StampError};
 pub use sums::{SUMS_NAME, Scheme, is_sums};
 pub use words::Words;

@@ -326,3 +326,58 @@ fn a_calendar_that_the_policy_has_not_keeps_and_is_told() {
     assert_eq!(with(&unknown, Fate::Expire).len(), 0);
     assert_eq!(unknown.warnings, ["the policy has no events `rc`; rules that count them keep everything"]);
 }
+
+/// Returns a build without a time.
+fn undated(name: &str, more: serde_json::Value) -> serde_json::Value {
+    let mut build = json!({"build": name, "result": "success", "bytes": 100});
+    build.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    build
+}
+
+#[test]
+fn a_build_without_a_time_is_kept_by_what_needs_no_time_and_blocked_without_it() {
+    let hold = json!({"holds": [{"who": "ops", "why": "bug 7", "until": "2026-06-20T00:00:00Z"}]});
+    let since = "2026-06-14T00:00:00Z";
+    let green = json!({"labels": {"sanity": {"value": "green", "since": since}}});
+    let builds = json!([
+        undated("v1", json!({})),
+        undated("v2", hold),
+        undated("v3", json!({})),
+        undated("v4", green),
+        undated("v5", json!({"published": NOW})),
+        undated("v6", json!({"result": "unknown"})),
+        undated("v7", json!({"problem": "a damaged record"})),
+        build(14, json!({})),
+    ]);
+    let alias = json!([{"path": "master/x/current", "target": "master/x/v3", "moves": []}]);
+    let census = census(json!({"master/x": builds}), alias);
+    let text = "version: 1\ndefaults: {floor: 1, min_age: 24h}\nfamilies: [{name: a, match: \"**\", keep: [{last: 1}, {within: 99d}, {daily: {count: 9}}, {label: {sanity: green}, within: 7d}]}]\n";
+    let plan = plan(&census, &policy(text), stamp(NOW));
+    let told = |name: &str| {
+        let verdict = verdict(&plan, &format!("master/x/{name}"));
+        (verdict.fate, reasons(&plan, &format!("master/x/{name}")), verdict.kept_until)
+    };
+    assert_eq!(told("v1").0, Fate::Blocked);
+    assert_eq!(told("v2"), (Fate::Keep, "hold; undated".to_owned(), None));
+    assert_eq!(told("v3"), (Fate::Keep, "alias".to_owned(), None));
+    assert_eq!(told("v4"), (Fate::Keep, "label sanity=green within 7d; undated".to_owned(), None));
+    // It is blocked from the first hour on, not only when `min_age` is over.
+    assert_eq!(told("v5").0, Fate::Blocked);
+    assert_eq!(told("v6"), (Fate::Keep, "unknown result".to_owned(), None));
+    assert_eq!(told("v7").0, Fate::Blocked);
+    // It takes no place of a build with a time.
+    assert!(reasons(&plan, "master/x/20260614T023000Z").contains("last 1"));
+}
+
+#[test]
+fn nothing_ever_deletes_a_build_without_a_time() {
+    for keep in
+        ["[]", "[{last: 1}]", "[{within: 1d}]", "[{within: 1d, basis: published}]", "[{forever: true}]"]
+    {
+        let builds =
+            json!([undated("v1", json!({"published": "2020-01-01T00:00:00Z"})), build(14, json!({}))]);
+        let census = census(json!({"master/x": builds}), json!([]));
+        let plan = plan(&census, &short(keep), stamp("2999-01-01T00:00:00Z"));
+        assert_ne!(fate(&plan, "master/x/v1"), Fate::Expire, "{keep}");
+    }
+}

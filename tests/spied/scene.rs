@@ -87,6 +87,34 @@ pub(super) fn adopt_changed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), 
     view::adopt(&open(store)?, Scope::All, SumsIn::Record, Changed::Take, &now)
 }
 
+/// Records when a build was made whose name does not have that.
+pub(super) fn adopt_dated(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let settings = scene.root().join(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    if text.contains("layout: starlingx\n") {
+        fs::write(&settings, text.replace("layout: starlingx\n", "layout: starlingx-debian\n")).unwrap();
+        let marker = scene.root().join("release/2.0.0/centos/outputs/Success");
+        fs::create_dir_all(marker.parent().unwrap()).unwrap();
+        fs::write(&marker, "Build was successful\n").unwrap();
+        fs::File::options().append(true).open(&marker).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        view::adopt(&open(scene.store())?, Scope::Build(release()), SumsIn::Record, Changed::Leave, &now)?;
+    }
+    let adopting = act::Adopting {
+        scope: Scope::Build(release()),
+        sums: SumsIn::Record,
+        trust: act::Trust::Bytes,
+        changed: Changed::Leave,
+        created: Stamp::from_unix(1_532_563_200),
+        mode: Mode::Real,
+    };
+    let left = act::adopt(&open(store)?, &adopting, &Unwatched, &Stop::new(), &now).map_err(chain)?.left;
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+}
+
+fn release() -> BuildId {
+    "release/centos/2.0.0".parse().unwrap()
+}
+
 /// Finishes or clears what an interrupted command left; stages wait for their publisher.
 pub(super) fn recover(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     act::recover(&open(store)?, act::Stages::Wait, &now).map(drop).map_err(chain)

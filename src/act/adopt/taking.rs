@@ -272,6 +272,9 @@ fn content(manifest: &Manifest) -> Digest {
 pub(in crate::act) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, KeptError> {
     let Some(record) = mirror.record(id)? else { return Ok(false) };
     let said = |key: &str| intent.details.get(key);
+    if said("created").and_then(|created| created.as_str()) != record.created.map(Stamp::iso).as_deref() {
+        return Ok(false);
+    }
     let Some(wanted) = said("content").and_then(|digest| digest.as_str()) else { return Ok(true) };
     let sums = record.sums.map(|sums| sums.to_string());
     let same = said("files").and_then(serde_json::Value::as_u64) == Some(record.files)
@@ -298,6 +301,7 @@ impl Remembered {
     /// Fills in how a build went, since when it is here, and what was said of it.
     pub(super) fn fill(&self, id: &BuildId, build: &mut BuildCensus) {
         build.labels.clear();
+        let undated = build.created.is_none();
         for event in self.0.get(&id.to_string()).into_iter().flatten() {
             if event.what == EventKind::Published {
                 build.published = Some(event.at);
@@ -305,6 +309,9 @@ impl Remembered {
             let said = |key: &str| event.details.get(key);
             if let Some(result) = said("result").and_then(|result| result.as_str()?.parse().ok()) {
                 build.result = result;
+            }
+            if undated && let Some(at) = said("created").and_then(|created| created.as_str()?.parse().ok()) {
+                build.created = Some(at);
             }
             for (key, value) in said("labels").and_then(|labels| labels.as_object()).into_iter().flatten() {
                 match value.as_str() {

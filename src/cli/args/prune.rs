@@ -33,7 +33,7 @@ pub(in crate::cli) enum IoPriority {
 pub(in crate::cli) struct HoldArgs {
     /// The build
     pub(in crate::cli) id: String,
-    /// What for
+    /// What for, in 1 to 255 printable characters
     #[arg(long)]
     pub(in crate::cli) why: String,
     /// Until when: a stamp, or a day, which is held to its end; until it is taken back without this

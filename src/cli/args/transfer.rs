@@ -84,6 +84,9 @@ pub(in crate::cli) struct AdoptArgs {
     /// With --changed: write SHA256SUMS of changed builds again from their bytes, whatever the lists in them say
     #[arg(long, requires_all = ["changed", "what"])]
     pub(in crate::cli) rewrite_sums: bool,
+    /// Record when the build ID was made, where neither its name nor its files have that: a time, or a day
+    #[arg(long, value_name = "TIME", requires = "what", conflicts_with = "changed")]
+    pub(in crate::cli) created: Option<String>,
     /// Read everything and say what would be taken over
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -7,9 +7,10 @@ use super::needs::Needs;
 use super::plan::{Fate, Miss, PartFate, Reason};
 
 use crate::census::{BuildCensus, Census, StreamCensus};
-use crate::decide::policy::{Family, Rule};
-use crate::word::{BuildId, Outcome};
+use crate::decide::policy::{Basis, Family, Keep, Rule};
+use crate::word::{BuildId, Outcome, Stream};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Judges every build of the census.
 pub(super) fn judge<'a>(census: &'a Census, ids: &[BuildId], needs: &Needs, view: &View<'a>) -> Drafts<'a> {
@@ -20,7 +21,9 @@ pub(super) fn judge<'a>(census: &'a Census, ids: &[BuildId], needs: &Needs, view
         drafts.all.extend(stream.builds.iter().map(|build| draft(number, build)));
         drafts.sizes.push(stream.builds.len());
         let known = view.policy.family(&stream.stream).is_some();
-        for items in lines(stream, start, family, &mut drafts, view).into_values() {
+        let (lines, undated) = lines(stream, start, family, &mut drafts, view);
+        judge_undated(&mut drafts, &undated, &stream.stream, known.then_some(family), view);
+        for items in lines.into_values() {
             let line = Line::of(items);
             for lane in &line.lanes {
                 judge_lane(&mut drafts, &line, lane, known.then_some(family), view);
@@ -65,15 +68,19 @@ fn draft(stream: usize, build: &BuildCensus) -> Draft<'_> {
     }
 }
 
-/// Parts a stream into the lines that its family keeps apart, and blocks what cannot be judged.
+/// The builds of a stream that are judged together, by the values of the labels that keep them apart.
+type Lines<'a> = BTreeMap<Vec<Option<&'a str>>, Vec<Item<'a>>>;
+
+/// Parts a stream into the lines that its family keeps apart, blocks what cannot be judged, and returns the builds
+/// without a time separately.
 fn lines<'a>(
     stream: &'a StreamCensus,
     start: usize,
     family: &Family,
     drafts: &mut Drafts<'_>,
     view: &View<'_>,
-) -> BTreeMap<Vec<Option<&'a str>>, Vec<Item<'a>>> {
-    let mut lines: BTreeMap<Vec<Option<&str>>, Vec<Item<'a>>> = BTreeMap::new();
+) -> (Lines<'a>, Vec<Item<'a>>) {
+    let (mut lines, mut undated) = (Lines::new(), Vec::new());
     let mut names: HashMap<&str, usize> = HashMap::new();
     for build in &stream.builds {
         *names.entry(build.build.as_str()).or_default() += 1;
@@ -89,12 +96,89 @@ fn lines<'a>(
             None => {
                 let value = |key: &String| build.labels.get(key).map(|label| label.value.as_str());
                 let line = family.split.iter().map(value).collect();
-                let created = build.created.unwrap_or_default();
-                lines.entry(line).or_default().push(Item { index, created, build });
+                let item = Item { index, created: build.created.unwrap_or_default(), build };
+                match build.created {
+                    Some(_) => lines.entry(line).or_default().push(item),
+                    None => undated.push(item),
+                }
             }
         }
     }
-    lines
+    (lines, undated)
+}
+
+/// Judges builds of which it is not known when they were made: what needs no time for it keeps them, and without that
+/// they are blocked. They compete with no other build, so that they take no place of one.
+fn judge_undated<'a>(
+    drafts: &mut Drafts<'a>,
+    undated: &[Item<'_>],
+    stream: &Stream,
+    family: Option<&'a Family>,
+    view: &View<'a>,
+) {
+    let timeless = |rule: &&Rule| match &rule.keep {
+        Keep::Forever => true,
+        Keep::Within(_, basis) | Keep::Periods(_, _, basis) => {
+            !matches!(basis, Basis::Created | Basis::Superseded)
+        }
+        Keep::Last(_) | Keep::Latest(..) | Keep::Each(..) => false,
+    };
+    for item in undated {
+        let stranger = view.policy.stranger();
+        let mut reasons = view.shields.of(item, family.unwrap_or(stranger), view.policy, view.now);
+        match family.map(|family| family.rules(item.build.result)) {
+            None => reasons.push(no_family()),
+            Some(None) => reasons.push(unknown_result()),
+            Some(Some(rules)) => {
+                let line = Line::of(vec![*item]);
+                for rule in rules.iter().filter(timeless) {
+                    let answers = line.lanes.iter().flat_map(|lane| ask(view, rule, &line, lane));
+                    reasons.extend(answers.filter_map(|answer| kept(rule, &answer)));
+                }
+            }
+        }
+        // The first hours after publishing and the like end soon, and nothing can judge the build then.
+        let lasts = |reason: &Reason| reason.until.is_none() || !reason.protects || &*reason.rule == "hold";
+        let is_kept = reasons.iter().any(lasts);
+        if !is_kept {
+            let id = BuildId::new(stream.clone(), item.build.build.clone());
+            let why =
+                format!("when it was made is not known; `mirrorkeep adopt --created TIME {id}` records it");
+            reasons = vec![Reason::lasting("blocked", why)];
+        } else if reasons.iter().all(|reason| reason.until.is_some()) {
+            let why = "when it was made is not known, so no rule deletes it".to_owned();
+            reasons.push(Reason::lasting("undated", why));
+        }
+        let Some(draft) = drafts.all.get_mut(item.index) else { continue };
+        draft.reasons = reasons;
+        if is_kept {
+            draft.fate = Fate::Keep;
+            for part in family.into_iter().flat_map(|family| &family.parts) {
+                let gone = item.build.trimmed.contains(&part.name);
+                draft.parts.insert(&part.name, if gone { PartFate::Gone } else { PartFate::Keep });
+            }
+        }
+    }
+}
+
+fn no_family() -> Reason {
+    Reason::lasting("no family", "no family of the policy fits the stream".to_owned())
+}
+
+fn unknown_result() -> Reason {
+    Reason::lasting("unknown result", "how it went is not known".to_owned())
+}
+
+/// Returns the reason for which a rule keeps a build, where it does.
+fn kept(rule: &Rule, answer: &Answer) -> Option<Reason> {
+    let Answer::Kept { until, basis, detail } = answer else { return None };
+    Some(Reason {
+        rule: Arc::clone(&rule.name),
+        basis: basis.clone(),
+        until: *until,
+        detail: detail.clone(),
+        protects: false,
+    })
 }
 
 /// Returns why a build cannot be judged.
@@ -105,7 +189,7 @@ fn why_blocked(build: &BuildCensus, twice: bool, view: &View<'_>) -> Option<Stri
     if twice {
         return Some("the census names it twice".to_owned());
     }
-    let Some(created) = build.created else { return Some("when it was made is not known".to_owned()) };
+    let created = build.created?;
     let ahead = created.since(view.now);
     (ahead > view.policy.skew.seconds()).then(|| {
         let by = super::near::Lasting(ahead);
@@ -139,23 +223,14 @@ fn judge_lane<'a>(
         }
         let sheltered = !reasons.is_empty();
         match rules {
-            None => reasons
-                .push(Reason::lasting("no family", "no family of the policy fits the stream".to_owned())),
-            Some(None) => {
-                reasons.push(Reason::lasting("unknown result", "how it went is not known".to_owned()));
-            }
+            None => reasons.push(no_family()),
+            Some(None) => reasons.push(unknown_result()),
             Some(Some(_)) => {}
         }
         let mut misses = Vec::new();
         for (rule, answers) in &answers {
             match answers.get(row) {
-                Some(Answer::Kept { until, basis, detail }) => reasons.push(Reason {
-                    rule: std::sync::Arc::clone(&rule.name),
-                    basis: basis.clone(),
-                    until: *until,
-                    detail: detail.clone(),
-                    protects: false,
-                }),
+                Some(answer @ Answer::Kept { .. }) => reasons.extend(kept(rule, answer)),
                 // Only a build that goes says how narrowly each rule missed it.
                 Some(Answer::Missed(near)) if reasons.is_empty() => {
                     misses.push(Miss { rule: std::sync::Arc::clone(&rule.name), near: near.clone() });

@@ -17,6 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tracing::trace;
 
 /// Names the environment variable that says for how long requests are tried again, in seconds.
 const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
@@ -109,6 +110,22 @@ impl HttpConnector for Wire {
 #[async_trait::async_trait]
 impl HttpService for Sender {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
+        if !tracing::enabled!(tracing::Level::TRACE) {
+            return self.send(request).await;
+        }
+        let (shown, started) = (shown(&request), std::time::Instant::now());
+        let answer = self.send(request).await;
+        let took = started.elapsed();
+        match &answer {
+            Ok(answer) => trace!("{shown}: {} in {took:.1?}", answer.status()),
+            Err(error) => trace!("{shown}: failed ({:?}) in {took:.1?}", error.kind()),
+        }
+        answer
+    }
+}
+
+impl Sender {
+    async fn send(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let lists = query.contains("list-type=") || query.contains("comp=list");
         if matches!(request.method().as_str(), "GET" | "HEAD") && !lists {
@@ -133,6 +150,16 @@ impl HttpService for Sender {
             }
         }
     }
+}
+
+/// Returns a request as the log shows it: without its query and headers, which sign it, and without the path at an
+/// address that only this machine reaches, since that may name credentials.
+fn shown(request: &HttpRequest) -> String {
+    let uri = request.uri();
+    let host = uri.host().unwrap_or_default();
+    let path =
+        if host.starts_with("169.254.") || host.starts_with("[fd00:ec2:") { "/…" } else { uri.path() };
+    format!("{} {}://{host}{path}", request.method(), uri.scheme_str().unwrap_or_default())
 }
 
 /// Returns how long the server may take over a request beyond thinking about it.
@@ -170,6 +197,17 @@ mod tests {
         assert_eq!(may_take("http://s/test/a?partNumber=1&uploadId=delete", 16 << 20), 128);
         assert_eq!(may_take("http://s/test?delete", 60_000), 29);
         assert_eq!(may_take("http://s/test?delete", 600), 0);
+    }
+
+    #[test]
+    fn the_log_shows_no_query_and_no_path_of_credentials() {
+        let shown_as = |url: &str| {
+            let mut request = HttpRequest::new(Vec::new().into());
+            *request.uri_mut() = url.parse().unwrap();
+            shown(&request)
+        };
+        assert_eq!(shown_as("https://u:p@h:1/b/k%0A?sig=SECRET"), "GET https://h/b/k%0A");
+        assert_eq!(shown_as("http://169.254.170.2/v2/credentials/SECRET"), "GET http://169.254.170.2/…");
     }
 
     #[test]

@@ -46,6 +46,9 @@ impl Posix {
                     // Only for people who wonder who has it; the lock itself is the kernel's.
                     file.set_len(0).and_then(|()| file.rewind()).ok();
                     writeln!(file, "{who}").ok();
+                    if *at == RelPath::own("lock") {
+                        self.close_own_area()?;
+                    }
                     return Ok(Guard::new(Held(file)));
                 }
                 // Somebody removed the file under us: take the one that is there now.

@@ -6,7 +6,7 @@
 
 use super::Posix;
 use crate::store::{Append, Put, Result, StoreError, StoreErrorKind};
-use crate::word::RelPath;
+use crate::word::{OWN_DIR, RelPath};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -146,9 +146,10 @@ impl Posix {
         }
         let home = at.parent().unwrap_or_default();
         let above = self.make_dirs(&home)?;
-        match rustix::fs::mkdirat(&above, at.name(), DIR_MODE) {
+        // Closed to others from its first moment: a kill may come before the next line.
+        let mode = if at.as_str() == OWN_DIR { Mode::RWXU } else { DIR_MODE };
+        match rustix::fs::mkdirat(&above, at.name(), mode) {
             Ok(()) => {
-                let mode = if at.as_str() == crate::word::OWN_DIR { Mode::RWXU } else { DIR_MODE };
                 let made = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
                 rustix::fs::fchmod(&made, mode).map_err(|errno| StoreError::new(DOING, at, errno))?;
                 // A stage is synced as a whole when it is settled.
@@ -160,6 +161,22 @@ impl Posix {
             Err(errno) => return Err(StoreError::new(DOING, at, errno)),
         }
         open()
+    }
+
+    /// Closes the own area to other users, should a restored copy or an older version have left it open.
+    pub(super) fn close_own_area(&self) -> Result<()> {
+        const DOING: &str = "close to other users";
+        let own = RelPath::own("");
+        let failed = |errno| StoreError::new(DOING, &own, errno);
+        let dir = self.open_at(&own, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
+        if rustix::fs::fstat(&dir).map_err(failed)?.st_mode & 0o7777 == Mode::RWXU.as_raw_mode() {
+            return Ok(());
+        }
+        match rustix::fs::fchmod(&dir, Mode::RWXU) {
+            // It belongs to another user, who alone may change it.
+            Err(Errno::PERM) => Ok(()),
+            done => done.map_err(failed),
+        }
     }
 
     /// Syncs a directory, so that the names in it survive a power cut.

@@ -1,0 +1,87 @@
+//! The log on standard error: off without `-v` and `RUST_LOG`, one plain line for each event with them.
+//!
+//! Only events of mirrorkeep itself are written: other crates log addresses with their query strings, which may hold
+//! signatures and keys.
+
+use super::say;
+use std::io::{self, Write};
+use tracing::Metadata;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::prelude::*;
+
+/// Names the environment variable that selects what is logged when `-v` is not given.
+const VARIABLE: &str = "RUST_LOG";
+
+/// Starts the log: `-v` logs steps, `-vv` requests to the store as well, `-vvv` also HTTP requests.
+pub(super) fn start(verbose: u8) {
+    let wanted = match verbose {
+        0 => std::env::var(VARIABLE).unwrap_or_default(),
+        1 => "mirrorkeep=info".to_owned(),
+        2 => "mirrorkeep=debug".to_owned(),
+        _ => "mirrorkeep=trace".to_owned(),
+    };
+    if wanted.trim().is_empty() {
+        return;
+    }
+    let filter = match EnvFilter::try_new(&wanted) {
+        Ok(filter) => filter,
+        Err(_) => {
+            say::note(&format!(
+                "warning: {VARIABLE} is not a valid filter; `debug` or `mirrorkeep=debug` is accepted"
+            ));
+            return;
+        }
+    };
+    let ours = |event: &Metadata<'_>| event.target().starts_with(env!("CARGO_CRATE_NAME"));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_target(false)
+        .with_timer(uptime())
+        .with_writer(|| Plain(io::stderr()));
+    // A second start would be an error; the log that runs already is kept.
+    tracing_subscriber::registry().with(filter).with(lines.with_filter(filter_fn(ours))).try_init().ok();
+}
+
+/// Returns whether anything is logged.
+pub(super) fn is_on() -> bool {
+    tracing::enabled!(tracing::Level::ERROR)
+}
+
+/// Writes lines with their control characters escaped, so that a file name cannot forge a line or reach the terminal.
+struct Plain<W>(W);
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(plain(line).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Returns one line, which ends with the only line break.
+fn plain(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
+    let mut plain = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // A combining or an unprintable character is escaped by the standard library's rules, a quote is not.
+        if matches!(c, '\'' | '"' | '\\') { plain.push(c) } else { plain.extend(c.escape_debug()) }
+    }
+    plain.push('\n');
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_hostile_name_stays_in_its_line() {
+        let line = plain("list `a\u{1b}[31m\nINFO forged\u{202e}\r é\"`: ok\n".as_bytes());
+        assert_eq!(line, "list `a\\u{1b}[31m\\nINFO forged\\u{202e}\\r é\"`: ok\n");
+        assert_eq!(plain(b"\xff"), "\u{fffd}\n");
+    }
+}

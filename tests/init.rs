@@ -1,0 +1,107 @@
+//! Making a mirror: two at once, inside another one, and cut off.
+
+use crate::rig::Rig;
+use mirrorkeep::mirror::{Chosen, Mirror, MirrorError, Setup};
+use mirrorkeep::store::{ObjectStore, Posix, Spy, Store};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::Arc, time::Duration};
+
+fn make(store: Arc<dyn Store>, id: &str) -> Result<Mirror, MirrorError> {
+    let policy = Some(Chosen::File(format!("# {id}\n")));
+    let setup = Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy, id: id.to_owned() };
+    Mirror::init(store, &setup, id, Duration::ZERO)
+}
+
+/// Lets another one make a mirror just before each call in turn, and looks whose mirror and whose policy it is then.
+fn one_wins(empty: impl Fn() -> Arc<dyn Store>) {
+    let spy = Arc::new(Spy::new(empty()));
+    make(Arc::<Spy>::clone(&spy), "first").unwrap();
+    let calls = spy.calls();
+    assert!(calls.len() > 10, "{calls:?}");
+    for nth in 1..=calls.len() {
+        let store = empty();
+        let other = Arc::clone(&store);
+        let spy = Spy::new(Arc::clone(&store)).meanwhile(nth, move || {
+            make(Arc::clone(&other), "second").ok();
+        });
+        let first = make(Arc::new(spy), "first");
+        let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
+        let winner = mirror.config().id.clone();
+        let (_, text) = mirror.policy().unwrap().unwrap();
+        assert_eq!(text.unwrap(), format!("# {winner}\n"), "before {nth}. {}", calls[nth - 1]);
+        assert_eq!(first.is_ok(), winner == "first", "before {nth}. {}: {first:?}", calls[nth - 1]);
+    }
+}
+
+#[test]
+fn of_two_that_make_a_mirror_at_once_one_wins_with_all_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    one_wins(|| {
+        count.set(count.get() + 1);
+        let place = dir.path().join(count.get().to_string());
+        fs::create_dir(&place).unwrap();
+        Arc::new(Posix::open(&place).unwrap())
+    });
+}
+
+#[test]
+fn of_two_that_make_a_mirror_at_once_in_a_bucket_one_wins_with_all_its_files() {
+    one_wins(|| Arc::new(ObjectStore::in_memory().unwrap()));
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_own_area_is_closed_from_its_first_moment_and_closed_again() {
+    let rig = Rig::new();
+    let own = rig.mirror(".mirrorkeep");
+    // The first change of a mode fails: everything before it has been done.
+    let mirror = rig.mirror("");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=fchmod", "-e", "inject=fchmod:error=EIO:when=1"]);
+    strace.args([env!("CARGO_BIN_EXE_mirrorkeep"), "--mirror", mirror.to_str().unwrap(), "init"]);
+    let output = strace.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(mode(&own), 0o700);
+    rig.ok(&["init"]);
+    // An older version, or a copy, left it open.
+    for args in [&["publish", "--stream", "master/centos"][..], &["recover"]] {
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        let work = rig.work("");
+        let source = (args[0] == "publish").then(|| work.to_str().unwrap());
+        rig.ok(&args.iter().copied().chain(source).collect::<Vec<_>>());
+        assert_eq!(mode(&own), 0o700, "{args:?}");
+    }
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(own.join("mirror.yaml")).unwrap();
+    rig.ok(&["init"]);
+    assert_eq!(mode(&own), 0o700);
+}
+
+#[test]
+fn a_mirror_inside_another_is_refused() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    let outer = rig.mirror("").canonicalize().unwrap();
+    let link = rig.work("link");
+    std::os::unix::fs::symlink(&outer, &link).unwrap();
+    let places =
+        ["inner", "a/b/inner", ".mirrorkeep/stage", "inner/../inner2"].map(|place| rig.mirror(place));
+    for place in places.into_iter().chain([link.join("inner")]) {
+        for more in [&["init"][..], &["init", "--dry-run"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+            let output = command.arg("--mirror").arg(&place).args(more).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{}: {said}", place.display());
+            assert!(said.contains(&format!("is inside the mirror `{}`", outer.display())), "{said}");
+        }
+    }
+    assert!(!rig.mirror("inner").exists() && !rig.mirror("a").exists());
+    rig.fails(1, "is a mirror already", &["init"]);
+    let beside = rig.work("../mirror2");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(beside).arg("init").output();
+    assert!(output.unwrap().status.success());
+}
