@@ -307,3 +307,16 @@ fn git_is_not_asked_about_a_checkout_above_the_directory() {
     attempt.rig.fails(1, "its `.git` is not a repository", &args);
     attempt.rig.fails(1, "job/lib", &args);
 }
+
+#[test]
+fn links_that_lead_out_have_one_hint() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    for n in 0..30 {
+        symlink("/elsewhere", rig.work(&format!("outputs/RPMS/std/{n}.rpm"))).unwrap();
+    }
+    let work = rig.work("");
+    let said = rig.ends(1, &["publish", work.to_str().unwrap(), "--stream", "master/centos"]);
+    assert_eq!(said.matches("--add").count(), 1, "{said}");
+    assert!(said.contains("and 10 more"), "{said}");
+}

@@ -132,6 +132,7 @@ pub(crate) fn chain(error: impl Error) -> String {
 pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
     Publishing {
         id,
+        named: act::Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
         exclude: Vec::new(),
         result: None,

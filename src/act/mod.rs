@@ -59,9 +59,9 @@ pub use mend::{Mended, mend};
 pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
-    ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
+    ContextFrom, Named, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};

@@ -3,6 +3,7 @@
 //! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
 //! cannot be followed stops everything, a damaged record its build, many of them their stream.
 
+use super::Mode;
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
@@ -342,7 +343,9 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
-pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanError> {
+///
+/// A trial writes none and returns how many it would be.
+pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usize, PlanError> {
     let mut written = 0;
     for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
         let Some(first) = group.first() else { continue };
@@ -362,7 +365,9 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
         let text =
             serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
         let at = dir.child(crate::word::RETENTION_NAME).unwrap_or_default();
-        mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        if mode == Mode::Real {
+            mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        }
         written += 1;
     }
     Ok(written)

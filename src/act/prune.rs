@@ -8,7 +8,7 @@
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::{LastRun, Planned, weighed};
-use super::recover::settle;
+use super::recover::{LeftStage, clear_old_stages, left_stages, settle};
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
@@ -16,7 +16,7 @@ use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
 use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
-use crate::store::Put;
+use crate::store::{Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -51,6 +51,8 @@ pub struct PruneReport {
     pub skipped: Vec<Skipped>,
     /// What became of the trash.
     pub trash: SweepReport,
+    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    pub stages: Vec<LeftStage>,
     /// What could not be done.
     pub failures: Vec<Failure>,
 }
@@ -85,7 +87,13 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        return Ok(empty(planned.plan));
+        let mut report = empty(planned.plan);
+        if report.outcome != PlanOutcome::Refused {
+            let (left, failures) = left_stages(mirror, clock())?;
+            report.stages = left.into_iter().filter(LeftStage::is_old).collect();
+            report.failures = failures.iter().map(unread).collect();
+        }
+        return Ok(report);
     }
     reserve::with_help(mirror, || run(mirror, how, clock))
 }
@@ -99,8 +107,13 @@ fn empty(plan: Plan) -> PruneReport {
         trimmed: Vec::new(),
         skipped: Vec::new(),
         trash: SweepReport::default(),
+        stages: Vec::new(),
         failures: Vec::new(),
     }
+}
+
+fn unread((path, error): &(RelPath, StoreError)) -> Failure {
+    Failure { path: path.to_string(), error: chain(error) }
 }
 
 fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
@@ -113,7 +126,10 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     let base = Past {
         accepted: how.accepted,
         any_clock: how.any_clock,
-        store_clock: (!how.any_clock).then(|| store_clock(mirror)).transpose()?,
+        store_clock: (!how.any_clock)
+            .then(|| store_clock(mirror))
+            .transpose()?
+            .map(Option::unwrap_or_default),
         ..Past::default()
     };
     let mut planned = weighed(mirror, None, now, base)?;
@@ -121,6 +137,9 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
+    let (stages, failures) = clear_old_stages(mirror, clock)?;
+    report.stages = stages;
+    report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let mut fence = Fence::new(seq);
     let order = order(&planned);
@@ -138,11 +157,10 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
 }
 
 /// Returns what the clock of the store says, by writing a file.
-fn store_clock(mirror: &Mirror) -> Result<Stamp, ActError> {
+pub(super) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
     let probe = RelPath::own("clock");
     mirror.store().put(&probe, b"", Put::Replace)?;
-    let seen = mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime));
-    Ok(seen.unwrap_or_default())
+    Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
 }
 
 /// Returns the going builds, each after those that need it, the oldest first where that leaves a choice.

@@ -11,19 +11,21 @@ mod prepared;
 
 pub(super) use compared::there_already;
 pub use error::PublishError;
-use prepared::prepare;
 pub(super) use prepared::{Prepared, record, strays, without_directories};
+use prepared::{clocks, prepare};
 
+use super::stage::Claim;
 use crate::act::recover::settle;
+use crate::act::restore::find;
 use crate::act::reveal::{Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
-    Filling, Moved, Sealed, Signature, Signers, SourceEntry, SourceSpec, StageError, Staged, Stop, Tally,
-    Watch,
+    Filling, Mode, Moved, Sealed, Signature, Signers, SourceEntry, SourceSpec, StageError, Staged, Stop,
+    Tally, Watch, label,
 };
 use crate::decide::{Reuse, Whose};
-use crate::mirror::{Mirror, builds_of};
-use crate::store::{StoreErrorKind, Take};
+use crate::mirror::{Mirror, builds_of, chain};
+use crate::store::{StoreError, StoreErrorKind, Take};
 use crate::word::{BuildId, Label, Outcome, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -40,6 +42,8 @@ const OTHERS: usize = 8;
 pub struct Publishing {
     /// As which build.
     pub id: BuildId,
+    /// How that name came.
+    pub named: Named,
     /// From where.
     pub sources: Vec<SourceSpec>,
     /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
@@ -56,6 +60,15 @@ pub struct Publishing {
     pub filling: Filling,
     /// Who signs its checksums.
     pub signers: Signers,
+}
+
+/// How the name of a build came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// It was given.
+    Given,
+    /// From the clock: an interrupted publish of the same is resumed under its own name.
+    ByClock,
 }
 
 /// Where a CONTEXT comes from.
@@ -124,8 +137,68 @@ pub fn publish(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    let prepared = prepare(mirror, publishing, clock())?;
-    lay_out(mirror, publishing, prepared, clock, watch, stop)
+    let mut prepared = prepare(mirror, publishing, clock())?;
+    let first = resumed(mirror, publishing, &mut prepared, clock())?;
+    let publishing = first.as_ref().unwrap_or(publishing);
+    let mut report = lay_out(mirror, publishing, prepared, clock, watch, stop)?;
+    if report.outcome == PublishOutcome::Unchanged {
+        label_again(mirror, publishing, &mut report, clock);
+    }
+    Ok(report)
+}
+
+/// Sets the labels that a build that was there lacks, and warns of those that say something else.
+fn label_again(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    report: &mut PublishReport,
+    clock: &dyn Fn() -> Stamp,
+) {
+    let id = &publishing.id;
+    let labels = mirror.record(id).ok().flatten().map(|record| record.labels).unwrap_or_default();
+    let (others, new): (Vec<&Label>, Vec<&Label>) =
+        publishing.labels.iter().partition(|label| labels.get(label.key()).is_some());
+    for label in others {
+        let (key, value) = (label.key(), label.value());
+        if let Some(is) = labels.get(key).map(|is| &is.value).filter(|is| *is != value) {
+            report.warnings.push(format!(
+                "the label `{key}={value}` is not set: the build is labelled `{key}={is}`; to change it, run \
+                 `mirrorkeep label {id} {key}={value}`"
+            ));
+        }
+    }
+    let new: Vec<Label> = new.into_iter().cloned().collect();
+    if new.is_empty() {
+        return;
+    }
+    match label(mirror, id, &new, &[], Mode::Real, clock) {
+        Ok(labelled) => report.aliases.extend(labelled.aliases),
+        Err(error) => report.warnings.push(format!("the labels could not be set: {}", chain(&error))),
+    }
+}
+
+/// Returns what is published under the name of an interrupted publish of the same, if there is one.
+///
+/// This comes before that publish is settled: when it came past its commit point, its build is there already.
+fn resumed(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &mut Prepared,
+    now: Stamp,
+) -> Result<Option<Publishing>, PublishError> {
+    if publishing.named == Named::Given {
+        return Ok(None);
+    }
+    let claim = Claim::of(publishing, &prepared.source);
+    let first = claim.interrupted(mirror, now)?;
+    let Some(id) = first.filter(|first| *first != publishing.id) else {
+        prepared.claim = Some(claim);
+        return Ok(None);
+    };
+    let first = Publishing { id, ..publishing.clone() };
+    prepared.rename(mirror, &first.id, now)?;
+    prepared.claim = Some(Claim::of(&first, &prepared.source));
+    Ok(Some(first))
 }
 
 /// Lays a build out that is prepared, and makes it visible.
@@ -137,14 +210,25 @@ pub(super) fn lay_out(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    settle(&mirror.lease()?, clock)?;
+    let last = {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        lease.last_event()
+    };
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {
             // What a try that was cut off had published and not yet removed.
             let files = prepared.source.files.par_iter();
-            report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
+            let ours = |entry: &&SourceEntry| {
+                is_shared(mirror, &prepared, entry) || prepared.moved && mirror.by_seal()
+            };
+            report.warnings.extend(leave(files.filter(ours)));
         }
         return Ok(report);
+    }
+    if prepared.known.is_none() {
+        let warnings = clocks(mirror, &prepared, &publishing.id, last, clock())?;
+        prepared.warnings.extend(warnings);
     }
     if mirror.by_seal() {
         return send(mirror, publishing, prepared, clock, watch, stop);
@@ -155,6 +239,9 @@ pub(super) fn lay_out(
         return Ok(report);
     }
     staged.resume()?;
+    if let Some(claim) = &prepared.claim {
+        claim.note(mirror.store())?;
+    }
     let filled = fill(mirror, publishing, &prepared, &mut staged, watch, stop);
     let tally = match filled {
         Ok(tally) => tally,
@@ -194,11 +281,12 @@ pub(super) fn show(
     mirror: &Mirror,
     publishing: &Publishing,
     mut prepared: Prepared,
-    sealed: Sealed,
+    mut sealed: Sealed,
     tally: &Tally,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<PublishReport, PublishError> {
     let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
+    sealed.moved = publishing.filling.take == Some(Take::Move);
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
@@ -237,12 +325,45 @@ pub fn try_publish(
     if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         return Ok(report);
     }
+    if mirror.by_seal() && find(mirror, &publishing.id).map_err(Box::new)?.is_some() {
+        return Err(PublishError::InTrash(publishing.id.clone()));
+    }
+    fits(mirror, publishing, &prepared, watch)?;
     let tally = Tally::default();
     let mut report = report(publishing, &prepared, (0, 0), &tally, Vec::new(), PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
     report.bytes =
         prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     Ok(report)
+}
+
+/// Fails when the bytes of a build cannot be there beside what is there: as few as they can be, files counted as shared
+/// that have the size of a file in an earlier build.
+fn fits(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Result<(), PublishError> {
+    if publishing.filling.take.is_some() {
+        return Ok(());
+    }
+    let Some(space) = mirror.store().space()? else { return Ok(()) };
+    if prepared.source.bytes() <= space.free {
+        return Ok(());
+    }
+    let reuse = match publishing.filling.dedupe {
+        Some(_) => earlier(mirror, publishing, prepared, watch),
+        None => Reuse::default(),
+    };
+    let new = prepared.source.files.iter().filter(|file| !reuse.has_size(file.size));
+    let bytes: u64 = new.map(|file| file.size).sum();
+    if bytes > space.free {
+        let why = format!("No space left on device: {bytes} bytes are needed, and {} are free", space.free);
+        let error = StoreError::because(StoreErrorKind::NoSpace, "write", &prepared.path, &why);
+        return Err(StageError::from(error).into());
+    }
+    Ok(())
 }
 
 /// Fills a stage with everything that belongs to the build.

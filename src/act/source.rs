@@ -125,7 +125,7 @@ pub enum SourceProblem {
         what: &'static str,
     },
     /// A symlink leads out of the build.
-    #[error("`{path}` is a symlink to `{text}`, outside the build; add the file itself with --add")]
+    #[error("`{path}` is a symlink to `{text}`, outside the build")]
     LinkOut {
         /// Which link.
         path: String,
@@ -185,6 +185,12 @@ fn told(problems: &[SourceProblem]) -> String {
     let mut text: Vec<String> = problems.iter().take(TOLD).map(ToString::to_string).collect();
     if problems.len() > TOLD {
         text.push(format!("and {} more", problems.len() - TOLD));
+    }
+    if problems.iter().any(|problem| matches!(problem, SourceProblem::LinkOut { .. })) {
+        text.push(
+            "a link that leads out of the build is not followed; add its target with `--add DEST=SRC`"
+                .to_owned(),
+        );
     }
     text.join("\n  ")
 }
@@ -260,6 +266,17 @@ impl OpenSource {
         match self {
             Self::Disk { .. } => None,
             Self::Stream(stream) => stream.problem(),
+        }
+    }
+}
+
+impl SourceProblem {
+    /// Returns whether it is that nothing is there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::NothingFits { .. } => true,
+            _ => false,
         }
     }
 }

@@ -5,9 +5,11 @@
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
 mod bringing;
+mod claim;
 mod joined;
 mod sealed;
 
+pub(super) use claim::{Claim, is_held};
 pub(super) use sealed::Underway;
 pub use sealed::{Seal, Sealed};
 
@@ -295,7 +297,10 @@ impl<'m> Staged<'m> {
     /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
     pub fn seal(self, record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Sealed, StageError> {
         match self.close(record, path, sums) {
-            Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
+            Ok(seal) => {
+                let (at, manifest, ticket) = (self.at, self.manifest, Some(self.ticket));
+                Ok(Sealed { at, seal, manifest, ticket, moved: false })
+            }
             Err(error) => {
                 self.discard().ok();
                 Err(error.into())
@@ -389,7 +394,7 @@ impl<'m> Staged<'m> {
 /// would publish files that are going.
 pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
-    for name in ["progress", SEAL, "manifest", "upload.json"] {
+    for name in ["progress", Claim::NAME, SEAL, "manifest", "upload.json"] {
         store.remove(&own(name))?;
     }
     store.discard(&own("tree"))?;

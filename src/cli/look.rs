@@ -267,7 +267,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 None => {
                     let branch =
                         git_branch.as_deref().map(|branch| (branch, fields(distro.as_deref(), &field)));
-                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?
+                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?.0
                 }
             };
             let path = layout.build_path(&id)?;

@@ -4,7 +4,7 @@ use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act;
+use crate::act::{self, Mode};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
 use crate::decide::{Past, Plan, retain};
@@ -21,8 +21,9 @@ pub(super) struct Made {
 pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
     let Made { plan, .. } = make(setting, &args.from)?;
     if args.publish {
-        let written = act::publish_deadlines(&setting.open()?, &plan)?;
-        say::note(&format!("wrote {}", say::count(written as u64, "retention.json")));
+        let written = act::publish_deadlines(&setting.open()?, &plan, Mode::of(args.dry_run))?;
+        let done = if args.dry_run { "would write" } else { "wrote" };
+        say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
     show(setting, &plan);
     Ok(plan.outcome.into())

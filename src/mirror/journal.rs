@@ -24,6 +24,8 @@ pub struct Journal {
     segment: RelPath,
     next: u64,
     open: Vec<Event>,
+    /// When the last event of those that were read happened.
+    last: Option<Stamp>,
     /// Whether a line may stand at the end that was not written as a whole, or not told as written.
     torn: bool,
     /// What the segment holds, where a lock can run out: a line is added only to what was read or written here.
@@ -87,7 +89,15 @@ impl Journal {
     pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
         let mut held = (!store.abilities().directories).then(Vec::new);
         let Some(segment) = segments(store)?.pop() else {
-            return Ok(Self { by, segment: segment_path(1), next: 1, open: Vec::new(), torn: false, held });
+            return Ok(Self {
+                by,
+                segment: segment_path(1),
+                next: 1,
+                open: Vec::new(),
+                last: None,
+                torn: false,
+                held,
+            });
         };
         let bytes = store.read(&segment, LIMIT)?;
         let (events, whole) = parse(&segment, &bytes)?;
@@ -96,19 +106,25 @@ impl Journal {
         }
         let first = segment.name().split('.').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         let next = events.last().map_or(first, |event| event.seq + 1);
+        let last = events.last().map(|event| event.at);
         let open = open_intents(events);
         if whole > SEGMENT && open.is_empty() {
-            return Ok(Self { by, segment: segment_path(next), next, open, torn: false, held });
+            return Ok(Self { by, segment: segment_path(next), next, open, last, torn: false, held });
         }
         if let Some(held) = &mut held {
             held.extend_from_slice(bytes.get(..whole).unwrap_or_default());
         }
-        Ok(Self { by, segment, next, open, torn: false, held })
+        Ok(Self { by, segment, next, open, last, torn: false, held })
     }
 
     /// Returns the intents that have no outcome yet, oldest first.
     pub fn unsettled(&self) -> &[Event] {
         &self.open
+    }
+
+    /// Returns when the last event of those that were read happened.
+    pub fn last_event(&self) -> Option<Stamp> {
+        self.last
     }
 
     /// Returns the number that the next event will have.

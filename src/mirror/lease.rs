@@ -82,6 +82,11 @@ impl Lease<'_> {
         self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
     }
 
+    /// Returns when the last event before this lease happened.
+    pub fn last_event(&self) -> Option<Stamp> {
+        self.journal().last_event()
+    }
+
     /// Returns the number that the next event will have.
     pub fn next_seq(&self) -> u64 {
         self.journal().next_seq()

@@ -206,6 +206,9 @@ pub trait Store: Debug + Send + Sync {
     /// Takes the lock at `at`, waiting that long for others; `who` is told to those who wait.
     fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard>;
 
+    /// Returns whether a process holds a lock, by looking; a lock that was never taken is held by no process.
+    fn is_held(&self, at: &RelPath) -> Result<bool>;
+
     /// Returns how many bytes the store has and how many of them are free; nothing where no limit is known.
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)

@@ -404,6 +404,16 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.uploads.push(path("master/centos/20181209T060000Z/outputs/iso/bootimage.iso")),
         |s| ignore(s.outside("release", DIR)),
     ),
+    (
+        Code::StageWaiting,
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_399, 7)),
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
+    ),
+    (
+        Code::StageStale,
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_399, 7)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
         Code::CannotRead,

@@ -81,6 +81,7 @@ impl Sight {
             damaged: Vec::new(),
             tops: BTreeMap::new(),
             stale: Vec::new(),
+            stages: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
             unread: Vec::new(),

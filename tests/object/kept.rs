@@ -171,3 +171,18 @@ fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
     assert_eq!(cut.builds(), [ONE]);
     assert!(!cut.store().below(&build(TWO).as_path()).unwrap().is_empty());
 }
+
+#[test]
+fn a_name_that_stays_at_a_later_build_is_reported() {
+    let scene = Scene::new();
+    assert!(scene.publish(scene.store(), THREE).unwrap().warnings.is_empty());
+    let report = scene.publish(scene.store(), TWO).unwrap();
+    let [warning] = &*report.warnings else { panic!("{:?}", report.warnings) };
+    let said = format!("latest_build` stays at `{THREE}`, which is newer than `{TWO}`; to move it, run");
+    assert!(warning.contains(&said), "{warning}");
+    // Where the clock of the server is another one, a stamp of its future is refused.
+    let days = mirrorkeep::word::Stamp::from_unix(now().unix() + 20 * 86400).unwrap();
+    let publishing = crate::view::publishing(build(&days.to_string()), scene.work());
+    let error = crate::view::publish(&open(scene.store()), &publishing, &|| days).unwrap_err();
+    assert!(error.contains("from the future") && error.contains("clock of the mirror's"), "{error}");
+}

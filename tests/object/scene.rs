@@ -138,6 +138,10 @@ impl Scene {
         Arc::<ObjectStore>::clone(&self.store)
     }
 
+    pub(super) fn work(&self) -> &std::path::Path {
+        self.work.path()
+    }
+
     pub(super) fn write(&self, below: &str, text: &str) {
         let path = self.work.path().join(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

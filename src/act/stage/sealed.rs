@@ -15,6 +15,8 @@ pub struct Sealed {
     pub(in crate::act) seal: Seal,
     pub(in crate::act) manifest: Manifest,
     pub(in crate::act) ticket: Option<Guard>,
+    /// Whether its files leave the source when it is published.
+    pub(in crate::act) moved: bool,
 }
 
 /// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
@@ -76,7 +78,7 @@ impl Sealed {
         let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         let manifest = Manifest::parse(&store.read(&own("manifest"), MANIFEST_LIMIT)?);
         let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
-        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
+        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None, moved: false }))
     }
 
     /// Returns a build whose files were sent to their place.
@@ -87,7 +89,8 @@ impl Sealed {
         manifest: Manifest,
         ticket: Option<Guard>,
     ) -> Self {
-        Self { at, seal: Seal { seal: 1, path, inode: (0, 0), record }, manifest, ticket }
+        let seal = Seal { seal: 1, path, inode: (0, 0), record };
+        Self { at, seal, manifest, ticket, moved: false }
     }
 
     /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.

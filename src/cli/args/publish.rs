@@ -91,8 +91,8 @@ pub(in crate::cli) struct PublishArgs {
     /// Trust size, time and inode, as recorded at the last publish, instead of reading unchanged files again
     #[arg(long)]
     pub(in crate::cli) quick: bool,
-    /// Make the mirror first, if the directory is missing or empty
-    #[arg(long, conflicts_with = "dry_run")]
+    /// Make the mirror first, if the directory is missing or empty; a dry run makes none
+    #[arg(long)]
     pub(in crate::cli) init: bool,
     /// Check everything and say what would be published
     #[arg(long)]

@@ -124,6 +124,8 @@ codes! {
     StreamUncovered Warning "stream-uncovered": "No family of the policy fits a stream, so that nothing of it is ever pruned."; "add a family to the policy"
     StreamStalled Warning "stream-stalled": "The newest success of a stream is older than the limit."; "look at its pipeline"
     UploadUnfinished Warning "upload-unfinished": "Parts of a file lie in an object store whose sender is gone: nobody sees them, and they are billed."; "`mirrorkeep check --fix` gives them up"
+    StageWaiting Note "stage-waiting": "What an interrupted publish left less than a day ago; no process holds it."; "run the same publish again, which resumes it; a day later `mirrorkeep prune` clears it"
+    StageStale Warning "stage-stale": "What an interrupted publish left more than a day ago; no process holds it."; "`mirrorkeep prune` clears it, and so does `mirrorkeep recover`"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
     CannotRead Error "cannot-read": "It could not be looked at."; "see to it that mirrorkeep can read it, then check again"
 }

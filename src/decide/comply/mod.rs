@@ -52,6 +52,11 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
         let found = "it is left from a command that was interrupted";
         findings.push(Finding::new(Code::TmpStale, path, found, "nothing"));
     }
+    for (path, age, bytes) in &seen.stages {
+        let code = if *age < STAGE_TERM { Code::StageWaiting } else { Code::StageStale };
+        let found = format!("an interrupted publish left {bytes} bytes there, {}", ago(*age));
+        findings.push(Finding::new(code, path, &found, "nothing"));
+    }
     for path in &seen.uploads {
         let found = "parts of it were sent, and the upload never came to its end";
         findings.push(Finding::new(Code::UploadUnfinished, path, found, "a file, or nothing"));
@@ -59,6 +64,19 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// How long an interrupted publish is likely to be resumed, in seconds.
+pub const STAGE_TERM: i64 = 24 * 3600;
+
+/// Returns how long ago something was, in one unit.
+fn ago(seconds: i64) -> String {
+    match seconds {
+        ..60 => "less than a minute ago".to_owned(),
+        60..3600 => format!("{}min ago", seconds / 60),
+        3600..172_800 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86400),
+    }
 }
 
 /// Returns what is wrong inside one build, as far as `census` does not say that it must be so.

@@ -179,6 +179,10 @@ impl Store for Posix {
         self.lock_file(at, who, wait)
     }
 
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.is_locked(at)
+    }
+
     fn discard(&self, at: &RelPath) -> Result<u64> {
         let Swept { removed, failures } = self.sweep_tree(at);
         failures.into_iter().next().map_or(Ok(removed), Err)
