@@ -86,6 +86,8 @@ pub fn check(
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
+        unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
+        lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
         unread: hidden.into_iter().chain(unread).chain(lost).chain(unseen).collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));

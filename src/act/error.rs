@@ -4,7 +4,7 @@ use super::plan::PlanError;
 use super::recover::RecoverError;
 use super::watch::Interrupted;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LeaseError};
 use crate::store::StoreError;
 use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 
@@ -101,5 +101,14 @@ impl ActError {
     /// Returns whether no bytes or inodes were left.
     pub fn is_no_space(&self) -> bool {
         self.kind() == ErrorKind::Full
+    }
+}
+
+impl From<ExpectedError> for ActError {
+    fn from(error: ExpectedError) -> Self {
+        match error {
+            ExpectedError::Journal(error) => error.into(),
+            ExpectedError::Kept(error) => error.into(),
+        }
     }
 }

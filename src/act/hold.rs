@@ -95,6 +95,8 @@ pub(super) fn write(
     holds: &[Hold],
     now: Stamp,
 ) -> Result<(), ActError> {
+    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
+    lease.mirror().refuse_lost_holds(Some(id), now)?;
     // Holds are plain data.
     let list = serde_json::to_value(holds).unwrap_or_default();
     let fact = Fact::new(what, id).with("holds", list);

@@ -61,7 +61,9 @@ pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
     ContextFrom, Named, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{
+    LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, accept_loss, recover, settle,
+};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use restore::{Restored, restore};

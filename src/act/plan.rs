@@ -98,6 +98,12 @@ pub(super) struct LastRun {
     pub policy: String,
     /// How many builds each stream had afterwards.
     pub streams: BTreeMap<Stream, usize>,
+    /// The id of the mirror; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// The number of the last event of the journal; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
 }
 
 impl LastRun {
@@ -112,6 +118,18 @@ impl LastRun {
         };
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|error| PlanError::LastRun(Self::place(), error))
+    }
+
+    /// States that the last run was in this mirror, where it states another one; one that cannot be read stays as it is.
+    pub(super) fn claim(mirror: &Mirror) -> Result<(), StoreError> {
+        let id = Some(mirror.config().id.clone());
+        match Self::read(mirror) {
+            Ok(Some(last)) if last.mirror.is_some() && last.mirror != id => {
+                Self { mirror: id, ..last }.write(mirror)
+            }
+            Err(PlanError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
@@ -175,6 +193,12 @@ pub(super) fn judged(
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let survey = survey(mirror, now)?;
+    if let Some(lost) = survey.lost.first() {
+        return Err(PlanError::Journal(lost.clone().into()));
+    }
+    if let Some(lost) = survey.lost_holds.first() {
+        return Err(lost.error().into());
+    }
     let last = LastRun::read(mirror)?;
     let past = past(mirror, &survey, last.as_ref(), base)?;
     let plan = retain(&survey.census, &policy, now, &past);

@@ -14,7 +14,7 @@ use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
 use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
 use crate::store::{Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp};
@@ -152,7 +152,7 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if let Some(wanted) = pressed {
         press(mirror, &mut planned, &mut fence, (&at_once, wanted), &mut report, how, clock)?;
     }
-    remember(mirror, &planned, &report, now)?;
+    remember(mirror, &planned, &report, now, fence.last())?;
     Ok(report)
 }
 
@@ -251,7 +251,7 @@ fn throw(
         tree.inode
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lease.next_in_trash();
+    let at = lease.next_in_trash()?;
     let now = clock();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
@@ -259,6 +259,8 @@ fn throw(
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
+    // The lock was taken by a handle; what readers open is the path.
+    mirror.is_at_its_path().map_err(LeaseError::from)?;
     let intent = lease.intend(now, fact.clone())?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
     let moved = ticket.map_err(ActError::from).and_then(|()| {
@@ -346,7 +348,13 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
 }
 
 /// Leaves for the next run what this one found.
-fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp) -> Result<(), ActError> {
+fn remember(
+    mirror: &Mirror,
+    planned: &Planned,
+    report: &PruneReport,
+    now: Stamp,
+    seq: u64,
+) -> Result<(), ActError> {
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
         .filter(|verdict| {
@@ -376,7 +384,8 @@ fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp
         Some(previous) if held_back => previous.clone(),
         _ => planned.policy.text().to_owned(),
     };
-    LastRun { version: 1, at: now, policy, streams }.write(mirror)?;
+    let id = Some(mirror.config().id.clone());
+    LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
     Ok(())
 }
 

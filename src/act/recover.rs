@@ -5,14 +5,17 @@
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
 use crate::act::adopt::is_taken;
+use crate::act::plan::LastRun;
 use crate::act::repoint::pointed_at;
-use crate::act::restore::find;
+use crate::act::restore::{TERM as RESTORE_TERM, find};
 use crate::act::reveal::{Names, RevealError, finish};
 use crate::act::stage::{Claim, Underway, clear, is_held};
 use crate::act::trash::{self, Settling};
 use crate::act::{ActError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
-use crate::record::{Event, EventKind, Manifest};
+use crate::mirror::{
+    ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
+};
+use crate::record::{Event, EventKind, Hold, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
 use crate::word::{BuildId, Class, Classify, RelPath, Stamp};
 use serde::Serialize;
@@ -50,6 +53,10 @@ pub enum SettledAs {
     Waiting,
     /// It cannot be settled now and stays as it is; a warning says why.
     Left,
+    /// A file was written again from what the journal states.
+    Rebuilt,
+    /// Events are missing, and the journal states now that their loss was accepted.
+    Accepted,
 }
 
 /// Says why something could not be settled.
@@ -173,8 +180,15 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
             Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            let settling = trash::settle(lease, intent)
-                .map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?;
+            let settling = match trash::settle(lease, intent) {
+                // What belongs to another user waits for a command of that user, and nothing else waits for it.
+                Err(error) if trash::is_denied(&error) => {
+                    Settling::Left(trash::denied(lease, intent, &error))
+                }
+                settled => {
+                    settled.map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?
+                }
+            };
             if let Settling::Left(why) = settling {
                 return Ok(left(lease, &intent.to, &why));
             }
@@ -282,6 +296,19 @@ pub fn recover(
     let mut settled = settle(&lease, clock)?;
     let now = clock();
     let store = mirror.store();
+    settled.extend(hold_again(&lease)?);
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in mirror.trash()?.strange {
+        match trash::renew_ticket(&lease, &at, until) {
+            Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
+            Ok(None) => settled.push(left(
+                &lease,
+                at.as_str(),
+                "neither its ticket nor the journal states what it is",
+            )),
+            Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
+        }
+    }
     for at in stale(mirror, now)? {
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
@@ -300,6 +327,53 @@ pub fn recover(
         };
         settled.push(Settled { to: at.to_string(), what });
     }
+    Ok(settled)
+}
+
+/// Writes the holds again that the journal states and that were lost or damaged.
+fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mirror = lease.mirror();
+    let mut settled = Vec::new();
+    let stated = mirror.stated_holds().map_err(|error| match error {
+        ExpectedError::Journal(error) => RecoverError::from(error),
+        ExpectedError::Kept(error) => error.into(),
+    })?;
+    for (id, stated) in stated {
+        let (mut holds, damaged) = match mirror.holds_of(&id) {
+            Ok(holds) => (holds, false),
+            Err(KeptError::Holds(..)) => (Vec::new(), true),
+            Err(error) => {
+                settled.push(left(lease, &id.to_string(), &chain(&error)));
+                continue;
+            }
+        };
+        let lacking: Vec<Hold> = stated.into_iter().filter(|hold| !holds.contains(hold)).collect();
+        if !lacking.is_empty() || damaged {
+            holds.extend(lacking);
+            lease.keep_holds(&id, holds)?;
+            settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
+        }
+    }
+    Ok(settled)
+}
+
+/// Continues a journal of which events were lost, above every number that anything else states.
+///
+/// What can be read of the journal stays, and what it leaves open is settled first.
+pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease_despite_loss()?;
+    let mut settled = settle(&lease, clock)?;
+    if let Some(accepted) = lease.accept_loss(clock())? {
+        let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
+        let runs: Vec<String> = runs.collect();
+        let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
+        let seq = accepted.seq;
+        mirror
+            .warnings()
+            .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
+        settled.push(Settled { to: RelPath::own("journal").to_string(), what: SettledAs::Accepted });
+    }
+    LastRun::claim(mirror)?;
     Ok(settled)
 }
 

@@ -5,7 +5,7 @@
 
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, builds_of, chain};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
 use crate::record::{BuildRecord, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::word::{BuildId, Class, Classify, ErrorKind, Stamp};
@@ -64,6 +64,9 @@ pub enum RevealError {
     /// The build is visible; an alias could not be moved.
     #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
     Repoint(#[from] RepointError),
+    /// The mirror is not where it was opened.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -76,6 +79,7 @@ impl Classify for RevealError {
             Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error) => error.class(),
+            Self::Mirror(error) => error.class(),
             Self::Journal(error) => error.class(),
         }
     }
@@ -94,6 +98,8 @@ pub(super) fn reveal(
         .with("stage", sealed.at.as_str());
     let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
+    // The lock was taken by a handle; what readers open is the path.
+    lease.mirror().is_at_its_path()?;
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())

@@ -101,6 +101,7 @@ pub(super) fn salvage(
         return Ok(());
     }
     let now = clock();
+    mirror.refuse_lost_holds(None, now)?;
     let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
     for trashed in waiting {
         let ticket = &trashed.ticket;
@@ -142,7 +143,12 @@ pub(super) fn mark(
     }
     clear(lease, &trash)?;
     for (path, why) in trash.strange {
-        report.failures.push(Failure { path: path.to_string(), error: why });
+        report.failures.push(Failure {
+            path: path.to_string(),
+            error: format!(
+                "{why}; `mirrorkeep recover` writes its ticket again, if the journal states what it is"
+            ),
+        });
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::restore::{go_on, swap};
 use super::sweep::Failure;
 use crate::decide::policy::{Part, Policy, fits};
 use crate::decide::{PartFate, Verdict};
-use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
 use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
@@ -122,7 +122,7 @@ fn one(
     let now = clock();
     let bytes =
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now);
+    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now)?;
     let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
     let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
     store.reveal(&stage, &trashed.at)?;
@@ -162,7 +162,7 @@ fn one_apart(
         return Err(protected(id, "it changed since it was looked at"));
     }
     let now = clock();
-    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now);
+    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
     let fact = trimmed(&trashed, &names, split.stays());
     let intent = lease.intend(now, fact.clone())?;
     let once_more = || match fence.once_said(&lease, planned, id)? {
@@ -204,13 +204,11 @@ fn untrimmed(
     path: RelPath,
     (bytes, inode): (u64, (u64, u64)),
     since: Stamp,
-) -> Trashed {
+) -> Result<Trashed, JournalError> {
     let (id, what) = (id.clone(), TicketKind::Untrimmed);
     let until = planned.policy.trash.after(since, planned.policy.zone);
-    Trashed {
-        at: lease.next_in_trash(),
-        ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode },
-    }
+    let at = lease.next_in_trash()?;
+    Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
 }
 
 /// Returns what the journal is told.

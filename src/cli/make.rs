@@ -193,7 +193,12 @@ fn moves(moved: &[Moved], mode: Mode) -> String {
     moved.iter().map(line).collect()
 }
 
-pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) -> Outcome {
+pub(super) fn recover(
+    setting: &Setting,
+    accept_journal: bool,
+    discard_stages: bool,
+    dry_run: bool,
+) -> Outcome {
     let mirror = setting.open()?;
     if dry_run {
         let lease = mirror.lease()?;
@@ -210,7 +215,8 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
         return Ok(());
     }
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
-    let settled = act::recover(&mirror, stages, &now)?;
+    let mut settled = if accept_journal { act::accept_loss(&mirror, &now)? } else { Vec::new() };
+    settled.extend(act::recover(&mirror, stages, &now)?);
     if setting.json {
         say::json(&json!({"recover": 1, "settled": settled}));
         return Ok(());

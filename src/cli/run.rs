@@ -153,7 +153,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
-        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
+        Verb::Recover { accept_journal, discard_stages, dry_run } => {
+            make::recover(setting, accept_journal, discard_stages, dry_run)?;
+        }
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);

@@ -28,6 +28,16 @@ pub enum KeptError {
     /// The holds are damaged.
     #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
+    /// A hold that the journal states is not in the file.
+    #[error("the journal states the hold `{why}` of `{id}`, but `{at}` does not have it")]
+    LostHolds {
+        /// Which build.
+        id: BuildId,
+        /// The file.
+        at: RelPath,
+        /// The reasons of the holds.
+        why: String,
+    },
     /// A file among the holds that is not ours.
     #[error("`{0}` among the holds is no list of holds")]
     StrangeHold(RelPath),
@@ -43,6 +53,9 @@ impl Classify for KeptError {
     fn class(&self) -> Class {
         match self {
             Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+            )),
             Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
                 ErrorKind::Failed.into()
             }
@@ -131,7 +144,7 @@ impl Mirror {
         &self,
         wanted: &[crate::record::EventKind],
     ) -> Result<Vec<crate::record::Event>, super::JournalError> {
-        super::journal::history(self.store(), wanted)
+        Ok(super::journal::history(self.store(), wanted)?.events)
     }
 
     /// Returns the holds of every build that has any.
@@ -154,7 +167,7 @@ impl Mirror {
 
     /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
     /// counts as one, so that whoever reads it fails.
-    fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
+    pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
         let dir = RelPath::own(tree.dir());
         if self.by_seal() {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());

@@ -265,6 +265,10 @@ impl Store for Logged {
         self.call("space", &RelPath::root(), |store| store.space(), |found| there(found.as_ref()))
     }
 
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.call("is_at_its_path", &RelPath::root(), |store| store.is_at_its_path(), ToString::to_string)
+    }
+
     fn mounts(&self) -> Result<Vec<RelPath>> {
         self.call("mounts", &RelPath::root(), |store| store.mounts(), |found| number(found))
     }

@@ -61,6 +61,11 @@ pub trait Store: Debug + Send + Sync {
     /// Returns the root as a person would write it.
     fn shown(&self) -> String;
 
+    /// Returns whether what was opened is still at the path by which it was opened; what has no path of its own always is.
+    fn is_at_its_path(&self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Returns what is at `at`, a link as itself; nothing when nothing is there.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
 

@@ -320,6 +320,10 @@ impl Store for Spy {
         self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
     }
 
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.make("is_at_its_path", &RelPath::root(), Does::Read, || self.inner.is_at_its_path())
+    }
+
     fn mounts(&self) -> Result<Vec<RelPath>> {
         self.make("mounts", &RelPath::root(), Does::Read, || self.inner.mounts())
     }

@@ -416,6 +416,20 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
+        Code::JournalLost,
+        |s| s.seen.lost.push((path(".mirrorkeep/trash/000000000017"), "it belongs to event 17".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
+        Code::HoldsLost,
+        |s| {
+            s.seen
+                .unheld
+                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()))
+        },
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
         Code::CannotRead,
         |s| s.seen.unread.push((path("release"), "denied".to_owned())),
         |s| ignore(s.outside("release", DIR)),

@@ -84,6 +84,8 @@ impl Sight {
             stages: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
+            unheld: Vec::new(),
+            lost: Vec::new(),
             unread: Vec::new(),
         };
         let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };

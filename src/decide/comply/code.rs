@@ -127,6 +127,8 @@ codes! {
     StageWaiting Note "stage-waiting": "What an interrupted publish left less than a day ago; no process holds it."; "run the same publish again, which resumes it; a day later `mirrorkeep prune` clears it"
     StageStale Warning "stage-stale": "What an interrupted publish left more than a day ago; no process holds it."; "`mirrorkeep prune` clears it, and so does `mirrorkeep recover`"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
+    JournalLost Error "journal-lost": "Events of the journal are missing, or belong to another mirror, so that no command may change the mirror."; "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"
+    HoldsLost Error "holds-lost": "A hold that the journal states is not in the file of the build's holds, so that nothing is pruned."; "`mirrorkeep recover` writes it again; `mirrorkeep unhold` removes it afterwards"
     CannotRead Error "cannot-read": "It could not be looked at."; "see to it that mirrorkeep can read it, then check again"
 }
 

@@ -45,6 +45,12 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     for (path, why) in &seen.unread {
         findings.push(Finding::new(Code::CannotRead, path, why, "a path that can be read"));
     }
+    for (path, how) in &seen.unheld {
+        findings.push(Finding::new(Code::HoldsLost, path, how, "every hold that the journal states"));
+    }
+    for (path, how) in &seen.lost {
+        findings.push(Finding::new(Code::JournalLost, path, how, "a journal with every event"));
+    }
     for (path, whose) in &seen.unsealed {
         findings.push(Finding::new(Code::Unsealed, path, whose, "a build with its seal, or nothing"));
     }

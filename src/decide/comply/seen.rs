@@ -32,6 +32,10 @@ pub struct Seen {
     pub uploads: Vec<RelPath>,
     /// Places of builds in an object store where files lie and no seal says that it is a build; whose they are.
     pub unsealed: Vec<(RelPath, String)>,
+    /// Holds that the journal states and the file at that path lacks, and how.
+    pub unheld: Vec<(RelPath, String)>,
+    /// Where the journal and what refers to it contradict each other, and how.
+    pub lost: Vec<(RelPath, String)>,
     /// What could not be looked at, and why not.
     pub unread: Vec<(RelPath, String)>,
 }
