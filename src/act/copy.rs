@@ -33,7 +33,7 @@ use std::collections::{BTreeSet, HashMap};
 const AT_ONCE: usize = 8;
 
 /// More than the checksums of a build ever have, in bytes.
-const SUMS_LIMIT: u64 = 1 << 30;
+const SUMS_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// What is to be copied.
 #[derive(Debug, Clone)]
@@ -296,6 +296,7 @@ fn as_publishing(id: &BuildId, result: Outcome) -> Publishing {
         id: id.clone(),
         named: Named::Given,
         sources: Vec::new(),
+        exclude: Vec::new(),
         result: Some(result),
         context: None,
         labels: Vec::new(),

@@ -23,16 +23,19 @@ use crate::act::{
     Filling, Mode, Moved, Sealed, Signature, Signers, SourceEntry, SourceSpec, StageError, Staged, Stop,
     Tally, Watch, label,
 };
-use crate::decide::Reuse;
+use crate::decide::{Reuse, Whose};
 use crate::mirror::{Mirror, builds_of, chain};
 use crate::store::{StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Label, Outcome, RelPath, Stamp};
+use crate::word::{BuildId, Label, Outcome, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
 
-/// How many earlier builds are asked for bytes that are there already.
+/// How many earlier builds of the stream are asked for bytes that are there already.
 const ASKED: usize = 30;
+
+/// How many other streams are asked, each for its last published build.
+const OTHERS: usize = 8;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub struct Publishing {
     pub named: Named,
     /// From where.
     pub sources: Vec<SourceSpec>,
+    /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
+    pub exclude: Vec<glob::Pattern>,
     /// How the build went; nothing means as its marker says, and success without one.
     pub result: Option<Outcome>,
     /// Its CONTEXT, if it is to have one that is not among the sources.
@@ -96,6 +101,12 @@ pub struct PublishReport {
     pub shared_files: u64,
     /// How many bytes these have.
     pub shared_bytes: u64,
+    /// How many files share their bytes with another file of the same build.
+    pub joined_files: u64,
+    /// How many bytes these have.
+    pub joined_bytes: u64,
+    /// How many files, links and directories of the source were left out on request.
+    pub excluded: u64,
     /// How many files an interrupted try had laid out already.
     pub resumed_files: u64,
     /// What signs its checksums since now.
@@ -291,7 +302,8 @@ pub(super) fn show(
 fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
     let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
     there.is_some_and(|there| {
-        there.names > 1 && (there.inode.1, there.size, there.mtime) == (entry.inode, entry.size, entry.mtime)
+        let found = (there.inode.1, there.size, Some(there.mtime));
+        there.names > 1 && found == (entry.inode, entry.size, entry.mtime)
     })
 }
 
@@ -375,7 +387,8 @@ fn fill(
     Ok(tally)
 }
 
-/// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
+/// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
+/// not reused.
 pub(super) fn earlier(
     mirror: &Mirror,
     publishing: &Publishing,
@@ -393,12 +406,36 @@ pub(super) fn earlier(
     builds.retain(|build| build.problem.is_none());
     builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
     let sizes = prepared.source.files.iter().map(|file| file.size).collect();
+    let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
+    let mut asked: Vec<BuildId> = Vec::new();
+    asked.extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
+    let own = asked.len();
+    asked.extend(last_of_others(mirror, stream, &mut changed));
     // One manifest at a time: each is as large as the build.
-    let found = builds.iter().take(ASKED).filter_map(|build| {
-        let id = BuildId::new(stream.clone(), build.build.clone());
-        Some((mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+    let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
+        let whose = if index < own { Whose::Own } else { Whose::Other };
+        Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
     });
-    Reuse::of(found, &sizes)
+    Reuse::of(found, &sizes, &changed)
+}
+
+/// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
+fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
+    if mirror.by_seal() {
+        return Vec::new();
+    }
+    let streams = mirror.noted_streams().unwrap_or_default();
+    let others = streams.into_iter().filter(|other| other != stream).take(OTHERS);
+    let last = others.filter_map(|other| {
+        let notes = mirror.inodes(&other)?;
+        for (inode, time) in notes.changed {
+            // The later of two streams that have the file made the last link.
+            let known = changed.entry(inode).or_insert(time);
+            *known = time.max(*known);
+        }
+        Some(BuildId::new(other, notes.build))
+    });
+    last.collect()
 }
 
 pub(super) fn report(
@@ -419,10 +456,13 @@ pub(super) fn report(
         copied_bytes: tally.copied.load(Ordering::Relaxed),
         shared_files: tally.shared.load(Ordering::Relaxed),
         shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
+        joined_files: tally.joined.load(Ordering::Relaxed),
+        joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
+        excluded: prepared.source.excluded,
         resumed_files: tally.resumed.load(Ordering::Relaxed),
         signatures: prepared.sums.signatures.clone(),
         aliases,
-        warnings: prepared.warnings.clone(),
+        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
     }
 }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tree::{any, lay_out};
 
 /// More than a list of checksums or a manifest ever has, in bytes.
-pub(super) const KEPT_LIMIT: u64 = 4 << 30;
+pub(super) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// How the name of a tree begins that is being laid out.
 const STAGE: &str = "trim-";

@@ -47,6 +47,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
         id,
         named,
         sources,
+        exclude: excluded(args)?,
         result: args.result.map(|result| match result {
             ResultArg::Success => crate::word::Outcome::Success,
             ResultArg::Fail => crate::word::Outcome::Fail,
@@ -160,6 +161,15 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     Ok(specs)
 }
 
+/// Returns what is left out.
+fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
+    let pattern = |text: &String| {
+        let wrong = |error| Usage(format!("`--exclude {text}` is not a pattern such as '*.part': {error}"));
+        Ok(glob::Pattern::new(text.trim_end_matches('/')).map_err(wrong)?)
+    };
+    args.exclude.iter().map(pattern).collect()
+}
+
 /// Opens the mirror, or makes one where nothing is yet.
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     if !args.init || !setting.mirror.is_unused()? {
@@ -243,6 +253,14 @@ fn told(report: &PublishReport) -> String {
     if report.shared_files > 0 {
         let (files, bytes) = (say::count(report.shared_files, "file"), say::bytes(report.shared_bytes));
         text.push_str(&format!("  shared with earlier builds: {files}, {bytes}\n"));
+    }
+    if report.joined_files > 0 {
+        let (files, bytes) = (say::count(report.joined_files, "file"), say::bytes(report.joined_bytes));
+        text.push_str(&format!("  shared inside the build: {files}, {bytes}\n"));
+    }
+    if report.excluded > 0 {
+        let count = report.excluded;
+        text.push_str(&format!("  left out by --exclude: {count} files, links and directories\n"));
     }
     if report.resumed_files > 0 {
         text.push_str(&format!(

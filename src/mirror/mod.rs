@@ -7,6 +7,7 @@ mod catalogue;
 mod config;
 mod contradiction;
 mod held;
+mod inodes;
 mod journal;
 mod lease;
 mod links;
@@ -33,6 +34,7 @@ pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowi
 pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
+pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};
 pub use resolve::{Resolved, resolve};
 pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};

@@ -2,16 +2,16 @@
 
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
-use crate::store::{Kind, Listed, Put, StoreError};
+use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
 use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// More than a record or a list of holds ever has, in bytes.
-pub(super) const RECORD_LIMIT: u64 = 16 << 20;
+pub(crate) const RECORD_LIMIT: u64 = 16 << 20;
 
-/// More than a manifest ever has, in bytes.
-pub(super) const MANIFEST_LIMIT: u64 = 4 << 30;
+/// The largest size of a manifest or of a list of checksums, in bytes: two million files with paths of a hundred bytes.
+pub(crate) const MANIFEST_LIMIT: u64 = 512 << 20;
 
 /// Says why what is kept of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -215,8 +215,12 @@ impl Lease<'_> {
 
     /// Writes the manifest of a build.
     pub fn keep_manifest(&self, id: &BuildId, manifest: &Manifest) -> Result<(), StoreError> {
-        let at = Tree::Manifests.at(id);
-        self.mirror().store().put(&at, manifest.write().as_bytes(), Put::Replace)
+        let (at, text) = (Tree::Manifests.at(id), manifest.write());
+        if text.len() as u64 > MANIFEST_LIMIT {
+            let why = format!("the build has too many files: it would have more than {MANIFEST_LIMIT} bytes");
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "keep the manifest", at, &why));
+        }
+        self.mirror().store().put(&at, text.as_bytes(), Put::Replace)
     }
 
     /// Removes what is kept of a build beyond its holds.

@@ -2,6 +2,7 @@
 //! CONTEXT, and that everything in it has a place in the layout.
 
 use super::{ContextFrom, PublishError, Publishing};
+use crate::act::gather::{Apart, some_of};
 use crate::act::prune::store_clock;
 use crate::act::reveal::{Names, was_moved};
 use crate::act::stage::Claim;
@@ -118,7 +119,9 @@ pub(super) fn prepare(
     }
     let moved =
         publishing.filling.take == Some(Take::Move) && mirror.has_build(id)? && was_moved(mirror, id)?;
-    let mut source = gathered(&publishing.sources, moved).map_err(PublishError::Source)?;
+    let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
+    let apart = Apart { exclude: &publishing.exclude, mirror: root.map(|entry| entry.inode) };
+    let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
     if !strays.is_empty() {
@@ -142,6 +145,12 @@ pub(super) fn prepare(
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
         }
     }
+    let places: Vec<RelPath> = own.iter().map(|(to, _)| to.clone()).collect();
+    let dangling = source.dangling(&places);
+    if !dangling.is_empty() {
+        let (some, is) = some_of(&dangling);
+        warnings.push(format!("{some} {is} published as a link whose target is not in the build"));
+    }
     warnings.extend(without_directories(mirror, &mut source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
     Ok(Prepared {
@@ -160,15 +169,15 @@ pub(super) fn prepare(
 }
 
 /// Returns what is to be published; of a build that took its files out of the source, what is still there.
-fn gathered(specs: &[SourceSpec], moved: bool) -> Result<Source, SourceError> {
-    match Source::gather(specs) {
+fn gathered(specs: &[SourceSpec], apart: Apart<'_>, moved: bool) -> Result<Source, SourceError> {
+    match Source::gather(specs, apart) {
         Err(error) if moved && error.0.iter().all(SourceProblem::is_gone) => {
             let there = |spec: &&SourceSpec| {
-                !Source::gather(std::slice::from_ref(*spec))
+                !Source::gather(std::slice::from_ref(*spec), apart)
                     .is_err_and(|error| error.0.iter().all(SourceProblem::is_gone))
             };
             let there: Vec<SourceSpec> = specs.iter().filter(there).cloned().collect();
-            Source::gather(&there)
+            Source::gather(&there, apart)
         }
         gathered => gathered,
     }

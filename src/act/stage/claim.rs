@@ -1,9 +1,10 @@
 //! What a publisher whose build is named by the clock notes in its stage, so that the same command resumes it.
 
-use super::{LIMIT, stage_of};
+use super::stage_of;
 use crate::act::recover::{STAGE_TERM, touched};
 use crate::act::{ContextFrom, Publishing, Source};
 use crate::mirror::Mirror;
+use crate::mirror::RECORD_LIMIT;
 use crate::store::{Put, Store, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ impl Claim {
 
     /// Reads the note of a stage; nothing when it has none.
     pub(in crate::act) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
-        match store.read(&Self::place(stage), LIMIT) {
+        match store.read(&Self::place(stage), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
             // Of another form it is not ours to resume.
@@ -96,8 +97,9 @@ fn digest(publishing: &Publishing, source: &Source) -> Digest {
         .map(|spec| (&spec.to, shown(&spec.from), spec.only.as_ref().map(glob::Pattern::as_str)))
         .collect();
     let files = source.files.iter();
-    let files: Vec<_> =
-        files.map(|file| (&file.to, file.size, file.mtime.to_string(), file.executable)).collect();
+    let files: Vec<_> = files
+        .map(|file| (&file.to, file.size, file.mtime.unwrap_or_default().to_string(), file.executable))
+        .collect();
     let labels: Vec<_> = publishing.labels.iter().map(|label| (label.key(), label.value())).collect();
     let what = (
         (&publishing.id.stream, publishing.result, context, labels, &publishing.requires),

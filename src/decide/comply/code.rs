@@ -109,7 +109,7 @@ codes! {
     WorldWritable Error "world-writable": "Anybody on the server can change it."; "take the bit away with `chmod o-w`"
     SpecialFile Error "special-file": "A device, FIFO or socket."; "remove it"
     OddName Error "odd-name": "A name that is not UTF-8 or holds a control character."; "rename it"
-    CaseCollision Warning "case-collision": "Names that differ in upper and lower case only; some downstream file systems keep one of them."; "rename one of them before publishing"
+    CaseCollision Warning "case-collision": "Names that differ in case or in Unicode form only, such as composed and decomposed letters; some downstream file systems keep one of them."; "rename one of them before publishing"
     LongName Warning "long-name": "A name or path that others cannot copy: temporary names of rsync and other systems need room."; "shorten it before publishing"
     SumsMissing Warning "sums-missing": "A build without any list of checksums."; "`mirrorkeep adopt` makes one"
     SumsForm Error "sums-form": "SHA256SUMS cannot be read as coreutils writes it."; "compare with the record (`mirrorkeep verify`), then restore it"
