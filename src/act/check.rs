@@ -6,7 +6,7 @@
 use super::ActError;
 use super::disk::Disk;
 use super::look::{Looking, Outside};
-use super::recover::{abandoned, stale};
+use super::recover::{abandoned, left_stages, stale};
 use super::unsealed::{Unsealed, Whose, unsealed};
 use super::watch::Stop;
 use crate::census::{BuildCensus, Census};
@@ -70,6 +70,8 @@ pub fn check(
     let Outside { entries, odd, links, unread: hidden } = outside;
     let told = mirror.told()?;
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
+    let (left, unseen) = left_stages(mirror, now)?;
+    let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
     let seen = Seen {
         census: surveyed.census,
@@ -83,7 +85,10 @@ pub fn check(
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
-        unread: hidden.into_iter().chain(unread).chain(lost).collect(),
+        stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
+        unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
+        lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
+        unread: hidden.into_iter().chain(unread).chain(lost).chain(unseen).collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.retain(|found| is_below(&found.path, scope));

@@ -4,9 +4,9 @@ use super::plan::PlanError;
 use super::recover::RecoverError;
 use super::watch::Interrupted;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LeaseError};
 use crate::store::StoreError;
-use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 
 /// Says why holding, pruning, restoring, sweeping, adopting, verifying or checking failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,14 @@ pub enum ActError {
     /// Another command lets the build go at this moment.
     #[error("`{0}` is being pruned at this moment; nothing was changed")]
     Going(BuildId),
+    /// The build is in the trash.
+    #[error("`{id}` is in the trash until {}; `mirrorkeep restore {id}` brings it back", until.iso())]
+    InTrash {
+        /// Which build.
+        id: BuildId,
+        /// The last instant at which it can be restored.
+        until: Stamp,
+    },
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),
@@ -81,6 +89,7 @@ impl Classify for ActError {
             Self::NoPlace(error) => error.class(),
             Self::NoBuild(_)
             | Self::Going(_)
+            | Self::InTrash { .. }
             | Self::NotInTrash(_)
             | Self::TrashUnread { .. }
             | Self::Occupied { .. }
@@ -101,5 +110,14 @@ impl ActError {
     /// Returns whether no bytes or inodes were left.
     pub fn is_no_space(&self) -> bool {
         self.kind() == ErrorKind::Full
+    }
+}
+
+impl From<ExpectedError> for ActError {
+    fn from(error: ExpectedError) -> Self {
+        match error {
+            ExpectedError::Journal(error) => error.into(),
+            ExpectedError::Kept(error) => error.into(),
+        }
     }
 }

@@ -169,10 +169,15 @@ pub fn materialize(
 
 /// Lets an alias have no copy any more; [`follow`] removes what is there.
 pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(), MaterializeError> {
-    let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
-    let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
-    let Some(state) = state else { return Err(MaterializeError::NotMaterialized(alias.clone())) };
+    let wanted = || {
+        let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
+        state.ok_or_else(|| MaterializeError::NotMaterialized(alias.clone()))
+    };
+    // The ticket is a file of its own: none is made for a name without a copy, and none in a trial.
+    wanted()?;
     if mode == Mode::Real {
+        let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
+        let state = wanted()?;
         let after = Materialized { wanted: false, ..state.clone() };
         mirror.keep_materialized(Some(&state), &after)?;
     }

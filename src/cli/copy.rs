@@ -33,7 +33,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         let (from, to) = (from.store().shown(), to.store().shown());
         say::json(&json!({"copy": 1, "dry_run": args.dry_run, "from": from, "to": to, "report": report}));
     } else {
-        say::out(&told(&report));
+        say::out(&told(&report, Mode::of(args.dry_run)));
     }
     for failure in &report.failures {
         say::notes(&format!("error: {}: {}", failure.path, failure.error));
@@ -50,14 +50,15 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn told(report: &CopyReport) -> String {
+fn told(report: &CopyReport, mode: Mode) -> String {
     let mut text = String::new();
     for copied in &report.builds {
-        text.push_str(&row(copied));
+        text.push_str(&row(copied, mode));
     }
     for moved in &report.aliases {
         if let Some(to) = &moved.to {
-            text.push_str(&format!("  {} -> {to}\n", moved.alias));
+            let would = if mode == Mode::Trial { "would set " } else { "" };
+            text.push_str(&format!("  {would}{} -> {to}\n", moved.alias));
         }
     }
     for left in &report.left {
@@ -65,9 +66,9 @@ fn told(report: &CopyReport) -> String {
     }
     let of = |outcome| report.builds.iter().filter(|copied| copied.outcome == outcome).count() as u64;
     let unchanged = of(CopyOutcome::Unchanged);
-    let (done, came) = match of(CopyOutcome::Trial) {
-        0 => ("copied", of(CopyOutcome::Copied)),
-        trial => ("would copy", trial),
+    let (done, came) = match mode {
+        Mode::Real => ("copied", of(CopyOutcome::Copied)),
+        Mode::Trial => ("would copy", of(CopyOutcome::Trial)),
     };
     let already = match unchanged {
         0 => String::new(),
@@ -80,11 +81,12 @@ fn told(report: &CopyReport) -> String {
     text + &format!("{done} {}{already}{failed}\n", say::count(came, "build"))
 }
 
-fn row(copied: &Copied) -> String {
+fn row(copied: &Copied, mode: Mode) -> String {
     let what = match (copied.outcome, copied.labels.is_empty()) {
         (CopyOutcome::Unchanged, true) => return String::new(),
         (CopyOutcome::Unchanged, false) => {
-            return format!("{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
+            let would = if mode == Mode::Trial { "would label " } else { "" };
+            return format!("{would}{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
         }
         (CopyOutcome::Copied, _) => "copied",
         (CopyOutcome::Trial, _) => "would copy",

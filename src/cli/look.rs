@@ -151,7 +151,10 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
     mirror.layout().build_path(&id)?;
     let census = looked_at(&mirror)?;
-    let build = census.build(&id).ok_or_else(|| act::LabelActError::NoBuild(id.clone()))?;
+    let Some(build) = census.build(&id) else {
+        act::not_trashed(&mirror, &id)?;
+        return Err(act::LabelActError::NoBuild(id).into());
+    };
     let judged = judged(&mirror, &census);
     let verdict = judged.get(&id);
     if setting.json {
@@ -267,7 +270,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 None => {
                     let branch =
                         git_branch.as_deref().map(|branch| (branch, fields(distro.as_deref(), &field)));
-                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?
+                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?.0
                 }
             };
             let path = layout.build_path(&id)?;

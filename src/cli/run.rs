@@ -160,7 +160,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
-        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
+        Verb::Recover { accept_journal, discard_stages, dry_run } => {
+            make::recover(setting, accept_journal, discard_stages, dry_run)?;
+        }
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
@@ -215,9 +217,22 @@ pub(super) fn now() -> Stamp {
 /// Returns who is acting: user, host and process.
 fn who() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|_| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    });
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
     format!("{plain} pid {}", std::process::id())
+}
+
+/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
+fn user_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }

@@ -153,11 +153,8 @@ impl Site {
                 });
                 from.and_then(|(real, typed)| {
                     // The place itself may be a mirror already; what is not there yet lies below all of these.
-                    let places = real.ancestors().skip(usize::from(typed == dir));
-                    places
-                        .into_iter()
-                        .find(|place| place.join(OWN_DIR).join("mirror.yaml").exists())
-                        .map(shown)
+                    let mut places = real.ancestors().skip(usize::from(typed == dir));
+                    places.find(|place| place.join(OWN_DIR).join("mirror.yaml").exists()).map(shown)
                 })
             }
             Self::Bucket(address) => {

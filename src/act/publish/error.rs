@@ -17,7 +17,7 @@ pub enum PublishError {
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
     /// The stamp lies in the future.
-    #[error("the build `{0}` would come from the future: it is {1} now")]
+    #[error("the build `{0}` would come from the future: {1}")]
     Future(BuildId, String),
     /// Files that have no place in the build.
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
