@@ -169,11 +169,16 @@ fn a_long_reason_of_an_old_file_is_read_and_taken_back() {
     rig.publish("20260101T060000Z", &[]);
     rig.ok(&["hold", ID, "--why", "a bug"]);
     let why = format!("first\nsecond {}", "long ".repeat(1000));
-    edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| file["holds"][0]["why"] = json!(why));
+    edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| {
+        let mut old = file["holds"][0].clone();
+        old["why"] = json!(why);
+        file["holds"].as_array_mut().unwrap().insert(0, old);
+    });
     assert_eq!(rig.json(&["show", ID])["holds"][0]["why"], json!(why));
     assert!(rig.ok(&["plan"]).contains("first\\nsecond long"));
     rig.ok(&["unhold", ID, "--why", &why]);
-    assert_eq!(rig.json(&["show", ID])["holds"], json!([]));
+    assert_eq!(rig.json(&["show", ID])["holds"][0]["why"], json!("a bug"));
+    assert_eq!(rig.json(&["show", ID])["holds"].as_array().unwrap().len(), 1);
 }
 
 #[test]
