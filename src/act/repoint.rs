@@ -5,7 +5,7 @@
 
 use super::handshake;
 use crate::census::BuildCensus;
-use crate::decide::{Current, follow, meets};
+use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
@@ -119,7 +119,9 @@ pub(super) fn due(
         // Where no link is, the alias points at nothing yet.
         let current =
             if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
-        if let Some(to) = follow(&rule, builds, &current, changed) {
+        if let Some(to) =
+            follow(&rule, builds, &current, changed, |build| Age::of(mirror.layout(), stream, build))
+        {
             let to = (alias, BuildId::new(stream.clone(), to.clone()));
             if is_taken { due.taken.push(to) } else { due.moves.push(to) }
         }
@@ -259,7 +261,7 @@ pub fn may_point(
         && !permit.backwards
     {
         let at_build = look_at_build(mirror, &at)?;
-        if (at_build.created, at_build.seq) > (build.created, build.seq) {
+        if Age::of(mirror.layout(), &at.stream, &at_build) > Age::of(mirror.layout(), &id.stream, &build) {
             return Err(RepointError::Backwards { alias: alias.clone(), from: real, target: id });
         }
     }

@@ -10,8 +10,8 @@ mod foreign;
 mod manifest;
 mod said;
 mod sums;
-mod version_order;
 
+pub use crate::word::version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
@@ -21,4 +21,3 @@ pub use manifest::{
 };
 pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};
-pub use version_order::version_order;
