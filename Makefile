@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture garage fuzz mutants lint deny tools
+.PHONY: test torture garage fuzz mutants lint deny tools tools-mutants
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -42,19 +42,14 @@ fuzz:
 			-print_final_stats=1 -artifact_prefix=target/fuzz/found/broken-$$law- \
 			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
 
-# Breaks words, layouts, records and decisions, one change at a time, and lists what no test notices; docs/mutants.md says
-# what that found. All changes are built at once in a copy, so that each is tried in a second: `make mutants` tries all,
-# `make mutants ONLY="retain/ word/path.rs"` those whose place or text has one of the words. What was caught is kept in
-# target/mutants/tried.jsonl and is not tried again; `rm` it to begin anew.
+# Changes one operator, guard or result at a time in what is pure (.cargo/mutants.toml) and lists the changes that no test
+# notices; docs/mutants.md has what that found. `make mutants ONLY=src/word/**` tries a part.
 ONLY =
 MUTANTS = target/tools/bin/cargo-mutants
 mutants: $(MUTANTS)
-	cargo build --quiet --locked --manifest-path mutants/Cargo.toml --target-dir target/mutants/tool
-	mutants/copy.sh
-	cd target/mutants/tree && $(CURDIR)/$(MUTANTS) mutants --list --json >../list.json
-	CARGO_TARGET_DIR=$(CURDIR)/target/mutants/target target/mutants/tool/debug/mutants \
-		target/mutants/tree target/mutants/list.json target/mutants/tried.jsonl $(ONLY)
+	$(MUTANTS) mutants --output target $(if $(ONLY),--file '$(ONLY)')
 
+tools-mutants: $(MUTANTS)
 $(MUTANTS):
 	cargo install --locked --debug --root target/tools cargo-mutants@27.1.0
 
@@ -62,8 +57,7 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
-	@for beside in fuzz mutants; do \
-		cargo metadata --locked --format-version 1 --manifest-path $$beside/Cargo.toml >/dev/null || exit 1; done
+	@cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 
 # Licences, duplicate crates and where crates come from; known weaknesses, too, where their database can be reached.
 deny: $(DENY)
@@ -77,10 +71,10 @@ $(DENY): | tools
 		cargo install --locked --root target/tools cargo-deny@$(DENY_VERSION)
 
 tools:
-	@PATH="$$PATH:/usr/sbin"; (for program in strace git gpg gpgv mkfs.ext4 mkfs.xfs mkfs.btrfs; do \
+	@PATH="$$PATH:/usr/sbin"; (for program in strace git gpg gpgv openssl mkfs.ext4 mkfs.xfs mkfs.btrfs; do \
 		command -v $$program >/dev/null || exit 1; done) || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-			strace git gnupg gpgv e2fsprogs xfsprogs btrfs-progs; }
+			strace git gnupg gpgv openssl e2fsprogs xfsprogs btrfs-progs; }
 	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			nginx apache2-bin duktape; }

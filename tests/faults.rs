@@ -170,3 +170,37 @@ fn a_mirror_whose_making_was_cut_off_is_made_by_the_rerun() {
     rig.publish(ONE, &[]);
     assert_eq!(rig.latest().as_deref(), Some(ONE));
 }
+
+#[test]
+fn a_root_that_is_replaced_while_publish_waits_is_refused() {
+    let rig = Rig::new();
+    rig.publish("20181205T060000Z", &[]);
+    let (root, away) = (rig.mirror(""), rig.work("").with_file_name("away"));
+    let lock = fs::File::open(rig.mirror(".mirrorkeep/lock")).unwrap();
+    lock.lock().unwrap();
+    let work = rig.work("");
+    let args =
+        ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", "20181206T060000Z"];
+    let mut publisher = rig.command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // It waits for the lock as soon as it has its file open.
+    let opened = format!("/proc/{}/fd", publisher.id());
+    let waits =
+        |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|to| to.ends_with(".mirrorkeep/lock"));
+    while !fs::read_dir(&opened).unwrap().any(|file| file.is_ok_and(waits)) {
+        assert_eq!(publisher.try_wait().unwrap(), None);
+        std::thread::yield_now();
+    }
+    fs::rename(&root, &away).unwrap();
+    fs::create_dir(&root).unwrap();
+    drop(lock);
+    let ended = publisher.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(3), "{told}");
+    assert!(told.contains("is not there now"), "{told}");
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    assert!(!away.join("master/centos/20181206T060000Z").exists());
+    // Back at its path, the mirror takes the build.
+    fs::remove_dir(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    rig.ok(&args);
+}

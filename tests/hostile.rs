@@ -282,7 +282,7 @@ fn the_mirror_itself_is_no_source() {
     rig.publish(ONE, &[]);
     let mirror = rig.mirror("");
     let args = ["publish", mirror.to_str().unwrap(), "--stream", "master/centos", "--build", TWO];
-    rig.fails(1, "has no place for", &args);
+    rig.fails(1, "is the mirror itself, which is never published", &args);
     assert!(!Path::new(&rig.mirror(&format!("master/centos/{TWO}"))).exists());
 }
 
@@ -306,4 +306,17 @@ fn git_is_not_asked_about_a_checkout_above_the_directory() {
         ["publish", "--add", &add, "--stream", "master/centos", "--build", TWO, "--context-from", &job];
     attempt.rig.fails(1, "its `.git` is not a repository", &args);
     attempt.rig.fails(1, "job/lib", &args);
+}
+
+#[test]
+fn links_that_lead_out_have_one_hint() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    for n in 0..30 {
+        symlink("/elsewhere", rig.work(&format!("outputs/RPMS/std/{n}.rpm"))).unwrap();
+    }
+    let work = rig.work("");
+    let said = rig.ends(1, &["publish", work.to_str().unwrap(), "--stream", "master/centos"]);
+    assert_eq!(said.matches("--add").count(), 1, "{said}");
+    assert!(said.contains("and 10 more"), "{said}");
 }

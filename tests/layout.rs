@@ -326,3 +326,22 @@ fn of_files_that_stand_for_one_label_the_first_that_is_there_counts() {
     assert_eq!(sanity(&["outputs/GREEN", "outputs/YELLOW"]).as_deref(), Some("yellow"));
     assert_eq!(sanity(&["outputs/GREEN", "outputs/RED", "outputs/YELLOW"]).as_deref(), Some("red"));
 }
+
+#[test]
+fn a_mistake_beside_optional_parts_is_reported_once() {
+    let text = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { matches: '[a-z]+' }\n  n: { matches: '[0-9]+' }\n\
+        streams:\n  - { stream: 's[/{a}][/x]', build: '{n}{nope}[-r]', respin: more }\n";
+    let error = Layout::load(text, "x.yaml").unwrap_err().to_string();
+    assert_eq!(error.matches("`{nope}` is no field").count(), 1, "{error}");
+    assert_eq!(error.matches("`{more}` is no part of the build's name").count(), 1, "{error}");
+}
+
+#[test]
+fn a_respin_may_be_an_optional_part_of_the_name() {
+    let text = "layout: 1\nname: x\ntitle: t\nfields:\n  d: { time: '%Y%m%d' }\n  respin: { matches: '[0-9]+' }\n\
+        streams:\n  - { stream: s, build: '{d}[.{respin}]', respin: respin }\ntree: ['**']\n";
+    let layout = Layout::load(text, "x.yaml").unwrap();
+    let created = |name: &str| layout.created(&format!("s/{name}").parse().unwrap());
+    let Created::At(plain, 0) = created("20181205") else { panic!("{:?}", created("20181205")) };
+    assert_eq!(created("20181205.2"), Created::At(plain, 2));
+}

@@ -2,7 +2,7 @@
 
 use crate::rig::Rig;
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     process::{Command, Output},
     thread,
@@ -134,7 +134,8 @@ fn no_key_and_no_query_is_logged_of_a_bucket() {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            stream.read(&mut [0; 4096]).ok();
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            assert!(lines.take_while(|line| !line.is_empty()).count() > 1);
             stream
                 .write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
                 .ok();

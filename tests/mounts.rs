@@ -115,3 +115,31 @@ fn a_prune_of_a_stream_that_is_a_mount_says_so() {
     drop(stream);
     rig.ok(&["prune"]);
 }
+
+#[test]
+fn a_build_of_which_something_stays_is_not_reported_as_swept() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B, C]);
+    rig.ok(&["prune"]);
+    let of = |name: &str| -> std::path::PathBuf {
+        let is = |at: &std::path::PathBuf| fs::read_to_string(at.join("ticket.json")).unwrap().contains(name);
+        trash_dirs(&rig).into_iter().find(is).unwrap()
+    };
+    let mounted = Mounted::tmpfs(&of(A).join("tree/outputs/the mount"), "size=1m");
+    let said = rig.ends(1, &["sweep"]);
+    assert!(said.contains(&format!("swept     master/centos/{B}")), "{said}");
+    assert!(
+        !said.contains(&format!("swept     master/centos/{A}")) && said.contains("1 build swept"),
+        "{said}"
+    );
+    // It was mounted under another name.
+    for at in trash_dirs(&rig) {
+        Mounted::umount(&at.join("tree/outputs/the mount"));
+    }
+    drop(mounted);
+    rig.ok(&["sweep"]);
+}
+
+fn trash_dirs(rig: &Rig) -> Vec<std::path::PathBuf> {
+    fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}

@@ -269,7 +269,8 @@ fn what_only_another_line_needs_is_kept_and_missed_when_it_is_gone() {
         let builds = plan["builds"].as_array().unwrap().iter();
         builds.filter(|build| build["id"] == id).map(|build| build["verdict"].to_string()).collect::<String>()
     };
-    assert_eq!(verdict(image), "\"expire\"");
+    // Scripts filled the mirror, so that the first run deletes nothing before its plan is accepted.
+    assert_eq!(verdict(image), "\"withheld\"");
     // 9. The chart of another line embeds the images of this build, as its publisher says.
     let rig = rig
         .write("outputs/helm-charts/stx-openstack-versioned.tgz", "chart")
@@ -287,7 +288,7 @@ fn what_only_another_line_needs_is_kept_and_missed_when_it_is_gone() {
         image,
     ]);
     assert_eq!(verdict(image), "\"keep\"");
-    rig.ends(6, &["prune"]);
+    rig.ok(&["prune"]);
     // 10. It goes all the same, by hand.
     fs::set_permissions(rig.mirror(image), fs::Permissions::from_mode(0o755)).unwrap();
     fs::remove_dir_all(rig.mirror(image)).unwrap();

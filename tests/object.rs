@@ -3,6 +3,7 @@
 //! The store is the one in memory, behind a spy. Each call of each act is stopped, failed, or done without an
 //! answer; then nobody may be misled, and doing it again must end as if nothing had happened.
 
+mod anchors;
 mod counted;
 mod kept;
 mod parts;
@@ -121,6 +122,8 @@ broken! {
     restoring: [publish_two prune] restore_one;
     sweeping: [publish_two prune] sweep;
     adopting: [lay_down] adopt;
+    accepting: [publish_two prune lose_events] accept;
+    accepting_all: [publish_two prune lose_journal] accept;
 }
 
 #[test]

@@ -199,8 +199,16 @@ fn a_rule_says_exactly_one_thing() {
         ("last: 18446744073709551616", "keep[0]: last", "is no count"),
         ("last: {max: 3, min: x}", "keep[0]: last.min", "`x` is no count"),
         ("last: {max: 3}", "keep[0]", "min"),
-        ("last: true", "keep[0]: last", "expected a value, or `{max: …, min: …}`"),
-        ("within: {max: [3d], min: 2d}", "keep[0]: within.max", "expected a value"),
+        (
+            "last: true",
+            "keep[0]: last",
+            "`true` is not accepted here; a whole number such as `5`, or a range such as `{max: 10, min: 5}` is",
+        ),
+        (
+            "within: {max: [3d], min: 2d}",
+            "keep[0]: within.max",
+            "a list is not accepted here; a length with its unit, such as `14d` is",
+        ),
     ] {
         let told = wrong(&with_rule(text));
         assert!(told.contains(place) && told.contains(why), "{text}: {told}");

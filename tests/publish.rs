@@ -621,3 +621,330 @@ fn a_file_limit_is_an_error_that_names_the_file() {
     assert!(!rig.mirror(&format!("master/centos/{TWO}")).exists());
     rig.publish(TWO, &[]);
 }
+
+#[test]
+fn damage_of_an_earlier_build_does_not_spread_into_the_next() {
+    #[track_caller]
+    fn case(more: &[&str]) {
+        let rig = Rig::new();
+        rig.publish(ONE, &[]);
+        rig.publish(TWO, &[]);
+        let at = |build: &str, file: &str| format!("master/centos/{build}/outputs/{file}");
+        // One name changes the bytes of both; the time is put back, as damage would leave it.
+        let old = rig.mirror(&at(ONE, "iso/bootimage.iso"));
+        let before = fs::metadata(&old).unwrap().modified().unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+        let file = fs::File::options().write(true).open(&old).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"X", 1).unwrap();
+        file.set_modified(before).unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o444)).unwrap();
+        let work = rig.work("");
+        let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", THREE];
+        let answer = rig.json(&[&args[..], more].concat());
+        rig.sums_hold(&format!("master/centos/{THREE}"));
+        let warning = answer["warnings"][0].as_str().unwrap();
+        assert!(warning.contains(&format!("`{}` is damaged", at(TWO, "iso/bootimage.iso"))), "{warning}");
+        // What was not touched is still shared.
+        assert_eq!(rig.inode(&at(ONE, "RPMS/std/a.rpm")), rig.inode(&at(THREE, "RPMS/std/a.rpm")));
+        rig.publish("20181208T060000Z", more);
+        let shared = rig.inode(&at("20181208T060000Z", "iso/bootimage.iso"));
+        assert_eq!(shared, rig.inode(&at(THREE, "iso/bootimage.iso")));
+    }
+    case(&[]);
+    case(&["--quick"]);
+}
+
+#[test]
+fn a_file_whose_names_changed_is_read_and_then_shared() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let at = |build: &str| rig.mirror(&format!("master/centos/{build}/outputs/iso/bootimage.iso"));
+    let inode = rig.inode(&format!("master/centos/{ONE}/outputs/iso/bootimage.iso"));
+    // As when a build goes that has the file, too.
+    let name = rig.work("../other-name");
+    fs::hard_link(at(ONE), &name).unwrap();
+    fs::remove_file(name).unwrap();
+    rig.publish(TWO, &[]);
+    // What is noted of the files may be lost or damaged; then they are read.
+    for damage in ["", "x", "mirrorkeep-inodes 1\n"] {
+        let notes = rig.mirror(".mirrorkeep/inodes/master/centos.ctimes");
+        assert!(notes.exists());
+        fs::write(&notes, damage).unwrap();
+        fs::remove_dir_all(at(TWO).parent().unwrap().parent().unwrap().parent().unwrap()).unwrap();
+        fs::remove_file(rig.mirror(&format!(".mirrorkeep/builds/master/centos/{TWO}.json"))).unwrap();
+        fs::remove_file(rig.mirror(&format!(".mirrorkeep/manifests/master/centos/{TWO}.files"))).unwrap();
+        rig.publish(TWO, &[]);
+        assert_eq!(rig.inode(&format!("master/centos/{TWO}/outputs/iso/bootimage.iso")), inode);
+    }
+}
+
+/// Copies the mirror into a new one and returns where that is.
+fn copied(rig: &Rig) -> std::path::PathBuf {
+    let copy = rig.work("../copy");
+    let mut init = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+    assert!(init.arg("--mirror").arg(&copy).arg("init").status().unwrap().success());
+    rig.ok(&["copy", rig.mirror("").to_str().unwrap(), copy.to_str().unwrap()]);
+    copy
+}
+
+#[test]
+fn a_copy_keeps_every_time() {
+    let rig = Rig::new();
+    for (name, time) in [("zero", "@0"), ("one", "@1"), ("old", "@-86400")] {
+        rig.write(&format!("outputs/iso/{name}.iso"), name);
+        let at = rig.work(&format!("outputs/iso/{name}.iso"));
+        assert!(Command::new("touch").args(["-d", time]).arg(at).status().unwrap().success());
+    }
+    rig.publish(ONE, &[]);
+    let copy = copied(&rig);
+    for name in ["zero", "one", "old"] {
+        let at = format!("outputs/iso/{name}.iso");
+        let time = |path: std::path::PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        assert_eq!(time(copy.join(format!("master/centos/{ONE}/{at}"))), time(rig.work(&at)), "{name}");
+    }
+}
+
+#[test]
+fn equal_files_of_one_build_share_their_bytes() {
+    let rig = Rig::new();
+    let large = "x".repeat(100_000);
+    rig.write("outputs/RPMS/std/b.rpm", &large).write("outputs/RPMS/rt/b.rpm", &large);
+    rig.write("outputs/RPMS/std/c.rpm", "c").write("outputs/RPMS/std/d.rpm", "");
+    rig.write("outputs/RPMS/rt/d.rpm", "");
+    for (name, other) in
+        [("rt/a.rpm", "std/a.rpm"), ("installer/a.rpm", "std/a.rpm"), ("installer/b.rpm", "std/b.rpm")]
+    {
+        let name = rig.work(&format!("outputs/RPMS/{name}"));
+        fs::create_dir_all(name.parent().unwrap()).unwrap();
+        fs::hard_link(rig.work(&format!("outputs/RPMS/{other}")), name).unwrap();
+    }
+    // The same bytes with another mode are another file.
+    rig.write("outputs/RPMS/std/e.rpm", "c");
+    fs::set_permissions(rig.work("outputs/RPMS/std/e.rpm"), fs::Permissions::from_mode(0o755)).unwrap();
+    rig.ok(&["init"]);
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    let answer = rig.json(&args);
+    assert_eq!(
+        (&answer["joined_files"], &answer["joined_bytes"]),
+        (&4.into(), &(2 * 100_000 + 2 * 9).into())
+    );
+    let inode = |file: &str| rig.inode(&format!("master/centos/{ONE}/outputs/RPMS/{file}"));
+    assert!([inode("rt/a.rpm"), inode("installer/a.rpm")].iter().all(|other| *other == inode("std/a.rpm")));
+    assert!([inode("rt/b.rpm"), inode("installer/b.rpm")].iter().all(|other| *other == inode("std/b.rpm")));
+    assert_ne!(inode("std/c.rpm"), inode("std/e.rpm"));
+    assert_ne!(inode("std/d.rpm"), inode("rt/d.rpm"));
+    rig.sums_hold(&format!("master/centos/{ONE}"));
+    rig.ok(&["verify", "--all"]);
+    // The next build shares them again, and reads none of them.
+    let answer = rig.json(&[&args[..5], &[TWO]].concat());
+    assert_eq!(answer["copied_bytes"], 0);
+    assert_eq!(
+        rig.inode(&format!("master/centos/{TWO}/outputs/RPMS/installer/b.rpm")),
+        inode("installer/b.rpm")
+    );
+    // A copy of the mirror has the links, too.
+    let copy = copied(&rig);
+    let there = |file: &str| {
+        let at = copy.join(format!("master/centos/{ONE}/outputs/RPMS/{file}"));
+        std::os::unix::fs::MetadataExt::ino(&fs::metadata(at).unwrap())
+    };
+    assert_eq!(there("rt/b.rpm"), there("installer/b.rpm"));
+    rig.publish(THREE, &["--dedupe", "none"]);
+    assert_ne!(
+        rig.inode(&format!("master/centos/{THREE}/outputs/RPMS/rt/b.rpm")),
+        rig.inode(&format!("master/centos/{THREE}/outputs/RPMS/std/b.rpm"))
+    );
+}
+
+#[test]
+fn holes_of_a_sparse_file_stay_holes() {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    const SIZE: u64 = 1 << 30;
+    let rig = Rig::new();
+    let file = fs::File::create(rig.work("outputs/iso/disk.img")).unwrap();
+    file.set_len(SIZE).unwrap();
+    // Data that fits no block, in the middle and near the end, and a file that is a hole only.
+    file.write_all_at(&[7; 5000], (1 << 28) - 100).unwrap();
+    file.write_all_at(b"end", SIZE - 70_000).unwrap();
+    fs::File::create(rig.work("outputs/iso/empty.img")).unwrap().set_len(300_000).unwrap();
+    rig.publish(ONE, &[]);
+    let at = rig.mirror(&format!("master/centos/{ONE}/outputs/iso/disk.img"));
+    let meta = fs::metadata(&at).unwrap();
+    assert_eq!(meta.len(), SIZE);
+    assert!(meta.blocks() * 512 < 1 << 20, "{} blocks", meta.blocks());
+    let empty = fs::metadata(at.with_file_name("empty.img")).unwrap();
+    assert_eq!(empty.len(), 300_000);
+    rig.sums_hold(&format!("master/centos/{ONE}"));
+}
+
+#[test]
+fn neither_the_mirror_nor_the_state_of_one_is_published() {
+    #[track_caller]
+    fn case(said: &str, root: &str, from: &str, more: &[&str]) {
+        let rig = Rig::new();
+        let root = rig.work(root);
+        fs::create_dir_all(root.parent().unwrap()).unwrap();
+        let run = |args: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+            command.arg("--mirror").arg(&root).args(args).output().unwrap()
+        };
+        assert!(run(&["init"]).status.success());
+        let from = rig.work(from);
+        let args = ["publish", from.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+        for dry in [&["--dry-run"][..], &[]] {
+            let output = run(&[&args[..], more, dry].concat());
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.success(), said.is_empty(), "{text}");
+            assert!(text.contains(said), "{text}");
+        }
+        assert_eq!(root.join("master").exists(), said.is_empty());
+    }
+    let refused = "is the mirror itself, which is never published";
+    case(refused, "outputs/iso/mirror", "", &[]);
+    case(refused, "mirror", "", &[]);
+    case(refused, "mirror", "mirror", &[]);
+    case("", "outputs/iso/mirror", "", &["--exclude", "outputs/iso/mirror/"]);
+    // The state of any mirror, as a part of the source or as the source.
+    let state = "is the state of a mirror, which is never published";
+    case(state, "../m", "../m/.mirrorkeep", &[]);
+    let rig = Rig::new();
+    rig.write("outputs/iso/.mirrorkeep/mirror.yaml", "format: 1").ok(&["init"]);
+    let work = rig.work("");
+    rig.fails(1, state, &["publish", work.to_str().unwrap(), "--stream", "master/centos"]);
+}
+
+#[test]
+fn what_is_strange_in_a_source_is_a_warning() {
+    #[track_caller]
+    fn case(said: &[&str], make: impl Fn(&Rig)) {
+        let rig = Rig::new();
+        make(&rig);
+        rig.ok(&["init"]);
+        let work = rig.work("");
+        let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+        let trial = rig.json(&[&args[..], &["--dry-run"]].concat())["warnings"].clone();
+        let warnings = rig.json(&args)["warnings"].as_array().unwrap().clone();
+        assert_eq!(trial, serde_json::Value::from(warnings.clone()));
+        let text: Vec<&str> = warnings.iter().map(|warning| warning.as_str().unwrap()).collect();
+        assert_eq!(text.len(), said.len(), "{text:?}");
+        assert!(text.iter().zip(said).all(|(text, said)| text.contains(said)), "{text:?}");
+    }
+    fn write(rig: &Rig, names: &[&str]) {
+        for name in names {
+            rig.write(&format!("outputs/logs/{name}"), name);
+        }
+    }
+    case(&[], |_| {});
+    // Files that not everybody may read become readable.
+    let private = |rig: &Rig, names: &[&str]| {
+        write(rig, names);
+        for name in names {
+            let at = rig.work(&format!("outputs/logs/{name}"));
+            fs::set_permissions(at, fs::Permissions::from_mode(0o640)).unwrap();
+        }
+    };
+    case(&["`outputs/logs/key.pem` is not readable for everybody"], |rig| private(rig, &["key.pem"]));
+    case(
+        &["`outputs/logs/a`, `outputs/logs/b`, `outputs/logs/c` and 2 more (5 files) are not readable"],
+        |rig| private(rig, &["e", "d", "c", "b", "a"]),
+    );
+    // Names that some clients take for one.
+    case(&["differ in Unicode form only"], |rig| write(rig, &["caf\u{e9}", "cafe\u{301}"]));
+    case(&["differ in case only"], |rig| write(rig, &["stra\u{df}e", "STRASSE"]));
+    case(&[], |rig| write(rig, &["cafe", "caf\u{e9}"]));
+    // Links whose target is missing.
+    let link = |rig: &Rig, text: &str| {
+        write(rig, &["a"]);
+        symlink(text, rig.work("outputs/logs/link")).unwrap();
+    };
+    case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| link(rig, "nothing"));
+    case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| link(rig, "link"));
+    case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| {
+        link(rig, "../iso/bootimage")
+    });
+    for there in ["a", "../iso", "../RPMS/std/a.rpm", "../success", "../../SHA256SUMS", ".", "../.."] {
+        case(&[], |rig| link(rig, there));
+    }
+    // What other programs left behind.
+    case(&["`outputs/logs/x.part` is published and may be a leftover"], |rig| write(rig, &["x.part"]));
+    let names = [".DS_Store", "core.1234", ".nfs00000000012ab4", ".boot.iso.Ab12Cd"];
+    case(&["(4 files) are published and may be leftovers"], |rig| write(rig, &names));
+    case(&[], |rig| write(rig, &["core.log", ".nfsrc", "spare.parts", ".a.config", "core."]));
+}
+
+#[test]
+fn what_is_excluded_is_not_published_and_is_counted() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    rig.write("outputs/logs/a.log", "a").write("outputs/logs/a.part", "a");
+    rig.write("outputs/logs/cache/deep/x", "x").write("outputs/logs/cache/y", "y");
+    symlink("/etc/passwd", rig.work("outputs/logs/out")).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(rig.work("outputs/logs/agent.sock")).unwrap();
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    rig.fails(1, "`--exclude 'agent.sock'` leaves it out", &args);
+    rig.fails(2, "is not a pattern", &[&args[..], &["--exclude", "["]].concat());
+    let exclude = [
+        "--exclude",
+        "*.part",
+        "--exclude",
+        "agent.sock",
+        "--exclude",
+        "outputs/logs/cache",
+        "--exclude",
+        "out",
+    ];
+    let args = [&args[..], &exclude].concat();
+    assert_eq!(rig.json(&[&args[..], &["--dry-run"]].concat())["excluded"], 4);
+    assert_eq!(rig.json(&args)["excluded"], 4);
+    let logs = fs::read_dir(rig.mirror(&format!("master/centos/{ONE}/outputs/logs"))).unwrap();
+    assert_eq!(logs.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(), ["a.log"]);
+    assert!(rig.ok(&args).contains("unchanged"));
+    drop(socket);
+}
+
+#[test]
+fn streams_share_their_bytes() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/debian", "--build", ONE];
+    let answer = rig.json(&args);
+    assert_eq!(answer["shared_files"], 2);
+    let inode = |build: &str| rig.inode(&format!("{build}/outputs/RPMS/std/a.rpm"));
+    assert_eq!(inode(&format!("master/centos/{ONE}")), inode(&format!("master/debian/{ONE}")));
+    // The link that the other stream made is known, so nothing is damaged and nothing is copied.
+    let answer = rig.json(&["publish", args[1], "--stream", "master/centos", "--build", TWO]);
+    assert_eq!((&answer["shared_files"], &answer["copied_bytes"]), (&2.into(), &0.into()));
+    for build in [format!("centos/{ONE}"), format!("debian/{ONE}"), format!("centos/{TWO}")] {
+        rig.sums_hold(&format!("master/{build}"));
+    }
+    // Damage does not spread over streams either.
+    let at = rig.mirror(&format!("master/centos/{ONE}/outputs/RPMS/std/a.rpm"));
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o644)).unwrap();
+    let before = fs::metadata(&at).unwrap().modified().unwrap();
+    let file = fs::File::options().write(true).open(&at).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"X", 1).unwrap();
+    file.set_modified(before).unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o444)).unwrap();
+    rig.ok(&["publish", args[1], "--stream", "feature/x/centos", "--build", TWO]);
+    rig.sums_hold(&format!("feature/x/centos/{TWO}"));
+}
+
+#[test]
+fn a_file_of_the_own_area_that_is_too_large_is_not_read() {
+    let rig = Rig::new();
+    rig.publish(ONE, &[]);
+    let kept = |dir: &str, ending: &str| format!(".mirrorkeep/{dir}/master/centos/{ONE}.{ending}");
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    for (at, limit) in [(kept("manifests", "files"), 512 << 20), (kept("builds", "json"), 16 << 20)] {
+        let whole = fs::read(rig.mirror(&at)).unwrap();
+        fs::File::options().write(true).open(rig.mirror(&at)).unwrap().set_len(5 << 30).unwrap();
+        rig.fails(1, &format!("cannot read `{at}`"), &args);
+        rig.fails(1, &format!("it has 5368709120 bytes, larger than the {limit} bytes"), &args);
+        fs::write(rig.mirror(&at), whole).unwrap();
+    }
+    rig.ok(&args);
+}

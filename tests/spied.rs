@@ -3,6 +3,7 @@
 //! For each call in turn: do what was asked with that one call broken, look whether readers could be misled, do it
 //! again with nothing broken, and compare with what it would have become undisturbed.
 
+mod rewriting;
 mod scene;
 mod verifying;
 

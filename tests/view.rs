@@ -132,7 +132,9 @@ pub(crate) fn chain(error: impl Error) -> String {
 pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
     Publishing {
         id,
+        named: act::Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
+        exclude: Vec::new(),
         result: None,
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],

@@ -3,15 +3,16 @@
 //! Nothing is changed and no link is followed. One build at a time is held in memory on each thread, so that the
 //! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
 
+use super::ActError;
 use super::disk::Disk;
 use super::look::{Looking, Outside};
-use super::recover::{abandoned, stale};
+use super::recover::{abandoned, left_stages, stale};
 use super::unsealed::{Unsealed, Whose, unsealed};
-use super::watch::{Interrupted, Stop};
+use super::watch::Stop;
 use crate::census::{BuildCensus, Census};
 use crate::decide::comply::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
-use crate::mirror::{JournalError, KeptError, Mirror, Trouble, chain};
 use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
+use crate::mirror::{KeptError, Mirror, Trouble, chain};
 use crate::record::{BuildRecord, Origin};
 use crate::store::{Kind, StoreError, Uploads};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -29,23 +30,6 @@ pub struct CheckReport {
     pub entries: u64,
 }
 
-/// Says why a mirror could not be checked.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// What is kept of the builds cannot be read.
-    #[error(transparent)]
-    Kept(#[from] KeptError),
-    /// The store failed.
-    #[error("cannot look at the mirror")]
-    Store(#[from] StoreError),
-    /// Somebody asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-}
-
 /// Holds what is there, or what is there below `scope`, against the layout.
 pub fn check(
     mirror: &Mirror,
@@ -53,7 +37,7 @@ pub fn check(
     terms: Terms<'_>,
     stop: &Stop,
     now: Stamp,
-) -> Result<CheckReport, CheckError> {
+) -> Result<CheckReport, ActError> {
     let disk = Disk::of(mirror);
     let looking = Looking { mirror, disk: disk.as_ref() };
     let outside = looking.outside()?;
@@ -86,6 +70,8 @@ pub fn check(
     let Outside { entries, odd, links, unread: hidden } = outside;
     let told = mirror.told()?;
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
+    let (left, unseen) = left_stages(mirror, now)?;
+    let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
     let seen = Seen {
         census: surveyed.census,
@@ -99,7 +85,10 @@ pub fn check(
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
-        unread: hidden.into_iter().chain(unread).chain(lost).collect(),
+        stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
+        unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
+        lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
+        unread: hidden.into_iter().chain(unread).chain(lost).chain(unseen).collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.retain(|found| is_below(&found.path, scope));
@@ -129,7 +118,7 @@ type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
 
 /// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
 /// taken is looked at again.
-fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<Missed, CheckError> {
+fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<Missed, ActError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut records = mirror.recorded()?;
     let gone: BTreeSet<BuildId> =

@@ -17,8 +17,8 @@ use super::gather::leads_to;
 use super::publish::{Prepared, lay_out, report, strays, there_already, without_directories};
 use super::sign::there as signatures;
 use super::{
-    Check, Checksums, Filling, Lines, Mode, Moved, Permit, PublishError, PublishOutcome, PublishReport,
-    Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash,
+    Check, Checksums, Filling, Lines, Mode, Moved, Named, Permit, PublishError, PublishOutcome,
+    PublishReport, Publishing, Scope, Signers, Source, Stop, Tally, Watch, hash,
 };
 use crate::act::sweep::Failure;
 use crate::mirror::{Mirror, build_of, chain};
@@ -33,7 +33,7 @@ use std::collections::{BTreeSet, HashMap};
 const AT_ONCE: usize = 8;
 
 /// More than the checksums of a build ever have, in bytes.
-const SUMS_LIMIT: u64 = 1 << 30;
+const SUMS_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// What is to be copied.
 #[derive(Debug, Clone)]
@@ -294,7 +294,9 @@ fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyEr
 fn as_publishing(id: &BuildId, result: Outcome) -> Publishing {
     Publishing {
         id: id.clone(),
+        named: Named::Given,
         sources: Vec::new(),
+        exclude: Vec::new(),
         result: Some(result),
         context: None,
         labels: Vec::new(),

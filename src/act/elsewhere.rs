@@ -54,13 +54,15 @@ impl Source {
             to: file.path.clone(),
             top: Arc::clone(&top),
             size: file.size,
-            mtime: file.mtime,
+            // In an object store, 0 stands for the time of a file of ours, which the manifest does not have.
+            mtime: (file.mtime != 0 || file.inode != 0 || file.seen.is_some()).then_some(file.mtime),
             inode: 0,
+            linked: None,
             executable: file.mode & 0o111 != 0,
         });
         let files = files.collect();
         let links = links.into_iter().map(|link| (link.path, link.text)).collect();
-        Self { files, links, dirs, warnings: Vec::new() }
+        Self { files, links, dirs, ..Self::default() }
     }
 }
 

@@ -1,14 +1,14 @@
-//! What can come in the way of changing what a mirror keeps.
+//! What can come in the way of changing or checking what a mirror keeps.
 
 use super::plan::PlanError;
 use super::recover::RecoverError;
 use super::watch::Interrupted;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LeaseError};
 use crate::store::StoreError;
-use crate::word::{BuildId, RelPath};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 
-/// Says why holding, pruning, restoring or sweeping failed.
+/// Says why holding, pruning, restoring, sweeping, adopting, verifying or checking failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
     /// The layout has no place for the build.
@@ -20,6 +20,14 @@ pub enum ActError {
     /// Another command lets the build go at this moment.
     #[error("`{0}` is being pruned at this moment; nothing was changed")]
     Going(BuildId),
+    /// The build is in the trash.
+    #[error("`{id}` is in the trash until {}; `mirrorkeep restore {id}` brings it back", until.iso())]
+    InTrash {
+        /// Which build.
+        id: BuildId,
+        /// The last instant at which it can be restored.
+        until: Stamp,
+    },
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),
@@ -68,35 +76,48 @@ pub enum ActError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The store failed.
-    #[error("cannot change what the mirror keeps")]
+    #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
     /// Somebody asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
+impl Classify for ActError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPlace(error) => error.class(),
+            Self::NoBuild(_)
+            | Self::Going(_)
+            | Self::InTrash { .. }
+            | Self::NotInTrash(_)
+            | Self::TrashUnread { .. }
+            | Self::Occupied { .. }
+            | Self::Lost { .. }
+            | Self::NoManifest(_) => ErrorKind::Failed.into(),
+            Self::Plan(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
+}
+
 impl ActError {
     /// Returns whether no bytes or inodes were left.
     pub fn is_no_space(&self) -> bool {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<StoreError>() {
-                return error.kind() == crate::store::StoreErrorKind::NoSpace;
-            }
-            if let Some(JournalError::Store(error)) = error.downcast_ref::<JournalError>() {
-                return error.kind() == crate::store::StoreErrorKind::NoSpace;
-            }
-            next = match error.downcast_ref::<Self>() {
-                // Transparent variants hide their inner error from the chain of sources.
-                Some(
-                    Self::Journal(inner)
-                    | Self::Lease(LeaseError::Journal(inner))
-                    | Self::Recover(RecoverError::Journal(inner)),
-                ) => Some(inner),
-                Some(Self::Kept(inner)) => Some(inner),
-                _ => error.source(),
-            };
+        self.kind() == ErrorKind::Full
+    }
+}
+
+impl From<ExpectedError> for ActError {
+    fn from(error: ExpectedError) -> Self {
+        match error {
+            ExpectedError::Journal(error) => error.into(),
+            ExpectedError::Kept(error) => error.into(),
         }
-        false
     }
 }

@@ -52,6 +52,11 @@ impl Fence {
         self.seq = lease.next_seq();
     }
 
+    /// Returns the number of an event that the journal had at the end of the last turn.
+    pub(super) fn last(&self) -> u64 {
+        self.seq.saturating_sub(1)
+    }
+
     /// What the plan lets go may only become less.
     fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         // The clock was looked at for the plan, and what it frees was measured then.

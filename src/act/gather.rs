@@ -4,7 +4,7 @@
 //! thousands takes no more than its list. Everything that is wrong is collected and told at once.
 
 use super::source::{Source, SourceEntry, SourceError, SourceProblem, SourceSpec, Top, mtime, shown};
-use crate::word::{PathError, RelPath, named, unprintable};
+use crate::word::{OWN_DIR, PathError, RelPath, folded_name, is_sums, named, same_form, unprintable};
 use std::{
     collections::HashMap,
     fs::Metadata,
@@ -14,15 +14,18 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use walkdir::WalkDir;
+use walkdir::{DirEntryExt, WalkDir};
+
+/// What a directory of that name is.
+const STATE: &str = "the state of a mirror";
 
 /// How many links the kernel follows on the way to one file.
 const HOPS: usize = 40;
 
 impl Source {
     /// Looks at everything that is to be taken, and reads none of it yet.
-    pub fn gather(specs: &[SourceSpec]) -> Result<Self, SourceError> {
-        let mut gathering = Gathering::default();
+    pub fn gather(specs: &[SourceSpec], apart: Apart<'_>) -> Result<Self, SourceError> {
+        let mut gathering = Gathering { apart, ..Gathering::default() };
         for spec in specs {
             gathering.walk(spec);
         }
@@ -30,8 +33,33 @@ impl Source {
     }
 }
 
+/// What of a source is not taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apart<'a> {
+    /// Patterns over the path below the source, or over the last name where a pattern has no `/`.
+    pub exclude: &'a [glob::Pattern],
+    /// Device and inode of the mirror's own root, which is refused.
+    pub mirror: Option<(u64, u64)>,
+}
+
+impl Apart<'_> {
+    /// Returns whether what is at a path below the source is left out.
+    fn excludes(&self, below: &Path) -> bool {
+        let fits = |pattern: &glob::Pattern| {
+            let name = below.file_name().unwrap_or_default();
+            let by_name = !pattern.as_str().contains('/');
+            pattern.matches(&below.to_string_lossy()) || by_name && pattern.matches(&name.to_string_lossy())
+        };
+        self.exclude.iter().any(fits)
+    }
+}
+
 #[derive(Debug, Default)]
-struct Gathering {
+struct Gathering<'a> {
+    apart: Apart<'a>,
+    excluded: u64,
+    /// Files that not everybody may read.
+    private: Vec<RelPath>,
     files: Vec<SourceEntry>,
     links: Vec<Link>,
     dirs: Vec<RelPath>,
@@ -57,7 +85,7 @@ struct Open {
     before: (usize, usize),
 }
 
-impl Gathering {
+impl Gathering<'_> {
     fn walk(&mut self, spec: &SourceSpec) {
         let failed = |source| SourceProblem::Read { path: shown(&spec.from), source };
         // What the user names is followed; what lies below it is not.
@@ -65,6 +93,10 @@ impl Gathering {
             Ok(from) => from,
             Err(error) => return self.problems.push(failed(error)),
         };
+        if top.components().any(|name| name.as_os_str() == OWN_DIR) {
+            let (path, what) = (shown(&spec.from), STATE);
+            return self.problems.push(SourceProblem::Mirror { path, what });
+        }
         let (to, found) = (spec.to.clone(), top.clone());
         let whole = Arc::new(Top::Disk { to, from: found });
         let mut taken = 0usize;
@@ -82,6 +114,20 @@ impl Gathering {
             };
             self.leave(&mut open, entry.depth(), taken, spec);
             let below = entry.path().strip_prefix(&top).unwrap_or(Path::new(""));
+            if entry.depth() > 0 && self.apart.excludes(below) {
+                self.excluded += 1;
+                if entry.file_type().is_dir() {
+                    walker.skip_current_dir();
+                }
+                continue;
+            }
+            if let Some(what) = self.is_mirror(&entry) {
+                self.problems.push(SourceProblem::Mirror { path: shown(entry.path()), what });
+                if entry.file_type().is_dir() {
+                    walker.skip_current_dir();
+                }
+                continue;
+            }
             let to = match place(&spec.to, below) {
                 Ok(to) => to,
                 Err(why) => {
@@ -112,6 +158,18 @@ impl Gathering {
         }
     }
 
+    /// Returns what an entry is, where it is the mirror or the state of one.
+    fn is_mirror(&self, entry: &walkdir::DirEntry) -> Option<&'static str> {
+        if entry.file_name() == OWN_DIR {
+            return Some(STATE);
+        }
+        let (device, inode) = self.apart.mirror?;
+        // The number alone is free of charge.
+        let same = entry.file_type().is_dir() && entry.ino() == inode;
+        let same = same && entry.metadata().is_ok_and(|meta| (meta.dev(), meta.ino()) == (device, inode));
+        same.then_some("the mirror itself")
+    }
+
     /// Notes the directories that the walk has left behind without finding anything in them.
     fn leave(&mut self, open: &mut Vec<Open>, depth: usize, taken: usize, spec: &SourceSpec) {
         while open.len() > depth {
@@ -140,17 +198,22 @@ impl Gathering {
                 () if kind.is_block_device() || kind.is_char_device() => "device",
                 () => "special file",
             };
-            return self.problems.push(SourceProblem::Special { path: shown(path), kind });
+            let name = shown(Path::new(path.file_name().unwrap_or_default()));
+            return self.problems.push(SourceProblem::Special { path: shown(path), kind, name });
         }
         if meta.mode() & 0o6000 != 0 {
             self.warnings.push(format!("`{to}` is published without its set-id bit"));
+        }
+        if meta.mode() & 0o004 == 0 {
+            self.private.push(to.clone());
         }
         self.files.push(SourceEntry {
             to,
             top: Arc::clone(top),
             size: meta.size(),
-            mtime: mtime(meta),
+            mtime: Some(mtime(meta)),
             inode: meta.ino(),
+            linked: (meta.nlink() > 1).then(|| meta.dev()),
             executable: meta.mode() & 0o111 != 0,
         });
     }
@@ -162,6 +225,15 @@ impl Gathering {
         self.dirs.dedup();
         self.meetings();
         self.foldings();
+        self.private.sort();
+        if !self.private.is_empty() {
+            let (some, is) = some_of(&self.private);
+            let text = format!(
+                "{some} {is} not readable for everybody in the source, and for everybody as published"
+            );
+            self.warnings.push(text);
+        }
+        self.leftovers();
         let texts: HashMap<&str, &str> =
             self.links.iter().map(|link| (link.to.as_str(), &*link.text)).collect();
         for Link { to, text, from } in &self.links {
@@ -183,7 +255,8 @@ impl Gathering {
         let dirs = std::mem::take(&mut self.dirs);
         let dirs = dirs.into_iter().filter(|dir| !self.is_full(dir)).collect();
         let links = self.links.into_iter().map(|link| (link.to, link.text)).collect();
-        Ok(Source { files: self.files, links, dirs, warnings: self.warnings })
+        let (files, warnings, excluded) = (self.files, self.warnings, self.excluded);
+        Ok(Source { files, links, dirs, warnings, excluded })
     }
 
     /// Finds what goes to one place, and files where another source needs a directory.
@@ -239,7 +312,19 @@ impl Gathering {
             || self.source_of(dir.as_str()).is_some()
     }
 
-    /// Warns of names that differ in case only.
+    /// Warns of files that look like the remains of a program that was interrupted.
+    fn leftovers(&mut self) {
+        let left: Vec<RelPath> =
+            self.files.iter().map(|file| &file.to).filter(|to| is_leftover(to.name())).cloned().collect();
+        if let Some(first) = left.first() {
+            let (some, is) = some_of(&left);
+            let one = if left.len() == 1 { "a leftover" } else { "leftovers" };
+            let hint = format!("`--exclude '{}'` leaves such a file out", first.name());
+            self.warnings.push(format!("{some} {is} published and may be {one} of another program; {hint}"));
+        }
+    }
+
+    /// Warns of names that differ in case or in Unicode form only.
     fn foldings(&mut self) {
         let paths: Vec<&RelPath> =
             self.files.iter().map(|file| &file.to).chain(self.links.iter().map(|link| &link.to)).collect();
@@ -247,20 +332,72 @@ impl Gathering {
         let mut folded: Vec<(u64, usize)> = paths
             .iter()
             .enumerate()
-            .map(|(index, path)| (digest(&path.as_str().to_lowercase()), index))
+            .map(|(index, path)| (digest(&folded_name(path.as_str())), index))
             .collect();
         folded.sort_unstable();
         for pair in folded.windows(2) {
             let [(first, a), (second, b)] = pair else { continue };
             let (Some(one), Some(other)) = (paths.get(*a), paths.get(*b)) else { continue };
             let same = first == second && one != other;
-            if same && one.as_str().to_lowercase() == other.as_str().to_lowercase() {
+            if same && folded_name(one.as_str()) == folded_name(other.as_str()) {
+                let what =
+                    if same_form(one.as_str(), other.as_str()) { "in Unicode form" } else { "in case" };
                 let text =
-                    format!("`{one}` and `{other}` differ in case only, which some clients cannot hold");
+                    format!("`{one}` and `{other}` differ {what} only, which some clients cannot hold");
                 self.warnings.push(text);
             }
         }
     }
+}
+
+impl Source {
+    /// Returns the links whose target is missing in the build, which also has the files `own`.
+    pub(super) fn dangling(&self, own: &[RelPath]) -> Vec<RelPath> {
+        let texts: HashMap<&str, &str> = self.links.iter().map(|(to, text)| (to.as_str(), &**text)).collect();
+        let has = |target: &str| {
+            let below = format!("{target}/");
+            let file = |at: &str| self.files.partition_point(|file| file.to.as_str() < at);
+            let is_file = self.files.get(file(target)).is_some_and(|file| file.to.as_str() == target);
+            let is_above =
+                self.files.get(file(&below)).is_some_and(|file| file.to.as_str().starts_with(&below));
+            let others = self.dirs.iter().chain(self.links.iter().map(|(to, _)| to)).chain(own);
+            let mut others = others.map(RelPath::as_str);
+            // A link that is still a link after all of them were followed leads in a circle.
+            let is_other = |at: &str| at == target && !texts.contains_key(at) || at.starts_with(&below);
+            target.is_empty() || is_file || is_above || is_sums(target) || others.any(is_other)
+        };
+        let links = self.links.iter().map(|(to, _)| to);
+        links.filter(|to| leads_to(to, &texts).is_some_and(|target| !has(&target))).cloned().collect()
+    }
+}
+
+/// How many paths a warning names.
+const NAMED: usize = 3;
+
+/// Returns the first of these paths with how many more there are, and the verb that they take.
+pub(super) fn some_of(paths: &[RelPath]) -> (String, &'static str) {
+    let named: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    match paths.len() - named.len() {
+        0 if paths.len() == 1 => (named.concat(), "is"),
+        0 => (named.join(", "), "are"),
+        more => (format!("{} and {more} more ({} files)", named.join(", "), paths.len()), "are"),
+    }
+}
+
+/// Returns whether a name is one that programs give to files that they remove again.
+fn is_leftover(name: &str) -> bool {
+    const NAMES: &[&str] = &[".DS_Store", "Thumbs.db", "desktop.ini"];
+    const ENDINGS: &[&str] = &[".part", ".partial", ".filepart", ".crdownload", ".swp", ".tmp", "~"];
+    let all = |text: &str, of: fn(&char) -> bool| !text.is_empty() && text.chars().all(|c| of(&c));
+    let core = name.strip_prefix("core.").is_some_and(|number| all(number, char::is_ascii_digit));
+    let nfs = name.strip_prefix(".nfs").is_some_and(|number| all(number, char::is_ascii_hexdigit));
+    // The temporary name of rsync: a dot before, a dot and six letters or digits after.
+    let rsync = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+    let rsync = rsync.is_some_and(|(name, tail)| {
+        let mixed = tail.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
+        name.contains('.') && tail.len() == 6 && mixed && all(tail, char::is_ascii_alphanumeric)
+    });
+    NAMES.contains(&name) || ENDINGS.iter().any(|end| name.ends_with(end)) || core || nfs || rsync
 }
 
 fn digest(text: &str) -> u64 {

@@ -23,6 +23,11 @@ pub struct HoldReport {
     pub changed: bool,
 }
 
+/// Returns the user and host of who is acting; the number of a process says nothing later.
+pub(super) fn person(who: &str) -> String {
+    who.split(" pid ").next().unwrap_or(who).to_owned()
+}
+
 /// Holds a build.
 pub fn hold(
     mirror: &Mirror,
@@ -31,6 +36,7 @@ pub fn hold(
     mode: Mode,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<HoldReport, ActError> {
+    let hold = Hold { who: person(&hold.who), ..hold };
     let same = |held: &Hold| held.why == hold.why && held.until == hold.until;
     change(mirror, id, EventKind::Held, mode, clock, |holds| {
         if !holds.iter().any(same) {
@@ -95,6 +101,8 @@ pub(super) fn write(
     holds: &[Hold],
     now: Stamp,
 ) -> Result<(), ActError> {
+    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
+    lease.mirror().refuse_lost_holds(Some(id), now)?;
     // Holds are plain data.
     let list = serde_json::to_value(holds).unwrap_or_default();
     let fact = Fact::new(what, id).with("holds", list);

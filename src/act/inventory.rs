@@ -13,7 +13,7 @@ use std::{
 };
 
 /// More than a list of checksums ever has, in bytes.
-pub(super) const LIST_LIMIT: u64 = 1 << 30;
+pub(super) const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// What a tree holds, by paths below it.
 #[derive(Debug, Default)]

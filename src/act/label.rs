@@ -8,7 +8,7 @@ use crate::layout::NoPlace;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
 use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
 use crate::store::StoreError;
-use crate::word::{BuildId, Label, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -59,6 +59,22 @@ pub enum LabelActError {
     /// The store failed.
     #[error("cannot label the build")]
     Store(#[from] StoreError),
+}
+
+impl Classify for LabelActError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPlace(error) => error.class(),
+            Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
+            Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// Whether something is done or only tried.

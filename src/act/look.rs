@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// More than SHA256SUMS ever has, in bytes.
-const LIST_LIMIT: u64 = 1 << 30;
+const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// How many names of a stray directory are looked at.
 const HELD: usize = 1000;

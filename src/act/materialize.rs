@@ -13,7 +13,7 @@ use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, Resolved};
 use crate::record::Manifest;
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, RelPath, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use following::{Done, Following};
 use serde::Serialize;
 
@@ -109,6 +109,26 @@ pub enum MaterializeError {
     Interrupted(#[from] Interrupted),
 }
 
+impl Classify for MaterializeError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Symlinks(_) | Self::NoAlias(_) | Self::NoBuild(_) | Self::Taken(_) => {
+                ErrorKind::Usage.into()
+            }
+            Self::NotMaterialized(_) | Self::NoRecord(_) | Self::Restless(_) | Self::Missing(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Kept(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
+}
+
 /// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`] makes it.
 pub fn materialize(
     mirror: &Mirror,
@@ -149,10 +169,15 @@ pub fn materialize(
 
 /// Lets an alias have no copy any more; [`follow`] removes what is there.
 pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(), MaterializeError> {
-    let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
-    let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
-    let Some(state) = state else { return Err(MaterializeError::NotMaterialized(alias.clone())) };
+    let wanted = || {
+        let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
+        state.ok_or_else(|| MaterializeError::NotMaterialized(alias.clone()))
+    };
+    // The ticket is a file of its own: none is made for a name without a copy, and none in a trial.
+    wanted()?;
     if mode == Mode::Real {
+        let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
+        let state = wanted()?;
         let after = Materialized { wanted: false, ..state.clone() };
         mirror.keep_materialized(Some(&state), &after)?;
     }

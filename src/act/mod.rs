@@ -32,6 +32,7 @@ mod reserve;
 mod restore;
 mod reveal;
 mod send;
+mod sharing;
 mod sign;
 mod source;
 mod stage;
@@ -46,7 +47,7 @@ mod watch;
 pub use adopt::{
     AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
 };
-pub use check::{CheckError, CheckReport, check};
+pub use check::{CheckReport, check};
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};
@@ -56,16 +57,19 @@ pub use label::{LabelActError, LabelReport, Mode, label};
 pub use lines::Lines;
 pub use materialize::{Cost, Followed, MaterializeError, Switched, dematerialize, follow, materialize};
 pub use mend::{Mended, mend};
-pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting};
+pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
 pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
 pub use publish::{
-    ContextFrom, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
+    ContextFrom, Named, PublishError, PublishOutcome, PublishReport, Publishing, publish, try_publish,
 };
-pub use recover::{RecoverError, STAGE_TERM, Settled, SettledAs, Stages, recover, settle};
+pub use recover::{
+    LeftStage, RecoverError, STAGE_TERM, Settled, SettledAs, Stages, accept_loss, recover, settle,
+};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
-pub use restore::{Restored, restore};
+pub use restore::{Restored, not_trashed, restore};
 pub use reveal::RevealError;
+pub use sharing::share_out;
 pub use sign::{Checksums, Keys, MINISIGN_PASSWORD, SignError, SignWith, Signature, Signers, Unproven};
 pub use source::{OpenSource, Source, SourceEntry, SourceError, SourceProblem, SourceSpec};
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};

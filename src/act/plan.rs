@@ -3,13 +3,14 @@
 //! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
 //! cannot be followed stops everything, a damaged record its build, many of them their stream.
 
+use super::Mode;
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
 use crate::store::{Kind, Put, StoreError, Walked};
-use crate::word::{BuildId, Digest, RelPath, Stamp, Stream};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +72,20 @@ pub enum PlanError {
     Store(#[from] StoreError),
 }
 
+impl Classify for PlanError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
+            Self::Policy(error) => error.class(),
+            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
 /// What a run of prune leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +98,12 @@ pub(super) struct LastRun {
     pub policy: String,
     /// How many builds each stream had afterwards.
     pub streams: BTreeMap<Stream, usize>,
+    /// The id of the mirror; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// The number of the last event of the journal; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
 }
 
 impl LastRun {
@@ -97,6 +118,18 @@ impl LastRun {
         };
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|error| PlanError::LastRun(Self::place(), error))
+    }
+
+    /// States that the last run was in this mirror, where it states another one; one that cannot be read stays as it is.
+    pub(super) fn claim(mirror: &Mirror) -> Result<(), StoreError> {
+        let id = Some(mirror.config().id.clone());
+        match Self::read(mirror) {
+            Ok(Some(last)) if last.mirror.is_some() && last.mirror != id => {
+                Self { mirror: id, ..last }.write(mirror)
+            }
+            Err(PlanError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
@@ -160,6 +193,12 @@ pub(super) fn judged(
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let survey = survey(mirror, now)?;
+    if let Some(lost) = survey.lost.first() {
+        return Err(PlanError::Journal(lost.clone().into()));
+    }
+    if let Some(lost) = survey.lost_holds.first() {
+        return Err(lost.error().into());
+    }
     let last = LastRun::read(mirror)?;
     let past = past(mirror, &survey, last.as_ref(), base)?;
     let plan = retain(&survey.census, &policy, now, &past);
@@ -194,6 +233,7 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
             past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
         }
     }
+    past.first_run = last.is_none() && survey.scripted;
     if let Some(last) = last {
         // The policy of the last run was good then; one that this version cannot read any more says nothing.
         past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);
@@ -212,6 +252,11 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
             }
         }
     }
+    let active =
+        survey.held.iter().filter(|(_, holds)| holds.iter().any(|hold| hold.is_active(survey.census.at)));
+    past.warnings.extend(active.map(|(id, _)| {
+        format!("`{id}` is held, but there is no such build; `mirrorkeep unhold {id}` removes the hold")
+    }));
     past.space = match mirror.store().space()? {
         Some(space) => {
             let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();
@@ -308,6 +353,26 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
     Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(known(verdict)))).collect())
 }
 
+/// Returns how many bytes what a plan deletes of each build frees, or would free but for a brake.
+pub fn would_free(
+    mirror: &Mirror,
+    policy: &Policy,
+    census: &Census,
+    plan: &Plan,
+) -> HashMap<BuildId, Result<u64, StoreError>> {
+    let goes = |verdict: &&Verdict| {
+        matches!(verdict.fate, Fate::Expire | Fate::Withheld)
+            || (verdict.parts.values()).any(|fate| matches!(fate, PartFate::Expire | PartFate::Withheld))
+    };
+    let mut going: Vec<&Verdict> = plan.builds.iter().filter(goes).collect();
+    going.sort_by_cached_key(|verdict| {
+        let build = census.build(&verdict.id);
+        (build.and_then(|build| build.created), build.map(|build| build.seq))
+    });
+    let freed = freed(mirror, policy, census, &going);
+    going.iter().map(|verdict| verdict.id.clone()).zip(freed).collect()
+}
+
 struct File {
     inode: (u64, u64),
     names: u64,
@@ -322,13 +387,17 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
         return Err(walked.unread.swap_remove(0).1);
     }
     let parts = super::trim::going(policy, verdict);
-    let goes = |path: &RelPath| verdict.fate != Fate::Keep || super::trim::goes(&parts, path);
-    let found = walked.entries().filter(|(path, _, entry)| entry.kind == Kind::File && goes(path));
+    let goes = |dir: &RelPath, name: &str| {
+        verdict.fate != Fate::Keep || dir.child(name).is_ok_and(|path| super::trim::goes(&parts, &path))
+    };
+    let found = walked.entries().filter(|(dir, name, entry)| entry.kind == Kind::File && goes(dir, name));
     Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 
 /// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
-pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanError> {
+///
+/// A trial writes none and returns how many it would be.
+pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usize, PlanError> {
     let mut written = 0;
     for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
         let Some(first) = group.first() else { continue };
@@ -348,7 +417,9 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan) -> Result<usize, PlanErro
         let text =
             serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
         let at = dir.child(crate::word::RETENTION_NAME).unwrap_or_default();
-        mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        if mode == Mode::Real {
+            mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        }
         written += 1;
     }
     Ok(written)

@@ -8,15 +8,15 @@
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::{LastRun, Planned, weighed};
-use super::recover::settle;
+use super::recover::{LeftStage, clear_old_stages, left_stages, settle};
 use super::restore::go_on;
 use super::sweep::{self, Failure, SweepReport, Which};
 use super::trash::throw_out;
 use super::{Mode, Stop, handshake, reserve, trim};
 use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::EventKind;
-use crate::store::Put;
+use crate::store::{Put, StoreError};
 use crate::word::{BuildId, Digest, RelPath, Stamp};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -51,6 +51,8 @@ pub struct PruneReport {
     pub skipped: Vec<Skipped>,
     /// What became of the trash.
     pub trash: SweepReport,
+    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    pub stages: Vec<LeftStage>,
     /// What could not be done.
     pub failures: Vec<Failure>,
 }
@@ -85,7 +87,13 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        return Ok(empty(planned.plan));
+        let mut report = empty(planned.plan);
+        if report.outcome != PlanOutcome::Refused {
+            let (left, failures) = left_stages(mirror, clock())?;
+            report.stages = left.into_iter().filter(LeftStage::is_old).collect();
+            report.failures = failures.iter().map(unread).collect();
+        }
+        return Ok(report);
     }
     reserve::with_help(mirror, || run(mirror, how, clock))
 }
@@ -99,8 +107,13 @@ fn empty(plan: Plan) -> PruneReport {
         trimmed: Vec::new(),
         skipped: Vec::new(),
         trash: SweepReport::default(),
+        stages: Vec::new(),
         failures: Vec::new(),
     }
+}
+
+fn unread((path, error): &(RelPath, StoreError)) -> Failure {
+    Failure { path: path.to_string(), error: chain(error) }
 }
 
 fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
@@ -113,7 +126,10 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     let base = Past {
         accepted: how.accepted,
         any_clock: how.any_clock,
-        store_clock: (!how.any_clock).then(|| store_clock(mirror)).transpose()?,
+        store_clock: (!how.any_clock)
+            .then(|| store_clock(mirror))
+            .transpose()?
+            .map(Option::unwrap_or_default),
         ..Past::default()
     };
     let mut planned = weighed(mirror, None, now, base)?;
@@ -121,6 +137,9 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
+    let (stages, failures) = clear_old_stages(mirror, clock)?;
+    report.stages = stages;
+    report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let mut fence = Fence::new(seq);
     let order = order(&planned);
@@ -133,16 +152,15 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     if let Some(wanted) = pressed {
         press(mirror, &mut planned, &mut fence, (&at_once, wanted), &mut report, how, clock)?;
     }
-    remember(mirror, &planned, &report, now)?;
+    remember(mirror, &planned, &report, now, fence.last())?;
     Ok(report)
 }
 
 /// Returns what the clock of the store says, by writing a file.
-fn store_clock(mirror: &Mirror) -> Result<Stamp, ActError> {
+pub(super) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
     let probe = RelPath::own("clock");
     mirror.store().put(&probe, b"", Put::Replace)?;
-    let seen = mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime));
-    Ok(seen.unwrap_or_default())
+    Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
 }
 
 /// Returns the going builds, each after those that need it, the oldest first where that leaves a choice.
@@ -233,7 +251,7 @@ fn throw(
         tree.inode
     };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lease.next_in_trash();
+    let at = lease.next_in_trash()?;
     let now = clock();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
@@ -241,6 +259,8 @@ fn throw(
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
         .with("plan", planned.plan.digest.to_string());
+    // The lock was taken by a handle; what readers open is the path.
+    mirror.is_at_its_path().map_err(LeaseError::from)?;
     let intent = lease.intend(now, fact.clone())?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
     let moved = ticket.map_err(ActError::from).and_then(|()| {
@@ -328,7 +348,21 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
 }
 
 /// Leaves for the next run what this one found.
-fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp) -> Result<(), ActError> {
+fn remember(
+    mirror: &Mirror,
+    planned: &Planned,
+    report: &PruneReport,
+    now: Stamp,
+    seq: u64,
+) -> Result<(), ActError> {
+    let waits = |verdict: &crate::decide::Verdict| {
+        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+        reasons.any(|reason| &*reason.rule == "first_run")
+    };
+    if planned.plan.builds.iter().any(waits) {
+        // As long as nobody accepted the first plan, the next run is the first one, too.
+        return Ok(());
+    }
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
     let dropped: HashSet<_> = (planned.plan.builds.iter())
         .filter(|verdict| {
@@ -358,7 +392,8 @@ fn remember(mirror: &Mirror, planned: &Planned, report: &PruneReport, now: Stamp
         Some(previous) if held_back => previous.clone(),
         _ => planned.policy.text().to_owned(),
     };
-    LastRun { version: 1, at: now, policy, streams }.write(mirror)?;
+    let id = Some(mirror.config().id.clone());
+    LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
     Ok(())
 }
 

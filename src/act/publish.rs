@@ -11,34 +11,43 @@ mod prepared;
 
 pub(super) use compared::there_already;
 pub use error::PublishError;
-use prepared::prepare;
 pub(super) use prepared::{Prepared, record, strays, without_directories};
+use prepared::{clocks, prepare};
 
+use super::stage::Claim;
 use crate::act::recover::settle;
+use crate::act::restore::find;
 use crate::act::reveal::{Revealed, reveal};
 use crate::act::send::send;
 use crate::act::{
-    Filling, Moved, Sealed, Signature, Signers, SourceEntry, SourceSpec, StageError, Staged, Stop, Tally,
-    Watch,
+    Filling, Mode, Moved, Sealed, Signature, Signers, SourceEntry, SourceSpec, StageError, Staged, Stop,
+    Tally, Watch, label,
 };
-use crate::decide::Reuse;
-use crate::mirror::{Mirror, builds_of};
-use crate::store::{StoreErrorKind, Take};
-use crate::word::{BuildId, Label, Outcome, RelPath, Stamp};
+use crate::decide::{Reuse, Whose};
+use crate::mirror::{Mirror, builds_of, chain};
+use crate::store::{StoreError, StoreErrorKind, Take};
+use crate::word::{BuildId, Label, Outcome, RelPath, Stamp, Stream};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
 
-/// How many earlier builds are asked for bytes that are there already.
+/// How many earlier builds of the stream are asked for bytes that are there already.
 const ASKED: usize = 30;
+
+/// How many other streams are asked, each for its last published build.
+const OTHERS: usize = 8;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
 pub struct Publishing {
     /// As which build.
     pub id: BuildId,
+    /// How that name came.
+    pub named: Named,
     /// From where.
     pub sources: Vec<SourceSpec>,
+    /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
+    pub exclude: Vec<glob::Pattern>,
     /// How the build went; nothing means as its marker says, and success without one.
     pub result: Option<Outcome>,
     /// Its CONTEXT, if it is to have one that is not among the sources.
@@ -51,6 +60,15 @@ pub struct Publishing {
     pub filling: Filling,
     /// Who signs its checksums.
     pub signers: Signers,
+}
+
+/// How the name of a build came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// It was given.
+    Given,
+    /// From the clock: an interrupted publish of the same is resumed under its own name.
+    ByClock,
 }
 
 /// Where a CONTEXT comes from.
@@ -83,6 +101,12 @@ pub struct PublishReport {
     pub shared_files: u64,
     /// How many bytes these have.
     pub shared_bytes: u64,
+    /// How many files share their bytes with another file of the same build.
+    pub joined_files: u64,
+    /// How many bytes these have.
+    pub joined_bytes: u64,
+    /// How many files, links and directories of the source were left out on request.
+    pub excluded: u64,
     /// How many files an interrupted try had laid out already.
     pub resumed_files: u64,
     /// What signs its checksums since now.
@@ -113,8 +137,68 @@ pub fn publish(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    let prepared = prepare(mirror, publishing, clock())?;
-    lay_out(mirror, publishing, prepared, clock, watch, stop)
+    let mut prepared = prepare(mirror, publishing, clock())?;
+    let first = resumed(mirror, publishing, &mut prepared, clock())?;
+    let publishing = first.as_ref().unwrap_or(publishing);
+    let mut report = lay_out(mirror, publishing, prepared, clock, watch, stop)?;
+    if report.outcome == PublishOutcome::Unchanged {
+        label_again(mirror, publishing, &mut report, clock);
+    }
+    Ok(report)
+}
+
+/// Sets the labels that a build that was there lacks, and warns of those that say something else.
+fn label_again(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    report: &mut PublishReport,
+    clock: &dyn Fn() -> Stamp,
+) {
+    let id = &publishing.id;
+    let labels = mirror.record(id).ok().flatten().map(|record| record.labels).unwrap_or_default();
+    let (others, new): (Vec<&Label>, Vec<&Label>) =
+        publishing.labels.iter().partition(|label| labels.get(label.key()).is_some());
+    for label in others {
+        let (key, value) = (label.key(), label.value());
+        if let Some(is) = labels.get(key).map(|is| &is.value).filter(|is| *is != value) {
+            report.warnings.push(format!(
+                "the label `{key}={value}` is not set: the build is labelled `{key}={is}`; to change it, run \
+                 `mirrorkeep label {id} {key}={value}`"
+            ));
+        }
+    }
+    let new: Vec<Label> = new.into_iter().cloned().collect();
+    if new.is_empty() {
+        return;
+    }
+    match label(mirror, id, &new, &[], Mode::Real, clock) {
+        Ok(labelled) => report.aliases.extend(labelled.aliases),
+        Err(error) => report.warnings.push(format!("the labels could not be set: {}", chain(&error))),
+    }
+}
+
+/// Returns what is published under the name of an interrupted publish of the same, if there is one.
+///
+/// This comes before that publish is settled: when it came past its commit point, its build is there already.
+fn resumed(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &mut Prepared,
+    now: Stamp,
+) -> Result<Option<Publishing>, PublishError> {
+    if publishing.named == Named::Given {
+        return Ok(None);
+    }
+    let claim = Claim::of(publishing, &prepared.source);
+    let first = claim.interrupted(mirror, now)?;
+    let Some(id) = first.filter(|first| *first != publishing.id) else {
+        prepared.claim = Some(claim);
+        return Ok(None);
+    };
+    let first = Publishing { id, ..publishing.clone() };
+    prepared.rename(mirror, &first.id, now)?;
+    prepared.claim = Some(Claim::of(&first, &prepared.source));
+    Ok(Some(first))
 }
 
 /// Lays a build out that is prepared, and makes it visible.
@@ -126,14 +210,25 @@ pub(super) fn lay_out(
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
-    settle(&mirror.lease()?, clock)?;
+    let last = {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        lease.last_event()
+    };
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {
             // What a try that was cut off had published and not yet removed.
             let files = prepared.source.files.par_iter();
-            report.warnings.extend(leave(files.filter(|entry| is_shared(mirror, &prepared, entry))));
+            let ours = |entry: &&SourceEntry| {
+                is_shared(mirror, &prepared, entry) || prepared.moved && mirror.by_seal()
+            };
+            report.warnings.extend(leave(files.filter(ours)));
         }
         return Ok(report);
+    }
+    if prepared.known.is_none() {
+        let warnings = clocks(mirror, &prepared, &publishing.id, last, clock())?;
+        prepared.warnings.extend(warnings);
     }
     if mirror.by_seal() {
         return send(mirror, publishing, prepared, clock, watch, stop);
@@ -144,6 +239,9 @@ pub(super) fn lay_out(
         return Ok(report);
     }
     staged.resume()?;
+    if let Some(claim) = &prepared.claim {
+        claim.note(mirror.store())?;
+    }
     let filled = fill(mirror, publishing, &prepared, &mut staged, watch, stop);
     let tally = match filled {
         Ok(tally) => tally,
@@ -183,11 +281,12 @@ pub(super) fn show(
     mirror: &Mirror,
     publishing: &Publishing,
     mut prepared: Prepared,
-    sealed: Sealed,
+    mut sealed: Sealed,
     tally: &Tally,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<PublishReport, PublishError> {
     let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
+    sealed.moved = publishing.filling.take == Some(Take::Move);
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
@@ -203,7 +302,8 @@ pub(super) fn show(
 fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
     let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
     there.is_some_and(|there| {
-        there.names > 1 && (there.inode.1, there.size, there.mtime) == (entry.inode, entry.size, entry.mtime)
+        let found = (there.inode.1, there.size, Some(there.mtime));
+        there.names > 1 && found == (entry.inode, entry.size, entry.mtime)
     })
 }
 
@@ -225,12 +325,45 @@ pub fn try_publish(
     if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         return Ok(report);
     }
+    if mirror.by_seal() && find(mirror, &publishing.id).map_err(Box::new)?.is_some() {
+        return Err(PublishError::InTrash(publishing.id.clone()));
+    }
+    fits(mirror, publishing, &prepared, watch)?;
     let tally = Tally::default();
     let mut report = report(publishing, &prepared, (0, 0), &tally, Vec::new(), PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
     report.bytes =
         prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     Ok(report)
+}
+
+/// Fails when the bytes of a build cannot be there beside what is there: as few as they can be, files counted as shared
+/// that have the size of a file in an earlier build.
+fn fits(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Result<(), PublishError> {
+    if publishing.filling.take.is_some() {
+        return Ok(());
+    }
+    let Some(space) = mirror.store().space()? else { return Ok(()) };
+    if prepared.source.bytes() <= space.free {
+        return Ok(());
+    }
+    let reuse = match publishing.filling.dedupe {
+        Some(_) => earlier(mirror, publishing, prepared, watch),
+        None => Reuse::default(),
+    };
+    let new = prepared.source.files.iter().filter(|file| !reuse.has_size(file.size));
+    let bytes: u64 = new.map(|file| file.size).sum();
+    if bytes > space.free {
+        let why = format!("No space left on device: {bytes} bytes are needed, and {} are free", space.free);
+        let error = StoreError::because(StoreErrorKind::NoSpace, "write", &prepared.path, &why);
+        return Err(StageError::from(error).into());
+    }
+    Ok(())
 }
 
 /// Fills a stage with everything that belongs to the build.
@@ -254,7 +387,8 @@ fn fill(
     Ok(tally)
 }
 
-/// Returns what the stream's earlier builds hold; what cannot be read of them is not reused.
+/// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
+/// not reused.
 pub(super) fn earlier(
     mirror: &Mirror,
     publishing: &Publishing,
@@ -272,12 +406,36 @@ pub(super) fn earlier(
     builds.retain(|build| build.problem.is_none());
     builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
     let sizes = prepared.source.files.iter().map(|file| file.size).collect();
+    let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
+    let mut asked: Vec<BuildId> = Vec::new();
+    asked.extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
+    let own = asked.len();
+    asked.extend(last_of_others(mirror, stream, &mut changed));
     // One manifest at a time: each is as large as the build.
-    let found = builds.iter().take(ASKED).filter_map(|build| {
-        let id = BuildId::new(stream.clone(), build.build.clone());
-        Some((mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+    let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
+        let whose = if index < own { Whose::Own } else { Whose::Other };
+        Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
     });
-    Reuse::of(found, &sizes)
+    Reuse::of(found, &sizes, &changed)
+}
+
+/// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
+fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
+    if mirror.by_seal() {
+        return Vec::new();
+    }
+    let streams = mirror.noted_streams().unwrap_or_default();
+    let others = streams.into_iter().filter(|other| other != stream).take(OTHERS);
+    let last = others.filter_map(|other| {
+        let notes = mirror.inodes(&other)?;
+        for (inode, time) in notes.changed {
+            // The later of two streams that have the file made the last link.
+            let known = changed.entry(inode).or_insert(time);
+            *known = time.max(*known);
+        }
+        Some(BuildId::new(other, notes.build))
+    });
+    last.collect()
 }
 
 pub(super) fn report(
@@ -298,10 +456,13 @@ pub(super) fn report(
         copied_bytes: tally.copied.load(Ordering::Relaxed),
         shared_files: tally.shared.load(Ordering::Relaxed),
         shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
+        joined_files: tally.joined.load(Ordering::Relaxed),
+        joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
+        excluded: prepared.source.excluded,
         resumed_files: tally.resumed.load(Ordering::Relaxed),
         signatures: prepared.sums.signatures.clone(),
         aliases,
-        warnings: prepared.warnings.clone(),
+        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
     }
 }
 

@@ -4,23 +4,26 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
-use crate::act::Sealed;
 use crate::act::adopt::is_taken;
+use crate::act::plan::LastRun;
 use crate::act::repoint::pointed_at;
-use crate::act::restore::find;
-use crate::act::reveal::{Names, finish};
-use crate::act::stage::{Underway, clear};
+use crate::act::restore::{TERM as RESTORE_TERM, find};
+use crate::act::reveal::{Names, RevealError, finish};
+use crate::act::stage::{Claim, Underway, clear, is_held};
 use crate::act::trash::{self, Settling};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain};
-use crate::record::{Event, EventKind, Manifest};
-use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads};
-use crate::word::{BuildId, RelPath, Stamp};
+use crate::act::{ActError, Sealed};
+use crate::mirror::{
+    ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
+};
+use crate::record::{Event, EventKind, Hold, Manifest};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
+use crate::word::{BuildId, Class, Classify, RelPath, Stamp};
 use serde::Serialize;
 use std::time::Duration;
 use tracing::info;
 
 /// How long an unfinished stage waits for the publisher to come back, in seconds.
-pub const STAGE_TERM: i64 = 24 * 3600;
+pub const STAGE_TERM: i64 = crate::decide::comply::STAGE_TERM;
 
 /// How long an unfinished temporary file is left to its writer, in seconds.
 const TEMPORARY_TERM: i64 = 3600;
@@ -50,6 +53,10 @@ pub enum SettledAs {
     Waiting,
     /// It cannot be settled now and stays as it is; a warning says why.
     Left,
+    /// A file was written again from what the journal states.
+    Rebuilt,
+    /// Events are missing, and the journal states now that their loss was accepted.
+    Accepted,
 }
 
 /// Says why something could not be settled.
@@ -57,7 +64,10 @@ pub enum SettledAs {
 pub enum RecoverError {
     /// A build that is in place could not be finished.
     #[error("cannot finish what an interrupted command left of `{0}`")]
-    Finish(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Finish(String, #[source] Box<RevealError>),
+    /// A build could not be moved to the trash or back to the end.
+    #[error("cannot finish what an interrupted command left of `{0}`")]
+    Trash(String, #[source] Box<ActError>),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -70,6 +80,19 @@ pub enum RecoverError {
     /// The store failed.
     #[error("cannot look at what an interrupted command left")]
     Store(#[from] StoreError),
+}
+
+impl Classify for RecoverError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Finish(_, error) => error.class(),
+            Self::Trash(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// Whether stages whose publisher may come back are cleared, too.
@@ -145,16 +168,27 @@ fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> R
     let happened = match intent.what {
         EventKind::Published => match committed(lease.mirror(), intent) {
             Ok(Some(sealed)) => {
-                finish(lease, sealed, Names::Follow, clock, intent.seq)
+                let revealed = finish(lease, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+                // Its own publisher can report them no more.
+                for warning in revealed.warnings {
+                    lease.mirror().warnings().add(warning);
+                }
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }
             Ok(None) => false,
             Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            let settling = trash::settle(lease, intent)
-                .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+            let settling = match trash::settle(lease, intent) {
+                // What belongs to another user waits for a command of that user, and nothing else waits for it.
+                Err(error) if trash::is_denied(&error) => {
+                    Settling::Left(trash::denied(lease, intent, &error))
+                }
+                settled => {
+                    settled.map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?
+                }
+            };
             if let Settling::Left(why) = settling {
                 return Ok(left(lease, &intent.to, &why));
             }
@@ -262,6 +296,19 @@ pub fn recover(
     let mut settled = settle(&lease, clock)?;
     let now = clock();
     let store = mirror.store();
+    settled.extend(hold_again(&lease)?);
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in mirror.trash()?.strange {
+        match trash::renew_ticket(&lease, &at, until) {
+            Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
+            Ok(None) => settled.push(left(
+                &lease,
+                at.as_str(),
+                "neither its ticket nor the journal states what it is",
+            )),
+            Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
+        }
+    }
     for at in stale(mirror, now)? {
         store.discard(&at)?;
         settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
@@ -280,6 +327,53 @@ pub fn recover(
         };
         settled.push(Settled { to: at.to_string(), what });
     }
+    Ok(settled)
+}
+
+/// Writes the holds again that the journal states and that were lost or damaged.
+fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mirror = lease.mirror();
+    let mut settled = Vec::new();
+    let stated = mirror.stated_holds().map_err(|error| match error {
+        ExpectedError::Journal(error) => RecoverError::from(error),
+        ExpectedError::Kept(error) => error.into(),
+    })?;
+    for (id, stated) in stated {
+        let (mut holds, damaged) = match mirror.holds_of(&id) {
+            Ok(holds) => (holds, false),
+            Err(KeptError::Holds(..)) => (Vec::new(), true),
+            Err(error) => {
+                settled.push(left(lease, &id.to_string(), &chain(&error)));
+                continue;
+            }
+        };
+        let lacking: Vec<Hold> = stated.into_iter().filter(|hold| !holds.contains(hold)).collect();
+        if !lacking.is_empty() || damaged {
+            holds.extend(lacking);
+            lease.keep_holds(&id, holds)?;
+            settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
+        }
+    }
+    Ok(settled)
+}
+
+/// Continues a journal of which events were lost, above every number that anything else states.
+///
+/// What can be read of the journal stays, and what it leaves open is settled first.
+pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease_despite_loss()?;
+    let mut settled = settle(&lease, clock)?;
+    if let Some(accepted) = lease.accept_loss(clock())? {
+        let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
+        let runs: Vec<String> = runs.collect();
+        let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
+        let seq = accepted.seq;
+        mirror
+            .warnings()
+            .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
+        settled.push(Settled { to: RelPath::own("journal").to_string(), what: SettledAs::Accepted });
+    }
+    LastRun::claim(mirror)?;
     Ok(settled)
 }
 
@@ -329,14 +423,7 @@ fn clear_stage(
         Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
         held => held?,
     };
-    let progress = at.child("progress").unwrap_or_default();
-    let mut touched = at.clone();
-    for sign in [progress, Underway::place(at)] {
-        if store.look(&sign)?.is_some() {
-            touched = sign;
-        }
-    }
-    if stages == Stages::Wait && age(store, &touched, now)? < STAGE_TERM {
+    if stages == Stages::Wait && now.unix() - touched(store, at)? < STAGE_TERM {
         return Ok(SettledAs::Waiting);
     }
     let underway = match Underway::read(store, at) {
@@ -347,7 +434,7 @@ fn clear_stage(
     if let Some(underway) = underway {
         // A build in the trash has no seal either, and its files wait at the same place.
         let trashed = find(mirror, &underway.id)
-            .map_err(|error| RecoverError::Finish(underway.id.to_string(), Box::new(error)))?;
+            .map_err(|error| RecoverError::Trash(underway.id.to_string(), Box::new(error)))?;
         give_up_below(store, &underway.path)?;
         if trashed.is_none() && !mirror.has_build(&underway.id)? {
             store.discard(&underway.path)?;
@@ -357,6 +444,91 @@ fn clear_stage(
     }
     clear(store, at)?;
     Ok(SettledAs::Cleared)
+}
+
+/// Returns when a stage was last worked at, in seconds since 1970.
+pub(super) fn touched(store: &dyn Store, at: &RelPath) -> Result<i64, StoreError> {
+    let mut seen = store.look(at)?;
+    for sign in [Claim::place(at), at.child("progress").unwrap_or_default(), Underway::place(at)] {
+        seen = store.look(&sign)?.or(seen);
+    }
+    Ok(seen.map_or(i64::MAX, |seen| seen.ctime))
+}
+
+/// A stage that an interrupted publish left: no process holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftStage {
+    /// Where it is.
+    pub path: RelPath,
+    /// How many seconds ago it was last worked at.
+    pub age: i64,
+    /// How many bytes its files have that share them with no build.
+    pub bytes: u64,
+}
+
+impl LeftStage {
+    /// Returns whether its time is over.
+    pub fn is_old(&self) -> bool {
+        self.age >= STAGE_TERM
+    }
+}
+
+/// Stages that were left, and those that could not be looked at.
+pub(super) type LeftStages = (Vec<LeftStage>, Vec<(RelPath, StoreError)>);
+
+/// Returns the stages that no process holds; nothing is taken or changed.
+pub(super) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, StoreError> {
+    let mut found = LeftStages::default();
+    for path in children(mirror, "stage")? {
+        match left_stage(mirror, &path, now) {
+            Ok(left) => found.0.extend(left),
+            Err(error) => found.1.push((path, error)),
+        }
+    }
+    Ok(found)
+}
+
+fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<LeftStage>, StoreError> {
+    let store = mirror.store();
+    if is_held(store, path)? {
+        return Ok(None);
+    }
+    let mut trees = vec![path.clone()];
+    // What cannot be read names no place of files.
+    if let Ok(Some(underway)) = Underway::read(store, path)
+        && let Ok(false) = mirror.has_build(&underway.id)
+    {
+        trees.push(underway.path);
+    }
+    let mut bytes = 0;
+    for tree in trees {
+        let walked = Walked::of(store, &tree)?;
+        let own = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File && entry.names <= 1);
+        bytes += own.map(|(_, _, entry)| entry.size).sum::<u64>();
+    }
+    let age = now.unix().saturating_sub(touched(store, path)?);
+    // It may be gone or taken by now.
+    let still = store.look(path)?.is_some() || !store.abilities().directories;
+    Ok((still && !is_held(store, path)?).then(|| LeftStage { path: path.clone(), age, bytes }))
+}
+
+/// Clears the stages whose time is over, and returns them and what could not be cleared.
+pub(super) fn clear_old_stages(
+    mirror: &Mirror,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<LeftStages, RecoverError> {
+    let (left, failures) = left_stages(mirror, clock())?;
+    let mut done: LeftStages = (Vec::new(), failures);
+    for stage in left.into_iter().filter(LeftStage::is_old) {
+        let lease = mirror.lease()?;
+        match clear_stage(&lease, &stage.path, Stages::Wait, clock()) {
+            Ok(SettledAs::Cleared) => done.0.push(stage),
+            Ok(_) => {}
+            Err(RecoverError::Store(error)) => done.1.push((stage.path, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 /// Takes the ticket of a stage, making one where there is none, so that no publisher takes it up meanwhile.

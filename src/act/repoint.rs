@@ -10,7 +10,9 @@ use crate::layout::Place;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
 use crate::store::{Kind, StoreError};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream, named, unprintable};
+use crate::word::{
+    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
+};
 use serde::Serialize;
 
 /// One name that moved.
@@ -79,6 +81,19 @@ pub enum RepointError {
     Store(#[from] StoreError),
 }
 
+impl Classify for RepointError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Backwards { .. } => ErrorKind::Failed.hint("--allow-backwards permits it"),
+            Self::NoSuccess { .. } => ErrorKind::Failed.hint("--allow-unsuccessful permits it"),
+            Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
 /// What a person permits that is refused otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permit {
@@ -95,6 +110,58 @@ pub(super) struct Due {
     pub(super) moves: Vec<(RelPath, BuildId)>,
     /// Aliases that should move as well, but a file or directory is in their place.
     pub(super) taken: Vec<(RelPath, BuildId)>,
+    /// Aliases that do not move to the changed build although it meets their condition.
+    pub(super) stays: Vec<Stays>,
+}
+
+/// An alias that does not move to a build that meets its condition.
+#[derive(Debug)]
+pub(super) struct Stays {
+    alias: RelPath,
+    build: BuildId,
+    result: Outcome,
+    at: At,
+}
+
+/// Where an alias stays.
+#[derive(Debug)]
+enum At {
+    /// At a build that is not older, and whether it is newer; with the time of that.
+    Build { name: BuildName, created: Option<Stamp>, newer: bool },
+    /// At a path that is not a build of the stream.
+    Elsewhere(Option<RelPath>),
+}
+
+impl Stays {
+    /// Returns the warning, with a command that moves the alias all the same.
+    pub(super) fn warning(&self, now: Stamp) -> String {
+        let Self { alias, build, .. } = self;
+        let why = match &self.at {
+            At::Build { name, created, newer } => {
+                let how = if *newer { "is newer than" } else { "has the same time as" };
+                let future = match created.filter(|created| *created > now) {
+                    Some(_) => format!(" and dated in the future (it is {} now)", now.iso()),
+                    None => String::new(),
+                };
+                format!("stays at `{name}`, which {how} `{}`{future}", build.name)
+            }
+            At::Elsewhere(target) => {
+                let target =
+                    target.as_ref().map_or_else(|| "another path".to_owned(), |at| format!("`{at}`"));
+                let (name, stream) = (&build.name, &build.stream);
+                format!(
+                    "is not moved to `{name}`: it resolves to {target}, which is not a build of `{stream}`"
+                )
+            }
+        };
+        format!("`{alias}` {why}; to move it, run `{}`", self.command())
+    }
+
+    fn command(&self) -> String {
+        let backwards = if matches!(self.at, At::Build { .. }) { " --allow-backwards" } else { "" };
+        let result = if self.result == Outcome::Success { "" } else { " --allow-unsuccessful" };
+        format!("mirrorkeep alias set {} {}{backwards}{result}", self.alias, self.build)
+    }
 }
 
 /// Returns the moves that the aliases of a stream should make after something was said of `changed`.
@@ -109,19 +176,35 @@ pub(super) fn due(
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
         let named = mirror.named(&alias)?;
+        let met = changed.and_then(|name| builds.iter().find(|b| b.build == *name && meets(&rule.when, b)));
         // Cheap to ask first: most aliases do not care for most builds.
-        if named.is_some()
-            && changed.is_some_and(|name| !builds.iter().any(|b| b.build == *name && meets(&rule.when, b)))
-        {
+        if named.is_some() && changed.is_some() && met.is_none() {
             continue;
         }
         let is_taken = named.as_ref().is_some_and(|entry| entry.kind != Kind::Link);
         // Where no link is, the alias points at nothing yet.
         let current =
             if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
-        if let Some(to) =
-            follow(&rule, builds, &current, changed, |build| Age::of(mirror.layout(), stream, build))
-        {
+        let age = |build: &BuildCensus| Age::of(mirror.layout(), stream, build);
+        let to = follow(&rule, builds, &current, changed, age);
+        let at = match &current {
+            Current::Build(at) => Some(to.unwrap_or(at)),
+            Current::Nowhere | Current::Elsewhere => to,
+        };
+        if let Some(met) = met.filter(|met| !is_taken && at != Some(&met.build)) {
+            let at = match at {
+                Some(name) => {
+                    let found = builds.iter().find(|build| build.build == *name);
+                    let same = found.is_some_and(|at| age(at) == age(met));
+                    let created = found.and_then(|at| at.created);
+                    At::Build { name: name.clone(), created, newer: !same }
+                }
+                None => At::Elsewhere(mirror.resolve(&alias)?.path()),
+            };
+            let build = BuildId::new(stream.clone(), met.build.clone());
+            due.stays.push(Stays { alias: alias.clone(), build, result: met.result, at });
+        }
+        if let Some(to) = to {
             let to = (alias, BuildId::new(stream.clone(), to.clone()));
             if is_taken { due.taken.push(to) } else { due.moves.push(to) }
         }

@@ -8,7 +8,7 @@ use super::error::ActError;
 use super::hold;
 use super::recover::settle;
 use super::sweep::clear;
-use super::trash::throw_out;
+use super::trash::{renew_ticket, throw_out};
 use super::trim::noted;
 use super::watch::Interrupted;
 use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
@@ -18,7 +18,7 @@ use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
 
 /// How long a restored build is held, in seconds.
-const TERM: i64 = 14 * 86_400;
+pub(super) const TERM: i64 = 14 * 86_400;
 
 /// A build that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +44,11 @@ pub fn restore(
         settle(lease, clock)?;
         clear(lease, &mirror.trash()?)?;
     }
-    let Some(trashed) = find(mirror, id)? else { return Err(not_found(mirror, id)?) };
+    let found = match (find(mirror, id)?, &lease) {
+        (None, Some(lease)) => find_unread(lease, id, clock())?,
+        (found, _) => found,
+    };
+    let Some(trashed) = found else { return Err(not_found(mirror, id)?) };
     let path = trashed.ticket.path.clone();
     match (trashed.ticket.what, mirror.look(&path)?.is_some()) {
         (TicketKind::Build, false) | (TicketKind::Untrimmed, true) => {}
@@ -56,11 +60,23 @@ pub fn restore(
     if let Some(lease) = &lease {
         let mut holds = mirror.holds_of(id)?;
         let why = "restored from the trash".to_owned();
-        holds.push(Hold { who: mirror.who().to_owned(), why, until, since: Some(now) });
+        // A restore that was cut off left its hold already.
+        holds.retain(|hold| hold.why != why);
+        holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
         hold::write(lease, id, EventKind::Held, &holds, now)?;
         bring_back(lease, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
+}
+
+/// Fails with where a build is that is not in its place, when it is in the trash.
+pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    match find(mirror, id)?.map(|trashed| trashed.ticket) {
+        Some(ticket) if ticket.what == TicketKind::Build => {
+            Err(ActError::InTrash { id: id.clone(), until: ticket.until })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says that a build is not in the trash, or that nobody can tell.
@@ -70,6 +86,20 @@ fn not_found(mirror: &Mirror, id: &BuildId) -> Result<ActError, ActError> {
         None => ActError::NotInTrash(id),
         Some((at, why)) => ActError::TrashUnread { id, at, why },
     })
+}
+
+/// Returns what is in the trash of a build whose ticket is damaged or gone: the journal states it.
+fn find_unread(lease: &Lease<'_>, id: &BuildId, now: Stamp) -> Result<Option<Trashed>, ActError> {
+    let until = now.checked_add(TERM).unwrap_or(now);
+    for (at, _) in lease.mirror().trash()?.strange {
+        // Of a ticket that cannot be read for another reason the answer tells.
+        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
+            && trashed.ticket.id == *id
+        {
+            return Ok(Some(trashed));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.

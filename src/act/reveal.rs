@@ -5,12 +5,23 @@
 
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Moved, RepointError, Sealed};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, builds_of, chain};
-use crate::record::{BuildRecord, EventKind};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
+use crate::record::{BuildRecord, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::{BuildId, Stamp};
+use crate::word::{BuildId, Class, Classify, ErrorKind, Stamp};
 use std::time::Duration;
 use tracing::info;
+
+/// The detail of an intent that says that files leave their source when the build is published.
+const TAKE: &str = "take";
+const MOVE: &str = "move";
+
+/// Returns whether a build took its files out of their source when it was last published.
+pub(super) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
+    let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
+    let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
+    Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
+}
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +64,25 @@ pub enum RevealError {
     /// The build is visible; an alias could not be moved.
     #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
     Repoint(#[from] RepointError),
+    /// The mirror is not where it was opened.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+impl Classify for RevealError {
+    fn class(&self) -> Class {
+        match self {
+            Self::AlreadyPublished(_) => ErrorKind::Failed.into(),
+            Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+        }
+    }
 }
 
 /// Moves a sealed build into place and finishes what follows.
@@ -69,7 +96,10 @@ pub(super) fn reveal(
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", sealed.seal.record.result.as_str())
         .with("stage", sealed.at.as_str());
+    let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
+    // The lock was taken by a handle; what readers open is the path.
+    lease.mirror().is_at_its_path()?;
     let intent = lease.intend(clock(), fact.clone())?;
     let done = if lease.mirror().by_seal() {
         put_seal(lease, &mut sealed, clock())
@@ -169,6 +199,7 @@ fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) 
             `mirrorkeep alias set {alias} {to}`"
         ));
     }
+    revealed.warnings.extend(due.stays.iter().map(|stays| stays.warning(now)));
     for (alias, to) in due.moves {
         let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
         match repoint(lease, &alias, &target, now) {

@@ -32,6 +32,10 @@ pub(super) fn send(
         return Err(PublishError::InTrash(id.clone()));
     }
     make_room(mirror, id).map_err(Box::new)?;
+    // First, so that what is sent can always be resumed.
+    if let Some(claim) = &prepared.claim {
+        claim.note(mirror.store())?;
+    }
     if upload.begin(id)? == Found::Foreign {
         return Err(PublishError::Foreign(id.clone()));
     }

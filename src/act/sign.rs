@@ -13,7 +13,7 @@ pub use trusted::{Keys, Unproven};
 use super::Lines;
 use crate::record::Manifest;
 use crate::store::{Fill, Filled, Store, StoreError};
-use crate::word::{RelPath, SUMS_NAME, Scheme};
+use crate::word::{Class, Classify, ErrorKind, RelPath, SUMS_NAME, Scheme};
 use serde::Serialize;
 use std::{io, path::PathBuf};
 
@@ -91,6 +91,12 @@ pub enum SignError {
         /// Why not.
         why: String,
     },
+}
+
+impl Classify for SignError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 /// A signature of SHA256SUMS.

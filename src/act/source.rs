@@ -42,6 +42,8 @@ pub struct Source {
     pub dirs: Vec<RelPath>,
     /// What a person should know, though it is no error.
     pub warnings: Vec<String>,
+    /// How many files, links and directories were left out on request.
+    pub excluded: u64,
 }
 
 /// One regular file as it looked when it was found.
@@ -53,10 +55,12 @@ pub struct SourceEntry {
     pub(super) top: Arc<Top>,
     /// How many bytes it has.
     pub size: u64,
-    /// Its time, in nanoseconds since 1970.
-    pub mtime: i128,
+    /// Its time, in nanoseconds since 1970; nothing where another mirror does not know it.
+    pub mtime: Option<i128>,
     /// Its inode; 0 in another mirror.
     pub inode: u64,
+    /// Its device, where it has more names than this; files of one inode share their bytes.
+    pub linked: Option<u64>,
     /// Whether anybody may execute it.
     pub executable: bool,
 }
@@ -100,15 +104,28 @@ pub enum SourceProblem {
         why: String,
     },
     /// It is a device, FIFO or socket.
-    #[error("`{path}` is a {kind}; regular files, directories and links inside the build are accepted")]
+    #[error(
+        "`{path}` is a {kind}; regular files, directories and links inside the build are accepted, and \
+         `--exclude '{name}'` leaves it out"
+    )]
     Special {
+        /// Its name.
+        name: String,
         /// Which file.
         path: String,
         /// What it is.
         kind: &'static str,
     },
+    /// It is the mirror, or belongs to the state of a mirror.
+    #[error("`{path}` is {what}, which is never published; name a source that does not hold it")]
+    Mirror {
+        /// Which directory.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// A symlink leads out of the build.
-    #[error("`{path}` is a symlink to `{text}`, outside the build; add the file itself with --add")]
+    #[error("`{path}` is a symlink to `{text}`, outside the build")]
     LinkOut {
         /// Which link.
         path: String,
@@ -168,6 +185,12 @@ fn told(problems: &[SourceProblem]) -> String {
     let mut text: Vec<String> = problems.iter().take(TOLD).map(ToString::to_string).collect();
     if problems.len() > TOLD {
         text.push(format!("and {} more", problems.len() - TOLD));
+    }
+    if problems.iter().any(|problem| matches!(problem, SourceProblem::LinkOut { .. })) {
+        text.push(
+            "a link that leads out of the build is not followed; add its target with `--add DEST=SRC`"
+                .to_owned(),
+        );
     }
     text.join("\n  ")
 }
@@ -247,6 +270,17 @@ impl OpenSource {
     }
 }
 
+impl SourceProblem {
+    /// Returns whether it is that nothing is there any more.
+    pub(super) fn is_gone(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::NothingFits { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl SourceEntry {
     /// Returns where the file is.
     pub fn from(&self) -> PathBuf {
@@ -270,7 +304,7 @@ impl SourceEntry {
     /// Returns how it looks, so that the next publish can tell it untouched; nothing in another mirror.
     pub fn seen(&self) -> Option<Seen> {
         match &*self.top {
-            Top::Disk { .. } => Some(Seen { mtime: self.mtime, inode: self.inode }),
+            Top::Disk { .. } => self.mtime.map(|mtime| Seen { mtime, inode: self.inode }),
             Top::Build(_) => None,
         }
     }
@@ -309,7 +343,7 @@ impl SourceEntry {
         let meta = file.metadata();
         let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), source })?;
         let same = meta.is_file() && meta.ino() == self.inode && meta.size() == self.size;
-        if same && mtime(&meta) == self.mtime {
+        if same && Some(mtime(&meta)) == self.mtime {
             return Ok(());
         }
         Err(SourceProblem::Changed { path: shown(&self.from()) })
@@ -327,8 +361,7 @@ impl SourceEntry {
 
     /// Returns how it is published; a time that another mirror does not know is that of writing.
     pub(super) fn fill(&self) -> Fill {
-        let known = self.mtime != 0 || matches!(&*self.top, Top::Disk { .. });
-        Fill { mode: self.mode(), mtime: known.then_some(self.mtime) }
+        Fill { mode: self.mode(), mtime: self.mtime }
     }
 
     /// Returns the permission bits that it is published with.

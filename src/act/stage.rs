@@ -5,23 +5,27 @@
 //! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
 
 mod bringing;
+mod claim;
+mod joined;
 mod sealed;
 
+pub(super) use claim::{Claim, is_held};
 pub(super) use sealed::Underway;
 pub use sealed::{Seal, Sealed};
 
 use super::reading::Reading;
-use crate::act::{Checksums, Interrupted, Lines, Source, SourceEntry, SourceProblem, Stop, Watch};
+use crate::act::{Checksums, Interrupted, Lines, Source, SourceProblem, Stop, Watch};
 use crate::decide::Reuse;
-use crate::mirror::Mirror;
-use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest, Seen};
+use crate::mirror::{MANIFEST_LIMIT, Mirror};
+use crate::record::{BuildRecord, FileEntry, Inodes, LinkEntry, Manifest, Seen};
 use crate::store::{Append, Fill, Guard, Put, Share, Store, StoreError, StoreErrorKind, Take};
-use crate::word::{BuildId, Digest, RelPath, Scheme};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Scheme};
 use bringing::Bringing;
+use joined::Twins;
 use rayon::prelude::*;
 use std::{
-    collections::HashMap,
-    sync::{OnceLock, atomic::AtomicU64},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, OnceLock, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -30,9 +34,6 @@ const SEAL: &str = "seal.json";
 
 /// How often a stage may be cleared away while we take it.
 const TRIES: u32 = 100;
-
-/// More than a stage's own files ever have.
-const LIMIT: u64 = 4 << 30;
 
 /// A build being laid out.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Staged<'m> {
     ticket: Guard,
     done: HashMap<RelPath, FileEntry>,
     manifest: Manifest,
+    /// When the inodes of its files changed last, where their bytes are known.
+    changed: BTreeMap<u64, i128>,
 }
 
 /// How the bytes of a build come in.
@@ -54,6 +57,14 @@ pub struct Filling {
     pub dedupe: Option<Share>,
     /// Whether size, time and inode tell that a file is the one of the last publish.
     pub check: Check,
+}
+
+/// A file that was brought in.
+#[derive(Debug)]
+struct Brought {
+    entry: FileEntry,
+    /// When its inode changed last; nothing where its bytes are not known to be those of the entry.
+    changed: Option<i128>,
 }
 
 /// How it is told that a file is the one of the last publish.
@@ -74,8 +85,32 @@ pub struct Tally {
     pub shared: AtomicU64,
     /// Bytes in these.
     pub shared_bytes: AtomicU64,
+    /// Files that share their bytes with another file of the same build.
+    pub joined: AtomicU64,
+    /// Bytes in these.
+    pub joined_bytes: AtomicU64,
     /// Files that an interrupted try had staged already.
     pub resumed: AtomicU64,
+    /// Files of earlier builds whose bytes are not those that were published.
+    damaged: Mutex<BTreeSet<RelPath>>,
+}
+
+impl Tally {
+    /// Notes a file of an earlier build whose bytes are not those that were published.
+    fn found_damaged(&self, at: &RelPath) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(at.clone());
+    }
+
+    /// Returns a warning for each damaged file of an earlier build.
+    pub(super) fn damaged(&self) -> Vec<String> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |at| {
+            format!(
+                "`{at}` is damaged and not shared with the new build; `mirrorkeep verify --all` finds more"
+            )
+        };
+        damaged.iter().map(warning).collect()
+    }
 }
 
 /// Says why a build could not be laid out.
@@ -108,6 +143,17 @@ pub enum StageError {
     Interrupted(#[from] Interrupted),
 }
 
+impl Classify for StageError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
+}
+
 impl<'m> Staged<'m> {
     /// Opens the stage of a build and holds its ticket; what an interrupted try left in it stays as it is.
     pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
@@ -127,7 +173,14 @@ impl<'m> Staged<'m> {
                 taken => break taken?,
             }
         };
-        Ok(Self { mirror, at, ticket, done: HashMap::new(), manifest: Manifest::default() })
+        Ok(Self {
+            mirror,
+            at,
+            ticket,
+            done: HashMap::new(),
+            manifest: Manifest::default(),
+            changed: BTreeMap::new(),
+        })
     }
 
     /// Takes up what an interrupted try left, or starts anew where that cannot be trusted.
@@ -137,7 +190,7 @@ impl<'m> Staged<'m> {
         let store = self.mirror.store();
         let boot = boot_id();
         let progress = self.own("progress");
-        let noted = match store.read(&progress, LIMIT) {
+        let noted = match store.read(&progress, MANIFEST_LIMIT) {
             // What is not UTF-8 is damaged, and nothing of it is believed.
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.is_not_found() => String::new(),
@@ -178,7 +231,7 @@ impl<'m> Staged<'m> {
         store.make_dir(&self.own("tree"))?;
         let owner = store.look(&self.own("tree"))?.map(|entry| entry.owner);
         let tally = Tally::default();
-        let mut order: Vec<&SourceEntry> = source.files.iter().collect();
+        let Twins { mut order, followers } = Twins::of(source, how);
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let reading = Reading { watch, stop, tally: &tally };
@@ -189,11 +242,19 @@ impl<'m> Staged<'m> {
             Some(_) => None,
             None => bringing.bring(entry).map_err(|error| failed.set(error)).ok(),
         };
-        let files: Vec<Option<FileEntry>> = order.into_par_iter().with_max_len(1).map(one).collect();
+        let files: Vec<Option<Brought>> = order.into_par_iter().with_max_len(1).map(one).collect();
         if let Some(error) = failed.into_inner() {
             return Err(error);
         }
-        self.manifest.files = files.into_iter().flatten().collect();
+        let mut files: Vec<Brought> = files.into_iter().flatten().collect();
+        files.extend(bringing.follow(&followers, &files)?);
+        files.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+        bringing.join(&mut files)?;
+        self.manifest.files.clear();
+        for Brought { entry, changed } in files {
+            self.note(entry.inode, changed);
+            self.manifest.files.push(entry);
+        }
         for (to, text) in &source.links {
             store.link(&self.tree(to), text)?;
             self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
@@ -211,10 +272,19 @@ impl<'m> Staged<'m> {
         let at = self.tree(to);
         let fill = Fill { mode: 0o444, mtime: None };
         let filled = self.mirror.store().fill(&at, &mut &*bytes, fill)?;
-        let entry = self.entry(to, &at, filled.digest, None)?;
+        let Brought { entry, changed } = self.entry(to, &at, filled.digest, None)?;
+        self.note(entry.inode, changed);
         self.manifest.files.push(entry);
         self.manifest.sort();
         Ok(())
+    }
+
+    /// Notes the change time of an inode; of several names for one the last link counts.
+    fn note(&mut self, inode: u64, changed: Option<i128>) {
+        if let Some(changed) = changed {
+            let noted = self.changed.entry(inode).or_insert(changed);
+            *noted = changed.max(*noted);
+        }
     }
 
     /// Returns what the stage holds.
@@ -227,7 +297,10 @@ impl<'m> Staged<'m> {
     /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
     pub fn seal(self, record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Sealed, StageError> {
         match self.close(record, path, sums) {
-            Ok(seal) => Ok(Sealed { at: self.at, seal, manifest: self.manifest, ticket: Some(self.ticket) }),
+            Ok(seal) => {
+                let (at, manifest, ticket) = (self.at, self.manifest, Some(self.ticket));
+                Ok(Sealed { at, seal, manifest, ticket, moved: false })
+            }
             Err(error) => {
                 self.discard().ok();
                 Err(error.into())
@@ -243,7 +316,16 @@ impl<'m> Staged<'m> {
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
         let manifest = self.own("manifest");
-        store.fill(&manifest, &mut Lines::of(self.manifest.lines()), Fill { mode: 0o600, mtime: None })?;
+        let how = Fill { mode: 0o600, mtime: None };
+        let size = store.fill(&manifest, &mut Lines::of(self.manifest.lines()), how)?.size;
+        if size > MANIFEST_LIMIT {
+            let why = format!(
+                "the build has too many files: {size} bytes are more than the {MANIFEST_LIMIT} that are read"
+            );
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "keep the manifest", manifest, &why));
+        }
+        let (build, changed) = (record.id.name.clone(), self.changed.clone());
+        self.mirror.keep_inodes(&record.id.stream, &Inodes { build, changed })?;
         store.settle(&self.at)?;
         let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
         let seal = Seal { seal: 1, path, inode: tree, record };
@@ -289,11 +371,11 @@ impl<'m> Staged<'m> {
         at: &RelPath,
         digest: Digest,
         seen: Option<Seen>,
-    ) -> Result<FileEntry, StoreError> {
+    ) -> Result<Brought, StoreError> {
         let found = self.mirror.store().look(at)?.ok_or_else(|| {
             StoreError::because(StoreErrorKind::NotFound, "look at", at, "it vanished from the stage")
         })?;
-        Ok(FileEntry {
+        let entry = FileEntry {
             path: to.clone(),
             size: found.size,
             digest,
@@ -301,7 +383,8 @@ impl<'m> Staged<'m> {
             mtime: found.mtime,
             inode: found.inode.1,
             seen,
-        })
+        };
+        Ok(Brought { entry, changed: Some(found.changed()) })
     }
 }
 
@@ -311,7 +394,7 @@ impl<'m> Staged<'m> {
 /// would publish files that are going.
 pub(super) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
-    for name in ["progress", SEAL, "manifest", "upload.json"] {
+    for name in ["progress", Claim::NAME, SEAL, "manifest", "upload.json"] {
         store.remove(&own(name))?;
     }
     store.discard(&own("tree"))?;

@@ -17,7 +17,7 @@ use crate::record::EventKind;
 use crate::store::Swept;
 use crate::word::{BuildId, RelPath, Stamp};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What a sweep did.
 #[derive(Debug, Default, Serialize)]
@@ -101,6 +101,7 @@ pub(super) fn salvage(
         return Ok(());
     }
     let now = clock();
+    mirror.refuse_lost_holds(None, now)?;
     let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
     for trashed in waiting {
         let ticket = &trashed.ticket;
@@ -142,7 +143,12 @@ pub(super) fn mark(
     }
     clear(lease, &trash)?;
     for (path, why) in trash.strange {
-        report.failures.push(Failure { path: path.to_string(), error: why });
+        report.failures.push(Failure {
+            path: path.to_string(),
+            error: format!(
+                "{why}; `mirrorkeep recover` writes its ticket again, if the journal states what it is"
+            ),
+        });
     }
     Ok(())
 }
@@ -177,6 +183,9 @@ pub(super) fn going(at: &RelPath) -> RelPath {
 /// Removes everything that is marked, outside the lock.
 pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
     let going = mirror.trash()?.going;
+    // Looked at before the ticket may go.
+    let ids: HashMap<RelPath, BuildId> =
+        going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
     let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
         places::finish(mirror, going, stop)?
     } else {
@@ -185,6 +194,10 @@ pub(super) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&St
     };
     for (at, swept) in swept {
         report.entries += swept.removed;
+        if let Some(id) = ids.get(&at).filter(|_| !swept.failures.is_empty()) {
+            // Part of it stays.
+            report.swept.retain(|swept| swept != id);
+        }
         report
             .failures
             .extend(swept.failures.iter().map(|error| Failure { path: at.to_string(), error: chain(error) }));

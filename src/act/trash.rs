@@ -2,10 +2,11 @@
 
 use super::error::ActError;
 use super::{apart, restore, sweep, trim};
-use crate::mirror::{GOING, Lease, Mirror, Ticket, TicketKind, Trashed};
-use crate::record::{Event, EventKind};
-use crate::store::{Entry, Store, StoreError};
-use crate::word::{BuildId, RelPath};
+use crate::mirror::{GOING, KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
+use crate::record::{Event, EventKind, Phase};
+use crate::store::{Entry, Kind, Store, StoreError, StoreErrorKind};
+use crate::word::{BuildId, RelPath, Stamp, is_sums};
+use std::collections::BTreeSet;
 
 /// How an interrupted change of the trash was settled.
 #[derive(Debug, PartialEq, Eq)]
@@ -188,16 +189,41 @@ impl Interrupted<'_> {
         };
         let wanted = trashed.ticket.inode.1;
         if tree.inode.1 == wanted {
-            let number =
-                |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-            trim::record(self.lease, &trashed, &names(self.intent), (number("files"), number("bytes")))?;
-            return Ok(Settling::Happened);
+            return self.note_trimmed(&trashed);
         }
-        if in_place.is_none_or(|entry| entry.inode.1 != wanted) {
-            return Ok(self.left());
+        let stayed = in_place.as_ref().is_some_and(|entry| entry.inode.1 == wanted);
+        // On another disk no tree has that inode: the one that lacks the parts is the one that was laid out.
+        match if stayed { Some(false) } else { self.lacks(&trashed.ticket.path, &trashed.tree())? } {
+            None => return Ok(self.left()),
+            Some(true) => return self.note_trimmed(&trashed),
+            Some(false) => {}
         }
         throw_out(store, &self.at)?;
         Ok(Settling::Undone)
+    }
+
+    /// Writes down that parts are taken out, which is done.
+    fn note_trimmed(&self, trashed: &Trashed) -> Result<Settling, ActError> {
+        let number =
+            |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        trim::record(self.lease, trashed, &names(self.intent), (number("files"), number("bytes")))?;
+        Ok(Settling::Happened)
+    }
+
+    /// Returns whether the first tree is the second without some files; nothing when neither is the other with fewer files.
+    fn lacks(&self, first: &RelPath, second: &RelPath) -> Result<Option<bool>, StoreError> {
+        let files = |root: &RelPath| -> Result<BTreeSet<(RelPath, Kind, u64)>, StoreError> {
+            let below = self.store().below(root)?.into_iter();
+            let inner = below.filter_map(|found| Some((found.path.below(root)?, found.kind, found.size)));
+            // The list of checksums is another one.
+            Ok(inner.filter(|(path, ..)| !is_sums(path.as_str())).collect())
+        };
+        let (first, second) = (files(first)?, files(second)?);
+        Ok(match (first.is_subset(&second), second.is_subset(&first)) {
+            (true, false) if !first.is_empty() => Some(true),
+            (false, true) if !second.is_empty() => Some(false),
+            _ => None,
+        })
     }
 
     fn restored(&self) -> Result<Settling, ActError> {
@@ -249,6 +275,76 @@ impl Interrupted<'_> {
         }
         Ok(if back { Settling::Happened } else { Settling::Undone })
     }
+}
+
+/// Returns whether this user may not do what would settle an intent.
+pub(super) fn is_denied(error: &ActError) -> bool {
+    let denied = |error: &StoreError| error.kind() == StoreErrorKind::Denied;
+    matches!(error, ActError::Store(error) | ActError::Kept(KeptError::Store(error)) if denied(error))
+}
+
+/// Returns what was denied, and whose the directory of the trash and the mirror are.
+pub(super) fn denied(lease: &Lease<'_>, intent: &Event, error: &ActError) -> String {
+    let store = lease.mirror().store();
+    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let places = named.into_iter().flat_map(|at| [sweep::going(&at), at]);
+    let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
+    let own = owner(&RelPath::own("mirror.yaml"));
+    let foreign = places.filter_map(|at| Some((owner(&at)?, at))).find(|(user, _)| Some(*user) != own);
+    let whose = match (foreign, own) {
+        (Some((user, at)), Some(own)) => format!(
+            "; `{at}` belongs to user {user}, and the mirror to user {own}: run `mirrorkeep recover` as user {user}, or give \
+             its files to user {own} with chown"
+        ),
+        _ => String::new(),
+    };
+    format!("{}{whose}", chain(error))
+}
+
+/// Writes the ticket of a directory of the trash again, where it is damaged or gone, from the event that filled the
+/// directory; nothing where that cannot be done.
+///
+/// Its term begins again, since the policy of that time is not known.
+pub(super) fn renew_ticket(
+    lease: &Lease<'_>,
+    at: &RelPath,
+    until: Stamp,
+) -> Result<Option<Trashed>, ActError> {
+    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    match store.read(&Trashed::ticket_in(at), TICKET_LIMIT) {
+        Err(error) if error.is_not_found() => {}
+        Ok(bytes) if !is_of_a_newer_form(&bytes) => {}
+        Ok(_) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let inner = |name: &str| at.child(name).unwrap_or_default();
+    let sign = if mirror.by_seal() { inner("record.json") } else { inner("tree") };
+    let Some(there) = store.look(&sign)? else { return Ok(None) };
+    let of_this = |event: &Event| {
+        let trash = event.details.get("trash").and_then(|trash| trash.as_str());
+        event.phase == Phase::Done && trash == Some(at.as_str())
+    };
+    let event = mirror.history(&[EventKind::Pruned, EventKind::Trimmed])?.into_iter().rfind(of_this);
+    let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
+    else {
+        return Ok(None);
+    };
+    let what = if event.what == EventKind::Pruned { TicketKind::Build } else { TicketKind::Untrimmed };
+    let path = mirror.layout().build_path(&id)?;
+    let inode = if mirror.by_seal() { (0, 0) } else { there.inode };
+    let ticket = Ticket { ticket: 1, id, path, what, since: event.at, until, bytes: 0, inode };
+    let mut trashed = Trashed { at: at.clone(), ticket };
+    if let Ok(record) = mirror.record_in(&trashed) {
+        trashed.ticket.bytes = record.bytes;
+    }
+    lease.keep_ticket(&trashed)?;
+    Ok(Some(trashed))
+}
+
+/// Returns whether a ticket was written by a newer version, which knows how to read it.
+fn is_of_a_newer_form(bytes: &[u8]) -> bool {
+    let ticket: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    ticket.and_then(|ticket| ticket.get("ticket")?.as_u64()).is_some_and(|form| form > 1)
 }
 
 /// Returns the names of the parts that an intent speaks of.

@@ -11,13 +11,13 @@ use super::error::ActError;
 use super::fence::Fence;
 use super::handshake;
 use super::plan::Planned;
-use super::prune::{Gone, PruneReport, Pruning, parts};
+use super::prune::{Gone, PruneReport, Pruning, Skipped, parts};
 use super::recover::settle;
 use super::restore::{go_on, swap};
 use super::sweep::Failure;
 use crate::decide::policy::{Part, Policy, fits};
 use crate::decide::{PartFate, Verdict};
-use crate::mirror::{Fact, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::record::{BuildRecord, EventKind, Manifest, Sums};
 use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
@@ -26,7 +26,7 @@ use std::time::Duration;
 use tree::{any, lay_out};
 
 /// More than a list of checksums or a manifest ever has, in bytes.
-pub(super) const KEPT_LIMIT: u64 = 4 << 30;
+pub(super) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// How the name of a tree begins that is being laid out.
 const STAGE: &str = "trim-";
@@ -55,8 +55,13 @@ pub(super) fn all(
         let going = named(&planned.policy, &id, &names);
         let one = if mirror.by_seal() { one_apart } else { one };
         match one(mirror, planned, fence, &id, &going, clock) {
-            Ok(Some(gone)) => report.trimmed.push(gone),
-            Ok(None) => {}
+            Ok(Trimmed::Done(gone)) => report.trimmed.push(gone),
+            Ok(Trimmed::Nothing) => {}
+            // Another command changed the build during that time; what is left is for the next run.
+            Ok(Trimmed::Skipped(why)) => {
+                clear(store).ok();
+                report.skipped.push(Skipped { id, why });
+            }
             Err(error) => {
                 clear(store).ok();
                 if error.is_no_space() {
@@ -67,6 +72,16 @@ pub(super) fn all(
         }
     }
     Ok(())
+}
+
+/// What became of the parts of one build.
+enum Trimmed {
+    /// They are in the trash.
+    Done(Gone),
+    /// There were none.
+    Nothing,
+    /// They stay, for that reason.
+    Skipped(String),
 }
 
 /// Returns the parts of a build that its verdict deletes, or would delete but for a brake.
@@ -101,28 +116,42 @@ fn one(
     id: &BuildId,
     going: &[Part],
     clock: &dyn Fn() -> Stamp,
-) -> Result<Option<Gone>, ActError> {
+) -> Result<Trimmed, ActError> {
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
     let goes = |inner: &RelPath| goes(going, inner);
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-    let Some(entry) = store.look(&path)? else { return Ok(None) };
-    if !any(store, &path, &goes)? {
-        return note_only(mirror, id, &names, clock).map(|()| None);
+    let Some(entry) = store.look(&path)? else { return Ok(Trimmed::Nothing) };
+    let is_same = || store.look(&path).map(|now| now.is_some_and(|now| now.inode == entry.inode));
+    let gone = || Trimmed::Skipped("another command moved or replaced it".to_owned());
+    // A tree that another command moves away is found half, or not at all.
+    let found = any(store, &path, &goes);
+    if found.is_err() && !is_same()? {
+        return Ok(gone());
+    }
+    if !found? {
+        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
     }
     // Laid out before the lock is taken, since a build does not change.
     let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
-    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes)?;
+    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes);
+    if rest.is_err() && !is_same()? {
+        return Ok(gone());
+    }
+    let rest = rest?;
     store.settle(&stage)?;
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        return Err(protected(id, &why));
+        return Ok(Trimmed::Skipped(why));
+    }
+    if !is_same()? {
+        return Ok(gone());
     }
     let now = clock();
     let bytes =
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now);
+    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now)?;
     let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
     let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
     store.reveal(&stage, &trashed.at)?;
@@ -132,7 +161,7 @@ fn one(
     record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
     lease.tell(clock(), fact, Some(intent))?;
     fence.leave(&lease);
-    Ok(Some(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
@@ -143,26 +172,26 @@ fn one_apart(
     id: &BuildId,
     going: &[Part],
     clock: &dyn Fn() -> Stamp,
-) -> Result<Option<Gone>, ActError> {
+) -> Result<Trimmed, ActError> {
     let path = mirror.layout().build_path(id)?;
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
     if !mirror.has_build(id)? {
-        return Ok(None);
+        return Ok(Trimmed::Nothing);
     }
     // Looked at before the lock is taken, since a build does not change.
     let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
-        return note_only(mirror, id, &names, clock).map(|()| None);
+        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
     };
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        return Err(protected(id, &why));
+        return Ok(Trimmed::Skipped(why));
     }
     if !split.is_of(mirror.record(id)?.as_ref()) {
-        return Err(protected(id, "it changed since it was looked at"));
+        return Ok(Trimmed::Skipped("it changed since it was looked at".to_owned()));
     }
     let now = clock();
-    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now);
+    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
     let fact = trimmed(&trashed, &names, split.stays());
     let intent = lease.intend(now, fact.clone())?;
     let once_more = || match fence.once_said(&lease, planned, id)? {
@@ -179,21 +208,17 @@ fn one_apart(
             lease.unmark(id)?;
             lease.undo(clock(), fact, intent)?;
         }
-        return Err(done.map_or_else(|error| error, |why| protected(id, &why.unwrap_or_default())));
+        return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
     }
     lease.tell(clock(), fact, Some(intent))?;
     fence.leave(&lease);
-    Ok(Some(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Returns whether a path in a build is of one of the parts.
 pub(super) fn goes(going: &[Part], inner: &RelPath) -> bool {
     let mut patterns = going.iter().flat_map(|part| &part.paths);
     !is_sums(inner.as_str()) && patterns.any(|pattern| fits(pattern, inner.as_str()))
-}
-
-fn protected(id: &BuildId, why: &str) -> ActError {
-    StoreError::because(StoreErrorKind::Busy, "take parts out of", id, why).into()
 }
 
 /// Returns what the trash is told of a build whose parts go.
@@ -204,13 +229,11 @@ fn untrimmed(
     path: RelPath,
     (bytes, inode): (u64, (u64, u64)),
     since: Stamp,
-) -> Trashed {
+) -> Result<Trashed, JournalError> {
     let (id, what) = (id.clone(), TicketKind::Untrimmed);
     let until = planned.policy.trash.after(since, planned.policy.zone);
-    Trashed {
-        at: lease.next_in_trash(),
-        ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode },
-    }
+    let at = lease.next_in_trash()?;
+    Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
 }
 
 /// Returns what the journal is told.

@@ -271,7 +271,7 @@ impl Sending<'_, '_> {
             None => self.store().fill(at, &mut self.reading.watched(&mut open), fill),
         };
         let digest = self.reading.arrived(entry, &mut open, known, filled)?;
-        Ok((digest, entry.mtime))
+        Ok((digest, entry.mtime.unwrap_or_default()))
     }
 
     /// Returns the time of a file that an earlier try sent, when it is the one that is wanted.

@@ -1,6 +1,6 @@
 //! Being watched and being stopped while a long act runs.
 
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -37,6 +37,12 @@ pub struct Stop(Arc<AtomicBool>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
+
+impl Classify for Interrupted {
+    fn class(&self) -> Class {
+        ErrorKind::Interrupted.into()
+    }
+}
 
 impl Stop {
     /// Returns a wish that nobody has raised.

@@ -89,16 +89,20 @@ pub(super) fn scope(layout: &Layout, what: &str) -> Outcome<Scope> {
 
 fn told(report: &AdoptReport, mode: Mode) -> String {
     let mut text = String::new();
+    let trial = |would: &'static str| if mode == Mode::Trial { would } else { "" };
     let build = |one: &Adopted| {
         let (files, bytes) = (say::count(one.files, "file"), say::bytes(one.bytes));
-        format!("  {}  {}  {files}, {bytes}", one.id, one.result)
+        format!("  {}{}  {}  {files}, {bytes}", trial("would take over "), one.id, one.result)
     };
     report.adopted.iter().for_each(|one| text.push_str(&format!("{}\n", build(one))));
     report.again.iter().for_each(|one| text.push_str(&format!("{}, changed\n", build(one))));
-    report.forgotten.iter().for_each(|id| text.push_str(&format!("  {id}  is gone\n")));
+    report
+        .forgotten
+        .iter()
+        .for_each(|id| text.push_str(&format!("  {}{id}  is gone\n", trial("would forget "))));
     for moved in &report.noted {
         let to = moved.to.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        text.push_str(&format!("  {}  leads to {to}\n", moved.alias));
+        text.push_str(&format!("  {}{}  leads to {to}\n", trial("would note "), moved.alias));
     }
     for left in &report.left {
         text.push_str(&format!("  {} is left alone: {}\n", shown(&left.path), shown(&left.why)));

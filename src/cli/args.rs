@@ -200,7 +200,13 @@ pub(super) enum Verb {
   mirrorkeep adopt master/centos/20181205T060000Z --write-sums")]
     Adopt(AdoptArgs),
     /// Finish or clear what an interrupted command left
+    #[command(after_help = "Examples:
+  mirrorkeep recover
+  mirrorkeep recover --accept-journal   continues a journal of which events were lost")]
     Recover {
+        /// Continue a journal of which events were lost, above every number that the trash and the last run state
+        #[arg(long, conflicts_with = "dry_run")]
+        accept_journal: bool,
         /// Also clear unfinished builds whose publisher may still come back
         #[arg(long)]
         discard_stages: bool,

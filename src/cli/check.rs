@@ -1,7 +1,7 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
 use super::args::{CheckArgs, FormatArg};
-use super::exit::{Exit, Usage};
+use super::exit::{Exit, Failed, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
@@ -104,7 +104,7 @@ fn show(
             return Ok(());
         }
         FormatArg::Sarif => say::json(&tell::sarif(findings)),
-        FormatArg::Junit => say::out(&tell::junit(findings)?),
+        FormatArg::Junit => say::out(&tell::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
     for mend in wanted.iter().filter(|_| args.dry_run) {
         say::note(&format!("would {mend}"));

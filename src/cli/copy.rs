@@ -1,13 +1,13 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::exit::{Exit, exit_of};
+use super::exit::Exit;
 use super::progress::Bar;
-use super::run::{Outcome, Setting, hint, now};
+use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
-use crate::word::shown;
+use crate::word::{Classify, shown};
 use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
@@ -31,7 +31,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         let (from, to) = (from.store().shown(), to.store().shown());
         say::json(&json!({"copy": 1, "dry_run": args.dry_run, "from": from, "to": to, "report": report}));
     } else {
-        say::out(&told(&report));
+        say::out(&told(&report, Mode::of(args.dry_run)));
     }
     for failure in &report.failures {
         say::notes(&format!("error: {}: {}", failure.path, failure.error));
@@ -41,20 +41,22 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         return Ok(Exit::Interrupted);
     }
     if let Some(error) = &report.ended_by {
-        say::failure(error, hint(error).as_deref());
-        return Ok(exit_of(error));
+        let class = error.class();
+        say::failure(error, class.hint.as_deref());
+        return Ok(class.kind.into());
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn told(report: &CopyReport) -> String {
+fn told(report: &CopyReport, mode: Mode) -> String {
     let mut text = String::new();
     for copied in &report.builds {
-        text.push_str(&row(copied));
+        text.push_str(&row(copied, mode));
     }
     for moved in &report.aliases {
         if let Some(to) = &moved.to {
-            text.push_str(&format!("  {} -> {to}\n", moved.alias));
+            let would = if mode == Mode::Trial { "would set " } else { "" };
+            text.push_str(&format!("  {would}{} -> {to}\n", moved.alias));
         }
     }
     for left in &report.left {
@@ -62,9 +64,9 @@ fn told(report: &CopyReport) -> String {
     }
     let of = |outcome| report.builds.iter().filter(|copied| copied.outcome == outcome).count() as u64;
     let unchanged = of(CopyOutcome::Unchanged);
-    let (done, came) = match of(CopyOutcome::Trial) {
-        0 => ("copied", of(CopyOutcome::Copied)),
-        trial => ("would copy", trial),
+    let (done, came) = match mode {
+        Mode::Real => ("copied", of(CopyOutcome::Copied)),
+        Mode::Trial => ("would copy", of(CopyOutcome::Trial)),
     };
     let already = match unchanged {
         0 => String::new(),
@@ -77,11 +79,12 @@ fn told(report: &CopyReport) -> String {
     text + &format!("{done} {}{already}{failed}\n", say::count(came, "build"))
 }
 
-fn row(copied: &Copied) -> String {
+fn row(copied: &Copied, mode: Mode) -> String {
     let what = match (copied.outcome, copied.labels.is_empty()) {
         (CopyOutcome::Unchanged, true) => return String::new(),
         (CopyOutcome::Unchanged, false) => {
-            return format!("{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
+            let would = if mode == Mode::Trial { "would label " } else { "" };
+            return format!("{would}{}  labels: {}\n", copied.id, shown(&copied.labels.join(", ")));
         }
         (CopyOutcome::Copied, _) => "copied",
         (CopyOutcome::Trial, _) => "would copy",

@@ -1,13 +1,7 @@
 //! What a command's end means to the program that called it.
 
-use super::site::{LoneWriter, Nested};
-use crate::act::{
-    ActError, CopyError, Interrupted, LabelActError, MaterializeError, PlanError, PublishError, RecoverError,
-    RepointError, StageError,
-};
-use crate::decide::{PlanOutcome, policy::PolicyError};
-use crate::layout::{LayoutError, NoPlace};
-use crate::mirror::{JournalError, KeptError, LeaseError, MirrorError};
+use crate::decide::PlanOutcome;
+use crate::word::{Class, Classify, ErrorKind};
 use std::error::Error;
 
 /// The exit codes, as `--help` lists them.
@@ -47,160 +41,49 @@ impl From<PlanOutcome> for Exit {
     }
 }
 
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Failed | ErrorKind::Full => Self::Failed,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Busy => Self::Busy,
+            ErrorKind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// Why a command ended early: an error with its kind and a hint.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: Box<dyn Error>,
+    pub(super) class: Class,
+}
+
+impl<E: Error + Classify + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { class: error.class(), error: Box::new(error) }
+    }
+}
+
 /// An error that is about what was typed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(pub(super) String);
 
-/// Returns the exit code of an error, by the first of its causes that has one.
-pub(super) fn exit_of(error: &(dyn Error + 'static)) -> Exit {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(exit) = code(error) {
-            return exit;
-        }
-        next = error.source();
-    }
-    Exit::Failed
-}
-
-fn code(error: &(dyn Error + 'static)) -> Option<Exit> {
-    if error.is::<Interrupted>() {
-        return Some(Exit::Interrupted);
-    }
-    if error.is::<Usage>() || error.is::<NoPlace>() || error.is::<LayoutError>() || error.is::<PolicyError>()
-    {
-        return Some(Exit::Usage);
-    }
-    if error.is::<LoneWriter>() || error.is::<Nested>() {
-        return Some(Exit::Refused);
-    }
-    // Transparent variants hide their inner error from the chain of sources, so they are looked into here.
-    if let Some(error) = error.downcast_ref::<PublishError>() {
-        return match error {
-            PublishError::NoPlace(_) | PublishError::Future(..) => Some(Exit::Usage),
-            PublishError::Stage(error) => code(error),
-            PublishError::Lease(error) => code(error),
-            PublishError::Recover(error) => code(error),
-            PublishError::Kept(error) => code(error),
-            PublishError::Journal(error) => code(error),
-            PublishError::Interrupted(error) => code(error),
-            _ => None,
-        };
-    }
-    if let Some(exit) = code_of_copies(error) {
-        return Some(exit);
-    }
-    if let Some(error) = error.downcast_ref::<LabelActError>() {
-        return match error {
-            LabelActError::NoPlace(_) => Some(Exit::Usage),
-            LabelActError::Lease(error) => code(error),
-            LabelActError::Recover(error) => code(error),
-            LabelActError::Kept(error) => code(error),
-            LabelActError::Journal(error) => code(error),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<RepointError>() {
-        return match error {
-            RepointError::Journal(error) => code(error),
-            RepointError::Kept(error) => code(error),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<ActError>() {
-        return match error {
-            ActError::NoPlace(_) => Some(Exit::Usage),
-            ActError::Plan(error) => code(error),
-            ActError::Recover(error) => code(error),
-            ActError::Lease(error) => code(error),
-            ActError::Kept(error) => code(error),
-            ActError::Journal(error) => code(error),
-            ActError::Interrupted(error) => code(error),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<PlanError>() {
-        return match error {
-            PlanError::NoPolicy | PlanError::NotShipped(_) | PlanError::Policy(_) => Some(Exit::Usage),
-            PlanError::LastRun(..) => Some(Exit::Refused),
-            PlanError::Mirror(error) => code(error),
-            PlanError::Journal(error) => code(error),
-            PlanError::Kept(error) => code(error),
-            PlanError::Store(_) => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<RecoverError>() {
-        return match error {
-            RecoverError::Lease(error) => code(error),
-            RecoverError::Journal(error) => code(error),
-            RecoverError::Kept(error) => code(error),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<StageError>() {
-        return match error {
-            StageError::Busy(_) => Some(Exit::Busy),
-            StageError::Interrupted(error) => code(error),
-            _ => None,
-        };
-    }
-    match error.downcast_ref::<LeaseError>() {
-        Some(LeaseError::Busy(_)) => return Some(Exit::Busy),
-        Some(LeaseError::Mirror(error)) => return code(error),
-        Some(LeaseError::Journal(error)) => return code(error),
-        _ => {}
-    }
-    match error.downcast_ref::<MirrorError>() {
-        Some(MirrorError::NotAMirror(_) | MirrorError::OtherMirror(_) | MirrorError::Format(_)) => {
-            return Some(Exit::Refused);
-        }
-        Some(MirrorError::Config(_)) => return Some(Exit::Refused),
-        Some(MirrorError::Busy(_)) => return Some(Exit::Busy),
-        Some(MirrorError::Layout(_) | MirrorError::NoLayout(_)) => return Some(Exit::Usage),
-        _ => {}
-    }
-    if let Some(JournalError::Damaged { .. }) = error.downcast_ref::<JournalError>() {
-        return Some(Exit::Refused);
-    }
-    match error.downcast_ref::<KeptError>() {
-        Some(KeptError::Holds(..) | KeptError::StrangeHold(_)) => Some(Exit::Refused),
-        _ => None,
+impl Classify for Usage {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
     }
 }
 
-/// Returns the code of what comes in the way of copying builds, into another mirror or below an alias.
-fn code_of_copies(error: &(dyn Error + 'static)) -> Option<Exit> {
-    if let Some(error) = error.downcast_ref::<CopyError>() {
-        return match error {
-            CopyError::Same(_)
-            | CopyError::NoBuild(..)
-            | CopyError::NoBuilds(..)
-            | CopyError::NoPlace(_)
-            | CopyError::OtherPlace { .. } => Some(Exit::Usage),
-            CopyError::Publish(error) => code(error),
-            CopyError::Repoint(error) => code(error),
-            CopyError::Kept(error) => code(error),
-            CopyError::Recover(error) => code(error),
-            CopyError::Lease(error) => code(error),
-            CopyError::Journal(error) => code(error),
-            _ => None,
-        };
+/// An error that needs no type of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Failed(pub(super) String);
+
+impl Classify for Failed {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
     }
-    if let Some(error) = error.downcast_ref::<MaterializeError>() {
-        return match error {
-            MaterializeError::Symlinks(_)
-            | MaterializeError::Taken(_)
-            | MaterializeError::NoAlias(_)
-            | MaterializeError::NoBuild(_) => Some(Exit::Usage),
-            MaterializeError::Busy(_) => Some(Exit::Busy),
-            MaterializeError::Kept(error) => code(error),
-            MaterializeError::Recover(error) => code(error),
-            MaterializeError::Lease(error) => code(error),
-            MaterializeError::Journal(error) => code(error),
-            MaterializeError::Interrupted(error) => code(error),
-            _ => None,
-        };
-    }
-    None
 }

@@ -4,11 +4,17 @@ use super::args::{RedirectsArgs, ServerArg};
 use super::exit::Usage;
 use super::run::{Outcome, Setting};
 use super::say;
+use crate::act::Mode;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::{RelPath, unprintable};
+use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
 use serde_json::json;
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// Says why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +22,12 @@ use std::{fs, io, path::Path};
 struct WriteError {
     path: String,
     source: io::Error,
+}
+
+impl Classify for WriteError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
 }
 
 pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
@@ -33,18 +45,26 @@ pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
         ServerArg::Cloudfront => Server::Cloudfront,
     };
     let text = write(server, &names, &under)?;
-    let changed = args.out.as_deref().map(|out| replace(out, &text)).transpose()?;
+    let mode = Mode::of(args.dry_run);
+    let changed = args.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
     if setting.json {
         let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
         let text = args.out.is_none().then_some(text);
-        say::json(&json!({"redirects": 1, "names": told, "out": args.out, "changed": changed, "text": text}));
+        say::json(
+            &json!({"redirects": 1, "names": told, "dry_run": args.dry_run, "out": args.out, "changed": changed, "text": text}),
+        );
         return Ok(());
     }
     match (&args.out, changed) {
         (Some(out), changed) => {
-            let done = if changed == Some(true) { "written" } else { "unchanged" };
+            let done = match (changed, mode) {
+                (Some(true), Mode::Real) => "is written",
+                (Some(true), Mode::Trial) => "would be written",
+                (_, Mode::Real) => "is unchanged",
+                (_, Mode::Trial) => "would be unchanged",
+            };
             let names = say::count(names.len() as u64, "name");
-            say::note(&format!("`{}` is {done} ({names})", out.display()));
+            say::note(&format!("`{}` {done} ({names})", out.display()));
         }
         (None, _) => say::verbatim(&text),
     }
@@ -79,21 +99,24 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
 }
 
 /// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
-fn replace(out: &Path, text: &str) -> Outcome<bool> {
+///
+/// A trial looks whether it would.
+fn replace(out: &Path, text: &str, mode: Mode) -> Outcome<bool> {
     let failed = |source| WriteError { path: out.display().to_string(), source };
     match fs::read(out) {
         Ok(old) if old == text.as_bytes() => return Ok(false),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
         _ => {}
     }
-    let name = out.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
-    let beside = out.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, out));
-    if let Err(error) = written {
-        fs::remove_file(&beside).ok();
-        return Err(failed(error).into());
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if mode == Mode::Trial {
+        fs::metadata(dir).map_err(failed)?;
+        return Ok(true);
     }
+    // As readable as any new file of the user: servers read it.
+    let permissions = fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(out).map_err(|error| failed(error.error))?;
     Ok(true)
 }

@@ -24,14 +24,11 @@ pub(super) fn start(verbose: u8) {
     if wanted.trim().is_empty() {
         return;
     }
-    let filter = match EnvFilter::try_new(&wanted) {
-        Ok(filter) => filter,
-        Err(_) => {
-            say::note(&format!(
-                "warning: {VARIABLE} is not a valid filter; `debug` or `mirrorkeep=debug` is accepted"
-            ));
-            return;
-        }
+    let Ok(filter) = EnvFilter::try_new(&wanted) else {
+        say::note(&format!(
+            "warning: {VARIABLE} is not a valid filter; `debug` or `mirrorkeep=debug` is accepted"
+        ));
+        return;
     };
     let ours = |event: &Metadata<'_>| event.target().starts_with(env!("CARGO_CRATE_NAME"));
     let lines = tracing_subscriber::fmt::layer()

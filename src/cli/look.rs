@@ -1,7 +1,7 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::exit::Usage;
+use super::exit::{Failed, Usage};
 use super::publish::{build_id, fields};
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
@@ -151,7 +151,10 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
     mirror.layout().build_path(&id)?;
     let census = looked_at(&mirror)?;
-    let build = census.build(&id).ok_or_else(|| act::LabelActError::NoBuild(id.clone()))?;
+    let Some(build) = census.build(&id) else {
+        act::not_trashed(&mirror, &id)?;
+        return Err(act::LabelActError::NoBuild(id).into());
+    };
     let judged = judged(&mirror, &census);
     let verdict = judged.get(&id);
     if setting.json {
@@ -228,7 +231,7 @@ pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
-    Err(format!("`{path}` leads to no build: {why}").into())
+    Err(Failed(format!("`{path}` leads to no build: {why}")).into())
 }
 
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
@@ -267,7 +270,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 None => {
                     let branch =
                         git_branch.as_deref().map(|branch| (branch, fields(distro.as_deref(), &field)));
-                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?
+                    build_id(&layout, stream.as_deref(), branch, build.as_deref())?.0
                 }
             };
             let path = layout.build_path(&id)?;

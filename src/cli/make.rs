@@ -93,17 +93,18 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     let mode = Mode::of(args.dry_run);
     let report = act::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
     if setting.json {
-        say::json(&json!({"label": 1, "report": report}));
+        say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));
         return Ok(());
     }
     let all: Vec<String> =
         report.labels.iter().map(|(key, label)| format!("{key}={}", label.value)).collect();
     say::out(&format!(
-        "{}: {}\n",
+        "{}{}: {}\n",
+        if args.dry_run { "would label " } else { "" },
         report.id,
         if all.is_empty() { "no labels".into() } else { shown(&all.join(" ")).into_owned() }
     ));
-    say::out(&moves(&report.aliases));
+    say::out(&moves(&report.aliases, mode));
     Ok(())
 }
 
@@ -111,7 +112,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
     let mirror = setting.open()?;
     let path =
         |text: &str| text.trim_end_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
-    let moved = match verb {
+    let (moved, mode) = match verb {
         AliasVerb::List => return super::look::aliases(setting, &mirror),
         AliasVerb::Materialize { alias, keep, dry_run } => {
             let keep: Span = keep.parse().map_err(|error| Usage(format!("--keep: {error}")))?;
@@ -136,10 +137,11 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             let lease = mirror.lease()?;
             if dry_run {
                 act::may_point(&mirror, &alias, &target, permit)?;
-                Moved { from: act::pointed_at(&mirror, &alias)?, alias, to: Some(target) }
+                let from = act::pointed_at(&mirror, &alias)?;
+                (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
                 act::settle(&lease, &now)?;
-                act::set(&lease, &alias, &target, permit, now())?
+                (act::set(&lease, &alias, &target, permit, now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
@@ -148,17 +150,17 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             if dry_run {
                 act::may_remove(&mirror, &alias)?;
                 let from = act::pointed_at(&mirror, &alias)?;
-                Moved { from, alias, to: None }
+                (Moved { from, alias, to: None }, Mode::Trial)
             } else {
                 act::settle(&lease, &now)?;
-                act::remove(&lease, &alias, now())?
+                (act::remove(&lease, &alias, now())?, Mode::Real)
             }
         }
     };
     if setting.json {
-        say::json(&json!({"alias": 1, "moved": moved}));
+        say::json(&json!({"alias": 1, "dry_run": mode == Mode::Trial, "moved": moved}));
     } else {
-        say::out(&moves(&[moved]));
+        say::out(&moves(&[moved], mode));
     }
     Ok(())
 }
@@ -181,15 +183,22 @@ fn materialize(setting: &Setting, mirror: &Mirror, alias: &RelPath, keep: Span, 
     Ok(())
 }
 
-fn moves(moved: &[Moved]) -> String {
-    let line = |moved: &Moved| match &moved.to {
-        Some(to) => format!("  {} -> {to}\n", moved.alias),
-        None => format!("  {} is gone\n", moved.alias),
+fn moves(moved: &[Moved], mode: Mode) -> String {
+    let line = |moved: &Moved| match (&moved.to, mode) {
+        (Some(to), Mode::Real) => format!("  {} -> {to}\n", moved.alias),
+        (None, Mode::Real) => format!("  {} is gone\n", moved.alias),
+        (Some(to), Mode::Trial) => format!("  would set {} -> {to}\n", moved.alias),
+        (None, Mode::Trial) => format!("  would remove {}\n", moved.alias),
     };
     moved.iter().map(line).collect()
 }
 
-pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) -> Outcome {
+pub(super) fn recover(
+    setting: &Setting,
+    accept_journal: bool,
+    discard_stages: bool,
+    dry_run: bool,
+) -> Outcome {
     let mirror = setting.open()?;
     if dry_run {
         let lease = mirror.lease()?;
@@ -197,12 +206,17 @@ pub(super) fn recover(setting: &Setting, discard_stages: bool, dry_run: bool) ->
         if setting.json {
             say::json(&json!({"recover": 1, "unsettled": open}));
         } else {
-            say::out(&format!("{} to settle\n", say::count(open.len() as u64, "interrupted change")));
+            let count = say::count(open.len() as u64, "interrupted change");
+            say::out(&format!("would settle {count}\n"));
+            for to in &open {
+                say::out(&format!("  would settle: {}\n", shown(to)));
+            }
         }
         return Ok(());
     }
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
-    let settled = act::recover(&mirror, stages, &now)?;
+    let mut settled = if accept_journal { act::accept_loss(&mirror, &now)? } else { Vec::new() };
+    settled.extend(act::recover(&mirror, stages, &now)?);
     if setting.json {
         say::json(&json!({"recover": 1, "settled": settled}));
         return Ok(());

@@ -4,7 +4,7 @@ use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act;
+use crate::act::{self, Mode};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
 use crate::decide::{Past, Plan, retain};
@@ -21,8 +21,9 @@ pub(super) struct Made {
 pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
     let Made { plan, .. } = make(setting, &args.from)?;
     if args.publish {
-        let written = act::publish_deadlines(&setting.open()?, &plan)?;
-        say::note(&format!("wrote {}", say::count(written as u64, "retention.json")));
+        let written = act::publish_deadlines(&setting.open()?, &plan, Mode::of(args.dry_run))?;
+        let done = if args.dry_run { "would write" } else { "wrote" };
+        say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
     show(setting, &plan);
     Ok(plan.outcome.into())
@@ -41,13 +42,18 @@ pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
     let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
     let Made { plan, policy } = make(setting, &args.from)?;
     let Some(verdict) = plan.verdict(&id) else {
+        if args.from.census.is_none() {
+            act::not_trashed(&setting.open()?, &id)?;
+        }
         return Err(act::LabelActError::NoBuild(id).into());
     };
     if setting.json {
-        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "build": verdict}));
+        let digest = format!("sha256:{}", plan.digest);
+        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "digest": digest, "build": verdict}));
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
-        say::out(&tell::explain(verdict, trash_until, say::paint()));
+        let accept = plan.acceptable.then_some(plan.digest);
+        say::out(&tell::explain(verdict, trash_until, accept, say::paint()));
     }
     Ok(Exit::Done)
 }
@@ -62,11 +68,7 @@ fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
         return Ok(Made { plan, policy });
     }
     let mirror = setting.open()?;
-    let policy = from
-        .policy
-        .as_deref()
-        .map(|name| Ok::<_, Box<dyn std::error::Error>>(choose(name)?.1))
-        .transpose()?;
+    let policy = from.policy.as_deref().map(|name| choose(name).map(|(_, policy)| policy)).transpose()?;
     let planned = match at {
         Some(at) => act::plan_at(&mirror, policy, at)?,
         None => act::plan(&mirror, policy, now(), None)?,
@@ -96,6 +98,14 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
         return Err(
             Usage(format!("`{shown}` is a census of version {found}; {CENSUS_VERSION} is accepted")).into()
         );
+    }
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = census.streams.iter().find(|stream| !seen.insert(&stream.stream)) {
+        let twice = &twice.stream;
+        return Err(Usage(format!(
+            "`{shown}` lists the stream `{twice}` twice; one entry with all its builds is accepted"
+        ))
+        .into());
     }
     Ok(census)
 }

@@ -8,11 +8,14 @@ use super::say;
 use crate::act;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
-use crate::decide::{Fate, Forward, Past, SIMULATED, coming, lint, retain, simulate};
+use crate::decide::{
+    Fate, Forward, PartFate, Past, Plan, SIMULATED, Verdict, coming, lint, retain, simulate,
+};
 use crate::mirror::survey;
 use crate::tell::{self, Series};
-use crate::word;
+use crate::word::{self, BuildId, Stream};
 use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
@@ -140,7 +143,12 @@ fn forward(
 ) -> Outcome<Exit> {
     let (length, cadence) = (seconds(length)?, cadence.map(seconds).transpose()?);
     let policy = named(setting, name)?;
-    let census = census_of(setting, file.map(PathBuf::as_path))?;
+    let mut census = census_of(setting, file.map(PathBuf::as_path))?;
+    if file.is_none() {
+        for (id, error) in act::share_out(&setting.open()?, &mut census) {
+            say::note(&format!("warning: how many bytes `{id}` shares is not known: {error}"));
+        }
+    }
     let from = at.map(stamp).transpose()?.unwrap_or(census.at);
     // Day by day, but no more points than a drawing can show.
     let every = 86_400.max(length / 2000);
@@ -154,7 +162,13 @@ fn forward(
     }
     let ticks = simulate(&census, &policy, how);
     let series: Vec<Series> = (ticks.iter())
-        .map(|tick| Series { at: tick.at, builds: tick.builds, bytes: tick.bytes, pruned: tick.pruned })
+        .map(|tick| Series {
+            at: tick.at,
+            builds: tick.builds,
+            bytes: tick.bytes,
+            pruned: tick.pruned,
+            withheld: tick.withheld,
+        })
         .collect();
     if let Some(svg) = svg {
         let title = format!("{} from {}", name.unwrap_or("the mirror's policy"), from.spell("%Y-%m-%d"));
@@ -165,52 +179,170 @@ fn forward(
         say::json(&json!({"simulate": 1, "from": from, "series": series}));
     } else {
         say::out(&tell::chart(&series, say::columns()));
+        if policy.brakes.is_some() {
+            say::out("the brakes of the policy are included\n");
+        }
     }
     Ok(Exit::Done)
+}
+
+/// What an edit changes for one build.
+struct Row<'a> {
+    /// A stable word.
+    change: &'static str,
+    before: &'a Verdict,
+    after: &'a Verdict,
+    /// Its parts with another fate.
+    parts: Vec<&'a str>,
+    /// What deleting frees, where that is known.
+    bytes: Option<u64>,
+}
+
+impl<'a> Row<'a> {
+    /// Compares two verdicts on one build; nothing when an edit changes nothing.
+    fn of(before: &'a Verdict, after: &'a Verdict) -> Option<Self> {
+        let gone = |verdict: &Verdict| matches!(verdict.fate, Fate::Expire | Fate::Withheld);
+        let names = before.parts.keys().chain(after.parts.keys()).collect::<BTreeSet<_>>().into_iter();
+        let differs = |name: &&String| goes(before, name) != goes(after, name);
+        let (change, parts) = match (gone(before), gone(after)) {
+            (false, true) => ("would-go", Vec::new()),
+            (true, false) => ("would-stay", Vec::new()),
+            (true, true) => return None,
+            (false, false) => ("other-parts", names.filter(differs).map(String::as_str).collect()),
+        };
+        let changed = change != "other-parts" || !parts.is_empty();
+        changed.then_some(Self { change, before, after, parts, bytes: None })
+    }
+
+    /// Returns the lines of a table.
+    fn lines(&self) -> String {
+        let id = &self.after.id;
+        let size = self.bytes.map_or(String::new(), say::bytes);
+        let by = |verdict: &Verdict| {
+            let rules: BTreeSet<&str> = verdict.reasons.iter().map(|reason| &*reason.rule).collect();
+            word::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
+        };
+        match self.change {
+            "would-go" => format!("would go     {id}  {size:>11}  kept before by {}\n", by(self.before)),
+            "would-stay" => format!("would stay   {id}  {size:>11}  kept by {}\n", by(self.after)),
+            _ => {
+                let line = |name: &&str| {
+                    let change = if goes(self.after, name) { "would go  " } else { "would stay" };
+                    // Which part has how much of it is not known.
+                    let size = if self.parts.len() == 1 { size.as_str() } else { "" };
+                    format!("{change}   {id}  {size:>11}  part {name}\n")
+                };
+                self.parts.iter().map(line).collect()
+            }
+        }
+    }
+}
+
+/// Returns whether a part of a build is deleted, or would be but for a brake.
+fn goes(verdict: &Verdict, part: &str) -> bool {
+    matches!(verdict.parts.get(part), Some(PartFate::Expire | PartFate::Withheld))
+}
+
+/// What an edit changes for many builds.
+#[derive(Default, serde::Serialize)]
+struct DiffTotals {
+    /// Builds that only the new policy deletes.
+    would_go: u64,
+    /// Builds that only the old policy deletes.
+    would_stay: u64,
+    /// Builds that stay with other parts.
+    other_parts: u64,
+    /// Bytes that the new policy frees beyond the old one; negative when it frees less.
+    bytes: i64,
+}
+
+impl DiffTotals {
+    fn of(rows: &[&Row<'_>], bytes: i64) -> Self {
+        let count = |change| rows.iter().filter(|row| row.change == change).count() as u64;
+        let (would_go, would_stay, other_parts) =
+            (count("would-go"), count("would-stay"), count("other-parts"));
+        Self { would_go, would_stay, other_parts, bytes }
+    }
+
+    fn line(&self) -> String {
+        let parts = match self.other_parts {
+            0 => String::new(),
+            some => format!(", {} with other parts", say::count(some, "build")),
+        };
+        let freed = say::bytes(self.bytes.unsigned_abs());
+        let freed = match self.bytes {
+            0 => String::new(),
+            1.. => format!(", {freed} more to be freed"),
+            _ => format!(", {freed} less to be freed"),
+        };
+        let going = say::count(self.would_go, "build");
+        format!("{going} more would go, {} more would stay{parts}{freed}\n", self.would_stay)
+    }
+}
+
+/// Returns how many bytes what a plan deletes of each build frees; a census alone does not have those of parts.
+fn freed(
+    setting: &Setting,
+    policy: &Policy,
+    census: &Census,
+    plan: &Plan,
+    file: Option<&Path>,
+) -> Outcome<HashMap<BuildId, u64>> {
+    if file.is_none() {
+        let freed = act::would_free(&setting.open()?, policy, census, plan);
+        return Ok(freed.into_iter().filter_map(|(id, bytes)| Some((id, bytes.ok()?))).collect());
+    }
+    let deleted = plan.builds.iter().filter(|verdict| matches!(verdict.fate, Fate::Expire | Fate::Withheld));
+    let known = deleted.filter_map(|verdict| {
+        let build = census.build(&verdict.id)?;
+        Some((verdict.id.clone(), build.bytes_alone.or(build.bytes)?))
+    });
+    Ok(known.collect())
 }
 
 fn diff(setting: &Setting, (old, new): (&str, &str), file: Option<&Path>, at: Option<&str>) -> Outcome<Exit> {
     let (old, new) = (choose(old)?.1, choose(new)?.1);
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
-    let gone = |fate| matches!(fate, Fate::Expire | Fate::Withheld);
-    let plans = [&old, &new].map(|policy| retain(&census, policy, at, &Past::default()));
-    let [old, new] = &plans;
-    let mut rows = Vec::new();
-    for (before, after) in old.builds.iter().zip(&new.builds) {
-        let parts = before.parts != after.parts && !gone(after.fate);
-        let change = match (gone(before.fate), gone(after.fate)) {
-            (false, true) => "would go",
-            (true, false) => "would stay",
-            _ if parts => "other parts",
-            _ => continue,
+    let [before, after] = [&old, &new].map(|policy| retain(&census, policy, at, &Past::default()));
+    let were = freed(setting, &old, &census, &before, file)?;
+    let are = freed(setting, &new, &census, &after, file)?;
+    let pairs = before.builds.iter().zip(&after.builds);
+    let mut rows: Vec<Row<'_>> = pairs.filter_map(|(before, after)| Row::of(before, after)).collect();
+    for row in &mut rows {
+        let (were, are) = (were.get(&row.after.id).copied(), are.get(&row.after.id).copied());
+        row.bytes = match row.change {
+            "would-stay" => were,
+            "would-go" => are,
+            _ => are.or(were),
         };
-        rows.push((change, before, after));
     }
+    let sum = |freed: &HashMap<BuildId, u64>, stream: Option<&Stream>| {
+        let of = freed.iter().filter(|(id, _)| stream.is_none_or(|stream| id.stream == *stream));
+        i64::try_from(of.map(|(_, bytes)| *bytes).sum::<u64>()).unwrap_or(i64::MAX)
+    };
+    let totals = |rows: &[&Row<'_>], stream: Option<&Stream>| {
+        DiffTotals::of(rows, sum(&are, stream).saturating_sub(sum(&were, stream)))
+    };
+    let all: Vec<&Row<'_>> = rows.iter().collect();
     if setting.json {
         let list: Vec<Value> = (rows.iter())
-            .map(|(change, before, after)| json!({"id": after.id, "change": change.replace(' ', "-"), "old": before, "new": after}))
+            .map(|row| {
+                json!({"id": row.after.id, "change": row.change, "parts": row.parts, "bytes": row.bytes,
+                    "old": row.before, "new": row.after})
+            })
             .collect();
-        say::json(&json!({"diff": 1, "at": at, "builds": list}));
+        say::json(&json!({"diff": 1, "at": at, "builds": list, "totals": totals(&all, None)}));
         return Ok(Exit::Done);
     }
-    for (change, before, after) in &rows {
-        let said = |verdict: &crate::decide::Verdict| match verdict.fate {
-            Fate::Expire | Fate::Withheld => {
-                let misses = verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near));
-                misses.collect::<Vec<_>>().join("; ")
-            }
-            _ => verdict.reasons.iter().map(|reason| reason.rule.to_string()).collect::<Vec<_>>().join(", "),
-        };
-        say::out(&format!(
-            "{change:<11}  {}  (old: {}; new: {})\n",
-            after.id,
-            word::shown(&said(before)),
-            word::shown(&said(after))
-        ));
+    let groups: Vec<&[&Row<'_>]> = all.chunk_by(|a, b| a.after.id.stream == b.after.id.stream).collect();
+    for group in &groups {
+        group.iter().for_each(|row| say::out(&row.lines()));
+        let stream = group.first().map(|row| &row.after.id.stream);
+        if let Some(stream) = stream.filter(|_| groups.len() > 1) {
+            say::out(&format!("  {stream}: {}", totals(group, Some(stream)).line()));
+        }
     }
-    let going = rows.iter().filter(|(change, ..)| *change == "would go").count() as u64;
-    let staying = rows.iter().filter(|(change, ..)| *change == "would stay").count() as u64;
-    say::out(&format!("{} more would go, {} more would stay\n", say::count(going, "build"), staying));
+    say::out(&totals(&all, None).line());
     Ok(Exit::Done)
 }

@@ -4,12 +4,13 @@ use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Failure, HoldReport, Mode, PruneReport, Pruning, SweepReport};
+use crate::act::{self, Failure, HoldReport, LeftStage, Mode, PruneReport, Pruning, SweepReport};
 use crate::decide::policy::start_of;
-use crate::decide::{Plan, PlanOutcome};
+use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
 use crate::record::Hold;
 use crate::word::{BuildId, Digest, Stamp, check_line, shown};
+use serde::Serialize;
 use serde_json::json;
 use std::{
     num::NonZeroU32,
@@ -39,7 +40,13 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
     let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
-        super::plan::show(setting, &report.plan);
+        if setting.json {
+            say::json(&Trial { plan: &report.plan, stages: &report.stages });
+        } else {
+            super::plan::show(setting, &report.plan);
+            say::note("dry run: this is what prune would do; nothing was changed");
+            stages(&report.stages, "would clear");
+        }
         return Ok(report.plan.outcome.into());
     }
     if setting.json {
@@ -51,6 +58,22 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
         return Ok(Exit::Failed);
     }
     Ok(report.outcome.into())
+}
+
+/// The answer of a dry run as JSON: the plan, and what else would go.
+#[derive(Serialize)]
+struct Trial<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    stages: &'a [LeftStage],
+}
+
+/// Lists stages of interrupted publishes.
+fn stages(stages: &[LeftStage], done: &str) {
+    for stage in stages {
+        let (bytes, days) = (say::bytes(stage.bytes), say::count(stage.age.unsigned_abs() / 86400, "day"));
+        say::out(&format!("{done}  {}  ({bytes}, left by an interrupted publish {days} ago)\n", stage.path));
+    }
 }
 
 fn digest(text: &str) -> Outcome<Digest> {
@@ -69,7 +92,8 @@ fn tell(report: &PruneReport) {
     for skipped in &report.skipped {
         say::out(&format!("skipped   {}  {}\n", skipped.id, shown(&skipped.why)));
     }
-    swept(&report.trash);
+    swept(&report.trash, Mode::Real);
+    stages(&report.stages, "cleared ");
     report.failures.iter().for_each(failure);
     for warning in &report.plan.warnings {
         say::note(&format!("warning: {warning}"));
@@ -78,9 +102,16 @@ fn tell(report: &PruneReport) {
         say::note(&format!("refused: {refusal}"));
     }
     let totals = report.plan.totals;
-    if totals.withheld + totals.trims_withheld > 0 {
-        let builds = say::count(totals.withheld as u64, "build");
-        let parts = match totals.trims_withheld {
+    let held = report.plan.builds.iter().filter(|verdict| verdict.is_held_back());
+    let (waiting, held): (Vec<&Verdict>, Vec<&Verdict>) = held.partition(|verdict| verdict.waits_its_turn());
+    if !waiting.is_empty() {
+        let waiting = say::count(waiting.len() as u64, "build");
+        say::note(&format!("{waiting} more by the next runs, since `max_per_run` limits each"));
+    }
+    if !held.is_empty() {
+        let whole = held.iter().filter(|verdict| verdict.fate == Fate::Withheld).count();
+        let builds = say::count(whole as u64, "build");
+        let parts = match held.len() - whole {
             0 => String::new(),
             more => format!(" and parts of {}", say::count(more as u64, "build")),
         };
@@ -104,8 +135,13 @@ fn tell(report: &PruneReport) {
     if report.outcome == PlanOutcome::Shortfall {
         say::note("shortfall: not enough could be freed");
     }
-    let (pruned, swept) = (report.pruned.len() as u64, report.trash.swept.len() as u64);
-    say::out(&format!("{} pruned, {} swept, {} kept\n", say::count(pruned, "build"), swept, totals.keep));
+    let (pruned, swept) = (report.pruned.len(), report.trash.swept.len());
+    // What could not be deleted after all is kept, too.
+    let kept = (totals.keep + totals.expire).saturating_sub(pruned);
+    let other = [(totals.withheld, "withheld"), (totals.blocked, "blocked")];
+    let other = other.into_iter().filter(|(count, _)| *count > 0);
+    let other: String = other.map(|(count, what)| format!(", {count} {what}")).collect();
+    say::out(&format!("{} pruned, {swept} swept, {kept} kept{other}\n", say::count(pruned as u64, "build")));
 }
 
 /// Returns a line for each stream that is frozen, with what ends that; no accepted plan does.
@@ -128,7 +164,11 @@ fn frozen(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn swept(report: &SweepReport) {
+fn swept(report: &SweepReport, mode: Mode) {
+    if mode == Mode::Trial {
+        report.swept.iter().for_each(|id| say::out(&format!("would sweep  {id}\n")));
+        return report.failures.iter().for_each(failure);
+    }
     report.restored.iter().for_each(|id| say::out(&format!("restored  {id}  somebody needs it\n")));
     report.swept.iter().for_each(|id| say::out(&format!("swept     {id}\n")));
     report.failures.iter().for_each(failure);
@@ -149,13 +189,13 @@ pub(super) fn sweep(
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
     } else {
-        swept(&report);
-        let done = if dry_run { "would be swept" } else { "swept" };
-        say::out(&format!(
-            "{} {done}, {} removed\n",
-            say::count(report.swept.len() as u64, "build"),
-            say::count(report.entries, "file")
-        ));
+        swept(&report, Mode::of(dry_run));
+        let builds = say::count(report.swept.len() as u64, "build");
+        if dry_run {
+            say::out(&format!("would sweep {builds}\n"));
+        } else {
+            say::out(&format!("{builds} swept, {} removed\n", say::count(report.entries, "file")));
+        }
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
@@ -183,7 +223,7 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     }
     let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
     let report = act::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
-    told(setting, &report, "held", args.dry_run);
+    told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
 
@@ -202,25 +242,28 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
     let report = act::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
-    told(setting, &report, "let go of", dry_run);
+    told(setting, &report, ("let go of", "remove holds of"), dry_run);
     Ok(())
 }
 
-fn told(setting: &Setting, report: &HoldReport, done: &str, dry_run: bool) {
+fn told(setting: &Setting, report: &HoldReport, (done, would): (&str, &str), dry_run: bool) {
     if setting.json {
         say::json(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
         return;
     }
     match (report.changed, dry_run) {
         (true, false) => say::out(&format!("{done} {}\n", report.id)),
-        (true, true) => say::out(&format!("would have {done} {}\n", report.id)),
-        (false, _) => say::out(&format!("{} is as it was\n", report.id)),
+        (true, true) => say::out(&format!("would {would} {}\n", report.id)),
+        (false, false) => say::out(&format!("{} is as it was\n", report.id)),
+        (false, true) => say::out(&format!("would change nothing of {}\n", report.id)),
     }
     if report.restored {
-        say::out("it came back from the trash\n");
+        let back = if dry_run { "it would come back" } else { "it came back" };
+        say::out(&format!("{back} from the trash\n"));
     }
+    let hold_line = if dry_run { "would then hold" } else { "hold" };
     for hold in &report.holds {
         let until = hold.until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();
-        say::out(&format!("  hold  {} ({}){until}\n", shown(&hold.why), shown(&hold.who)));
+        say::out(&format!("  {hold_line}  {} ({}){until}\n", shown(&hold.why), shown(&hold.who)));
     }
 }

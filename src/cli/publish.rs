@@ -5,15 +5,18 @@ use super::exit::Usage;
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::{make, say, sign};
-use crate::act::{self, Check, ContextFrom, Filling, PublishOutcome, PublishReport, Publishing, SourceSpec};
+use crate::act::{
+    self, Check, ContextFrom, Filling, Named, PublishOutcome, PublishReport, Publishing, SourceSpec,
+};
 use crate::layout::Layout;
-use crate::mirror::Mirror;
-use crate::store::{Share, Take};
+use crate::mirror::{Mirror, Setup};
+use crate::store::{ObjectStore, Share, Take};
 use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// The answer as JSON.
@@ -28,7 +31,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(args)?;
     let mirror = open_or_make(setting, args)?;
-    let id = build_id(
+    let (id, named) = build_id(
         mirror.layout(),
         args.stream.as_deref(),
         args.git_branch.as_deref().map(|branch| (branch, fields(args.distro.as_deref(), &args.field))),
@@ -42,7 +45,9 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
     let publishing = Publishing {
         id,
+        named,
         sources,
+        exclude: excluded(args)?,
         result: args.result.map(|result| match result {
             ResultArg::Success => crate::word::Outcome::Success,
             ResultArg::Fail => crate::word::Outcome::Fail,
@@ -156,10 +161,28 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     Ok(specs)
 }
 
+/// Returns what is left out.
+fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
+    let pattern = |text: &String| {
+        let wrong = |error| Usage(format!("`--exclude {text}` is not a pattern such as '*.part': {error}"));
+        Ok(glob::Pattern::new(text.trim_end_matches('/')).map_err(wrong)?)
+    };
+    args.exclude.iter().map(pattern).collect()
+}
+
 /// Opens the mirror, or makes one where nothing is yet.
 fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
     if !args.init || !setting.mirror.is_unused()? {
         return setting.open();
+    }
+    if args.dry_run {
+        setting.mirror.is_apart()?;
+        // Not there yet: what is checked is checked against an empty one.
+        let (layout, _) = make::choose("starlingx")?;
+        let setup = Setup { layout, policy: None, id: String::new() };
+        let mirror = Mirror::init(Arc::new(ObjectStore::in_memory()?), &setup, &setting.who, setting.wait)?;
+        say::note(&format!("would make a mirror at `{}` with the layout `starlingx`", setting.mirror));
+        return Ok(mirror);
     }
     let mirror =
         make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?, None)?;
@@ -182,13 +205,13 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
     Ok(given)
 }
 
-/// Returns the build that is meant by stream or branch and name.
+/// Returns the build that is meant by stream or branch and name, and how its name came.
 pub(super) fn build_id(
     layout: &Layout,
     stream: Option<&str>,
     branch: Option<(&str, Outcome<BTreeMap<String, String>>)>,
     build: Option<&str>,
-) -> Outcome<BuildId> {
+) -> Outcome<(BuildId, Named)> {
     let usage = |error: crate::word::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
         (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
@@ -198,10 +221,10 @@ pub(super) fn build_id(
         }
         (None, None) => return Err(Usage("say which stream with --stream or --git-branch".to_owned()).into()),
     };
-    let name = match (build, named) {
-        (Some(name), _) => name.parse().map_err(usage)?,
-        (None, Some(name)) => name,
-        (None, None) => layout.build_name(&stream, now())?,
+    let (name, named) = match (build, named) {
+        (Some(name), _) => (name.parse().map_err(usage)?, Named::Given),
+        (None, Some(name)) => (name, Named::Given),
+        (None, None) => (layout.build_name(&stream, now())?, Named::ByClock),
     };
     let id = BuildId::new(stream, name);
     if let Some(c) = unprintable(&id.to_string()) {
@@ -211,7 +234,7 @@ pub(super) fn build_id(
         ))
         .into());
     }
-    Ok(id)
+    Ok((id, named))
 }
 
 fn told(report: &PublishReport) -> String {
@@ -230,6 +253,14 @@ fn told(report: &PublishReport) -> String {
     if report.shared_files > 0 {
         let (files, bytes) = (say::count(report.shared_files, "file"), say::bytes(report.shared_bytes));
         text.push_str(&format!("  shared with earlier builds: {files}, {bytes}\n"));
+    }
+    if report.joined_files > 0 {
+        let (files, bytes) = (say::count(report.joined_files, "file"), say::bytes(report.joined_bytes));
+        text.push_str(&format!("  shared inside the build: {files}, {bytes}\n"));
+    }
+    if report.excluded > 0 {
+        let count = report.excluded;
+        text.push_str(&format!("  left out by --exclude: {count} files, links and directories\n"));
     }
     if report.resumed_files > 0 {
         text.push_str(&format!(

@@ -1,22 +1,21 @@
 //! One place for errors, causes, hints and exit codes.
 
 use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
-use super::exit::{Exit, exit_of};
+use super::exit::{Exit, Failed, Failure};
 use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
-use crate::act::{self, CopyError, LabelActError, PublishError, RepointError, Stop, Switched};
-use crate::mirror::{Mirror, MirrorError, Warnings};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::act::{self, Stop, Switched};
+use crate::mirror::{Mirror, Warnings};
 use crate::word::{Stamp, is_unprintable};
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use tracing::info;
 
 /// The result of a verb.
-pub(super) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+pub(super) type Outcome<T = ()> = Result<T, Failure>;
 
 /// What every verb is given.
 pub(super) struct Setting {
@@ -80,8 +79,8 @@ pub fn main() -> ExitCode {
     match done {
         Ok(exit) => ended(exit as u8),
         Err(error) => {
-            say::failure(&*error, hint(&*error).as_deref());
-            ended(exit_of(&*error) as u8)
+            say::failure(&*error.error, error.class.hint.as_deref());
+            ended(Exit::from(error.class.kind) as u8)
         }
     }
 }
@@ -154,7 +153,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
-        Verb::Recover { discard_stages, dry_run } => make::recover(setting, discard_stages, dry_run)?,
+        Verb::Recover { accept_journal, discard_stages, dry_run } => {
+            make::recover(setting, accept_journal, discard_stages, dry_run)?;
+        }
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
@@ -167,7 +168,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         }
         Verb::Man => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(|error| Failed(error.to_string()))?;
             let text = String::from_utf8_lossy(&text) + ENVIRONMENT;
             if setting.json {
                 say::json(&json!({"man": 1, "text": text}));
@@ -204,73 +207,22 @@ pub(super) fn now() -> Stamp {
 /// Returns who is acting: user, host and process.
 fn who() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|_| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    });
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
     format!("{plain} pid {}", std::process::id())
 }
 
-/// Returns whether an error says that no bytes or no inodes are left.
-fn is_full(error: &(dyn Error + 'static)) -> bool {
-    match error.downcast_ref::<StoreError>() {
-        Some(error) => error.kind() == StoreErrorKind::NoSpace,
-        None => error.source().is_some_and(is_full),
-    }
-}
-
-/// Returns one thing to do about an error.
-pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(MirrorError::NotAMirror(path)) = error.downcast_ref() {
-        return Some(format!(
-            "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
-        ));
-    }
-    if let Some(LabelActError::NoRecord(id)) = error.downcast_ref() {
-        return Some(format!("`mirrorkeep adopt {id}` takes it over"));
-    }
-    if let Some(error) = error.downcast_ref::<RepointError>() {
-        return match error {
-            RepointError::Backwards { .. } => Some("--allow-backwards permits it".to_owned()),
-            RepointError::NoSuccess { .. } => Some("--allow-unsuccessful permits it".to_owned()),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<CopyError>() {
-        return match error {
-            CopyError::NoRecord(id, shown) => {
-                Some(format!("`mirrorkeep --mirror {shown} adopt {id}` takes it over"))
-            }
-            CopyError::Requires { required, .. } => Some(format!("copy `{required}` as well")),
-            CopyError::Publish(error) => hint(error),
-            _ => None,
-        };
-    }
-    if is_full(error) {
-        let hint =
-            "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again";
-        return Some(hint.to_owned());
-    }
-    match error.downcast_ref::<PublishError>()? {
-        PublishError::Differs { .. } => {
-            return Some("a published build never changes; publish under a new stamp".into());
-        }
-        PublishError::Strays(_) => return Some("`mirrorkeep layout show` says what may lie where".into()),
-        PublishError::Apart { .. } => {
-            return Some(
-                "a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root".into(),
-            );
-        }
-        PublishError::Mounted { mount, .. } => {
-            return Some(format!(
-                "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
-            ));
-        }
-        PublishError::Foreign(_) => return Some("move it away, or publish under another stamp".into()),
-        PublishError::Repoint(RepointError::Store(_)) => {
-            return Some("`mirrorkeep recover` tries again".into());
-        }
-        _ => {}
-    }
-    None
+/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
+fn user_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }

@@ -3,6 +3,7 @@
 use crate::mirror::{Trouble, chain};
 use crate::tell::{Paint, screened};
 use crate::word::shown;
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 use std::{
     error::Error,
@@ -83,10 +84,13 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
     }
 }
 
-/// Returns whether standard output shows colours: a terminal, and nobody asked for none.
+/// Returns whether standard output shows colours: on a terminal that has them, unless `NO_COLOR`, `CLICOLOR` or
+/// `CLICOLOR_FORCE` decides.
 pub(super) fn paint() -> Paint {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !plain && std::io::stdout().is_terminal() { Paint::Colour } else { Paint::Plain }
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => Paint::Plain,
+        _ => Paint::Colour,
+    }
 }
 
 /// Returns how wide a drawing may be.

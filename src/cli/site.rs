@@ -6,7 +6,7 @@ use super::run::Outcome;
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
-use crate::word::{OWN_DIR, RelPath};
+use crate::word::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::{fmt, sync::Arc};
@@ -153,11 +153,8 @@ impl Site {
                 });
                 from.and_then(|(real, typed)| {
                     // The place itself may be a mirror already; what is not there yet lies below all of these.
-                    let places = real.ancestors().skip(usize::from(typed == dir));
-                    places
-                        .into_iter()
-                        .find(|place| place.join(OWN_DIR).join("mirror.yaml").exists())
-                        .map(shown)
+                    let mut places = real.ancestors().skip(usize::from(typed == dir));
+                    places.find(|place| place.join(OWN_DIR).join("mirror.yaml").exists()).map(shown)
                 })
             }
             Self::Bucket(address) => {
@@ -220,12 +217,24 @@ pub(super) struct Nested {
     outer: String,
 }
 
+impl Classify for Nested {
+    fn class(&self) -> Class {
+        ErrorKind::Refused.into()
+    }
+}
+
 /// Says that a store cannot be written to by many at once.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
 )]
 pub(super) struct LoneWriter(String);
+
+impl Classify for LoneWriter {
+    fn class(&self) -> Class {
+        ErrorKind::Refused.into()
+    }
+}
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

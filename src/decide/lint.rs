@@ -25,6 +25,11 @@ pub struct Finding {
 /// Returns everything odd about a policy; with a census also what fits nothing in it.
 pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if policy.trash.is_zero() {
+        let message =
+            format!("`trash` is {}: no deleted build can be restored; at least `1d` is safer", policy.trash);
+        findings.push(finding("no-trash", "defaults.trash", message));
+    }
     for (index, family) in policy.families.iter().enumerate() {
         lint_family(policy, index, family, &mut findings);
         if let Some(census) = census {
@@ -106,6 +111,19 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
         );
         findings.push(finding("time-only", format!("families[{index}].keep"), message));
     }
+    for (key, span, risk) in [
+        ("min_age", family.min_age, "a build can be deleted in the hour in which it was published"),
+        (
+            "superseded_grace",
+            family.superseded_grace,
+            "a build is deleted while clients read it by the alias that just left it",
+        ),
+    ] {
+        if span.is_zero() {
+            let message = format!("`{key}` of `{}` is {span}: {risk}; at least `1h` is safer", family.name);
+            findings.push(finding("no-grace", format!("families[{index}].{key}"), message));
+        }
+    }
     if family.keep.is_empty() {
         let message = format!("`{}` has no rules: only the floor of {} stays", family.name, family.floor);
         findings.push(finding("no-rules", format!("families[{index}].keep"), message));
@@ -161,11 +179,19 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
         return;
     }
     let builds: Vec<_> = streams.flat_map(|stream| &stream.builds).collect();
+    let has = |(key, value): (&String, &String)| {
+        builds.iter().any(|build| build.labels.get(key).is_some_and(|label| label.value == *value))
+    };
+    let fits = |rule: &Rule| rule.only.iter().all(has);
+    if !builds.is_empty() && !family.keep.is_empty() && !family.keep.iter().any(fits) {
+        let message = format!(
+            "every rule of `{}` wants a label that no build has: only the floor of {} stays",
+            family.name, family.floor
+        );
+        findings.push(finding("only-floor", format!("families[{index}].keep"), message));
+    }
     for rule in family.all_rules().filter(|rule| !rule.only.is_empty()) {
-        let has = |(key, value): (&String, &String)| {
-            builds.iter().any(|build| build.labels.get(key).is_some_and(|label| label.value == *value))
-        };
-        if !rule.only.iter().all(has) {
+        if !fits(rule) {
             findings.push(finding(
                 "unused-label",
                 &rule.at,

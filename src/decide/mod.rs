@@ -16,5 +16,5 @@ pub use retain::{
     Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals,
     Verdict, retain,
 };
-pub use reuse::{Held, Reuse};
+pub use reuse::{Held, Reuse, Whose};
 pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};

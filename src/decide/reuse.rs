@@ -1,11 +1,11 @@
 //! Which bytes of a new build are there already.
 //!
-//! Earlier builds of the stream hold most of what a new one brings. A file is the same when its digest is, whatever
+//! Earlier builds of the stream, and of others, hold most of what a new one brings. A file is the same when its digest is, whatever
 //! its name; with the quick check also when size, time and inode of its source are those of the last publish.
 
 use crate::record::{Manifest, Seen};
 use crate::word::{Digest, RelPath};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A file that an earlier build holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,18 @@ pub struct Held {
     pub mtime: i128,
     /// Its inode as published.
     pub inode: u64,
+    /// When that inode changed last with these bytes, in nanoseconds since 1970; nothing where that is not known.
+    pub changed: Option<i128>,
     seen: Option<Seen>,
+}
+
+/// Which stream an earlier build belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The new build's.
+    Own,
+    /// Another one.
+    Other,
 }
 
 /// What earlier builds hold, found by digest or by place.
@@ -44,17 +55,23 @@ impl Held {
 
 impl Reuse {
     /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
-    pub fn of(earlier: impl IntoIterator<Item = (RelPath, Manifest)>, sizes: &HashSet<u64>) -> Self {
+    /// `changed` has the change times of inodes whose bytes are known to be right.
+    pub fn of(
+        earlier: impl IntoIterator<Item = (Whose, RelPath, Manifest)>,
+        sizes: &HashSet<u64>,
+        changed: &BTreeMap<u64, i128>,
+    ) -> Self {
         let mut reuse = Self::default();
-        for (index, (root, manifest)) in earlier.into_iter().enumerate() {
+        for (index, (whose, root, manifest)) in earlier.into_iter().enumerate() {
             for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
                 let key = (file.digest, file.mode);
                 let known = reuse.by_digest.contains_key(&key);
-                if known && index > 0 {
+                let last = index == 0 && whose == Whose::Own;
+                if known && !last {
                     continue;
                 }
                 let next = reuse.held.len();
-                if index == 0 {
+                if last {
                     reuse.by_place.insert(file.path.clone(), next);
                 }
                 reuse.sizes.insert(file.size);
@@ -67,6 +84,7 @@ impl Reuse {
                     mode: file.mode,
                     mtime: file.mtime,
                     inode: file.inode,
+                    changed: changed.get(&file.inode).copied(),
                     seen: file.seen,
                 });
             }
@@ -117,20 +135,21 @@ mod tests {
     fn the_newest_holder_is_found_whatever_the_name() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
         let builds = [
-            (new, manifest(&[("x", "same", 0o444)])),
-            (old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
+            (Whose::Own, new, manifest(&[("x", "same", 0o444)])),
+            (Whose::Own, old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
         ];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at(), path("m/c/2/x"));
         assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at(), path("m/c/1/z"));
+        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().changed, Some(9));
         assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
         assert!(reuse.has_size(4) && reuse.has_size(5) && !reuse.has_size(6));
     }
 
     #[test]
     fn two_files_of_the_last_build_with_the_same_bytes_are_both_known_by_their_places() {
-        let build = (path("m/c/2"), manifest(&[("x", "same", 0o444), ("y", "same", 0o444)]));
-        let reuse = Reuse::of([build], &HashSet::from([4]));
+        let build = (Whose::Own, path("m/c/2"), manifest(&[("x", "same", 0o444), ("y", "same", 0o444)]));
+        let reuse = Reuse::of([build], &HashSet::from([4]), &BTreeMap::new());
         let seen = Seen { mtime: 3, inode: 4 };
         for place in ["x", "y"] {
             let held = reuse.unseen_change(&path(place), 4, 0o444, seen).unwrap();
@@ -141,8 +160,11 @@ mod tests {
     #[test]
     fn the_quick_check_asks_the_last_build_only_and_all_of_it() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
-        let builds = [(new, manifest(&[("x", "same", 0o444)])), (old, manifest(&[("y", "older", 0o444)]))];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]));
+        let builds = [
+            (Whose::Own, new, manifest(&[("x", "same", 0o444)])),
+            (Whose::Own, old, manifest(&[("y", "older", 0o444)])),
+        ];
+        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
         let seen = Seen { mtime: 3, inode: 4 };
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_some());
         assert!(reuse.unseen_change(&path("x"), 4, 0o555, seen).is_none());
@@ -150,5 +172,10 @@ mod tests {
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 3, inode: 5 }).is_none());
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 2, inode: 4 }).is_none());
         assert!(reuse.unseen_change(&path("y"), 5, 0o444, seen).is_none());
+        // Nor is the last build of another stream asked.
+        let build = (Whose::Other, path("m/d/2"), manifest(&[("x", "same", 0o444)]));
+        let reuse = Reuse::of([build], &HashSet::from([4]), &BTreeMap::new());
+        assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_none());
+        assert!(reuse.with_digest(Digest::of(b"same"), 0o444).is_some());
     }
 }

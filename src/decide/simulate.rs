@@ -1,7 +1,7 @@
 //! A policy run forward: builds keep coming, and every day what the policy lets go is gone.
 
 use super::policy::Policy;
-use super::retain::{Fate, Past, retain};
+use super::retain::{Fate, Past, Verdict, retain};
 use crate::census::{BuildCensus, Census, StreamCensus};
 use crate::word::{BuildName, Outcome, Stamp};
 use std::collections::HashSet;
@@ -71,12 +71,13 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
                 !gone.contains(&crate::word::BuildId::new(name.clone(), build.build.clone()))
             });
         }
-        let builds = census.streams.iter().flat_map(|stream| &stream.builds);
-        let withheld = plan.builds.iter().filter(|verdict| verdict.fate == Fate::Withheld).count();
+        let builds = census.streams.iter().map(|stream| stream.builds.len() as u64).sum();
+        let held = |verdict: &&Verdict| verdict.fate == Fate::Withheld && !verdict.waits_its_turn();
+        let withheld = plan.builds.iter().filter(held).count();
         ticks.push(Tick {
             at: now,
-            builds: builds.clone().count() as u64,
-            bytes: builds.map(|build| build.bytes_alone.or(build.bytes).unwrap_or(0)).sum(),
+            builds,
+            bytes: census.streams.iter().map(on_disk).sum(),
             pruned: gone.len() as u64,
             withheld: withheld as u64,
         });
@@ -86,6 +87,16 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
         }
     }
     ticks
+}
+
+/// Returns how many bytes the builds of a stream have together: what each has alone, and once what they share, which is
+/// what the newest success has beyond that.
+fn on_disk(stream: &StreamCensus) -> u64 {
+    let alone = |build: &BuildCensus| build.bytes_alone.or(build.bytes).unwrap_or(0);
+    let good = stream.builds.iter().filter(|build| build.result == Outcome::Success);
+    let newest = good.max_by_key(|build| (build.created, build.seq));
+    let shared = newest.map_or(0, |newest| newest.bytes.unwrap_or(0).saturating_sub(alone(newest)));
+    stream.builds.iter().map(alone).sum::<u64>() + shared
 }
 
 /// Returns how a stream goes on: as often as in its past, like the newest success.

@@ -1,11 +1,17 @@
 //! What can be wrong with a layout, and with what is asked of one.
 
-use crate::word::Problem;
+use crate::word::{Class, Classify, ErrorKind, Problem};
 
 /// Says everything that is wrong with a layout file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct LayoutError(pub Vec<Problem>);
+
+impl Classify for LayoutError {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
+}
 
 /// Says that a layout has no place for something, why, and what it would accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,4 +23,10 @@ pub struct NoPlace {
     pub thing: String,
     /// Why there is no place, and what would be accepted.
     pub why: String,
+}
+
+impl Classify for NoPlace {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
 }

@@ -43,7 +43,11 @@ pub(super) struct Loading<'a> {
 impl Loading<'_> {
     /// Notes what is wrong with an entry.
     pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.problems.push(self.document.problem(path, message));
+        let problem = self.document.problem(path, message);
+        // Each way in which the optional parts of an entry can be there shows the same mistake again.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     fn grammar(&mut self, raw: LayoutFile, text: &str) -> Grammar {
@@ -187,6 +191,7 @@ impl Loading<'_> {
     /// Returns the classes of an entry: one for each way in which its optional parts can be there or not.
     fn classes(&mut self, at: &str, raw: &StreamFile) -> Vec<Class> {
         let mut classes = Vec::new();
+        let mut named = raw.respin.is_none();
         for (stream, build) in pairs(&expand(&raw.stream), &expand(&raw.build)) {
             let homes = raw.home.as_ref().map_or_else(|| vec![stream.clone()], |home| expand(home));
             let mut wrong = None;
@@ -202,30 +207,40 @@ impl Loading<'_> {
                     }
                 }
             }
+            named |= classes.iter().skip(before).any(|class| class.respin.is_some());
             if classes.len() == before && self.problems.is_empty() {
                 self.problem(at, wrong.unwrap_or_default());
             }
+        }
+        if let Some(respin) = raw.respin.as_ref().filter(|_| !named) {
+            self.problem(&format!("{at}.respin"), format!("`{{{respin}}}` is no part of the build's name"));
         }
         classes
     }
 
     fn class(&mut self, at: &str, raw: &StreamFile, [stream, build, home, path]: [&str; 4]) -> Class {
-        let class = Class {
+        let mut class = Class {
             shown: stream.to_owned(),
             stream: self.template(&format!("{at}.stream"), stream),
             build: self.template(&format!("{at}.build"), build),
-            home: if home == "." { Template::default() } else { self.template(&format!("{at}.home"), home) },
-            path: self.template(&format!("{at}.path"), path),
+            home: match &raw.home {
+                _ if home == "." => Template::default(),
+                Some(_) => self.template(&format!("{at}.home"), home),
+                None => Template::parse(home, &self.fields).unwrap_or_default(),
+            },
+            path: match raw.path {
+                Some(_) => self.template(&format!("{at}.path"), path),
+                // What is wrong in it is reported of what it is made of.
+                None => Template::parse(path, &self.fields).unwrap_or_default(),
+            },
             respin: raw.respin.clone(),
         };
         if class.build.parts.len() > 1 || class.build.open {
             self.problem(&format!("{at}.build"), "the name of a build is one name without `/`");
         }
-        if let Some(respin) = &class.respin
-            && !class.build.field_names().any(|field| field.name() == respin)
-        {
-            self.problem(&format!("{at}.respin"), format!("`{{{respin}}}` is no part of the build's name"));
-        }
+        // It may be an optional part of the name.
+        let respin = class.respin.take();
+        class.respin = respin.filter(|respin| class.build.field_names().any(|field| field.name() == respin));
         class
     }
 

@@ -4,9 +4,10 @@
 //! power cut tore is cut off again, and a line that was sent twice counts once; anything else that does not fit is
 //! damage, and damage is refused, never guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
 
+use super::AnchorError;
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tracing::info;
@@ -14,8 +15,11 @@ use tracing::info;
 /// A segment that has grown to this many bytes is followed by a new one.
 const SEGMENT: usize = 256 * 1024;
 
+/// The ending of a segment's name.
+const ENDING: &str = ".jsonl";
+
 /// More than a segment ever has; a larger file is damage.
-const LIMIT: u64 = 64 * 1024 * 1024;
+pub(super) const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The journal as it was read, ready for the next event.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Journal {
     segment: RelPath,
     next: u64,
     open: Vec<Event>,
+    /// When the last event of those that were read happened.
+    last: Option<Stamp>,
     /// Whether a line may stand at the end that was not written as a whole, or not told as written.
     torn: bool,
     /// What the segment holds, where a lock can run out: a line is added only to what was read or written here.
@@ -43,9 +49,23 @@ pub enum JournalError {
         /// What does not fit.
         why: String,
     },
+    /// Events are missing, or what refers to them contradicts the journal.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
     /// The store failed.
     #[error("cannot keep the journal")]
     Store(#[from] StoreError),
+}
+
+impl Classify for JournalError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Damaged { .. } | Self::Anchor(_) => ErrorKind::Refused.hint(
+                "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`",
+            ),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// What an event says, without its place in the journal.
@@ -77,24 +97,40 @@ impl Journal {
     /// Reads the last segment, mends a torn last line, and is ready to append; the caller holds the lock.
     pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
         let mut held = (!store.abilities().directories).then(Vec::new);
-        let Some(segment) = segments(store)?.pop() else {
-            return Ok(Self { by, segment: segment_path(1), next: 1, open: Vec::new(), torn: false, held });
+        let mut before = segments(store)?;
+        let Some(Segment { first, at: segment }) = before.pop() else {
+            return Ok(Self {
+                by,
+                segment: segment_path(1),
+                next: 1,
+                open: Vec::new(),
+                last: None,
+                torn: false,
+                held,
+            });
         };
         let bytes = store.read(&segment, LIMIT)?;
         let (events, whole) = parse(&segment, &bytes)?;
+        match events.first() {
+            Some(event) if event.seq != first => {
+                return Err(AnchorError::Begins { segment, expected: first, found: event.seq }.into());
+            }
+            Some(_) => {}
+            None => follows(store, &segment, first, before.pop())?,
+        }
         if whole < bytes.len() {
             store.put(&segment, bytes.get(..whole).unwrap_or_default(), Put::Replace)?;
         }
-        let first = segment.name().split('.').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         let next = events.last().map_or(first, |event| event.seq + 1);
+        let last = events.last().map(|event| event.at);
         let open = open_intents(events);
         if whole > SEGMENT && open.is_empty() {
-            return Ok(Self { by, segment: segment_path(next), next, open, torn: false, held });
+            return Ok(Self { by, segment: segment_path(next), next, open, last, torn: false, held });
         }
         if let Some(held) = &mut held {
             held.extend_from_slice(bytes.get(..whole).unwrap_or_default());
         }
-        Ok(Self { by, segment, next, open, torn: false, held })
+        Ok(Self { by, segment, next, open, last, torn: false, held })
     }
 
     /// Returns the intents that have no outcome yet, oldest first.
@@ -102,9 +138,23 @@ impl Journal {
         &self.open
     }
 
+    /// Returns when the last event of those that were read happened.
+    pub fn last_event(&self) -> Option<Stamp> {
+        self.last
+    }
+
     /// Returns the number that the next event will have.
     pub fn next_seq(&self) -> u64 {
         self.next
+    }
+
+    /// Lets the journal continue with a higher number, in a new segment.
+    pub(super) fn skip_to(&mut self, next: u64) {
+        self.next = self.next.max(next);
+        self.segment = segment_path(self.next);
+        if let Some(held) = &mut self.held {
+            held.clear();
+        }
     }
 
     /// Writes what is about to happen and returns its number.
@@ -238,34 +288,123 @@ fn overtaken(segment: &RelPath) -> StoreError {
     StoreError::because(StoreErrorKind::Busy, "add to", segment, why)
 }
 
-/// Returns every event of the journal, oldest first, that `wanted` picks by its kind.
-pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<Vec<Event>, JournalError> {
-    let read = |segment: RelPath| -> Result<Vec<Event>, JournalError> {
-        let bytes = store.read(&segment, LIMIT)?;
-        let (events, _) = parse(&segment, &bytes)?;
-        Ok(events.into_iter().filter(|event| wanted.contains(&event.what)).collect())
-    };
-    let picked: Result<Vec<Vec<Event>>, JournalError> = segments(store)?.into_par_iter().map(read).collect();
-    Ok(picked?.into_iter().flatten().collect())
+/// Returns the number of the last event, of whatever kind; 0 when there is none.
+pub(super) fn last_event(store: &dyn Store) -> Result<u64, JournalError> {
+    Ok(history(store, &[])?.last)
 }
 
-fn segment_path(first: u64) -> RelPath {
+/// Fails when an empty segment does not follow the last event before it.
+fn follows(store: &dyn Store, at: &RelPath, first: u64, before: Option<Segment>) -> Result<(), JournalError> {
+    let expected = match before {
+        None => 1,
+        Some(before) => {
+            let (events, _) = parse(&before.at, &store.read(&before.at, LIMIT)?)?;
+            events.last().map_or(before.first, |event| event.seq + 1)
+        }
+    };
+    if expected == first {
+        return Ok(());
+    }
+    Err(AnchorError::Gap { segment: at.clone(), expected, found: first }.into())
+}
+
+/// The events of some kinds, and whether the journal is whole.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// The events, oldest first.
+    pub(super) events: Vec<Event>,
+    /// The number of the last event of any kind; 0 when there is none.
+    pub(super) last: u64,
+    /// Where events are missing of which nobody accepted the loss.
+    pub(super) wrong: Vec<AnchorError>,
+}
+
+/// Returns every event of the journal that `wanted` picks by its kind.
+pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History, JournalError> {
+    let read = |segment: &Segment| -> Result<(Option<(u64, u64)>, Vec<Event>), JournalError> {
+        let bytes = store.read(&segment.at, LIMIT)?;
+        let (mut events, _) = parse(&segment.at, &bytes)?;
+        let ends = events.first().map(|event| event.seq).zip(events.last().map(|event| event.seq));
+        events.retain(|event| wanted.contains(&event.what) || event.what == EventKind::Recovered);
+        Ok((ends, events))
+    };
+    let (segments, mut wrong) = named(store)?;
+    let picked: Vec<_> = segments.par_iter().map(read).collect::<Result<_, _>>()?;
+    let accepted: Vec<(u64, u64)> = picked.iter().flat_map(|(_, events)| events).flat_map(missing).collect();
+    let mut last = 0;
+    for (segment, (ends, _)) in segments.iter().zip(&picked) {
+        let (found, end) = ends.unwrap_or((segment.first, segment.first.saturating_sub(1)));
+        let (at, expected) = (segment.at.clone(), last + 1);
+        if found != segment.first {
+            wrong.push(AnchorError::Begins { segment: at, expected: segment.first, found });
+        } else if found != expected && !accepted.contains(&(expected, found.saturating_sub(1))) {
+            wrong.push(AnchorError::Gap { segment: at, expected, found });
+        }
+        last = end.max(last);
+    }
+    let events = picked.into_iter().flat_map(|(_, events)| events);
+    let events = events.filter(|event| wanted.contains(&event.what)).collect();
+    Ok(History { events, last, wrong })
+}
+
+/// Returns which events an event states as lost, each run of them by its first and last number.
+fn missing(event: &Event) -> Vec<(u64, u64)> {
+    let stated = event.details.get("missing").filter(|_| event.what == EventKind::Recovered);
+    stated.and_then(|stated| serde_json::from_value(stated.clone()).ok()).unwrap_or_default()
+}
+
+pub(super) fn segment_path(first: u64) -> RelPath {
     RelPath::own(&format!("journal/{first:012}.jsonl"))
 }
 
-/// Returns the segments, oldest first.
-fn segments(store: &dyn Store) -> Result<Vec<RelPath>, JournalError> {
+/// A file of the journal.
+#[derive(Debug, Clone)]
+pub(super) struct Segment {
+    /// The number of its first event, by its name.
+    first: u64,
+    at: RelPath,
+}
+
+impl Segment {
+    /// Returns the segment that a file is by its name.
+    pub(super) fn named(at: RelPath) -> Option<Self> {
+        let first = at.name().strip_suffix(ENDING)?.parse().ok()?;
+        (segment_path(first) == at).then_some(Self { first, at })
+    }
+}
+
+/// Returns the segments, oldest first; a file that has the ending of one and not the name is refused.
+fn segments(store: &dyn Store) -> Result<Vec<Segment>, JournalError> {
+    let (segments, mut strange) = named(store)?;
+    strange.pop().map_or(Ok(segments), |strange| Err(strange.into()))
+}
+
+/// Returns the segments, oldest first, and the files that have the ending of one and not the name.
+fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>), JournalError> {
+    let (mut segments, mut strange) = (Vec::new(), Vec::new());
+    for at in files(store)? {
+        match Segment::named(at.clone()) {
+            Some(segment) => segments.push(segment),
+            None => strange.push(AnchorError::Name(at)),
+        }
+    }
+    segments.sort_by_key(|segment| segment.first);
+    Ok((segments, strange))
+}
+
+/// Returns every file that has the ending of a segment.
+pub(super) fn files(store: &dyn Store) -> Result<Vec<RelPath>, StoreError> {
     let dir = RelPath::own("journal");
     if store.look(&dir)?.is_none() {
         return Ok(Vec::new());
     }
     let listing = store.list(&dir)?;
-    let names = listing.entries.iter().filter(|entry| entry.name.ends_with(".jsonl"));
+    let names = listing.entries.iter().filter(|entry| entry.name.ends_with(ENDING));
     Ok(names.filter_map(|entry| dir.child(&entry.name).ok()).collect())
 }
 
 /// Reads a segment and returns its events and how many bytes of it are whole lines.
-fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), JournalError> {
+pub(super) fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), JournalError> {
     let mut events: Vec<Event> = Vec::new();
     let mut whole = 0;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -313,7 +452,7 @@ mod tests {
         journal.intend(&store, at, fact("told")).unwrap();
         journal.intend(&store, at, fact("not told")).unwrap_err();
         journal.intend(&store, at, fact("the next")).unwrap();
-        let events = history(&store, &[EventKind::Labelled]).unwrap();
+        let events = history(&store, &[EventKind::Labelled]).unwrap().events;
         let told: Vec<(u64, &str)> = events.iter().map(|event| (event.seq, &*event.to)).collect();
         assert_eq!(told, [(1, "told"), (2, "the next")]);
     }
@@ -330,7 +469,7 @@ mod tests {
                 let refused = slept.intend(&store, at, fact("slept")).unwrap_err();
                 assert!(crate::mirror::chain(&refused).contains("somebody else"), "{refused:?}");
             }
-            let told = history(&store, &[EventKind::Labelled]).unwrap();
+            let told = history(&store, &[EventKind::Labelled]).unwrap().events;
             assert!(told.iter().all(|event| event.to == "next") && told.len() == round + 1);
         }
     }

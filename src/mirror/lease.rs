@@ -4,10 +4,11 @@
 //! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
 //! damaged. It is let go when its value is dropped, and by the kernel when the process dies.
 
+use super::anchors::Anchors;
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::record::{Event, Phase};
 use crate::store::{Guard, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
+use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
@@ -36,15 +37,43 @@ pub enum LeaseError {
     Store(#[source] StoreError),
 }
 
+impl Classify for LeaseError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
 impl Mirror {
     /// Takes the right to change the mirror, waiting for others as long as the mirror was opened with.
+    ///
+    /// Fails when events of the journal were lost, as far as what refers to them shows.
     pub fn lease(&self) -> Result<Lease<'_>, LeaseError> {
+        let lease = self.lease_over(|| Ok(()))?;
+        let last = lease.next_seq().saturating_sub(1);
+        let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
+        match found.map_err(LeaseError::Store)?.into_iter().next() {
+            Some(lost) => Err(LeaseError::Journal(lost.into())),
+            None => Ok(lease),
+        }
+    }
+
+    /// Takes the lock, and reads the journal after `before`.
+    pub(super) fn lease_over(
+        &self,
+        before: impl FnOnce() -> Result<(), JournalError>,
+    ) -> Result<Lease<'_>, LeaseError> {
         let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
         let guard = guard.map_err(|error| match error.kind() {
             StoreErrorKind::Busy => LeaseError::Busy(error),
             _ => LeaseError::Store(error),
         })?;
         self.is_still_there()?;
+        before()?;
         let journal = Journal::open(self.store(), self.who().to_owned())?;
         Ok(Lease { mirror: self, journal: Mutex::new(journal), _guard: guard })
     }
@@ -71,6 +100,11 @@ impl Lease<'_> {
         self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
     }
 
+    /// Returns when the last event before this lease happened.
+    pub fn last_event(&self) -> Option<Stamp> {
+        self.journal().last_event()
+    }
+
     /// Returns the number that the next event will have.
     pub fn next_seq(&self) -> u64 {
         self.journal().next_seq()
@@ -79,6 +113,11 @@ impl Lease<'_> {
     /// Returns the intents that an interrupted command left, oldest first.
     pub fn unsettled(&self) -> Vec<Event> {
         self.journal().unsettled().to_vec()
+    }
+
+    /// Lets the journal continue with a higher number.
+    pub(super) fn skip_to(&self, next: u64) {
+        self.journal().skip_to(next);
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {

@@ -1,8 +1,13 @@
 //! A store read through a layout: what is there, who may change it, what changed.
 
+mod accept;
+mod anchors;
 mod apart;
 mod catalogue;
 mod config;
+mod contradiction;
+mod held;
+mod inodes;
 mod journal;
 mod lease;
 mod links;
@@ -17,8 +22,11 @@ mod told;
 mod trash;
 mod warnings;
 
+pub use accept::Accepted;
 pub use apart::{Apart, parts_at};
 pub use config::{AliasConfig, FORMAT, MirrorConfig};
+pub use contradiction::AnchorError;
+pub use held::LostHolds;
 pub use journal::{Fact, Journal, JournalError};
 pub use lease::{Lease, LeaseError};
 pub use links::{Links, Pointing, laid, links, pointing};
@@ -26,10 +34,12 @@ pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowi
 pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{KeptError, Tree};
+pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};
 pub use resolve::{Resolved, resolve};
 pub(crate) use survey::mounted_at;
 pub use survey::{Kept, Survey, Trouble, builds_of, survey, survey_by};
 pub use told::{ExpectedError, Told};
+pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
 pub use warnings::Warnings;
 

@@ -4,7 +4,7 @@ use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{Document, Label, Outcome, Problem, RelPath, Stream};
+use crate::word::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 use tracing::info;
 
@@ -66,12 +66,34 @@ pub enum MirrorError {
     /// Another mirror lies there than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
+    /// The directory that was opened is not at its path any more.
+    #[error(
+        "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
+    )]
+    Replaced(String),
     /// Another process is making or changing it.
     #[error("the mirror is busy")]
     Busy(#[source] StoreError),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
+}
+
+impl Classify for MirrorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
+                "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+            )),
+            Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
+                ErrorKind::Refused.into()
+            }
+            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 fn shown(problems: &[Problem]) -> String {
@@ -221,8 +243,14 @@ impl Mirror {
         ruled.into_iter().chain(own).collect()
     }
 
+    /// Fails when the directory that was opened is not at its path any more.
+    pub fn is_at_its_path(&self) -> Result<(), MirrorError> {
+        if self.store().is_at_its_path()? { Ok(()) } else { Err(MirrorError::Replaced(self.store.shown())) }
+    }
+
     /// Fails when another mirror lies there now than the one that was opened.
     pub(super) fn is_still_there(&self) -> Result<(), MirrorError> {
+        self.is_at_its_path()?;
         let same = read_config(self.store())?.id == self.config.id;
         if same { Ok(()) } else { Err(MirrorError::OtherMirror(self.store.shown())) }
     }

@@ -2,16 +2,16 @@
 
 use super::{Lease, Mirror};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
-use crate::store::{Kind, Listed, Put, StoreError};
-use crate::word::{BuildId, RelPath};
+use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
+use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// More than a record or a list of holds ever has, in bytes.
-pub(super) const RECORD_LIMIT: u64 = 16 << 20;
+pub(crate) const RECORD_LIMIT: u64 = 16 << 20;
 
-/// More than a manifest ever has, in bytes.
-pub(super) const MANIFEST_LIMIT: u64 = 4 << 30;
+/// The largest size of a manifest or of a list of checksums, in bytes: two million files with paths of a hundred bytes.
+pub(crate) const MANIFEST_LIMIT: u64 = 512 << 20;
 
 /// Says why what is kept of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,16 @@ pub enum KeptError {
     /// The holds are damaged.
     #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
+    /// A hold that the journal states is not in the file.
+    #[error("the journal states the hold `{why}` of `{id}`, but `{at}` does not have it")]
+    LostHolds {
+        /// Which build.
+        id: BuildId,
+        /// The file.
+        at: RelPath,
+        /// The reasons of the holds.
+        why: String,
+    },
     /// A file among the holds that is not ours.
     #[error("`{0}` among the holds is no list of holds")]
     StrangeHold(RelPath),
@@ -37,6 +47,21 @@ pub enum KeptError {
     /// The store failed.
     #[error("cannot read what is kept of the builds")]
     Store(#[from] StoreError),
+}
+
+impl Classify for KeptError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+            )),
+            Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Store(error) => error.class(),
+        }
+    }
 }
 
 /// The holds of one build, as they are written.
@@ -119,7 +144,7 @@ impl Mirror {
         &self,
         wanted: &[crate::record::EventKind],
     ) -> Result<Vec<crate::record::Event>, super::JournalError> {
-        super::journal::history(self.store(), wanted)
+        Ok(super::journal::history(self.store(), wanted)?.events)
     }
 
     /// Returns the holds of every build that has any.
@@ -142,7 +167,7 @@ impl Mirror {
 
     /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
     /// counts as one, so that whoever reads it fails.
-    fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
+    pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
         let dir = RelPath::own(tree.dir());
         if self.by_seal() {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());
@@ -190,8 +215,12 @@ impl Lease<'_> {
 
     /// Writes the manifest of a build.
     pub fn keep_manifest(&self, id: &BuildId, manifest: &Manifest) -> Result<(), StoreError> {
-        let at = Tree::Manifests.at(id);
-        self.mirror().store().put(&at, manifest.write().as_bytes(), Put::Replace)
+        let (at, text) = (Tree::Manifests.at(id), manifest.write());
+        if text.len() as u64 > MANIFEST_LIMIT {
+            let why = format!("the build has too many files: it would have more than {MANIFEST_LIMIT} bytes");
+            return Err(StoreError::because(StoreErrorKind::TooLarge, "keep the manifest", at, &why));
+        }
+        self.mirror().store().put(&at, text.as_bytes(), Put::Replace)
     }
 
     /// Removes what is kept of a build beyond its holds.

@@ -4,17 +4,19 @@
 //! [`Trouble`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
 //! used as the age of a build.
 
+use super::anchors::Anchors;
 use super::catalogue::Sealed;
+use super::held::{STATING, lost_holds};
 use super::links::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
-use super::{JournalError, KeptError, Mirror, Resolved, journal};
+use super::{AnchorError, ExpectedError, JournalError, KeptError, LostHolds, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::record::{BuildRecord, EventKind, Hold, Phase};
+use crate::record::{BuildRecord, Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tracing::info;
 
 /// A census, and what stood in the way of a better one.
@@ -24,8 +26,16 @@ pub struct Survey {
     pub census: Census,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
+    /// Whether any build is there that mirrorkeep did not publish.
+    pub scripted: bool,
+    /// Builds that are held and not there.
+    pub held: Vec<(BuildId, Vec<Hold>)>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
+    /// Holds that the journal states and that are not there.
+    pub lost_holds: Vec<LostHolds>,
+    /// How the journal and what refers to it contradict each other: events were lost.
+    pub lost: Vec<AnchorError>,
 }
 
 /// Something that could not be read.
@@ -63,10 +73,16 @@ type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync 
 pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
-    match mirror.holds() {
-        Ok(all) => holds = all,
-        Err(error) => found.troubles.push(Trouble { path: RelPath::own("holds"), error }),
-    }
+    let readable = match mirror.holds() {
+        Ok(all) => {
+            holds = all;
+            true
+        }
+        Err(error) => {
+            found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+            false
+        }
+    };
     let mounts = match mirror.store().mounts() {
         Ok(mounts) => mounts,
         Err(error) => {
@@ -82,7 +98,30 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
             Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
         }
     }
+    let is_there = |id: &BuildId| {
+        let builds = found.streams.get(&id.stream);
+        builds.is_some_and(|builds| builds.iter().any(|build| build.build == id.name))
+    };
+    let held = holds.iter().filter(|(id, _)| !is_there(id)).map(|(id, holds)| (id.clone(), holds.clone()));
+    let held = held.collect();
+    // Before the journal, which then has come at least as far.
+    let anchors = Anchors::read(mirror);
     let history = History::read(mirror)?;
+    let mut lost = history.wrong.clone();
+    match anchors.and_then(|anchors| anchors.contradict(mirror, history.last)) {
+        Ok(found) => lost.extend(found),
+        Err(error) => found.troubles.push(Trouble { path: RelPath::own("trash"), error: error.into() }),
+    }
+    let mut unheld = Vec::new();
+    if readable {
+        match lost_holds(mirror, &history.holds, holds.clone(), at) {
+            Ok(lost) => unheld = lost,
+            Err(ExpectedError::Kept(error)) => {
+                found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+            }
+            Err(ExpectedError::Journal(error)) => return Err(error),
+        }
+    }
     for (stream, builds) in &mut found.streams {
         history.supersede(stream, builds);
     }
@@ -118,7 +157,9 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     let builds: usize = census.streams.iter().map(|stream| stream.builds.len()).sum();
     let (streams, aliases) = (census.streams.len(), census.aliases.len());
     info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
-    Ok(Survey { census, troubles: found.troubles, pruned: history.pruned })
+    let scripted = census.builds().any(|(id, _)| !history.published.contains(&id));
+    let (troubles, pruned) = (found.troubles, history.pruned);
+    Ok(Survey { census, scripted, troubles, held, pruned, lost_holds: unheld, lost })
 }
 
 impl Found {
@@ -297,15 +338,28 @@ struct History {
     moves: BTreeMap<RelPath, Vec<AliasMove>>,
     /// Successes of each stream: when they were made and when they became visible.
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
+    /// Builds that were published here.
+    published: HashSet<BuildId>,
     /// Builds that went, and when.
     pruned: Vec<(BuildId, Stamp)>,
+    /// The events that state holds.
+    holds: Vec<Event>,
+    /// The number of the last event.
+    last: u64,
+    /// Where events are missing.
+    wrong: Vec<AnchorError>,
 }
 
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
-        let mut history = Self::default();
         let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
-        for event in journal::history(mirror.store(), &wanted)? {
+        let read = journal::history(mirror.store(), &[&wanted[..], &STATING].concat())?;
+        let mut history = Self { last: read.last, wrong: read.wrong, ..Self::default() };
+        for event in read.events {
+            if STATING.contains(&event.what) {
+                history.holds.push(event);
+                continue;
+            }
             if event.phase != Phase::Done {
                 continue;
             }
@@ -313,6 +367,7 @@ impl History {
             if event.what == EventKind::Pruned {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Published {
+                history.published.extend(event.to.parse::<BuildId>());
                 let created = detail("created").and_then(|created| created.parse().ok());
                 if let (Ok(id), Some(created), Some("success")) =
                     (event.to.parse::<BuildId>(), created, detail("result"))

@@ -4,7 +4,7 @@
 
 use super::{JournalError, KeptError, Mirror};
 use crate::record::{Event, EventKind, Phase};
-use crate::word::{BuildId, RelPath};
+use crate::word::{BuildId, Class, Classify, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the journal tells of what should be there.
@@ -49,6 +49,15 @@ pub enum ExpectedError {
     /// The records cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
+}
+
+impl Classify for ExpectedError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Journal(error) => error.class(),
+            Self::Kept(error) => error.class(),
+        }
+    }
 }
 
 impl Told {

@@ -4,7 +4,7 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::records::RECORD_LIMIT;
-use super::{KeptError, Lease, Mirror, Tree};
+use super::{AnchorError, JournalError, KeptError, Lease, Mirror, Tree};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
 use crate::word::{BuildId, RelPath, Stamp};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// More than a ticket ever has, in bytes.
-pub(super) const TICKET_LIMIT: u64 = 1 << 20;
+pub(crate) const TICKET_LIMIT: u64 = 1 << 20;
 
 /// What is being swept has this ending.
 pub const GOING: &str = ".going";
@@ -138,9 +138,13 @@ impl Mirror {
 }
 
 impl Lease<'_> {
-    /// Returns the directory of the trash for what goes by the next event.
-    pub fn next_in_trash(&self) -> RelPath {
-        RelPath::own(&format!("trash/{:012}", self.next_seq()))
+    /// Returns the directory of the trash for what goes by the next event; fails when it is there already.
+    pub fn next_in_trash(&self) -> Result<RelPath, JournalError> {
+        let at = RelPath::own(&format!("trash/{:012}", self.next_seq()));
+        match self.mirror().store().look(&at)? {
+            Some(_) => Err(AnchorError::Taken(at).into()),
+            None => Ok(at),
+        }
     }
 
     /// Writes the ticket of a directory in the trash.

@@ -7,6 +7,7 @@ mod build;
 mod context;
 mod event;
 mod foreign;
+mod inodes;
 mod manifest;
 mod said;
 mod sums;
@@ -16,6 +17,7 @@ pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use foreign::{ForeignError, ForeignList, ForeignRead, ListedFile};
+pub use inodes::Inodes;
 pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };

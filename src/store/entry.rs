@@ -27,6 +27,8 @@ pub struct Entry {
     pub mtime: i128,
     /// When its inode last changed, in seconds since 1970; for stores without inodes the time of writing.
     pub ctime: i64,
+    /// The nanoseconds beyond these seconds; 0 where they are not known.
+    pub ctime_nsec: i64,
     /// Permission bits, set-id and sticky included.
     pub mode: u32,
     /// Who owns it: user and group.
@@ -59,6 +61,7 @@ impl Entry {
             size: 0,
             mtime: 0,
             ctime: 0,
+            ctime_nsec: 0,
             mode: 0,
             owner: (0, 0),
             inode: (0, 0),
@@ -66,6 +69,11 @@ impl Entry {
             link: None,
             digest: None,
         }
+    }
+
+    /// Returns when its inode last changed, in nanoseconds since 1970.
+    pub fn changed(&self) -> i128 {
+        i128::from(self.ctime) * 1_000_000_000 + i128::from(self.ctime_nsec)
     }
 
     /// Returns when it was put there, in nanoseconds since 1970, whatever time it carries.

@@ -1,5 +1,6 @@
 //! What went wrong with which path: callers branch on the kind, people read the text.
 
+use crate::word::{Class, Classify, ErrorKind};
 use std::io;
 
 /// The kinds that callers tell apart.
@@ -86,6 +87,32 @@ impl StoreError {
     /// Returns whether nothing was there.
     pub fn is_not_found(&self) -> bool {
         self.kind == StoreErrorKind::NotFound
+    }
+}
+
+impl Classify for StoreError {
+    fn class(&self) -> Class {
+        use StoreErrorKind as Kind;
+        match self.kind {
+            Kind::NoSpace => ErrorKind::Full.hint(
+                "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again",
+            ),
+            Kind::Busy => ErrorKind::Busy.into(),
+            Kind::NotFound
+            | Kind::AlreadyExists
+            | Kind::Denied
+            | Kind::ReadOnly
+            | Kind::Escapes
+            | Kind::CrossDevice
+            | Kind::NotEmpty
+            | Kind::WrongKind
+            | Kind::TooLarge
+            | Kind::NameTooLong
+            | Kind::TooManyOpen
+            | Kind::Unsupported
+            | Kind::Damaged
+            | Kind::Io => ErrorKind::Failed.into(),
+        }
     }
 }
 

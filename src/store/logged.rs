@@ -94,15 +94,15 @@ fn ok<T>(_: &T) -> String {
     "ok".to_owned()
 }
 
-fn number<T>(found: &Vec<T>) -> String {
+fn number<T>(found: &[T]) -> String {
     format!("{} found", found.len())
 }
 
-fn kind(entry: &Option<Entry>) -> String {
-    entry.as_ref().map_or_else(|| "nothing".to_owned(), |entry| format!("{:?}", entry.kind).to_lowercase())
+fn kind(entry: Option<&Entry>) -> String {
+    entry.map_or_else(|| "nothing".to_owned(), |entry| format!("{:?}", entry.kind).to_lowercase())
 }
 
-fn there<T>(found: &Option<T>) -> String {
+fn there<T>(found: Option<&T>) -> String {
     if found.is_some() { "found" } else { "nothing" }.to_owned()
 }
 
@@ -110,7 +110,7 @@ fn filled(filled: &Filled) -> String {
     format!("{} bytes", filled.size)
 }
 
-fn shared(shared: &Shared) -> String {
+fn shared(shared: Shared) -> String {
     format!("{shared:?}").to_lowercase()
 }
 
@@ -125,15 +125,15 @@ impl Store for Logged {
     }
 
     fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
-        self.call("look", at, |store| store.look(at), kind)
+        self.call("look", at, |store| store.look(at), |found| kind(found.as_ref()))
     }
 
     fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
-        self.call("noted_digest", at, |store| store.noted_digest(at), there)
+        self.call("noted_digest", at, |store| store.noted_digest(at), |found| there(found.as_ref()))
     }
 
     fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
-        self.call("link_text", at, |store| store.link_text(at), there)
+        self.call("link_text", at, |store| store.link_text(at), |found| there(found.as_ref()))
     }
 
     fn list(&self, dir: &RelPath) -> Result<Listing> {
@@ -145,7 +145,7 @@ impl Store for Logged {
     }
 
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
-        self.call("below", dir, |store| store.below(dir), number)
+        self.call("below", dir, |store| store.below(dir), |found| number(found))
     }
 
     fn target(&self, at: &RelPath) -> Result<LinkTarget> {
@@ -153,11 +153,11 @@ impl Store for Logged {
     }
 
     fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
-        self.call("pointers", dir, |store| store.pointers(dir), number)
+        self.call("pointers", dir, |store| store.pointers(dir), |found| number(found))
     }
 
     fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
-        self.call("odd_pointers", dir, |store| store.odd_pointers(dir), number)
+        self.call("odd_pointers", dir, |store| store.odd_pointers(dir), |found| number(found))
     }
 
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
@@ -208,7 +208,7 @@ impl Store for Logged {
     }
 
     fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
-        self.call("unfinished", &RelPath::root(), |store| store.unfinished(which), number)
+        self.call("unfinished", &RelPath::root(), |store| store.unfinished(which), |found| number(found))
     }
 
     fn give_up(&self, upload: &Unfinished) -> Result<()> {
@@ -216,11 +216,11 @@ impl Store for Logged {
     }
 
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {
-        self.call("share", to, |store| store.share(from, to, how, fill), shared)
+        self.call("share", to, |store| store.share(from, to, how, fill), |how| shared(*how))
     }
 
     fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {
-        self.call("take", at, |store| store.take(from, at, how, fill), shared)
+        self.call("take", at, |store| store.take(from, at, how, fill), |how| shared(*how))
     }
 
     fn link(&self, at: &RelPath, text: &str) -> Result<()> {
@@ -257,12 +257,20 @@ impl Store for Logged {
         Ok(Guard::new(Held { at: at.clone(), guard: Some(guard) }))
     }
 
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.call("is_held", at, |store| store.is_held(at), bool::to_string)
+    }
+
     fn space(&self) -> Result<Option<Space>> {
-        self.call("space", &RelPath::root(), |store| store.space(), there)
+        self.call("space", &RelPath::root(), |store| store.space(), |found| there(found.as_ref()))
+    }
+
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.call("is_at_its_path", &RelPath::root(), |store| store.is_at_its_path(), ToString::to_string)
     }
 
     fn mounts(&self) -> Result<Vec<RelPath>> {
-        self.call("mounts", &RelPath::root(), |store| store.mounts(), number)
+        self.call("mounts", &RelPath::root(), |store| store.mounts(), |found| number(found))
     }
 
     fn discard(&self, at: &RelPath) -> Result<u64> {

@@ -61,6 +61,11 @@ pub trait Store: Debug + Send + Sync {
     /// Returns the root as a person would write it.
     fn shown(&self) -> String;
 
+    /// Returns whether what was opened is still at the path by which it was opened; what has no path of its own always is.
+    fn is_at_its_path(&self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Returns what is at `at`, a link as itself; nothing when nothing is there.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
 
@@ -205,6 +210,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Takes the lock at `at`, waiting that long for others; `who` is told to those who wait.
     fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard>;
+
+    /// Returns whether a process holds a lock, by looking; a lock that was never taken is held by no process.
+    fn is_held(&self, at: &RelPath) -> Result<bool>;
 
     /// Returns how many bytes the store has and how many of them are free; nothing where no limit is known.
     fn space(&self) -> Result<Option<Space>> {

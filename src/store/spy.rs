@@ -312,8 +312,16 @@ impl Store for Spy {
         self.make("lock", at, Does::Read, || self.inner.lock(at, who, wait))
     }
 
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.make("is_held", at, Does::Read, || self.inner.is_held(at))
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.make("space", &RelPath::root(), Does::Read, || self.inner.space())
+    }
+
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.make("is_at_its_path", &RelPath::root(), Does::Read, || self.inner.is_at_its_path())
     }
 
     fn mounts(&self) -> Result<Vec<RelPath>> {

@@ -1,6 +1,6 @@
 //! Numbers over time, drawn in a terminal or as an SVG file.
 
-use super::paint::bytes;
+use super::paint::{bytes, count};
 use crate::word::Stamp;
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ pub struct Series {
     pub bytes: u64,
     /// Builds that went since the instant before.
     pub pruned: u64,
+    /// Builds that a brake or freeze withholds.
+    pub withheld: u64,
 }
 
 /// Blocks of an eighth each.
@@ -29,7 +31,15 @@ pub fn chart(series: &[Series], columns: usize) -> String {
         (Some(first), Some(last)) => format!("{} to {}\n", first.at.iso(), last.at.iso()),
         _ => String::new(),
     };
-    format!("{builds}\n{size}\n{ends}")
+    let braked = series.iter().find(|point| point.withheld > 0).map(|first| {
+        let last = series.last().map_or(0, |last| last.withheld);
+        format!(
+            "a brake or freeze withholds builds since {}; {} at the end\n",
+            first.at.iso(),
+            count(last, "build")
+        )
+    });
+    format!("{builds}\n{size}\n{ends}{}", braked.unwrap_or_default())
 }
 
 const HEIGHT: u64 = 8;
@@ -118,6 +128,7 @@ mod tests {
             builds: *builds,
             bytes: builds * 1024,
             pruned: 0,
+            withheld: 0,
         };
         (0..).zip(values).map(point).collect()
     }

@@ -1,12 +1,13 @@
 //! The whole story of one build: every reason, or how narrowly every rule missed it and what would save it.
 
 use super::paint::{Paint, bytes};
-use super::verdict_word;
+use super::plan::{group, verdict_word};
 use crate::decide::{Fate, PartFate, Reason, Verdict};
-use crate::word::{Stamp, shown};
+use crate::word::{Digest, Stamp, shown};
 
-/// Tells why a build stays or goes; `trash_until` is when its bytes would go.
-pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
+/// Returns why a build is kept or deleted; `trash_until` is when its bytes would be deleted, and `accept` the plan that
+/// deletes what a brake withholds.
+pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, paint: Paint) -> String {
     let word = verdict_word(verdict.fate);
     let (word, note) = match verdict.fate {
         Fate::Expire if verdict.pressed => {
@@ -22,7 +23,11 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
         }
         Fate::Blocked | Fate::Withheld => (paint.yellow(word), String::new()),
     };
-    let mut rows: Vec<(String, String)> = verdict.reasons.iter().map(row).collect();
+    let mut rows: Vec<(String, String)> = Vec::new();
+    if let Some((what, rules)) = group(verdict.result) {
+        rows.push((what.to_owned(), format!("the rules of `{rules}:` apply, not those of `keep:`")));
+    }
+    rows.extend(verdict.reasons.iter().map(row));
     rows.extend(verdict.misses.iter().map(|miss| (miss.rule.to_string(), miss.near.to_string())));
     for (part, fate) in &verdict.parts {
         let fate = match fate {
@@ -40,6 +45,11 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
         rows.push(("frees".to_owned(), bytes(verdict.bytes_freed)));
         rows.push(("to keep it".to_owned(), format!("mirrorkeep hold {} --why '…'", verdict.id)));
     }
+    if verdict.waits_its_turn() {
+        rows.push(("to delete it".to_owned(), "nothing to do: one of the next runs deletes it".to_owned()));
+    } else if let Some(digest) = accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict)) {
+        rows.push(("to delete it".to_owned(), format!("mirrorkeep prune --accept sha256:{digest}")));
+    }
     for (left, right) in &mut rows {
         *left = shown(left).into_owned();
         *right = shown(right).into_owned();
@@ -51,6 +61,10 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+fn is_frozen(verdict: &Verdict) -> bool {
+    verdict.reasons.iter().any(|reason| matches!(&*reason.rule, "freeze" | "refused"))
 }
 
 fn row(reason: &Reason) -> (String, String) {

@@ -3,6 +3,7 @@
 //! Text of others passes [`screened`] before it is printed, so that no name or reason moves a cursor.
 
 use crate::word::{show, shown};
+use anstyle::{AnsiColor, Effects, Style};
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,31 +15,29 @@ pub enum Paint {
 }
 
 impl Paint {
-    fn with(self, code: u8, text: &str) -> String {
-        match self {
-            Self::Colour => format!("\u{1b}[{code}m{}\u{1b}[0m", shown(text)),
-            Self::Plain => shown(text).into_owned(),
-        }
+    fn with(self, style: impl Into<Style>, text: &str) -> String {
+        let style = if self == Self::Colour { style.into() } else { Style::new() };
+        format!("{style}{}{style:#}", shown(text))
     }
 
     /// Shows a heading.
     pub fn bold(self, text: &str) -> String {
-        self.with(1, text)
+        self.with(Effects::BOLD, text)
     }
 
     /// Shows what goes.
     pub fn red(self, text: &str) -> String {
-        self.with(31, text)
+        self.with(AnsiColor::Red.on_default(), text)
     }
 
     /// Shows what stays.
     pub fn green(self, text: &str) -> String {
-        self.with(32, text)
+        self.with(AnsiColor::Green.on_default(), text)
     }
 
     /// Shows what somebody should look at.
     pub fn yellow(self, text: &str) -> String {
-        self.with(33, text)
+        self.with(AnsiColor::Yellow.on_default(), text)
     }
 }
 

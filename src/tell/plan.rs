@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, bytes, count};
 use crate::decide::{Fate, PartFate, Plan, Reason, Verdict};
-use crate::word::shown;
+use crate::word::{Outcome, shown};
 
 /// Returns a verdict's word, the going ones in capitals.
 pub fn verdict_word(fate: Fate) -> &'static str {
@@ -11,6 +11,16 @@ pub fn verdict_word(fate: Fate) -> &'static str {
         Fate::Expire => "EXPIRE",
         Fate::Blocked => "blocked",
         Fate::Withheld => "withheld",
+    }
+}
+
+/// Returns what a build is called that is no success, and the key of the rules that judge it.
+pub(super) fn group(result: Outcome) -> Option<(&'static str, &'static str)> {
+    match result {
+        Outcome::Fail => Some(("failed build", "failed")),
+        Outcome::Partial => Some(("build without a result", "partial")),
+        Outcome::Empty => Some(("empty build", "empty")),
+        Outcome::Success | Outcome::Unknown => None,
     }
 }
 
@@ -95,7 +105,11 @@ fn why(verdict: &Verdict) -> String {
         Fate::Expire => {
             let misses = verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near));
             let misses: Vec<String> = misses.collect();
-            if misses.is_empty() { "no rule".to_owned() } else { misses.join("; ") }
+            let misses = if misses.is_empty() { "no rule".to_owned() } else { misses.join("; ") };
+            match group(verdict.result) {
+                Some((what, _)) => format!("{what}: {misses}"),
+                None => misses,
+            }
         }
         Fate::Keep => {
             let until = verdict.kept_until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();

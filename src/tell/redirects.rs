@@ -10,7 +10,8 @@ mod cloudfront;
 mod nginx;
 mod s3;
 
-use crate::word::RelPath;
+use crate::word::{Class, Classify, ErrorKind, RelPath};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// How long a redirect may be kept.
 const CACHE: &str = "public, max-age=60";
@@ -50,6 +51,12 @@ pub enum RedirectError {
     TooLong(usize),
 }
 
+impl Classify for RedirectError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
+}
+
 /// Returns the configuration that sends whatever lies below each name to where that leads.
 ///
 /// `under` is the path of URLs below which the mirror is served, for S3 the prefix of its keys.
@@ -69,11 +76,12 @@ pub fn redirects(server: Server, names: &[Redirect], under: &RelPath) -> Result<
     }
 }
 
+/// What is written by its bytes in a URL.
+const ODD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 /// Returns the path as it stands in a URL, from the root of the server: what is not plain is written by its bytes.
 fn url(path: &RelPath) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    std::iter::once("/".to_owned()).chain(path.as_str().bytes().map(one)).collect()
+    format!("/{}", utf8_percent_encode(path.as_str(), ODD))
 }
 
 /// Returns a text between double quotes, with a backslash before each quote and backslash.

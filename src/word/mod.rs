@@ -4,7 +4,9 @@
 //! clock or uses anything else of the crate.
 
 mod build;
+mod classify;
 mod digest;
+mod fold;
 mod label;
 mod outcome;
 mod path;
@@ -17,7 +19,9 @@ mod words;
 mod yaml;
 
 pub use build::{BuildId, BuildName, NameError, Stream};
+pub use classify::{Class, Classify, ErrorKind};
 pub use digest::{Digest, DigestError, Hasher};
+pub use fold::{folded_name, same_form};
 pub use label::{Label, LabelError};
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};

@@ -40,6 +40,8 @@ pub struct Document {
     file: String,
     nodes: HashMap<String, Node>,
     keys: HashMap<String, Vec<String>>,
+    /// Numbers that are not written in decimal digits alone.
+    odd: HashMap<String, String>,
 }
 
 /// Where one entry stands.
@@ -63,6 +65,7 @@ impl Document {
             nodes: HashMap::new(),
             keys: HashMap::new(),
             open: Vec::new(),
+            odd: HashMap::new(),
             problems: Vec::new(),
             documents: 0,
         };
@@ -80,7 +83,7 @@ impl Document {
                 }
             }
         }
-        let Reading { nodes, keys, mut problems, .. } = reading;
+        let Reading { nodes, keys, odd, mut problems, .. } = reading;
         if problems.is_empty() && nodes.is_empty() {
             problems.push(Problem {
                 file: file.to_owned(),
@@ -92,7 +95,7 @@ impl Document {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { text: text.to_owned(), file: file.to_owned(), nodes, keys })
+        Ok(Self { text: text.to_owned(), file: file.to_owned(), nodes, keys, odd })
     }
 
     /// Returns the text.
@@ -109,6 +112,11 @@ impl Document {
             }
             path = path.get(..path.rfind(['.', '['])?)?;
         }
+    }
+
+    /// Returns the number at `path` as it is written, where readers take it for another one than its decimal digits say.
+    pub fn odd_number(&self, path: &str) -> Option<&str> {
+        self.odd.get(path).map(String::as_str)
     }
 
     /// Returns how many items the list at `path` has; nothing when no list is there.
@@ -193,6 +201,7 @@ struct Reading<'a> {
     file: &'a str,
     nodes: HashMap<String, Node>,
     keys: HashMap<String, Vec<String>>,
+    odd: HashMap<String, String>,
     open: Vec<Open>,
     problems: Vec<Problem>,
     documents: usize,
@@ -234,6 +243,9 @@ impl Reading<'_> {
                     }
                 } else {
                     let path = self.place(mark, span);
+                    if *style == ScalarStyle::Plain && is_odd_number(text) {
+                        self.odd.insert(path.clone(), text.clone().into_owned());
+                    }
                     if let Some(node) = self.nodes.get_mut(&path).filter(|_| block) {
                         node.block = Some(text.clone().into_owned());
                     }
@@ -321,6 +333,14 @@ impl Reading<'_> {
         }
         path
     }
+}
+
+/// Returns whether a text is a number that is not written in decimal digits alone, such as `0o10`, `010` or `+8`.
+fn is_odd_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let based =
+        digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    digits.starts_with(|c: char| c.is_ascii_digit()) && (based || text.starts_with('+'))
 }
 
 #[cfg(test)]

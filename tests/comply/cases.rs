@@ -422,7 +422,31 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.uploads.push(path("master/centos/20181209T060000Z/outputs/iso/bootimage.iso")),
         |s| ignore(s.outside("release", DIR)),
     ),
+    (
+        Code::StageWaiting,
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_399, 7)),
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
+    ),
+    (
+        Code::StageStale,
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_399, 7)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
+    (
+        Code::JournalLost,
+        |s| s.seen.lost.push((path(".mirrorkeep/trash/000000000017"), "it belongs to event 17".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
+        Code::HoldsLost,
+        |s| {
+            s.seen
+                .unheld
+                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()))
+        },
+        |s| ignore(s.outside("release", DIR)),
+    ),
     (
         Code::CannotRead,
         |s| s.seen.unread.push((path("release"), "denied".to_owned())),

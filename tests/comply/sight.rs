@@ -81,8 +81,11 @@ impl Sight {
             damaged: Vec::new(),
             tops: BTreeMap::new(),
             stale: Vec::new(),
+            stages: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
+            unheld: Vec::new(),
+            lost: Vec::new(),
             unread: Vec::new(),
         };
         let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };

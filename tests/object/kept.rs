@@ -1,7 +1,7 @@
 //! Checking, verifying and taking over what lies in an object store.
 
 use super::scene::{self, ONE, Scene, THREE, TWO, build, now};
-use mirrorkeep::act::{self, By, Stop, Unwatched, VerifyReport, Verifying, Which};
+use mirrorkeep::act::{self, By, Mode, Pruning, Stop, Unwatched, VerifyReport, Verifying, Which};
 use mirrorkeep::decide::comply::Terms;
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::store::{Fault, Put, Spy, Store};
@@ -138,7 +138,11 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     scene::adopt(&scene, scene.store()).unwrap();
     // One that is published later reuses nothing that it cannot be sure of, and may be pruned.
     scene::publish_two(&scene, scene.store()).unwrap();
-    scene::prune(&scene, scene.store()).unwrap();
+    let withheld = scene::prune(&scene, scene.store()).unwrap_err();
+    assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
+    let plan = act::plan(&open(scene.store()), None, now(), None).unwrap().plan;
+    let accepted = Pruning { accepted: Some(plan.digest), ..Pruning::default() };
+    act::prune(&open(scene.store()), &accepted, Mode::Real, &now).unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
     scene.misleads_nobody().unwrap();
 }
@@ -170,4 +174,19 @@ fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
     assert!(refused.contains("it is being published"), "{refused}");
     assert_eq!(cut.builds(), [ONE]);
     assert!(!cut.store().below(&build(TWO).as_path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_name_that_stays_at_a_later_build_is_reported() {
+    let scene = Scene::new();
+    assert!(scene.publish(scene.store(), THREE).unwrap().warnings.is_empty());
+    let report = scene.publish(scene.store(), TWO).unwrap();
+    let [warning] = &*report.warnings else { panic!("{:?}", report.warnings) };
+    let said = format!("latest_build` stays at `{THREE}`, which is newer than `{TWO}`; to move it, run");
+    assert!(warning.contains(&said), "{warning}");
+    // Where the clock of the server is another one, a stamp of its future is refused.
+    let days = mirrorkeep::word::Stamp::from_unix(now().unix() + 20 * 86400).unwrap();
+    let publishing = crate::view::publishing(build(&days.to_string()), scene.work());
+    let error = crate::view::publish(&open(scene.store()), &publishing, &|| days).unwrap_err();
+    assert!(error.contains("from the future") && error.contains("clock of the mirror's"), "{error}");
 }

@@ -91,6 +91,28 @@ pub(super) fn adopt(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     view::adopt(&open(store)?, AdoptScope::All, SumsIn::Build, Changed::Leave, &now)
 }
 
+/// Removes every event.
+pub(super) fn lose_journal(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    store.remove(&segment()).map_err(chain)
+}
+
+/// Removes the events after the sixth.
+pub(super) fn lose_events(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let text = String::from_utf8(store.read(&segment(), 1 << 20).map_err(chain)?).unwrap();
+    let kept: String = text.split_inclusive('\n').take(6).collect();
+    store.put(&segment(), kept.as_bytes(), Put::Replace).map_err(chain)
+}
+
+/// Accepts that events are lost.
+pub(super) fn accept(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    act::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
+}
+
+/// Returns where the only segment of the journal is.
+pub(super) fn segment() -> RelPath {
+    RelPath::own("journal/000000000001.jsonl")
+}
+
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)
 }
@@ -136,6 +158,10 @@ impl Scene {
 
     pub(super) fn store(&self) -> Arc<dyn Store> {
         Arc::<ObjectStore>::clone(&self.store)
+    }
+
+    pub(super) fn work(&self) -> &std::path::Path {
+        self.work.path()
     }
 
     pub(super) fn write(&self, below: &str, text: &str) {

@@ -209,3 +209,109 @@ fn a_damaged_stage_stops_no_other_command_and_the_build_is_published_again() {
     }
     assert!(tried > 0);
 }
+
+#[test]
+fn a_trim_that_was_killed_is_settled_on_another_disk() {
+    let mut taken_out = 0;
+    for nth in 1..12 {
+        let rig = with_a_part();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={nth}")).arg(env!("CARGO_BIN_EXE_mirrorkeep"));
+        strace.args(["--jobs", "1", "--mirror"]).arg(rig.mirror("")).arg("prune").output().unwrap();
+        let moved = rig.copy();
+        let output = moved.run(&["label", &format!("master/centos/{B}"), "a=b"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("stays as it is"), "{nth}: {told}");
+        let trimmed = !moved.mirror(&format!("{A_ID}/inputs")).exists();
+        taken_out += u32::from(trimmed);
+        moved.sums_hold(A_ID);
+        let record = fs::read_to_string(moved.mirror(&format!(".mirrorkeep/builds/{A_ID}.json"))).unwrap();
+        assert_eq!(record.contains("bulky"), trimmed, "{nth}: {record}");
+        if trimmed {
+            moved.ok(&["restore", A_ID]);
+            moved.sums_hold(A_ID);
+        }
+        assert!(moved.mirror(&format!("{A_ID}/inputs/RPMS/a.rpm")).exists());
+        moved.ok(&["prune"]);
+    }
+    assert!((1..11).contains(&taken_out), "{taken_out}");
+}
+
+#[test]
+fn a_ticket_that_is_damaged_or_gone_is_written_again_from_the_journal() {
+    for policy in [PRUNED, PARTED] {
+        let rig = Rig::new();
+        rig.policy_file(policy);
+        rig.write("inputs/RPMS/a.rpm", "the same").builds([A, B]).ok(&["prune"]);
+        let at = fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().next().unwrap().unwrap().path();
+        let ticket = at.join("ticket.json");
+        let kept: serde_json::Value = serde_json::from_slice(&fs::read(&ticket).unwrap()).unwrap();
+        for damage in [None, Some(""), Some("{"), Some("\0\0")] {
+            let rig = rig.copy();
+            let ticket = rig.mirror(".mirrorkeep/trash").join(at.file_name().unwrap()).join("ticket.json");
+            match damage {
+                Some(text) => fs::write(&ticket, text).unwrap(),
+                None => fs::remove_file(&ticket).unwrap(),
+            }
+            let other = rig.copy();
+            assert!(rig.ok(&["recover"]).contains("rebuilt: .mirrorkeep/trash/"));
+            let again: serde_json::Value = serde_json::from_slice(&fs::read(&ticket).unwrap()).unwrap();
+            for key in ["id", "path", "what", "ticket"] {
+                assert_eq!(again[key], kept[key], "{again}");
+            }
+            rig.ok(&["prune"]);
+            for rig in [rig, other] {
+                rig.ok(&["restore", A_ID]);
+                assert!(rig.mirror(&format!("{A_ID}/inputs/RPMS/a.rpm")).is_file());
+                rig.sums_hold(A_ID);
+            }
+        }
+        fs::write(&ticket, "{\"ticket\": 2}").unwrap();
+        rig.fails(1, "cannot be used", &["restore", A_ID]);
+        assert!(rig.ok(&["recover"]).contains("left: "));
+        assert_eq!(fs::read_to_string(&ticket).unwrap(), "{\"ticket\": 2}");
+    }
+}
+
+#[test]
+fn what_a_killed_prune_of_root_left_stops_no_command_of_the_mirrors_user() {
+    let rig = Rig::new();
+    rig.policy_file(PRUNED).builds([A, B]);
+    let (mut told, mut tried) = (0, 0);
+    for call in 1..6 {
+        let rig = rig.copy();
+        let top = rig.mirror("").parent().unwrap().to_owned();
+        fs::copy(env!("CARGO_BIN_EXE_mirrorkeep"), top.join("mirrorkeep")).unwrap();
+        assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(&top).status().unwrap().success());
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}")).arg(top.join("mirrorkeep"));
+        strace.arg("--mirror").arg(rig.mirror("")).args(["--jobs", "1", "prune"]).output().unwrap();
+        let as_user = |args: &[&str]| {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(top.join("mirrorkeep"));
+            command.arg("--mirror").arg(rig.mirror("")).args(args);
+            let output = command.output().unwrap();
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        for label in ["a=b", "c=d"] {
+            let (code, said) = as_user(&["label", &format!("master/centos/{B}"), label]);
+            assert_eq!(code, Some(0), "{call}: {said}");
+            if said.contains("stays as it is") {
+                let whose =
+                    "belongs to user 0, and the mirror to user 65534: run `mirrorkeep recover` as user 0";
+                assert!(said.contains(whose), "{call}: {said}");
+                told += 1;
+            }
+        }
+        // As root it is settled, and the build is in its place or comes back.
+        rig.ok(&["recover"]);
+        tried += 1;
+        if !rig.mirror(A_ID).exists() {
+            rig.ok(&["restore", A_ID]);
+        }
+        rig.sums_hold(A_ID);
+    }
+    assert!(told > 0 && tried == 5, "{told} of {tried}");
+}

@@ -108,3 +108,51 @@ fn a_build_that_a_new_one_needs_survives() {
         if user.is_dir() { there(scene, BUILDS[0]) } else { Ok(()) }
     });
 }
+
+#[test]
+fn another_prune_in_between_is_no_failure() {
+    fn another(root: &Path) {
+        // While the first prune has the lock, it ends at once.
+        drop(prune(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())));
+    }
+    let scene = Scene::new();
+    let counted = Arc::new(Spy::new(scene.store()));
+    prune(Arc::<Spy>::clone(&counted)).unwrap();
+    let mut failures = Vec::new();
+    for nth in 1..=counted.count() {
+        let scene = Scene::new();
+        let root = scene.root();
+        let store: Arc<dyn Store> = Arc::new(Spy::new(scene.store()).meanwhile(nth, move || another(&root)));
+        if let Err(why) = prune(store).and_then(|()| scene.is_whole()) {
+            failures.push(format!("before call {nth}, {}: {why}", counted.calls()[nth - 1]));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_root_that_is_replaced_stops_a_prune() {
+    fn replace(root: &Path) {
+        fs::rename(root, root.with_file_name("away")).unwrap();
+        fs::create_dir(root).unwrap();
+    }
+    let first = {
+        let scene = Scene::new();
+        let counted = Arc::new(Spy::new(scene.store()));
+        prune(Arc::<Spy>::clone(&counted)).unwrap();
+        counted.calls().iter().position(|call| call.method == "append").unwrap()
+    };
+    // Before any call up to the last look at the path, which is right before the first intent.
+    for nth in [1, first / 2, first] {
+        let scene = Scene::new();
+        let (root, away) = (scene.root(), scene.root().with_file_name("away"));
+        let begins = move || replace(&root);
+        let refused = prune(Arc::new(Spy::new(scene.store()).meanwhile(nth, begins))).unwrap_err();
+        assert!(refused.contains("is not there now"), "{nth}: {refused}");
+        assert_eq!(fs::read_dir(away.join(".mirrorkeep/trash")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(scene.root()).unwrap().count(), 0);
+        for name in BUILDS {
+            assert!(away.join("master/centos").join(name).is_dir());
+        }
+    }
+}

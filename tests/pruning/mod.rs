@@ -1,6 +1,8 @@
 //! Pruning: sentences of the command line, every store call gone wrong, and others who act in between.
 
+mod anchors;
 mod brakes;
+mod held;
 mod leftovers;
 mod meanwhile;
 mod scene;

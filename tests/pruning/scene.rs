@@ -67,6 +67,11 @@ pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
     }
 }
 
+/// Accepts that events are lost.
+pub(super) fn accept(store: Arc<dyn Store>) -> Result<(), String> {
+    act::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
+}
+
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
 }
@@ -122,6 +127,43 @@ impl Scene {
         let scene = Self::new();
         prune(scene.store()).unwrap();
         scene
+    }
+
+    /// Returns a pruned scene that lost its journal.
+    pub(super) fn lost() -> Self {
+        let scene = Self::pruned();
+        fs::remove_dir_all(scene.root().join(".mirrorkeep/journal")).unwrap();
+        scene
+    }
+
+    /// Returns a pruned scene of whose journal one line in the middle is damaged and the end is lost.
+    pub(super) fn damaged() -> Self {
+        let scene = Self::pruned();
+        let segment = scene.root().join(".mirrorkeep/journal/000000000001.jsonl");
+        let text = fs::read_to_string(&segment).unwrap().replacen("\"seq\":5,", "\"seq\":6,", 1);
+        let kept: String = text.split_inclusive('\n').take(8).collect();
+        fs::write(&segment, kept).unwrap();
+        scene
+    }
+
+    /// Returns the end, with every event that can be read and which events are stated as lost.
+    pub(super) fn end_of_the_journal(&self) -> Vec<String> {
+        let mut end = self.end();
+        let journal = self.root().join(".mirrorkeep/journal");
+        for name in fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()) {
+            if name.extension().is_some_and(|ending| ending == "jsonl") {
+                let text = fs::read_to_string(&name).unwrap();
+                let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+                let mut lines: Vec<&str> = text.lines().collect();
+                // The very same line twice counts once.
+                lines.dedup();
+                end.extend(lines.into_iter().map(event).map(|event| {
+                    format!("event {} {} {} {}", event["seq"], event["what"], event["to"], event["details"])
+                }));
+            }
+        }
+        end.sort();
+        end
     }
 
     pub(super) fn store(&self) -> Arc<dyn Store> {

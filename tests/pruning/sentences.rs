@@ -62,7 +62,11 @@ fn a_pruned_build_goes_as_a_whole_and_comes_back_byte_for_byte() {
     let listed = rig.json(&["show", &id(A)]);
     rig.ok(&["prune"]);
     assert_eq!(rig.there(), [B]);
-    rig.fails(1, "there is no build", &["show", &id(A)]);
+    for verb in ["show", "explain"] {
+        rig.fails(1, &format!("`mirrorkeep restore {}` brings it back", id(A)), &[verb, &id(A)]);
+        rig.fails(1, "is in the trash until", &[verb, &id(A)]);
+    }
+    rig.fails(1, "there is no build", &["explain", &id(D)]);
     assert!(rig.ok(&["restore", &id(A)]).contains("held until"));
     assert_eq!(exactly(&rig.mirror(&id(A))), before);
     assert_eq!(rig.json(&["show", &id(A)])["published"], listed["published"]);
@@ -222,7 +226,7 @@ fn looking_changes_nothing_on_the_disk() {
     rig.ok(&["prune", "--dry-run"]);
     rig.ok(&["sweep", "--dry-run"]);
     rig.ok(&["hold", &id(A), "--why", "x", "--dry-run"]);
-    rig.ok(&["policy", "lint"]);
+    rig.ends(5, &["policy", "lint"]);
     rig.ok(&["policy", "test"]);
     rig.ok(&["policy", "simulate", "--for", "30d"]);
     rig.ok(&["list"]);
@@ -362,7 +366,8 @@ fn what_cannot_be_read_in_the_trash_is_told_by_who_looks_for_a_build_there() {
     rig.ok(&["prune"]);
     let trash = fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().next().unwrap().unwrap().path();
     let good = fs::read(trash.join("ticket.json")).unwrap();
-    fs::write(trash.join("ticket.json"), "{").unwrap();
+    // Of a newer version: what is damaged is written again from the journal.
+    fs::write(trash.join("ticket.json"), "{\"ticket\": 2}").unwrap();
     let name = trash.file_name().unwrap().to_str().unwrap();
     let may_be = format!("`.mirrorkeep/trash/{name}` may be it: its ticket cannot be used");
     rig.fails(1, &may_be, &["restore", &id(A)]);
@@ -463,4 +468,202 @@ fn a_plan_from_a_census_needs_no_mirror_and_names_what_is_wrong() {
     rig.fails(2, "version 2; 1 is accepted", &["plan", "--census", file, "--policy", "starlingx"]);
     fs::write(&census, r#"{"census": 1, "at": "2026-06-31T03:00:00Z"}"#).unwrap();
     rig.fails(2, "impossible date", &["plan", "--census", file, "--policy", "starlingx"]);
+}
+
+#[test]
+fn a_hold_on_a_build_that_is_not_there_is_a_warning_until_it_is_removed() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([A, B]);
+    rig.ok(&["hold", &id(A), "--why", "bug 7"]);
+    assert!(!rig.ok(&["plan"]).contains("is held, but"));
+    fs::remove_dir_all(rig.mirror(&id(A))).unwrap();
+    let said = rig.ok(&["plan"]);
+    assert!(
+        said.contains(&format!("`{}` is held, but there is no such build; `mirrorkeep unhold", id(A))),
+        "{said}"
+    );
+    rig.ok(&["unhold", &id(A)]);
+    assert!(!rig.ok(&["plan"]).contains("is held, but"));
+}
+
+#[test]
+fn a_drain_by_max_per_run_succeeds_each_night_and_tells_how_many_wait() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B, C, D]);
+    let limited = "version: 1\nbrakes: {max_per_run: 1}\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies: [{name: all, match: \"**\", keep: [{last: 1}]}]\n";
+    rig.policy_file(limited);
+    let said = rig.ends(0, &["prune"]);
+    assert!(said.contains("2 builds more by the next runs, since `max_per_run` limits each"), "{said}");
+    assert!(said.contains("1 build pruned, 0 swept, 1 kept, 2 withheld"), "{said}");
+    assert!(rig.ok(&["explain", &id(C)]).contains("one of the next runs deletes it"));
+    rig.ends(0, &["prune"]);
+    rig.ends(0, &["prune"]);
+    assert_eq!(rig.there(), [D]);
+}
+
+#[test]
+fn what_a_brake_withholds_is_explained_with_amounts_and_the_way_out() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B, C]);
+    let braked = "version: 1\nbrakes: {run: {bytes: 1B}}\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies: [{name: all, match: \"**\", keep: [{last: 1}]}]\n";
+    rig.policy_file(braked);
+    let said = rig.ends(4, &["plan"]);
+    let digest = said.lines().find_map(|line| line.strip_prefix("digest ")).unwrap().to_owned();
+    let said = rig.ok(&["explain", &id(A)]);
+    assert!(said.contains("brake run bytes 1 B"), "{said}");
+    assert!(said.contains("2 builds would go, ") && said.contains(" B in all"), "{said}");
+    assert!(said.contains(&format!("mirrorkeep prune --accept {digest}")), "{said}");
+    assert_eq!(rig.json(&["explain", &id(A)])["digest"], digest);
+    rig.ok(&["prune", "--accept", &digest]);
+    assert_eq!(rig.there(), [C]);
+}
+
+#[test]
+fn a_hold_is_signed_by_a_user_and_no_process() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    let mut command = rig.command(&["hold", &id(A), "--why", "bug 7"]);
+    let done = command.env_remove("USER").env_remove("LOGNAME").output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(!said.contains(" pid ") && !said.contains("(0@"), "{said}");
+    rig.ok(&["unhold", &id(A)]);
+    rig.ok(&["prune"]);
+    rig.ok(&["restore", &id(A)]);
+    assert!(!rig.ok(&["show", &id(A)]).contains(" pid "));
+}
+
+#[test]
+fn the_first_run_on_builds_of_scripts_deletes_only_what_was_accepted() {
+    let rig = Rig::new();
+    for name in [A, B, C] {
+        crate::rig::lay(&rig, &id(name), &[("outputs/iso/a.iso", name), ("outputs/success", "")]);
+    }
+    symlink(C, rig.mirror("master/centos/latest_build")).unwrap();
+    rig.policy("keep: [{last: 1}]");
+    for adopted in [false, true] {
+        if adopted {
+            rig.ok(&["adopt"]);
+        }
+        let said = rig.ends(4, &["prune"]);
+        assert!(said.contains("withheld: 2 builds") && said.contains("--accept sha256:"), "{said}");
+        assert_eq!(rig.there(), [A, B, C]);
+        // The next night is the first run as well.
+        rig.ends(4, &["prune"]);
+    }
+    let plan = rig.ends(4, &["plan"]);
+    assert!(plan.contains("first_run"), "{plan}");
+    let digest = plan.lines().find_map(|line| line.strip_prefix("digest ")).unwrap();
+    rig.ok(&["prune", "--accept", digest]);
+    assert_eq!(rig.there(), [C]);
+    rig.publish(D, &[]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [D]);
+}
+
+#[test]
+fn the_first_run_where_nothing_is_deleted_is_no_brake_for_the_next() {
+    let rig = Rig::new();
+    crate::rig::lay(&rig, &id(A), &[("outputs/iso/a.iso", A), ("outputs/success", "")]);
+    symlink(A, rig.mirror("master/centos/latest_build")).unwrap();
+    rig.policy("keep: [{last: 1}]");
+    rig.ok(&["adopt"]);
+    rig.ok(&["prune"]);
+    rig.publish(B, &[]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [B]);
+}
+
+/// Returns how many bytes the files of the builds have on the disk, each inode once.
+fn on_disk(rig: &Rig) -> u64 {
+    let mut seen = std::collections::BTreeMap::new();
+    for path in tree_files(&rig.mirror("master")) {
+        let meta = fs::symlink_metadata(path).unwrap();
+        seen.insert(meta.ino(), meta.size());
+    }
+    seen.values().sum()
+}
+
+fn tree_files(root: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: std::path::PathBuf| {
+        if path.is_dir() && !path.is_symlink() { tree_files(&path) } else { vec![path] }
+    };
+    entries.flat_map(below).filter(|path| !path.is_symlink()).collect()
+}
+
+#[test]
+fn a_simulation_and_a_diff_count_shared_files_once() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 3}]");
+    rig.write("outputs/iso/big.iso", &"same ".repeat(20_000)).builds([A, B, C, D]);
+    let disk = on_disk(&rig);
+    assert!(disk < 150_000, "publish did not share the file: {disk}");
+    let wide = rig.work("wide.yaml");
+    let text = |last| {
+        format!(
+            "version: 1\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies: [{{name: all, match: \"**\", keep: [{{last: {last}}}]}}]\n"
+        )
+    };
+    fs::write(&wide, text(9)).unwrap();
+    let from = "2026-10-04T00:00:00Z";
+    let simulate = |policy: &Path| {
+        rig.json(&[
+            "policy",
+            "simulate",
+            policy.to_str().unwrap(),
+            "--at",
+            from,
+            "--for",
+            "3d",
+            "--cadence",
+            "24h",
+        ])
+    };
+    let bytes = |answer: &serde_json::Value, at: usize| answer["series"][at]["bytes"].as_u64().unwrap();
+    let grown = simulate(&wide);
+    assert_eq!(bytes(&grown, 0), disk);
+    assert_eq!(grown["series"][3]["builds"], 7);
+    // Three more builds add what each has of its own, and never the file that all of them have.
+    assert!(bytes(&grown, 3) > disk && bytes(&grown, 3) < disk + 10_000, "{grown}");
+    let narrow = rig.work("narrow.yaml");
+    fs::write(&narrow, text(1)).unwrap();
+    let pruned = simulate(&narrow);
+    assert_eq!(pruned["series"][0]["builds"], 1);
+    assert!(bytes(&pruned, 0) > 100_000 && bytes(&pruned, 0) < disk, "{pruned}");
+    let diff = ["policy", "diff", wide.to_str().unwrap(), narrow.to_str().unwrap()];
+    let answer = rig.json(&diff);
+    assert_eq!(answer["totals"]["would_go"], 3, "{answer}");
+    assert_eq!(answer["totals"]["bytes"].as_u64(), Some(disk - bytes(&pruned, 0)), "{answer}");
+    let said = rig.ok(&diff);
+    assert!(
+        said.contains("3 builds more would go, 0 more would stay, ") && said.contains(" more to be freed"),
+        "{said}"
+    );
+    assert!(said.lines().all(|line| line.chars().count() < 120), "{said}");
+}
+
+#[test]
+fn a_diff_names_the_parts_that_an_edit_deletes_with_their_bytes() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]");
+    rig.builds([A, B]);
+    let text = |parts| {
+        format!(
+            "version: 1\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies: [{{name: all, match: \"**\", keep: [{{last: 9}}]{parts}}}]\n"
+        )
+    };
+    let (old, new) = (rig.work("old.yaml"), rig.work("new.yaml"));
+    fs::write(&old, text("")).unwrap();
+    fs::write(&new, text(", parts: {bulky: {paths: [\"outputs/iso/**\"], keep: [{last: 1}]}}")).unwrap();
+    let said = rig.ok(&["policy", "diff", old.to_str().unwrap(), new.to_str().unwrap()]);
+    assert!(said.contains(&format!("would go     {}         16 B  part bulky", id(A))), "{said}");
+    let total = "0 builds more would go, 0 more would stay, 1 build with other parts, 16 B more to be freed";
+    assert!(said.contains(total), "{said}");
+    let back = rig.json(&["policy", "diff", new.to_str().unwrap(), old.to_str().unwrap()]);
+    assert_eq!(back["builds"][0]["parts"], serde_json::json!(["bulky"]), "{back}");
+    assert_eq!(
+        (&back["totals"]["other_parts"], &back["totals"]["bytes"]),
+        (&1.into(), &(-16).into()),
+        "{back}"
+    );
 }

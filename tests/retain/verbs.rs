@@ -10,7 +10,7 @@ const B: &str = "20261002T000000Z";
 /// Writes a policy into the workspace and returns its path.
 fn policy(rig: &Rig, name: &str, families: &str) -> String {
     let text = format!(
-        "version: 1\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies: [{families}]\n"
+        "version: 1\ndefaults: {{min_age: 1h, superseded_grace: 1h, floor: 1}}\nfamilies: [{families}]\n"
     );
     rig.write(name, &text);
     rig.work(name).to_str().unwrap().to_owned()
@@ -112,6 +112,7 @@ fn simulate_draws_what_comes() {
         ["policy", "simulate", &keep, "--census", &census, "--for", "60d", "--svg", svg.to_str().unwrap()];
     let said = rig.ok(&all);
     assert!(said.starts_with("builds: at most 14, 14 at the end"), "{said}");
+    assert!(!said.contains("brake"), "{said}");
     assert!(fs::read_to_string(svg).unwrap().starts_with("<svg "));
     let series =
         rig.json(&["policy", "simulate", &keep, "--census", &census, "--for", "10d", "--cadence", "12h"]);
@@ -196,4 +197,108 @@ fn lint_finds_a_span_that_is_not_longer_than_the_age_that_protects() {
     assert!(lint(5, "24h", "24h").contains("`min_age` keeps every build for 24h"));
     lint(0, "25h", "24h");
     lint(0, "6m", "5m");
+}
+
+#[test]
+fn lint_finds_rules_that_need_a_label_no_build_has_and_graces_of_no_time() {
+    let rig = Rig::new();
+    let census = census(&rig);
+    let labels =
+        "{name: a, match: \"**\", keep: [{last: 9, where: {sanity: gren}}, {label: {customer: \"yes\"}}]}";
+    let labels = policy(&rig, "labels.yaml", labels);
+    let said = rig.ends(5, &["policy", "lint", &labels, "--census", &census]);
+    assert!(said.contains("only the floor of 1 stays [only-floor]"), "{said}");
+    let one =
+        policy(&rig, "one.yaml", "{name: a, match: \"**\", keep: [{last: 9}, {label: {customer: \"yes\"}}]}");
+    let said = rig.ends(0, &["policy", "lint", &one, "--census", &census]);
+    assert!(said.contains("[unused-label]"), "{said}");
+    rig.write("hasty.yaml", "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, trash: 0h}\nfamilies: [{name: a, match: \"**\", keep: [{last: 2}]}]\n");
+    let said = rig.ends(5, &["policy", "lint", rig.work("hasty.yaml").to_str().unwrap()]);
+    for part in
+        ["`min_age` of `a` is 0h", "`superseded_grace` of `a` is 0h", "[no-grace]", "2:", "[no-trash]"]
+    {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_refused_with_one_that_does() {
+    let rig = Rig::new();
+    let whole = "a whole number such as `5`, or a range such as `{max: 10, min: 5}` is";
+    for (families, told) in [
+        (
+            "{name: a, match: \"**\", keep: [{daily: 7}]}",
+            "`7` is not accepted here; a count or a length, such as `{count: 7}` or `{within: 7d}` is",
+        ),
+        ("{name: a, match: \"**\", keep: [{last: 1e3}]}", whole),
+        ("{name: a, match: \"**\", keep: [{within: 14}]}", "`14` is no length"),
+        ("{name: a, match: \"**\", keep: {last: 5}}", "a mapping is not accepted here; a list"),
+        ("{name: a, match: \"**\", keep: [last]}", "a rule such as `{last: 5}` or `{within: 14d}` is"),
+        ("{name: a, match: \"**\", keep: [{last: 0o10}]}", "`0o10` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{last: 0x10}]}", "`0x10` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{last: 010}]}", "`010` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{last: +8}]}", "`+8` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{last: {max: 0x10, min: 1}}]}", "`0x10` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{last: 1_0}]}", "`1_0` is no count"),
+        ("{name: a, match: \"**\", floor: 0x2, keep: []}", "`0x2` is not a decimal number"),
+        ("{name: a, match: \"**\", keep: [{periods: 3}]}", "such as `{of: release, n: 1}` is"),
+        ("{name: a, match: \"**\", keep: [{last: 1}], parts: {x: [\"a\"]}}", "a part such as"),
+    ] {
+        let path = policy(&rig, "p.yaml", families);
+        let said = rig.ends(2, &["policy", "lint", &path]);
+        assert!(said.contains(told), "{families}: {said}");
+        assert!(!said.contains("struct ") && !said.contains("invalid type"), "{families}: {said}");
+    }
+    let labels =
+        policy(&rig, "p.yaml", "{name: a, match: \"**\", keep: [{last: 1, where: {sha: 0x10}}, {last: 10}]}");
+    rig.ends(0, &["policy", "lint", &labels]);
+}
+
+#[test]
+fn a_census_that_lists_a_stream_twice_is_refused() {
+    let rig = Rig::new();
+    let twice = fs::read_to_string(census(&rig)).unwrap();
+    let mut twice: Value = serde_json::from_str(&twice).unwrap();
+    let stream = twice["streams"][0].clone();
+    twice["streams"].as_array_mut().unwrap().push(stream);
+    rig.write("twice.json", &twice.to_string());
+    let keep = policy(&rig, "p.yaml", "{name: a, match: \"**\", keep: [{last: 3}]}");
+    let twice = rig.work("twice.json");
+    rig.fails(
+        2,
+        "lists the stream `master/centos` twice",
+        &["plan", "--policy", &keep, "--census", twice.to_str().unwrap()],
+    );
+}
+
+#[test]
+fn the_rules_that_judge_a_failed_build_are_named() {
+    let rig = Rig::new();
+    let mut failed: Value = serde_json::from_str(&fs::read_to_string(census(&rig)).unwrap()).unwrap();
+    failed["streams"][0]["builds"][0]["result"] = "fail".into();
+    failed["at"] = "2026-07-11T00:00:00Z".into();
+    rig.write("failed.json", &failed.to_string());
+    let keep = policy(&rig, "p.yaml", "{name: a, match: \"**\", keep: [{forever: true}]}");
+    let failed = rig.work("failed.json");
+    let from = ["--policy", &keep, "--census", failed.to_str().unwrap()];
+    let said = rig.ok(&[&["explain", "master/centos/20260601T020000Z"], &from[..]].concat());
+    assert!(said.contains("failed build  the rules of `failed:` apply, not those of `keep:`"), "{said}");
+    let said = rig.ok(&[&["plan"], &from[..]].concat());
+    assert!(said.contains("failed build: within 7d: late by"), "{said}");
+    let plan = rig.json(&[&["plan"], &from[..]].concat());
+    assert_eq!(plan["builds"][0]["result"], "fail");
+    assert_eq!(plan["builds"][1].get("result"), None);
+}
+
+#[test]
+fn simulate_tells_that_brakes_are_included_and_since_when_they_withhold() {
+    let rig = Rig::new();
+    let braked = "version: 1\nbrakes: {run: {count: 1}}\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies: [{name: a, match: \"**\", keep: [{last: 3}]}]\n";
+    rig.write("braked.yaml", braked);
+    let (path, census) = (rig.work("braked.yaml"), census(&rig));
+    let all = ["policy", "simulate", path.to_str().unwrap(), "--census", &census, "--for", "3d"];
+    let said = rig.ok(&all);
+    assert!(said.contains("a brake or freeze withholds builds since 2026-06-11T00:00:00Z; "), "{said}");
+    assert!(said.contains("the brakes of the policy are included"), "{said}");
+    assert_eq!(rig.json(&all)["series"][0]["withheld"], 7);
 }

@@ -1,10 +1,10 @@
 //! What can come in the way of copying builds.
 
-use crate::act::{ActError, Interrupted, PublishError, RecoverError, RepointError, StageError};
+use crate::act::{ActError, PublishError, RecoverError, RepointError};
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::word::{BuildId, Digest, RelPath, Stream};
+use crate::word::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stream};
 
 /// Says why builds, or one of them, were not copied.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +91,33 @@ pub enum CopyError {
     Hash(#[source] std::io::Error),
 }
 
+impl Classify for CopyError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Same(_) | Self::NoBuild(..) | Self::NoBuilds(..) | Self::OtherPlace { .. } => {
+                ErrorKind::Usage.into()
+            }
+            Self::NoPlace(error) => error.class(),
+            Self::NoRecord(id, shown) => {
+                ErrorKind::Failed.hint(format!("`mirrorkeep --mirror {shown} adopt {id}` takes it over"))
+            }
+            Self::Requires { required, .. } => ErrorKind::Failed.hint(format!("copy `{required}` as well")),
+            Self::LinkOut { .. } | Self::Sums { .. } | Self::Hash(_) => ErrorKind::Failed.into(),
+            Self::Source(_, error) | Self::Kept(error) => error.class(),
+            Self::Publish(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
 impl CopyError {
     /// Returns whether somebody asked to stop.
     pub(super) fn is_interruption(&self) -> bool {
-        matches!(
-            self,
-            Self::Publish(
-                PublishError::Interrupted(Interrupted) | PublishError::Stage(StageError::Interrupted(_))
-            )
-        )
+        self.kind() == ErrorKind::Interrupted
     }
 
     /// Returns whether every other build would fail alike: nobody may write there, or nothing more fits.

@@ -119,6 +119,9 @@ impl Store for Stepped {
     fn remove(&self, at: &RelPath) -> Result<()> {
         self.step("remove", at, || self.inner.remove(at))
     }
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.inner.is_held(at)
+    }
     fn remove_dir(&self, at: &RelPath) -> Result<()> {
         self.inner.remove_dir(at)
     }

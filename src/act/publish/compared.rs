@@ -3,8 +3,8 @@
 use super::{Prepared, PublishError, PublishOutcome, PublishReport, Publishing, report};
 use crate::act::{SourceEntry, StageError, Stop, Tally, Watch, Watched, hash};
 use crate::mirror::Mirror;
-use crate::record::{FileEntry, LinkEntry, Manifest};
-use crate::word::{Digest, RelPath};
+use crate::record::{Change, FileEntry, LinkEntry, Manifest};
+use crate::word::{Digest, Outcome, RelPath};
 use rayon::prelude::*;
 
 /// Returns the report of a build that is there already with the same content, or fails when it is another.
@@ -24,7 +24,10 @@ pub(in crate::act) fn there_already(
     };
     watch.expect("comparing", prepared.source.files.len() as u64, prepared.source.bytes());
     let wanted = wanted(prepared, watch, stop)?;
-    let changes = manifest.changes(&wanted);
+    let mut changes = manifest.changes(&wanted);
+    if prepared.moved {
+        changes.retain(|change| !is_left_by_moving(change, &manifest, prepared, record.result));
+    }
     if !changes.is_empty() {
         return Err(PublishError::Differs { id: id.clone(), changes });
     }
@@ -33,6 +36,19 @@ pub(in crate::act) fn there_already(
         report(publishing, prepared, size, &Tally::default(), Vec::new(), PublishOutcome::Unchanged);
     report.result = record.result;
     Ok(Some(report))
+}
+
+/// Returns whether a source differs from its build only since the files of the build were moved out of it: a file is
+/// gone, a directory empty, and the marker that told the result may be gone as well.
+fn is_left_by_moving(change: &Change, manifest: &Manifest, prepared: &Prepared, result: Outcome) -> bool {
+    match change {
+        Change::Missing(path) => manifest.files.iter().any(|file| file.path == *path),
+        Change::Added(path) if prepared.source.dirs.contains(path) => {
+            manifest.files.iter().any(|file| file.path.is_within(path))
+        }
+        Change::Added(path) => prepared.result != result && prepared.own.iter().any(|(own, _)| own == path),
+        Change::Changed(_) => false,
+    }
 }
 
 /// Returns what the build would hold, by reading the whole source.

@@ -8,7 +8,7 @@ use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::record::{Change, ContextError};
 use crate::store::StoreError;
-use crate::word::{BuildId, Outcome, RelPath};
+use crate::word::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 
 /// Says why a build was not published.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum PublishError {
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
     /// The stamp lies in the future.
-    #[error("the build `{0}` would come from the future: it is {1} now")]
+    #[error("the build `{0}` would come from the future: {1}")]
     Future(BuildId, String),
     /// Files that have no place in the build.
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
@@ -145,6 +145,53 @@ pub enum PublishError {
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl Classify for PublishError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPlace(error) => error.class(),
+            Self::Future(..) => ErrorKind::Usage.into(),
+            Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
+            Self::Differs { .. } => {
+                ErrorKind::Failed.hint("a published build never changes; publish under a new stamp")
+            }
+            Self::Apart { .. } => ErrorKind::Failed
+                .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
+            Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(
+                "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
+            )),
+            Self::Foreign(_) => ErrorKind::Failed.hint("move it away, or publish under another stamp"),
+            Self::Source(_)
+            | Self::Nothing(_)
+            | Self::NoContext(_)
+            | Self::ReadContext { .. }
+            | Self::LargeContext(_)
+            | Self::Context(..)
+            | Self::Git(_)
+            | Self::TwoResults { .. }
+            | Self::NoMarker { .. }
+            | Self::Unfit(_)
+            | Self::Said(_)
+            | Self::NoRequired(_)
+            | Self::OwnSource(_)
+            | Self::InTrash(_) => ErrorKind::Failed.into(),
+            Self::Sign(error) => error.class(),
+            Self::Trash(error) => error.class(),
+            Self::Stage(error) => error.class(),
+            Self::Reveal(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error @ RepointError::Store(_)) => {
+                error.class().or_hint("`mirrorkeep recover` tries again")
+            }
+            Self::Repoint(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
 }
 
 fn brought(given: &[RelPath]) -> String {

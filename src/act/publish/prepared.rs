@@ -2,11 +2,15 @@
 //! CONTEXT, and that everything in it has a place in the layout.
 
 use super::{ContextFrom, PublishError, Publishing};
-use crate::act::reveal::Names;
-use crate::act::{Checksums, SignError, Source, SourceSpec, context_of};
+use crate::act::gather::{Apart, some_of};
+use crate::act::prune::store_clock;
+use crate::act::reveal::{Names, was_moved};
+use crate::act::stage::Claim;
+use crate::act::{Checksums, SignError, Source, SourceError, SourceProblem, SourceSpec, context_of};
 use crate::layout::{Created, Place};
 use crate::mirror::{KeptError, Mirror, builds_of};
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
+use crate::store::Take;
 use crate::word::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
 use std::{fs::File, io::Read, os::unix::fs::MetadataExt};
 
@@ -31,6 +35,10 @@ pub(in crate::act) struct Prepared {
     pub(in crate::act) known: Option<BuildRecord>,
     /// Its checksums, as far as they are more than the list of its files.
     pub(in crate::act) sums: Checksums,
+    /// What is noted in its stage, when its name came from the clock.
+    pub(in crate::act) claim: Option<Claim>,
+    /// Whether the build is there and took its files out of the source.
+    pub(super) moved: bool,
 }
 
 impl Prepared {
@@ -44,7 +52,28 @@ impl Prepared {
     ) -> Self {
         let (created, seq) = (record.created.unwrap_or_default(), Some(record.seq));
         let (result, own, warnings) = (record.result, Vec::new(), Vec::new());
-        Self { path, created, seq, result, source, own, warnings, sums, known: Some(record) }
+        Self {
+            path,
+            created,
+            seq,
+            result,
+            source,
+            own,
+            warnings,
+            sums,
+            known: Some(record),
+            claim: None,
+            moved: false,
+        }
+    }
+
+    /// Gives the build another name of its stream.
+    pub(super) fn rename(&mut self, mirror: &Mirror, id: &BuildId, now: Stamp) -> Result<(), PublishError> {
+        self.path = mirror.layout().build_path(id)?;
+        if let Created::At(stamp, seq) = mirror.layout().created(id) {
+            (self.created, self.seq) = (in_time(id, stamp, now)?, Some(seq));
+        }
+        Ok(())
     }
 
     /// Returns when its names move: those of copies when all of them are there.
@@ -88,7 +117,11 @@ pub(super) fn prepare(
     if publishing.filling.take.is_some() {
         is_no_part_of(mirror, &publishing.sources)?;
     }
-    let mut source = Source::gather(&publishing.sources).map_err(PublishError::Source)?;
+    let moved =
+        publishing.filling.take == Some(Take::Move) && mirror.has_build(id)? && was_moved(mirror, id)?;
+    let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
+    let apart = Apart { exclude: &publishing.exclude, mirror: root.map(|entry| entry.inode) };
+    let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
     if !strays.is_empty() {
@@ -102,7 +135,7 @@ pub(super) fn prepare(
     };
     let (result, marker) = result(mirror, publishing.result, &source)?;
     let artifacts = source.files.iter().filter(|file| !is_own_file(mirror, &file.to)).count();
-    if artifacts == 0 && result == Outcome::Success {
+    if artifacts == 0 && result == Outcome::Success && !moved {
         return Err(PublishError::Nothing(result));
     }
     let mut own: Vec<(RelPath, Vec<u8>)> = marker.into_iter().collect();
@@ -111,6 +144,12 @@ pub(super) fn prepare(
         if source.files.iter().any(|file| file.to == *to) {
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
         }
+    }
+    let places: Vec<RelPath> = own.iter().map(|(to, _)| to.clone()).collect();
+    let dangling = source.dangling(&places);
+    if !dangling.is_empty() {
+        let (some, is) = some_of(&dangling);
+        warnings.push(format!("{some} {is} published as a link whose target is not in the build"));
     }
     warnings.extend(without_directories(mirror, &mut source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
@@ -124,7 +163,24 @@ pub(super) fn prepare(
         warnings,
         known: None,
         sums: Checksums::default(),
+        claim: None,
+        moved,
     })
+}
+
+/// Returns what is to be published; of a build that took its files out of the source, what is still there.
+fn gathered(specs: &[SourceSpec], apart: Apart<'_>, moved: bool) -> Result<Source, SourceError> {
+    match Source::gather(specs, apart) {
+        Err(error) if moved && error.0.iter().all(SourceProblem::is_gone) => {
+            let there = |spec: &&SourceSpec| {
+                !Source::gather(std::slice::from_ref(*spec), apart)
+                    .is_err_and(|error| error.0.iter().all(SourceProblem::is_gone))
+            };
+            let there: Vec<SourceSpec> = specs.iter().filter(there).cloned().collect();
+            Source::gather(&there, apart)
+        }
+        gathered => gathered,
+    }
 }
 
 /// Leaves empty directories out where the mirror cannot keep them, and says so.
@@ -139,9 +195,44 @@ pub(in crate::act) fn without_directories(mirror: &Mirror, source: &mut Source) 
 /// Returns when a build was made, and fails for one from the future.
 fn in_time(id: &BuildId, created: Stamp, now: Stamp) -> Result<Stamp, PublishError> {
     if created.since(now) > SKEW {
-        return Err(PublishError::Future(id.clone(), now.to_string()));
+        return Err(PublishError::Future(id.clone(), format!("it is {now} now")));
     }
     Ok(created)
+}
+
+/// Compares the clock with the one of the mirror's store and with the last event; fails where the stamp of a build is
+/// wrong by the store's, and returns what a person should know.
+pub(super) fn clocks(
+    mirror: &Mirror,
+    prepared: &Prepared,
+    id: &BuildId,
+    last: Option<Stamp>,
+    now: Stamp,
+) -> Result<Vec<String>, PublishError> {
+    let mut warnings = Vec::new();
+    if let Some(store) = store_clock(mirror)? {
+        let (there, here) = (store.iso(), now.iso());
+        if prepared.created.since(store) > SKEW {
+            let why = format!(
+                "it is {there} by the clock of the mirror's store, and {here} by the clock of this machine"
+            );
+            return Err(PublishError::Future(id.clone(), why));
+        }
+        if store.since(now).abs() > SKEW {
+            warnings.push(format!(
+                "the clock of the mirror's store says {there}, the clock of this machine {here}; times in the \
+                 record may be wrong"
+            ));
+        }
+    }
+    if let Some(last) = last.filter(|last| last.since(now) > SKEW) {
+        warnings.push(format!(
+            "the last event of the mirror is dated {}, in the future: it is {} now; a clock is wrong or was",
+            last.iso(),
+            now.iso()
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Fails when a build could not be moved from its stage to its place in one step.

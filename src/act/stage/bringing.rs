@@ -1,11 +1,11 @@
 //! Bringing the files of a source into a stage, each by the cheapest way that is right.
 
-use super::{Check, Filling, StageError, Staged};
+use super::{Brought, Check, Filling, StageError, Staged};
 use crate::act::reading::Reading;
-use crate::act::{OpenSource, SourceEntry};
+use crate::act::{OpenSource, SourceEntry, Unwatched, Watched, hash};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
-use crate::record::FileEntry;
+use crate::record::{FileEntry, Seen};
 use crate::store::{Append, Entry, Shared, SourceFile, Take};
 use crate::word::{Digest, RelPath};
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ pub(super) struct Bringing<'a, 'm> {
 
 impl Bringing<'_, '_> {
     /// Brings one file in by the cheapest way that is right, and notes that it is there.
-    pub(super) fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
+    pub(super) fn bring(&self, entry: &SourceEntry) -> Result<Brought, StageError> {
         self.reading.stop.check()?;
         let at = self.staged.tree(&entry.to);
         if let Some(done) = self.staged.done.get(&entry.to)
@@ -34,17 +34,30 @@ impl Bringing<'_, '_> {
             self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
             self.reading.watch.bytes(entry.size);
             self.reading.watch.file(&entry.to);
-            return Ok(done.clone());
+            // It may have been changed since it was noted.
+            return Ok(Brought { entry: done.clone(), changed: None });
         }
         let digest = match self.quick(entry, &at)? {
             Some(digest) => digest,
             None => self.read(entry, &at)?,
         };
-        let line = self.staged.entry(&entry.to, &at, digest, entry.seen())?;
-        let noted = format!("{}\n", line.line());
-        self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
+        let brought = self.noted(&entry.to, &at, digest, entry.seen())?;
         self.reading.watch.file(&entry.to);
-        Ok(line)
+        Ok(brought)
+    }
+
+    /// Looks at a staged file, and notes for the next try that it is there.
+    pub(super) fn noted(
+        &self,
+        to: &RelPath,
+        at: &RelPath,
+        digest: Digest,
+        seen: Option<Seen>,
+    ) -> Result<Brought, StageError> {
+        let brought = self.staged.entry(to, at, digest, seen)?;
+        let noted = format!("{}\n", brought.entry.line());
+        self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
+        Ok(brought)
     }
 
     /// Shares the last build's file when its source looks untouched and the user trusts that.
@@ -108,14 +121,34 @@ impl Bringing<'_, '_> {
             && found.mtime == held.mtime
             && (held.inode == 0 || found.inode.1 == held.inode)
             && Some(found.owner) == self.owner;
-        if !intact || store.share(&from, at, how, entry.fill())? == Shared::No {
+        if !intact {
+            return Ok(None);
+        }
+        // Whatever writes to a file changes this time, and nothing can put it back. Links that others make or remove
+        // change it, too, so such a file is read.
+        if held.changed != Some(found.changed()) && !self.is_right(held, &from)? {
+            return Ok(None);
+        }
+        if store.share(&from, at, how, entry.fill())? == Shared::No {
             return Ok(None);
         }
         self.reading.shared(held.size);
         Ok(Some(held.digest))
     }
 
-    fn mirror(&self) -> &Mirror {
+    /// Reads a held file and returns whether it has the bytes that were published; what cannot be read has not.
+    fn is_right(&self, held: &Held, at: &RelPath) -> Result<bool, StageError> {
+        let Ok(from) = self.mirror().store().open(at) else { return Ok(false) };
+        let found = hash(&mut Watched { from, watch: &Unwatched, stop: self.reading.stop });
+        self.reading.stop.check()?;
+        let right = found.is_ok_and(|digest| digest == held.digest);
+        if !right {
+            self.reading.tally.found_damaged(at);
+        }
+        Ok(right)
+    }
+
+    pub(super) fn mirror(&self) -> &Mirror {
         self.staged.mirror
     }
 }

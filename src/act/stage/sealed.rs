@@ -1,7 +1,7 @@
 //! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
 
-use super::{LIMIT, SEAL};
-use crate::mirror::{KeptError, Mirror};
+use super::SEAL;
+use crate::mirror::{KeptError, MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
 use crate::record::{BuildRecord, Manifest};
 use crate::store::{Guard, Store, StoreError, StoreErrorKind};
 use crate::word::{BuildId, RelPath};
@@ -15,6 +15,8 @@ pub struct Sealed {
     pub(in crate::act) seal: Seal,
     pub(in crate::act) manifest: Manifest,
     pub(in crate::act) ticket: Option<Guard>,
+    /// Whether its files leave the source when it is published.
+    pub(in crate::act) moved: bool,
 }
 
 /// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
@@ -52,7 +54,7 @@ impl Underway {
     /// Reads the note of a stage; nothing when it has none.
     pub(in crate::act) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
         let at = Self::place(stage);
-        match store.read(&at, LIMIT) {
+        match store.read(&at, RECORD_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
@@ -67,16 +69,16 @@ impl Sealed {
     pub(in crate::act) fn read(mirror: &Mirror, at: &RelPath) -> Result<Option<Self>, StoreError> {
         let store = mirror.store();
         let own = |name: &str| at.child(name).unwrap_or_default();
-        let text = match store.read(&own(SEAL), LIMIT) {
+        let text = match store.read(&own(SEAL), RECORD_LIMIT) {
             Ok(text) => text,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
         };
         let damaged = |why: String| StoreError::because(StoreErrorKind::Damaged, "read the stage", at, &why);
         let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        let manifest = Manifest::parse(&store.read(&own("manifest"), LIMIT)?);
+        let manifest = Manifest::parse(&store.read(&own("manifest"), MANIFEST_LIMIT)?);
         let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
-        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None }))
+        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None, moved: false }))
     }
 
     /// Returns a build whose files were sent to their place.
@@ -87,7 +89,8 @@ impl Sealed {
         manifest: Manifest,
         ticket: Option<Guard>,
     ) -> Self {
-        Self { at, seal: Seal { seal: 1, path, inode: (0, 0), record }, manifest, ticket }
+        let seal = Seal { seal: 1, path, inode: (0, 0), record };
+        Self { at, seal, manifest, ticket, moved: false }
     }
 
     /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.

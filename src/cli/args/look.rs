@@ -24,6 +24,9 @@ pub(in crate::cli) struct PlanArgs {
     /// Write retention.json with the deadlines of its builds into the directory of every stream, for consumers
     #[arg(long, conflicts_with_all = ["at", "census", "policy"])]
     pub(in crate::cli) publish: bool,
+    /// With --publish, only report which files would be written
+    #[arg(long, requires = "publish")]
+    pub(in crate::cli) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

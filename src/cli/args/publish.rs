@@ -64,6 +64,10 @@ pub(in crate::cli) struct PublishArgs {
     /// Take the file or directory SRC in at DEST; may be given many times
     #[arg(long, value_name = "DEST=SRC")]
     pub(in crate::cli) add: Vec<String>,
+    /// Leave out what this pattern matches, such as '*.part': the path below the source, or the name alone where the
+    /// pattern has no `/`; a directory with everything in it. May be given many times
+    #[arg(long, value_name = "GLOB")]
+    pub(in crate::cli) exclude: Vec<String>,
     /// A file that says which parts of SOURCE go where, for a workspace that is laid out otherwise
     #[arg(long, value_name = "FILE", requires = "source")]
     pub(in crate::cli) recipe: Option<PathBuf>,
@@ -87,8 +91,8 @@ pub(in crate::cli) struct PublishArgs {
     /// Trust size, time and inode, as recorded at the last publish, instead of reading unchanged files again
     #[arg(long)]
     pub(in crate::cli) quick: bool,
-    /// Make the mirror first, if the directory is missing or empty
-    #[arg(long, conflicts_with = "dry_run")]
+    /// Make the mirror first, if the directory is missing or empty; a dry run makes none
+    #[arg(long)]
     pub(in crate::cli) init: bool,
     /// Check everything and say what would be published
     #[arg(long)]

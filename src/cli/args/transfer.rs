@@ -50,6 +50,9 @@ pub(in crate::cli) struct RedirectsArgs {
     /// Write into this file, in one step, instead of to standard output
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) out: Option<PathBuf>,
+    /// With --out, only report whether the file would change
+    #[arg(long, requires = "out")]
+    pub(in crate::cli) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -110,7 +110,7 @@ codes! {
     WorldWritable Error "world-writable": "Anybody on the server can change it."; "take the bit away with `chmod o-w`"
     SpecialFile Error "special-file": "A device, FIFO or socket."; "remove it"
     OddName Error "odd-name": "A name that is not UTF-8 or holds a control character."; "rename it"
-    CaseCollision Warning "case-collision": "Names that differ in upper and lower case only; some downstream file systems keep one of them."; "rename one of them before publishing"
+    CaseCollision Warning "case-collision": "Names that differ in case or in Unicode form only, such as composed and decomposed letters; some downstream file systems keep one of them."; "rename one of them before publishing"
     LongName Warning "long-name": "A name or path that others cannot copy: temporary names of rsync and other systems need room."; "shorten it before publishing"
     SumsMissing Warning "sums-missing": "A build without any list of checksums."; "`mirrorkeep adopt` makes one"
     SumsForm Error "sums-form": "SHA256SUMS cannot be read as coreutils writes it."; "compare with the record (`mirrorkeep verify`), then restore it"
@@ -125,7 +125,11 @@ codes! {
     StreamUncovered Warning "stream-uncovered": "No family of the policy fits a stream, so that nothing of it is ever pruned."; "add a family to the policy"
     StreamStalled Warning "stream-stalled": "The newest success of a stream is older than the limit."; "look at its pipeline"
     UploadUnfinished Warning "upload-unfinished": "Parts of a file lie in an object store whose sender is gone: nobody sees them, and they are billed."; "`mirrorkeep check --fix` gives them up"
+    StageWaiting Note "stage-waiting": "What an interrupted publish left less than a day ago; no process holds it."; "run the same publish again, which resumes it; a day later `mirrorkeep prune` clears it"
+    StageStale Warning "stage-stale": "What an interrupted publish left more than a day ago; no process holds it."; "`mirrorkeep prune` clears it, and so does `mirrorkeep recover`"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
+    JournalLost Error "journal-lost": "Events of the journal are missing, or belong to another mirror, so that no command may change the mirror."; "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"
+    HoldsLost Error "holds-lost": "A hold that the journal states is not in the file of the build's holds, so that nothing is pruned."; "`mirrorkeep recover` writes it again; `mirrorkeep unhold` removes it afterwards"
     CannotRead Error "cannot-read": "It could not be looked at."; "see to it that mirrorkeep can read it, then check again"
 }
 

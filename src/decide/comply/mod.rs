@@ -45,12 +45,23 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     for (path, why) in &seen.unread {
         findings.push(Finding::new(Code::CannotRead, path, why, "a path that can be read"));
     }
+    for (path, how) in &seen.unheld {
+        findings.push(Finding::new(Code::HoldsLost, path, how, "every hold that the journal states"));
+    }
+    for (path, how) in &seen.lost {
+        findings.push(Finding::new(Code::JournalLost, path, how, "a journal with every event"));
+    }
     for (path, whose) in &seen.unsealed {
         findings.push(Finding::new(Code::Unsealed, path, whose, "a build with its seal, or nothing"));
     }
     for path in &seen.stale {
         let found = "it is left from a command that was interrupted";
         findings.push(Finding::new(Code::TmpStale, path, found, "nothing"));
+    }
+    for (path, age, bytes) in &seen.stages {
+        let code = if *age < STAGE_TERM { Code::StageWaiting } else { Code::StageStale };
+        let found = format!("an interrupted publish left {bytes} bytes there, {}", ago(*age));
+        findings.push(Finding::new(code, path, &found, "nothing"));
     }
     for path in &seen.uploads {
         let found = "parts of it were sent, and the upload never came to its end";
@@ -59,6 +70,19 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// How long an interrupted publish is likely to be resumed, in seconds.
+pub const STAGE_TERM: i64 = 24 * 3600;
+
+/// Returns how long ago something was, in one unit.
+fn ago(seconds: i64) -> String {
+    match seconds {
+        ..60 => "less than a minute ago".to_owned(),
+        60..3600 => format!("{}min ago", seconds / 60),
+        3600..172_800 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86400),
+    }
 }
 
 /// Returns what is wrong inside one build, as far as `census` does not say that it must be so.

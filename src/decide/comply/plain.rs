@@ -1,7 +1,7 @@
 //! What holds for everything that is served, whatever the layout: kind, mode and name.
 
 use super::{Code, Finding, SeenKind};
-use crate::word::RelPath;
+use crate::word::{RelPath, folded_name};
 
 /// The longest name that leaves rsync room for its temporary one, in bytes: a dot before, a dot and six letters after.
 const NAME_MAX: usize = 255 - 8;
@@ -35,7 +35,7 @@ pub(super) fn judge(kind: &SeenKind, mode: u32, at: impl Fn() -> RelPath, findin
     }
 }
 
-/// Judges the names in one directory: how long they are, and whether they differ in more than case.
+/// Judges the names in one directory: how long they are, and whether they differ in more than case and Unicode form.
 pub(super) fn names<'a>(dir: &RelPath, names: impl Iterator<Item = &'a str>, findings: &mut Vec<Finding>) {
     let above = if dir.is_root() { 0 } else { dir.as_str().len() + 1 };
     let mut folded: Vec<(u64, &str)> = Vec::with_capacity(names.size_hint().0);
@@ -50,16 +50,16 @@ pub(super) fn names<'a>(dir: &RelPath, names: impl Iterator<Item = &'a str>, fin
     folded.sort_unstable();
     // Names of one number are compared as they are: two that differ may share it.
     for ((one, other), (next, name)) in folded.iter().zip(folded.iter().skip(1)) {
-        if one == next && other != name && other.to_lowercase() == name.to_lowercase() {
+        if one == next && other != name && folded_name(other) == folded_name(name) {
             let found = format!("`{name}` beside `{other}`");
-            let expected = "names that differ in more than case";
+            let expected = "names that differ in more than case and Unicode form";
             let at = dir.child(name).unwrap_or_default();
             findings.push(Finding::new(Code::CaseCollision, at, found, expected));
         }
     }
 }
 
-/// Returns a number that is the same for names that differ in case only (FNV-1a over the small letters).
+/// Returns a number that is the same for names that differ in case or Unicode form only (FNV-1a over the folded name).
 fn fold(name: &str) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     const FACTOR: u64 = 0x0000_0100_0000_01b3;
@@ -67,7 +67,7 @@ fn fold(name: &str) -> u64 {
     if name.is_ascii() {
         name.bytes().map(|byte| byte.to_ascii_lowercase()).fold(START, step)
     } else {
-        name.to_lowercase().bytes().fold(START, step)
+        folded_name(name).bytes().fold(START, step)
     }
 }
 

@@ -26,10 +26,16 @@ pub struct Seen {
     pub tops: BTreeMap<BuildId, BTreeSet<String>>,
     /// Unfinished temporary files that were left long ago.
     pub stale: Vec<RelPath>,
+    /// Stages that interrupted publishes left and no process holds: their age in seconds, and their bytes.
+    pub stages: Vec<(RelPath, i64, u64)>,
     /// Files that somebody began to send to an object store in parts, long ago, and that never arrived.
     pub uploads: Vec<RelPath>,
     /// Places of builds in an object store where files lie and no seal says that it is a build; whose they are.
     pub unsealed: Vec<(RelPath, String)>,
+    /// Holds that the journal states and the file at that path lacks, and how.
+    pub unheld: Vec<(RelPath, String)>,
+    /// Where the journal and what refers to it contradict each other, and how.
+    pub lost: Vec<(RelPath, String)>,
     /// What could not be looked at, and why not.
     pub unread: Vec<(RelPath, String)>,
 }

@@ -22,9 +22,15 @@ pub use rule::{
 pub use span::{Span, SpanError, start_of};
 pub use tries::Surprise;
 
-use crate::word::Problem;
+use crate::word::{Class, Classify, ErrorKind, Problem};
 
 /// Says what is wrong with a policy: every problem with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("the policy cannot be used:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
 pub struct PolicyError(pub Vec<Problem>);
+
+impl Classify for PolicyError {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
+}

@@ -40,11 +40,18 @@ impl<T: Copy> Range<T> {
 
 /// What may stand at the end of a range.
 pub trait End: Copy {
+    /// What is accepted, with an example.
+    const SHAPE: &str;
+    /// A range of it.
+    const RANGE: &str;
     /// Reads it as it is written, or says what is accepted.
     fn read(text: &str) -> Result<Self, String>;
 }
 
 impl End for u32 {
+    const SHAPE: &str = "a whole number such as `5`";
+    const RANGE: &str = "`{max: 10, min: 5}`";
+
     fn read(text: &str) -> Result<Self, String> {
         let accepted = || {
             format!(
@@ -58,6 +65,9 @@ impl End for u32 {
 }
 
 impl End for Span {
+    const SHAPE: &str = "a length with its unit, such as `14d`";
+    const RANGE: &str = "`{max: 14d, min: 5d}`";
+
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|error: SpanError| error.to_string())
     }
@@ -78,7 +88,7 @@ impl<T: End> Visitor<'_> for Scalar<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+        f.write_str(T::SHAPE)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
@@ -118,7 +128,7 @@ impl<'de, T: End> Visitor<'de> for OneOrBoth<T> {
     type Value = Range<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value, or `{max: …, min: …}`")
+        write!(f, "{}, or a range such as {}", T::SHAPE, T::RANGE)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Range<T>, E> {

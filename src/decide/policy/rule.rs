@@ -46,6 +46,15 @@ pub struct Brakes {
     pub max_per_run: Option<usize>,
 }
 
+impl Brakes {
+    /// Returns whether anything limits how much is deleted in one run.
+    pub fn is_some(&self) -> bool {
+        let limits =
+            |brake: &Brake| brake.percent.is_some() || brake.count.is_some() || brake.bytes.is_some();
+        limits(&self.stream) || limits(&self.run) || self.max_per_run.is_some()
+    }
+}
+
 /// What a changed policy may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PolicyChange {

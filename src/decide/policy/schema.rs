@@ -35,7 +35,7 @@ pub(super) struct PolicyFile {
 
 /// What holds for every family that does not say otherwise.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "keys such as `floor: 3` and `min_age: 24h`")]
 pub(super) struct DefaultsFile {
     /// How many of the newest successes stay whatever the rules say; 3 without it, at least 1.
     #[serde(default)]
@@ -68,7 +68,10 @@ pub(super) struct DefaultsFile {
 
 /// How much may go at once.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`stream`, `run`, `policy_change` and `max_per_run`, such as `{run: {count: 60}}`"
+)]
 pub(super) struct BrakesFile {
     /// Of one stream.
     #[serde(default)]
@@ -94,7 +97,7 @@ pub(super) enum PolicyChangeFile {
 
 /// The most that may go at once; when more would, nothing does.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "limits such as `{percent: 25}`, `{count: 60}` or `{bytes: 6TiB}`")]
 pub(super) struct BrakeFile {
     /// Of a hundred builds.
     #[serde(default)]
@@ -112,7 +115,7 @@ pub(super) struct BrakeFile {
 
 /// What to do when the disk fills.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{free_below: 8%, until_free: 15%}`")]
 pub(super) struct PressureFile {
     /// When less than this is free, ranges shrink: a share such as `8%`, or bytes such as `500GiB`.
     pub(super) free_below: String,
@@ -122,7 +125,7 @@ pub(super) struct PressureFile {
 
 /// A family of streams.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a family such as `{name: all, match: \"**\", keep: [{last: 5}]}`")]
 pub(super) struct FamilyFile {
     /// Its name, for messages.
     pub(super) name: String,
@@ -160,7 +163,7 @@ pub(super) struct FamilyFile {
 
 /// A part of a build.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a part such as `{paths: [\"inputs/**\"], keep: [{within: 7d}]}`")]
 pub(super) struct PartFile {
     /// Which paths below the build belong to it, as patterns.
     pub(super) paths: Vec<String>,
@@ -170,7 +173,7 @@ pub(super) struct PartFile {
 
 /// One rule: exactly one of `forever`, `last`, `within`, a calendar period, `label` and `periods`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule such as `{last: 5}` or `{within: 14d}`")]
 pub(super) struct RuleFile {
     /// All builds.
     #[serde(default)]
@@ -215,7 +218,7 @@ pub(super) struct RuleFile {
 
 /// How many periods: exactly one of `count` and `within`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a count or a length, such as `{count: 7}` or `{within: 7d}`")]
 pub(super) struct CalendarFile {
     /// The representatives of that many of the latest periods that have builds.
     #[serde(default)]
@@ -238,7 +241,7 @@ pub(super) enum PickFile {
 
 /// Whole periods of a release calendar.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a calendar and a count, such as `{of: release, n: 1}`")]
 pub(super) struct PeriodsFile {
     /// The calendar among `events`.
     pub(super) of: String,
@@ -248,7 +251,7 @@ pub(super) struct PeriodsFile {
 
 /// An example that must come out as it says.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an example with `name`, `now`, `stream` and `expect`")]
 pub(super) struct TestFile {
     /// Its name, for messages.
     pub(super) name: String,
@@ -271,7 +274,10 @@ pub(super) struct TestFile {
 
 /// Builds at even intervals.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`{every: 24h, from: 2026-06-01T00:00:00Z, to: 2026-06-30T00:00:00Z}`"
+)]
 pub(super) struct GivenFile {
     /// The interval.
     pub(super) every: Span,
@@ -289,7 +295,7 @@ pub(super) struct GivenFile {
 
 /// A single build of an example.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "what differs from a success, such as `{result: fail}`, or `{}`")]
 pub(super) struct GivenBuildFile {
     /// How it went; success without it.
     #[serde(default)]
@@ -307,7 +313,7 @@ pub(super) struct GivenBuildFile {
 
 /// What must come out of one build: exactly one verdict, and what becomes of its parts.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a verdict such as `{keep: last}` or `{expire: within}`")]
 pub(super) struct ExpectFile {
     /// It is kept, and this word starts one of its reasons; `any` takes every reason.
     #[serde(default)]

@@ -18,6 +18,16 @@ pub(super) fn keys(document: &Document) -> Vec<Problem> {
 
 fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
     let schema = resolve(root, schema);
+    let is_number = |kind: &Value| matches!(kind.as_str(), Some("integer" | "number"));
+    let kinds = schema.get("type");
+    let numeric = kinds
+        .is_some_and(|kind| is_number(kind) || kind.as_array().is_some_and(|all| all.iter().any(is_number)));
+    if let Some(odd) = document.odd_number(path).filter(|_| numeric) {
+        let message = format!(
+            "`{odd}` is not a decimal number; digits without a leading zero are accepted, such as `10`"
+        );
+        problems.push(document.problem(path, message));
+    }
     // Only one of them has keys; an alternative may have alternatives itself, as a range that need not be given.
     for alternative in schema.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
         walk(document, root, alternative, path, problems);
@@ -44,6 +54,31 @@ fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems:
             _ => {}
         }
     }
+}
+
+/// Returns a message of the reader without the names of its types.
+fn plain(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("invalid type: ") else { return message.to_owned() };
+    let Some((found, expected)) = rest.split_once(", expected ") else { return message.to_owned() };
+    let found = match found {
+        "map" => "a mapping",
+        "sequence" => "a list",
+        "unit value" => "nothing",
+        _ => found
+            .trim_start_matches("integer ")
+            .trim_start_matches("floating point ")
+            .trim_start_matches("boolean "),
+    };
+    let expected = match expected {
+        "a sequence" => "a list, such as `[…]`",
+        "a map" => "a mapping, such as `{…}`",
+        "a string" => "a text",
+        "a boolean" => "`true`",
+        "u32" | "usize" | "u64" => "a whole number",
+        "f64" => "a number",
+        other => other,
+    };
+    format!("{before}{found} is not accepted here; {expected} is")
 }
 
 fn unknown(key: &str, known: &[&str]) -> String {
@@ -114,5 +149,7 @@ pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Prob
     }
     let mut all = unknown;
     all.append(&mut found);
-    if all.is_empty() { first } else { all }
+    let mut all = if all.is_empty() { first } else { all };
+    all.iter_mut().for_each(|problem| problem.message = plain(&problem.message));
+    all
 }

@@ -5,6 +5,7 @@ use super::past::Past;
 use super::plan::{Fate, PartFate};
 use crate::census::Census;
 use crate::decide::policy::{Brake, Policy, PolicyChange};
+use indicatif::HumanBytes;
 use std::collections::{BTreeMap, HashSet};
 
 /// Holds back what the brakes hold back, with the reason.
@@ -15,6 +16,12 @@ pub(super) fn hold(
     past: &Past,
     before: Option<&Drafts<'_>>,
 ) {
+    if past.first_run {
+        let why = "no plan was carried out here before, and some builds were not published by mirrorkeep; accept the plan to \
+                   delete what it shows";
+        let all: Vec<usize> = drafts.changing().collect();
+        drafts.hold_back(&all, "first_run", why);
+    }
     for (number, stream) in census.streams.iter().enumerate() {
         if let Some(why) = past.dropped.get(&stream.stream) {
             let inside: Vec<usize> =
@@ -81,10 +88,10 @@ fn exceeded(
         return Some((format!("percent {percent}"), would(expiring, Some(total), drafts)));
     }
     let bytes: u64 = expiring.iter().map(|index| drafts.bytes(*index)).sum();
-    brake
-        .bytes
-        .filter(|most| bytes > *most)
-        .map(|most| (format!("bytes {most}"), format!("{bytes} bytes would go")))
+    brake.bytes.filter(|most| bytes > *most).map(|most| {
+        let would = would(expiring, None, drafts);
+        (format!("bytes {}", HumanBytes(most)), format!("{would}, {} in all", HumanBytes(bytes)))
+    })
 }
 
 /// Returns how many builds would go, and how many would lose parts.

@@ -1,7 +1,7 @@
 //! Verdicts while they are being made.
 
 use super::plan::{Fate, Miss, PartFate, Reason, Verdict};
-use crate::word::{BuildId, Stamp};
+use crate::word::{BuildId, Outcome, Stamp};
 use std::collections::BTreeMap;
 
 /// What is known of one build's verdict so far.
@@ -11,6 +11,7 @@ pub(super) struct Draft<'a> {
     pub age: (Option<Stamp>, u64),
     pub bytes: u64,
     pub fate: Fate,
+    pub result: Outcome,
     pub reasons: Vec<Reason>,
     pub misses: Vec<Miss>,
     pub parts: BTreeMap<&'a str, PartFate>,
@@ -134,6 +135,7 @@ impl Drafts<'_> {
                 let mut verdict = Verdict {
                     id: id.clone(),
                     fate: draft.fate,
+                    result: draft.result,
                     reasons: draft.reasons,
                     misses: draft.misses,
                     parts,

@@ -60,6 +60,7 @@ fn draft(stream: usize, build: &BuildCensus) -> Draft<'_> {
         age: (build.created, build.seq),
         bytes: build.bytes_alone.or(build.bytes).unwrap_or(0),
         fate: Fate::Blocked,
+        result: build.result,
         reasons: Vec::new(),
         misses: Vec::new(),
         parts: BTreeMap::new(),

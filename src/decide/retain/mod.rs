@@ -38,6 +38,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     warnings.extend(needs.warnings.clone());
     warnings.extend(strangers(census, policy));
     warnings.extend(calendars(policy));
+    warnings.extend(past.warnings.iter().cloned());
     let look =
         |policy, level| judge::judge(census, &ids, &needs, &View { policy, now, level, shields: &shields });
     let mut drafts = look(policy, Level::Normal);
@@ -98,8 +99,10 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
 }
 
 /// Returns how a plan may be carried out: the gravest that is true of it.
+///
+/// What only waits for its turn by `max_per_run` goes with the next runs and needs no person.
 fn outcome(plan: &Plan) -> PlanOutcome {
-    let held = plan.totals.withheld > 0 || plan.totals.trims_withheld > 0;
+    let held = plan.builds.iter().any(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
     [
         (!plan.refusals.is_empty(), PlanOutcome::Refused),
         (plan.shortfall.is_some(), PlanOutcome::Shortfall),

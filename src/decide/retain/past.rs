@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Past {
     /// When a plan was last carried out.
     pub last_run: Option<Stamp>,
+    /// Whether no plan was ever carried out on builds that scripts laid out.
+    pub first_run: bool,
     /// How many builds there were then.
     pub last_count: Option<usize>,
     /// What the clock of the file system says.
@@ -25,6 +27,8 @@ pub struct Past {
     pub frozen: BTreeMap<Stream, String>,
     /// Streams that lost builds which nobody pruned, with what was seen; accepting the plan lets them go on.
     pub dropped: BTreeMap<Stream, String>,
+    /// What somebody should look at that no census shows.
+    pub warnings: Vec<String>,
     /// How full the disk is.
     pub space: Option<Space>,
     /// How many bytes are really freed by what may be deleted of each build, where that was measured: of inodes that

@@ -1,7 +1,7 @@
 //! A plan: one verdict a build, with every reason, and a digest that stands for all of them.
 
 use super::near::Near;
-use crate::word::{BuildId, Digest, Hasher, Stamp};
+use crate::word::{BuildId, Digest, Hasher, Outcome, Stamp};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -63,6 +63,9 @@ pub struct Verdict {
     /// What becomes of it.
     #[serde(rename = "verdict")]
     pub fate: Fate,
+    /// How it went, where that is no success; other rules judge it then.
+    #[serde(skip_serializing_if = "is_success")]
+    pub result: Outcome,
     /// Why it stays: every reason, protections first. Empty exactly when it expires.
     pub reasons: Vec<Reason>,
     /// How narrowly each rule missed it, when none keeps it.
@@ -193,6 +196,21 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// Returns whether it, or a part of it, would be deleted but for a brake or freeze.
+    pub fn is_held_back(&self) -> bool {
+        self.fate == Fate::Withheld || !self.parts_withheld.is_empty()
+    }
+
+    /// Returns whether only `max_per_run` holds it back, so that one of the next runs deletes it.
+    pub fn waits_its_turn(&self) -> bool {
+        let whole = self.reasons.iter().filter(|_| self.fate == Fate::Withheld);
+        // A build that a waiting one needs waits with it.
+        let turn = |reason: &Reason| reason.rule.starts_with("max_per_run") || &*reason.rule == "requires";
+        self.is_held_back() && whole.chain(&self.parts_withheld).all(turn)
+    }
+}
+
 impl Plan {
     /// Returns what the plan says of a build.
     pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
@@ -234,6 +252,11 @@ pub(super) fn digest(builds: &[Verdict]) -> Digest {
         hasher.update(line.as_bytes());
     }
     hasher.finish()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_success(result: &Outcome) -> bool {
+    *result == Outcome::Success
 }
 
 fn prefixed<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {

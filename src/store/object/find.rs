@@ -219,6 +219,7 @@ fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
         size: meta.size,
         mtime: mtime.unwrap_or(written(meta)),
         ctime: meta.last_modified.timestamp(),
+        ctime_nsec: 0,
         mode: 0,
         owner: (0, 0),
         inode: (0, 0),

@@ -17,6 +17,7 @@ use super::process::{is_dead, this_process};
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Guard, Result, StoreError, StoreErrorKind};
 use crate::word::RelPath;
+use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
@@ -104,18 +105,50 @@ impl ObjectStore {
     }
 }
 
+impl ObjectStore {
+    /// Returns whether a process holds the lock; nothing is written.
+    pub(super) fn is_locked(&self, at: &RelPath) -> Result<bool> {
+        const DOING: &str = "look at the lock";
+        let key = file_key(at, DOING)?;
+        let claims = Path::from(format!("{key}.claims"));
+        self.wait_for(async {
+            let mut keys = vec![key];
+            if self.conditions == Conditions::Ignored {
+                let listed: Vec<_> =
+                    self.client.list(Some(&claims)).try_collect().await.map_err(failed(DOING, at))?;
+                keys = listed.into_iter().map(|meta| meta.location).collect();
+            }
+            for key in keys {
+                let found = match self.client.get(&key).await {
+                    Err(Error::NotFound { .. }) => continue,
+                    found => found.map_err(failed(DOING, at))?,
+                };
+                let bytes = found.bytes().await.map_err(failed(DOING, at))?;
+                let holder: Holder =
+                    serde_json::from_slice(&bytes).map_err(|error| StoreError::new(DOING, at, error))?;
+                if holder.is_alive(self.term) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+}
+
+impl Holder {
+    /// Returns whether whoever has it may still be alive: by its time, and by its process where that is known.
+    fn is_alive(&self, term: Duration) -> bool {
+        self.until + millis(term) > now() && !self.process.as_deref().is_some_and(is_dead)
+    }
+}
+
 impl Claim {
     /// Takes the lock if it is free or its holder is gone.
     async fn take(&self) -> Result<Try> {
         let mode = match self.holder().await? {
             None => PutMode::Create,
             Some((holder, _)) if holder.token == self.token => return Ok(Try::Ours),
-            Some((holder, _))
-                if holder.until + millis(self.term) > now()
-                    && !holder.process.as_deref().is_some_and(is_dead) =>
-            {
-                return Ok(Try::Theirs(holder.who));
-            }
+            Some((holder, _)) if holder.is_alive(self.term) => return Ok(Try::Theirs(holder.who)),
             Some((_, version)) => PutMode::Update(version),
         };
         match self.write(mode, now() + millis(self.term)).await {
@@ -215,6 +248,20 @@ mod tests {
         assert_eq!(busy.kind(), StoreErrorKind::Busy);
         let guard = store.lock(&at, "me", TERM * 20).unwrap();
         drop(guard);
+    }
+
+    #[test]
+    fn looking_at_a_lock_tells_the_living_from_the_dead() {
+        let (store, at) = (store(), RelPath::own("lock"));
+        assert!(!store.is_held(&at).unwrap());
+        let guard = store.lock(&at, "me", Duration::ZERO).unwrap();
+        assert!(store.is_held(&at).unwrap());
+        drop(guard);
+        assert!(!store.is_held(&at).unwrap());
+        held_until(&store, &at, 1);
+        assert!(!store.is_held(&at).unwrap());
+        held_until(&store, &at, u64::MAX / 2);
+        assert!(store.is_held(&at).unwrap());
     }
 
     #[test]

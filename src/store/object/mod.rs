@@ -265,6 +265,10 @@ impl Store for ObjectStore {
         self.lock_object(at, who, wait)
     }
 
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.is_locked(at)
+    }
+
     fn discard(&self, at: &RelPath) -> Result<u64> {
         let Swept { removed, failures } = self.sweep(at);
         failures.into_iter().next().map_or(Ok(removed), Err)

@@ -13,20 +13,32 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// What is replaced in place.
 pub(super) const FOR_A_MINUTE: &str = "public, max-age=60";
 
-/// Types by ending; a name without an ending is text, as CONTEXT, SHA256SUMS and the markers are.
-const TYPES: [(&str, &str); 12] = [
+/// Text, as browsers show it.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Endings of which a mirror means something else than the common table, or which that does not know.
+const TYPES: [(&str, &str); 20] = [
     ("rpm", "application/x-rpm"),
     ("deb", "application/vnd.debian.binary-package"),
-    ("iso", "application/octet-stream"),
     ("img", "application/octet-stream"),
-    ("gz", "application/gzip"),
-    ("xz", "application/x-xz"),
+    ("iso", "application/octet-stream"),
+    ("qcow2", "application/octet-stream"),
+    ("tgz", "application/gzip"),
+    ("whl", "application/zip"),
     ("zst", "application/zstd"),
-    ("json", "application/json"),
     ("xml", "application/xml"),
-    ("html", "text/html; charset=utf-8"),
-    ("log", "text/plain; charset=utf-8"),
-    ("txt", "text/plain; charset=utf-8"),
+    ("asc", "application/pgp-signature"),
+    ("sig", "application/pgp-signature"),
+    // What a person wants to read and not to download.
+    ("log", TEXT),
+    ("lst", TEXT),
+    ("inc", TEXT),
+    ("md", TEXT),
+    ("repo", TEXT),
+    ("sh", TEXT),
+    ("sources", TEXT),
+    ("yaml", TEXT),
+    ("yml", TEXT),
 ];
 
 /// Adds how a file of a build is served; what lies in the own area is served to nobody.
@@ -41,11 +53,14 @@ pub(super) fn served_as(attributes: &mut Attributes, at: &RelPath) {
     }
 }
 
-fn type_of(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.') {
-        None => Some("text/plain; charset=utf-8"),
-        Some((_, ending)) => TYPES.iter().find(|(known, _)| *known == ending).map(|(_, kind)| *kind),
+/// Returns the type of a file by its ending; a name without one is text, as CONTEXT, SHA256SUMS and the markers are.
+fn type_of(name: &str) -> Option<String> {
+    let Some((_, ending)) = name.rsplit_once('.') else { return Some(TEXT.to_owned()) };
+    if let Some((_, known)) = TYPES.iter().find(|(known, _)| *known == ending) {
+        return Some((*known).to_owned());
     }
+    let guessed = mime_guess::from_ext(ending).first_raw()?;
+    Some(if guessed.starts_with("text/") { format!("{guessed}; charset=utf-8") } else { guessed.to_owned() })
 }
 
 #[cfg(test)]
@@ -60,8 +75,43 @@ mod tests {
         assert_eq!(attributes.get(&Attribute::ContentType).map(AsRef::as_ref), Some("application/x-rpm"));
         served_as(&mut attributes, &"m/1/SHA256SUMS".parse().unwrap());
         assert_eq!(attributes.get(&Attribute::CacheControl).map(AsRef::as_ref), Some(FOR_A_MINUTE));
-        assert_eq!(type_of("success"), Some("text/plain; charset=utf-8"));
-        assert_eq!(type_of("a.unheard-of"), None);
+    }
+
+    #[test]
+    fn a_type_is_told_by_the_ending() {
+        let told = |name: &str| type_of(name).unwrap_or_default();
+        let text = "text/plain; charset=utf-8";
+        for (name, kind) in [
+            ("success", text),
+            ("SHA256SUMS", text),
+            ("build.log", text),
+            ("CONTEXT.sh", text),
+            ("a.lst", text),
+            ("README.md", text),
+            ("a.deb", "application/vnd.debian.binary-package"),
+            ("a.iso", "application/octet-stream"),
+            ("a.qcow2", "application/octet-stream"),
+            ("SHA256SUMS.asc", "application/pgp-signature"),
+            ("report.html", "text/html; charset=utf-8"),
+            ("report.css", "text/css; charset=utf-8"),
+            ("report.js", "text/javascript; charset=utf-8"),
+            ("a.csv", "text/csv; charset=utf-8"),
+            ("a.svg", "image/svg+xml"),
+            ("a.png", "image/png"),
+            ("a.json", "application/json"),
+            ("repomd.xml", "application/xml"),
+            ("a.tar.gz", "application/gzip"),
+            ("a.tar.bz2", "application/x-bzip2"),
+            ("a.xz", "application/x-xz"),
+            ("a.zst", "application/zstd"),
+            ("a.zip", "application/zip"),
+            ("a.whl", "application/zip"),
+            ("a.tar", "application/x-tar"),
+            ("a.tgz", "application/gzip"),
+            ("a.unheard-of", ""),
+        ] {
+            assert_eq!(told(name), kind, "{name}");
+        }
     }
 
     #[test]

@@ -97,6 +97,8 @@ impl Wire {
 
 impl HttpConnector for Wire {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        // Fails when there is one already, which serves as well.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let silence = self.silence;
         let options = options.clone().with_timeout_disabled();
         let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);

@@ -1,4 +1,6 @@
 //! One pass over a file's bytes: read, hash, write.
+//!
+//! Zeros are not written where a whole block of them would be: what was a hole stays one, and reads as zeros.
 
 use crate::store::Filled;
 use crate::word::Hasher;
@@ -12,6 +14,12 @@ use std::{
 
 /// How much is read at once: more leaves the processor's cache before it is hashed and written.
 const PIECE: usize = 128 * 1024;
+
+/// How many zeros in a row make a hole.
+const BLOCK: usize = 64 * 1024;
+
+/// A block that is not written.
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 /// `RWF_DONTCACHE` of Linux 6.14: start write-back at once and do not keep the pages.
 const DONT_CACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
@@ -27,19 +35,34 @@ thread_local! {
 pub(super) fn copy_and_hash(from: &mut dyn Read, to: &mut File, uncached: &AtomicBool) -> io::Result<Filled> {
     BUFFER.with_borrow_mut(|buffer| {
         let mut hasher = Hasher::new();
-        let mut size = 0;
+        let (mut size, mut holes) = (0, false);
         loop {
             let read = match from.read(buffer) {
-                Ok(0) => return Ok(Filled { size, digest: hasher.finish() }),
+                Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             let piece = buffer.get(..read).unwrap_or_default();
             hasher.update(piece);
-            write(piece, to, size, uncached)?;
-            size += piece.len() as u64;
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let is_hole = |block: &&[u8]| **block == ZEROS;
+                let data: usize =
+                    rest.chunks(BLOCK).take_while(|block| !is_hole(block)).map(<[u8]>::len).sum();
+                let (data, after) = rest.split_at(data);
+                write(data, to, size, uncached)?;
+                let hole: usize = after.chunks(BLOCK).take_while(is_hole).map(<[u8]>::len).sum();
+                holes |= hole > 0;
+                size += (data.len() + hole) as u64;
+                rest = after.get(hole..).unwrap_or_default();
+            }
         }
+        if holes {
+            // The last of them ends the file, which must have its whole size.
+            to.set_len(size)?;
+        }
+        Ok(Filled { size, digest: hasher.finish() })
     })
 }
 

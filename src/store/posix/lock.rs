@@ -70,6 +70,23 @@ impl Posix {
         }
     }
 
+    /// Returns whether a process holds the lock; nothing is written.
+    pub(super) fn is_locked(&self, at: &RelPath) -> Result<bool> {
+        const DOING: &str = "look at the lock";
+        let file = match self.open_at(at, OFlags::RDONLY, DOING) {
+            Err(error) if error.is_not_found() => return Ok(false),
+            opened => File::from(opened?),
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                drop(Held(file));
+                Ok(false)
+            }
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(errno) => Err(StoreError::new(DOING, at, errno)),
+        }
+    }
+
     /// Returns whether that open file is what lies at the path.
     fn is_still(&self, at: &RelPath, file: &File) -> Result<bool> {
         let stat = rustix::fs::fstat(file).map_err(|errno| StoreError::new("look at", at, errno))?;
@@ -94,6 +111,21 @@ mod tests {
         assert!(!store.is_still(&at, &file).unwrap());
         store.put_file(&at, b"", Put::Create).unwrap();
         assert!(!store.is_still(&at, &file).unwrap());
+    }
+
+    #[test]
+    fn looking_at_a_lock_neither_takes_nor_changes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Posix::open(dir.path()).unwrap();
+        let at: RelPath = "lock".parse().unwrap();
+        assert!(!store.is_locked(&at).unwrap());
+        assert!(!dir.path().join("lock").exists());
+        let held = store.lock_file(&at, "me", Duration::ZERO).unwrap();
+        assert!(store.is_locked(&at).unwrap());
+        drop(held);
+        assert!(!store.is_locked(&at).unwrap());
+        assert_eq!(std::fs::read_to_string(dir.path().join("lock")).unwrap(), "me\n");
+        drop(store.lock_file(&at, "another", Duration::ZERO).unwrap());
     }
 
     #[test]

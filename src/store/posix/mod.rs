@@ -21,6 +21,7 @@ use crate::store::{
 use crate::word::RelPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -76,6 +77,16 @@ impl Store for Posix {
 
     fn shown(&self) -> String {
         self.shown.display().to_string()
+    }
+
+    fn is_at_its_path(&self) -> Result<bool> {
+        let failed = |errno| StoreError::new("look at the mirror at", self.shown.display(), errno);
+        let opened = rustix::fs::fstat(&self.root).map_err(failed)?;
+        match rustix::fs::stat(&self.shown) {
+            Ok(found) => Ok((found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            Err(errno) => Err(failed(errno)),
+        }
     }
 
     fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
@@ -177,6 +188,10 @@ impl Store for Posix {
 
     fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
         self.lock_file(at, who, wait)
+    }
+
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.is_locked(at)
     }
 
     fn discard(&self, at: &RelPath) -> Result<u64> {

@@ -136,15 +136,23 @@ impl Posix {
     pub(super) fn read_all(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let file = self.open_file(at)?;
+        let size = file.metadata().map_err(|error| StoreError::new("read", at, error))?.len();
+        if size > limit {
+            return Err(too_large(at, size, limit));
+        }
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| StoreError::new("read", at, error))?;
         if bytes.len() as u64 > limit {
-            let why = format!("it is larger than the {limit} bytes that make sense there");
-            return Err(StoreError::because(StoreErrorKind::TooLarge, "read", at, &why));
+            return Err(too_large(at, bytes.len() as u64, limit));
         }
         Ok(bytes)
     }
+}
+
+fn too_large(at: &RelPath, size: u64, limit: u64) -> StoreError {
+    let why = format!("it has {size} bytes, larger than the {limit} bytes that make sense there");
+    StoreError::because(StoreErrorKind::TooLarge, "read", at, &why)
 }
 
 /// Returns a name that a path can hold.
@@ -197,6 +205,7 @@ fn entry(stat: &Stat, link: Option<String>) -> Entry {
         size: u64::try_from(stat.st_size).unwrap_or_default(),
         mtime: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
         ctime: stat.st_ctime,
+        ctime_nsec: i64::try_from(stat.st_ctime_nsec).unwrap_or_default(),
         mode: stat.st_mode & 0o7777,
         owner: (stat.st_uid, stat.st_gid),
         inode: (stat.st_dev, stat.st_ino),

@@ -35,8 +35,12 @@ impl Posix {
         let name = to.name();
         let mut linked = rustix::fs::linkat(&old_dir, old, &dir, name, AtFlags::empty());
         if linked == Err(Errno::EXIST) {
-            rustix::fs::unlinkat(&dir, name, AtFlags::empty()).ok();
-            linked = rustix::fs::linkat(&old_dir, old, &dir, name, AtFlags::empty());
+            // What is there stays until the link is in its place: the link may be refused.
+            let (scratch, temporary) = self.scratch()?;
+            linked = rustix::fs::linkat(&old_dir, old, &scratch, &*temporary, AtFlags::empty())
+                .and_then(|()| rustix::fs::renameat(&scratch, &*temporary, &dir, name));
+            // A rename to another name of the same file removes neither.
+            rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();
         }
         shared(linked, to, DOING)
     }

@@ -1,0 +1,42 @@
+//! Notes on the inodes of each stream's last published build: what may be shared without reading it again.
+
+use super::Mirror;
+use crate::record::Inodes;
+use crate::store::{Below, Put, StoreError};
+use crate::word::{RelPath, Stream};
+
+/// The largest size of the notes, in bytes: a line has at most 64, and a build fewer than four million files.
+const LIMIT: u64 = 256 << 20;
+
+/// Where the notes are kept, below the own area.
+const DIR: &str = "inodes";
+
+/// How the name of a stream's notes ends.
+const ENDING: &str = ".ctimes";
+
+impl Mirror {
+    /// Returns the notes on a stream's last published build; nothing where they are missing or cannot be used.
+    pub fn inodes(&self, stream: &Stream) -> Option<Inodes> {
+        Inodes::parse(&self.store().read(&place(stream), LIMIT).ok()?)
+    }
+
+    /// Returns the streams of which there are notes, the one that was published into last first.
+    pub fn noted_streams(&self) -> Result<Vec<Stream>, StoreError> {
+        let mut found = self.store().below(&RelPath::own(DIR))?;
+        found.sort_by(|a, b| b.written.cmp(&a.written).then_with(|| a.path.cmp(&b.path)));
+        let stream = |found: Below| {
+            let below = found.path.below(&RelPath::own(DIR))?;
+            below.as_str().strip_suffix(ENDING)?.parse().ok()
+        };
+        Ok(found.into_iter().filter_map(stream).collect())
+    }
+
+    /// Writes the notes on the build that is being published into a stream.
+    pub fn keep_inodes(&self, stream: &Stream, inodes: &Inodes) -> Result<(), StoreError> {
+        self.store().put(&place(stream), inodes.write().as_bytes(), Put::Replace)
+    }
+}
+
+fn place(stream: &Stream) -> RelPath {
+    RelPath::own(&format!("{DIR}/{stream}{ENDING}"))
+}

@@ -1,0 +1,62 @@
+//! What an error means to the command that ran into it: its kind, and what a person can do.
+//!
+//! Each error type says this beside its variants, in a `match` without a wildcard arm: a new variant does not compile
+//! until it says its kind. A variant that wraps another error passes on what that one says.
+
+/// The kinds of errors, each of which has an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// It did not work.
+    Failed,
+    /// No bytes or no inodes are left.
+    Full,
+    /// The arguments, the layout or the policy are wrong; nothing was changed.
+    Usage,
+    /// Refused for safety.
+    Refused,
+    /// Another process holds a lock.
+    Busy,
+    /// The command was asked to stop.
+    Interrupted,
+}
+
+/// The kind of an error, and one thing to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// What a person can do, a command if possible.
+    pub hint: Option<String>,
+}
+
+/// An error that knows its kind.
+pub trait Classify {
+    /// Returns the kind and the hint.
+    fn class(&self) -> Class;
+
+    /// Returns the kind.
+    fn kind(&self) -> ErrorKind {
+        self.class().kind
+    }
+}
+
+impl ErrorKind {
+    /// Returns this kind with something to do.
+    pub fn hint(self, hint: impl Into<String>) -> Class {
+        Class { kind: self, hint: Some(hint.into()) }
+    }
+}
+
+impl Class {
+    /// Returns the same with another thing to do, if there is none yet.
+    #[must_use]
+    pub fn or_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: self.hint.or_else(|| Some(hint.into())), ..self }
+    }
+}
+
+impl From<ErrorKind> for Class {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, hint: None }
+    }
+}
