@@ -6,19 +6,21 @@ use mirrorkeep::word::ErrorKind;
 use std::{fs, process::Command};
 
 const ID: &str = "master/centos/20260101T000000Z";
-const NEXT: &str = "20260102T000000Z";
+const ONE: &str = "20260101T000000Z";
+const TWO: &str = "20260102T000000Z";
+const THREE: &str = "20260103T000000Z";
 
 /// Returns a mirror with one build.
 fn mirror() -> Rig {
     let rig = Rig::new();
-    rig.publish("20260101T000000Z", &[]);
+    rig.publish(ONE, &[]);
     rig
 }
 
 /// Returns what publishes the workspace once more, as another build.
 fn publish(rig: &Rig) -> Vec<String> {
     let work = rig.work("").to_str().unwrap().to_owned();
-    ["publish", &work, "--stream", "master/centos", "--build", NEXT].map(str::to_owned).to_vec()
+    ["publish", &work, "--stream", "master/centos", "--build", TWO].map(str::to_owned).to_vec()
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -30,6 +32,7 @@ fn every_kind_of_error_has_its_exit_code() {
     let codes = [
         (ErrorKind::Failed, 1),
         (ErrorKind::Full, 1),
+        (ErrorKind::Denied, 1),
         (ErrorKind::Usage, 2),
         (ErrorKind::Refused, 3),
         (ErrorKind::Busy, 7),
@@ -65,7 +68,7 @@ fn a_damaged_journal_gives_3_for_every_verb_that_needs_it() {
         &format!("alias set master/centos/latest {ID}"),
         "alias remove master/centos/latest",
     ];
-    other.publish("20260103T000000Z", &[]);
+    other.publish(THREE, &[]);
     let all = verbs.iter().map(|verb| words(verb)).chain([publish(&rig), words(&copy)]);
     for args in all {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -78,7 +81,7 @@ fn a_signal_gives_130_for_every_verb_that_stops() {
     for verb in ["check", "check --fix", "adopt", "verify --all", "publish"] {
         let rig = mirror();
         if verb == "adopt" {
-            let beside = rig.mirror("master/centos").join(NEXT);
+            let beside = rig.mirror("master/centos").join(TWO);
             let copied = Command::new("cp").arg("-a").args([rig.mirror(ID), beside]).status();
             assert!(copied.unwrap().success());
         }
@@ -91,4 +94,102 @@ fn a_signal_gives_130_for_every_verb_that_stops() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(130), "{verb}: {text}");
     }
+}
+
+#[test]
+fn prune_ends_with_5_while_a_required_alias_is_broken_or_a_build_vanished() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([ONE, TWO]);
+    rig.publish(THREE, &["--result", "fail"]);
+    rig.ok(&["prune"]);
+    let latest = rig.mirror("master/centos/latest_build");
+    fs::remove_file(&latest).unwrap();
+    let way = format!("`mirrorkeep alias set master/centos/latest_build {TWO}`");
+    for args in [&["prune"][..], &["prune", "--dry-run"]] {
+        let said = rig.ends(5, args);
+        assert!(
+            said.contains("the required alias is broken: it is missing") && said.contains(&way),
+            "{said}"
+        );
+    }
+    std::os::unix::fs::symlink("nowhere", &latest).unwrap();
+    let report = rig.json_ends(5, &["prune"]);
+    assert_eq!(report["report"]["findings"][0]["path"], "master/centos/latest_build");
+    rig.ok(&["alias", "set", "master/centos/latest_build", TWO]);
+    rig.ok(&["prune"]);
+    let id = format!("master/centos/{ONE}");
+    fs::rename(rig.mirror(&id), rig.work("../moved")).unwrap();
+    // It is reported every night until somebody acts.
+    for _ in 0..2 {
+        let said = rig.ends(5, &["prune"]);
+        assert!(said.contains(&format!("`mirrorkeep adopt --changed {id}`")), "{said}");
+    }
+    rig.ok(&["adopt", "--changed", &id]);
+    rig.ok(&["prune"]);
+}
+
+#[test]
+fn a_freeze_names_the_newest_success() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([ONE, TWO]);
+    rig.publish(THREE, &["--result", "fail"]);
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    let said = rig.ends(4, &["prune"]);
+    assert!(said.contains(&format!("`mirrorkeep alias set master/centos/latest_build {TWO}`")), "{said}");
+    rig.ok(&["alias", "set", "master/centos/latest_build", TWO]);
+    rig.ok(&["prune"]);
+}
+
+#[test]
+fn a_mirror_of_another_format_is_refused_by_its_number_whatever_else_it_has() {
+    let rig = mirror();
+    let config = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("format: 1", "format: 2") + "shards: 16\n").unwrap();
+    rig.fails(3, "`.mirrorkeep/mirror.yaml` has format 2; this version reads 1", &["list"]);
+}
+
+/// Runs a copy of the binary, which other users can start, as a user.
+fn run_as(rig: &Rig, user: &str, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new("setpriv");
+    let ids = [format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()];
+    command.args(ids).arg(rig.work("../mirrorkeep")).arg("--mirror").arg(rig.mirror("")).args(args);
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn root_and_other_users_are_told_who_owns_the_mirror() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([ONE]);
+    let top = rig.work("..").canonicalize().unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_mirrorkeep"), top.join("mirrorkeep")).unwrap();
+    fs::set_permissions(&top, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(Command::new("chown").args(["-R", "4001:4001"]).arg(&top).status().unwrap().success());
+    let owner = "belongs to the user with the number 4001, and this command runs as `root`";
+    let hold = format!("hold master/centos/{ONE} --why release");
+    for verb in ["prune", "recover", "verify --all", "check --fix", "plan --publish", &hold] {
+        rig.fails(3, owner, &verb.split(' ').collect::<Vec<_>>());
+    }
+    let args: Vec<String> = publish(&rig);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    rig.fails(3, owner, &args);
+    rig.fails(3, "hint: `sudo -u '#4001' ", &args);
+    for verb in ["list", "check", "plan", "alias list"] {
+        let code = rig.run(&verb.split(' ').collect::<Vec<_>>()).status.code();
+        assert!(matches!(code, Some(0 | 5)), "{verb}: {code:?}");
+    }
+    let of_root = Command::new("find").arg(&top).args(["-user", "0"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&of_root.stdout), "");
+    // Another user sees no mirror's state at all, and is told whose it is.
+    let (code, said) = run_as(&rig, "4002", &["list"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("Permission denied") && said.contains("belongs to the user with the number 4001"),
+        "{said}"
+    );
+    assert!(said.contains("sudo -u '#4001'"), "{said}");
+    let (code, said) = run_as(&rig, "4001", &args);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(run_as(&rig, "4001", &["prune"]).0, Some(0));
 }

@@ -245,7 +245,7 @@ fn every_mistake_in_the_form_is_told_at_once_and_once() {
         "extra: unknown key `extra`",
         "defaults.failed[0]: last: `x` is no count",
         "defaults.failed[1]: within: `y`",
-        "brakes: run.count: string \"z\" is not accepted here; a whole number is",
+        "brakes: run.count: string \"z\" is not accepted here; expected a whole number",
         "pressure: missing field `until_free`",
         "families[0].keep[0]: last: `one` is no count",
         "families[0].failed[1]: last: `two` is no count",
@@ -253,7 +253,7 @@ fn every_mistake_in_the_form_is_told_at_once_and_once() {
         "families[0].empty[0]: last: `four` is no count",
         "families[0].empty[1].last.more: unknown key `more`",
         "families[0].parts.p.keep[0]: last: `five` is no count",
-        "families[1]: floor: string \"six\" is not accepted here; a whole number is",
+        "families[1]: floor: string \"six\" is not accepted here; expected a whole number",
         "tests[0]: given.every: `seven`",
     ];
     for what in each {

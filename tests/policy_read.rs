@@ -202,12 +202,12 @@ fn a_rule_says_exactly_one_thing() {
         (
             "last: true",
             "keep[0]: last",
-            "`true` is not accepted here; a whole number such as `5`, or a range such as `{max: 10, min: 5}` is",
+            "`true` is not accepted here; expected a whole number such as `5`, or a range such as `{max: 10, min: 5}`",
         ),
         (
             "within: {max: [3d], min: 2d}",
             "keep[0]: within.max",
-            "a list is not accepted here; a length with its unit, such as `14d` is",
+            "a list is not accepted here; expected a length with its unit, such as `14d`",
         ),
     ] {
         let told = wrong(&with_rule(text));

@@ -861,7 +861,7 @@ fn what_is_strange_in_a_source_is_a_warning() {
     case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| link(rig, "nothing"));
     case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| link(rig, "link"));
     case(&["`outputs/logs/link` is published as a link whose target is not"], |rig| {
-        link(rig, "../iso/bootimage")
+        link(rig, "../iso/bootimage");
     });
     for there in ["a", "../iso", "../RPMS/std/a.rpm", "../success", "../../SHA256SUMS", ".", "../.."] {
         case(&[], |rig| link(rig, there));

@@ -6,6 +6,7 @@
 mod adopt;
 mod apart;
 mod check;
+mod concern;
 mod copy;
 mod disk;
 mod elsewhere;
@@ -48,6 +49,7 @@ pub use adopt::{
     AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList, adopt,
 };
 pub use check::{CheckReport, check};
+pub use concern::Concern;
 pub use copy::{Copied, CopyError, CopyOutcome, CopyReport, Copying, LeftName, copy};
 pub use error::ActError;
 pub use git::{GitError, context_of};

@@ -5,6 +5,7 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
+use super::concern::{Concern, concerns};
 use super::error::ActError;
 use super::fence::Fence;
 use super::plan::{LastRun, Planned, weighed};
@@ -55,6 +56,8 @@ pub struct PruneReport {
     pub stages: Vec<LeftStage>,
     /// What could not be done.
     pub failures: Vec<Failure>,
+    /// What a person must look at, whether or not anything was due.
+    pub findings: Vec<Concern>,
 }
 
 /// Something that went.
@@ -87,7 +90,8 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        let mut report = empty(planned.plan);
+        let findings = concerns(mirror, &planned.census);
+        let mut report = PruneReport { findings, ..empty(planned.plan) };
         if report.outcome != PlanOutcome::Refused {
             let (left, failures) = left_stages(mirror, clock())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
@@ -109,6 +113,7 @@ fn empty(plan: Plan) -> PruneReport {
         trash: SweepReport::default(),
         stages: Vec::new(),
         failures: Vec::new(),
+        findings: Vec::new(),
     }
 }
 
@@ -134,6 +139,7 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     };
     let mut planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
+    report.findings = concerns(mirror, &planned.census);
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }

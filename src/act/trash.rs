@@ -293,8 +293,8 @@ pub(super) fn denied(lease: &Lease<'_>, intent: &Event, error: &ActError) -> Str
     let foreign = places.filter_map(|at| Some((owner(&at)?, at))).find(|(user, _)| Some(*user) != own);
     let whose = match (foreign, own) {
         (Some((user, at)), Some(own)) => format!(
-            "; `{at}` belongs to user {user}, and the mirror to user {own}: run `mirrorkeep recover` as user {user}, or give \
-             its files to user {own} with chown"
+            "; `{at}` belongs to user {user}, and the mirror to user {own}: `chown -R {own} {}/{at}` gives it back",
+            store.shown()
         ),
         _ => String::new(),
     };

@@ -24,7 +24,7 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout or the policy are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, policy lint, policy test)
+  5    findings (check, verify, prune, policy lint, policy test)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
   8    could not free what was asked for
@@ -241,6 +241,15 @@ impl Verb {
                 | AliasVerb::Dematerialize { dry_run, .. } => !dry_run,
             },
             _ => false,
+        }
+    }
+
+    /// Returns whether the verb may write into the mirror.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Check(args) => args.fix,
+            Self::Plan(args) => args.publish,
+            verb => verb.changes(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::args::CopyArgs;
 use super::exit::Exit;
+use super::owner::refuse_root;
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
@@ -12,6 +13,7 @@ use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
+    refuse_root(&args.to)?;
     say_what_lacks(to.store());
     let what: Outcome<Vec<_>> =
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();

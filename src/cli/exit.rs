@@ -44,7 +44,7 @@ impl From<PlanOutcome> for Exit {
 impl From<ErrorKind> for Exit {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::Failed | ErrorKind::Full => Self::Failed,
+            ErrorKind::Failed | ErrorKind::Full | ErrorKind::Denied => Self::Failed,
             ErrorKind::Usage => Self::Usage,
             ErrorKind::Refused => Self::Refused,
             ErrorKind::Busy => Self::Busy,

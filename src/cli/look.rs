@@ -186,7 +186,9 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));
     lines.extend(build.holds.iter().map(|hold| format!("hold       {} ({})", hold.why, hold.who)));
     lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
-    lines.iter().for_each(|line| say::out(&format!("{}\n", shown(line))));
+    for line in &lines {
+        say::out(&format!("{}\n", shown(line)));
+    }
     Ok(())
 }
 

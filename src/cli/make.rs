@@ -2,6 +2,7 @@
 
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::exit::Usage;
+use super::owner::refuse_root;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
@@ -20,6 +21,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
         Chosen::File(_) => args.policy.clone().unwrap_or_default(),
     });
     setting.mirror.is_apart()?;
+    refuse_root(&setting.mirror)?;
     if !args.dry_run {
         act::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }

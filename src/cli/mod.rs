@@ -9,6 +9,7 @@ mod export;
 mod log;
 mod look;
 mod make;
+mod owner;
 mod plan;
 mod policy;
 mod progress;

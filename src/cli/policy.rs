@@ -118,7 +118,7 @@ fn test(setting: &Setting, name: Option<&str>) -> Outcome<Exit> {
             for surprise in surprises {
                 say::out(&format!(
                     "        {}: {}\n",
-                    word::shown(&surprise.build.to_string()),
+                    word::shown(&surprise.build),
                     word::shown(&surprise.message)
                 ));
             }

@@ -4,7 +4,7 @@ use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Failure, HoldReport, LeftStage, Mode, PruneReport, Pruning, SweepReport};
+use crate::act::{self, Concern, Failure, HoldReport, LeftStage, Mode, PruneReport, Pruning, SweepReport};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
@@ -41,13 +41,14 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
         if setting.json {
-            say::json(&Trial { plan: &report.plan, stages: &report.stages });
+            say::json(&Trial { plan: &report.plan, stages: &report.stages, findings: &report.findings });
         } else {
             super::plan::show(setting, &report.plan);
             say::note("dry run: this is what prune would do; nothing was changed");
             stages(&report.stages, "would clear");
         }
-        return Ok(report.plan.outcome.into());
+        report.findings.iter().for_each(finding);
+        return Ok(exit(&report));
     }
     if setting.json {
         say::json(&json!({"prune": 1, "report": report}));
@@ -57,7 +58,21 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     if !report.failures.is_empty() || !report.trash.failures.is_empty() {
         return Ok(Exit::Failed);
     }
-    Ok(report.outcome.into())
+    Ok(exit(&report))
+}
+
+/// Returns how a run ended whose work was done: as the plan says, or with findings.
+fn exit(report: &PruneReport) -> Exit {
+    match Exit::from(report.outcome) {
+        Exit::Done if !report.findings.is_empty() => Exit::Findings,
+        exit => exit,
+    }
+}
+
+/// Writes one thing that a person must look at, and the command that helps.
+fn finding(found: &Concern) {
+    let hint = found.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    say::note(&format!("finding: {}: {}{hint}", found.path, shown(&found.why)));
 }
 
 /// The answer of a dry run as JSON: the plan, and what else would go.
@@ -66,6 +81,7 @@ struct Trial<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     stages: &'a [LeftStage],
+    findings: &'a [Concern],
 }
 
 /// Lists stages of interrupted publishes.
@@ -123,6 +139,7 @@ fn tell(report: &PruneReport) {
         };
         say::note(&format!("withheld: {builds}{parts}; `mirrorkeep plan` gives the reasons{accept}"));
     }
+    report.findings.iter().for_each(finding);
     for frozen in frozen(&report.plan) {
         say::note(&frozen);
     }
@@ -149,17 +166,10 @@ fn frozen(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for stream in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
         let mut reasons = stream.iter().flat_map(|verdict| &verdict.reasons);
-        let Some(why) = reasons.find(|reason| &*reason.rule == "freeze") else { continue };
-        let (Some(newest), Some(why)) = (stream.last(), why.detail.as_deref()) else { continue };
-        let alias = why.strip_prefix("the required alias `").and_then(|rest| rest.split_once('`'));
-        let name = &newest.id.name;
-        let way = match alias {
-            Some((alias, _)) => {
-                format!("; `mirrorkeep alias set {alias} {name}` sets it to the newest build")
-            }
-            None => String::new(),
-        };
-        lines.push(format!("frozen: {}: {why}{way}", newest.id.stream));
+        let why = reasons.find(|reason| &*reason.rule == "freeze").and_then(|why| why.detail.as_deref());
+        if let (Some(build), Some(why)) = (stream.first(), why) {
+            lines.push(format!("frozen: {}: {}", build.id.stream, shown(why)));
+        }
     }
     lines
 }

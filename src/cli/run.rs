@@ -2,12 +2,13 @@
 
 use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
 use super::exit::{Exit, Failed, Failure};
+use super::owner::{other_owner, refuse_root};
 use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
 use crate::act::{self, Stop, Switched};
 use crate::mirror::{Mirror, Warnings};
-use crate::word::{Stamp, is_unprintable};
+use crate::word::{Classify, ErrorKind, Stamp, is_unprintable};
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
@@ -22,6 +23,8 @@ pub(super) struct Setting {
     pub(super) mirror: Site,
     /// Whether the verb is one that changes a mirror.
     pub(super) changes: bool,
+    /// Whether the verb may write into the mirror.
+    pub(super) writes: bool,
     pub(super) json: bool,
     pub(super) wait: Duration,
     pub(super) who: String,
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
     let setting = Setting {
         mirror: cli.mirror,
         changes: cli.verb.changes(),
+        writes: cli.verb.writes(),
         json: cli.json,
         wait: Duration::from_secs(cli.wait),
         who: who(),
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Verb::Copy(args) => Some(args.to.clone()),
         _ => Some(setting.mirror.clone()),
     };
+    let touched = follows.clone().unwrap_or_else(|| setting.mirror.clone());
     let done = run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit));
     for warning in setting.warnings.take() {
         say::note(&format!("warning: {warning}"));
@@ -79,7 +84,9 @@ pub fn main() -> ExitCode {
     match done {
         Ok(exit) => ended(exit as u8),
         Err(error) => {
-            say::failure(&*error.error, error.class.hint.as_deref());
+            let other = other_owner(&touched).filter(|_| error.class.kind == ErrorKind::Denied);
+            let owner = other.and_then(|other| Some(format!("{other}; {}", other.class().hint?)));
+            say::failure(&*error.error, error.class.hint.as_deref().or(owner.as_deref()));
             ended(Exit::from(error.class.kind) as u8)
         }
     }
@@ -185,6 +192,9 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
 impl Setting {
     /// Opens the mirror.
     pub(super) fn open(&self) -> Outcome<Mirror> {
+        if self.writes {
+            refuse_root(&self.mirror)?;
+        }
         let mirror = self.open_at(&self.mirror)?;
         if self.changes {
             say_what_lacks(mirror.store());

@@ -85,7 +85,7 @@ fn told(report: &VerifyReport, paint: Paint) -> String {
             "{}: {}: {}\n",
             fault.path,
             paint.red(&fault.what.to_string()),
-            shown(&fault.why.to_string())
+            shown(&fault.why)
         ));
     }
     for id in &report.unlisted {

@@ -68,9 +68,12 @@ impl AnchorError {
     /// Returns the file or directory that the contradiction is about.
     pub fn path(&self) -> &RelPath {
         match self {
-            Self::Name(at) | Self::Empty(at) | Self::Taken(at) => at,
+            Self::Name(at)
+            | Self::Empty(at)
+            | Self::Taken(at)
+            | Self::Behind { at, .. }
+            | Self::OtherMirror { at, .. } => at,
             Self::Begins { segment, .. } | Self::Gap { segment, .. } => segment,
-            Self::Behind { at, .. } | Self::OtherMirror { at, .. } => at,
         }
     }
 }

@@ -321,7 +321,9 @@ pub(super) struct History {
 
 /// Returns every event of the journal that `wanted` picks by its kind.
 pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History, JournalError> {
-    let read = |segment: &Segment| -> Result<(Option<(u64, u64)>, Vec<Event>), JournalError> {
+    /// The first and last number of a segment, and its events.
+    type Read = (Option<(u64, u64)>, Vec<Event>);
+    let read = |segment: &Segment| -> Result<Read, JournalError> {
         let bytes = store.read(&segment.at, LIMIT)?;
         let (mut events, _) = parse(&segment.at, &bytes)?;
         let ends = events.first().map(|event| event.seq).zip(events.last().map(|event| event.seq));

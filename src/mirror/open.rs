@@ -55,7 +55,7 @@ pub enum MirrorError {
     #[error("the mirror's settings cannot be used:\n  {}", shown(.0))]
     Config(Vec<Problem>),
     /// It was made by another version.
-    #[error("the mirror has format {0}; this program knows format {FORMAT}")]
+    #[error("`.mirrorkeep/mirror.yaml` has format {0}; this version reads {FORMAT}")]
     Format(u32),
     /// Its layout cannot be used.
     #[error("the mirror's layout cannot be used")]
@@ -271,6 +271,12 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
         text => text?,
     };
     let document = Document::parse(&text, "mirror.yaml").map_err(MirrorError::Config)?;
+    // Another format may have other keys, so the number is read before the rest.
+    if let Ok(format) = document.read_at::<u32>("format")
+        && format != FORMAT
+    {
+        return Err(MirrorError::Format(format));
+    }
     let config: MirrorConfig = document.read().map_err(MirrorError::Config)?;
     let mut problems = Vec::new();
     for (key, name) in [("layout", Some(&config.layout)), ("policy", config.policy.as_ref())] {
@@ -292,9 +298,5 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
             problems.push(document.problem(&format!("aliases[{index}].streams"), error.to_string()));
         }
     }
-    match (config.format, problems.is_empty()) {
-        (FORMAT, true) => Ok(config),
-        (FORMAT, false) => Err(MirrorError::Config(problems)),
-        (format, _) => Err(MirrorError::Format(format)),
-    }
+    if problems.is_empty() { Ok(config) } else { Err(MirrorError::Config(problems)) }
 }

@@ -21,9 +21,9 @@ pub struct Told {
 impl Mirror {
     /// Returns what the journal tells of what should be there.
     pub fn told(&self) -> Result<Told, JournalError> {
-        use EventKind::{Adopted, Aliased, Lost, Pruned, Published, Restored, Unaliased};
+        use EventKind::{Adopted, Aliased, Lost, Pruned, Published, Recovered, Restored, Unaliased};
         let mut told = Told::default();
-        let wanted = [Adopted, Aliased, Lost, Pruned, Published, Restored, Unaliased];
+        let wanted = [Adopted, Aliased, Lost, Pruned, Published, Recovered, Restored, Unaliased];
         for event in self.history(&wanted)? {
             told.add(&event);
         }
@@ -83,6 +83,11 @@ impl Told {
                 if let Ok(alias) = event.to.parse() {
                     self.aliases.insert(alias, to);
                 }
+            }
+            // Events are missing before this one: what they said of builds and aliases is not known any more.
+            (EventKind::Recovered, _) => {
+                self.builds.clear();
+                self.aliases.clear();
             }
             _ => {}
         }

@@ -36,6 +36,8 @@ pub enum StoreErrorKind {
     Unsupported,
     /// It can be read, and what it says makes no sense.
     Damaged,
+    /// Where a lock is kept, there is something else.
+    NotALock,
     /// Anything else, a broken disk among it.
     Io,
 }
@@ -98,9 +100,13 @@ impl Classify for StoreError {
                 "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again",
             ),
             Kind::Busy => ErrorKind::Busy.into(),
+            Kind::Denied => ErrorKind::Denied.into(),
+            Kind::NotALock => ErrorKind::Refused.hint(format!(
+                "make sure that no command runs on the mirror, then delete the object `{}`",
+                self.at
+            )),
             Kind::NotFound
             | Kind::AlreadyExists
-            | Kind::Denied
             | Kind::ReadOnly
             | Kind::Escapes
             | Kind::CrossDevice

@@ -10,6 +10,8 @@ pub enum ErrorKind {
     Failed,
     /// No bytes or no inodes are left.
     Full,
+    /// The system does not permit it.
+    Denied,
     /// The arguments, the layout or the policy are wrong; nothing was changed.
     Usage,
     /// Refused for safety.

@@ -443,7 +443,7 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| {
             s.seen
                 .unheld
-                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()))
+                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()));
         },
         |s| ignore(s.outside("release", DIR)),
     ),

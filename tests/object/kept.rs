@@ -1,11 +1,12 @@
 //! Checking, verifying and taking over what lies in an object store.
 
 use super::scene::{self, ONE, Scene, THREE, TWO, build, now};
+use crate::view;
 use mirrorkeep::act::{self, By, Mode, Pruning, Stop, Unwatched, VerifyReport, Verifying, Which};
 use mirrorkeep::decide::comply::Terms;
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::store::{Fault, Put, Spy, Store};
-use mirrorkeep::word::RelPath;
+use mirrorkeep::word::{Classify, ErrorKind, RelPath};
 use std::{sync::Arc, time::Duration};
 
 fn open(store: Arc<dyn Store>) -> Mirror {
@@ -174,6 +175,20 @@ fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
     assert!(refused.contains("it is being published"), "{refused}");
     assert_eq!(cut.builds(), [ONE]);
     assert!(!cut.store().below(&build(TWO).as_path()).unwrap().is_empty());
+}
+
+#[test]
+fn an_object_that_is_not_a_lock_is_named_with_what_to_do() {
+    let scene = Scene::new();
+    scene.store().put(&path(".mirrorkeep/lock"), b"hands off", Put::Replace).unwrap();
+    let error = open(scene.store()).lease().unwrap_err();
+    assert!(view::chain(&error).contains("cannot read the lock `.mirrorkeep/lock`"), "{error:?}");
+    let class = error.class();
+    assert_eq!(class.kind, ErrorKind::Refused);
+    assert!(class.hint.unwrap().contains("then delete the object `.mirrorkeep/lock`"));
+    // The command that helps does.
+    scene.store().remove(&path(".mirrorkeep/lock")).unwrap();
+    drop(open(scene.store()).lease().unwrap());
 }
 
 #[test]

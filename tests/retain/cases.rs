@@ -236,6 +236,8 @@ fn the_clock_may_not_go_back_nor_leap() {
     let clock = |text: &str| Past { store_clock: Some(stamp(text)), ..Past::default() };
     assert_eq!(outcome(clock("2026-06-15T11:30:00Z")), PlanOutcome::Ok);
     assert_eq!(outcome(clock("2026-06-15T10:30:00Z")), PlanOutcome::Refused);
+    let apart = retain(&census, &policy, stamp(NOW), &clock("2026-06-15T10:30:00Z"));
+    assert!(apart.refusals[0].contains("`mirrorkeep prune --accept-clock`"), "{:?}", apart.refusals);
     let leap = retain(&census, &policy, stamp(NOW), &last("2026-05-01T12:00:00Z"));
     let accepted = Past { accepted: Some(leap.digest), ..last("2026-05-01T12:00:00Z") };
     assert_eq!(outcome(accepted), PlanOutcome::Ok);

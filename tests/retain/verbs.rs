@@ -224,16 +224,16 @@ fn lint_finds_rules_that_need_a_label_no_build_has_and_graces_of_no_time() {
 #[test]
 fn a_shape_that_does_not_fit_is_refused_with_one_that_does() {
     let rig = Rig::new();
-    let whole = "a whole number such as `5`, or a range such as `{max: 10, min: 5}` is";
+    let whole = "a whole number such as `5`, or a range such as `{max: 10, min: 5}`";
     for (families, told) in [
         (
             "{name: a, match: \"**\", keep: [{daily: 7}]}",
-            "`7` is not accepted here; a count or a length, such as `{count: 7}` or `{within: 7d}` is",
+            "`7` is not accepted here; expected a count or a length, such as `{count: 7}` or `{within: 7d}`",
         ),
         ("{name: a, match: \"**\", keep: [{last: 1e3}]}", whole),
         ("{name: a, match: \"**\", keep: [{within: 14}]}", "`14` is no length"),
-        ("{name: a, match: \"**\", keep: {last: 5}}", "a mapping is not accepted here; a list"),
-        ("{name: a, match: \"**\", keep: [last]}", "a rule such as `{last: 5}` or `{within: 14d}` is"),
+        ("{name: a, match: \"**\", keep: {last: 5}}", "a mapping is not accepted here; expected a list"),
+        ("{name: a, match: \"**\", keep: [last]}", "a rule such as `{last: 5}` or `{within: 14d}`"),
         ("{name: a, match: \"**\", keep: [{last: 0o10}]}", "`0o10` is not a decimal number"),
         ("{name: a, match: \"**\", keep: [{last: 0x10}]}", "`0x10` is not a decimal number"),
         ("{name: a, match: \"**\", keep: [{last: 010}]}", "`010` is not a decimal number"),
@@ -241,7 +241,7 @@ fn a_shape_that_does_not_fit_is_refused_with_one_that_does() {
         ("{name: a, match: \"**\", keep: [{last: {max: 0x10, min: 1}}]}", "`0x10` is not a decimal number"),
         ("{name: a, match: \"**\", keep: [{last: 1_0}]}", "`1_0` is no count"),
         ("{name: a, match: \"**\", floor: 0x2, keep: []}", "`0x2` is not a decimal number"),
-        ("{name: a, match: \"**\", keep: [{periods: 3}]}", "such as `{of: release, n: 1}` is"),
+        ("{name: a, match: \"**\", keep: [{periods: 3}]}", "such as `{of: release, n: 1}`"),
         ("{name: a, match: \"**\", keep: [{last: 1}], parts: {x: [\"a\"]}}", "a part such as"),
     ] {
         let path = policy(&rig, "p.yaml", families);

@@ -8,8 +8,8 @@ use super::*;
 use crate::act::fence::Fence;
 use crate::act::plan::judged;
 use crate::decide::policy::Policy;
-use crate::mirror::{Chosen, Mirror, Setup, Ticket, TicketKind};
-use crate::record::{BuildRecord, Hold, LabelValue, Origin};
+use crate::mirror::{Chosen, Fact, Mirror, Setup, Ticket, TicketKind};
+use crate::record::{BuildRecord, EventKind, Hold, LabelValue, Origin};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, ObjectStore, Put, Result, Share, Shared,
     SourceFile, Store, StoreErrorKind, Take,
@@ -212,6 +212,7 @@ fn bucket() -> Arc<ObjectStore> {
     for build in [BUILD, NEWER] {
         store.put(&at(&format!("{build}/outputs/logs/log")), b"x", Put::Create).unwrap();
         lease.seal(&record(build)).unwrap();
+        lease.tell(Stamp::default(), Fact::new(EventKind::Published, build), None).unwrap();
     }
     store.point(&at("master/centos/latest_build"), &at(NEWER)).unwrap();
     drop(lease);

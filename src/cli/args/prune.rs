@@ -7,7 +7,8 @@ pub(in crate::cli) struct PruneArgs {
     /// Carry out the plan with this digest, whatever the brakes say; any other plan is withheld as usual
     #[arg(long, value_name = "DIGEST")]
     pub(in crate::cli) accept: Option<String>,
-    /// Take the clock for right: go on where it went back or stepped far ahead since the last run
+    /// Accept the clock of this machine: go on although it went back or stepped far ahead since the last run, or differs
+    /// from that of the file system
     #[arg(long)]
     pub(in crate::cli) accept_clock: bool,
     /// Remove at most that many files a second

@@ -78,7 +78,7 @@ fn plain(message: &str) -> String {
         "f64" => "a number",
         other => other,
     };
-    format!("{before}{found} is not accepted here; {expected} is")
+    format!("{before}{found} is not accepted here; expected {expected}")
 }
 
 fn unknown(key: &str, known: &[&str]) -> String {
@@ -150,6 +150,8 @@ pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Prob
     let mut all = unknown;
     all.append(&mut found);
     let mut all = if all.is_empty() { first } else { all };
-    all.iter_mut().for_each(|problem| problem.message = plain(&problem.message));
+    for problem in &mut all {
+        problem.message = plain(&problem.message);
+    }
     all
 }

@@ -78,7 +78,12 @@ impl Past {
         }
         if let Some(clock) = self.store_clock.filter(|clock| !self.any_clock && clock.since(now).abs() > skew)
         {
-            refusals.push(format!("the clock of the file system says {}, ours {}", clock.iso(), now.iso()));
+            refusals.push(format!(
+                "the clock of the file system says {}, and that of this machine {}; if the clock of this machine is right, run \
+                 `mirrorkeep prune --accept-clock`",
+                clock.iso(),
+                now.iso()
+            ));
         }
         if builds == 0 && self.last_count.is_some_and(|count| count > 0) {
             refusals.push(

@@ -11,7 +11,7 @@
 use super::fault::failed;
 use super::find::attributes;
 use super::key::file_key;
-use super::lock::{Holder, PAUSE, millis, now};
+use super::lock::{Holder, PAUSE, holder_in, millis, now};
 use super::process::{is_dead, this_process};
 use super::{Client, ObjectStore};
 use crate::store::{Guard, Result, StoreError, StoreErrorKind};
@@ -105,8 +105,7 @@ impl Claim {
                 found => found.map_err(failed(DOING, &self.at))?,
             };
             let bytes = found.bytes().await.map_err(failed(DOING, &self.at))?;
-            let holder: Holder = serde_json::from_slice(&bytes)
-                .map_err(|error| StoreError::new(DOING, &self.at, std::io::Error::from(error)))?;
+            let holder = holder_in(&meta.location, &bytes)?;
             let dead = holder.process.as_deref().is_some_and(is_dead);
             if !dead && holder.until + millis(self.term) > now() {
                 return Ok(Some(holder.who));

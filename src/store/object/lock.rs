@@ -190,8 +190,7 @@ impl Claim {
         };
         let version = version_of(&found.meta);
         let bytes = found.bytes().await.map_err(failed(DOING, &self.at))?;
-        let holder = serde_json::from_slice(&bytes);
-        let holder = holder.map_err(|error| StoreError::new(DOING, &self.at, error))?;
+        let holder = holder_in(&self.key, &bytes)?;
         Ok(Some((holder, version)))
     }
 
@@ -214,6 +213,12 @@ impl Drop for Held {
             self.claim.let_go().await;
         });
     }
+}
+
+/// Reads who has a lock.
+pub(super) fn holder_in(key: &Path, bytes: &[u8]) -> Result<Holder> {
+    let strange = |error| StoreError::of_kind(StoreErrorKind::NotALock, "read the lock", key, error);
+    serde_json::from_slice::<Holder>(bytes).map_err(strange)
 }
 
 pub(super) fn now() -> u64 {
@@ -293,7 +298,7 @@ mod tests {
     fn what_is_no_lock_is_not_taken_for_a_free_one() {
         let (store, at) = (store(), RelPath::own("lock"));
         store.put(&at, b"hands off", Put::Replace).unwrap();
-        assert_eq!(store.lock(&at, "me", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Io);
+        assert_eq!(store.lock(&at, "me", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::NotALock);
     }
 
     #[test]

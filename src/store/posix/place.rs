@@ -113,17 +113,22 @@ impl Posix {
         self.make_dirs(&home)?;
         let (source, old) = self.above(from, DOING)?;
         let (dir, name) = self.above(to, DOING)?;
-        rustix::fs::renameat_with(&source, old, &dir, name, RenameFlags::NOREPLACE).map_err(
-            |errno| match (errno, self.mount_above([from, to])) {
-                (Errno::XDEV | Errno::BUSY, Some(mount)) => {
-                    let why = format!("something is mounted at `{mount}`, and a tree moves across no mount");
-                    StoreError::because(StoreErrorKind::CrossDevice, DOING, to, &why)
-                }
-                _ => StoreError::new(DOING, to, errno),
-            },
-        )?;
+        rustix::fs::renameat_with(&source, old, &dir, name, RenameFlags::NOREPLACE)
+            .map_err(|errno| self.not_moved(DOING, [to, from], errno))?;
         self.sync_dir(&home)?;
         self.sync_dir(&from.parent().unwrap_or_default())
+    }
+
+    /// Returns why the first of two places did not become what is at the other: a mount, if one is in the way.
+    fn not_moved(&self, doing: &'static str, places: [&RelPath; 2], errno: Errno) -> StoreError {
+        let [at, _] = places;
+        match (errno, self.mount_above(places)) {
+            (Errno::XDEV | Errno::BUSY, Some(mount)) => {
+                let why = format!("something is mounted at `{mount}`, and a tree moves across no mount");
+                StoreError::because(StoreErrorKind::CrossDevice, doing, at, &why)
+            }
+            _ => StoreError::new(doing, at, errno),
+        }
     }
 
     pub(super) fn exchange_trees(&self, one: &RelPath, other: &RelPath) -> Result<()> {
@@ -131,7 +136,7 @@ impl Posix {
         let (dir, name) = self.above(one, DOING)?;
         let (other_dir, other_name) = self.above(other, DOING)?;
         rustix::fs::renameat_with(&dir, name, &other_dir, other_name, RenameFlags::EXCHANGE)
-            .map_err(|errno| StoreError::new(DOING, one, errno))?;
+            .map_err(|errno| self.not_moved(DOING, [one, other], errno))?;
         self.sync_dir(&one.parent().unwrap_or_default())?;
         self.sync_dir(&other.parent().unwrap_or_default())
     }
