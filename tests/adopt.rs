@@ -295,3 +295,68 @@ fn the_time_of_an_undated_build_can_be_recorded_and_only_where_no_name_has_it() 
     rig.fails(2, "is in the future", &["adopt", "--created", "2999-01-01", release]);
     rig.fails(2, "a build is accepted", &["adopt", "--created", "2024-03-01", "release/debian/monolithic"]);
 }
+
+#[test]
+fn a_marker_that_is_no_regular_file_is_never_a_success() {
+    /// Puts something in the place of a file of the build.
+    fn put(rig: &Rig, what: &str, at: &str) {
+        let at = rig.mirror(&format!("master/centos/{}/{at}", DAYS[0]));
+        match what {
+            "link" => symlink("iso/a.iso", at).unwrap(),
+            "dangling" => symlink("gone", at).unwrap(),
+            _ => fs::create_dir_all(at).unwrap(),
+        }
+    }
+    let id = format!("master/centos/{}", DAYS[0]);
+    for what in ["link", "dangling", "directory"] {
+        for (marker, success) in [("outputs/fail", true), ("outputs/fail", false), ("outputs/success", false)]
+        {
+            let rig = Rig::new();
+            lay(&rig, &id, &[("outputs/iso/a.iso", "a")]);
+            if success {
+                lay(&rig, &id, &[("outputs/success", "")]);
+            }
+            put(&rig, what, marker);
+            rig.ok(&["init"]);
+            let shown = rig.json(&["show", &id]);
+            assert_eq!(shown["result"], "unknown", "{what} {marker}");
+            let why = shown["problem"].as_str().unwrap();
+            assert!(why.contains(&format!("`{marker}` is a ")) && why.contains("regular file"), "{why}");
+            assert!(rig.ends(6, &["adopt"]).contains("is left alone"), "{what} {marker}");
+            assert!(rig.ends(5, &["check"]).contains("[marker-kind]"), "{what} {marker}");
+        }
+        for at in ["outputs/CONTEXT", "SHA256SUMS", "SHA256SUMS.asc"] {
+            let rig = Rig::new();
+            lay(&rig, &id, &[("outputs/iso/a.iso", "a"), ("outputs/success", "")]);
+            put(&rig, what, at);
+            rig.ok(&["init"]);
+            let found = rig.ends(5, &["check"]);
+            assert!(
+                found.contains(&format!("{id}/{at}: error")) && found.contains("[marker-kind]"),
+                "{found}"
+            );
+        }
+    }
+    // A hold by a marker stays one, whatever is there.
+    let rig = Rig::new();
+    let layout = rig.work("own.yaml");
+    let text = fs::read_to_string("layouts/starlingx.yaml").unwrap();
+    assert!(text.contains("markers:\n"));
+    let text = text.replacen("markers:\n", "markers:\n  hold: outputs/hold\n", 1);
+    let text = text.replacen("  - outputs/success", "  - outputs/hold\n  - outputs/success", 1);
+    fs::write(&layout, text).unwrap();
+    rig.ok(&["init", "--layout", layout.to_str().unwrap()]);
+    for (what, day) in ["link", "dangling", "directory"].into_iter().zip(DAYS) {
+        lay(&rig, &format!("master/centos/{day}"), &[("outputs/iso/a.iso", "a"), ("outputs/success", "")]);
+        let at = rig.mirror(&format!("master/centos/{day}/outputs/hold"));
+        match what {
+            "link" => symlink("iso/a.iso", at).unwrap(),
+            "dangling" => symlink("gone", at).unwrap(),
+            _ => fs::create_dir_all(at).unwrap(),
+        }
+        assert_eq!(
+            rig.json(&["show", &format!("master/centos/{day}")])["holds"].as_array().unwrap().len(),
+            1
+        );
+    }
+}

@@ -226,6 +226,20 @@ fn openstack_tarballs_have_a_name_for_each_series() {
     assert_eq!(site.link("openstack/nova/stable-2023.2").as_deref(), Some("28.0.1"));
     assert_eq!(site.link("openstack/nova/stable-2024.1").as_deref(), Some("29.0.0"));
     assert_eq!(site.0.json(&["alias", "list"])["list"].as_array().unwrap().len(), 2);
+    // A backfill of an older version is newer by time alone, and a release comes after its candidates.
+    publish("29.2.0", "2024.1");
+    for older in ["29.0.1", "29.2.0.0rc1", "29.1.0"] {
+        publish(older, "2024.1");
+        assert_eq!(site.link("openstack/nova/stable-2024.1").as_deref(), Some("29.2.0"), "after {older}");
+    }
+    assert!(!site.0.ends(0, &["check"]).contains("alias-older"));
+    let back = ["alias", "set", "openstack/nova/stable-2024.1", "29.1.0"];
+    assert!(site.0.ends(1, &back).contains("--allow-backwards"));
+    fs::remove_file(site.0.mirror("openstack/nova/stable-2024.1")).unwrap();
+    publish("29.10.0", "2024.1");
+    assert_eq!(site.link("openstack/nova/stable-2024.1").as_deref(), Some("29.10.0"));
+    publish("29.9.0", "2024.1");
+    assert_eq!(site.link("openstack/nova/stable-2024.1").as_deref(), Some("29.10.0"));
     site.0.sums_hold("openstack/nova/stable-2024.1");
     site.refuses("<dist>-30.0.0.tar.gz", "openstack/nova", "30.0.0", &[("nova-29.0.0.tar.gz", "x")]);
     // A tarball site has no markers: what is there succeeded.

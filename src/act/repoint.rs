@@ -5,7 +5,7 @@
 
 use super::handshake;
 use crate::census::BuildCensus;
-use crate::decide::{Current, follow, meets};
+use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
 use crate::record::EventKind;
@@ -185,7 +185,8 @@ pub(super) fn due(
         // Where no link is, the alias points at nothing yet.
         let current =
             if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
-        let to = follow(&rule, builds, &current, changed);
+        let age = |build: &BuildCensus| Age::of(mirror.layout(), stream, build);
+        let to = follow(&rule, builds, &current, changed, age);
         let at = match &current {
             Current::Build(at) => Some(to.unwrap_or(at)),
             Current::Nowhere | Current::Elsewhere => to,
@@ -194,7 +195,7 @@ pub(super) fn due(
             let at = match at {
                 Some(name) => {
                     let found = builds.iter().find(|build| build.build == *name);
-                    let same = found.is_some_and(|at| (at.created, at.seq) == (met.created, met.seq));
+                    let same = found.is_some_and(|at| age(at) == age(met));
                     let created = found.and_then(|at| at.created);
                     At::Build { name: name.clone(), created, newer: !same }
                 }
@@ -343,7 +344,7 @@ pub fn may_point(
         && !permit.backwards
     {
         let at_build = look_at_build(mirror, &at)?;
-        if (at_build.created, at_build.seq) > (build.created, build.seq) {
+        if Age::of(mirror.layout(), &at.stream, &at_build) > Age::of(mirror.layout(), &id.stream, &build) {
             return Err(RepointError::Backwards { alias: alias.clone(), from: real, target: id });
         }
     }

@@ -5,8 +5,24 @@
 //! goes to the newest build that meets its condition.
 
 use crate::census::BuildCensus;
-use crate::layout::{AliasRule, Condition};
-use crate::word::BuildName;
+use crate::layout::{AliasRule, Condition, Layout};
+use crate::word::{BuildId, BuildName, Stamp, Stream, Version};
+
+/// What orders the builds of a stream: the versions in their names where the layout has such fields, and then time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age {
+    versions: Vec<Version>,
+    created: Option<Stamp>,
+    seq: u64,
+}
+
+impl Age {
+    /// Returns the age of a build of a stream.
+    pub fn of(layout: &Layout, stream: &Stream, build: &BuildCensus) -> Self {
+        let versions = layout.versions(&BuildId::new(stream.clone(), build.build.clone()));
+        Self { versions, created: build.created, seq: build.seq }
+    }
+}
 
 /// Where an alias points now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +48,19 @@ pub fn follow<'a>(
     builds: &'a [BuildCensus],
     current: &Current,
     changed: Option<&BuildName>,
+    age: impl Fn(&BuildCensus) -> Age,
 ) -> Option<&'a BuildName> {
-    let age = |build: &&BuildCensus| (build.created, build.seq, build.build.clone());
     let find = |name: &BuildName| builds.iter().find(|build| build.build == *name);
-    let newest = builds.iter().filter(|build| meets(&rule.when, build)).max_by_key(age);
+    let newest = builds
+        .iter()
+        .filter(|build| meets(&rule.when, build))
+        .max_by_key(|build| (age(build), build.build.clone()));
     match current {
         Current::Nowhere => newest.map(|build| &build.build),
         Current::Elsewhere => None,
         Current::Build(at) => {
             let candidate = changed.and_then(find).filter(|build| meets(&rule.when, build))?;
-            let newer = find(at).is_none_or(|at| (at.created, at.seq) < (candidate.created, candidate.seq));
+            let newer = find(at).is_none_or(|at| age(at) < age(candidate));
             newer.then_some(&candidate.build)
         }
     }
@@ -57,6 +76,10 @@ mod tests {
         let name: BuildName = format!("202401{day:02}T000000Z").parse().unwrap();
         let created = name.as_str().parse().ok();
         BuildCensus { created, result, ..BuildCensus::named(name) }
+    }
+
+    fn time(build: &BuildCensus) -> Age {
+        Age { versions: Vec::new(), created: build.created, seq: build.seq }
     }
 
     fn latest() -> AliasRule {
@@ -76,7 +99,7 @@ mod tests {
         #[test]
         fn latest_never_goes_backwards_and_never_to_a_failure(builds in some_builds(), at in 0usize..9, changed in 0usize..9) {
             let (at, changed) = (&builds[at % builds.len()], &builds[changed % builds.len()]);
-            let moved = follow(&latest(), &builds, &Current::Build(at.build.clone()), Some(&changed.build));
+            let moved = follow(&latest(), &builds, &Current::Build(at.build.clone()), Some(&changed.build), time);
             if let Some(to) = moved {
                 let to = builds.iter().find(|build| build.build == *to).unwrap();
                 prop_assert!(to.created > at.created);
@@ -89,7 +112,7 @@ mod tests {
         #[test]
         fn a_missing_alias_goes_to_the_newest_success(builds in some_builds()) {
             let newest = builds.iter().rev().find(|build| build.result == Outcome::Success);
-            prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None), newest.map(|build| &build.build));
+            prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None, time), newest.map(|build| &build.build));
         }
     }
 
@@ -114,7 +137,7 @@ mod tests {
         let any = Condition { results: vec![Outcome::Success, Outcome::Fail], ..latest().when };
         assert!(meets(&any, &good));
         assert!(!meets(&any, &damaged) && !meets(&any, &timeless));
-        assert_eq!(follow(&latest(), &[damaged, timeless], &Current::Nowhere, None), None);
+        assert_eq!(follow(&latest(), &[damaged, timeless], &Current::Nowhere, None, time), None);
     }
 
     #[test]
@@ -122,9 +145,9 @@ mod tests {
         let builds = [build(1, Outcome::Success), build(2, Outcome::Success), build(3, Outcome::Success)];
         let (one, two, three) = (&builds[0].build, &builds[1].build, &builds[2].build);
         let back = Current::Build(one.clone());
-        assert_eq!(follow(&latest(), &builds, &back, None), None);
-        assert_eq!(follow(&latest(), &builds, &back, Some(one)), None);
-        assert_eq!(follow(&latest(), &builds, &Current::Build(two.clone()), Some(three)), Some(three));
-        assert_eq!(follow(&latest(), &builds, &Current::Elsewhere, Some(three)), None);
+        assert_eq!(follow(&latest(), &builds, &back, None, time), None);
+        assert_eq!(follow(&latest(), &builds, &back, Some(one), time), None);
+        assert_eq!(follow(&latest(), &builds, &Current::Build(two.clone()), Some(three), time), Some(three));
+        assert_eq!(follow(&latest(), &builds, &Current::Elsewhere, Some(three), time), None);
     }
 }

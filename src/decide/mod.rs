@@ -9,7 +9,7 @@ mod retain;
 mod reuse;
 mod simulate;
 
-pub use alias::{Current, follow, meets};
+pub use alias::{Age, Current, follow, meets};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};
 pub use retain::{

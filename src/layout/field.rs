@@ -20,6 +20,8 @@ pub(super) enum FieldKind {
     OneOf(Vec<String>),
     /// What a regular expression fits as a whole; kept with its text.
     Matches(Regex, String),
+    /// A version that a regular expression fits as a whole; builds are ordered by it.
+    Version(Regex, String),
     /// A UTC time in a form; told by its shape, so that an impossible date is still seen as one.
     Time(String, Regex),
 }
@@ -34,7 +36,9 @@ impl Field {
     pub(super) fn fits(&self, value: &str) -> bool {
         let fits = match &self.kind {
             FieldKind::OneOf(words) => words.iter().any(|word| word == value),
-            FieldKind::Matches(regex, _) | FieldKind::Time(_, regex) => regex.is_match(value),
+            FieldKind::Matches(regex, _) | FieldKind::Version(regex, _) | FieldKind::Time(_, regex) => {
+                regex.is_match(value)
+            }
         };
         fits && !self.except.iter().any(|word| word == value)
     }
@@ -48,7 +52,7 @@ impl Field {
                 words.sort_by_key(|word| std::cmp::Reverse(word.len()));
                 words.join("|")
             }
-            FieldKind::Matches(_, source) => source.clone(),
+            FieldKind::Matches(_, source) | FieldKind::Version(_, source) => source.clone(),
             FieldKind::Time(form, _) => time_shape(form),
         }
     }
@@ -59,7 +63,7 @@ impl Field {
             FieldKind::OneOf(words) => {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
-            FieldKind::Matches(_, source) => match self.examples.first() {
+            FieldKind::Matches(_, source) | FieldKind::Version(_, source) => match self.examples.first() {
                 Some(example) => format!("{} such as `{example}`", self.with_article()),
                 None => format!("{} of the form `{source}`", self.with_article()),
             },
@@ -80,7 +84,9 @@ impl Field {
             FieldKind::OneOf(words) => {
                 nearest(words.iter().map(String::as_str), value).unwrap_or_else(|| format!("<{}>", self.name))
             }
-            FieldKind::Matches(..) | FieldKind::Time(..) => format!("<{}>", self.name),
+            FieldKind::Matches(..) | FieldKind::Version(..) | FieldKind::Time(..) => {
+                format!("<{}>", self.name)
+            }
         }
     }
 
@@ -88,7 +94,7 @@ impl Field {
     pub(super) fn time(&self, value: &str) -> Option<Result<Stamp, StampError>> {
         match &self.kind {
             FieldKind::Time(form, _) => Some(Stamp::read(value, form)),
-            FieldKind::OneOf(_) | FieldKind::Matches(..) => None,
+            FieldKind::OneOf(_) | FieldKind::Matches(..) | FieldKind::Version(..) => None,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::alias::AliasPattern;
 use super::branch::BranchRule;
+use super::field::{Field, FieldKind};
 use super::marker::Markers;
 use super::template::{Template, Values};
 use super::{NoPlace, tree::Tree};
-use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream};
+use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
 use std::sync::Arc;
 
 /// The grammar of the paths of one mirror; cheap to clone.
@@ -38,6 +39,17 @@ pub(super) struct Class {
     pub(super) home: Template,
     pub(super) path: Template,
     pub(super) respin: Option<String>,
+}
+
+impl Class {
+    /// Returns the fields of versions that tell the builds of one stream apart.
+    pub(super) fn versions(&self) -> impl Iterator<Item = &str> {
+        let is_version = |field: &&Field| {
+            let known = self.stream.field_names().any(|of_stream| of_stream.name == field.name);
+            matches!(field.kind, FieldKind::Version(..)) && !known
+        };
+        self.build.field_names().filter(is_version).map(Field::name)
+    }
 }
 
 /// A legacy name: where the link lies and the directory that it leads to.
@@ -150,6 +162,16 @@ impl Layout {
             Some(Ok(stamp)) => Created::At(stamp, seq),
             Some(Err(error)) => Created::Impossible(error.to_string()),
         }
+    }
+
+    /// Returns the versions in the name of a build, by which its stream is ordered; none where time orders it.
+    pub fn versions(&self, id: &BuildId) -> Vec<Version> {
+        // Most layouts have none, and a mirror has many builds.
+        if self.0.classes.iter().all(|class| class.versions().next().is_none()) {
+            return Vec::new();
+        }
+        let Ok((class, values)) = self.class_of(id) else { return Vec::new() };
+        class.versions().filter_map(|field| values.get(field)).map(|text| Version::new(text)).collect()
     }
 
     /// Returns the legacy names of the directories in which a stream lies.

@@ -69,6 +69,7 @@ impl Loading<'_> {
         for (class, why) in overlaps(&classes) {
             self.problem(&format!("streams[{}]", entries.get(class).copied().unwrap_or_default()), why);
         }
+        self.versions(&classes);
         let tree = self.tree("tree", &raw.tree);
         let beside = self.tree("beside", &raw.beside);
         let markers = self.markers(&raw.markers, raw.created.as_ref(), &tree);
@@ -113,27 +114,46 @@ impl Loading<'_> {
         }
     }
 
+    /// Finds versions that order nothing.
+    fn versions(&mut self, classes: &[Class]) {
+        let versions = self.fields.values().filter(|field| matches!(field.kind, FieldKind::Version(..)));
+        let idle = versions
+            .filter(|field| !classes.iter().any(|class| class.versions().any(|name| name == field.name)));
+        for name in idle.map(|field| field.name.clone()).collect::<Vec<_>>() {
+            let why = "no name of a build has it beyond those of its stream, so it orders nothing; write `matches` for `version`";
+            self.problem(&format!("fields.{name}"), format!("`{{{name}}}`: {why}"));
+        }
+    }
+
     fn field(&mut self, name: &str, raw: &FieldFile) {
         let at = format!("fields.{name}");
-        let kind = match (&raw.one_of, &raw.matches, &raw.time) {
-            (Some(words), None, None) if words.is_empty() => {
+        let pattern = |source: &str| Regex::new(&format!("^(?:{source})$"));
+        let kind = match (&raw.one_of, &raw.matches, &raw.version, &raw.time) {
+            (Some(words), None, None, None) if words.is_empty() => {
                 return self.problem(&at, "`one_of` is empty; at least one word is wanted");
             }
-            (Some(words), None, None) => FieldKind::OneOf(words.clone()),
-            (None, Some(source), None) => match Regex::new(&format!("^(?:{source})$")) {
+            (Some(words), None, None, None) => FieldKind::OneOf(words.clone()),
+            (None, Some(source), None, None) => match pattern(source) {
                 Ok(regex) => FieldKind::Matches(regex, source.clone()),
                 Err(error) => return self.problem(&format!("{at}.matches"), error.to_string()),
             },
-            (None, None, Some(form)) if !Stamp::can_read(form) => {
+            (None, None, None, Some(form)) if !Stamp::can_read(form) => {
                 let wanted = "a form that tells the day, such as `%Y%m%dT%H%M%SZ`, is wanted";
                 return self
                     .problem(&format!("{at}.time"), format!("`{form}` cannot be read back; {wanted}"));
             }
-            (None, None, Some(form)) => match Regex::new(&format!("^{}$", time_shape(form))) {
+            (None, None, Some(source), None) => match pattern(source) {
+                Ok(regex) => FieldKind::Version(regex, source.clone()),
+                Err(error) => return self.problem(&format!("{at}.version"), error.to_string()),
+            },
+            (None, None, None, Some(form)) => match Regex::new(&format!("^{}$", time_shape(form))) {
                 Ok(regex) => FieldKind::Time(form.clone(), regex),
                 Err(error) => return self.problem(&format!("{at}.time"), error.to_string()),
             },
-            _ => return self.problem(&at, "exactly one of `one_of`, `matches` and `time` is wanted"),
+            _ => {
+                return self
+                    .problem(&at, "exactly one of `one_of`, `matches`, `version` and `time` is wanted");
+            }
         };
         let (except, examples) = (raw.except.clone(), raw.examples.clone());
         let field = Field { name: name.to_owned(), kind, except, examples };

@@ -71,6 +71,10 @@ pub trait Files {
     fn has(&self, at: &RelPath) -> Result<bool, Self::Error>;
     /// Returns the text of a small file; nothing when it is not there.
     fn text(&self, at: &RelPath) -> Result<Option<String>, Self::Error>;
+    /// Returns what is at a path of the build if that is no regular file, such as `a symlink`.
+    fn unfit(&self, _at: &RelPath) -> Result<Option<&'static str>, Self::Error> {
+        Ok(None)
+    }
 }
 
 /// How a build went, as its files tell.
@@ -91,6 +95,11 @@ impl Layout {
         let mut strange = None;
         for marker in &self.markers().results {
             for at in &marker.paths {
+                if let Some(what) = files.unfit(at)? {
+                    let why = format!("`{at}` is {what}; the marker of a result is a regular file");
+                    strange = Some((at.clone(), why));
+                    continue;
+                }
                 let there = if marker.words.is_empty() {
                     files.has(at)?
                 } else {
@@ -132,6 +141,9 @@ impl Layout {
     /// Returns when a build was made, as the file says that the layout names; a problem when that makes no sense.
     pub fn told_time<F: Files>(&self, files: &F) -> Result<Option<Result<Stamp, String>>, F::Error> {
         let Some(TimeFile { file, key, form }) = &self.markers().created else { return Ok(None) };
+        if let Some(what) = files.unfit(file)? {
+            return Ok(Some(Err(format!("`{file}` is {what}; the time is in a regular file"))));
+        }
         let text = files.text(file)?;
         Ok(text.map(|text| {
             let word = word_of(&text, key.as_deref(), file)?;

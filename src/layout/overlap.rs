@@ -38,7 +38,7 @@ fn samples(part: &Part) -> Vec<String> {
     if let Part::Whole(field) = part {
         let given = match &field.kind {
             FieldKind::OneOf(words) => words.clone(),
-            FieldKind::Matches(..) => field.examples.clone(),
+            FieldKind::Matches(..) | FieldKind::Version(..) => field.examples.clone(),
             FieldKind::Time(form, _) => vec![model_time(form)],
         };
         return given.into_iter().filter(|sample| field.fits(sample)).collect();

@@ -49,7 +49,7 @@ pub(super) struct LayoutFile {
     pub(super) branches: Vec<BranchFile>,
 }
 
-/// What may stand for a name in braces: one of `one_of`, `matches` and `time`.
+/// What may stand for a name in braces: one of `one_of`, `matches`, `version` and `time`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FieldFile {
@@ -59,10 +59,13 @@ pub(super) struct FieldFile {
     /// A regular expression that the whole value fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) matches: Option<String>,
+    /// A regular expression that the whole value fits, which is a version: in the name of a build it orders the builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
     /// A UTC time in this form, such as `%Y%m%dT%H%M%SZ`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<String>,
-    /// Words that `matches` would take, but that do not count.
+    /// Words that `matches` or `version` would take, but that do not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) except: Vec<String>,
     /// Values that must fit, checked when the layout is read.

@@ -97,6 +97,19 @@ impl Files for BuildFiles<'_> {
         }
     }
 
+    fn unfit(&self, at: &RelPath) -> Result<Option<&'static str>, StoreError> {
+        let kind = match self.seen {
+            Some(seen) => seen.find(at).map(|entry| entry.kind),
+            None => self.store.look(&self.path.join(at))?.map(|entry| entry.kind),
+        };
+        Ok(match kind {
+            None | Some(Kind::File) => None,
+            Some(Kind::Dir) => Some("a directory"),
+            Some(Kind::Link) => Some("a symlink"),
+            Some(Kind::Other) => Some("a device, FIFO or socket"),
+        })
+    }
+
     fn text(&self, at: &RelPath) -> Result<Option<String>, StoreError> {
         if self.seen.is_some() && !self.has(at)? {
             return Ok(None);

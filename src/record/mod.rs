@@ -11,8 +11,8 @@ mod inodes;
 mod manifest;
 mod said;
 mod sums;
-mod version_order;
 
+pub use crate::word::version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
@@ -23,4 +23,3 @@ pub use manifest::{
 };
 pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};
-pub use version_order::version_order;

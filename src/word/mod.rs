@@ -13,6 +13,8 @@ mod path;
 mod shown;
 mod stamp;
 mod sums;
+mod version;
+mod version_order;
 mod words;
 mod yaml;
 
@@ -26,5 +28,7 @@ pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
 pub use shown::{LineError, check_line, is_unprintable, named, show, shown, unprintable};
 pub use stamp::{Stamp, StampError};
 pub use sums::{SUMS_NAME, Scheme, is_sums};
+pub use version::Version;
+pub use version_order::version_order;
 pub use words::Words;
 pub use yaml::{Document, Mark, Problem};

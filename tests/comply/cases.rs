@@ -139,6 +139,24 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
             s.census().result = Outcome::Partial;
         },
     ),
+    (
+        Code::MarkerKind,
+        |s| {
+            s.newest().take("outputs/success");
+            s.newest().put("outputs/success", DIR);
+            s.census().problem = Some("`outputs/success` is a directory".to_owned());
+        },
+        |s| s.newest().put("outputs/logs/success", DIR),
+    ),
+    (
+        Code::MarkerKind,
+        |s| {
+            s.newest().take("outputs/CONTEXT");
+            s.newest().context = None;
+            s.newest().put("outputs/CONTEXT", to("logs/c.txt", Leads::To(path("master/centos/x"))));
+        },
+        |s| s.newest().put("outputs/logs/CONTEXT", to("c.txt", Leads::To(path(NEWEST)))),
+    ),
     (Code::MarkerDouble, |s| s.newest().list("outputs/fail"), |s| s.newest().list("outputs/logs/fail")),
     (
         Code::MarkerDiffers,

@@ -9,7 +9,7 @@ use super::{Copy, CopyError, CopyReport, LeftName};
 use crate::act::recover::settle;
 use crate::act::repoint::{due, legacy, repoint};
 use crate::act::{Mode, Moved, RepointError, may_point, pointed_at};
-use crate::decide::meets;
+use crate::decide::{Age, meets};
 use crate::mirror::{Lease, Resolved, builds_of, chain};
 use crate::word::{BuildId, RelPath, Stream};
 use std::collections::BTreeSet;
@@ -136,9 +136,10 @@ impl Copy<'_> {
         let came = |name| there.contains(&BuildId::new(stream.clone(), name));
         let mut asked = BTreeSet::new();
         for rule in self.to.alias_rules(stream, &builds) {
-            // Sorted by age: the newest that came and fits is the one that could move the name.
+            // The newest that came and fits is the one that could move the name.
+            let fitting = builds.iter().filter(|build| meets(&rule.when, build) && came(build.build.clone()));
             let newest =
-                builds.iter().rev().find(|build| meets(&rule.when, build) && came(build.build.clone()));
+                fitting.max_by_key(|build| (Age::of(self.to.layout(), stream, build), build.build.clone()));
             let Some(newest) = newest.filter(|newest| asked.insert(newest.build.clone())) else { continue };
             for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))?.moves {
                 if !own.contains(&alias) {

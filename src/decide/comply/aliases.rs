@@ -2,14 +2,14 @@
 
 use super::{Code, Finding, Leads, Seen, SeenAlias};
 use crate::census::BuildCensus;
-use crate::decide::meets;
+use crate::decide::{Age, meets};
 use crate::layout::{Layout, Place};
 use crate::word::{BuildId, RelPath};
 
 /// Judges every alias.
 pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     for alias in &seen.aliases {
-        let newest = newest(seen, alias).and_then(|id| layout.build_path(&id).ok());
+        let newest = newest(seen, layout, alias).and_then(|id| layout.build_path(&id).ok());
         let Some((text, leads)) = &alias.link else {
             if alias.follows.is_none() || !alias.required {
                 moved_by_hand(alias, findings);
@@ -85,9 +85,9 @@ fn target(
 }
 
 /// Returns the newest build that an alias may point at.
-fn newest(seen: &Seen, alias: &SeenAlias) -> Option<BuildId> {
+fn newest(seen: &Seen, layout: &Layout, alias: &SeenAlias) -> Option<BuildId> {
     let (stream, condition) = alias.follows.as_ref()?;
-    let age = |build: &&BuildCensus| (build.created, build.seq, build.build.clone());
+    let age = |build: &&BuildCensus| (Age::of(layout, stream, build), build.build.clone());
     let builds = &seen.census.stream(stream)?.builds;
     let newest = builds.iter().filter(|build| meets(condition, build)).max_by_key(age)?;
     Some(BuildId::new(stream.clone(), newest.build.clone()))

@@ -83,6 +83,7 @@ codes! {
     ContextMissing Warning "context-missing": "A successful build does not say from which commits it was made."; "publish with --context-from, so that the build can be made again"
     ContextForm Error "context-form": "CONTEXT has a line that is not of the strict form; people source it in a shell."; "do not source it; have it made again by publish --context-from"
     MarkerMissing Warning "marker-missing": "A build has a result, but no marker that says so."; "publish it with mirrorkeep, which writes the marker, or restore the file"
+    MarkerKind Error "marker-kind": "A result marker, CONTEXT or list of checksums that is a symlink or directory: readers get something else than what was checked."; "put a regular file in its place, or remove it"
     MarkerDouble Error "marker-double": "A build has the markers of two results."; "remove the one that is wrong"
     MarkerDiffers Error "marker-differs": "The marker of a build says another result than its record."; "find out who wrote the marker; the record says how the build went"
     MarkerSpelling Warning "marker-spelling": "A marker in another spelling, which no reader looks for."; "let the build write the name that is expected, or give the layout this one"

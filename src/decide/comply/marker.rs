@@ -4,7 +4,7 @@ use super::{Code, Finding, SeenBuild, SeenKind};
 use crate::census::BuildCensus;
 use crate::layout::{Layout, ResultMarker};
 use crate::record::Context;
-use crate::word::{Outcome, RelPath, Stamp};
+use crate::word::{Outcome, RelPath, Stamp, is_sums};
 
 /// How long somebody may still be filling a build, in seconds.
 const FILLING: i64 = 24 * 3600;
@@ -16,9 +16,36 @@ const SPELLINGS: &[(Outcome, &[&str])] = &[
     (Outcome::Empty, &["empty", "no_new_content", "no-new-content"]),
 ];
 
-/// Returns whether the build has something at that path.
-pub(super) fn has(seen: &SeenBuild, at: &RelPath) -> bool {
-    seen.find(at).is_some()
+/// Returns whether the build has a regular file at that path.
+fn has(seen: &SeenBuild, at: &RelPath) -> bool {
+    seen.find(at).is_some_and(|item| item.kind == SeenKind::File)
+}
+
+/// Finds what is no regular file where readers expect one; returns whether one of these is in the place of a result.
+fn kinds(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) -> bool {
+    let markers = layout.markers();
+    let results: Vec<&RelPath> = markers.results.iter().flat_map(|rule| &rule.paths).collect();
+    let named =
+        results.iter().copied().chain(&markers.context).filter_map(|at| Some((at.clone(), seen.find(at)?)));
+    let sums =
+        seen.dirs.iter().filter(|dir| dir.path.is_root()).flat_map(|dir| {
+            dir.items.iter().filter(|item| is_sums(&item.name)).map(|item| (dir.at(item), item))
+        });
+    let mut of_result = false;
+    for (at, item) in named.chain(sums) {
+        let found = match &item.kind {
+            SeenKind::File => continue,
+            // A device, FIFO or socket is found as that.
+            SeenKind::Other => "a device, FIFO or socket".to_owned(),
+            SeenKind::Dir => "a directory".to_owned(),
+            SeenKind::Link(text, _) => format!("a symlink to `{}`", text.escape_debug()),
+        };
+        of_result |= results.contains(&&at);
+        if item.kind != SeenKind::Other {
+            findings.push(Finding::new(Code::MarkerKind, seen.path.join(&at), found, "a regular file"));
+        }
+    }
+    of_result
 }
 
 /// Judges the markers of a build.
@@ -29,6 +56,7 @@ pub(super) fn judge(
     now: Stamp,
     findings: &mut Vec<Finding>,
 ) {
+    let unfit = kinds(seen, layout, findings);
     let rules = &layout.markers().results;
     let of = |rule: &ResultMarker| rule.paths.iter().find(|at| has(seen, at)).cloned();
     let there: Vec<(&ResultMarker, RelPath)> =
@@ -49,7 +77,7 @@ pub(super) fn judge(
         }
         _ => {}
     }
-    if there.is_empty() && !rules.is_empty() && census.problem.is_none() {
+    if there.is_empty() && !unfit && !rules.is_empty() && census.problem.is_none() {
         missing(seen, census, layout, now, findings);
     }
 }
