@@ -43,7 +43,7 @@ fuzz:
 			target/fuzz/found/$$law fuzz/corpus/$$law || exit 1; done
 
 # Changes one operator, guard or result at a time in what is pure (.cargo/mutants.toml) and lists the changes that no test
-# notices; docs/mutants.md has what that found. `make mutants ONLY=src/word/**` tries a part.
+# notices; docs/mutants.md has what that found. `make mutants ONLY=src/model/**` tries a part.
 ONLY =
 MUTANTS = target/tools/bin/cargo-mutants
 mutants: $(MUTANTS)

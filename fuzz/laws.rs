@@ -4,15 +4,15 @@
 //! spelling, it is written back as it was. No path that comes out of a text leaves the root. libFuzzer looks for
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
-use mirrorkeep::act::settle;
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::{Past, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
+use mirrorkeep::model::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
 use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
+use mirrorkeep::recover::settle;
 use mirrorkeep::store::{Conditions, ObjectStore, Put};
-use mirrorkeep::word::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
 use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
 use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
 use std::fmt::{Debug, Display};

@@ -6,8 +6,8 @@
 
 pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 
+use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, as_object};
-use crate::word::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form.

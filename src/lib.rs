@@ -1,12 +1,17 @@
-//! mirrorkeep publishes build trees into a mirror, keeps the names that point at them true, and decides which go.
+//! mirrorkeep publishes build trees into a mirror, keeps the names that point at them true, and decides which to delete.
 
-pub mod act;
 pub mod census;
 pub mod cli;
+pub mod commit;
 pub mod decide;
 pub mod layout;
 pub mod mirror;
+pub mod model;
+pub mod ops;
+pub mod progress;
 pub mod record;
+pub mod recover;
+pub mod render;
+pub mod sign;
+pub mod source;
 pub mod store;
-pub mod tell;
-pub mod word;

@@ -1,7 +1,7 @@
 //! `adopt`: what a shell script laid down becomes what mirrorkeep looks after, and not a byte of it changes.
 
 use crate::rig::{Rig, lay, tree};
-use mirrorkeep::word::Digest;
+use mirrorkeep::model::Digest;
 use serde_json::Value;
 use std::{fs, os::unix::fs::symlink, process::Command};
 

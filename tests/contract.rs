@@ -12,8 +12,8 @@ mod writing;
 
 pub(crate) use filling::cut_off;
 
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Fill, Kind, Put, Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 
 /// A law, with its name.
 pub(crate) type Law = (&'static str, fn(&dyn Store));

@@ -2,8 +2,11 @@
 
 pub(crate) mod scene;
 
-use mirrorkeep::act::{CopyOutcome, CopyReport, Copying, Mode, Permit, Scope};
+use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::Chosen;
+use mirrorkeep::ops::adopt::Scope;
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::copy::{CopyOutcome, CopyReport, Copying};
 use mirrorkeep::record::LinkEntry;
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use scene::{Home, ISO, In, ONE, PAIRS, TWO, build, copy, copy_between, everything, open, source};
@@ -205,7 +208,7 @@ fn a_name_that_was_set_back_is_followed_when_that_is_permitted() {
     let alias = "master/centos/latest_build".parse().unwrap();
     let back = Permit { backwards: true, no_success: false };
     let one = format!("master/centos/{ONE}").parse().unwrap();
-    mirrorkeep::act::set(&from.mirror().lease().unwrap(), &alias, &one, back, scene::now()).unwrap();
+    mirrorkeep::commit::set(&from.mirror().lease().unwrap(), &alias, &one, back, scene::now()).unwrap();
     let report = copy(&from, &to).unwrap();
     assert!(report.left[0].why.contains("newer"), "{report:?}");
     assert_eq!(to.leads("latest_build"), TWO);

@@ -2,7 +2,7 @@
 
 use crate::rig::Rig;
 use mirrorkeep::cli::Exit;
-use mirrorkeep::word::ErrorKind;
+use mirrorkeep::model::ErrorKind;
 use std::{fs, process::Command};
 
 const ID: &str = "master/centos/20260101T000000Z";

@@ -1,7 +1,7 @@
 //! Layout files: what they say of paths, and what is said of a file that is wrong.
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
+use mirrorkeep::model::{BuildId, RelPath, Stamp};
 use std::{convert::Infallible, sync::LazyLock};
 
 fn starlingx() -> &'static Layout {

@@ -1,7 +1,7 @@
 //! The laws of every shipped layout: a build has one path, a path one place, and what has none is told a near one.
 
 use mirrorkeep::layout::{Created, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath, SUMS_NAME, Stamp};
+use mirrorkeep::model::{BuildId, RelPath, SUMS_NAME, Stamp};
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use std::{collections::BTreeMap, sync::LazyLock};

@@ -1,7 +1,7 @@
 //! What `docs/layout-grammar.md` says of layouts, rule by rule: what one means, and what one that means nothing is told.
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
-use mirrorkeep::word::{BuildId, RelPath, Stamp, Stream};
+use mirrorkeep::model::{BuildId, RelPath, Stamp, Stream};
 use std::{collections::BTreeMap, convert::Infallible};
 
 /// Reads a layout whose fields and tree are the same for every test here.

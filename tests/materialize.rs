@@ -2,10 +2,13 @@
 
 use crate::copy::scene::{Home, ISO, In, ONE, TWO, build, now, open};
 use crate::rig::Rig;
-use mirrorkeep::act::{self, Followed, MaterializeError, Mode, Permit, Stop, Switched, Unwatched};
+use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Materialized, Mirror};
+use mirrorkeep::model::{Digest, RelPath, Stamp};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::alias::{Followed, MaterializeError, Switched};
+use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};
-use mirrorkeep::word::{Digest, RelPath, Stamp};
 use std::{fs, sync::Arc};
 
 const ALIAS: &str = "master/centos/latest_build";
@@ -21,7 +24,7 @@ fn path(text: &str) -> RelPath {
 fn materialized() -> (Home, tempfile::TempDir) {
     let (home, work) = (Home::starlingx(In::Bucket), tempfile::tempdir().unwrap());
     next(&home, &work, ONE);
-    act::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Real).unwrap();
+    mirrorkeep::ops::alias::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Real).unwrap();
     follow(home.mirror(), now()).unwrap();
     (home, work)
 }
@@ -46,7 +49,7 @@ fn follow(mirror: &Mirror, at: Stamp) -> Result<Vec<Switched>, MaterializeError>
 
 fn followed(mirror: &Mirror, at: Stamp) -> Result<Followed, MaterializeError> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| act::follow(mirror, &Unwatched, &Stop::new(), &|| at))
+    alone.install(|| mirrorkeep::ops::alias::follow(mirror, &Unwatched, &Stop::new(), &|| at))
 }
 
 fn later() -> Stamp {
@@ -56,7 +59,7 @@ fn later() -> Stamp {
 fn point(home: &Home, name: &str) {
     let permit = Permit { backwards: true, no_success: false };
     let target = path(&format!("master/centos/{name}"));
-    act::set(&home.mirror().lease().unwrap(), &path(ALIAS), &target, permit, now()).unwrap();
+    mirrorkeep::commit::set(&home.mirror().lease().unwrap(), &path(ALIAS), &target, permit, now()).unwrap();
 }
 
 /// Returns the generations that lie below the name, whole or in part.
@@ -125,9 +128,9 @@ fn a_name_without_a_copy_leaves_nothing() {
         let (home, _) = materialized();
         let alias = path(ALIAS);
         if by == "remove" {
-            act::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
+            mirrorkeep::commit::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
         } else {
-            act::dematerialize(home.mirror(), &alias, Mode::Real).unwrap();
+            mirrorkeep::ops::alias::dematerialize(home.mirror(), &alias, Mode::Real).unwrap();
         }
         follow(home.mirror(), now()).unwrap();
         assert_eq!(read(home.mirror()), Ok(None));
@@ -142,13 +145,13 @@ fn a_name_without_a_copy_leaves_nothing() {
 fn a_name_that_was_removed_is_set_again_while_its_copies_still_lie_there() {
     let (home, work) = materialized();
     let alias = path(ALIAS);
-    act::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
+    mirrorkeep::commit::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
     follow(home.mirror(), now()).unwrap();
     assert_eq!(read(home.mirror()), Ok(None));
     point(&home, ONE);
     follow(home.mirror(), now()).unwrap();
     assert_eq!((home.leads("latest_build"), read(home.mirror())), (ONE.to_owned(), Ok(Some(ONE.to_owned()))));
-    act::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
+    mirrorkeep::commit::remove(&home.mirror().lease().unwrap(), &alias, now()).unwrap();
     // Whoever publishes sets it, too.
     next(&home, &work, TWO);
     follow(home.mirror(), now()).unwrap();
@@ -160,7 +163,8 @@ fn a_name_that_was_removed_is_set_again_while_its_copies_still_lie_there() {
 fn the_last_copy_stays_while_its_name_leads_to_no_build() {
     let (home, work) = materialized();
     let (alias, elsewhere) = (path(ALIAS), path("master"));
-    act::set(&home.mirror().lease().unwrap(), &alias, &elsewhere, Permit::default(), now()).unwrap();
+    mirrorkeep::commit::set(&home.mirror().lease().unwrap(), &alias, &elsewhere, Permit::default(), now())
+        .unwrap();
     let done = followed(home.mirror(), later()).unwrap();
     assert_eq!((done.switched, done.stay), (vec![], vec![alias]));
     assert_eq!(read(home.mirror()), Ok(Some(ONE.to_owned())));
@@ -239,8 +243,8 @@ fn every_call(fault: Fault) {
                 tell(format!("left {left:?}"));
             }
             // A pointer that moved without its event being told has it told by the next command.
-            let settled = act::settle(&home.mirror().lease().unwrap(), &now).unwrap();
-            if settled.iter().any(|settled| settled.what != act::SettledAs::Noted) {
+            let settled = mirrorkeep::recover::settle(&home.mirror().lease().unwrap(), &now).unwrap();
+            if settled.iter().any(|settled| settled.what != mirrorkeep::recover::SettledAs::Noted) {
                 tell(format!("{settled:?}"));
             }
         }
@@ -288,10 +292,10 @@ fn what_it_takes_is_told_before() {
     let (home, work) = (Home::starlingx(In::Bucket), tempfile::tempdir().unwrap());
     next(&home, &work, ONE);
     let before = home.state();
-    let cost = act::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Trial).unwrap();
+    let cost = mirrorkeep::ops::alias::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Trial).unwrap();
     assert_eq!(home.state(), before);
     assert_eq!((cost.files, cost.bytes), (5, (ONE.len() + "the same in all".len()) as u64));
-    act::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Real).unwrap();
+    mirrorkeep::ops::alias::materialize(home.mirror(), &path(ALIAS), KEEP, Mode::Real).unwrap();
     follow(home.mirror(), now()).unwrap();
     next(&home, &work, TWO);
     let spy = Arc::new(Spy::new(home.store()));
@@ -299,7 +303,8 @@ fn what_it_takes_is_told_before() {
     let copies = spy.calls().iter().filter(|call| ["share", "link"].contains(&call.method)).count();
     assert_eq!(copies as u64, cost.files);
     for wrong in ["master/centos/none", "master/centos"] {
-        let refused = act::materialize(home.mirror(), &path(wrong), KEEP, Mode::Real).unwrap_err();
+        let refused =
+            mirrorkeep::ops::alias::materialize(home.mirror(), &path(wrong), KEEP, Mode::Real).unwrap_err();
         assert!(refused.to_string().contains(wrong), "{refused}");
     }
 }

@@ -220,7 +220,8 @@ fn of_two_publishers_of_one_build_one_seals_it() {
             (0..2).map(|_| scope.spawn(|| scene.publish(scene.store(), TWO).unwrap().outcome)).collect();
         publishers.into_iter().map(|publisher| publisher.join().unwrap()).collect()
     });
-    let published = reports.iter().filter(|outcome| **outcome == mirrorkeep::act::PublishOutcome::Published);
+    let published =
+        reports.iter().filter(|outcome| **outcome == mirrorkeep::ops::publish::PublishOutcome::Published);
     assert_eq!(published.count(), 1, "{reports:?}");
     scene.misleads_nobody().unwrap();
 }

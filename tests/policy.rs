@@ -3,7 +3,7 @@
 use crate::trees::{SAMPLES, layout, lines};
 use mirrorkeep::decide::{lint, policy::Policy};
 use mirrorkeep::layout::Place;
-use mirrorkeep::word::Stream;
+use mirrorkeep::model::Stream;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn policy(name: &str) -> Policy {

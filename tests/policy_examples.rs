@@ -1,7 +1,7 @@
 //! Examples inside a policy and keys that it does not have: what each says, what comes of it, and how a mistake is told.
 
 use mirrorkeep::decide::policy::{Policy, PolicyTest};
-use mirrorkeep::word::Outcome;
+use mirrorkeep::model::Outcome;
 
 const ALL: &str = "families: [{name: all, match: \"**\", keep: [{last: 1}]}]\n";
 

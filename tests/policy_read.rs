@@ -1,7 +1,7 @@
 //! What each word of a policy is read as: bases, rules, limits, examples, and every mistake with its place.
 
 use mirrorkeep::decide::policy::{Basis, Keep, Period, Pick, Policy, PolicyChange, Rule};
-use mirrorkeep::word::Outcome;
+use mirrorkeep::model::Outcome;
 
 const ALL: &str = "families: [{name: all, match: \"**\", keep: [{last: 1}]}]\n";
 

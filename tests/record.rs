@@ -1,10 +1,10 @@
 //! What is written beside a build, byte by byte as `docs/format.md` states it, and what is refused instead of guessed.
 
+use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::record::{
     Change, Context, Event, EventKind, FileEntry, ForeignList, ForeignRead, Hold, LinkEntry, Manifest,
     ManifestLine, Phase, Seen, Sums, manifest_lines, sum_lines, sums_without, version_order,
 };
-use mirrorkeep::word::{Digest, RelPath};
 
 /// The SHA-256 of nothing.
 const NONE: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,8 +1,8 @@
 //! Redirects, by the real servers that read them: names with everything in them that a path may hold.
 
 use crate::rig::Rig;
-use mirrorkeep::tell::{Redirect, RedirectError, Server, redirects};
-use mirrorkeep::word::RelPath;
+use mirrorkeep::model::RelPath;
+use mirrorkeep::render::{Redirect, RedirectError, Server, redirects};
 use std::{
     fs,
     io::{Read, Write},

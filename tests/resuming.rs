@@ -1,11 +1,14 @@
 //! An interrupted publish without a name is resumed by the same command, and what nobody resumes is cleared.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{self, Mode, Named, Pruning, PublishReport, Publishing, Stop};
-use mirrorkeep::decide::comply::Terms;
+use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::publish::{Named, PublishReport, Publishing};
+use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::progress::Stop;
 use mirrorkeep::store::{Conditions, Fault, ObjectStore, Posix, Spy, Store};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -113,7 +116,9 @@ impl Scene {
     /// Returns the findings of stages, at an instant.
     fn findings(&self, at: Stamp) -> Vec<String> {
         let mirror = open(self.store()).unwrap();
-        let report = act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), at).unwrap();
+        let report =
+            mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), at)
+                .unwrap();
         let found = report.findings.iter().filter(|found| found.code.as_str().starts_with("stage-"));
         found.map(|found| format!("{} {}: {}", found.code, found.path, found.found)).collect()
     }
@@ -121,7 +126,8 @@ impl Scene {
     /// Prunes when the clock says `at`, and returns the stages that are cleared.
     fn prune(&self, at: Stamp, mode: Mode) -> Vec<String> {
         let how = Pruning { any_clock: true, ..Pruning::default() };
-        let report = act::prune(&open(self.store()).unwrap(), &how, mode, &move || at).unwrap();
+        let report =
+            mirrorkeep::ops::retention::prune(&open(self.store()).unwrap(), &how, mode, &move || at).unwrap();
         assert!(report.failures.is_empty(), "{:?}", report.failures);
         report.stages.iter().map(|stage| format!("{} {}", stage.path, stage.bytes)).collect()
     }
@@ -158,7 +164,9 @@ fn every_call(on: fn() -> Scene) {
             wrong.push(format!("{nth}: {:?} stayed", scene.stages()));
         }
         resumed += usize::from(name == FIRST && report.resumed_files > 0);
-        finished += usize::from(name == FIRST && report.outcome == act::PublishOutcome::Unchanged);
+        finished += usize::from(
+            name == FIRST && report.outcome == mirrorkeep::ops::publish::PublishOutcome::Unchanged,
+        );
         if killed.is_ok() {
             break;
         }
@@ -193,7 +201,7 @@ fn only_the_same_is_resumed() {
         case(on, |scene, _| scene.write("outputs/iso/bootimage.iso", "another"));
         case(on, |scene, _| scene.write("outputs/iso/more.iso", "more"));
         case(on, |_, second| second.labels.clear());
-        case(on, |_, second| second.result = Some(mirrorkeep::word::Outcome::Fail));
+        case(on, |_, second| second.result = Some(mirrorkeep::model::Outcome::Fail));
         case(on, |_, second| second.named = Named::Given);
         case(on, |_, second| second.id = format!("master/debian/{SECOND}").parse().unwrap());
         // A process holds the stage.
@@ -245,10 +253,10 @@ fn moving(scene: &Scene, store: Arc<dyn Store>) -> Result<PublishReport, String>
     moving.filling.take = Some(mirrorkeep::store::Take::Move);
     moving.filling.dedupe = None;
     let (to, from) = ("outputs/iso/beside.iso".parse().unwrap(), scene.dir.path().join("beside.iso"));
-    moving.sources.push(act::SourceSpec { to, from, only: None });
+    moving.sources.push(mirrorkeep::source::SourceSpec { to, from, only: None });
     let (to, from) = ("outputs/logs".parse().unwrap(), scene.dir.path().join("logs"));
     let only = Some("*.txt".parse().unwrap());
-    moving.sources.push(act::SourceSpec { to, from, only });
+    moving.sources.push(mirrorkeep::source::SourceSpec { to, from, only });
     view::publish(&open(store)?, &moving, &now)
 }
 
@@ -284,8 +292,8 @@ fn a_move_that_is_cut_off_while_it_empties_the_source_ends_with_the_same_command
             }
             kept.close().unwrap();
             let again = moving(&scene, scene.store()).unwrap();
-            assert_eq!(again.outcome, act::PublishOutcome::Unchanged);
-            assert_eq!((again.result, again.files), (mirrorkeep::word::Outcome::Fail, 5));
+            assert_eq!(again.outcome, mirrorkeep::ops::publish::PublishOutcome::Unchanged);
+            assert_eq!((again.result, again.files), (mirrorkeep::model::Outcome::Fail, 5));
             assert_eq!(left(&scene), [""; 0], "{gone}");
             assert_eq!(scene.builds(), [FIRST]);
         }
@@ -333,7 +341,7 @@ fn labels_of_a_build_that_is_there_are_set_or_warned_of() {
         publishing.named = Named::Given;
         publishing.labels = ["kind=weekly", "job=18"].map(|label| label.parse().unwrap()).to_vec();
         let report = publish(&publishing);
-        assert_eq!(report.outcome, act::PublishOutcome::Unchanged);
+        assert_eq!(report.outcome, mirrorkeep::ops::publish::PublishOutcome::Unchanged);
         let [warning] = &*report.warnings else { panic!("{:?}", report.warnings) };
         let said = "is not set: the build is labelled `kind=nightly`; to change it, run `mirrorkeep label";
         assert!(warning.contains(said), "{warning}");

@@ -6,7 +6,7 @@ mod programs;
 
 use crate::rig::{Rig, lay, tree};
 use keys::{Gpg, minisign, minisign_with, run};
-use mirrorkeep::word::Digest;
+use mirrorkeep::model::Digest;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,

@@ -7,8 +7,8 @@ mod rewriting;
 mod scene;
 mod verifying;
 
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 use scene::{Act, Scene};
 use std::{sync::Arc, time::Duration};
 

@@ -2,10 +2,10 @@
 
 use crate::rig::Rig;
 use crate::view::{self, chain};
-use mirrorkeep::act::{self, Mode};
 use mirrorkeep::mirror::Mirror;
+use mirrorkeep::model::{BuildId, Stamp};
+use mirrorkeep::ops::alias::Mode;
 use mirrorkeep::store::{Fault, Posix, Spy, Store};
-use mirrorkeep::word::{BuildId, Stamp};
 use serde_json::Value;
 use std::{fs, os::unix::fs::symlink, sync::Arc, time::Duration};
 
@@ -122,7 +122,9 @@ fn a_build_from_the_future_of_the_file_system_is_refused() {
     let [warning] = &*report.warnings else { panic!("{:?}", report.warnings) };
     assert!(warning.contains("the last event of the mirror is dated") && warning.contains("in the future"));
     let green = "a=b".parse().unwrap();
-    act::label(&open(&rig), &build(ONE), &[green], &[], Mode::Real, &|| stamp(0)).map_err(chain).unwrap();
+    mirrorkeep::ops::alias::label(&open(&rig), &build(ONE), &[green], &[], Mode::Real, &|| stamp(0))
+        .map_err(chain)
+        .unwrap();
 }
 
 #[test]
@@ -138,7 +140,9 @@ fn whoever_finishes_a_publish_reports_the_names_that_stay() {
         let published =
             mirror.map_err(chain).and_then(|mirror| view::publish(&mirror, &publishing, &|| stamp(0)));
         let next = open(&rig);
-        act::recover(&next, act::Stages::Wait, &|| stamp(0)).map_err(chain).unwrap();
+        mirrorkeep::recover::recover(&next, mirrorkeep::recover::Stages::Wait, &|| stamp(0))
+            .map_err(chain)
+            .unwrap();
         let warnings = next.warnings().take();
         reported += usize::from(warnings.iter().any(|warning| warning.contains("latest_build` stays at")));
         if published.is_ok() {

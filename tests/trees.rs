@@ -2,7 +2,7 @@
 
 use crate::rig::Rig;
 use mirrorkeep::layout::{Layout, Place};
-use mirrorkeep::word::RelPath;
+use mirrorkeep::model::RelPath;
 use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
 
 /// One line of a sample.

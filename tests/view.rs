@@ -1,13 +1,16 @@
 //! What readers of a mirror in an object store see, and what could mislead them.
 
 use minisign::{KeyPair, SignatureBox};
-use mirrorkeep::act::{
-    self, Adopting, Changed, Check, Filling, Mode, PublishReport, Publishing, Scope, SignWith, Signers,
-    SourceSpec, Stop, SumsIn, Trust, Unwatched,
-};
+use mirrorkeep::commit::{Check, Filling};
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
+use mirrorkeep::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
+use mirrorkeep::ops::adopt::{Adopting, Changed, Scope, SumsIn, Trust};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::publish::{PublishReport, Publishing};
+use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::sign::{SignWith, Signers};
+use mirrorkeep::source::SourceSpec;
 use mirrorkeep::store::{Kind, Share};
-use mirrorkeep::word::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use std::{collections::BTreeSet, error::Error, fs, io::Cursor, path::Path, sync::OnceLock};
 
 /// What signs the checksums of a build.
@@ -112,7 +115,8 @@ pub(crate) fn adopt(
     let (trust, mode) = (Trust::Bytes, Mode::Real);
     let adopting = Adopting { scope, sums, trust, changed, created: None, mode };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let left = alone.install(|| act::adopt(mirror, &adopting, &Unwatched, &Stop::new(), now));
+    let left =
+        alone.install(|| mirrorkeep::ops::adopt::adopt(mirror, &adopting, &Unwatched, &Stop::new(), now));
     let left = left.map_err(chain)?.left;
     if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
@@ -132,7 +136,7 @@ pub(crate) fn chain(error: impl Error) -> String {
 pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
     Publishing {
         id,
-        named: act::Named::Given,
+        named: mirrorkeep::ops::publish::Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
         exclude: Vec::new(),
         result: None,
@@ -151,7 +155,9 @@ pub(crate) fn publish(
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<PublishReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| act::publish(mirror, publishing, now, &Unwatched, &Stop::new()).map_err(chain))
+    alone.install(|| {
+        mirrorkeep::ops::publish::publish(mirror, publishing, now, &Unwatched, &Stop::new()).map_err(chain)
+    })
 }
 
 /// The key with which builds are signed that are signed.

@@ -1,6 +1,6 @@
 //! Files of settings: what is refused is told with its place, and what is read keeps its own.
 
-use mirrorkeep::word::{Document, Mark};
+use mirrorkeep::model::{Document, Mark};
 
 fn refused(text: &str) -> Vec<String> {
     let problems = Document::parse(text, "f.yaml").unwrap_err();

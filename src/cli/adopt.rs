@@ -6,9 +6,10 @@ use super::progress::Bar;
 use super::prune::last_second;
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, AdoptReport, Adopted, Adopting, Changed, Mode, Scope, SumsIn, Trust};
 use crate::layout::{Layout, Place};
-use crate::word::{RelPath, Stamp, shown};
+use crate::model::{RelPath, Stamp, shown};
+use crate::ops::adopt::{AdoptReport, Adopted, Adopting, Changed, Scope, SumsIn, Trust};
+use crate::ops::alias::Mode;
 use serde_json::json;
 
 pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
@@ -34,7 +35,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
-    let report = act::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
+    let report = crate::ops::adopt::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
     for list in report.adopted.iter().chain(&report.again).flat_map(|one| &one.unread) {

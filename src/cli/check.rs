@@ -5,12 +5,14 @@ use super::exit::{Exit, Failed, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, CheckReport, Mended, PlanError};
-use crate::decide::comply::{Code, Mend, Severity, Terms, mends};
+use crate::decide::check::{Code, Mend, Severity, Terms, mends};
 use crate::decide::policy::Span;
 use crate::mirror::Mirror;
-use crate::tell;
-use crate::word::RelPath;
+use crate::model::RelPath;
+use crate::ops::check::CheckReport;
+use crate::ops::check::Mended;
+use crate::ops::retention::PlanError;
+use crate::render;
 use serde_json::json;
 
 pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
@@ -26,13 +28,13 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     if mirror.store().look(&scope)?.is_none() {
         return Err(Usage(format!("nothing is at `{scope}`")).into());
     }
-    let policy = match act::policy_of(&mirror) {
+    let policy = match crate::ops::retention::policy_of(&mirror) {
         Ok(policy) => Some(policy),
         Err(PlanError::NoPolicy) => None,
         Err(error) => return Err(error.into()),
     };
     let terms = Terms { policy: policy.as_ref(), stalled };
-    let look = || act::check(&mirror, &scope, terms, &setting.stop, now());
+    let look = || crate::ops::check::check(&mirror, &scope, terms, &setting.stop, now());
     let mut report = look()?;
     let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();
@@ -55,7 +57,7 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
 /// Writes the table of all codes.
 fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&tell::findings_page()),
+        FormatArg::Text if !setting.json => say::out(&render::findings_page()),
         FormatArg::Text | FormatArg::Json => {
             let row = |code: &Code| json!({"code": code, "severity": code.severity(), "meaning": code.meaning(), "hint": code.hint()});
             let codes: Vec<_> = Code::ALL.iter().map(row).collect();
@@ -70,7 +72,7 @@ fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
 
 fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {
     let bar = Bar::new();
-    let mended = act::mend(mirror, wanted, &bar, &setting.stop, &now);
+    let mended = crate::ops::check::mend(mirror, wanted, &bar, &setting.stop, &now);
     bar.finish();
     Ok(mended?)
 }
@@ -85,7 +87,7 @@ fn show(
 ) -> Outcome {
     let findings = &report.findings;
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&tell::findings(findings, say::paint())),
+        FormatArg::Text if !setting.json => say::out(&render::findings(findings, say::paint())),
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
             say::json(&json!({
@@ -103,8 +105,8 @@ fn show(
             }));
             return Ok(());
         }
-        FormatArg::Sarif => say::json(&tell::sarif(findings)),
-        FormatArg::Junit => say::out(&tell::junit(findings).map_err(|error| Failed(error.to_string()))?),
+        FormatArg::Sarif => say::json(&render::sarif(findings)),
+        FormatArg::Junit => say::out(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
     for mend in wanted.iter().filter(|_| args.dry_run) {
         say::note(&format!("would {mend}"));
@@ -121,6 +123,6 @@ fn show(
         say::count(report.entries, "thing")
     );
     let looked = looked.replace("entrys", "entries");
-    say::note(&format!("{} in {looked}", tell::findings_total(findings)));
+    say::note(&format!("{} in {looked}", render::findings_total(findings)));
     Ok(())
 }

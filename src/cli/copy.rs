@@ -7,8 +7,10 @@ use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
-use crate::act::{self, Copied, CopyOutcome, CopyReport, Copying, Mode, Permit};
-use crate::word::{Classify, shown};
+use crate::commit::Permit;
+use crate::model::{Classify, shown};
+use crate::ops::alias::Mode;
+use crate::ops::copy::{Copied, CopyOutcome, CopyReport, Copying};
 use serde_json::json;
 
 pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
@@ -23,7 +25,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
-    let report = act::copy(&from, &to, &copying, &bar, &setting.stop, &now);
+    let report = crate::ops::copy::copy(&from, &to, &copying, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
     for warning in &report.warnings {

@@ -1,7 +1,7 @@
 //! What a command's end means to the program that called it.
 
 use crate::decide::PlanOutcome;
-use crate::word::{Class, Classify, ErrorKind};
+use crate::model::{Class, Classify, ErrorKind};
 use std::error::Error;
 
 /// The exit codes, as `--help` lists them.

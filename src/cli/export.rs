@@ -4,10 +4,10 @@ use super::args::{RedirectsArgs, ServerArg};
 use super::exit::Usage;
 use super::run::{Outcome, Setting};
 use super::say;
-use crate::act::Mode;
 use crate::mirror::{Mirror, Resolved, links};
-use crate::tell::{Redirect, Server, redirects as write};
-use crate::word::{Class, Classify, ErrorKind, RelPath, unprintable};
+use crate::model::{Class, Classify, ErrorKind, RelPath, unprintable};
+use crate::ops::alias::Mode;
+use crate::render::{Redirect, Server, redirects as write};
 use serde_json::json;
 use std::{
     fs,

@@ -5,12 +5,11 @@ use super::exit::{Failed, Usage};
 use super::publish::{build_id, fields};
 use super::run::{Outcome, Setting, now};
 use super::{make, say};
-use crate::act;
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved, survey};
-use crate::word::{BuildId, RelPath, Stream, shown};
+use crate::model::{BuildId, RelPath, Stream, shown};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -73,7 +72,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
 
 /// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
 fn judged(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
-    let Ok(policy) = act::policy_of(mirror) else { return HashMap::new() };
+    let Ok(policy) = crate::ops::retention::policy_of(mirror) else { return HashMap::new() };
     let plan = retain(census, &policy, census.at, &Past::default());
     plan.builds.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
 }
@@ -84,7 +83,7 @@ fn kept(verdict: Option<&Verdict>) -> String {
         None => String::new(),
         Some((Fate::Keep, Some(until))) => format!("until {}", until.spell("%Y-%m-%d")),
         Some((Fate::Keep, None)) => "kept".to_owned(),
-        Some((fate, _)) => crate::tell::verdict_word(fate).to_lowercase(),
+        Some((fate, _)) => crate::render::verdict_word(fate).to_lowercase(),
     }
 }
 
@@ -152,8 +151,8 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     mirror.layout().build_path(&id)?;
     let census = looked_at(&mirror)?;
     let Some(build) = census.build(&id) else {
-        act::not_trashed(&mirror, &id)?;
-        return Err(act::LabelActError::NoBuild(id).into());
+        crate::ops::retention::not_trashed(&mirror, &id)?;
+        return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
     let judged = judged(&mirror, &census);
     let verdict = judged.get(&id);
@@ -166,7 +165,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
         return Ok(());
     }
     let at =
-        |stamp: Option<crate::word::Stamp>| stamp.map_or("not known".to_owned(), crate::word::Stamp::iso);
+        |stamp: Option<crate::model::Stamp>| stamp.map_or("not known".to_owned(), crate::model::Stamp::iso);
     let mut lines = vec![
         format!("build      {id}"),
         format!("result     {}", build.result),

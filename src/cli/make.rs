@@ -6,11 +6,13 @@ use super::owner::refuse_root;
 use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
-use crate::act::{self, Mode, Moved, Permit, Stages};
+use crate::commit::{Moved, Permit};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::word::{BuildId, Label, RelPath, shown};
+use crate::model::{BuildId, Label, RelPath, shown};
+use crate::ops::alias::Mode;
+use crate::recover::Stages;
 use serde_json::json;
 
 pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
@@ -23,7 +25,7 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     setting.mirror.is_apart()?;
     refuse_root(&setting.mirror)?;
     if !args.dry_run {
-        act::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
+        crate::commit::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }
     let at = setting.mirror.to_string();
     let done = if args.dry_run { "would make" } else { "made" };
@@ -51,7 +53,7 @@ pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option
     match asked {
         Some("none") => Ok(None),
         Some(name) => Ok(Some(super::plan::choose(name)?.0)),
-        None => Ok(act::suiting(layout)),
+        None => Ok(crate::ops::retention::suiting(layout)),
     }
 }
 
@@ -91,9 +93,9 @@ pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
 pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
-    let labels = labels.map_err(|error: crate::word::LabelError| Usage(error.to_string()))?;
+    let labels = labels.map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
     let mode = Mode::of(args.dry_run);
-    let report = act::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
+    let report = crate::ops::alias::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
     if setting.json {
         say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));
         return Ok(());
@@ -122,7 +124,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
         }
         AliasVerb::Dematerialize { alias, dry_run } => {
             let alias = path(&alias)?;
-            act::dematerialize(&mirror, &alias, Mode::of(dry_run))?;
+            crate::ops::alias::dematerialize(&mirror, &alias, Mode::of(dry_run))?;
             if setting.json {
                 say::json(&json!({"dematerialize": 1, "dry_run": dry_run, "alias": alias}));
             } else {
@@ -138,24 +140,24 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
             let lease = mirror.lease()?;
             if dry_run {
-                act::may_point(&mirror, &alias, &target, permit)?;
-                let from = act::pointed_at(&mirror, &alias)?;
+                crate::commit::may_point(&mirror, &alias, &target, permit)?;
+                let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
-                act::settle(&lease, &now)?;
-                (act::set(&lease, &alias, &target, permit, now())?, Mode::Real)
+                crate::recover::settle(&lease, &now)?;
+                (crate::commit::set(&lease, &alias, &target, permit, now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
             let alias = path(&alias)?;
             let lease = mirror.lease()?;
             if dry_run {
-                act::may_remove(&mirror, &alias)?;
-                let from = act::pointed_at(&mirror, &alias)?;
+                crate::commit::may_remove(&mirror, &alias)?;
+                let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: None }, Mode::Trial)
             } else {
-                act::settle(&lease, &now)?;
-                (act::remove(&lease, &alias, now())?, Mode::Real)
+                crate::recover::settle(&lease, &now)?;
+                (crate::commit::remove(&lease, &alias, now())?, Mode::Real)
             }
         }
     };
@@ -170,7 +172,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
 /// Lets an alias have a copy of its build below it, and says what that takes.
 fn materialize(setting: &Setting, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
     let mode = Mode::of(dry_run);
-    let cost = act::materialize(mirror, alias, keep.seconds(), mode)?;
+    let cost = crate::ops::alias::materialize(mirror, alias, keep.seconds(), mode)?;
     if setting.json {
         say::json(&json!({"materialize": 1, "dry_run": dry_run, "cost": cost}));
         return Ok(());
@@ -217,8 +219,8 @@ pub(super) fn recover(
         return Ok(());
     }
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
-    let mut settled = if accept_journal { act::accept_loss(&mirror, &now)? } else { Vec::new() };
-    settled.extend(act::recover(&mirror, stages, &now)?);
+    let mut settled = if accept_journal { crate::recover::accept_loss(&mirror, &now)? } else { Vec::new() };
+    settled.extend(crate::recover::recover(&mirror, stages, &now)?);
     if setting.json {
         say::json(&json!({"recover": 1, "settled": settled}));
         return Ok(());

@@ -2,7 +2,7 @@
 
 use super::run::Outcome;
 use super::site::Site;
-use crate::word::{Class, Classify, ErrorKind, OWN_DIR};
+use crate::model::{Class, Classify, ErrorKind, OWN_DIR};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 

@@ -4,12 +4,12 @@ use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Mode};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
 use crate::decide::{Past, Plan, retain};
-use crate::tell;
-use crate::word::{BuildId, Stamp};
+use crate::model::{BuildId, Stamp};
+use crate::ops::alias::Mode;
+use crate::render;
 use std::{io::Read, path::Path};
 
 /// A plan and the policy that made it.
@@ -21,7 +21,8 @@ pub(super) struct Made {
 pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
     let Made { plan, .. } = make(setting, &args.from)?;
     if args.publish {
-        let written = act::publish_deadlines(&setting.open()?, &plan, Mode::of(args.dry_run))?;
+        let written =
+            crate::ops::retention::publish_deadlines(&setting.open()?, &plan, Mode::of(args.dry_run))?;
         let done = if args.dry_run { "would write" } else { "wrote" };
         say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
@@ -34,7 +35,7 @@ pub(super) fn show(setting: &Setting, plan: &Plan) {
     if setting.json {
         say::json(plan);
     } else {
-        say::out(&tell::plan(plan, say::paint()));
+        say::out(&render::plan(plan, say::paint()));
     }
 }
 
@@ -43,9 +44,9 @@ pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
     let Made { plan, policy } = make(setting, &args.from)?;
     let Some(verdict) = plan.verdict(&id) else {
         if args.from.census.is_none() {
-            act::not_trashed(&setting.open()?, &id)?;
+            crate::ops::retention::not_trashed(&setting.open()?, &id)?;
         }
-        return Err(act::LabelActError::NoBuild(id).into());
+        return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
     if setting.json {
         let digest = format!("sha256:{}", plan.digest);
@@ -53,7 +54,7 @@ pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
         let accept = plan.acceptable.then_some(plan.digest);
-        say::out(&tell::explain(verdict, trash_until, accept, say::paint()));
+        say::out(&render::explain(verdict, trash_until, accept, say::paint()));
     }
     Ok(Exit::Done)
 }
@@ -70,8 +71,8 @@ fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
     let mirror = setting.open()?;
     let policy = from.policy.as_deref().map(|name| choose(name).map(|(_, policy)| policy)).transpose()?;
     let planned = match at {
-        Some(at) => act::plan_at(&mirror, policy, at)?,
-        None => act::plan(&mirror, policy, now(), None)?,
+        Some(at) => crate::ops::retention::plan_at(&mirror, policy, at)?,
+        None => crate::ops::retention::plan(&mirror, policy, now(), None)?,
     };
     planned.troubles.iter().for_each(say::trouble);
     Ok(Made { plan: planned.plan, policy: planned.policy })

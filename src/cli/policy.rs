@@ -5,15 +5,16 @@ use super::exit::{Exit, Usage};
 use super::plan::{choose, read_census, stamp};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
 use crate::decide::{
     Fate, Forward, PartFate, Past, Plan, SIMULATED, Verdict, coming, lint, retain, simulate,
 };
 use crate::mirror::survey;
-use crate::tell::{self, Series};
-use crate::word::{self, BuildId, Stream};
+use crate::model;
+use crate::model::{BuildId, Stream};
+use crate::render;
+use crate::render::Series;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
 fn named(setting: &Setting, name: Option<&str>) -> Outcome<Policy> {
     match name {
         Some(name) => Ok(choose(name)?.1),
-        None => Ok(act::policy_of(&setting.open()?)?),
+        None => Ok(crate::ops::retention::policy_of(&setting.open()?)?),
     }
 }
 
@@ -86,7 +87,7 @@ fn lint_it(setting: &Setting, name: Option<&str>, file: Option<&Path>) -> Outcom
             say::out(&format!(
                 "{place}: {}: {} [{}]\n",
                 found.severity,
-                word::shown(&found.message),
+                model::shown(&found.message),
                 found.code
             ));
         }
@@ -113,13 +114,13 @@ fn test(setting: &Setting, name: Option<&str>) -> Outcome<Exit> {
             say::out(&format!(
                 "{}  {}\n",
                 if surprises.is_empty() { "passed" } else { "FAILED" },
-                word::shown(&test.name)
+                model::shown(&test.name)
             ));
             for surprise in surprises {
                 say::out(&format!(
                     "        {}: {}\n",
-                    word::shown(&surprise.build),
-                    word::shown(&surprise.message)
+                    model::shown(&surprise.build),
+                    model::shown(&surprise.message)
                 ));
             }
         }
@@ -145,7 +146,7 @@ fn forward(
     let policy = named(setting, name)?;
     let mut census = census_of(setting, file.map(PathBuf::as_path))?;
     if file.is_none() {
-        for (id, error) in act::share_out(&setting.open()?, &mut census) {
+        for (id, error) in crate::ops::retention::sharing::share_out(&setting.open()?, &mut census) {
             say::note(&format!("warning: how many bytes `{id}` shares is not known: {error}"));
         }
     }
@@ -172,13 +173,13 @@ fn forward(
         .collect();
     if let Some(svg) = svg {
         let title = format!("{} from {}", name.unwrap_or("the mirror's policy"), from.spell("%Y-%m-%d"));
-        std::fs::write(svg, tell::svg(&series, &title))
+        std::fs::write(svg, render::svg(&series, &title))
             .map_err(|error| crate::store::StoreError::new("write the drawing", svg.display(), error))?;
     }
     if setting.json {
         say::json(&json!({"simulate": 1, "from": from, "series": series}));
     } else {
-        say::out(&tell::chart(&series, say::columns()));
+        say::out(&render::chart(&series, say::columns()));
         if policy.brakes.is_some() {
             say::out("the brakes of the policy are included\n");
         }
@@ -220,7 +221,7 @@ impl<'a> Row<'a> {
         let size = self.bytes.map_or(String::new(), say::bytes);
         let by = |verdict: &Verdict| {
             let rules: BTreeSet<&str> = verdict.reasons.iter().map(|reason| &*reason.rule).collect();
-            word::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
+            model::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
         };
         match self.change {
             "would-go" => format!("would go     {id}  {size:>11}  kept before by {}\n", by(self.before)),
@@ -289,7 +290,7 @@ fn freed(
     file: Option<&Path>,
 ) -> Outcome<HashMap<BuildId, u64>> {
     if file.is_none() {
-        let freed = act::would_free(&setting.open()?, policy, census, plan);
+        let freed = crate::ops::retention::would_free(&setting.open()?, policy, census, plan);
         return Ok(freed.into_iter().filter_map(|(id, bytes)| Some((id, bytes.ok()?))).collect());
     }
     let deleted = plan.builds.iter().filter(|verdict| matches!(verdict.fate, Fate::Expire | Fate::Withheld));

@@ -1,8 +1,8 @@
 //! How far a command is: a bar on a terminal, nothing elsewhere.
 
 use super::{log, say};
-use crate::act::Watch;
-use crate::word::RelPath;
+use crate::model::RelPath;
+use crate::progress::Watch;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -4,12 +4,17 @@ use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::exit::{Exit, Usage};
 use super::run::{Outcome, Setting, now};
 use super::say;
-use crate::act::{self, Concern, Failure, HoldReport, LeftStage, Mode, PruneReport, Pruning, SweepReport};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
+use crate::model::{BuildId, Digest, Stamp, check_line, shown};
+use crate::ops::alias::Mode;
+use crate::ops::retention::HoldReport;
+use crate::ops::retention::concern::Concern;
+use crate::ops::retention::{Failure, SweepReport};
+use crate::ops::retention::{PruneReport, Pruning};
 use crate::record::Hold;
-use crate::word::{BuildId, Digest, Stamp, check_line, shown};
+use crate::recover::LeftStage;
 use serde::Serialize;
 use serde_json::json;
 use std::{
@@ -38,7 +43,7 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
-    let report = act::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
+    let report = crate::ops::retention::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
     if args.dry_run {
         if setting.json {
             say::json(&Trial { plan: &report.plan, stages: &report.stages, findings: &report.findings });
@@ -195,7 +200,7 @@ pub(super) fn sweep(
     dry_run: bool,
 ) -> Outcome<Exit> {
     let mirror = gently(setting, max_rate, priority)?;
-    let report = act::sweep(&mirror, Mode::of(dry_run), Some(&setting.stop), &now)?;
+    let report = crate::ops::retention::sweep(&mirror, Mode::of(dry_run), Some(&setting.stop), &now)?;
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
     } else {
@@ -211,7 +216,7 @@ pub(super) fn sweep(
 }
 
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
-    let restored = act::restore(&setting.open()?, &build(id)?, Mode::of(dry_run), &now)?;
+    let restored = crate::ops::retention::restore(&setting.open()?, &build(id)?, Mode::of(dry_run), &now)?;
     if setting.json {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
@@ -232,7 +237,7 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }
     let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
-    let report = act::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
+    let report = crate::ops::retention::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
     told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
@@ -251,7 +256,7 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 }
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
-    let report = act::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
+    let report = crate::ops::retention::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
     told(setting, &report, ("let go of", "remove holds of"), dry_run);
     Ok(())
 }

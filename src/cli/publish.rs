@@ -5,13 +5,13 @@ use super::exit::Usage;
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::{make, say, sign};
-use crate::act::{
-    self, Check, ContextFrom, Filling, Named, PublishOutcome, PublishReport, Publishing, SourceSpec,
-};
+use crate::commit::{Check, Filling};
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
+use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
+use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, Publishing};
+use crate::source::SourceSpec;
 use crate::store::{ObjectStore, Share, Take};
-use crate::word::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -49,14 +49,14 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
         sources,
         exclude: excluded(args)?,
         result: args.result.map(|result| match result {
-            ResultArg::Success => crate::word::Outcome::Success,
-            ResultArg::Fail => crate::word::Outcome::Fail,
-            ResultArg::Empty => crate::word::Outcome::Empty,
+            ResultArg::Success => crate::model::Outcome::Success,
+            ResultArg::Fail => crate::model::Outcome::Fail,
+            ResultArg::Empty => crate::model::Outcome::Empty,
         }),
         context,
-        labels: parse(&args.label).map_err(|error: crate::word::LabelError| Usage(error.to_string()))?,
+        labels: parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?,
         requires: (args.requires.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>())
-            .map_err(|error: crate::word::NameError| Usage(error.to_string()))?,
+            .map_err(|error: crate::model::NameError| Usage(error.to_string()))?,
         filling: Filling {
             take: match args.take {
                 TakeArg::Copy => None,
@@ -73,7 +73,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
         signers,
     };
     let bar = Bar::new();
-    let act = if args.dry_run { act::try_publish } else { act::publish };
+    let act = if args.dry_run { crate::ops::publish::try_publish } else { crate::ops::publish::publish };
     let report = act(&mirror, &publishing, &now, &bar, &setting.stop);
     bar.finish();
     let report = report?;
@@ -212,7 +212,7 @@ pub(super) fn build_id(
     branch: Option<(&str, Outcome<BTreeMap<String, String>>)>,
     build: Option<&str>,
 ) -> Outcome<(BuildId, Named)> {
-    let usage = |error: crate::word::NameError| Usage(error.to_string());
+    let usage = |error: crate::model::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
         (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
         (None, Some((branch, given))) => {
@@ -230,7 +230,7 @@ pub(super) fn build_id(
     if let Some(c) = unprintable(&id.to_string()) {
         return Err(Usage(format!(
             "`{id}` contains {}; printable characters are accepted",
-            crate::word::named(c)
+            crate::model::named(c)
         ))
         .into());
     }

@@ -6,9 +6,10 @@ use super::owner::{other_owner, refuse_root};
 use super::progress::Bar;
 use super::site::{Site, say_what_lacks};
 use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
-use crate::act::{self, Stop, Switched};
 use crate::mirror::{Mirror, Warnings};
-use crate::word::{Classify, ErrorKind, Stamp, is_unprintable};
+use crate::model::{Classify, ErrorKind, Stamp, is_unprintable};
+use crate::ops::alias::Switched;
+use crate::progress::Stop;
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
@@ -112,7 +113,7 @@ fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
     // In a directory a symlink is all that a name has.
     let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
     let bar = Bar::new();
-    let followed = act::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
+    let followed = crate::ops::alias::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
     bar.finish();
     let followed = followed?;
     for alias in followed.stay {

@@ -1,8 +1,8 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
 use crate::mirror::{Trouble, chain};
-use crate::tell::{Paint, screened};
-use crate::word::shown;
+use crate::model::shown;
+use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 use std::{
@@ -104,4 +104,4 @@ pub(super) fn trouble(trouble: &Trouble) {
     note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
 }
 
-pub(super) use crate::tell::{bytes, count};
+pub(super) use crate::render::{bytes, count};

@@ -3,7 +3,7 @@
 use super::args::{PublishArgs, VerifyArgs};
 use super::exit::Usage;
 use super::run::Outcome;
-use crate::act::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
+use crate::sign::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
 use std::path::PathBuf;
 
 /// Returns who signs, with their keys looked at.

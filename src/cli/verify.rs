@@ -5,10 +5,11 @@ use super::exit::{Exit, Usage};
 use super::progress::Bar;
 use super::run::{Outcome, Setting, now};
 use super::{say, sign};
-use crate::act::{self, By, Scope, VerifyReport, Verifying, Which};
 use crate::mirror::{Mirror, builds_of};
-use crate::tell::Paint;
-use crate::word::{BuildId, shown};
+use crate::model::{BuildId, shown};
+use crate::ops::adopt::Scope;
+use crate::ops::verify::{By, VerifyReport, Verifying, Which};
+use crate::render::Paint;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -22,7 +23,8 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
     let by = if args.read { By::Bytes } else { By::Notes };
     let keys = sign::keys(args)?;
     let bar = Bar::new();
-    let report = act::verify(&mirror, &Verifying { which, by, keys }, &bar, &setting.stop, &now);
+    let report =
+        crate::ops::verify::verify(&mirror, &Verifying { which, by, keys }, &bar, &setting.stop, &now);
     bar.finish();
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));

@@ -6,7 +6,7 @@
 
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout};
-use crate::word::{BuildId, BuildName, Stamp, Stream, Version};
+use crate::model::{BuildId, BuildName, Stamp, Stream, Version};
 
 /// What orders the builds of a stream: the versions in their names where the layout has such fields, and then time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ pub fn follow<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::word::{Outcome, Words};
+    use crate::model::{Outcome, Words};
     use proptest::prelude::*;
 
     fn build(day: u32, result: Outcome) -> BuildCensus {

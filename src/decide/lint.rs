@@ -2,7 +2,7 @@
 
 use super::policy::{Basis, Family, Keep, Policy, Range, Rule, Span};
 use crate::census::Census;
-use crate::word::{Document, Mark, Stream};
+use crate::model::{Document, Mark, Stream};
 use serde::Serialize;
 
 /// Something odd about a policy.

@@ -1,18 +1,18 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
-pub mod comply;
+pub mod check;
 mod lint;
 pub mod policy;
 mod portion;
-mod retain;
+mod retention;
 mod reuse;
 mod simulate;
 
 pub use alias::{Age, Current, follow, meets};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};
-pub use retain::{
+pub use retention::{
     Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals,
     Verdict, retain,
 };

@@ -3,8 +3,8 @@
 //! Earlier builds of the stream, and of others, hold most of what a new one brings. A file is the same when its digest is, whatever
 //! its name; with the quick check also when size, time and inode of its source are those of the last publish.
 
+use crate::model::{Digest, RelPath};
 use crate::record::{Manifest, Seen};
-use crate::word::{Digest, RelPath};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A file that an earlier build holds.

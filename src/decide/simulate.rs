@@ -1,9 +1,9 @@
 //! A policy run forward: builds keep coming, and every day what the policy lets go is gone.
 
 use super::policy::Policy;
-use super::retain::{Fate, Past, Verdict, retain};
 use crate::census::{BuildCensus, Census, StreamCensus};
-use crate::word::{BuildName, Outcome, Stamp};
+use crate::decide::retention::{Fate, Past, Verdict, retain};
+use crate::model::{BuildName, Outcome, Stamp};
 use std::collections::HashSet;
 
 /// How a policy is run forward.
@@ -68,7 +68,7 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
         for stream in &mut census.streams {
             let name = &stream.stream;
             stream.builds.retain(|build| {
-                !gone.contains(&crate::word::BuildId::new(name.clone(), build.build.clone()))
+                !gone.contains(&crate::model::BuildId::new(name.clone(), build.build.clone()))
             });
         }
         let builds = census.streams.iter().map(|stream| stream.builds.len() as u64).sum();

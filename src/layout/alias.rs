@@ -6,7 +6,7 @@ use super::load::Loading;
 use super::schema::AliasFile;
 use super::template::{Template, Values};
 use super::{Layout, NoPlace};
-use crate::word::{Label, Outcome, Stream, Words};
+use crate::model::{Label, Outcome, Stream, Words};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An alias that follows the newest build of a stream that meets a condition.
@@ -126,7 +126,7 @@ impl AliasPattern {
         for (values, labels) in found {
             // A value may hold what no name can, such as a slash.
             let name =
-                self.name.write(&values).ok().filter(|name| name.parse::<crate::word::BuildName>().is_ok());
+                self.name.write(&values).ok().filter(|name| name.parse::<crate::model::BuildName>().is_ok());
             let when = Condition { results: self.results.clone(), labels };
             rules.extend(name.map(|name| AliasRule { name, when, required: self.required }));
         }
@@ -190,7 +190,7 @@ impl Loading<'_> {
             labels.push((key.clone(), wanted));
         }
         let mut streams = Vec::new();
-        for text in raw.streams.iter().flat_map(crate::word::Words::as_slice) {
+        for text in raw.streams.iter().flat_map(crate::model::Words::as_slice) {
             match glob::Pattern::new(text) {
                 Ok(pattern) => streams.push(pattern),
                 Err(error) => self.problem(&format!("{at}.streams"), format!("`{text}`: {error}")),

@@ -4,7 +4,7 @@ use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
 use super::tree::Found;
-use crate::word::{RETENTION_NAME, Stream, is_sums};
+use crate::model::{RETENTION_NAME, Stream, is_sums};
 
 impl Layout {
     /// Returns the place of an alias or of something that may lie beside builds.

@@ -3,7 +3,7 @@
 use super::field::FieldKind;
 use super::template::{Template, Values};
 use super::{Layout, NoPlace};
-use crate::word::{BuildName, Stream};
+use crate::model::{BuildName, Stream};
 use std::collections::BTreeMap;
 
 /// Which stream a branch goes to.

@@ -1,6 +1,6 @@
 //! What can be wrong with a layout, and with what is asked of one.
 
-use crate::word::{Class, Classify, ErrorKind, Problem};
+use crate::model::{Class, Classify, ErrorKind, Problem};
 
 /// Says everything that is wrong with a layout file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

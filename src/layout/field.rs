@@ -1,6 +1,6 @@
 //! What may stand for a name in braces.
 
-use crate::word::{Stamp, StampError};
+use crate::model::{Stamp, StampError};
 use regex::Regex;
 
 /// What may stand for a name in braces.

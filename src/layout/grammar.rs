@@ -6,7 +6,7 @@ use super::field::{Field, FieldKind};
 use super::marker::Markers;
 use super::template::{Template, Values};
 use super::{NoPlace, tree::Tree};
-use crate::word::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
+use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
 use std::sync::Arc;
 
 /// The grammar of the paths of one mirror; cheap to clone.

@@ -7,7 +7,7 @@ use super::overlap::overlaps;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::Template;
 use super::{LayoutError, tree::Tree};
-use crate::word::{Document, Problem, Stamp};
+use crate::model::{Document, Problem, Stamp};
 use regex::Regex;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -7,7 +7,7 @@ use super::load::Loading;
 use super::schema::{CreatedFile, MarkersFile, ResultFile};
 use super::tree::{Found, Tree};
 use super::{Layout, template::Values};
-use crate::word::{Document, Label, Outcome, RelPath, Stamp};
+use crate::model::{Document, Label, Outcome, RelPath, Stamp};
 use std::collections::BTreeMap;
 
 /// The files that say something of a build.
@@ -172,7 +172,7 @@ impl Layout {
 fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, String> {
     let Some(key) = key else { return Ok(text.trim().to_owned()) };
     let told =
-        |problems: Vec<crate::word::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
+        |problems: Vec<crate::model::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
     let document = Document::parse(text, file.as_str()).map_err(told)?;
     let value: serde_yaml::Value = document.read_at(key).map_err(told)?;
     match value {

@@ -5,7 +5,7 @@ use super::mend::mend_inside;
 use super::stray::Stray;
 use super::template::Values;
 use super::tree::Found;
-use crate::word::{BuildId, RelPath, Stream, is_sums};
+use crate::model::{BuildId, RelPath, Stream, is_sums};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

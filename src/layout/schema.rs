@@ -1,6 +1,6 @@
 //! The YAML of a layout, exactly; what it means is made of it in `load`.
 
-use crate::word::Words;
+use crate::model::Words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,9 +6,9 @@
 use super::anchors::Anchors;
 use super::journal::{self, LIMIT, Segment, files, parse, segment_path};
 use super::{AnchorError, Fact, JournalError, Lease, LeaseError, Mirror};
+use crate::model::{RelPath, Stamp};
 use crate::record::{Event, EventKind};
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
-use crate::word::{RelPath, Stamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

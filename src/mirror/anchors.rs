@@ -7,8 +7,8 @@
 
 use super::journal::last_event;
 use super::{AnchorError, GOING, Mirror, Tree};
+use crate::model::RelPath;
 use crate::store::StoreError;
-use crate::word::RelPath;
 use serde::Deserialize;
 
 /// More than the file of the last run ever has, in bytes.

@@ -7,9 +7,9 @@
 use super::records::MANIFEST_LIMIT;
 use super::trash::TICKET_LIMIT;
 use super::{KeptError, Mirror, Ticket, TicketKind, Trashed};
+use crate::model::{BuildId, RelPath};
 use crate::record::Manifest;
 use crate::store::Walked;
-use crate::word::{BuildId, RelPath};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 

@@ -6,9 +6,9 @@
 
 use super::records::RECORD_LIMIT;
 use super::{Kept, KeptError, Lease, Mirror, Tree};
+use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Below, Put, StoreError};
-use crate::word::{BuildId, RelPath, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

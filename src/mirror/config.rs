@@ -1,7 +1,7 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
+use crate::model::{RelPath, Words};
 use crate::store::Abilities;
-use crate::word::{RelPath, Words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

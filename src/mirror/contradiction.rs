@@ -1,6 +1,6 @@
 //! How the journal and what refers to it contradict each other.
 
-use crate::word::RelPath;
+use crate::model::RelPath;
 
 /// Says how the journal and what refers to it contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

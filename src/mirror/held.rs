@@ -4,8 +4,8 @@
 //! nothing, and is not missed.
 
 use super::{ExpectedError, KeptError, Mirror, Tree};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold, Phase};
-use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::BTreeMap;
 
 /// The events that state holds.

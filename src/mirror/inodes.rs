@@ -1,9 +1,9 @@
 //! Notes on the inodes of each stream's last published build: what may be shared without reading it again.
 
 use super::Mirror;
+use crate::model::{RelPath, Stream};
 use crate::record::Inodes;
 use crate::store::{Below, Put, StoreError};
-use crate::word::{RelPath, Stream};
 
 /// The largest size of the notes, in bytes: a line has at most 64, and a build fewer than four million files.
 const LIMIT: u64 = 256 << 20;

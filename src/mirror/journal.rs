@@ -5,9 +5,9 @@
 //! damage, and damage is refused, never guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
 
 use super::AnchorError;
+use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tracing::info;

@@ -6,9 +6,9 @@
 
 use super::anchors::Anchors;
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
+use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::record::{Event, Phase};
 use crate::store::{Guard, StoreError, StoreErrorKind};
-use crate::word::{Class, Classify, ErrorKind, RelPath, Stamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.

@@ -7,8 +7,8 @@
 use super::resolve::{Step, follow, look};
 use super::{KeptError, Mirror, Resolved, build_of};
 use crate::layout::Place;
+use crate::model::{BuildId, RelPath};
 use crate::store::{Kind, LinkTarget, Pointer, StoreError, StoreErrorKind, waiting};
-use crate::word::{BuildId, RelPath};
 use rayon::prelude::*;
 use std::collections::HashSet;
 

@@ -7,9 +7,9 @@ use super::links::leads;
 use super::{KeptError, Mirror};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{BuildRecord, Hold};
 use crate::store::{Kind, Store, StoreError, Walked};
-use crate::word::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeSet, HashSet};
 
 /// More than a file that says something of a build ever has, in bytes.

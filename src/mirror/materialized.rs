@@ -6,8 +6,8 @@
 //! what the pointer names is whole.
 
 use super::{Mirror, build_of};
+use crate::model::{Digest, RelPath, Stamp};
 use crate::store::{Entry, Guard, Kind, Put, StoreError, StoreErrorKind};
-use crate::word::{Digest, RelPath, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// More than a state ever has, in bytes.

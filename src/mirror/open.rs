@@ -3,8 +3,8 @@
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
+use crate::model::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
-use crate::word::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use std::{sync::Arc, time::Duration};
 use tracing::info;
 
@@ -281,7 +281,7 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
     let mut problems = Vec::new();
     for (key, name) in [("layout", Some(&config.layout)), ("policy", config.policy.as_ref())] {
         if let Some(name) =
-            name.filter(|name| is_file(name) && name.parse::<crate::word::BuildName>().is_err())
+            name.filter(|name| is_file(name) && name.parse::<crate::model::BuildName>().is_err())
         {
             problems.push(document.problem(
                 key,
@@ -290,7 +290,7 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
         }
     }
     for (index, alias) in config.aliases.iter().enumerate() {
-        if alias.name.parse::<crate::word::BuildName>().is_err() {
+        if alias.name.parse::<crate::model::BuildName>().is_err() {
             let path = format!("aliases[{index}].name");
             problems.push(document.problem(&path, format!("`{}` is not one name without `/`", alias.name)));
         }

@@ -1,9 +1,9 @@
 //! What the own area keeps of each build: its record, its manifest, its holds.
 
 use super::{Lease, Mirror};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::record::{BuildRecord, Hold, Manifest, ManifestError, RecordError};
 use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
-use crate::word::{BuildId, Class, Classify, ErrorKind, RelPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

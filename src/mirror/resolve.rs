@@ -3,8 +3,8 @@
 //! Nothing here trusts the kernel to stay below the root: each link's text is applied to the path as text, so that
 //! a link out of the mirror is seen and told, never walked.
 
+use crate::model::RelPath;
 use crate::store::{Entry, Kind, Result, Store, StoreErrorKind};
-use crate::word::RelPath;
 
 /// How many links may follow each other, as in Linux.
 const HOPS: usize = 40;

@@ -6,9 +6,9 @@
 //! they guess: they see objects, not builds.
 
 use super::{KeptError, Lease, Mirror, Resolved, Trashed, Tree, build_of, resolve};
+use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
-use crate::word::{BuildId, RelPath, Stream};
 
 /// More than a record ever has, in bytes.
 const LIMIT: u64 = 16 << 20;

@@ -3,8 +3,8 @@
 //! Only what is certain: a deletion that was begun counts as done, since the tree may be gone already.
 
 use super::{JournalError, KeptError, Mirror};
+use crate::model::{BuildId, Class, Classify, RelPath};
 use crate::record::{Event, EventKind, Phase};
-use crate::word::{BuildId, Class, Classify, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the journal tells of what should be there.

@@ -5,9 +5,9 @@
 
 use super::records::RECORD_LIMIT;
 use super::{AnchorError, JournalError, KeptError, Lease, Mirror, Tree};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
-use crate::word::{BuildId, RelPath, Stamp};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

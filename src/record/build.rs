@@ -3,8 +3,8 @@
 //! One JSON file a build in the own area. It can be lost: the tree is the truth, and a record is made again from
 //! the tree. Labels are the one thing in it that changes after publishing.
 
+use crate::model::{BuildId, Digest, Outcome, Stamp};
 use crate::record::{Labels, as_object};
-use crate::word::{BuildId, Digest, Outcome, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form.

@@ -5,7 +5,7 @@
 //! Because release managers run the file, a line that is not exactly of this form, with nothing in it that a shell
 //! would expand, is refused. The last line ends with a newline, too: consumers cut the digits at fixed places.
 
-use crate::word::version_order;
+use crate::model::version_order;
 use std::fmt;
 
 /// The commits of a build, one for each checkout, in version order.

@@ -4,7 +4,7 @@
 //! line is told from a whole one. What changes a mirror is written twice: the intent before, the outcome after; an
 //! intent without outcome is what `recover` settles.
 
-use crate::word::{Digest, Stamp};
+use crate::model::{Digest, Stamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -5,7 +5,7 @@
 //! comments, one space, CRLF, and the armour of a clear-signed list. Digests other than SHA-256 say nothing here. A line
 //! that cannot be read is reported, and takes nothing from the other lines.
 
-use crate::word::{Digest, RelPath};
+use crate::model::{Digest, RelPath};
 use std::borrow::Cow;
 
 /// What a list says of one file.

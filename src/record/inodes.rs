@@ -4,7 +4,7 @@
 //! as before. The notes are an aid: a file of which they say nothing is read before another build shares its bytes, so
 //! they may be lost.
 
-use crate::word::BuildName;
+use crate::model::BuildName;
 use std::collections::BTreeMap;
 
 /// The first line of the file.

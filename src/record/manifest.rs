@@ -4,7 +4,7 @@
 //! so that the next publish can tell what is the same without reading it again. Kept as lines with tabs, since a
 //! build may have hundreds of thousands of files; the last line counts the others, so that a cut file is noticed.
 
-use crate::word::{Digest, RelPath};
+use crate::model::{Digest, RelPath};
 use std::str::FromStr;
 
 /// The first line of the file.

@@ -12,7 +12,7 @@ mod manifest;
 mod said;
 mod sums;
 
-pub use crate::word::version_order;
+pub use crate::model::version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};

@@ -1,6 +1,6 @@
 //! What people say of a build after it was published: labels and holds.
 
-use crate::word::Stamp;
+use crate::model::Stamp;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -3,7 +3,7 @@
 //! `sha256sum -c SHA256SUMS` in the build's directory, or under any alias of it, checks every file. Names with a
 //! backslash are escaped as coreutils does; names with control characters never get this far.
 
-use crate::word::{Digest, RelPath};
+use crate::model::{Digest, RelPath};
 use std::{borrow::Cow, fmt};
 
 /// The digest of each file, sorted by path.

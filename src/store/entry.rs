@@ -1,6 +1,6 @@
 //! What is found in a store, and how something is to be put there.
 
-use crate::word::{Digest, RelPath};
+use crate::model::{Digest, RelPath};
 use std::path::Path;
 
 /// What kind of thing lies at a path.

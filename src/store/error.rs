@@ -1,6 +1,6 @@
 //! What went wrong with which path: callers branch on the kind, people read the text.
 
-use crate::word::{Class, Classify, ErrorKind};
+use crate::model::{Class, Classify, ErrorKind};
 use std::io;
 
 /// The kinds that callers tell apart.

@@ -4,11 +4,11 @@
 //! It logs paths, counts and kinds of errors; never the content of a file, a credential or the text of an error, which
 //! may repeat an address.
 
+use crate::model::{Digest, RelPath};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, Pointer, Put, Result,
     Scan, Share, Shared, SourceFile, Space, Store, StoreErrorKind, Swept, Take, Unfinished, Uploads,
 };
-use crate::word::{Digest, RelPath};
 use std::{
     fmt::{self, Debug, Display},
     io::Read,

@@ -27,7 +27,7 @@ pub use spy::{Call, Fault, Spy};
 pub use waiting::waiting;
 pub use walked::Walked;
 
-use crate::word::{Digest, RelPath};
+use crate::model::{Digest, RelPath};
 use std::{fmt::Debug, io::Read, time::Duration};
 
 /// The result of asking a store for something.

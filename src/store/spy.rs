@@ -4,12 +4,12 @@
 //! between calls of the store, not inside of one: what a kill leaves within a single call is the matter of tests that
 //! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
 
+use crate::model::{Digest, RelPath};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, Pointer, Put, Result,
     Scan, Share, Shared, SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished,
     Uploads, below, remove_all,
 };
-use crate::word::{Digest, RelPath};
 use std::{
     fmt,
     io::Read,

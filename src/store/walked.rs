@@ -4,7 +4,7 @@
 //! hundreds of thousands of files.
 
 use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError, StoreErrorKind};
-use crate::word::RelPath;
+use crate::model::RelPath;
 use std::collections::{BTreeMap, HashSet};
 
 /// A tree as one walk saw it, by paths below its top.

@@ -1,8 +1,8 @@
 //! For each code what shows it, and a near miss.
 
 use super::sight::{NEWEST, Sight, Spoil, path};
-use mirrorkeep::decide::comply::{Code, Leads, SeenKind};
-use mirrorkeep::word::Outcome;
+use mirrorkeep::decide::check::{Code, Leads, SeenKind};
+use mirrorkeep::model::Outcome;
 
 type Change = fn(&mut Sight);
 

@@ -1,8 +1,8 @@
 //! Where each finding begins and ends: the last instant, the last bit, the last byte, and what else is told beside it.
 
 use super::sight::{NEWEST, Sight, Spoil, path};
-use mirrorkeep::decide::comply::{Leads, SeenKind, mends};
-use mirrorkeep::word::Outcome;
+use mirrorkeep::decide::check::{Leads, SeenKind, mends};
+use mirrorkeep::model::Outcome;
 
 const OLD: &str = "master/centos/20260602T060000Z";
 

@@ -6,7 +6,7 @@ mod says;
 mod sight;
 
 use cases::CASES;
-use mirrorkeep::decide::comply::{Code, Finding, mends};
+use mirrorkeep::decide::check::{Code, Finding, mends};
 use proptest::prelude::*;
 use sight::Sight;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ fn how_grave_a_finding_is_has_the_same_word_wherever_it_is_told() {
 #[test]
 fn the_page_of_findings_is_printed_from_the_table() {
     let page = include_str!("../../docs/findings.md");
-    assert_eq!(page, mirrorkeep::tell::findings_page(), "run `mirrorkeep check --list > docs/findings.md`");
+    assert_eq!(page, mirrorkeep::render::findings_page(), "run `mirrorkeep check --list > docs/findings.md`");
 }
 
 fn all_findings(chosen: &[usize]) -> Vec<Finding> {

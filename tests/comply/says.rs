@@ -2,7 +2,7 @@
 
 use super::sight::{NEWEST, Sight, Spoil, path};
 use mirrorkeep::census::StreamCensus;
-use mirrorkeep::decide::comply::{Finding, Leads, SeenKind};
+use mirrorkeep::decide::check::{Finding, Leads, SeenKind};
 use mirrorkeep::layout::Layout;
 use mirrorkeep::record::{LinkEntry, Manifest};
 

@@ -1,14 +1,14 @@
 //! A sight of a small mirror that complies, and ways to spoil it.
 
 use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
-use mirrorkeep::decide::comply::{
+use mirrorkeep::decide::check::{
     Finding, Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
     comply_build,
 };
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::{Condition, Layout};
+use mirrorkeep::model::{BuildId, Digest, Outcome, RelPath};
 use mirrorkeep::record::{FileEntry, Manifest, Sums};
-use mirrorkeep::word::{BuildId, Digest, Outcome, RelPath};
 use std::collections::BTreeMap;
 
 /// What is there, as the disk shows it.

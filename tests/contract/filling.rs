@@ -1,8 +1,8 @@
 //! Bringing bytes in: filling, sharing, taking.
 
 use super::{ENOUGH, PLAIN, kind, path, read, refused};
+use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::store::{Fill, Filled, Share, Shared, SourceFile, Store, StoreErrorKind, Take, Uploads};
-use mirrorkeep::word::{Digest, RelPath};
 use std::{
     fs::{self, File},
     io::{self, Read},

@@ -1,8 +1,8 @@
 //! Locks, and what lasts.
 
 use super::{PLAIN, path, read, refused};
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 use std::{
     error::Error,
     sync::atomic::{AtomicUsize, Ordering},

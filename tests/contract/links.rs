@@ -1,8 +1,8 @@
 //! Links and aliases, and that nothing goes through them.
 
 use super::{ENOUGH, PLAIN, path, put, read, refused, tree};
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Append, Kind, Put, Share, Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 use std::{
     fs,
     sync::atomic::{AtomicBool, Ordering},

@@ -1,8 +1,8 @@
 //! Looking, listing, reading.
 
 use super::{PLAIN, kind, path, put, read, refused};
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Entry, Kind, Store, StoreErrorKind, Walked};
-use mirrorkeep::word::RelPath;
 use std::io::Read;
 
 pub(super) fn what_is_looked_at_is_told_as_it_is(store: &dyn Store) {

@@ -1,8 +1,8 @@
 //! Directories and whole trees.
 
 use super::{kind, path, put, refused, tree};
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Append, Kind, Put, Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 use std::time::Duration;
 
 pub(super) fn a_directory_is_made_with_those_above(store: &dyn Store) {

@@ -1,8 +1,8 @@
 //! Putting, appending, removing.
 
 use super::{kind, path, put, read, refused, tree};
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Append, Kind, Put, Store, StoreErrorKind};
-use mirrorkeep::word::RelPath;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,

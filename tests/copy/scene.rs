@@ -1,10 +1,15 @@
 //! Two mirrors, each in a directory or in a bucket in memory, and copying from one to the other.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{self, CopyReport, Copying, Mode, Permit, Publishing, Signers, Stop, Unwatched};
+use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
+use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::copy::{CopyReport, Copying};
+use mirrorkeep::ops::publish::Publishing;
+use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
-use mirrorkeep::word::{BuildId, Digest, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
     fs,
@@ -102,13 +107,14 @@ impl Home {
     pub(crate) fn publish_by(&self, signers: Signers, work: &Path, name: &str, requires: &[&str]) {
         let requires = requires.iter().map(|name| build(name)).collect();
         let publishing = Publishing { requires, signers, ..view::publishing(build(name), work) };
-        act::publish(self.mirror(), &publishing, &now, &Unwatched, &Stop::new()).unwrap();
+        mirrorkeep::ops::publish::publish(self.mirror(), &publishing, &now, &Unwatched, &Stop::new())
+            .unwrap();
     }
 
     /// Says something of a build.
     pub(crate) fn label(&self, name: &str, label: &str) {
         let label = label.parse().unwrap();
-        act::label(self.mirror(), &build(name), &[label], &[], Mode::Real, &now).unwrap();
+        mirrorkeep::ops::alias::label(self.mirror(), &build(name), &[label], &[], Mode::Real, &now).unwrap();
     }
 
     /// Puts other bytes of the same number into a file, behind the back of everybody.
@@ -242,7 +248,8 @@ pub(crate) fn copy(from: &Home, to: &Home) -> Result<CopyReport, String> {
 /// Copies on one thread, so that the calls come in one order.
 pub(crate) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Result<CopyReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let report = alone.install(|| act::copy(from, to, copying, &Unwatched, &Stop::new(), &now));
+    let report =
+        alone.install(|| mirrorkeep::ops::copy::copy(from, to, copying, &Unwatched, &Stop::new(), &now));
     let report = report.map_err(chain)?;
     match report.failures.first() {
         None => Ok(report),

@@ -1,8 +1,8 @@
 //! A mirror in a bucket and a workspace to publish from, driven through the real binary.
 
 use crate::servers::Engine;
+use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::store::Store;
-use mirrorkeep::word::{Digest, RelPath};
 use serde_json::Value;
 use std::{
     fs,

@@ -2,11 +2,11 @@
 
 use super::bucket::{Bucket, ONE, Story, THREE, TWO};
 use crate::contract::cut_off;
-use mirrorkeep::act::{self, Stop, Unwatched};
-use mirrorkeep::decide::comply::{Mend, MendKind, Terms, mends};
+use mirrorkeep::decide::check::{Mend, MendKind, Terms, mends};
 use mirrorkeep::mirror::Mirror;
+use mirrorkeep::model::{RelPath, Stamp};
+use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Put, Store, Uploads};
-use mirrorkeep::word::{RelPath, Stamp};
 use std::{sync::Arc, time::Duration};
 
 macro_rules! stories {
@@ -230,7 +230,9 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
     let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
     for (hours, found) in [(23, Vec::new()), (25, wanted)] {
         let then = Stamp::from_instant(chrono::Utc::now()).unwrap().checked_add(hours * 3600).unwrap();
-        let report = act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), then).unwrap();
+        let report =
+            mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), then)
+                .unwrap();
         let told: Vec<Mend> =
             mends(&report.findings).into_iter().filter(|mend| mend.what == MendKind::GiveUp).collect();
         assert_eq!(
@@ -238,7 +240,7 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
             found,
             "{hours}"
         );
-        act::mend(&mirror, told, &Unwatched, &Stop::new(), &|| then).unwrap();
+        mirrorkeep::ops::check::mend(&mirror, told, &Unwatched, &Stop::new(), &|| then).unwrap();
     }
     assert_eq!(mirror.store().unfinished(Uploads::All).unwrap(), []);
 }

@@ -13,8 +13,8 @@ use crate::engines::bucket::{Bucket, ONE};
 use crate::servers::{Engine, weed};
 use crate::view;
 use mirrorkeep::mirror::Mirror;
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Kind, Share, Store, Uploads};
-use mirrorkeep::word::RelPath;
 use proxy::{FAULTS, Fault, Plan, Proxy};
 use std::{
     io::Write,

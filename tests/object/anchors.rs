@@ -3,8 +3,8 @@
 use super::scene::{
     self, ONE, Scene, TWO, accept, label_one, lose_events, lose_journal, prune, publish_two, restore_one,
 };
+use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Put, Spy};
-use mirrorkeep::word::RelPath;
 use std::sync::Arc;
 
 #[test]

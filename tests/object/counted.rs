@@ -2,8 +2,8 @@
 
 use super::scene::{ONE, Scene, TWO, label_one, publish_two};
 use mirrorkeep::mirror::{Mirror, Resolved, links, survey};
+use mirrorkeep::model::{RelPath, Stamp};
 use mirrorkeep::store::{Put, Spy};
-use mirrorkeep::word::{RelPath, Stamp};
 use std::{sync::Arc, time::Duration};
 
 /// How many builds the mirror has.

@@ -2,11 +2,14 @@
 
 use super::scene::{self, ONE, Scene, THREE, TWO, build, now};
 use crate::view;
-use mirrorkeep::act::{self, By, Mode, Pruning, Stop, Unwatched, VerifyReport, Verifying, Which};
-use mirrorkeep::decide::comply::Terms;
+use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::Mirror;
+use mirrorkeep::model::{Classify, ErrorKind, RelPath};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
+use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Fault, Put, Spy, Store};
-use mirrorkeep::word::{Classify, ErrorKind, RelPath};
 use std::{sync::Arc, time::Duration};
 
 fn open(store: Arc<dyn Store>) -> Mirror {
@@ -19,14 +22,20 @@ fn path(text: &str) -> RelPath {
 
 /// Returns the findings of a check, each as its code and its path.
 pub(super) fn checked(scene: &Scene) -> Vec<String> {
-    let report =
-        act::check(&open(scene.store()), &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    let report = mirrorkeep::ops::check::check(
+        &open(scene.store()),
+        &RelPath::root(),
+        Terms::default(),
+        &Stop::new(),
+        now(),
+    )
+    .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
 }
 
 fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
-    let verifying = Verifying { which: Which::All { anew: true }, by, keys: act::Keys::none() };
-    act::verify(&open(store), &verifying, &Unwatched, &Stop::new(), &now).unwrap()
+    let verifying = Verifying { which: Which::All { anew: true }, by, keys: mirrorkeep::sign::Keys::none() };
+    mirrorkeep::ops::verify::verify(&open(store), &verifying, &Unwatched, &Stop::new(), &now).unwrap()
 }
 
 /// Returns the faults that verifying finds, each as what it is and its path.
@@ -50,7 +59,7 @@ fn a_check_asks_once_a_build_and_not_for_each_file() {
     let scene = Scene::new();
     let spy = Arc::new(Spy::new(scene.store()));
     let mirror = open(Arc::<Spy>::clone(&spy));
-    act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
     let asked: Vec<String> = spy.calls().iter().map(ToString::to_string).collect();
     let of_files = asked.iter().filter(|call| call.contains(".rpm"));
     assert_eq!(of_files.count(), 0, "{asked:?}");
@@ -141,9 +150,9 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     scene::publish_two(&scene, scene.store()).unwrap();
     let withheld = scene::prune(&scene, scene.store()).unwrap_err();
     assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
-    let plan = act::plan(&open(scene.store()), None, now(), None).unwrap().plan;
+    let plan = mirrorkeep::ops::retention::plan(&open(scene.store()), None, now(), None).unwrap().plan;
     let accepted = Pruning { accepted: Some(plan.digest), ..Pruning::default() };
-    act::prune(&open(scene.store()), &accepted, Mode::Real, &now).unwrap();
+    mirrorkeep::ops::retention::prune(&open(scene.store()), &accepted, Mode::Real, &now).unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
     scene.misleads_nobody().unwrap();
 }
@@ -200,7 +209,7 @@ fn a_name_that_stays_at_a_later_build_is_reported() {
     let said = format!("latest_build` stays at `{THREE}`, which is newer than `{TWO}`; to move it, run");
     assert!(warning.contains(&said), "{warning}");
     // Where the clock of the server is another one, a stamp of its future is refused.
-    let days = mirrorkeep::word::Stamp::from_unix(now().unix() + 20 * 86400).unwrap();
+    let days = mirrorkeep::model::Stamp::from_unix(now().unix() + 20 * 86400).unwrap();
     let publishing = crate::view::publishing(build(&days.to_string()), scene.work());
     let error = crate::view::publish(&open(scene.store()), &publishing, &|| days).unwrap_err();
     assert!(error.contains("from the future") && error.contains("clock of the mirror's"), "{error}");

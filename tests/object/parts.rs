@@ -6,9 +6,10 @@ mod going;
 use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
 use super::{every_call_of, kept::checked, kept::faults};
 use crate::view::{SIGNATURE, signature, signed_rightly};
-use mirrorkeep::act::{self, By, Mode};
+use mirrorkeep::model::{Digest, RelPath};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::verify::By;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
-use mirrorkeep::word::{Digest, RelPath};
 use std::sync::{Arc, Mutex};
 
 /// Keeps both builds, and of the older one not its packages nor the link.
@@ -70,9 +71,9 @@ fn let_go(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 fn restore_all(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     loop {
-        match act::restore(&mirror, &build(ONE), Mode::Real, &now) {
+        match mirrorkeep::ops::retention::restore(&mirror, &build(ONE), Mode::Real, &now) {
             // Whoever tries again after it worked is told that nothing is in the trash.
-            Err(act::ActError::NotInTrash(_))
+            Err(mirrorkeep::ops::ActError::NotInTrash(_))
                 if mirror.record(&build(ONE)).is_ok_and(|is| is.is_some_and(|is| is.trimmed.is_empty())) =>
             {
                 return Ok(());

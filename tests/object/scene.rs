@@ -1,11 +1,14 @@
 //! A mirror in an object store with one build, and what is done to it through a store that may break.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{self, Changed, Mode, Pruning, PublishReport, Publishing, Scope as AdoptScope, SumsIn};
 use mirrorkeep::decide::PlanOutcome;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::publish::{PublishReport, Publishing};
+use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
-use mirrorkeep::word::{BuildId, RelPath, Stamp};
 use object_store::memory::InMemory;
 use std::{
     fs,
@@ -51,11 +54,14 @@ pub(super) fn publish_one_again(scene: &Scene, store: Arc<dyn Store>) -> Result<
 
 pub(super) fn label_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let green = "sanity=green".parse().unwrap();
-    act::label(&open(store)?, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
+    mirrorkeep::ops::alias::label(&open(store)?, &build(ONE), &[green], &[], Mode::Real, &now)
+        .map(drop)
+        .map_err(chain)
 }
 
 pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::prune(&open(store)?, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+    let report = mirrorkeep::ops::retention::prune(&open(store)?, &Pruning::default(), Mode::Real, &now)
+        .map_err(chain)?;
     let done = report.failures.is_empty() && report.outcome == PlanOutcome::Ok;
     if done { Ok(()) } else { Err(format!("{:?} {:?}", report.outcome, report.failures)) }
 }
@@ -63,14 +69,16 @@ pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     // Whoever tries again after it worked is told that nothing is in the trash.
-    match act::restore(&mirror, &build(ONE), Mode::Real, &now) {
-        Err(act::ActError::NotInTrash(_)) if mirror.has_build(&build(ONE)).map_err(chain)? => Ok(()),
+    match mirrorkeep::ops::retention::restore(&mirror, &build(ONE), Mode::Real, &now) {
+        Err(mirrorkeep::ops::ActError::NotInTrash(_)) if mirror.has_build(&build(ONE)).map_err(chain)? => {
+            Ok(())
+        }
         done => done.map(drop).map_err(chain),
     }
 }
 
 pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
@@ -105,7 +113,7 @@ pub(super) fn lose_events(_: &Scene, store: Arc<dyn Store>) -> Result<(), String
 
 /// Accepts that events are lost.
 pub(super) fn accept(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    act::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
+    mirrorkeep::recover::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
 }
 
 /// Returns where the only segment of the journal is.
@@ -181,7 +189,9 @@ impl Scene {
     }
 
     pub(super) fn recover(&self) -> Result<(), String> {
-        act::recover(&open(self.store())?, act::Stages::Discard, &now).map(drop).map_err(chain)
+        mirrorkeep::recover::recover(&open(self.store())?, mirrorkeep::recover::Stages::Discard, &now)
+            .map(drop)
+            .map_err(chain)
     }
 
     /// Gives the mirror another policy.

@@ -4,7 +4,8 @@ use super::parts::TRIMS;
 use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::twice::{Left, every_read};
 use crate::view::chain;
-use mirrorkeep::act::{self, Mode, Stages};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -72,7 +73,7 @@ impl Left for Scene {
     }
 
     fn recover(store: Arc<dyn Store>) -> Result<(), String> {
-        act::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
+        mirrorkeep::recover::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
     }
 
     /// In the trash those count that are not marked as going.
@@ -94,7 +95,7 @@ impl Left for Scene {
         for name in had {
             let trashed = waiting.iter().any(|trashed| trashed.ticket.id == build(name));
             if trashed || !self.mirror().has_build(&build(name)).map_err(chain)? {
-                act::restore(self.mirror(), &build(name), Mode::Real, &now)
+                mirrorkeep::ops::retention::restore(self.mirror(), &build(name), Mode::Real, &now)
                     .map_err(|error| format!("{name}: {}", chain(error)))?;
             }
             if !self.mirror().has_build(&build(name)).map_err(chain)? {

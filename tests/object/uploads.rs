@@ -2,10 +2,11 @@
 
 use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::contract::cut_off;
-use mirrorkeep::act::{self, Settled, SettledAs, Stages, Stop, Unwatched};
-use mirrorkeep::decide::comply::{Mend, Terms, mends};
+use mirrorkeep::decide::check::{Mend, Terms, mends};
+use mirrorkeep::model::{RelPath, Stamp};
+use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::recover::{Settled, SettledAs, Stages};
 use mirrorkeep::store::{Put, Uploads};
-use mirrorkeep::word::{RelPath, Stamp};
 
 const MINUTE: i64 = 60;
 
@@ -32,7 +33,13 @@ fn later(minutes: i64) -> Stamp {
 /// Returns what a check finds to mend by then.
 fn to_mend(scene: &Scene, minutes: i64) -> Vec<Mend> {
     let mirror = open(scene.store()).unwrap();
-    let report = act::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), later(minutes));
+    let report = mirrorkeep::ops::check::check(
+        &mirror,
+        &RelPath::root(),
+        Terms::default(),
+        &Stop::new(),
+        later(minutes),
+    );
     mends(&report.unwrap().findings)
 }
 
@@ -46,8 +53,10 @@ fn a_check_tells_of_them_once_no_sign_of_life_came_for_an_hour_and_mends_it() {
     let mirror = open(scene.store()).unwrap();
     // One that came back to life meanwhile is left alone.
     for (minutes, left) in [(55, 1), (65, 0)] {
-        let mended =
-            act::mend(&mirror, wanted.clone(), &Unwatched, &Stop::new(), &|| later(minutes)).unwrap();
+        let mended = mirrorkeep::ops::check::mend(&mirror, wanted.clone(), &Unwatched, &Stop::new(), &|| {
+            later(minutes)
+        })
+        .unwrap();
         assert_eq!(mended.iter().filter_map(|mended| mended.failure.clone()).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(sent(&scene).len(), left);
     }
@@ -58,7 +67,8 @@ fn a_check_tells_of_them_once_no_sign_of_life_came_for_an_hour_and_mends_it() {
 fn recovering_gives_them_up_once_no_sign_of_life_came_for_an_hour() {
     let scene = of_the_dead(TWO);
     let mirror = open(scene.store()).unwrap();
-    let recovered = |minutes| act::recover(&mirror, Stages::Wait, &|| later(minutes)).unwrap();
+    let recovered =
+        |minutes| mirrorkeep::recover::recover(&mirror, Stages::Wait, &|| later(minutes)).unwrap();
     assert_eq!((recovered(55), sent(&scene).len()), (vec![], 1));
     let cleared = Settled { to: image(TWO).to_string(), what: SettledAs::Cleared };
     assert_eq!((recovered(65), sent(&scene).len()), (vec![cleared], 0));
@@ -81,9 +91,9 @@ fn who_clears_the_stage_of_a_build_gives_them_up_with_it() {
     let note = stage.child("upload.json").unwrap();
     scene.store().put(&note, underway.to_string().as_bytes(), Put::Create).unwrap();
     let mirror = open(scene.store()).unwrap();
-    act::recover(&mirror, Stages::Wait, &now).unwrap();
+    mirrorkeep::recover::recover(&mirror, Stages::Wait, &now).unwrap();
     assert_eq!(sent(&scene).len(), 1, "the publisher may come back");
-    act::recover(&mirror, Stages::Discard, &now).unwrap();
+    mirrorkeep::recover::recover(&mirror, Stages::Discard, &now).unwrap();
     assert_eq!(sent(&scene).len(), 0);
 }
 
@@ -104,8 +114,14 @@ fn what_is_no_note_of_an_upload_goes_without_harm() {
     let found: Vec<String> = to_mend(&scene, 65).into_iter().map(|mend| mend.path).collect();
     let own = |name: &str| format!(".mirrorkeep/uploads/{name}");
     assert_eq!(found, [own("1"), own("2"), own("3"), format!("master/centos/{ONE}/SHA256SUMS")]);
-    act::mend(scene.mirror(), to_mend(&scene, 65)[..3].to_vec(), &Unwatched, &Stop::new(), &|| later(65))
-        .unwrap();
+    mirrorkeep::ops::check::mend(
+        scene.mirror(),
+        to_mend(&scene, 65)[..3].to_vec(),
+        &Unwatched,
+        &Stop::new(),
+        &|| later(65),
+    )
+    .unwrap();
     assert_eq!(sent(&scene).len(), 1);
     scene.misleads_nobody().unwrap();
     assert_eq!(scene.seen(), before);

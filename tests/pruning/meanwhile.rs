@@ -1,7 +1,8 @@
 //! Somebody else acts between any two steps of a prune: what they need survives, or comes back.
 
 use super::scene::{BUILDS, Scene, build, now, open, prune, prune_patiently};
-use mirrorkeep::act::{self, Mode, Permit};
+use mirrorkeep::commit::Permit;
+use mirrorkeep::ops::alias::Mode;
 use mirrorkeep::record::{EventKind, Hold, Phase};
 use mirrorkeep::store::{Spy, Store};
 use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
@@ -59,7 +60,7 @@ fn a_build_that_is_held_survives() {
         let mirror = open(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())).unwrap();
         let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
         // While the prune has the lock, nobody else can hold anything.
-        drop(act::hold(&mirror, &build(BUILDS[0]), hold, Mode::Real, &now));
+        drop(mirrorkeep::ops::retention::hold(&mirror, &build(BUILDS[0]), hold, Mode::Real, &now));
     }
     at_every_call(hold, |scene| {
         let mirror = open(scene.store())?;
@@ -77,7 +78,7 @@ fn a_build_that_an_alias_is_set_to_survives() {
         let target = format!("master/centos/{}", BUILDS[0]).parse().unwrap();
         let permit = Permit { backwards: true, no_success: true };
         if let Ok(lease) = mirror.lease() {
-            drop(act::set(&lease, &alias, &target, permit, now()));
+            drop(mirrorkeep::commit::set(&lease, &alias, &target, permit, now()));
         }
     }
     at_every_call(alias, |scene| {

@@ -5,10 +5,11 @@ use crate::{
     rig::{PARTED, tree},
     shared::Shared,
 };
-use mirrorkeep::act::{self, Mode, Pruning};
 use mirrorkeep::mirror::{Mirror, Trashed};
+use mirrorkeep::model::{BuildId, Digest, Stamp};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::store::{Posix, Store};
-use mirrorkeep::word::{BuildId, Digest, Stamp};
 use std::{
     collections::BTreeMap,
     fs,
@@ -42,34 +43,35 @@ pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
-    let report = act::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+    let report =
+        mirrorkeep::ops::retention::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
 
 pub(super) fn sweep(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = act::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
 pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
-    match act::restore(&open(store)?, &build(BUILDS[0]), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[0]), Mode::Real, &now) {
         // A try that was cut off may have come far enough.
-        Err(act::ActError::NotInTrash(_)) => Ok(()),
+        Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
 }
 
 pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
-    match act::restore(&open(store)?, &build(BUILDS[2]), Mode::Real, &now) {
-        Err(act::ActError::NotInTrash(_)) => Ok(()),
+    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[2]), Mode::Real, &now) {
+        Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
 }
 
 /// Accepts that events are lost.
 pub(super) fn accept(store: Arc<dyn Store>) -> Result<(), String> {
-    act::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
+    mirrorkeep::recover::accept_loss(&open(store)?, &now).map(drop).map_err(chain)
 }
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {

@@ -2,8 +2,9 @@
 
 use super::scene::{self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep};
 use crate::twice::{Left, every_read};
-use mirrorkeep::act::{self, Mode, Stages};
 use mirrorkeep::mirror::GOING;
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
 use std::{collections::BTreeSet, fs, sync::Arc};
 
@@ -38,7 +39,7 @@ impl Left for Scene {
     }
 
     fn recover(store: Arc<dyn Store>) -> Result<(), String> {
-        act::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
+        mirrorkeep::recover::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
     }
 
     /// By the files alone.
@@ -66,7 +67,7 @@ impl Left for Scene {
             let in_place = self.stream().join(name).is_dir();
             let trashed = waiting.iter().any(|trashed| trashed.ticket.id == build(name));
             if !in_place || name == BUILDS[2] && trashed {
-                act::restore(&mirror, &build(name), Mode::Real, &now)
+                mirrorkeep::ops::retention::restore(&mirror, &build(name), Mode::Real, &now)
                     .map_err(|error| format!("{name}: {}", chain(error)))?;
             }
             if name == BUILDS[2] && trashed && !parts.is_dir() {

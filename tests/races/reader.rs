@@ -1,7 +1,7 @@
 //! A reader who trusts nobody: every build whole, and `latest_build` always there, on a success, never going back.
 
 use super::{STREAMS, World};
-use mirrorkeep::word::Digest;
+use mirrorkeep::model::Digest;
 use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 /// How often something is looked at before it counts as missing: it may have gone, and come back, meanwhile.

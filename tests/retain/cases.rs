@@ -3,7 +3,7 @@
 use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, retain};
-use mirrorkeep::word::Stamp;
+use mirrorkeep::model::Stamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

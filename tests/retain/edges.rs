@@ -5,7 +5,7 @@ use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, Verdict, retain};
-use mirrorkeep::word::Stamp;
+use mirrorkeep::model::Stamp;
 use serde_json::json;
 
 fn verdict<'a>(plan: &'a Plan, id: &str) -> &'a Verdict {

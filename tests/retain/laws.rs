@@ -4,7 +4,7 @@ use super::world::{DAY, STREAMS, World, at, hold, plan, policy, pruned, rules, w
 use mirrorkeep::census::BuildCensus;
 use mirrorkeep::decide::policy::Period;
 use mirrorkeep::decide::{Fate, Past, PlanOutcome, Space, retain};
-use mirrorkeep::word::{BuildId, Outcome, Stamp};
+use mirrorkeep::model::{BuildId, Outcome, Stamp};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -192,7 +192,7 @@ proptest! {
         }
         let accepted = |digest| with(&retain(&census, &policy, at(now * DAY), &Past { accepted: Some(digest), ..Past::default() }), Fate::Expire);
         prop_assert_eq!(accepted(braked.digest), free);
-        prop_assert_eq!(accepted(mirrorkeep::word::Digest::of(b"another")), going);
+        prop_assert_eq!(accepted(mirrorkeep::model::Digest::of(b"another")), going);
     }
 
     #[test]

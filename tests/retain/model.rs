@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use mirrorkeep::census::{AliasCensus, AliasMove, BuildCensus, Census, LabelCensus, StreamCensus};
 use mirrorkeep::decide::Fate;
-use mirrorkeep::word::{BuildId, Outcome, Stamp};
+use mirrorkeep::model::{BuildId, Outcome, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use chrono_tz::Tz;
 use mirrorkeep::census::{BuildCensus, Census, LabelCensus, StreamCensus};
 use mirrorkeep::decide::Fate;
-use mirrorkeep::word::{Outcome, Stamp};
+use mirrorkeep::model::{Outcome, Stamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 

@@ -3,7 +3,7 @@
 use mirrorkeep::census::{AliasCensus, AliasMove, BuildCensus, Census, Hold, LabelCensus, StreamCensus};
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::decide::{Fate, Past, Plan, retain};
-use mirrorkeep::word::{BuildId, Outcome, Stamp};
+use mirrorkeep::model::{BuildId, Outcome, Stamp};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

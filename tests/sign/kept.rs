@@ -2,10 +2,13 @@
 
 use super::keys::minisign;
 use crate::copy::scene::{Home, ISO, In, ONE, PAIRS, TWO, copy, now};
-use mirrorkeep::act::{self, By, Keys, Mode, SignWith, Signers, Stop, Unwatched, Verifying, Which};
-use mirrorkeep::decide::comply::Terms;
+use mirrorkeep::decide::check::Terms;
+use mirrorkeep::model::RelPath;
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::verify::{By, Verifying, Which};
+use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::sign::{Keys, SignWith, Signers};
 use mirrorkeep::store::Put;
-use mirrorkeep::word::RelPath;
 use std::fs;
 
 const CONTEXT: &str = "(cd ./a && git checkout -f 1111111111111111111111111111111111111111)\n";
@@ -43,14 +46,18 @@ impl Work {
     fn faults(&self, home: &Home) -> Vec<String> {
         let keys = Keys::open(&[], std::slice::from_ref(&self.public)).unwrap();
         let verifying = Verifying { which: Which::All { anew: true }, by: By::Bytes, keys };
-        let report = act::verify(home.mirror(), &verifying, &Unwatched, &Stop::new(), &now).unwrap();
+        let report =
+            mirrorkeep::ops::verify::verify(home.mirror(), &verifying, &Unwatched, &Stop::new(), &now)
+                .unwrap();
         assert!(report.builds > 0);
         report.faults.iter().map(|fault| format!("{} {}", fault.what, fault.path)).collect()
     }
 }
 
 fn checked(home: &Home) -> Vec<String> {
-    let report = act::check(home.mirror(), &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    let report =
+        mirrorkeep::ops::check::check(home.mirror(), &RelPath::root(), Terms::default(), &Stop::new(), now())
+            .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
 }
 
@@ -92,8 +99,8 @@ fn a_copy_below_an_alias_has_the_signature() {
     let (work, home) = (Work::new(), Home::starlingx(In::Bucket));
     let alias = path("master/centos/latest_build");
     work.publish(&home, ONE);
-    act::materialize(home.mirror(), &alias, 0, Mode::Real).unwrap();
-    act::follow(home.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
+    mirrorkeep::ops::alias::materialize(home.mirror(), &alias, 0, Mode::Real).unwrap();
+    mirrorkeep::ops::alias::follow(home.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
     let ends = |found: &RelPath| found.name() == SIGNATURE;
     let found = home.store().below(&alias).unwrap();
     assert_eq!(found.iter().filter(|found| ends(&found.path)).count(), 1);

@@ -1,13 +1,15 @@
 //! A mirror with one build, and what is done to it through a store that may break.
 
 use crate::view::{self, chain};
-use mirrorkeep::act::{
-    self, By, Changed, Mode, Publishing, Scope, Stop, SumsIn, Unwatched, VerifyReport, Verifying, Which,
-};
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::model::{BuildId, Digest, Stamp};
+use mirrorkeep::ops::adopt::{Changed, Scope, SumsIn};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::publish::Publishing;
+use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
+use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
 use mirrorkeep::store::{Posix, Store};
-use mirrorkeep::word::{BuildId, Digest, Stamp};
 use std::{
     collections::BTreeMap,
     fs,
@@ -46,7 +48,9 @@ pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(),
 pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     let green = "sanity=green".parse().unwrap();
-    act::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now).map(drop).map_err(chain)
+    mirrorkeep::ops::alias::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now)
+        .map(drop)
+        .map_err(chain)
 }
 
 /// Takes over a build that a script laid down, the same as the first but for its name.
@@ -61,9 +65,12 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 /// Verifies everything there is, from the first build on.
 pub(super) fn verify(store: Arc<dyn Store>) -> Result<VerifyReport, String> {
     let mirror = open(store)?;
-    let verifying = Verifying { which: Which::All { anew: true }, by: By::Bytes, keys: act::Keys::none() };
+    let verifying =
+        Verifying { which: Which::All { anew: true }, by: By::Bytes, keys: mirrorkeep::sign::Keys::none() };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| act::verify(&mirror, &verifying, &Unwatched, &Stop::new(), &now)).map_err(chain)
+    alone
+        .install(|| mirrorkeep::ops::verify::verify(&mirror, &verifying, &Unwatched, &Stop::new(), &now))
+        .map_err(chain)
 }
 
 /// Takes for right that a build changed, another is gone, and an alias was moved by hand.
@@ -99,15 +106,17 @@ pub(super) fn adopt_dated(scene: &Scene, store: Arc<dyn Store>) -> Result<(), St
         fs::File::options().append(true).open(&marker).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         view::adopt(&open(scene.store())?, Scope::Build(release()), SumsIn::Record, Changed::Leave, &now)?;
     }
-    let adopting = act::Adopting {
+    let adopting = mirrorkeep::ops::adopt::Adopting {
         scope: Scope::Build(release()),
         sums: SumsIn::Record,
-        trust: act::Trust::Bytes,
+        trust: mirrorkeep::ops::adopt::Trust::Bytes,
         changed: Changed::Leave,
         created: Stamp::from_unix(1_532_563_200),
         mode: Mode::Real,
     };
-    let left = act::adopt(&open(store)?, &adopting, &Unwatched, &Stop::new(), &now).map_err(chain)?.left;
+    let left = mirrorkeep::ops::adopt::adopt(&open(store)?, &adopting, &Unwatched, &Stop::new(), &now)
+        .map_err(chain)?
+        .left;
     if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
 
@@ -122,13 +131,17 @@ pub(super) fn rewrite(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), Strin
 
 /// Finishes or clears what an interrupted command left; stages wait for their publisher.
 pub(super) fn recover(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    act::recover(&open(store)?, act::Stages::Wait, &now).map(drop).map_err(chain)
+    mirrorkeep::recover::recover(&open(store)?, mirrorkeep::recover::Stages::Wait, &now)
+        .map(drop)
+        .map_err(chain)
 }
 
 /// Says something else of the first build.
 pub(super) fn say_another(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let seen = "seen=yes".parse().unwrap();
-    act::label(&open(store)?, &build(ONE), &[seen], &[], Mode::Real, &now).map(drop).map_err(chain)
+    mirrorkeep::ops::alias::label(&open(store)?, &build(ONE), &[seen], &[], Mode::Real, &now)
+        .map(drop)
+        .map_err(chain)
 }
 
 fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {

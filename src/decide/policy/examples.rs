@@ -3,7 +3,7 @@
 use super::load::Loading;
 use super::rule::{Expect, Expected, PolicyTest, TestBuild};
 use super::schema::{ExpectFile, GivenBuildFile, GivenFile, TestFile};
-use crate::word::{BuildName, Outcome, Stamp};
+use crate::model::{BuildName, Outcome, Stamp};
 use std::collections::BTreeMap;
 
 /// More builds than an example needs.

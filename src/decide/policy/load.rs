@@ -6,7 +6,7 @@ mod rules;
 use super::rule::{Basis, Family, Keep, Part, Policy, Rule};
 use super::schema::{FamilyFile, PolicyFile, RuleFile};
 use super::{PolicyError, Range, Span, covers, examples, unknown};
-use crate::word::{Digest, Document, Problem, Stamp};
+use crate::model::{Digest, Document, Problem, Stamp};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rules::named;

@@ -22,7 +22,7 @@ pub use rule::{
 pub use span::{Span, SpanError, start_of};
 pub use tries::Surprise;
 
-use crate::word::{Class, Classify, ErrorKind, Problem};
+use crate::model::{Class, Classify, ErrorKind, Problem};
 
 /// Says what is wrong with a policy: every problem with its place.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! A key is a typed tuple in the policy's zone. Weeks are ISO weeks with their own year, so that the days around
 //! New Year fall into one week; keys of different kinds never compare equal.
 
-use crate::word::Stamp;
+use crate::model::Stamp;
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What a policy means, in types that the engine reads.
 
 use super::{Period, Range, Span};
-use crate::word::{BuildName, Digest, Outcome, Stamp, Stream};
+use crate::model::{BuildName, Digest, Outcome, Stamp, Stream};
 use chrono_tz::Tz;
 use std::{collections::BTreeMap, sync::Arc};
 

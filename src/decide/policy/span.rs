@@ -4,7 +4,7 @@
 //! end with the same day of a later month, or its last day where there is no such day, and last through the end of
 //! that day, so that an older build never outlives a younger one under the same rule.
 
-use crate::word::Stamp;
+use crate::model::Stamp;
 use chrono::{Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -2,9 +2,9 @@
 
 use super::rule::{Expect, Expected, Policy, PolicyTest, TestBuild};
 use crate::census::{AliasCensus, BuildCensus, Census, LabelCensus, StreamCensus};
-use crate::decide::retain::{Fate, PartFate, Past, Verdict, retain};
+use crate::decide::retention::{Fate, PartFate, Past, Verdict, retain};
+use crate::model::{BuildId, BuildName};
 use crate::record::Hold;
-use crate::word::{BuildId, BuildName};
 use serde::Serialize;
 
 /// What came out of one example otherwise than it says.

@@ -4,7 +4,7 @@
 //! compared with its schema key by key, and its rules are read one by one.
 
 use super::schema::{BrakesFile, DefaultsFile, FamilyFile, PolicyFile, PressureFile, RuleFile, TestFile};
-use crate::word::{Document, Problem};
+use crate::model::{Document, Problem};
 use serde_json::Value;
 use std::sync::LazyLock;
 

@@ -6,8 +6,8 @@
 use super::ObjectStore;
 use super::fault::failed;
 use super::key::{below_key, file_key, keys_at, link_key, not_the_root};
+use crate::model::RelPath;
 use crate::store::{Kind, Result, StoreError, StoreErrorKind, Swept};
-use crate::word::RelPath;
 use futures_util::{
     StreamExt, future,
     stream::{self, BoxStream},

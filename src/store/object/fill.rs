@@ -9,8 +9,8 @@ use super::find::{attributes, note_digest};
 use super::key::{file_key, not_the_root};
 use super::parts::Upload;
 use super::served::served_as;
+use crate::model::{Digest, Hasher, RelPath};
 use crate::store::{Fill, Filled, Result, Shared, StoreError, StoreErrorKind};
-use crate::word::{Digest, Hasher, RelPath};
 use object_store::{Error, ObjectStoreExt, PutOptions};
 use std::io::{self, Read};
 

@@ -6,8 +6,8 @@
 use super::fault::failed;
 use super::key::{Named, below_key, file_key, link_key, named};
 use super::{ObjectStore, stream::ObjectReader};
+use crate::model::{Digest, RelPath};
 use crate::store::{Below, Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
-use crate::word::{Digest, RelPath};
 use futures_util::{StreamExt, future};
 use object_store::{Attribute, Attributes, GetOptions, GetResult, ObjectMeta, ObjectStoreExt};
 use std::{io::Read, sync::Arc};
@@ -132,7 +132,7 @@ impl ObjectStore {
         while let Some(meta) = listing.next().await {
             let meta = meta.map_err(failed(DOING, dir))?;
             let key: RelPath =
-                meta.location.as_ref().parse().map_err(|error: crate::word::PathError| {
+                meta.location.as_ref().parse().map_err(|error: crate::model::PathError| {
                     odd(meta.location.as_ref(), error.to_string())
                 })?;
             let (kind, name) = match named(key.name()) {

@@ -4,8 +4,8 @@
 //! file and costs no look at each object; no file may have a name with that ending. A key holds at most 1024 bytes,
 //! which is what every vendor takes.
 
+use crate::model::RelPath;
 use crate::store::{Result, StoreError, StoreErrorKind};
-use crate::word::RelPath;
 use object_store::path::Path;
 
 /// How the key of a link ends.

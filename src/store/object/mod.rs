@@ -25,11 +25,11 @@ mod stream;
 mod trial;
 mod wire;
 
+use crate::model::{Digest, RelPath};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
     SourceFile, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished, Uploads,
 };
-use crate::word::{Digest, RelPath};
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
 use std::{

@@ -12,8 +12,8 @@ use super::fault::failed;
 use super::find::attributes;
 use super::place::{WRITE, was_written_by};
 use super::{Client, ObjectStore};
+use crate::model::RelPath;
 use crate::store::{Entry, Result, StoreError, Unfinished};
-use crate::word::RelPath;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{

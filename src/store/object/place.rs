@@ -11,8 +11,8 @@ use super::find::attributes;
 use super::key::{file_key, keys_at, link_key, not_the_root};
 use super::served::FOR_A_MINUTE;
 use super::{Client, Conditions, ObjectStore};
+use crate::model::RelPath;
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
-use crate::word::RelPath;
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{

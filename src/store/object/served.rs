@@ -4,7 +4,7 @@
 //! change any day and is asked for again after a minute, and so may a list of checksums, since parts of a build go. What
 //! is not known by its name keeps the type that the store gives it.
 
-use crate::word::{RelPath, is_sums};
+use crate::model::{RelPath, is_sums};
 use object_store::{Attribute, Attributes};
 
 /// Files of builds: the same for ever.

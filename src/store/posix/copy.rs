@@ -2,8 +2,8 @@
 //!
 //! Zeros are not written where a whole block of them would be: what was a hole stays one, and reads as zeros.
 
+use crate::model::Hasher;
 use crate::store::Filled;
-use crate::word::Hasher;
 use rustix::io::{Errno, ReadWriteFlags};
 use std::{
     cell::RefCell,

@@ -8,8 +8,8 @@
 //! files or memory of the stack.
 
 use super::{Posix, mounts::MOUNTED};
+use crate::model::RelPath;
 use crate::store::{StoreError, StoreErrorKind, Swept};
-use crate::word::RelPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;

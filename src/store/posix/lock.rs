@@ -5,8 +5,8 @@
 //! manager; `docs/reliability.md` says what that means.
 
 use super::Posix;
+use crate::model::RelPath;
 use crate::store::{Guard, Put, Result, StoreError, StoreErrorKind};
-use crate::word::RelPath;
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 use std::{

@@ -14,11 +14,11 @@ mod place;
 mod pointers;
 mod stage;
 
+use crate::model::RelPath;
 use crate::store::{
     Abilities, Append, Entry, Fill, Filled, Guard, LinkTarget, Listing, Pointer, Put, Result, Scan, Share,
     Shared, SourceFile, Space, Store, StoreError, Swept, Take,
 };
-use crate::word::RelPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

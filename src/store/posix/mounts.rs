@@ -4,8 +4,8 @@
 //! to cross none. Where there is no `/proc` the table is empty; a removal stops at each mount even then.
 
 use super::Posix;
+use crate::model::RelPath;
 use crate::store::{Result, StoreError};
-use crate::word::RelPath;
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::io::Errno;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

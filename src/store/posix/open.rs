@@ -1,8 +1,8 @@
 //! Finding things below the root without following a symlink, and reading them.
 
 use super::Posix;
+use crate::model::RelPath;
 use crate::store::{Entry, Kind, Listed, Listing, Result, Scan, Scanned, StoreError, StoreErrorKind};
-use crate::word::RelPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;

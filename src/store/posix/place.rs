@@ -5,8 +5,8 @@
 //! that a kill leaves nothing in public and nothing in anybody's way.
 
 use super::Posix;
+use crate::model::{OWN_DIR, RelPath};
 use crate::store::{Append, Put, Result, StoreError, StoreErrorKind};
-use crate::word::{OWN_DIR, RelPath};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;

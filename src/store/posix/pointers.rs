@@ -6,8 +6,8 @@
 //! no depth uses up memory of the stack or open files.
 
 use super::{Posix, mounts};
+use crate::model::RelPath;
 use crate::store::{LinkTarget, Pointer, Result, StoreError};
-use crate::word::RelPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;

@@ -4,8 +4,8 @@
 //! a sync for each file, and early write-back lets the disk work while the next file is hashed.
 
 use super::{Posix, copy, open::raw};
+use crate::model::RelPath;
 use crate::store::{Fill, Filled, Result, Shared, SourceFile, StoreError, StoreErrorKind, Take};
-use crate::word::RelPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;

@@ -3,9 +3,11 @@
 use super::{PARTS, at, reads_well, sweep, trim, trimmed};
 use crate::copy::scene::{Home, In, copy_between, everything};
 use crate::object::scene::{ONE, Scene, build, now};
-use mirrorkeep::act::{self, Mode, Permit, Stop, Unwatched};
+use mirrorkeep::commit::Permit;
+use mirrorkeep::model::{Digest, RelPath};
+use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::Store;
-use mirrorkeep::word::{Digest, RelPath};
 
 const ALIAS: &str = "master/centos/latest_build";
 
@@ -39,9 +41,10 @@ fn a_copy_below_a_name_has_what_the_build_has_now_and_keeps_it() {
     let scene = trimmed();
     let alias: RelPath = ALIAS.parse().unwrap();
     let permit = Permit { backwards: true, no_success: false };
-    act::set(&scene.mirror().lease().unwrap(), &alias, &build(ONE).as_path(), permit, now()).unwrap();
-    act::materialize(scene.mirror(), &alias, 3600, Mode::Real).unwrap();
-    let followed = act::follow(scene.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
+    mirrorkeep::commit::set(&scene.mirror().lease().unwrap(), &alias, &build(ONE).as_path(), permit, now())
+        .unwrap();
+    mirrorkeep::ops::alias::materialize(scene.mirror(), &alias, 3600, Mode::Real).unwrap();
+    let followed = mirrorkeep::ops::alias::follow(scene.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
     assert_eq!(followed.switched.len(), 1);
     let reads = |scene: &Scene| {
         let store = scene.store();

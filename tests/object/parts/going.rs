@@ -4,10 +4,10 @@ use super::{
     LAST, PARTS, TRIMS, at, bytes, let_go, reads_well, restore_all, sweep, there, trim, trimmed, two_builds,
 };
 use crate::object::scene::{self, ONE, Scene, TWO, build, now};
-use mirrorkeep::act::{self, Mode};
+use mirrorkeep::model::RelPath;
+use mirrorkeep::ops::alias::Mode;
 use mirrorkeep::record::Manifest;
 use mirrorkeep::store::{Fault, Put, Spy};
-use mirrorkeep::word::RelPath;
 use std::sync::Arc;
 
 #[test]
@@ -30,7 +30,8 @@ fn exactly_the_parts_go_when_their_term_is_over() {
     assert_eq!(found, left.map(|left| at(left).to_string()));
     assert!(scene.store().below(&RelPath::own("trash")).unwrap().is_empty());
     reads_well(&*scene.store()).unwrap();
-    let refused = act::restore(scene.mirror(), &build(ONE), Mode::Real, &now).unwrap_err();
+    let refused =
+        mirrorkeep::ops::retention::restore(scene.mirror(), &build(ONE), Mode::Real, &now).unwrap_err();
     assert_eq!(refused.to_string(), format!("`{}` is not in the trash", build(ONE)));
 }
 

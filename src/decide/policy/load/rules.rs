@@ -4,7 +4,7 @@ use super::Loading;
 use crate::decide::policy::rule::{Basis, Keep, Pick, Rule};
 use crate::decide::policy::schema::{CalendarFile, PeriodsFile, PickFile, RuleFile};
 use crate::decide::policy::{Period, Range};
-use crate::word::Label;
+use crate::model::Label;
 use std::collections::BTreeMap;
 
 impl Loading<'_> {
@@ -103,7 +103,7 @@ impl Loading<'_> {
                     Some(Basis::Introduced(vec![label.to_owned()]))
                 }
                 (_, Some(alias))
-                    if alias.parse::<crate::word::RelPath>().is_ok_and(|path| !path.is_root()) =>
+                    if alias.parse::<crate::model::RelPath>().is_ok_and(|path| !path.is_root()) =>
                 {
                     Some(Basis::Left(alias.to_owned()))
                 }

@@ -1,9 +1,9 @@
 //! What else a store does: notes beside files, copies, listings and removals.
 
 use super::DOING;
+use crate::model::{Digest, RelPath};
 use crate::store::object::{ObjectStore, Others, fault::failed, key::below_key};
 use crate::store::{Fill, Result, Share, Shared, Store, StoreError, StoreErrorKind};
-use crate::word::{Digest, RelPath};
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use std::time::Duration;

@@ -1,0 +1,228 @@
+//! Taking parts out of a build where trees are not moved, and bringing them back.
+//!
+//! Not an object moves: a ticket keeps what the build was, with a list of the objects that go, and then the checksums, the
+//! manifest and the record become those of the rest, the record last. The objects stay until the term of the ticket is over,
+//! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
+//! changes is undone, and what is cut off later is finished.
+
+use crate::commit::trash::throw_out;
+use crate::mirror::{KeptError, Lease, Mirror, Trashed, parts_at};
+use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
+use crate::ops::ActError;
+use crate::ops::retention::trim::KEPT_LIMIT;
+use crate::record::{BuildRecord, Manifest, sums_without};
+use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
+use crate::store::{Fill, Kind, Put, Store, StoreError};
+use std::collections::{HashMap, HashSet};
+
+/// A build that is about to lose parts: what it is, and what is to be left of it.
+#[derive(Debug)]
+pub(crate) struct Split {
+    before: BuildRecord,
+    /// The manifest as it is.
+    whole: Vec<u8>,
+    /// What goes.
+    parts: Manifest,
+    /// What stays.
+    rest: Manifest,
+    /// Its list of checksums and what signs it, where the list becomes another.
+    signed: Option<(Vec<u8>, Vec<Signature>)>,
+}
+
+impl Split {
+    /// Looks at a build whose parts go; nothing when it has nothing that `goes`.
+    pub(crate) fn of(
+        mirror: &Mirror,
+        id: &BuildId,
+        root: &RelPath,
+        goes: impl Fn(&RelPath) -> bool,
+    ) -> Result<Option<Self>, ActError> {
+        let (Some(before), Some(whole)) = (mirror.record(id)?, mirror.manifest_text(id)?) else {
+            return Err(ActError::NoManifest(id.clone()));
+        };
+        let (rest, parts) = parsed(&whole, id)?.split(goes);
+        if parts.files.is_empty() && parts.links.is_empty() {
+            return Ok(None);
+        }
+        let gone = paths(&parts);
+        let signed = match read(mirror.store(), &sums_at(root), KEPT_LIMIT)? {
+            Some(list) if sums_without(&list, |path| gone.contains(path)) != list => {
+                Some((list, signatures(mirror.store(), root)?))
+            }
+            _ => None,
+        };
+        Ok(Some(Self { before, whole, parts, rest, signed }))
+    }
+
+    /// Returns the same of a build that a command was taking apart when it was cut off.
+    fn again(mirror: &Mirror, trashed: &Trashed) -> Result<Self, ActError> {
+        let (store, id) = (mirror.store(), &trashed.ticket.id);
+        let before = mirror.record_in(trashed)?;
+        let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
+        let gone = paths(&mirror.parts_in(&trashed.at)?.unwrap_or_default());
+        let (rest, parts) = parsed(&whole, id)?.split(|path| gone.contains(path));
+        let signed = match read(store, &sums_at(&trashed.at), KEPT_LIMIT)? {
+            Some(list) => Some((list, signatures(store, &trashed.at)?)),
+            None => None,
+        };
+        Ok(Self { before, whole, parts, rest, signed })
+    }
+
+    /// Returns how many files and bytes stay.
+    pub(crate) fn stays(&self) -> (u64, u64) {
+        (self.rest.files.len() as u64, self.rest.bytes())
+    }
+
+    /// Returns how many bytes go.
+    pub(crate) fn goes(&self) -> u64 {
+        self.parts.bytes()
+    }
+
+    /// Returns whether a record speaks of the build as it was looked at, whatever was said of it since.
+    pub(crate) fn is_of(&self, record: Option<&BuildRecord>) -> bool {
+        record.is_some_and(|record| {
+            BuildRecord { labels: self.before.labels.clone(), ..record.clone() } == self.before
+        })
+    }
+
+    /// Writes down what the build was, the record last: without it a ticket speaks of nothing.
+    pub(crate) fn note(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lease.keep_ticket(trashed)?;
+        let store = lease.mirror().store();
+        let put = |at: &RelPath, bytes: &[u8]| store.put(at, bytes, Put::Replace);
+        if let Some((list, signatures)) = &self.signed {
+            put(&sums_at(&trashed.at), list)?;
+            for one in signatures {
+                put(&trashed.at.child(one.file).unwrap_or_default(), &one.bytes)?;
+            }
+        }
+        put(&trashed.manifest(), &self.whole)?;
+        put(&parts_at(&trashed.at), self.parts.write().as_bytes())?;
+        put(&trashed.record(), self.before.write().as_bytes())
+    }
+
+    /// Makes the build what is left of it; doing it again finishes what was cut off.
+    pub(crate) fn carry_out(
+        &self,
+        lease: &Lease<'_>,
+        root: &RelPath,
+        names: &[String],
+    ) -> Result<(), ActError> {
+        let (mirror, id) = (lease.mirror(), &self.before.id);
+        let mut sums = self.before.sums;
+        if let Some((list, signatures)) = &self.signed {
+            let gone = paths(&self.parts);
+            let left = sums_without(list, |path| gone.contains(path));
+            // A reader may find the list unsigned, and never signed by what signs another.
+            for one in signatures {
+                mirror.store().remove(&root.child(one.file).unwrap_or_default())?;
+            }
+            sums = Some(write_sums(mirror.store(), root, &left)?);
+        }
+        lease.keep_manifest(id, &self.rest)?;
+        // What was said of it since stays said.
+        let Some(now) = mirror.record(id)? else { return Ok(()) };
+        let mut trimmed = self.before.trimmed.clone();
+        trimmed.extend(names.iter().filter(|name| !self.before.trimmed.contains(name)).cloned());
+        let (files, bytes) = self.stays();
+        let after =
+            BuildRecord { labels: now.labels.clone(), trimmed, files, bytes, sums, ..self.before.clone() };
+        Ok(lease.renew_record(&now, &after)?)
+    }
+}
+
+/// Settles the taking out of parts that was cut off, and returns whether it happened.
+pub(crate) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, ActError> {
+    let happened = has_begun(lease.mirror(), trashed)?;
+    if happened {
+        Split::again(lease.mirror(), trashed)?.carry_out(lease, &trashed.ticket.path, names)?;
+    } else {
+        give_up(lease, trashed)?;
+    }
+    lease.unmark(&trashed.ticket.id)?;
+    Ok(happened)
+}
+
+/// Returns whether the build is what is left of it already, or on its way there.
+pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, ActError> {
+    let store = mirror.store();
+    let list = read(store, &sums_at(&trashed.at), KEPT_LIMIT)?;
+    if list.is_some() && list != read(store, &sums_at(&trashed.ticket.path), KEPT_LIMIT)? {
+        return Ok(true);
+    }
+    Ok(mirror.manifest_text(&trashed.ticket.id)? != read(store, &trashed.manifest(), KEPT_LIMIT)?)
+}
+
+/// Lets a build be what it is, of which nothing but signatures went yet.
+pub(crate) fn give_up(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+    let store = lease.mirror().store();
+    sign_again(store, trashed)?;
+    Ok(throw_out(store, &trashed.at)?)
+}
+
+/// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
+pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+    let (mirror, id) = (lease.mirror(), &trashed.ticket.id);
+    let store = mirror.store();
+    let now = mirror.record(id)?.ok_or_else(|| ActError::NoBuild(id.clone()))?;
+    let before = mirror.record_in(trashed)?;
+    if let Some(list) = read(store, &sums_at(&trashed.at), KEPT_LIMIT)? {
+        write_sums(store, &trashed.ticket.path, &list)?;
+        sign_again(store, trashed)?;
+    }
+    let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
+    lease.keep_manifest(id, &parsed(&whole, id)?)?;
+    let after = BuildRecord { labels: now.labels.clone(), ..before };
+    Ok(lease.renew_record(&now, &after)?)
+}
+
+/// Fails unless everything that a build had is still there, by one listing.
+pub(crate) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), ActError> {
+    let (store, id, root) = (mirror.store(), &trashed.ticket.id, &trashed.ticket.path);
+    let whole = parsed(&store.read(&trashed.manifest(), KEPT_LIMIT)?, id)?;
+    let there: HashMap<RelPath, (Kind, u64)> =
+        store.below(root)?.into_iter().map(|found| (found.path, (found.kind, found.size))).collect();
+    let files = whole.files.iter().map(|file| (&file.path, (Kind::File, file.size)));
+    let links = whole.links.iter().map(|link| (&link.path, (Kind::Link, link.text.len() as u64)));
+    match files.chain(links).find(|(path, wanted)| there.get(&root.join(path)) != Some(wanted)) {
+        None => Ok(()),
+        Some((path, _)) => Err(ActError::Lost { id: id.clone(), path: root.join(path) }),
+    }
+}
+
+/// Lays the signatures that went into the trash beside the list again.
+fn sign_again(store: &dyn Store, trashed: &Trashed) -> Result<(), ActError> {
+    for scheme in Scheme::ALL {
+        let (from, to) = (trashed.at.child(scheme.file()), trashed.ticket.path.child(scheme.file()));
+        if let Some(bytes) = read(store, &from.unwrap_or_default(), SIGNATURE_LIMIT)? {
+            store.fill(&to.unwrap_or_default(), &mut &*bytes, Fill { mode: 0o444, mtime: None })?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the list of checksums of a build, and returns its digest.
+fn write_sums(store: &dyn Store, root: &RelPath, list: &[u8]) -> Result<Digest, StoreError> {
+    let fill = Fill { mode: 0o444, mtime: None };
+    Ok(store.fill_known(&sums_at(root), &mut &*list, fill, Digest::of(list))?.digest)
+}
+
+fn sums_at(dir: &RelPath) -> RelPath {
+    dir.child(SUMS_NAME).unwrap_or_default()
+}
+
+/// Returns the bytes of a file; nothing when it is not there.
+fn read(store: &dyn Store, at: &RelPath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    match store.read(at, limit) {
+        Err(error) if error.is_not_found() => Ok(None),
+        bytes => bytes.map(Some),
+    }
+}
+
+fn parsed(manifest: &[u8], id: &BuildId) -> Result<Manifest, KeptError> {
+    Manifest::parse(manifest).map_err(|error| KeptError::Manifest(id.clone(), error))
+}
+
+fn paths(manifest: &Manifest) -> HashSet<RelPath> {
+    manifest.paths().chain(&manifest.dirs).cloned().collect()
+}

@@ -1,0 +1,79 @@
+//! Letting a build go, and protecting it, when the lock does not keep the two apart.
+//!
+//! A lock in an object store lasts as long as its holder gives signs of life, so that one who slept can wake up beside
+//! the next. Both sides therefore write before they look: whoever lets a build go marks it and then looks at every
+//! protection again; whoever protects it writes that down, then looks at the mark and the seal, and takes it back when
+//! it came too late. Of any two at least one sees the other. Not promised to one who sleeps between its last look and
+//! the removal of the seal for longer than the lock's term: object stores have no conditional removal.
+
+use crate::mirror::{Lease, Trashed};
+use crate::model::{BuildId, RelPath};
+use crate::ops::ActError;
+use crate::store::StoreError;
+
+/// What somebody says when they look again.
+pub(crate) type Protected = Option<String>;
+
+/// Takes a build away by its seal; nothing happens when `protects` then says that something protects it, which is returned.
+pub(crate) fn part(
+    lease: &Lease<'_>,
+    trashed: &Trashed,
+    protects: impl FnOnce() -> Result<Protected, ActError>,
+) -> Result<Protected, ActError> {
+    while_marked(lease, &trashed.ticket.id, protects, || Ok(lease.put_away(trashed)?))
+}
+
+/// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
+///
+/// Where that fails, the mark stays for whoever clears up.
+pub(crate) fn while_marked(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    protects: impl FnOnce() -> Result<Protected, ActError>,
+    act: impl FnOnce() -> Result<(), ActError>,
+) -> Result<Protected, ActError> {
+    lease.mark_going(id)?;
+    let why = protects()?;
+    if why.is_none() {
+        act()?;
+    }
+    lease.unmark(id)?;
+    Ok(why)
+}
+
+/// Points a name at a path, and back to where it led when a build there is going; returns whether it stays.
+pub(crate) fn point(
+    lease: &Lease<'_>,
+    alias: &RelPath,
+    from: Option<&RelPath>,
+    target: &RelPath,
+) -> Result<bool, StoreError> {
+    let store = lease.mirror().store();
+    lease.mirror().point(alias, target)?;
+    if !lease.mirror().leads_to_going(target)? {
+        return Ok(true);
+    }
+    match from {
+        Some(from) => store.point(alias, from)?,
+        None => store.remove(alias)?,
+    }
+    Ok(false)
+}
+
+/// Says something of a build, and takes it back when the build is going; returns whether it stands.
+pub(crate) fn say(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    write: impl FnOnce() -> Result<(), StoreError>,
+    take_back: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    write()?;
+    let stands = !lease.mirror().is_going(id)?;
+    if !stands {
+        take_back()?;
+    }
+    Ok(stands)
+}
+
+#[cfg(test)]
+mod tests;

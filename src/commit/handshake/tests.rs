@@ -1,0 +1,383 @@
+//! The two sides of the handshake in every order of their store calls.
+//!
+//! Both believe that they hold the lock. The real code of each side runs in a thread of its own on the same objects; a
+//! schedule says whose call comes next. Only calls that the other side can notice are scheduled: those at the name, the
+//! mark, the seal and the holds, and listings of the stream. All others commute with whatever the other side does.
+
+use super::*;
+use crate::decide::policy::Policy;
+use crate::mirror::{Chosen, Fact, Mirror, Setup, Ticket, TicketKind};
+use crate::model::{Outcome, Stamp};
+use crate::ops::retention::fence::Fence;
+use crate::ops::retention::plan::judged;
+use crate::record::{BuildRecord, EventKind, Hold, LabelValue, Origin};
+use crate::store::{
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, ObjectStore, Put, Result, Share, Shared,
+    SourceFile, Store, StoreErrorKind, Take,
+};
+use std::io::Read;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+const BUILD: &str = "master/centos/20181205T060000Z";
+
+/// Who makes a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Goes,
+    Protects,
+}
+
+/// Whose call comes next, and how far they are.
+#[derive(Debug, Default)]
+struct Turns {
+    order: Vec<Side>,
+    next: usize,
+    /// Calls before the sides meet pass freely.
+    met: bool,
+    done: Vec<Side>,
+    calls: Vec<(Side, String)>,
+}
+
+impl Turns {
+    /// Returns whether a side may make its call now.
+    fn may(&mut self, side: Side) -> bool {
+        while self.order.get(self.next).is_some_and(|next| self.done.contains(next)) {
+            self.next += 1;
+        }
+        self.order.get(self.next).is_none_or(|next| *next == side)
+    }
+}
+
+type Table = Arc<(Mutex<Turns>, Condvar)>;
+
+/// The objects as one side sees them.
+#[derive(Debug)]
+struct Stepped {
+    inner: Arc<ObjectStore>,
+    side: Side,
+    turns: Table,
+}
+
+impl Stepped {
+    fn step<T>(&self, what: &str, at: &RelPath, call: impl FnOnce() -> T) -> T {
+        let text = at.as_str();
+        let seal = format!(".mirrorkeep/builds/{BUILD}.json");
+        let contested = text == "master/centos/stable"
+            || text == format!(".mirrorkeep/going/{BUILD}.json")
+            || text == seal
+            || text == format!(".mirrorkeep/holds/{BUILD}.json")
+            || what == "list" && text == "master/centos";
+        let (turns, woken) = &*self.turns;
+        let mut held = turns.lock().unwrap();
+        if !held.met || !contested {
+            drop(held);
+            return call();
+        }
+        while !held.may(self.side) {
+            held = woken.wait(held).unwrap();
+        }
+        held.next += 1;
+        held.calls.push((self.side, format!("{what} {text}")));
+        let answer = call();
+        woken.notify_all();
+        answer
+    }
+}
+
+impl Store for Stepped {
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+    fn shown(&self) -> String {
+        self.inner.shown()
+    }
+    fn look(&self, at: &RelPath) -> Result<Option<Entry>> {
+        self.step("look", at, || self.inner.look(at))
+    }
+    fn list(&self, dir: &RelPath) -> Result<Listing> {
+        self.step("list", dir, || self.inner.list(dir))
+    }
+    fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
+        self.step("below", dir, || self.inner.below(dir))
+    }
+    fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
+        self.step("read", at, || self.inner.read(at, limit))
+    }
+    fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>> {
+        self.inner.open(at)
+    }
+    fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
+        self.step("put", at, || self.inner.put(at, bytes, how))
+    }
+    fn renew(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
+        self.step("renew", at, || self.inner.renew(at, old, new))
+    }
+    fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {
+        self.inner.append(log, line, how)
+    }
+    fn remove(&self, at: &RelPath) -> Result<()> {
+        self.step("remove", at, || self.inner.remove(at))
+    }
+    fn is_held(&self, at: &RelPath) -> Result<bool> {
+        self.inner.is_held(at)
+    }
+    fn remove_dir(&self, at: &RelPath) -> Result<()> {
+        self.inner.remove_dir(at)
+    }
+    fn make_dir(&self, at: &RelPath) -> Result<()> {
+        self.inner.make_dir(at)
+    }
+    fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {
+        self.inner.fill(at, from, how)
+    }
+    fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared> {
+        self.inner.share(from, to, how, fill)
+    }
+    fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared> {
+        self.inner.take(from, at, how, fill)
+    }
+    fn link(&self, at: &RelPath, text: &str) -> Result<()> {
+        self.step("link", at, || self.inner.link(at, text))
+    }
+    fn settle(&self, at: &RelPath) -> Result<()> {
+        self.inner.settle(at)
+    }
+    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.inner.reveal(from, to)
+    }
+    fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
+        self.step("point", at, || self.inner.point(at, target))
+    }
+    fn lock(&self, _at: &RelPath, _who: &str, _wait: Duration) -> Result<Guard> {
+        // Its time is over while both believe to have it.
+        Ok(Guard::new(()))
+    }
+    fn discard(&self, at: &RelPath) -> Result<u64> {
+        self.inner.discard(at)
+    }
+}
+
+const NEWER: &str = "master/centos/20181206T060000Z";
+
+/// Only the newest build stays.
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families:
+  - {name: all, match: \"**\", keep: [{last: 1}]}
+";
+
+fn at(text: &str) -> RelPath {
+    text.parse().unwrap()
+}
+
+fn id(text: &str) -> BuildId {
+    text.parse().unwrap()
+}
+
+fn now() -> Stamp {
+    "20181210T060000Z".parse().unwrap()
+}
+
+fn record(build: &str) -> BuildRecord {
+    let created = build.rsplit('/').next().unwrap().parse().ok();
+    BuildRecord {
+        record: 1,
+        id: id(build),
+        created,
+        seq: 0,
+        published: created,
+        result: Outcome::Success,
+        labels: crate::record::Labels::default(),
+        requires: Vec::new(),
+        trimmed: Vec::new(),
+        files: 1,
+        bytes: 1,
+        sums: None,
+        origin: Origin::Published,
+        problem: None,
+    }
+}
+
+/// Returns a bucket with two builds, of which the policy lets the older one go.
+fn bucket() -> Arc<ObjectStore> {
+    let store = Arc::new(ObjectStore::in_memory().unwrap());
+    let setup = Setup {
+        layout: Chosen::Shipped("starlingx".to_owned()),
+        policy: Some(Chosen::File(POLICY.to_owned())),
+        id: "a test".to_owned(),
+    };
+    let mirror = Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
+    let lease = mirror.lease().unwrap();
+    for build in [BUILD, NEWER] {
+        store.put(&at(&format!("{build}/outputs/logs/log")), b"x", Put::Create).unwrap();
+        lease.seal(&record(build)).unwrap();
+        lease.tell(Stamp::default(), Fact::new(EventKind::Published, build), None).unwrap();
+    }
+    store.point(&at("master/centos/latest_build"), &at(NEWER)).unwrap();
+    drop(lease);
+    store
+}
+
+/// What one side came to: whether it has its way.
+type End = std::result::Result<bool, String>;
+
+/// Lets the build go, as prune does; true when it went.
+fn goes(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    let mirror = lease.mirror();
+    let policy = Policy::load(POLICY, "test").unwrap();
+    let mut planned = judged(mirror, Some(policy), now(), crate::decide::Past::default()).unwrap();
+    let mut fence = Fence::new(lease.next_seq());
+    assert_eq!(fence.protects(lease, &mut planned, &id(BUILD), now()).unwrap(), None);
+    let (what, inode) = (TicketKind::Build, (0, 0));
+    let ticket = Ticket {
+        ticket: 1,
+        id: id(BUILD),
+        path: at(BUILD),
+        what,
+        since: now(),
+        until: now(),
+        bytes: 1,
+        inode,
+    };
+    let trashed = Trashed { at: RelPath::own("trash/000000000009"), ticket };
+    meet();
+    let parted = part(lease, &trashed, || fence.once_more(lease, &mut planned, &id(BUILD), now()));
+    parted.map(|why| why.is_none()).map_err(|error| crate::mirror::chain(&error))
+}
+
+/// Somebody who protects the build; true when that stands.
+type Protects = fn(&Lease<'_>, &dyn Fn()) -> End;
+
+fn aliases(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    meet();
+    point(lease, &at("master/centos/stable"), None, &at(BUILD)).map_err(|error| error.to_string())
+}
+
+/// The name leads to the newer build before.
+fn moves(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    let stable = at("master/centos/stable");
+    lease.mirror().store().point(&stable, &at(NEWER)).unwrap();
+    meet();
+    point(lease, &stable, Some(&at(NEWER)), &at(BUILD)).map_err(|error| error.to_string())
+}
+
+fn holds(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
+    let keep = || lease.keep_holds(&id(BUILD), vec![hold]);
+    meet();
+    let stands = say(lease, &id(BUILD), keep, || lease.keep_holds(&id(BUILD), Vec::new()));
+    stands.map_err(|error| error.to_string())
+}
+
+fn labels(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+    let (old, mut new) = (record(BUILD), record(BUILD));
+    let green = LabelValue { value: "green".to_owned(), since: None, who: None };
+    new.labels.insert("sanity".to_owned(), green);
+    meet();
+    let stands = say(lease, &id(BUILD), || lease.renew_record(&old, &new), || lease.renew_record(&new, &old));
+    match stands {
+        // Gone already, or gone before it could be taken back.
+        Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::Busy => Ok(false),
+        stands => stands.map_err(|error| error.to_string()),
+    }
+}
+
+/// How both sides ended, the calls in their order, and the store afterwards.
+type Run = ((End, End), Vec<(Side, String)>, Arc<ObjectStore>);
+
+/// Runs both sides in that order of their calls; returns how each ended, the calls, and the bucket.
+fn run(order: &[Side], protects: Protects) -> Run {
+    let inner = bucket();
+    let turns: Table = Arc::default();
+    turns.0.lock().unwrap().order = order.to_vec();
+    let met = std::sync::Barrier::new(2);
+    let meet = || {
+        met.wait();
+        turns.0.lock().unwrap().met = true;
+        met.wait();
+    };
+    let side = |side: Side, does: &(dyn Fn(&Lease<'_>, &dyn Fn()) -> End + Sync)| {
+        let store = Stepped { inner: Arc::clone(&inner), side, turns: Arc::clone(&turns) };
+        let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
+        let end = does(&mirror.lease().unwrap(), &meet);
+        turns.0.lock().unwrap().done.push(side);
+        turns.1.notify_all();
+        end
+    };
+    let ends = std::thread::scope(|scope| {
+        let other = scope.spawn(|| side(Side::Protects, &protects));
+        let end = side(Side::Goes, &goes);
+        (end, other.join().unwrap())
+    });
+    let calls = std::mem::take(&mut turns.0.lock().unwrap().calls);
+    (ends, calls, inner)
+}
+
+/// Returns every order of so many calls of the one and so many of the other.
+fn orders(goes: usize, protects: usize) -> Vec<Vec<Side>> {
+    if goes == 0 || protects == 0 {
+        return vec![[vec![Side::Goes; goes], vec![Side::Protects; protects]].concat()];
+    }
+    let first = |side, rest: Vec<Vec<Side>>| rest.into_iter().map(move |rest| [vec![side], rest].concat());
+    let one = first(Side::Goes, orders(goes - 1, protects));
+    one.chain(first(Side::Protects, orders(goes, protects - 1))).collect()
+}
+
+/// Returns what is wrong after both ended; a name that does not stand leads where it led `before`.
+fn wrong((goes, protects): &(End, End), store: &ObjectStore, before: Option<&str>) -> Option<String> {
+    let there = |text: &str| store.look(&RelPath::own(text)).unwrap().is_some();
+    let sealed = there(&format!("builds/{BUILD}.json"));
+    let named = store.look(&at("master/centos/stable")).unwrap().and_then(|entry| entry.link);
+    let before = before.map(|build| at("master/centos/stable").link_to(&at(build)));
+    let held = there(&format!("holds/{BUILD}.json"));
+    match (goes, protects) {
+        (Err(why), _) | (_, Err(why)) => Some(why.clone()),
+        (Ok(true), Ok(true)) => Some("both had their way".to_owned()),
+        (Ok(gone), _) if *gone == sealed => Some(format!("gone is {gone}, and sealed is {sealed}")),
+        (_, Ok(false)) if named != before || held => Some("what did not stand is there".to_owned()),
+        _ if there(&format!("going/{BUILD}.json")) => Some("the mark stays".to_owned()),
+        _ => None,
+    }
+}
+
+#[track_caller]
+fn in_every_order(protects: Protects, before: Option<&str>) {
+    // Each side alone, the one after the other: as many calls as each ever makes.
+    let count = |calls: &[(Side, String)], side| calls.iter().filter(|(by, _)| *by == side).count();
+    let (_, first, _) = run(&[Side::Goes; 64], protects);
+    let (_, last, _) = run(&[Side::Protects; 64], protects);
+    let most = |side| count(&first, side).max(count(&last, side));
+    let orders = orders(most(Side::Goes), most(Side::Protects));
+    assert!(orders.len() > 100, "{first:?} {last:?}");
+    let mut ends = std::collections::BTreeSet::new();
+    for order in &orders {
+        let (end, calls, store) = run(order, protects);
+        if let Some(why) = wrong(&end, &store, before) {
+            panic!("{why} of {} orders: {calls:#?}", orders.len());
+        }
+        ends.insert(end);
+    }
+    // Each has its way in some order.
+    assert!(ends.contains(&(Ok(true), Ok(false))) && ends.contains(&(Ok(false), Ok(true))), "{ends:?}");
+}
+
+#[test]
+fn a_name_and_a_prune_see_each_other_in_every_order() {
+    in_every_order(aliases, None);
+}
+
+#[test]
+fn a_name_that_moves_and_a_prune_see_each_other_in_every_order() {
+    in_every_order(moves, Some(NEWER));
+}
+
+#[test]
+fn a_hold_and_a_prune_see_each_other_in_every_order() {
+    in_every_order(holds, None);
+}
+
+#[test]
+fn a_label_and_a_prune_see_each_other_in_every_order() {
+    in_every_order(labels, None);
+}

@@ -1,0 +1,179 @@
+//! Sweeping where trees are not moved: what was marked lies at the place of its build, and goes from there.
+//!
+//! Of a build without a seal everything below its place goes. Of parts exactly the objects go that their list names, and
+//! never one that the manifest of the build names now. Both under the ticket of the build, so that nobody lays it down
+//! meanwhile; what was cut off goes with the next sweep.
+
+use crate::commit::stage::{Underway, stage_of};
+use crate::commit::trash::throw_out;
+use crate::mirror::{KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, parts_at};
+use crate::model::{BuildId, RelPath, is_sums};
+use crate::ops::ActError;
+use crate::ops::retention::restore::go_on;
+use crate::progress::Stop;
+use crate::record::Manifest;
+use crate::store::{Kind, Put, StoreError, StoreErrorKind, Swept, waiting};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+/// How many builds lose their objects at once: a store answers slowly and many at a time.
+const AT_ONCE: usize = 4;
+
+/// What is marked of one build.
+type Marked = Vec<(RelPath, Ticket)>;
+
+/// Returns what goes of what waits, the oldest first, where only that goes whose term is `over`.
+///
+/// Parts go with their build: they never outlive it. Later parts of a build wait for earlier ones, since these come
+/// back as they were before, with the later ones.
+pub(crate) fn due(waiting: &[Trashed], over: impl Fn(&Trashed) -> bool) -> Vec<&Trashed> {
+    let is_build = |trashed: &Trashed| trashed.ticket.what == TicketKind::Build;
+    let builds: HashSet<&BuildId> =
+        waiting.iter().filter(|one| is_build(one) && over(one)).map(|one| &one.ticket.id).collect();
+    let (mut due, mut staying) = (Vec::new(), HashSet::new());
+    for one in waiting {
+        let id = &one.ticket.id;
+        if builds.contains(id) || !is_build(one) && over(one) && !staying.contains(id) {
+            due.push(one);
+        } else {
+            staying.insert(id);
+        }
+    }
+    due
+}
+
+/// Marks one directory of the trash: what it takes to sweep it is there before what it takes to bring it back goes.
+pub(crate) fn mark(lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), ActError> {
+    let store = lease.mirror().store();
+    if trashed.ticket.what == TicketKind::Untrimmed {
+        let parts = lease.mirror().parts_in(&trashed.at)?.unwrap_or_default();
+        store.put(&parts_at(going), parts.write().as_bytes(), Put::Replace)?;
+    }
+    lease.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
+    Ok(throw_out(store, &trashed.at)?)
+}
+
+/// Removes what is marked, several builds at once.
+pub(crate) fn finish(
+    mirror: &Mirror,
+    going: Vec<RelPath>,
+    stop: Option<&Stop>,
+) -> Result<Vec<(RelPath, Swept)>, ActError> {
+    let (mut swept, mut builds): (Vec<_>, BTreeMap<BuildId, Marked>) = Default::default();
+    for at in going {
+        match mirror.ticket(&at) {
+            Ok(ticket) => builds.entry(ticket.id.clone()).or_default().push((at, ticket)),
+            Err(_) if is_half_marked(mirror, &at)? => {}
+            Err(why) => {
+                let error = StoreError::because(StoreErrorKind::Io, "sweep", &at, &why);
+                swept.push((at, Swept { removed: 0, failures: vec![error] }));
+            }
+        }
+    }
+    let one = |(id, marked): (BuildId, Marked)| {
+        go_on(stop)?;
+        sweep_build(mirror, &id, &marked)
+    };
+    let (pool, builds) = (waiting(mirror.store(), AT_ONCE)?, builds.into_iter().collect::<Vec<_>>());
+    let done: Vec<Vec<(RelPath, Swept)>> =
+        pool.install(|| builds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, ActError>>())?;
+    swept.extend(done.into_iter().flatten());
+    Ok(swept)
+}
+
+/// Returns whether somebody is just marking it: its ticket is about to be there, or it is swept by now.
+fn is_half_marked(mirror: &Mirror, at: &RelPath) -> Result<bool, StoreError> {
+    let store = mirror.store();
+    if store.look(&Trashed::ticket_in(at))?.is_some() {
+        return Ok(false);
+    }
+    let unmarked = at.name().trim_end_matches(crate::mirror::GOING);
+    let waits = store.look(&Trashed::ticket_in(&RelPath::own(&format!("trash/{unmarked}"))))?.is_some();
+    Ok(waits || store.below(at)?.is_empty())
+}
+
+/// Removes what is marked of one build, under its ticket.
+fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(RelPath, Swept)>, ActError> {
+    let store = mirror.store();
+    let stage = stage_of(id);
+    let held = store.lock(&stage.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO);
+    let _held = match held {
+        // Somebody else sweeps it just now.
+        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(Vec::new()),
+        Err(error) => {
+            let failed = |(at, _): &(RelPath, Ticket)| {
+                (at.clone(), Swept { removed: 0, failures: vec![error.again()] })
+            };
+            return Ok(marked.iter().map(failed).collect());
+        }
+        held => held?,
+    };
+    let mut done = Vec::new();
+    for (at, ticket) in marked {
+        let swept = sweep_marked(mirror, at, ticket);
+        done.push((at.clone(), swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })));
+    }
+    let all = done.iter().all(|(_, swept)| swept.failures.is_empty());
+    // Of a build that is there somebody may have begun to send another.
+    if all && Underway::read(store, &stage)?.is_none() {
+        store.discard(&stage)?;
+    }
+    Ok(done)
+}
+
+/// Ends a sweep of a build that was cut off; the caller holds the ticket of the build and is about to lay it down.
+pub(crate) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    for at in mirror.trash()?.going {
+        if let Ok(ticket) = mirror.ticket(&at)
+            && ticket.id == *id
+            && let Some(error) = sweep_marked(mirror, &at, &ticket)?.failures.into_iter().next()
+        {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// Removes what one mark speaks of, and the mark last; the caller holds the ticket of the build.
+fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept, StoreError> {
+    let store = mirror.store();
+    if store.look(&Trashed::ticket_in(at))?.is_none() {
+        return Ok(Swept::default());
+    }
+    let swept = match ticket.what {
+        TicketKind::Build => mirror.sweep_unsealed(&ticket.id, &ticket.path)?,
+        TicketKind::Untrimmed => match going(mirror, at, ticket) {
+            Ok(these) if these.is_empty() => Swept::default(),
+            Ok(these) => store.remove_all(&these),
+            Err(KeptError::Store(error)) => return Err(error),
+            Err(error) => return Err(StoreError::of_kind(StoreErrorKind::Io, "sweep", at, error)),
+        },
+    };
+    if swept.failures.is_empty() {
+        if ticket.what == TicketKind::Untrimmed {
+            // Without its list a mark speaks of nothing that is still there.
+            store.remove(&parts_at(at))?;
+        }
+        store.remove(&Trashed::ticket_in(at))?;
+    }
+    Ok(swept)
+}
+
+/// Returns the objects of parts that go: those of the list, but for what the build has by now.
+fn going(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Vec<(RelPath, Kind)>, KeptError> {
+    let Some(parts) = mirror.parts_in(at)? else { return Ok(Vec::new()) };
+    let has = match mirror.manifest(&ticket.id)? {
+        Some(manifest) => manifest,
+        None if mirror.has_build(&ticket.id)? => {
+            let why = "the manifest of its build is missing, so that nothing tells what the build has";
+            return Err(StoreError::because(StoreErrorKind::NotFound, "sweep", at, why).into());
+        }
+        None => Manifest::default(),
+    };
+    let has: HashSet<&RelPath> = has.paths().collect();
+    let goes = |path: &&RelPath| !has.contains(path) && !is_sums(path.as_str());
+    let files = parts.files.iter().map(|file| &file.path).filter(goes).map(|path| (path, Kind::File));
+    let links = parts.links.iter().map(|link| &link.path).filter(goes).map(|path| (path, Kind::Link));
+    Ok(files.chain(links).map(|(path, kind)| (ticket.path.join(path), kind)).collect())
+}

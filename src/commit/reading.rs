@@ -1,0 +1,70 @@
+//! Reading files of a source on their way into the mirror: watched, stoppable, and sure that they did not change.
+
+use crate::commit::stage::{StageError, Tally};
+use crate::model::Digest;
+use crate::progress::{Stop, Watch};
+use crate::source::OpenSource;
+use crate::source::{SourceEntry, SourceProblem};
+use crate::source::{Watched, hash};
+use crate::store::{Filled, StoreError};
+use std::sync::atomic::Ordering;
+
+/// What everybody who reads the source shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) stop: &'a Stop,
+    pub(crate) tally: &'a Tally,
+}
+
+impl Reading<'_> {
+    /// Returns what a store reads from, telling the watcher how far it is.
+    pub(crate) fn watched<'o>(&'o self, open: &'o mut OpenSource) -> Watched<'o, &'o mut OpenSource> {
+        Watched { from: open, watch: self.watch, stop: self.stop }
+    }
+
+    /// Reads the file for its digest alone, and goes back to its start; one that is written down is not read for it.
+    pub(crate) fn digest(&self, entry: &SourceEntry, open: &mut OpenSource) -> Result<Digest, StageError> {
+        if let Some(digest) = entry.digest() {
+            return Ok(digest);
+        }
+        let digest = hash(&mut self.watched(open)).map_err(|error| self.unreadable(entry, error))?;
+        entry.unchanged(open)?;
+        open.rewind().map_err(|error| self.unreadable(entry, error))?;
+        Ok(digest)
+    }
+
+    /// Fails unless what arrived in the store is the file as it was found; `known` is its digest, where it was read before.
+    pub(crate) fn arrived(
+        &self,
+        entry: &SourceEntry,
+        open: &mut OpenSource,
+        known: Option<Digest>,
+        filled: Result<Filled, StoreError>,
+    ) -> Result<Digest, StageError> {
+        let filled = filled.map_err(|error| match (self.stop.check(), open.problem()) {
+            (Err(interrupted), _) => StageError::from(interrupted),
+            (Ok(()), Some(problem)) => problem.into(),
+            (Ok(()), None) => error.into(),
+        })?;
+        entry.unchanged(open)?;
+        if filled.size != entry.size || known.is_some_and(|digest| digest != filled.digest) {
+            return Err(SourceProblem::Changed { path: entry.from().display().to_string() }.into());
+        }
+        self.tally.copied.fetch_add(filled.size, Ordering::Relaxed);
+        Ok(filled.digest)
+    }
+
+    /// Counts a file whose bytes the store had already.
+    pub(crate) fn shared(&self, size: u64) {
+        self.tally.shared.fetch_add(1, Ordering::Relaxed);
+        self.tally.shared_bytes.fetch_add(size, Ordering::Relaxed);
+    }
+
+    fn unreadable(&self, entry: &SourceEntry, source: std::io::Error) -> StageError {
+        match self.stop.check() {
+            Err(interrupted) => interrupted.into(),
+            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
+        }
+    }
+}

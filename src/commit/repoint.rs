@@ -1,0 +1,390 @@
+//! Moving names: the new link first, then over the old one, then a look whether it is right.
+//!
+//! Each move is written down before and after. A name that would leave the mirror, dangle, loop or point at a build
+//! that is no success is refused, the last unless asked for.
+
+use crate::census::BuildCensus;
+use crate::commit::handshake;
+use crate::decide::{Age, Current, follow, meets};
+use crate::layout::Place;
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
+use crate::model::{
+    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
+};
+use crate::record::EventKind;
+use crate::store::{Kind, StoreError};
+use serde::Serialize;
+
+/// One name that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// The alias.
+    pub alias: RelPath,
+    /// What it pointed at before.
+    pub from: Option<RelPath>,
+    /// What it points at now; nothing when it was taken away.
+    pub to: Option<RelPath>,
+}
+
+/// Says why a name was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum RepointError {
+    /// The path is no place for an alias.
+    #[error("`{alias}` cannot be an alias: {why}")]
+    NoAlias {
+        /// Which path.
+        alias: RelPath,
+        /// Why not.
+        why: String,
+    },
+    /// The target is not there.
+    #[error("`{alias}` cannot point at `{target}`: {why}")]
+    Target {
+        /// Which alias.
+        alias: RelPath,
+        /// Where to.
+        target: RelPath,
+        /// Why not.
+        why: String,
+    },
+    /// The build is no success.
+    #[error("`{alias}` would point at `{target}`, whose result is {result}")]
+    NoSuccess {
+        /// Which alias.
+        alias: RelPath,
+        /// Where to.
+        target: BuildId,
+        /// How that build went.
+        result: Outcome,
+    },
+    /// It would go back to an older build.
+    #[error("`{alias}` points at `{from}`, which is newer than `{target}`")]
+    Backwards {
+        /// Which alias.
+        alias: RelPath,
+        /// Where it points.
+        from: RelPath,
+        /// Where to.
+        target: BuildId,
+    },
+    /// There is no such alias.
+    #[error("there is no alias `{0}`")]
+    Missing(RelPath),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot move the alias")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for RepointError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Backwards { .. } => ErrorKind::Failed.hint("--allow-backwards permits it"),
+            Self::NoSuccess { .. } => ErrorKind::Failed.hint("--allow-unsuccessful permits it"),
+            Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+/// What a person permits that is refused otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Permit {
+    /// An older build.
+    pub backwards: bool,
+    /// A build that is no success.
+    pub no_success: bool,
+}
+
+/// What the aliases of a stream should do.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    /// Aliases that should move, and to which build.
+    pub(crate) moves: Vec<(RelPath, BuildId)>,
+    /// Aliases that should move as well, but a file or directory is in their place.
+    pub(crate) taken: Vec<(RelPath, BuildId)>,
+    /// Aliases that do not move to the changed build although it meets their condition.
+    pub(crate) stays: Vec<Stays>,
+}
+
+/// An alias that does not move to a build that meets its condition.
+#[derive(Debug)]
+pub(crate) struct Stays {
+    alias: RelPath,
+    build: BuildId,
+    result: Outcome,
+    at: At,
+}
+
+/// Where an alias stays.
+#[derive(Debug)]
+enum At {
+    /// At a build that is not older, and whether it is newer; with the time of that.
+    Build { name: BuildName, created: Option<Stamp>, newer: bool },
+    /// At a path that is not a build of the stream.
+    Elsewhere(Option<RelPath>),
+}
+
+impl Stays {
+    /// Returns the warning, with a command that moves the alias all the same.
+    pub(crate) fn warning(&self, now: Stamp) -> String {
+        let Self { alias, build, .. } = self;
+        let why = match &self.at {
+            At::Build { name, created, newer } => {
+                let how = if *newer { "is newer than" } else { "has the same time as" };
+                let future = match created.filter(|created| *created > now) {
+                    Some(_) => format!(" and dated in the future (it is {} now)", now.iso()),
+                    None => String::new(),
+                };
+                format!("stays at `{name}`, which {how} `{}`{future}", build.name)
+            }
+            At::Elsewhere(target) => {
+                let target =
+                    target.as_ref().map_or_else(|| "another path".to_owned(), |at| format!("`{at}`"));
+                let (name, stream) = (&build.name, &build.stream);
+                format!(
+                    "is not moved to `{name}`: it resolves to {target}, which is not a build of `{stream}`"
+                )
+            }
+        };
+        format!("`{alias}` {why}; to move it, run `{}`", self.command())
+    }
+
+    fn command(&self) -> String {
+        let backwards = if matches!(self.at, At::Build { .. }) { " --allow-backwards" } else { "" };
+        let result = if self.result == Outcome::Success { "" } else { " --allow-unsuccessful" };
+        format!("mirrorkeep alias set {} {}{backwards}{result}", self.alias, self.build)
+    }
+}
+
+/// Returns the moves that the aliases of a stream should make after something was said of `changed`.
+pub(crate) fn due(
+    mirror: &Mirror,
+    stream: &Stream,
+    builds: &[BuildCensus],
+    changed: Option<&BuildName>,
+) -> Result<Due, RepointError> {
+    let mut due = Due::default();
+    let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
+    for rule in mirror.alias_rules(stream, builds) {
+        let Ok(alias) = dir.child(&rule.name) else { continue };
+        let named = mirror.named(&alias)?;
+        let met = changed.and_then(|name| builds.iter().find(|b| b.build == *name && meets(&rule.when, b)));
+        // Cheap to ask first: most aliases do not care for most builds.
+        if named.is_some() && changed.is_some() && met.is_none() {
+            continue;
+        }
+        let is_taken = named.as_ref().is_some_and(|entry| entry.kind != Kind::Link);
+        // Where no link is, the alias points at nothing yet.
+        let current =
+            if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
+        let age = |build: &BuildCensus| Age::of(mirror.layout(), stream, build);
+        let to = follow(&rule, builds, &current, changed, age);
+        let at = match &current {
+            Current::Build(at) => Some(to.unwrap_or(at)),
+            Current::Nowhere | Current::Elsewhere => to,
+        };
+        if let Some(met) = met.filter(|met| !is_taken && at != Some(&met.build)) {
+            let at = match at {
+                Some(name) => {
+                    let found = builds.iter().find(|build| build.build == *name);
+                    let same = found.is_some_and(|at| age(at) == age(met));
+                    let created = found.and_then(|at| at.created);
+                    At::Build { name: name.clone(), created, newer: !same }
+                }
+                None => At::Elsewhere(mirror.resolve(&alias)?.path()),
+            };
+            let build = BuildId::new(stream.clone(), met.build.clone());
+            due.stays.push(Stays { alias: alias.clone(), build, result: met.result, at });
+        }
+        if let Some(to) = to {
+            let to = (alias, BuildId::new(stream.clone(), to.clone()));
+            if is_taken { due.taken.push(to) } else { due.moves.push(to) }
+        }
+    }
+    Ok(due)
+}
+
+/// Returns where an alias that is a link points now, as far as its stream's builds are concerned.
+fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current, RepointError> {
+    Ok(match mirror.resolve(alias)? {
+        Resolved::To(target) => match mirror.layout().place(&target) {
+            Place::Build { build: id } if id.stream == *stream => Current::Build(id.name),
+            _ => Current::Elsewhere,
+        },
+        Resolved::Dangles(_) | Resolved::Loops | Resolved::Leaves(_) => Current::Nowhere,
+    })
+}
+
+/// Moves an alias and writes it down.
+pub(crate) fn repoint(
+    lease: &Lease<'_>,
+    alias: &RelPath,
+    target: &RelPath,
+    now: Stamp,
+) -> Result<Moved, RepointError> {
+    let from = pointed_at(lease.mirror(), alias)?;
+    let fact = || {
+        let from = from.as_ref().map(|from| from.as_str().to_owned());
+        Fact::new(EventKind::Aliased, alias).with("from", from).with("to", target.as_str())
+    };
+    let intent = lease.intend(now, fact())?;
+    match handshake::point(lease, alias, from.as_ref(), target) {
+        Ok(true) => {}
+        Ok(false) => {
+            lease.undo(now, fact(), intent)?;
+            let why = "another command lets it go at this moment".to_owned();
+            return Err(RepointError::Target { alias: alias.clone(), target: target.clone(), why });
+        }
+        Err(error) => {
+            // It can fail after it happened: then the next command finds it so and writes it down.
+            if pointed_at(lease.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
+                lease.undo(now, fact(), intent)?;
+            }
+            return Err(error.into());
+        }
+    }
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })
+}
+
+/// Returns what an alias points at, by its text; nothing when it is not there or leaves the mirror.
+pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, StoreError> {
+    let found = mirror.store().look(alias)?;
+    Ok(found.and_then(|entry| entry.link).and_then(|text| alias.follow(&text)))
+}
+
+/// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.
+pub(crate) fn legacy(
+    lease: &Lease<'_>,
+    stream: &Stream,
+    now: Stamp,
+) -> Result<(Vec<Moved>, Vec<String>), RepointError> {
+    let mirror = lease.mirror();
+    let named = mirror.layout().legacy(stream).into_iter().map(|legacy| (legacy.path, legacy.target));
+    let own = mirror.config().legacy.iter().map(|(path, target)| (path.clone(), target.clone()));
+    let (mut moved, mut warnings) = (Vec::new(), Vec::new());
+    for (alias, target) in named.chain(own) {
+        let found = mirror.named(&alias)?;
+        match found {
+            Some(entry) if entry.kind == Kind::Link => {
+                if pointed_at(mirror, &alias)? != Some(target.clone()) {
+                    warnings.push(format!("`{alias}` is left as it is; it does not point at `{target}`"));
+                }
+            }
+            Some(_) => {
+                warnings.push(format!("the legacy name `{alias}` is not made: something else is there"));
+            }
+            None if mirror.look(&target)?.is_none() => {}
+            None => moved.push(repoint(lease, &alias, &target, now)?),
+        }
+    }
+    Ok((moved, warnings))
+}
+
+/// Points an alias somewhere by hand, after looking whether that would be right.
+pub fn set(
+    lease: &Lease<'_>,
+    alias: &RelPath,
+    target: &RelPath,
+    permit: Permit,
+    now: Stamp,
+) -> Result<Moved, RepointError> {
+    may_point(lease.mirror(), alias, target, permit)?;
+    repoint(lease, alias, target, now)
+}
+
+/// Looks whether an alias may point somewhere.
+pub fn may_point(
+    mirror: &Mirror,
+    alias: &RelPath,
+    target: &RelPath,
+    permit: Permit,
+) -> Result<(), RepointError> {
+    let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
+    is_outside_builds(mirror, alias)?;
+    if let Some(c) = unprintable(alias.as_str()) {
+        let why = format!("it contains {}; printable characters are accepted", named(c));
+        return Err(RepointError::NoAlias { alias: alias.clone(), why });
+    }
+    if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
+        let why = "something that is no link is there".to_owned();
+        return Err(RepointError::NoAlias { alias: alias.clone(), why });
+    }
+    if target.is_own() || target.is_root() {
+        return Err(wrong("an alias points at a build or at a directory above builds".to_owned()));
+    }
+    if target.is_within(alias)
+        || alias.is_within(target) && !target.is_root() && mirror.layout().place(target).kind() == "build"
+    {
+        return Err(wrong("it would loop".to_owned()));
+    }
+    match mirror.resolve(target)? {
+        Resolved::To(real) if real.is_within(alias) => return Err(wrong("it would loop".to_owned())),
+        Resolved::To(_) => {}
+        Resolved::Dangles(at) => return Err(wrong(format!("nothing is at `{at}`"))),
+        Resolved::Loops => return Err(wrong("it loops".to_owned())),
+        Resolved::Leaves(text) => return Err(wrong(format!("it leaves the mirror by `{text}`"))),
+    }
+    let Place::Build { build: id } = mirror.layout().place(target) else { return Ok(()) };
+    let build = look_at_build(mirror, &id)?;
+    if build.result != Outcome::Success && !permit.no_success {
+        return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
+    }
+    if let Resolved::To(real) = mirror.resolve(alias)?
+        && let Place::Build { build: at } = mirror.layout().place(&real)
+        && at.stream == id.stream
+        && !permit.backwards
+    {
+        let at_build = look_at_build(mirror, &at)?;
+        if Age::of(mirror.layout(), &at.stream, &at_build) > Age::of(mirror.layout(), &id.stream, &build) {
+            return Err(RepointError::Backwards { alias: alias.clone(), from: real, target: id });
+        }
+    }
+    Ok(())
+}
+
+/// Fails for a path where no alias can be: a published build never changes, its links included.
+fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    let refuse = |why: String| Err(RepointError::NoAlias { alias: alias.clone(), why });
+    if let Place::Root | Place::Own = mirror.layout().place(alias) {
+        return refuse("this path is not for aliases".to_owned());
+    }
+    for above in alias.ancestors() {
+        if let Place::Build { build } = mirror.layout().place(&above) {
+            return refuse(format!("it is inside the build `{build}`, which never changes"));
+        }
+    }
+    Ok(())
+}
+
+/// Fails when an alias may not be removed: it is not there, or it is part of a build.
+pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    is_outside_builds(mirror, alias)?;
+    match mirror.store().look(alias)? {
+        Some(entry) if entry.kind == Kind::Link => Ok(()),
+        _ => Err(RepointError::Missing(alias.clone())),
+    }
+}
+
+/// Takes an alias away and writes it down.
+pub fn remove(lease: &Lease<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
+    let store = lease.mirror().store();
+    may_remove(lease.mirror(), alias)?;
+    let from = pointed_at(lease.mirror(), alias)?;
+    let fact = || {
+        let from = from.as_ref().map(|from| from.as_str().to_owned());
+        Fact::new(EventKind::Unaliased, alias).with("from", from)
+    };
+    let intent = lease.intend(now, fact())?;
+    store.remove(alias)?;
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(Moved { alias: alias.clone(), from, to: None })
+}

@@ -1,0 +1,61 @@
+//! A little room kept for a full disk: pruning writes a few lines before it frees anything.
+//!
+//! Blocks and inodes that nobody else can take, given up when the disk is full and taken again when it is not.
+
+use crate::mirror::Mirror;
+use crate::model::{Digest, RelPath};
+use crate::ops::ActError;
+use crate::store::{Put, StoreError};
+
+/// How many bytes are kept.
+const BYTES: usize = 256 * 1024;
+
+/// How many inodes are kept beside them.
+const INODES: usize = 7;
+
+fn dir() -> RelPath {
+    RelPath::own("reserve")
+}
+
+/// Takes the room, if it is not there yet.
+pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
+    if mirror.by_seal() {
+        // Nothing there is ever full.
+        return Ok(());
+    }
+    let store = mirror.store();
+    let room = dir().child("room").unwrap_or_default();
+    for index in 0..INODES {
+        let inode = dir().child(&format!("inode-{index:02}")).unwrap_or_default();
+        if store.look(&inode)?.is_none() {
+            store.put(&inode, b"", Put::Replace)?;
+        }
+    }
+    if store.look(&room)?.is_none() {
+        // Bytes that no file system makes smaller.
+        let mut bytes = Vec::with_capacity(BYTES);
+        let mut digest = Digest::of(b"reserve");
+        while bytes.len() < BYTES {
+            bytes.extend_from_slice(digest.to_string().as_bytes());
+            digest = Digest::of(digest.to_string().as_bytes());
+        }
+        store.put(&room, &bytes, Put::Replace)?;
+    }
+    Ok(())
+}
+
+/// Runs what frees room, once more with the room given up when there was none, and takes the room again.
+pub(crate) fn with_help<T>(mirror: &Mirror, run: impl Fn() -> Result<T, ActError>) -> Result<T, ActError> {
+    let done = match run() {
+        Err(error) if error.is_no_space() && give(mirror)? => run(),
+        done => done,
+    };
+    // Room for the next time; a disk that is full still has none to spare.
+    take(mirror).ok();
+    done
+}
+
+/// Gives the room up and returns whether there was any.
+fn give(mirror: &Mirror) -> Result<bool, StoreError> {
+    Ok(mirror.store().discard(&dir())? > 0)
+}

@@ -1,0 +1,218 @@
+//! Making a sealed build visible: the one commit point, and what follows from it.
+//!
+//! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
+//! and event are finished by this call or by the next command that changes anything.
+
+use crate::commit::repoint::{Moved, RepointError};
+use crate::commit::repoint::{due, legacy, repoint};
+use crate::commit::stage::Sealed;
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
+use crate::record::{BuildRecord, EventKind, Phase};
+use crate::store::{StoreError, StoreErrorKind};
+use std::time::Duration;
+use tracing::info;
+
+/// The detail of an intent that says that files leave their source when the build is published.
+const TAKE: &str = "take";
+const MOVE: &str = "move";
+
+/// Returns whether a build took its files out of their source when it was last published.
+pub(crate) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
+    let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
+    let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
+    Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
+}
+
+/// When the names that depend on a build move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// With the build.
+    Follow,
+    /// When whoever publishes it and others has come to the end of them.
+    Later,
+}
+
+/// What followed from a build becoming visible.
+#[derive(Debug, Default)]
+pub(crate) struct Revealed {
+    /// Names that moved.
+    pub(crate) aliases: Vec<Moved>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Says why a build did not become visible.
+#[derive(Debug, thiserror::Error)]
+pub enum RevealError {
+    /// Something is at its place.
+    #[error("`{0}` appeared in the mirror while it was being published")]
+    AlreadyPublished(BuildId),
+    /// It cannot be moved.
+    #[error("cannot move `{0}` into place")]
+    Move(BuildId, #[source] StoreError),
+    /// It moved, or nobody can say, and the move may not survive a power cut.
+    #[error(
+        "it is not known whether `{0}` came to its place for good; `mirrorkeep recover` looks and finishes it"
+    )]
+    Unsure(BuildId, #[source] StoreError),
+    /// The build is visible; what is kept of it could not be written.
+    #[error("`{0}` is published, but its record could not be written; `mirrorkeep recover` finishes that")]
+    Record(BuildId, #[source] StoreError),
+    /// The build is visible; its stream could not be read.
+    #[error("the build is published, but its aliases could not be looked at")]
+    Kept(#[from] KeptError),
+    /// The build is visible; an alias could not be moved.
+    #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
+    Repoint(#[from] RepointError),
+    /// The mirror is not where it was opened.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Classify for RevealError {
+    fn class(&self) -> Class {
+        match self {
+            Self::AlreadyPublished(_) => ErrorKind::Failed.into(),
+            Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+        }
+    }
+}
+
+/// Moves a sealed build into place and finishes what follows.
+pub(crate) fn reveal(
+    lease: &Lease<'_>,
+    mut sealed: Sealed,
+    names: Names,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Revealed, RevealError> {
+    let id = sealed.seal.record.id.clone();
+    let fact = Fact::new(EventKind::Published, &id)
+        .with("result", sealed.seal.record.result.as_str())
+        .with("stage", sealed.at.as_str());
+    let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
+    info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
+    // The lock was taken by a handle; what readers open is the path.
+    lease.mirror().is_at_its_path()?;
+    let intent = lease.intend(clock(), fact.clone())?;
+    let done = if lease.mirror().by_seal() {
+        put_seal(lease, &mut sealed, clock())
+    } else {
+        lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
+    };
+    if let Err(error) = done {
+        match sealed.is_in_place(lease.mirror()) {
+            Ok(false) => {}
+            // The seal is ours, byte for byte, and only the answer was lost.
+            Ok(true) if lease.mirror().by_seal() => return finish(lease, sealed, names, clock, intent),
+            // A move can fail after it happened: then it is not taken back, and the next command finishes it.
+            _ => return Err(RevealError::Unsure(id, error)),
+        }
+        lease.undo(clock(), fact, intent)?;
+        return Err(match error.kind() {
+            StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
+            _ => RevealError::Move(id, error),
+        });
+    }
+    finish(lease, sealed, names, clock, intent)
+}
+
+/// Puts the seal of a build whose files are in place, the manifest before it.
+fn put_seal(lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
+    let record = &mut sealed.seal.record;
+    record.published = Some(now);
+    since(record, now);
+    lease.keep_manifest(&record.id, &sealed.manifest)?;
+    lease.seal(record)
+}
+
+/// Notes since when the labels stand that were not said in another mirror before.
+fn since(record: &mut BuildRecord, now: Stamp) {
+    for (_, label) in record.labels.iter_mut() {
+        label.since.get_or_insert(now);
+    }
+}
+
+/// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
+pub(crate) fn finish(
+    lease: &Lease<'_>,
+    sealed: Sealed,
+    names: Names,
+    clock: &dyn Fn() -> Stamp,
+    intent: u64,
+) -> Result<Revealed, RevealError> {
+    let now = clock();
+    let mut record = sealed.seal.record.clone();
+    let id = record.id.clone();
+    info!("committed `{id}` at `{}`", sealed.seal.path);
+    let failed = |error| RevealError::Record(id.clone(), error);
+    if let Some(known) = lease.mirror().record(&id)? {
+        // An interrupted command came as far as this: its time of publishing stands.
+        record = known;
+    } else {
+        record.published = Some(now);
+        since(&mut record, now);
+        lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
+        lease.keep_record(&record).map_err(failed)?;
+    }
+    let mut revealed = Revealed::default();
+    if names == Names::Follow {
+        follow(lease, &id, now, &mut revealed)?;
+    }
+    let fact = Fact::new(EventKind::Published, &id)
+        .with("result", record.result.as_str())
+        .with("created", record.created.map(Stamp::iso))
+        .with("files", record.files)
+        .with("bytes", record.bytes);
+    lease.tell(now, fact, Some(intent))?;
+    if let Err(error) = lease.keep_catalogues(Some(&id.stream)) {
+        revealed
+            .warnings
+            .push(format!("the catalogue of its stream could not be written: {}", chain(&error)));
+    }
+    // The build is published and told; a stage that stays behind is cleared by `recover`.
+    let (store, ticket) = (lease.mirror().store(), sealed.at.child("ticket").unwrap_or_default());
+    let held = sealed.ticket.map_or_else(|| store.lock(&ticket, lease.mirror().who(), Duration::ZERO), Ok);
+    let discarded = held.and_then(|_held| store.discard(&sealed.at));
+    // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
+    if let Err(error) = discarded
+        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy)
+    {
+        revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
+    }
+    Ok(revealed)
+}
+
+/// Moves the names that depend on a build.
+fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) -> Result<(), RevealError> {
+    let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
+    let due = due(lease.mirror(), &id.stream, &builds, Some(&id.name))?;
+    for (alias, to) in due.taken {
+        revealed.warnings.push(format!(
+            "`{alias}` is not moved to `{to}`: a file or directory is in its place; move that away, then run \
+            `mirrorkeep alias set {alias} {to}`"
+        ));
+    }
+    revealed.warnings.extend(due.stays.iter().map(|stays| stays.warning(now)));
+    for (alias, to) in due.moves {
+        let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
+        match repoint(lease, &alias, &target, now) {
+            Ok(moved) => revealed.aliases.push(moved),
+            Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
+                revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (moved, warnings) = legacy(lease, &id.stream, now)?;
+    revealed.aliases.extend(moved);
+    revealed.warnings.extend(warnings);
+    Ok(())
+}

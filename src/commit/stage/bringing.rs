@@ -1,0 +1,163 @@
+//! Bringing the files of a source into a stage, each by the cheapest way that is right.
+
+use crate::commit::reading::Reading;
+use crate::commit::stage::{Brought, Check, Filling, StageError, Staged};
+use crate::decide::{Held, Reuse};
+use crate::mirror::Mirror;
+use crate::model::{Digest, RelPath};
+use crate::progress::Unwatched;
+use crate::record::{FileEntry, Seen};
+use crate::source::{OpenSource, SourceEntry};
+use crate::source::{Watched, hash};
+use crate::store::{Append, Entry, Shared, SourceFile, Take};
+use std::sync::atomic::Ordering;
+
+/// What the threads that fill a stage share.
+pub(crate) struct Bringing<'a, 'm> {
+    pub(crate) staged: &'a Staged<'m>,
+    pub(crate) reuse: &'a Reuse,
+    pub(crate) how: Filling,
+    pub(crate) reading: Reading<'a>,
+    pub(crate) owner: Option<(u32, u32)>,
+}
+
+impl Bringing<'_, '_> {
+    /// Brings one file in by the cheapest way that is right, and notes that it is there.
+    pub(crate) fn bring(&self, entry: &SourceEntry) -> Result<Brought, StageError> {
+        self.reading.stop.check()?;
+        let at = self.staged.tree(&entry.to);
+        if let Some(done) = self.staged.done.get(&entry.to)
+            && done.size == entry.size
+            && done.mode == entry.mode()
+            && done.seen == entry.seen()
+            && entry.digest().is_none_or(|digest| digest == done.digest)
+            && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
+        {
+            self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
+            self.reading.watch.bytes(entry.size);
+            self.reading.watch.file(&entry.to);
+            // It may have been changed since it was noted.
+            return Ok(Brought { entry: done.clone(), changed: None });
+        }
+        let digest = match self.quick(entry, &at)? {
+            Some(digest) => digest,
+            None => self.read(entry, &at)?,
+        };
+        let brought = self.noted(&entry.to, &at, digest, entry.seen())?;
+        self.reading.watch.file(&entry.to);
+        Ok(brought)
+    }
+
+    /// Looks at a staged file, and notes for the next try that it is there.
+    pub(crate) fn noted(
+        &self,
+        to: &RelPath,
+        at: &RelPath,
+        digest: Digest,
+        seen: Option<Seen>,
+    ) -> Result<Brought, StageError> {
+        let brought = self.staged.entry(to, at, digest, seen)?;
+        let noted = format!("{}\n", brought.entry.line());
+        self.mirror().store().append(&self.staged.own("progress"), noted.as_bytes(), Append::Quick)?;
+        Ok(brought)
+    }
+
+    /// Shares the last build's file when its source looks untouched and the user trusts that.
+    fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<Digest>, StageError> {
+        if self.how.check == Check::Bytes {
+            return Ok(None);
+        }
+        let Some(seen) = entry.seen() else { return Ok(None) };
+        let Some(held) = self.reuse.unseen_change(&entry.to, entry.size, entry.mode(), seen) else {
+            return Ok(None);
+        };
+        let shared = self.share(held, at, entry)?;
+        if shared.is_some() {
+            self.reading.watch.bytes(entry.size);
+        }
+        Ok(shared)
+    }
+
+    /// Reads the file, once when it is new.
+    fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<Digest, StageError> {
+        let mut open = entry.open()?;
+        let (mut known, written_down) = (None, entry.digest());
+        let no_copy = self.how.take.is_some();
+        let held = self.how.dedupe.is_some() && self.reuse.has_size(entry.size);
+        if no_copy || held || written_down.is_some() {
+            let digest = self.reading.digest(entry, &mut open)?;
+            if let Some(held) = self.reuse.with_digest(digest, entry.mode())
+                && let Some(digest) = self.share(held, at, entry)?
+            {
+                return Ok(digest);
+            }
+            known = Some(digest);
+        }
+        if let (Some(_), Some(digest)) = (self.how.take, known) {
+            if let OpenSource::Disk { file, dir } = &open {
+                let file = SourceFile { file, dir, path: &entry.from() };
+                // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
+                if self.mirror().store().take(&file, at, Take::Link, entry.fill())? == Shared::Yes {
+                    return Ok(digest);
+                }
+            }
+            return Err(StageError::Apart(entry.from().display().to_string()));
+        }
+        let filled = if known.is_some() && written_down.is_none() {
+            // Told already while it was hashed.
+            self.mirror().store().fill(at, &mut open, entry.fill())
+        } else {
+            self.mirror().store().fill(at, &mut self.reading.watched(&mut open), entry.fill())
+        };
+        self.reading.arrived(entry, &mut open, known, filled)
+    }
+
+    /// Shares a held file, if it is still as it was recorded and would look the same.
+    fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
+        let Some(how) = self.how.dedupe else { return Ok(None) };
+        let store = self.mirror().store();
+        let from = held.at();
+        let Ok(Some(found)) = store.look(&from) else { return Ok(None) };
+        let intact = found.size == held.size
+            && found.mode == held.mode
+            && found.mtime == held.mtime
+            && (held.inode == 0 || found.inode.1 == held.inode)
+            && Some(found.owner) == self.owner;
+        if !intact {
+            return Ok(None);
+        }
+        // Whatever writes to a file changes this time, and nothing can put it back. Links that others make or remove
+        // change it, too, so such a file is read.
+        if held.changed != Some(found.changed()) && !self.is_right(held, &from)? {
+            return Ok(None);
+        }
+        if store.share(&from, at, how, entry.fill())? == Shared::No {
+            return Ok(None);
+        }
+        self.reading.shared(held.size);
+        Ok(Some(held.digest))
+    }
+
+    /// Reads a held file and returns whether it has the bytes that were published; what cannot be read has not.
+    fn is_right(&self, held: &Held, at: &RelPath) -> Result<bool, StageError> {
+        let Ok(from) = self.mirror().store().open(at) else { return Ok(false) };
+        let found = hash(&mut Watched { from, watch: &Unwatched, stop: self.reading.stop });
+        self.reading.stop.check()?;
+        let right = found.is_ok_and(|digest| digest == held.digest);
+        if !right {
+            self.reading.tally.found_damaged(at);
+        }
+        Ok(right)
+    }
+
+    pub(crate) fn mirror(&self) -> &Mirror {
+        self.staged.mirror
+    }
+}
+
+fn is_as_noted(found: &Entry, done: &FileEntry) -> bool {
+    found.size == done.size
+        && found.mode == done.mode
+        && found.mtime == done.mtime
+        && found.inode.1 == done.inode
+}

@@ -1,0 +1,131 @@
+//! Files of one new build that have the same bytes: hard links of the source stay links, and equal files become links.
+//!
+//! Which file the others are linked to depends on their paths only, whatever thread was first.
+
+use crate::commit::stage::bringing::Bringing;
+use crate::commit::stage::{Brought, Filling, StageError};
+use crate::model::{Digest, RelPath};
+use crate::record::FileEntry;
+use crate::source::{Source, SourceEntry};
+use crate::store::{Share, Shared};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+/// The files of a source, those apart whose bytes another one has.
+pub(crate) struct Twins<'s> {
+    /// What is brought from the source.
+    pub(crate) order: Vec<&'s SourceEntry>,
+    /// What is linked to one of these, with its path.
+    pub(crate) followers: Vec<(&'s SourceEntry, &'s RelPath)>,
+}
+
+/// What two files have in common whose bytes are the same before they are read.
+#[derive(PartialEq, Eq, Hash)]
+enum Same {
+    /// Device and inode.
+    Inode(u64, u64),
+    /// The digest that another mirror recorded, and the mode.
+    Digest(Digest, u32),
+}
+
+impl<'s> Twins<'s> {
+    /// Returns the files of a source; the first path of several is brought, and the others follow it.
+    pub(crate) fn of(source: &'s Source, how: Filling) -> Self {
+        let mut twins = Self { order: Vec::new(), followers: Vec::new() };
+        let mut first: HashMap<Same, &RelPath> = HashMap::new();
+        for entry in &source.files {
+            let same = match (entry.linked, entry.digest()) {
+                // What is taken without a copy keeps its links by itself.
+                _ if how.dedupe.is_none() || how.take.is_some() || entry.size == 0 => None,
+                (_, Some(digest)) => Some(Same::Digest(digest, entry.mode())),
+                (Some(device), None) => Some(Same::Inode(device, entry.inode)),
+                (None, None) => None,
+            };
+            match same.map(|same| *first.entry(same).or_insert(&entry.to)) {
+                Some(leader) if *leader != entry.to => twins.followers.push((entry, leader)),
+                _ => twins.order.push(entry),
+            }
+        }
+        twins
+    }
+}
+
+impl Bringing<'_, '_> {
+    /// Links each follower to the file that it follows; one that cannot be linked is brought as any other.
+    pub(crate) fn follow(
+        &self,
+        followers: &[(&SourceEntry, &RelPath)],
+        brought: &[Brought],
+    ) -> Result<Vec<Brought>, StageError> {
+        if followers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leaders: HashMap<&RelPath, &FileEntry> =
+            brought.iter().map(|brought| (&brought.entry.path, &brought.entry)).collect();
+        let one = |(entry, leader): &(&SourceEntry, &RelPath)| match leaders.get(leader) {
+            Some(leader) => self.follow_one(entry, leader),
+            None => self.bring(entry),
+        };
+        followers.par_iter().map(one).collect()
+    }
+
+    fn follow_one(&self, entry: &SourceEntry, leader: &FileEntry) -> Result<Brought, StageError> {
+        self.reading.stop.check()?;
+        let Some(how) = self.how.dedupe else { return self.bring(entry) };
+        // It must still be the file that was found.
+        entry.open()?;
+        let (from, at) = (self.staged.tree(&leader.path), self.staged.tree(&entry.to));
+        if self.mirror().store().share(&from, &at, how, entry.fill())? == Shared::No {
+            return self.bring(entry);
+        }
+        self.joined(entry.size);
+        self.reading.watch.bytes(entry.size);
+        self.reading.watch.file(&entry.to);
+        self.noted(&entry.to, &at, leader.digest, entry.seen())
+    }
+
+    /// Links files with the same bytes and mode to the first of them; `files` are sorted by path.
+    pub(crate) fn join(&self, files: &mut [Brought]) -> Result<(), StageError> {
+        if self.how.dedupe != Some(Share::Link) || self.how.take.is_some() {
+            return Ok(());
+        }
+        let mut first: HashMap<(Digest, u32), usize> = HashMap::new();
+        let mut later: Vec<(usize, usize)> = Vec::new();
+        for (index, Brought { entry, .. }) in files.iter().enumerate().filter(|(_, file)| file.entry.size > 0)
+        {
+            let leader = *first.entry((entry.digest, entry.mode)).or_insert(index);
+            if files.get(leader).is_some_and(|leader| leader.entry.inode != entry.inode) {
+                later.push((index, leader));
+            }
+        }
+        let one = |(index, leader): &(usize, usize)| {
+            let (Some(file), Some(leader)) = (files.get(*index), files.get(*leader)) else { return Ok(None) };
+            Ok(self.join_one(&file.entry, &leader.entry)?.map(|brought| (*index, brought)))
+        };
+        let joined: Vec<Option<(usize, Brought)>> =
+            later.par_iter().map(one).collect::<Result<_, StageError>>()?;
+        for (index, brought) in joined.into_iter().flatten() {
+            if let Some(file) = files.get_mut(index) {
+                *file = brought;
+            }
+        }
+        Ok(())
+    }
+
+    fn join_one(&self, file: &FileEntry, leader: &FileEntry) -> Result<Option<Brought>, StageError> {
+        self.reading.stop.check()?;
+        let (from, at) = (self.staged.tree(&leader.path), self.staged.tree(&file.path));
+        let fill = crate::store::Fill { mode: file.mode, mtime: Some(leader.mtime) };
+        if self.mirror().store().share(&from, &at, Share::Link, fill)? == Shared::No {
+            return Ok(None);
+        }
+        self.joined(file.size);
+        self.noted(&file.path, &at, file.digest, file.seen).map(Some)
+    }
+
+    fn joined(&self, size: u64) {
+        self.reading.tally.joined.fetch_add(1, Ordering::Relaxed);
+        self.reading.tally.joined_bytes.fetch_add(size, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,109 @@
+//! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
+
+use crate::commit::stage::SEAL;
+use crate::mirror::{KeptError, MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
+use crate::model::{BuildId, RelPath};
+use crate::record::{BuildRecord, Manifest};
+use crate::store::{Guard, Store, StoreError, StoreErrorKind};
+use serde::{Deserialize, Serialize};
+
+/// A build that is complete, on disk and still out of sight.
+#[derive(Debug)]
+#[must_use = "a sealed build is invisible until revealed"]
+pub struct Sealed {
+    pub(crate) at: RelPath,
+    pub(crate) seal: Seal,
+    pub(crate) manifest: Manifest,
+    pub(crate) ticket: Option<Guard>,
+    /// Whether its files leave the source when it is published.
+    pub(crate) moved: bool,
+}
+
+/// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// The version of this form.
+    pub seal: u32,
+    /// Where the build goes.
+    pub path: RelPath,
+    /// Device and inode of the tree, by which it is known again at its place.
+    pub inode: (u64, u64),
+    /// Its record; the time of publishing is set when it is revealed.
+    pub record: BuildRecord,
+}
+
+/// Which build is on its way to its place in a store that moves no trees, beside the ticket of its publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Underway {
+    /// The version of this form.
+    pub(crate) upload: u32,
+    /// Which build.
+    pub(crate) id: BuildId,
+    /// Where its files lie.
+    pub(crate) path: RelPath,
+}
+
+impl Underway {
+    /// Returns where the note lies in a stage.
+    pub(crate) fn place(stage: &RelPath) -> RelPath {
+        stage.child("upload.json").unwrap_or_default()
+    }
+
+    /// Reads the note of a stage; nothing when it has none.
+    pub(crate) fn read(store: &dyn Store, stage: &RelPath) -> Result<Option<Self>, StoreError> {
+        let at = Self::place(stage);
+        match store.read(&at, RECORD_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                StoreError::because(StoreErrorKind::Damaged, "read the note", at, &error.to_string())
+            }),
+        }
+    }
+}
+
+impl Sealed {
+    /// Reads a stage that an interrupted command left sealed.
+    pub(crate) fn read(mirror: &Mirror, at: &RelPath) -> Result<Option<Self>, StoreError> {
+        let store = mirror.store();
+        let own = |name: &str| at.child(name).unwrap_or_default();
+        let text = match store.read(&own(SEAL), RECORD_LIMIT) {
+            Ok(text) => text,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let damaged = |why: String| StoreError::because(StoreErrorKind::Damaged, "read the stage", at, &why);
+        let seal = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest = Manifest::parse(&store.read(&own("manifest"), MANIFEST_LIMIT)?);
+        let manifest = manifest.map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None, moved: false }))
+    }
+
+    /// Returns a build whose files were sent to their place.
+    pub(crate) fn sent(
+        at: RelPath,
+        path: RelPath,
+        record: BuildRecord,
+        manifest: Manifest,
+        ticket: Option<Guard>,
+    ) -> Self {
+        let seal = Seal { seal: 1, path, inode: (0, 0), record };
+        Self { at, seal, manifest, ticket, moved: false }
+    }
+
+    /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.
+    pub(crate) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, KeptError> {
+        if mirror.by_seal() {
+            return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
+        }
+        let there = mirror.store().look(&self.seal.path)?;
+        Ok(there.is_some_and(|entry| entry.inode.1 == self.seal.inode.1))
+    }
+
+    /// Returns where the finished tree lies now.
+    pub(crate) fn tree(&self) -> RelPath {
+        self.at.child("tree").unwrap_or_default()
+    }
+}

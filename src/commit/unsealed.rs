@@ -1,0 +1,84 @@
+//! What lies where builds have their place in an object store, and is none, since it has no seal.
+
+use crate::commit::stage::Underway;
+use crate::mirror::{KeptError, Mirror, laid};
+use crate::model::{BuildId, RelPath, Stamp};
+use crate::recover::STAGE_TERM;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files at the place of a build that has no seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unsealed {
+    pub(crate) id: BuildId,
+    pub(crate) path: RelPath,
+    pub(crate) whose: Whose,
+}
+
+/// Whose files without a seal are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A publisher is sending them.
+    Publisher,
+    /// A publisher was sending them, a day ago or longer.
+    GivenUp,
+    /// Nobody here knows of them.
+    Others,
+    /// A directory of the trash cannot be read: they may be what is left of a build that was pruned.
+    Unsure,
+}
+
+/// Returns everything that lies at the place of a build without being one; nothing where trees are builds.
+///
+/// What waits in the trash or is being swept lies there as well, and is left out.
+pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, KeptError> {
+    if !mirror.by_seal() {
+        return Ok(Vec::new());
+    }
+    // The trash first: what comes back from it meanwhile has a seal then.
+    let (trashed, sure) = trashed(mirror)?;
+    let sending = sending(mirror, now)?;
+    let lying = laid(mirror)?;
+    let sealed: BTreeSet<BuildId> = mirror.sealed(None)?.into_iter().collect();
+    let mut found = Vec::new();
+    for id in lying.into_iter().filter(|id| !sealed.contains(id) && !trashed.contains(id)) {
+        let Ok(path) = mirror.layout().build_path(&id) else { continue };
+        // Some stores show a directory long after its last object went.
+        if mirror.store().below(&path)?.is_empty() {
+            continue;
+        }
+        let whose = match sending.get(&id) {
+            Some(whose) => *whose,
+            None if sure => Whose::Others,
+            None => Whose::Unsure,
+        };
+        found.push(Unsealed { id, path, whose });
+    }
+    Ok(found)
+}
+
+/// Returns the builds that wait in the trash or are being swept, and whether all of it could be read.
+pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), KeptError> {
+    let trash = mirror.trash()?;
+    let (mut trashed, mut sure) = (BTreeSet::new(), trash.strange.is_empty() && trash.empty.is_empty());
+    for ticket in trash.going.iter().map(|at| mirror.ticket(at)) {
+        match ticket {
+            Ok(ticket) => drop(trashed.insert(ticket.id)),
+            Err(_) => sure = false,
+        }
+    }
+    trashed.extend(trash.waiting.into_iter().map(|trashed| trashed.ticket.id));
+    Ok((trashed, sure))
+}
+
+/// Returns the builds of which a publisher noted that it sends them.
+fn sending(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<BuildId, Whose>, KeptError> {
+    let mut sending = BTreeMap::new();
+    for stage in mirror.kept_in(&RelPath::own("stage"))? {
+        if let Some(underway) = Underway::read(mirror.store(), &stage)? {
+            let noted = mirror.store().look(&Underway::place(&stage))?;
+            let old = noted.is_some_and(|noted| now.unix() - noted.ctime > STAGE_TERM);
+            sending.insert(underway.id, if old { Whose::GivenUp } else { Whose::Publisher });
+        }
+    }
+    Ok(sending)
+}

@@ -1,0 +1,107 @@
+//! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
+
+use crate::census::BuildCensus;
+use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias};
+use crate::decide::{Age, meets};
+use crate::layout::{Layout, Place};
+use crate::model::{BuildId, RelPath};
+
+/// Judges every alias.
+pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
+    for alias in &seen.aliases {
+        let newest = newest(seen, layout, alias).and_then(|id| layout.build_path(&id).ok());
+        let Some((text, leads)) = &alias.link else {
+            if alias.follows.is_none() || !alias.required {
+                moved_by_hand(alias, findings);
+                continue;
+            }
+            let wanted = newest.as_ref().map_or_else(|| "a symlink".to_owned(), |to| link(alias, to));
+            findings.push(Finding::new(Code::AliasMissing, &alias.path, "nothing", wanted).near(newest));
+            continue;
+        };
+        moved_by_hand(alias, findings);
+        let known = matches!(
+            layout.place(&alias.path),
+            Place::Alias { .. } | Place::Beside { .. } | Place::Declared { .. }
+        );
+        let known = known || alias.declared || alias.follows.is_some();
+        if !known {
+            let found = format!("a link to `{}`", text.escape_debug());
+            findings.push(Finding::new(Code::AliasUnknown, &alias.path, found, "no link"));
+        }
+        let mut tell = |code, expected: &str, near: Option<RelPath>| {
+            let found = format!("`{}`", text.escape_debug());
+            findings.push(Finding::new(code, &alias.path, found, expected).near(near));
+        };
+        match leads {
+            Leads::Round => tell(Code::AliasLooping, "a link that comes to an end", newest),
+            Leads::Out => tell(Code::AliasLeaves, "a relative link below the root", newest),
+            Leads::Nowhere(to) => match moved(seen, layout, to) {
+                Some(near) => tell(Code::AliasDepth, "the build at its place of now", Some(near)),
+                None => tell(Code::AliasDangling, "something that is there", newest),
+            },
+            Leads::Absolute(to) => {
+                let expected = format!("`{}`", alias.path.link_to(to));
+                tell(Code::AliasAbsolute, &expected, Some(to.clone()));
+                target(seen, layout, alias, to, newest, findings);
+            }
+            Leads::To(to) => target(seen, layout, alias, to, newest, findings),
+        }
+    }
+}
+
+/// Tells of an alias that leads elsewhere than the journal says.
+fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
+    let Some(told) = alias.told.as_ref().filter(|_| alias.was_moved()) else { return };
+    let shown = |to: Option<&RelPath>| to.map_or_else(|| "no link".to_owned(), |to| format!("`{to}`"));
+    let found = match (&alias.link, alias.leads()) {
+        (Some((text, _)), None) => format!("`{}`", text.escape_debug()),
+        (_, to) => shown(to.as_ref()),
+    };
+    let finding = Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref()));
+    findings.push(finding.near(told.clone()));
+}
+
+/// Judges what an alias that leads somewhere leads to.
+fn target(
+    seen: &Seen,
+    layout: &Layout,
+    alias: &SeenAlias,
+    to: &RelPath,
+    newest: Option<RelPath>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some((stream, condition)) = &alias.follows else { return };
+    let Place::Build { build: id } = layout.place(to) else { return };
+    let Some(build) = seen.census.build(&id).filter(|_| id.stream == *stream) else { return };
+    let found = format!("`{to}`, {}", build.result);
+    if !meets(condition, build) {
+        let expected = "a build that meets the condition of the alias";
+        findings.push(Finding::new(Code::AliasUnfit, &alias.path, found, expected).near(newest));
+    } else if let Some(newest) = newest.filter(|newest| newest != to) {
+        let expected = format!("`{newest}`");
+        findings.push(Finding::new(Code::AliasOlder, &alias.path, found, expected).near(Some(newest)));
+    }
+}
+
+/// Returns the newest build that an alias may point at.
+fn newest(seen: &Seen, layout: &Layout, alias: &SeenAlias) -> Option<BuildId> {
+    let (stream, condition) = alias.follows.as_ref()?;
+    let age = |build: &&BuildCensus| (Age::of(layout, stream, build), build.build.clone());
+    let builds = &seen.census.stream(stream)?.builds;
+    let newest = builds.iter().filter(|build| meets(condition, build)).max_by_key(age)?;
+    Some(BuildId::new(stream.clone(), newest.build.clone()))
+}
+
+/// Returns where the build lies now that an alias leads to at another depth.
+fn moved(seen: &Seen, layout: &Layout, to: &RelPath) -> Option<RelPath> {
+    let mut lies = seen.census.builds().filter_map(|(id, _)| layout.build_path(&id).ok());
+    lies.find(|path| {
+        let shares = path.names().next() == to.names().next();
+        shares && path.depth() != to.depth() && to.names().any(|name| name == path.name())
+    })
+}
+
+fn link(alias: &SeenAlias, to: &RelPath) -> String {
+    format!("a link to `{}`", alias.path.link_to(to))
+}

@@ -1,0 +1,69 @@
+//! What can be mended safely: nothing that changes a published byte or takes a choice from a person.
+
+use crate::decide::check::{Code, Finding};
+use serde::Serialize;
+use std::fmt;
+
+/// One thing that can be mended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Mend {
+    /// What is done.
+    pub what: MendKind,
+    /// Where.
+    pub path: String,
+    /// What an alias shall lead to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MendKind {
+    /// What an interrupted command left goes.
+    Clear,
+    /// What was sent of a file in parts goes; the file itself was never there.
+    GiveUp,
+    /// A file or directory is made readable for everybody.
+    Open,
+    /// A link leads to the same place relatively.
+    Relink,
+    /// A lost record is made again from the tree.
+    Record,
+}
+
+impl fmt::Display for Mend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.what, &self.to) {
+            (MendKind::Clear, _) => write!(f, "remove {}", self.path),
+            (MendKind::GiveUp, _) => write!(f, "give up the unfinished upload of {}", self.path),
+            (MendKind::Open, _) => write!(f, "make {} readable", self.path),
+            (MendKind::Relink, Some(to)) => write!(f, "point {} at {to} relatively", self.path),
+            (MendKind::Relink, None) => write!(f, "make {} relative", self.path),
+            (MendKind::Record, _) => write!(f, "make the record of {} again", self.path),
+        }
+    }
+}
+
+/// Returns what can be mended of these findings, in the order in which it must be done.
+pub fn mends(findings: &[Finding]) -> Vec<Mend> {
+    let mut mends: Vec<Mend> = findings
+        .iter()
+        .filter_map(|found| {
+            let what = match found.code {
+                Code::TmpStale => MendKind::Clear,
+                Code::UploadUnfinished => MendKind::GiveUp,
+                Code::NotServed => MendKind::Open,
+                Code::AliasAbsolute => MendKind::Relink,
+                Code::RecordMissing => MendKind::Record,
+                _ => return None,
+            };
+            let to = found.nearest.clone().filter(|_| what == MendKind::Relink);
+            Some(Mend { what, path: found.path.clone(), to })
+        })
+        .collect();
+    // A record is made of what can be read, so what cannot comes first.
+    mends.sort();
+    mends.dedup();
+    mends
+}

@@ -1,0 +1,131 @@
+//! What lies outside the builds: directories on the way to them, files beside them, and what has no place at all.
+
+use crate::decide::check::{Code, Finding, Seen, SeenEntry, SeenKind, plain};
+use crate::layout::{Layout, Place, Stray};
+use crate::model::{RelPath, Stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Judges everything outside the builds but the aliases.
+pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
+    let mut strays: BTreeSet<RelPath> = BTreeSet::new();
+    for entry in &seen.outside {
+        if entry.path.parent().is_some_and(|above| strays.contains(&above)) {
+            // What lies in a stray is as stray as that, and told once.
+            strays.insert(entry.path.clone());
+            continue;
+        }
+        let place = layout.place(&entry.path);
+        let is_dir = entry.kind == SeenKind::Dir;
+        match &place {
+            Place::Stray(stray) => {
+                strays.insert(entry.path.clone());
+                let branches = raw_branches(entry, layout);
+                if branches.is_empty() {
+                    findings.push(stray_at(entry, stray, layout));
+                }
+                findings.extend(branches);
+                continue;
+            }
+            Place::Alias { .. } => {
+                strays.insert(entry.path.clone());
+                let found = if is_dir { "a directory" } else { "a file" };
+                findings.push(Finding::new(Code::AliasNotLink, &entry.path, found, "a symlink"));
+                continue;
+            }
+            Place::Root | Place::Above | Place::Stream { .. } | Place::Build { .. } if !is_dir => {
+                findings.push(Finding::new(Code::WrongKind, &entry.path, "a file", "a directory"));
+            }
+            _ => {}
+        }
+        plain::judge(&entry.kind, entry.mode, || entry.path.clone(), findings);
+    }
+    let mut names: BTreeMap<RelPath, Vec<&str>> = BTreeMap::new();
+    for entry in &seen.outside {
+        if let Some(above) = entry.path.parent() {
+            names.entry(above).or_default().push(entry.path.name());
+        }
+    }
+    for (dir, names) in names {
+        plain::names(&dir, names.into_iter(), findings);
+    }
+    for (dir, odd) in &seen.odd {
+        findings.push(plain::odd(dir, odd));
+    }
+}
+
+/// Finds git branches in a directory that has no place, such as `f/antelope` in `f`.
+fn raw_branches(entry: &SeenEntry, layout: &Layout) -> Vec<Finding> {
+    let held = entry.holds.iter().filter_map(|name| entry.path.child(name).ok());
+    held.filter_map(|path| match layout.place(&path) {
+        Place::Stray(stray) if code_of(&stray.rule) == Code::RawBranch => {
+            let found = format!("`{}`", stray.found);
+            Some(Finding::new(Code::RawBranch, path, found, &stray.expected).near(stray.nearest))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// Says why something has no place.
+fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> Finding {
+    let path = &entry.path;
+    let above = path.parent().unwrap_or_default();
+    let found = format!("`{}`", stray.found);
+    if let Some(deeper) = level_too_many(entry, layout) {
+        let expected = format!("builds directly in `{above}`");
+        return Finding::new(Code::WrongDepth, path, found, expected).near(Some(deeper));
+    }
+    if let Place::Stream { stream } = layout.place(&above)
+        && lies_in_a_build(&stream, path, layout)
+    {
+        let near = format!("{above}/<build>/{}", path.name());
+        let expected = "the name of a build between the stream and this";
+        return Finding::new(Code::WrongDepth, path, found, expected).near(Some(near));
+    }
+    let code = match code_of(&stray.rule) {
+        Code::BuildName if entry.kind != SeenKind::Dir => Code::UnknownBeside,
+        Code::BuildName if is_like_a_time(path.name()) => Code::StampNotUtc,
+        code => code,
+    };
+    Finding::new(code, path, found, &stray.expected).near(stray.nearest.as_ref())
+}
+
+/// Returns the code of a rule that the layout says is broken.
+pub(super) fn code_of(rule: &str) -> Code {
+    match rule {
+        "unknown-class" => Code::UnknownClass,
+        "unknown-distro" => Code::UnknownDistro,
+        "unknown-phase" => Code::UnknownPhase,
+        "unknown-direction" | "unknown-artifact" => Code::UnknownArtifact,
+        "misfiled" => Code::Misfiled,
+        "raw-branch" => Code::RawBranch,
+        "build-name" => Code::BuildName,
+        "too-deep" => Code::WrongDepth,
+        _ => Code::UnknownName,
+    }
+}
+
+/// Returns where a build in a stray directory would lie, were the directory not there.
+fn level_too_many(entry: &SeenEntry, layout: &Layout) -> Option<RelPath> {
+    let above = entry.path.parent()?;
+    let lifted = entry.holds.iter().filter_map(|name| above.child(name).ok());
+    lifted.into_iter().find(|path| matches!(layout.place(path), Place::Build { .. }))
+}
+
+/// Returns whether something that lies beside the builds of a stream would have a place in one of them.
+fn lies_in_a_build(stream: &Stream, path: &RelPath, layout: &Layout) -> bool {
+    let name = layout.build_name(stream, crate::model::Stamp::default());
+    let build = name.map(|name| crate::model::BuildId::new(stream.clone(), name));
+    let inside = build.and_then(|build| layout.build_path(&build));
+    inside.ok().and_then(|inside| inside.child(path.name()).ok()).is_some_and(|inside| {
+        let place = layout.place(&inside);
+        matches!(place, Place::Inside { .. }) && !crate::model::is_sums(path.name())
+    })
+}
+
+/// Returns whether a name is meant to be a time of day.
+fn is_like_a_time(name: &str) -> bool {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let plain = |byte: u8| byte.is_ascii_digit() || b"TtZz:+-_.".contains(&byte);
+    (12..=18).contains(&digits) && name.starts_with(['1', '2']) && name.bytes().all(plain)
+}

@@ -1,0 +1,96 @@
+//! What a plan must know beyond census, policy and instant: what was before, and what could not be seen.
+
+use crate::decide::policy::Policy;
+use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
+use std::collections::{BTreeMap, HashMap};
+
+/// What was before, and what could not be seen. The default is a first look at a census that is whole.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// When a plan was last carried out.
+    pub last_run: Option<Stamp>,
+    /// Whether no plan was ever carried out on builds that scripts laid out.
+    pub first_run: bool,
+    /// How many builds there were then.
+    pub last_count: Option<usize>,
+    /// What the clock of the file system says.
+    pub store_clock: Option<Stamp>,
+    /// Whether no clock is compared: for a preview of any instant, and when somebody says that the clock is right.
+    pub any_clock: bool,
+    /// The policy by which a plan was last carried out.
+    pub previous: Option<Box<Policy>>,
+    /// The plan that somebody accepted, brakes notwithstanding.
+    pub accepted: Option<Digest>,
+    /// What could not be read and might protect anything: nothing may go.
+    pub unreadable: Vec<(RelPath, String)>,
+    /// Streams that must not be touched, with the reason.
+    pub frozen: BTreeMap<Stream, String>,
+    /// Streams that lost builds which nobody pruned, with what was seen; accepting the plan lets them go on.
+    pub dropped: BTreeMap<Stream, String>,
+    /// What somebody should look at that no census shows.
+    pub warnings: Vec<String>,
+    /// How full the disk is.
+    pub space: Option<Space>,
+    /// How many bytes are really freed by what may be deleted of each build, where that was measured: of inodes that
+    /// builds share, the last one frees them. A build that is missing here frees nothing.
+    pub measured: Option<HashMap<BuildId, u64>>,
+}
+
+/// How full a disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that it has.
+    pub total: u64,
+    /// Bytes that are free.
+    pub free: u64,
+    /// Bytes that emptying the trash frees.
+    pub trash: u64,
+}
+
+impl Past {
+    /// Returns every reason for which nothing may go at all.
+    ///
+    /// A run long after the last one is refused only until its plan is `accepted`.
+    pub(super) fn refusals(&self, policy: &Policy, now: Stamp, builds: usize, accepted: bool) -> Vec<String> {
+        let skew = policy.skew.seconds();
+        let mut refusals: Vec<String> = self
+            .unreadable
+            .iter()
+            .map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}"))
+            .collect();
+        if let Some(last) = self.last_run.filter(|_| !self.any_clock) {
+            if last.since(now) > skew {
+                refusals.push(format!(
+                    "the clock went back: it is {}, and the last run was at {}; if the clock is right now, run \
+                     `mirrorkeep prune --accept-clock`",
+                    now.iso(),
+                    last.iso()
+                ));
+            }
+            if !accepted && now.since(last) > policy.max_clock_step.seconds() {
+                refusals.push(format!(
+                    "the clock is more than {} past the last run at {}; if the clock is right, run \
+                     `mirrorkeep prune --accept-clock`",
+                    policy.max_clock_step,
+                    last.iso()
+                ));
+            }
+        }
+        if let Some(clock) = self.store_clock.filter(|clock| !self.any_clock && clock.since(now).abs() > skew)
+        {
+            refusals.push(format!(
+                "the clock of the file system says {}, and that of this machine {}; if the clock of this machine is right, run \
+                 `mirrorkeep prune --accept-clock`",
+                clock.iso(),
+                now.iso()
+            ));
+        }
+        if builds == 0 && self.last_count.is_some_and(|count| count > 0) {
+            refusals.push(
+                "no build is there, where there were some at the last run: is the right disk mounted?"
+                    .to_owned(),
+            );
+        }
+        refusals
+    }
+}

@@ -1,0 +1,264 @@
+//! A plan: one verdict a build, with every reason, and a digest that stands for all of them.
+
+use crate::decide::retention::near::Near;
+use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The version of the JSON form.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What a policy says of every build of a census at one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The version of this form, [`PLAN_VERSION`].
+    pub plan: u32,
+    /// The instant for which it holds.
+    pub at: Stamp,
+    /// Stands for every verdict; the same census and policy give the same one, whatever the order of reading.
+    #[serde(serialize_with = "prefixed")]
+    pub digest: Digest,
+    /// How it may be carried out.
+    pub outcome: PlanOutcome,
+    /// One verdict a build, by stream and age.
+    pub builds: Vec<Verdict>,
+    /// What is no build, and never touched.
+    pub ignored: Vec<String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+    /// Why nothing may go at all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
+    /// Whether accepting this plan lets something go that is withheld now.
+    #[serde(skip)]
+    pub acceptable: bool,
+    /// How many bytes could not be freed, of those that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortfall: Option<u64>,
+    /// Everything added up.
+    pub totals: Totals,
+}
+
+/// How a plan may be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanOutcome {
+    /// As it is.
+    Ok,
+    /// But for what a brake or freeze holds back.
+    Withheld,
+    /// But for entries that cannot be judged.
+    Blocked,
+    /// And yet not enough is freed.
+    Shortfall,
+    /// Not at all.
+    Refused,
+}
+
+/// What a policy says of one build.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// Which build.
+    pub id: BuildId,
+    /// What becomes of it.
+    #[serde(rename = "verdict")]
+    pub fate: Fate,
+    /// How it went, where that is no success; other rules judge it then.
+    #[serde(skip_serializing_if = "is_success")]
+    pub result: Outcome,
+    /// Why it stays: every reason, protections first. Empty exactly when it expires.
+    pub reasons: Vec<Reason>,
+    /// How narrowly each rule missed it, when none keeps it.
+    pub misses: Vec<Miss>,
+    /// What becomes of each part of it that the policy names.
+    pub parts: BTreeMap<String, PartFate>,
+    /// The last instant at which it is kept, where only time decides; nothing when something else does.
+    pub kept_until: Option<Stamp>,
+    /// Why parts of it are withheld, whatever becomes of the rest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts_withheld: Vec<Reason>,
+    /// How many bytes are freed by what is deleted of it: all of it, or parts.
+    pub bytes_freed: u64,
+    /// Whether it goes only because the disk fills; then it does not wait in the trash.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pressed: bool,
+}
+
+/// What becomes of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Expire,
+    /// It cannot be judged, so it stays.
+    Blocked,
+    /// No rule keeps it, but a brake or freeze holds it back.
+    Withheld,
+}
+
+/// What becomes of a part of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartFate {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Expire,
+    /// No rule keeps it, but a brake holds it back.
+    Withheld,
+    /// It went before.
+    Gone,
+}
+
+/// One reason for which a build stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The rule or protection, such as `within 14d` or `hold`.
+    pub rule: Arc<str>,
+    /// What its deadline counts from.
+    pub basis: Option<Arc<str>>,
+    /// The last instant at which it holds; nothing when time does not decide.
+    pub until: Option<Stamp>,
+    /// More about it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether it is a protection, which no policy can switch off, or the floor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protects: bool,
+}
+
+/// How narrowly a rule missed a build.
+#[derive(Debug, Clone)]
+pub struct Miss {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// How narrowly.
+    pub near: Near,
+}
+
+/// Everything added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Totals {
+    /// Builds that stay.
+    pub keep: usize,
+    /// Builds that go.
+    pub expire: usize,
+    /// Builds that are held back.
+    pub withheld: usize,
+    /// Builds that cannot be judged.
+    pub blocked: usize,
+    /// Builds that stay and lose parts.
+    pub trimmed: usize,
+    /// Builds that stay and of which parts are held back.
+    pub trims_withheld: usize,
+    /// Bytes that the going builds and parts free.
+    pub bytes_freed: u64,
+}
+
+impl Reason {
+    /// Returns a reason that lasts until something other than time changes.
+    pub fn lasting(rule: impl Into<Arc<str>>, detail: impl Into<Option<String>>) -> Self {
+        Self { rule: rule.into(), basis: None, until: None, detail: detail.into(), protects: false }
+    }
+
+    /// Returns the same reason as one that no policy can switch off.
+    #[must_use]
+    pub fn protecting(self) -> Self {
+        Self { protects: true, ..self }
+    }
+}
+
+impl Serialize for Miss {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_struct("Miss", 2)?;
+        map.serialize_field("rule", &self.rule)?;
+        map.serialize_field("detail", &self.near.to_string())?;
+        map.end()
+    }
+}
+
+impl Verdict {
+    /// Returns the last instant of all reasons; nothing when one of them does not depend on time.
+    pub fn last_instant(&self) -> Option<Stamp> {
+        self.reasons.iter().map(|reason| reason.until).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// Returns the names of its parts with that fate.
+    pub fn parts_with(&self, fate: PartFate) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter(move |(_, found)| **found == fate).map(|(name, _)| name.as_str())
+    }
+
+    /// Returns whether it stays and loses parts.
+    pub fn is_trimmed(&self) -> bool {
+        self.fate == Fate::Keep && self.parts_with(PartFate::Expire).next().is_some()
+    }
+}
+
+impl Verdict {
+    /// Returns whether it, or a part of it, would be deleted but for a brake or freeze.
+    pub fn is_held_back(&self) -> bool {
+        self.fate == Fate::Withheld || !self.parts_withheld.is_empty()
+    }
+
+    /// Returns whether only `max_per_run` holds it back, so that one of the next runs deletes it.
+    pub fn waits_its_turn(&self) -> bool {
+        let whole = self.reasons.iter().filter(|_| self.fate == Fate::Withheld);
+        // A build that a waiting one needs waits with it.
+        let turn = |reason: &Reason| reason.rule.starts_with("max_per_run") || &*reason.rule == "requires";
+        self.is_held_back() && whole.chain(&self.parts_withheld).all(turn)
+    }
+}
+
+impl Plan {
+    /// Returns what the plan says of a build.
+    pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
+        // The builds of a stream lie together, the streams sorted.
+        let from = self.builds.partition_point(|verdict| verdict.id.stream < id.stream);
+        let of_stream = self.builds.get(from..).unwrap_or_default().iter();
+        of_stream.take_while(|verdict| verdict.id.stream == id.stream).find(|verdict| verdict.id == *id)
+    }
+
+    /// Returns the builds that go.
+    pub fn expiring(&self) -> impl Iterator<Item = &Verdict> {
+        self.builds.iter().filter(|verdict| verdict.fate == Fate::Expire)
+    }
+
+    /// Adds everything up anew, after bytes were measured.
+    pub fn total(&mut self) {
+        let count = |fate| self.builds.iter().filter(|verdict| verdict.fate == fate).count();
+        self.totals = Totals {
+            keep: count(Fate::Keep),
+            expire: count(Fate::Expire),
+            withheld: count(Fate::Withheld),
+            blocked: count(Fate::Blocked),
+            trimmed: self.builds.iter().filter(|verdict| verdict.is_trimmed()).count(),
+            trims_withheld: self.builds.iter().filter(|verdict| !verdict.parts_withheld.is_empty()).count(),
+            bytes_freed: self.builds.iter().map(|verdict| verdict.bytes_freed).sum(),
+        };
+    }
+}
+
+/// Returns what stands for these verdicts.
+pub(super) fn digest(builds: &[Verdict]) -> Digest {
+    let mut hasher = Hasher::new();
+    let mut line = String::new();
+    for verdict in builds {
+        line.clear();
+        line.push_str(&format!("{} {:?}", verdict.id, verdict.fate));
+        verdict.parts.iter().for_each(|(name, fate)| line.push_str(&format!(" {name}:{fate:?}")));
+        line.push('\n');
+        hasher.update(line.as_bytes());
+    }
+    hasher.finish()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_success(result: &Outcome) -> bool {
+    *result == Outcome::Success
+}
+
+fn prefixed<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&format!("sha256:{digest}"))
+}

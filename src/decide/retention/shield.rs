@@ -1,0 +1,209 @@
+//! Protections: what keeps a build whatever the policy says.
+//!
+//! Aliases and every other link outside the builds (S1, S2), holds (S3), locks (S4), the first hours after
+//! publishing (S5) and after an alias left (S6), and leases (S7). What kept builds need (S8) comes last, elsewhere.
+//! No family can switch one of them off, and what is not known protects.
+
+use crate::census::{AliasCensus, Census};
+use crate::decide::policy::{Family, Policy};
+use crate::decide::retention::lane::Item;
+use crate::decide::retention::plan::Reason;
+use crate::model::{RelPath, Stamp};
+use std::collections::{BTreeMap, HashMap};
+
+/// What aliases and links say of the builds of a census.
+#[derive(Debug, Default)]
+pub(super) struct Shields<'a> {
+    /// The aliases that lead to a build, or into it.
+    leading: HashMap<usize, Vec<&'a RelPath>>,
+    /// When aliases left a build.
+    leaving: HashMap<usize, Vec<(&'a RelPath, Stamp)>>,
+    aliases: Vec<&'a RelPath>,
+    paths: HashMap<usize, &'a RelPath>,
+    /// Streams that must not be touched, by their place in the census, with the reason.
+    pub frozen: BTreeMap<usize, String>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+}
+
+/// When an alias left a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It never led there.
+    Never,
+    /// It still leads there.
+    Not,
+    /// No alias of that name is known.
+    Unknown,
+    /// Then.
+    At(Stamp),
+}
+
+/// Finds builds by the paths at which they lie.
+#[derive(Debug)]
+pub(super) struct Places {
+    builds: HashMap<RelPath, usize>,
+    /// Directories that hold the builds of a stream.
+    streams: HashMap<RelPath, Vec<usize>>,
+}
+
+impl Places {
+    /// Notes where each build of the census lies.
+    pub(super) fn of(census: &Census) -> Self {
+        let mut places = Self { builds: HashMap::new(), streams: HashMap::new() };
+        let mut index = 0;
+        for (number, stream) in census.streams.iter().enumerate() {
+            let mut note = |dir: RelPath| {
+                let streams = places.streams.entry(dir).or_default();
+                if streams.last() != Some(&number) {
+                    streams.push(number);
+                }
+            };
+            note(stream.stream.as_path().clone());
+            for build in &stream.builds {
+                let path = match &build.path {
+                    Some(path) => {
+                        path.parent().map(&mut note);
+                        path.clone()
+                    }
+                    None => stream.stream.as_path().child(build.build.as_str()).unwrap_or_default(),
+                };
+                places.builds.insert(path, index);
+                index += 1;
+            }
+        }
+        places
+    }
+
+    /// Returns the build that is at a path or above it.
+    pub(super) fn build_at(&self, path: &RelPath) -> Option<usize> {
+        std::iter::once(path.clone()).chain(path.ancestors()).find_map(|at| self.builds.get(&at).copied())
+    }
+
+    /// Returns the streams in whose directory a name lies; all below it where none does.
+    fn streams_around(&self, alias: &RelPath) -> Vec<usize> {
+        let dir = alias.parent().unwrap_or_default();
+        match std::iter::once(dir.clone()).chain(dir.ancestors()).find_map(|at| self.streams.get(&at)) {
+            Some(streams) => streams.clone(),
+            None => self
+                .streams
+                .iter()
+                .filter(|(path, _)| path.is_within(&dir))
+                .flat_map(|(_, all)| all.clone())
+                .collect(),
+        }
+    }
+}
+
+impl<'a> Shields<'a> {
+    /// Looks at every alias of the census.
+    pub(super) fn raise(census: &'a Census, places: &'a Places) -> Self {
+        let paths = places.builds.iter().map(|(path, build)| (*build, path)).collect();
+        let mut shields = Self { paths, ..Self::default() };
+        for alias in &census.aliases {
+            shields.aliases.push(&alias.path);
+            match &alias.target {
+                Some(target) => {
+                    if let Some(build) = places.build_at(target) {
+                        shields.leading.entry(build).or_default().push(&alias.path);
+                    }
+                }
+                None => shields.dangling(alias, places),
+            }
+            for step in &alias.moves {
+                if let Some(build) = step.from.as_ref().and_then(|from| places.build_at(from)) {
+                    shields.leaving.entry(build).or_default().push((&alias.path, step.at));
+                }
+            }
+        }
+        shields
+    }
+
+    fn dangling(&mut self, alias: &AliasCensus, places: &Places) {
+        let why = alias.problem.as_deref().unwrap_or("it leads nowhere");
+        let loops = why.contains("loop");
+        let what = match (alias.required, loops) {
+            (true, _) => "the required alias",
+            (false, true) => "the link",
+            (false, false) => {
+                self.warnings.push(format!("`{}`: {why}", alias.path));
+                return;
+            }
+        };
+        let text = format!("{what} `{}` cannot be followed: {why}", alias.path);
+        let around = places.streams_around(&alias.path);
+        // A loop outside every stream lies in none; a required alias there may stand for any of them.
+        let in_stream = alias.path.ancestors().any(|dir| places.streams.contains_key(&dir));
+        if alias.required || in_stream {
+            for stream in around {
+                self.frozen.entry(stream).or_insert_with(|| text.clone());
+            }
+        }
+        self.warnings.push(text);
+    }
+
+    /// Returns when an alias, named by its name or whole path, left a build.
+    pub(super) fn left(&self, build: usize, alias: &str) -> Left {
+        let meant = |path: &RelPath| path.as_str() == alias || path.name() == alias;
+        if self.leading.get(&build).is_some_and(|paths| paths.iter().any(|path| meant(path))) {
+            return Left::Not;
+        }
+        let times = self.leaving.get(&build).into_iter().flatten().filter(|(path, _)| meant(path));
+        match times.map(|(_, at)| *at).max() {
+            Some(at) => Left::At(at),
+            None if self.knows(build, meant) => Left::Never,
+            None => Left::Unknown,
+        }
+    }
+
+    /// Returns whether an alias that is meant lies in the stream of a build, or in a directory above it.
+    fn knows(&self, build: usize, meant: impl Fn(&RelPath) -> bool) -> bool {
+        let above = |alias: &RelPath| {
+            let dir = alias.parent().unwrap_or_default();
+            self.paths.get(&build).is_some_and(|path| path.is_within(&dir))
+        };
+        self.aliases.iter().any(|alias| meant(alias) && above(alias))
+    }
+
+    /// Returns every protection of a build that holds at `now`.
+    pub(super) fn of(&self, item: &Item<'_>, family: &Family, policy: &Policy, now: Stamp) -> Vec<Reason> {
+        let mut reasons = self.named(item.index);
+        let build = item.build;
+        for hold in build.holds.iter().filter(|hold| hold.is_active(now)) {
+            let detail = format!("{} ({})", hold.why, hold.who);
+            reasons.push(Reason { until: hold.until, ..Reason::lasting("hold", detail) });
+        }
+        if let Some(until) = build.locked_until.filter(|until| now <= *until) {
+            reasons.push(Reason { until: Some(until), ..Reason::lasting("lock", None) });
+        }
+        let mut grace =
+            |rule: String, basis: &str, from: Stamp, span: crate::decide::policy::Span, detail| {
+                let until = span.after(from, policy.zone);
+                // A span of no time protects nothing, not even the instant itself.
+                if now <= until && !span.is_zero() {
+                    let basis = Some(basis.into());
+                    reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
+                }
+            };
+        let (published, basis) = match build.published {
+            Some(published) => (published, "published"),
+            None => (item.created, "created"),
+        };
+        grace(format!("min_age {}", family.min_age), basis, published, family.min_age, None);
+        let left = self.leaving.get(&item.index).into_iter().flatten().max_by_key(|(_, at)| *at);
+        if let Some((alias, at)) = left {
+            let rule = format!("superseded_grace {}", family.superseded_grace);
+            grace(rule, "left", *at, family.superseded_grace, Some(format!("{alias} led to it")));
+        }
+        for lease in build.leases.iter().filter(|lease| lease.until.is_none_or(|until| now <= until)) {
+            reasons.push(Reason { until: lease.until, ..Reason::lasting("lease", lease.who.clone()) });
+        }
+        reasons.into_iter().map(Reason::protecting).collect()
+    }
+
+    /// Returns a reason for each alias that leads to a build or into it.
+    pub(super) fn named(&self, build: usize) -> Vec<Reason> {
+        let paths = self.leading.get(&build).into_iter().flatten();
+        paths.map(|path| Reason::lasting("alias", path.to_string()).protecting()).collect()
+    }
+}

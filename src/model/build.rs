@@ -1,0 +1,173 @@
+//! Streams and builds: who is meant.
+//!
+//! A [`Stream`] is a line of builds, a [`BuildName`] one build in it, a [`BuildId`] both. They are names only:
+//! whether a layout has a place for them, and which path that is, the layout says.
+
+use crate::model::{PathError, RelPath};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// A line of builds of one branch and distribution, such as `master/debian`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stream(RelPath);
+
+/// The name of one build in its stream, such as `20181205T060000Z` or `2018.10.b3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuildName(String);
+
+/// One build of one stream, such as `master/centos/20181205T060000Z`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuildId {
+    /// The line of builds.
+    pub stream: Stream,
+    /// The build in it.
+    pub name: BuildName,
+}
+
+/// Says why a text names no stream or build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The text is no path in normal form.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The text is empty where a stream is wanted.
+    #[error("a stream has at least one name, such as `master/centos`")]
+    NoStream,
+    /// A build's name with a slash or without a letter.
+    #[error("`{0}` is not the name of a build; one name without `/` is wanted, such as `20181205T060000Z`")]
+    NotOneName(String),
+    /// A build without its stream.
+    #[error(
+        "`{0}` does not name a build; stream and build are wanted, such as `master/centos/20181205T060000Z`"
+    )]
+    NoBuild(String),
+}
+
+impl Stream {
+    /// Returns the stream as a path, which is how people and policies write it.
+    pub fn as_path(&self) -> &RelPath {
+        &self.0
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl BuildName {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl BuildId {
+    /// Returns the id of that build in that stream.
+    pub fn new(stream: Stream, name: BuildName) -> Self {
+        Self { stream, name }
+    }
+
+    /// Returns stream and name as one path: where records and holds are kept, whatever the layout.
+    pub fn as_path(&self) -> RelPath {
+        self.stream.0.child(&self.name.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for Stream {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let path: RelPath = text.parse()?;
+        if path.is_root() { Err(NameError::NoStream) } else { Ok(Self(path)) }
+    }
+}
+
+impl FromStr for BuildName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let path: RelPath = text.parse()?;
+        if path.depth() == 1 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::NotOneName(text.to_owned()))
+        }
+    }
+}
+
+impl FromStr for BuildId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let path: RelPath = text.parse()?;
+        match path.parent() {
+            Some(above) if !above.is_root() => {
+                Ok(Self { stream: Stream(above), name: BuildName(path.name().to_owned()) })
+            }
+            _ => Err(NameError::NoBuild(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for BuildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.stream, self.name)
+    }
+}
+
+/// Lets a type that prints and parses stand in JSON and YAML as its text.
+macro_rules! as_text {
+    ($($name:ty),+) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+as_text!(Stream, BuildName, BuildId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_stream_and_its_last_name() {
+        let id: BuildId = "master/centos/20181205T060000Z".parse().unwrap();
+        assert_eq!(id.stream.as_str(), "master/centos");
+        assert_eq!(id.name.as_str(), "20181205T060000Z");
+        assert_eq!(id.to_string(), "master/centos/20181205T060000Z");
+        assert_eq!("master/centos/20181205T060000Z/".parse::<BuildId>().unwrap(), id);
+    }
+
+    #[test]
+    fn what_names_no_build_says_what_would() {
+        let error = "20181205T060000Z".parse::<BuildId>().unwrap_err().to_string();
+        assert!(error.contains("master/centos/20181205T060000Z"), "{error}");
+        assert!("a/b".parse::<BuildName>().is_err());
+        assert!("".parse::<BuildName>().is_err());
+        assert!("".parse::<Stream>().is_err());
+        assert!("../x".parse::<Stream>().is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! What changed behind mirrorkeep's back, taken for right because somebody said so.
+//!
+//! A build whose tree differs from its manifest gets another manifest and record; what was said of it stays. What is
+//! kept of a build that is gone goes, and an alias that was moved by hand is written down where it leads. The trees
+//! and the links themselves are left as they are.
+
+use crate::census::Census;
+use crate::commit::repoint::{Moved, pointed_at};
+use crate::decide::check::{SeenBuild, changes};
+use crate::mirror::{Fact, Mirror, look_at_tree};
+use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::adopt::taking::Taking;
+use crate::ops::adopt::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, Stopped};
+use crate::ops::alias::label::Mode;
+use crate::ops::observe::look::Looking;
+use crate::record::{BuildRecord, EventKind};
+use crate::recover::settle;
+use std::collections::BTreeSet;
+
+/// Makes the record of a build again whose tree is not what its manifest says; nothing when it is.
+pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>, Stopped> {
+    let mirror = taking.mirror;
+    let refuse = |why: String| Err(Stopped::Build(why));
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let Some(before) = mirror.record(id)? else { return Ok(None) };
+    let walked = mirror.apart().walk(id, &path)?;
+    let told = look_at_tree(mirror, id, &walked)?;
+    let seen = Looking { mirror, disk: None }.build(id, &path, walked);
+    let changed = match changes(&seen, mirror.layout(), &BTreeSet::new()) {
+        Ok(changed) => changed.is_some() || is_stale(&before, &seen),
+        Err(error) => return refuse(format!("its manifest: {error}")),
+    };
+    // What its markers say now counts, where they say anything.
+    let said = matches!(told.result, Outcome::Success | Outcome::Fail | Outcome::Empty);
+    // A change that keeps size and time is found by `verify` only; a build that is named is read in any case.
+    let read =
+        taking.adopting.changed == Changed::Rewrite && matches!(taking.adopting.scope, Scope::Build(_));
+    if !changed && !read && (!said || told.result == before.result) {
+        return Ok(None);
+    }
+    let mut census = told;
+    if !said {
+        census.result = before.result;
+    }
+    (census.created, census.seq, census.published) = (before.created, before.seq, before.published);
+    census.requires.extend(before.requires.iter().cloned());
+    census.requires.sort();
+    census.requires.dedup();
+    Taking { before: Some(before), ..taking }.build(id, &census).map(Some)
+}
+
+/// Returns whether a record speaks of another SHA256SUMS than the one that is there: it was to be written next when an
+/// earlier run was cut off, or somebody changed the list alone.
+fn is_stale(before: &BuildRecord, seen: &SeenBuild) -> bool {
+    seen.sums.as_ref().map(|bytes| Digest::of(bytes)) != before.sums
+}
+
+/// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
+pub(crate) fn settle_rest(
+    mirror: &Mirror,
+    adopting: &Adopting,
+    census: &Census,
+    report: &mut AdoptReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<bool, ActError> {
+    let told = mirror.told()?;
+    let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
+    let known: BTreeSet<BuildId> = mirror.recorded()?.into_iter().chain(told.builds).collect();
+    for id in known.into_iter().filter(|id| !there.contains(id)) {
+        if !adopting.scope.has(&id) {
+            continue;
+        }
+        let home = mirror.layout().stream_path(&id.stream).unwrap_or_default();
+        if adopting.scope == Scope::All && mirror.store().look(&home)?.is_none() {
+            // A whole stream that is gone may be a file system that is not mounted.
+            let why =
+                format!("`{home}` is not there at all; name the stream to let go of what is kept of it");
+            report.left.push(LeftAlone { path: id.to_string(), why });
+            continue;
+        }
+        if adopting.mode == Mode::Trial || forget(mirror, &id, clock)? {
+            report.forgotten.push(id);
+        }
+    }
+    for (alias, led) in &told.aliases {
+        let within = match &adopting.scope {
+            // The directory may lie on a file system that is not mounted.
+            Scope::All => mirror.store().look(&alias.parent().unwrap_or_default())?.is_some(),
+            Scope::Stream(stream) => {
+                let home = mirror.layout().stream_path(stream).ok();
+                home.is_some_and(|home| alias.parent() == Some(home))
+            }
+            Scope::Build(_) => false,
+        };
+        if within && let Some(moved) = note(mirror, adopting.mode, alias, led.as_ref(), clock)? {
+            report.noted.push(moved);
+        }
+    }
+    Ok(!report.forgotten.is_empty())
+}
+
+/// Lets go of what is kept of a build, unless it is back.
+fn forget(mirror: &Mirror, id: &BuildId, clock: &dyn Fn() -> Stamp) -> Result<bool, ActError> {
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if mirror.has_build(id)? {
+        return Ok(false);
+    }
+    let (now, fact) = (clock(), || Fact::new(EventKind::Lost, id));
+    let intent = lease.intend(now, fact())?;
+    lease.forget(id)?;
+    lease.tell(now, fact(), Some(intent))?;
+    Ok(true)
+}
+
+/// Writes down where an alias leads, if that is not where it `led`; a link that leads out of the mirror is no alias.
+fn note(
+    mirror: &Mirror,
+    mode: Mode,
+    alias: &RelPath,
+    led: Option<&RelPath>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Option<Moved>, ActError> {
+    let leads = || -> Result<Option<Option<RelPath>>, ActError> {
+        let to = pointed_at(mirror, alias)?;
+        let is_there = mirror.store().look(alias)?.is_some();
+        Ok((to.as_ref() != led && (to.is_some() || !is_there)).then_some(to))
+    };
+    let Some(mut to) = leads()? else { return Ok(None) };
+    if mode == Mode::Real {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        match leads()? {
+            Some(now) => to = now,
+            None => return Ok(None),
+        }
+        let kind = if to.is_some() { EventKind::Aliased } else { EventKind::Unaliased };
+        let shown = |path: Option<&RelPath>| path.map(|path| path.as_str().to_owned());
+        let fact = Fact::new(kind, alias).with("from", shown(led)).with("by_hand", true);
+        let fact = if to.is_some() { fact.with("to", shown(to.as_ref())) } else { fact };
+        lease.tell(clock(), fact, None)?;
+    }
+    Ok(Some(Moved { alias: alias.clone(), from: led.cloned(), to }))
+}

@@ -1,0 +1,94 @@
+//! When a build was made, recorded because a person knows it: neither its name nor its files have that.
+//!
+//! The times of files are not used for it. A copy keeps them or not, and builds that can be repeated set them to fixed
+//! values, so that they are too early as often as too late, and a time that is too early deletes a build too early.
+
+use crate::census::BuildCensus;
+use crate::commit::handshake::say;
+use crate::layout::Created;
+use crate::mirror::{Fact, look_at_build};
+use crate::model::{BuildId, Stamp};
+use crate::ops::adopt::taking::Taking;
+use crate::ops::adopt::{Adopted, Stopped};
+use crate::ops::alias::label::Mode;
+use crate::record::{BuildRecord, EventKind, Origin};
+use crate::recover::settle;
+
+impl Taking<'_> {
+    /// Takes over a build that was made at that time.
+    pub(crate) fn dated(&self, id: &BuildId, census: &BuildCensus, at: Stamp) -> Result<Adopted, Stopped> {
+        self.is_undated(id)?;
+        if let Some(known) = census.created.filter(|known| *known != at) {
+            return Err(Stopped::Build(format!("its files say that it was made at {}", known.iso())));
+        }
+        self.build(id, &BuildCensus { created: Some(at), ..census.clone() })
+    }
+
+    /// Records when a build was made that has a record already; nothing when the record has that time.
+    pub(crate) fn date(&self, id: &BuildId, at: Stamp) -> Result<Option<Adopted>, Stopped> {
+        self.is_undated(id)?;
+        let refuse = |why: String| Err(Stopped::Build(why));
+        let lease = self.mirror.lease()?;
+        if self.adopting.mode == Mode::Real {
+            settle(&lease, self.clock)?;
+        }
+        let Some(before) = self.mirror.record(id)? else {
+            return refuse("its record went during that time".to_owned());
+        };
+        if before.created == Some(at) {
+            return Ok(None);
+        }
+        if let (Origin::Published, Some(known)) = (before.origin, before.created) {
+            return refuse(format!("it was published with the time {}", known.iso()));
+        }
+        if let Some(problem) = look_at_build(self.mirror, id)?.problem {
+            return refuse(problem);
+        }
+        let published = before.published.filter(|published| *published >= at);
+        let record = BuildRecord { created: Some(at), published, ..before.clone() };
+        let adopted = Adopted {
+            id: id.clone(),
+            path: self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path()),
+            created: record.created,
+            result: record.result,
+            files: record.files,
+            bytes: record.bytes,
+            listed: 0,
+            unread: Vec::new(),
+            unfit: Vec::new(),
+        };
+        if self.adopting.mode == Mode::Trial {
+            return Ok(Some(adopted));
+        }
+        let fact = Fact::new(EventKind::Adopted, id)
+            .with("result", record.result.as_str())
+            .with("created", at.iso())
+            .with("files", record.files)
+            .with("bytes", record.bytes);
+        let now = (self.clock)();
+        let intent = lease.intend(now, fact.clone())?;
+        let stands = say(
+            &lease,
+            id,
+            || lease.renew_record(&before, &record),
+            || lease.renew_record(&record, &before),
+        )?;
+        if !stands {
+            lease.undo(now, fact, intent)?;
+            return refuse("it is being pruned at this moment".to_owned());
+        }
+        lease.tell(now, fact, Some(intent))?;
+        Ok(Some(adopted))
+    }
+
+    /// Fails when the name of a build has its time, which counts.
+    fn is_undated(&self, id: &BuildId) -> Result<(), Stopped> {
+        match self.mirror.layout().created(id) {
+            Created::Unnamed => Ok(()),
+            Created::At(at, _) => {
+                Err(Stopped::Build(format!("its name says that it was made at {}", at.iso())))
+            }
+            Created::Impossible(why) => Err(Stopped::Build(why)),
+        }
+    }
+}

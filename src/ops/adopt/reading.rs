@@ -1,0 +1,104 @@
+//! Reading the files of a build that is taken over, each once and on many threads.
+
+use crate::mirror::Mirror;
+use crate::model::{Digest, RelPath, is_sums};
+use crate::ops::adopt::{Stopped, Trust};
+use crate::ops::observe::disk::Disk;
+use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, digest};
+use crate::progress::{Stop, Watch};
+use crate::record::{FileEntry, LinkEntry, Manifest};
+use crate::store::Entry;
+use rayon::prelude::*;
+
+/// Reads the files of a build, on many threads.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) mirror: &'a Mirror,
+    pub(crate) disk: Option<&'a Disk>,
+    pub(crate) trust: Trust,
+    /// What to do where a file differs from its list.
+    pub(crate) hint: &'a str,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Reading<'_> {
+    /// Reads what must be read and returns the list of what the build holds.
+    pub(crate) fn manifest(
+        &self,
+        root: &RelPath,
+        held: &Holdings,
+        listed: &Listed,
+    ) -> Result<Manifest, Stopped> {
+        let mut files: Vec<(&RelPath, &Entry)> =
+            held.files.iter().filter(|(at, _)| !is_sums(at.as_str())).collect();
+        let missing = listed.files.keys().find(|at| !held.files.contains_key(*at));
+        if let Some(at) = missing.filter(|_| listed.by == ListedBy::Sums) {
+            return Err(Stopped::Build(format!("`{at}` is in SHA256SUMS, and not there")));
+        }
+        // The largest first, so that no thread is left with it at the end.
+        files.sort_by(|a, b| b.1.size.cmp(&a.1.size).then_with(|| a.0.cmp(b.0)));
+        self.watch.expect(root.as_str(), files.len() as u64, files.iter().map(|(_, entry)| entry.size).sum());
+        let files: Vec<Result<FileEntry, Stopped>> = files
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(at, entry)| self.file(root, at, entry, listed.files.get(at)))
+            .collect();
+        let mut manifest =
+            Manifest { files: files.into_iter().collect::<Result<_, _>>()?, ..Manifest::default() };
+        let links =
+            held.links.iter().map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() });
+        manifest.links = links.collect();
+        if let Some(link) = manifest.links.iter().find(|link| link.text.chars().any(char::is_control)) {
+            return Err(Stopped::Build(format!("the link `{}` holds a control character", link.path)));
+        }
+        manifest.dirs.clone_from(&held.dirs);
+        manifest.sort();
+        Ok(manifest)
+    }
+
+    /// Returns the manifest's line for one file.
+    fn file(
+        &self,
+        root: &RelPath,
+        at: &RelPath,
+        entry: &Entry,
+        listed: Option<&(Digest, Option<u64>)>,
+    ) -> Result<FileEntry, Stopped> {
+        self.stop.check()?;
+        let believed = listed.filter(|(_, size)| size.is_none_or(|size| size == entry.size));
+        let digest = match believed.filter(|_| self.trust == Trust::Lists) {
+            Some((digest, _)) => *digest,
+            None => self.digest(root, at)?,
+        };
+        if listed.is_some_and(|(wanted, _)| *wanted != digest) {
+            let why = format!("`{at}` differs from the list of checksums beside it");
+            return Err(Stopped::Build(format!("{why}{}", self.hint)));
+        }
+        let after = self.mirror.store().look(&root.join(at))?;
+        // A listing does not tell the time that a file carries.
+        let as_before = |after: &Entry| {
+            (after.size, after.ctime) == (entry.size, entry.ctime)
+                && (self.mirror.by_seal() || after.mtime == entry.mtime)
+        };
+        let Some(after) = after.filter(as_before) else {
+            return Err(Stopped::Build(format!("`{at}` changed while it was read")));
+        };
+        self.watch.file(at);
+        Ok(FileEntry {
+            path: at.clone(),
+            size: entry.size,
+            digest,
+            mode: after.mode,
+            mtime: after.mtime,
+            inode: after.inode.1,
+            seen: None,
+        })
+    }
+
+    pub(crate) fn digest(&self, root: &RelPath, at: &RelPath) -> Result<Digest, Stopped> {
+        let read = digest(self.mirror, self.disk, &root.join(at), self.watch, self.stop);
+        self.stop.check()?;
+        read.map_err(|error| Stopped::Build(format!("`{at}` cannot be read: {error}")))
+    }
+}

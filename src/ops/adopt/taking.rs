@@ -1,0 +1,328 @@
+//! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
+
+use crate::census::{BuildCensus, LabelCensus};
+use crate::commit::stage::{Underway, stage_of};
+use crate::commit::unsealed::trashed;
+use crate::mirror::{Fact, JournalError, KeptError, Mirror};
+use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, Stamp, is_sums};
+use crate::ops::adopt::reading::Reading;
+use crate::ops::adopt::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
+use crate::ops::alias::label::Mode;
+use crate::ops::observe::disk::Disk;
+use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
+use crate::progress::{Stop, Watch};
+use crate::record::{
+    BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
+};
+use crate::recover::settle;
+use crate::store::{Entry, Guard, Put, StoreErrorKind};
+use std::{collections::HashMap, time::Duration};
+
+/// How long a build without a result may still be filled by its publisher, in seconds.
+const FILLING: i64 = 24 * 3600;
+
+/// Takes builds over.
+pub(crate) struct Taking<'a> {
+    pub(crate) mirror: &'a Mirror,
+    pub(crate) adopting: &'a Adopting,
+    pub(crate) origin: Origin,
+    /// The record that the new one takes the place of.
+    pub(crate) before: Option<BuildRecord>,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) stop: &'a Stop,
+    pub(crate) clock: &'a dyn Fn() -> Stamp,
+}
+
+impl Taking<'_> {
+    /// Takes one build over.
+    pub(crate) fn build(&self, id: &BuildId, census: &BuildCensus) -> Result<Adopted, Stopped> {
+        let refuse = |why: String| Err(Stopped::Build(why));
+        if let Some(problem) = &census.problem {
+            return refuse(problem.clone());
+        }
+        let path = self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let before = self.mirror.store().look(&path)?;
+        if before.is_none() {
+            return refuse("it is gone by now".to_owned());
+        }
+        let held = holdings(&self.mirror.apart(), id, &path);
+        if let Some((at, why)) = held.unread.first() {
+            return refuse(format!("`{at}` cannot be looked at: {why}"));
+        }
+        if let Some(unfit) = held.unfit.first() {
+            return refuse(unfit.clone());
+        }
+        let idle = (self.clock)().unix() - held.changed;
+        if census.result == Outcome::Partial && idle < FILLING {
+            return refuse(
+                "it has no result yet and changed within a day: it may still be filled".to_owned(),
+            );
+        }
+        let lists = if self.before.is_some() { Lists::Replaced } else { Lists::Others };
+        let rewrite = self.before.is_some() && self.adopting.changed == Changed::Rewrite;
+        let listed = if rewrite { Listed::default() } else { listed(self.mirror, id, &path, &held, lists) };
+        if let Some((at, why)) = listed.damaged.first() {
+            return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
+        }
+        if let Some(at) = listed.disagreed.first() {
+            return refuse(format!("`{at}` differs from a list of checksums beside it: they disagree"));
+        }
+        let disk = Disk::of(self.mirror);
+        let hint = match self.before {
+            Some(_) => {
+                format!("; `mirrorkeep adopt --changed --rewrite-sums {id}` takes the files as they are")
+            }
+            None => String::new(),
+        };
+        let reading = Reading {
+            hint: &hint,
+            mirror: self.mirror,
+            disk: disk.as_ref(),
+            trust: self.adopting.trust,
+            watch: self.watch,
+            stop: self.stop,
+        };
+        let manifest = reading.manifest(&path, &held, &listed)?;
+        let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+        let known = listed.files.keys().filter(|at| held.files.contains_key(*at)).count();
+        let text = rewrite.then(|| sums_of(&manifest));
+        let own_sums = match &text {
+            Some(text) => Some(Digest::of(text.as_bytes())),
+            None if held.files.contains_key(&sums) => Some(reading.digest(&path, &sums)?),
+            None => None,
+        };
+        let is_other = text.is_some() && self.before.as_ref().is_some_and(|before| before.sums != own_sums);
+        let signatures = Scheme::ALL.iter().filter_map(|scheme| scheme.file().parse::<RelPath>().ok());
+        let signatures = signatures.filter(|at| is_other && held.files.contains_key(at));
+        let unfit = signatures.map(|at| path.join(&at)).collect();
+        let record = BuildRecord {
+            record: BUILD_RECORD_VERSION,
+            id: id.clone(),
+            created: census.created,
+            seq: census.seq,
+            // A file's time that lies before the build was made says when somebody copied it, if anything.
+            published: census.published.filter(|at| census.created.is_none_or(|created| *at >= created)),
+            result: census.result,
+            // What files of the build say is read from them whenever somebody asks.
+            labels: match (self.origin, &self.before) {
+                (_, Some(before)) => before.labels.clone(),
+                (Origin::Rebuilt, None) => census.labels.clone(),
+                (Origin::Adopted | Origin::Published, None) => Labels::default(),
+            },
+            requires: census.requires.clone(),
+            trimmed: self.before.as_ref().map(|before| before.trimmed.clone()).unwrap_or_default(),
+            files: manifest.files.len() as u64,
+            bytes: manifest.bytes(),
+            sums: own_sums,
+            origin: self.origin,
+            problem: None,
+        };
+        let adopted = Adopted {
+            id: id.clone(),
+            path: path.clone(),
+            created: record.created,
+            result: record.result,
+            files: record.files,
+            bytes: record.bytes,
+            listed: known as u64,
+            unread: listed
+                .unread
+                .into_iter()
+                .map(|(at, why)| UnreadList { path: path.join(&at), why })
+                .collect(),
+            unfit,
+        };
+        if self.adopting.mode == Mode::Real {
+            self.commit(record, (&manifest, text), &path, before.as_ref())?;
+        }
+        Ok(adopted)
+    }
+
+    /// Writes down what was found, the record last.
+    fn commit(
+        &self,
+        mut record: BuildRecord,
+        (manifest, rewritten): (&Manifest, Option<String>),
+        path: &RelPath,
+        before: Option<&Entry>,
+    ) -> Result<(), Stopped> {
+        let id = record.id.clone();
+        let ticket = self.ticket(&id)?;
+        let lease = self.mirror.lease()?;
+        settle(&lease, self.clock)?;
+        if ticket.is_some() {
+            self.is_nobodys(&id)?;
+        }
+        let there = self.mirror.store().look(path)?;
+        if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
+            return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
+        }
+        if self.mirror.by_seal() && !self.is_as_read(&id, path, manifest)? {
+            return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
+        }
+        if self.mirror.record(&id)? != self.before {
+            return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
+        }
+        let now = (self.clock)();
+        let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
+            let text = sums_of(manifest);
+            record.sums = Some(Digest::of(text.as_bytes()));
+            Some(text)
+        } else {
+            None
+        };
+        // Where a record is there before, only these tell whether the new one took its place.
+        let (content, sums) = match &self.before {
+            Some(_) => (Some(content(manifest).to_string()), record.sums.map(|sums| sums.to_string())),
+            None => (None, None),
+        };
+        let fact = || {
+            Fact::new(EventKind::Adopted, &id)
+                .with("result", record.result.as_str())
+                .with("created", record.created.map(Stamp::iso))
+                .with("files", record.files)
+                .with("bytes", record.bytes)
+                .with("rebuilt", self.origin == Origin::Rebuilt)
+                .with("content", content.clone())
+                .with("sums", sums.clone())
+        };
+        let (intent, done) = (fact(), fact());
+        let intent = lease.intend(now, intent)?;
+        let at = path.child(SUMS_NAME).unwrap_or_default();
+        if let Some(text) = rewritten {
+            // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
+            // speaks of another list still, and the next run makes both again.
+            self.mirror.store().put(&at, text.as_bytes(), Put::Replace)?;
+        } else if let Some(text) = written {
+            self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
+        }
+        lease.keep_manifest(&id, manifest)?;
+        if self.mirror.by_seal() && self.before.is_none() {
+            lease.seal(&record)?;
+        } else {
+            lease.keep_record(&record)?;
+        }
+        lease.tell(now, done, Some(intent))?;
+        if ticket.is_some() {
+            self.mirror.store().discard(&stage_of(&id))?;
+        }
+        Ok(())
+    }
+}
+
+impl Taking<'_> {
+    /// Takes the ticket of a build that is to get its seal, so that nobody sends or sweeps it meanwhile.
+    fn ticket(&self, id: &BuildId) -> Result<Option<Guard>, Stopped> {
+        if !self.mirror.by_seal() || self.before.is_some() {
+            return Ok(None);
+        }
+        let at = stage_of(id).child("ticket").unwrap_or_default();
+        match self.mirror.store().lock(&at, self.mirror.who(), Duration::ZERO) {
+            Err(error) if error.kind() == StoreErrorKind::Busy => {
+                Err(Stopped::Build("it is being published or swept".to_owned()))
+            }
+            ticket => Ok(Some(ticket?)),
+        }
+    }
+
+    /// Fails when the files without a seal are those of a publisher, or of a build that went since they were found.
+    fn is_nobodys(&self, id: &BuildId) -> Result<(), Stopped> {
+        let refuse = |why: &str| Err(Stopped::Build(why.to_owned()));
+        if Underway::read(self.mirror.store(), &stage_of(id))?.is_some() {
+            return refuse("it is being published");
+        }
+        let (trashed, sure) = trashed(self.mirror)?;
+        if trashed.contains(id) {
+            return refuse("it was pruned meanwhile");
+        }
+        if !sure {
+            return refuse("the trash cannot be read, so it may be what is left of a pruned build");
+        }
+        Ok(())
+    }
+
+    /// Returns whether the store lists what was read, and nothing else.
+    fn is_as_read(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, KeptError> {
+        let apart = self.mirror.apart().of(id)?;
+        let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
+        let links = manifest.links.iter().map(|link| (path.join(&link.path), None));
+        let mut wanted: HashMap<RelPath, Option<u64>> = files.chain(links).collect();
+        let left_out = |inner: RelPath| is_sums(inner.as_str()) || apart.contains(&inner);
+        let counts = |at: &RelPath| !at.below(path).is_some_and(left_out);
+        for found in self.mirror.store().below(path)?.into_iter().filter(|found| counts(&found.path)) {
+            match wanted.remove(&found.path) {
+                Some(size) if size.is_none_or(|size| size == found.size) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(wanted.is_empty())
+    }
+}
+
+/// Returns the text of the SHA256SUMS of these files.
+fn sums_of(manifest: &Manifest) -> String {
+    Sums::of(manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string()
+}
+
+/// Returns one digest of the paths and bytes of all files.
+fn content(manifest: &Manifest) -> Digest {
+    Digest::of(sums_of(manifest).as_bytes())
+}
+
+/// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.
+pub(crate) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, KeptError> {
+    let Some(record) = mirror.record(id)? else { return Ok(false) };
+    let said = |key: &str| intent.details.get(key);
+    if said("created").and_then(|created| created.as_str()) != record.created.map(Stamp::iso).as_deref() {
+        return Ok(false);
+    }
+    let Some(wanted) = said("content").and_then(|digest| digest.as_str()) else { return Ok(true) };
+    let sums = record.sums.map(|sums| sums.to_string());
+    let same = said("files").and_then(serde_json::Value::as_u64) == Some(record.files)
+        && said("bytes").and_then(serde_json::Value::as_u64) == Some(record.bytes)
+        && said("result").and_then(|result| result.as_str()) == Some(record.result.as_str())
+        && said("sums").and_then(|sums| sums.as_str()) == sums.as_deref();
+    Ok(same && mirror.manifest(id)?.is_some_and(|manifest| content(&manifest).to_string() == wanted))
+}
+
+/// What the journal knows of builds, read once for many of them.
+pub(crate) struct Remembered(HashMap<String, Vec<Event>>);
+
+impl Remembered {
+    /// Reads the journal.
+    pub(crate) fn of(mirror: &Mirror) -> Result<Self, JournalError> {
+        let wanted = [EventKind::Published, EventKind::Adopted, EventKind::Labelled];
+        let mut events: HashMap<String, Vec<Event>> = HashMap::new();
+        for event in mirror.history(&wanted)?.into_iter().filter(|event| event.phase == Phase::Done) {
+            events.entry(event.to.clone()).or_default().push(event);
+        }
+        Ok(Self(events))
+    }
+
+    /// Fills in how a build went, since when it is here, and what was said of it.
+    pub(crate) fn fill(&self, id: &BuildId, build: &mut BuildCensus) {
+        build.labels.clear();
+        let undated = build.created.is_none();
+        for event in self.0.get(&id.to_string()).into_iter().flatten() {
+            if event.what == EventKind::Published {
+                build.published = Some(event.at);
+            }
+            let said = |key: &str| event.details.get(key);
+            if let Some(result) = said("result").and_then(|result| result.as_str()?.parse().ok()) {
+                build.result = result;
+            }
+            if undated && let Some(at) = said("created").and_then(|created| created.as_str()?.parse().ok()) {
+                build.created = Some(at);
+            }
+            for (key, value) in said("labels").and_then(|labels| labels.as_object()).into_iter().flatten() {
+                match value.as_str() {
+                    Some(value) => {
+                        let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));
+                        build.labels.insert(key.clone(), LabelCensus { value, since, who });
+                    }
+                    None => drop(build.labels.remove(key)),
+                }
+            }
+        }
+    }
+}

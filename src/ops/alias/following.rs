@@ -1,0 +1,269 @@
+//! One alias whose copy is brought up to date: what is to be there, what goes, what counts.
+//!
+//! Whoever is here holds the ticket of the alias, so that a generation that is not whole is nobody's work in progress.
+
+use crate::mirror::{Fact, Generation, Materialized, Mirror};
+use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
+use crate::ops::alias::materialize::{MaterializeError, Switched, leads_to};
+use crate::progress::{Stop, Watch};
+use crate::record::{EventKind, Manifest};
+use crate::recover::settle;
+use crate::sign::there as signatures;
+use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, waiting};
+use rayon::prelude::*;
+
+/// How many objects are copied at once.
+const AT_ONCE: usize = 8;
+
+/// How often the alias may move on while its build is copied.
+const TRIES: u32 = 5;
+
+/// The build of which a copy is to be there: its id, its place, and the digest of its checksums.
+type Wanted = (BuildId, RelPath, Option<Digest>);
+
+/// What an alias is to have below it.
+enum Wants {
+    /// A copy of this build.
+    Copy(Wanted),
+    /// No copy.
+    Nothing,
+    /// The copy that it has: it leads to no build now.
+    Last,
+}
+
+/// What was done for one alias.
+pub(crate) enum Done {
+    /// Nothing, or somebody else is at it.
+    Nothing,
+    /// Its copy was brought up to date.
+    Switched(Switched),
+    /// Its last copy stays, since it leads to no build.
+    Stays,
+}
+
+/// Bringing one alias up to date.
+pub(crate) struct Following<'a> {
+    pub(crate) mirror: &'a Mirror,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) stop: &'a Stop,
+    pub(crate) clock: &'a dyn Fn() -> Stamp,
+}
+
+impl Following<'_> {
+    /// Makes the copy below an alias that of the build that it leads to, and removes those whose time is over.
+    pub(crate) fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
+        let Some(_held) = self.mirror.materializing(alias)? else { return Ok(Done::Nothing) };
+        let Some(mut state) = self.mirror.materialized_as(alias)? else { return Ok(Done::Nothing) };
+        let before = self.current(alias)?;
+        let mut removed = 0;
+        for _ in 0..TRIES {
+            let wanted = match self.wanted(&state)? {
+                Wants::Copy(wanted) => Some(wanted),
+                Wants::Nothing => None,
+                Wants::Last => {
+                    self.clear(&mut state, None)?;
+                    return Ok(Done::Stays);
+                }
+            };
+            removed += self.clear(&mut state, wanted.as_ref())?;
+            let current = self.current(alias)?;
+            let is = state.generations.iter().find(|one| Some(&one.name) == current.as_ref());
+            let right = match (&wanted, is) {
+                (Some((_, of, sums)), Some(is)) => is.of == *of && is.sums == *sums,
+                (None, None) => current.is_none(),
+                _ => false,
+            };
+            if right {
+                let of = is.map(|is| is.of.clone());
+                if state.generations.is_empty() && wanted.is_none() {
+                    self.mirror.forget_materialized(alias)?;
+                }
+                if current == before && removed == 0 {
+                    return Ok(Done::Nothing);
+                }
+                let alias = alias.clone();
+                return Ok(Done::Switched(Switched { alias, generation: current, of, removed }));
+            }
+            match wanted {
+                Some((id, of, sums)) => self.renew(&mut state, &id, of, sums)?,
+                None => self.point(&mut state, None)?,
+            }
+        }
+        Err(MaterializeError::Restless(alias.clone()))
+    }
+
+    /// Returns the name of the generation that counts.
+    fn current(&self, alias: &RelPath) -> Result<Option<String>, StoreError> {
+        let pointer = Materialized::pointer(alias);
+        Ok(self.mirror.store().look(&pointer)?.and_then(|entry| entry.link))
+    }
+
+    /// Returns of which build a copy is to be there.
+    fn wanted(&self, state: &Materialized) -> Result<Wants, MaterializeError> {
+        let there = self.mirror.store().look(&state.alias)?.is_some_and(|entry| entry.kind == Kind::Link);
+        if !state.wanted || !there {
+            return Ok(Wants::Nothing);
+        }
+        let Some(id) = leads_to(self.mirror, &state.alias)? else { return Ok(Wants::Last) };
+        let record = self.mirror.record(&id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
+        let place = self.mirror.layout().build_path(&id).unwrap_or_default();
+        Ok(Wants::Copy((id, place, record.sums)))
+    }
+
+    /// Removes what is half-made and what has stayed long enough, and gives a term to what counts no more.
+    fn clear(&self, state: &mut Materialized, wanted: Option<&Wanted>) -> Result<u64, MaterializeError> {
+        let (now, current) = ((self.clock)(), self.current(&state.alias)?);
+        let mut left = Materialized { generations: Vec::new(), ..state.clone() };
+        let mut removed = 0;
+        for generation in &state.generations {
+            let mut stays = generation.clone();
+            let counts = Some(&generation.name) == current.as_ref();
+            let about = wanted.is_some_and(|(_, of, sums)| generation.of == *of && generation.sums == *sums);
+            let over = !generation.whole || generation.until.is_some_and(|until| until < now);
+            if counts {
+                // A switch that was cut off leaves the term of the time when it counted no more.
+                stays.until = None;
+            } else if over {
+                let swept = self.mirror.store().sweep(&state.at(generation));
+                if let Some(error) = swept.failures.into_iter().next() {
+                    return Err(error.into());
+                }
+                removed += 1;
+                continue;
+            } else if !about && stays.until.is_none() {
+                stays.until = Some(now.checked_add(state.keep).unwrap_or(Stamp::MAX));
+            }
+            left.generations.push(stays);
+        }
+        self.keep(state, left)?;
+        Ok(removed)
+    }
+
+    /// Writes down what is there now.
+    fn keep(&self, state: &mut Materialized, after: Materialized) -> Result<(), StoreError> {
+        if *state != after {
+            self.mirror.keep_materialized(Some(state), &after)?;
+            *state = after;
+        }
+        Ok(())
+    }
+
+    /// Makes a copy of a build, or finds one that is whole, and points at it.
+    fn renew(
+        &self,
+        state: &mut Materialized,
+        id: &BuildId,
+        of: RelPath,
+        sums: Option<Digest>,
+    ) -> Result<(), MaterializeError> {
+        let ready = |one: &Generation| one.whole && one.of == of && one.sums == sums;
+        if let Some(ready) = state.generations.iter().find(|one| ready(one)).map(|one| one.name.clone()) {
+            return self.point(state, Some(&ready));
+        }
+        let manifest = self.mirror.manifest(id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
+        let name = format!("{}-{}", id.name, state.next);
+        let files = (manifest.files.len() + manifest.links.len()) as u64 + 1;
+        let (whole, until, bytes) = (false, None, manifest.bytes());
+        let generation = Generation { name: name.clone(), of, sums, whole, until, files, bytes };
+        let mut begun = Materialized { next: state.next + 1, ..state.clone() };
+        begun.generations.push(generation.clone());
+        self.keep(state, begun)?;
+        self.copy(&generation.of, &state.at(&generation), &manifest)?;
+        if !self.mirror.has_build(id)? || self.mirror.record(id)?.and_then(|record| record.sums) != sums {
+            // It went while it was copied: what is there is no build any more.
+            return Ok(());
+        }
+        let mut whole = state.clone();
+        for one in whole.generations.iter_mut().filter(|one| one.name == name) {
+            one.whole = true;
+        }
+        self.keep(state, whole)?;
+        self.point(state, Some(&name))
+    }
+
+    /// Has the store copy every object of a build, and compares what is listed then.
+    fn copy(&self, from: &RelPath, to: &RelPath, manifest: &Manifest) -> Result<(), MaterializeError> {
+        let store = self.mirror.store();
+        self.watch.expect("copying below the alias", manifest.files.len() as u64, manifest.bytes());
+        let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+        let look =
+            store.look(&from.join(&sums))?.ok_or_else(|| MaterializeError::Missing(from.join(&sums)))?;
+        let files = manifest.files.iter().map(|file| (&file.path, file.size, file.mode, Some(file.digest)));
+        let mut files: Vec<_> = files.collect();
+        files.push((&sums, look.size, 0o444, None));
+        let signed = signatures(store, from)?.into_iter();
+        let signed: Vec<(RelPath, u64)> =
+            signed.map(|one| (one.file.parse().unwrap_or_default(), one.bytes.len() as u64)).collect();
+        files.extend(signed.iter().map(|(path, size)| (path, *size, 0o444, None)));
+        let one = |(path, size, mode, digest): &(&RelPath, u64, u32, Option<Digest>)| {
+            self.stop.check()?;
+            let (old, new) = (from.join(path), to.join(path));
+            let fill = Fill { mode: *mode, mtime: None };
+            if store.share(&old, &new, Share::Link, fill)? == Shared::No {
+                // Too large for one request, or a store that copies nothing: its bytes go through here.
+                let mut open = store.open(&old)?;
+                let filled = store.fill(&new, &mut open, fill)?;
+                if digest.is_some_and(|digest| digest != filled.digest) {
+                    return Err(MaterializeError::Missing(old));
+                }
+            }
+            self.watch.bytes(*size);
+            self.watch.file(path);
+            Ok(())
+        };
+        waiting(store, AT_ONCE)?.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
+        for link in &manifest.links {
+            store.link(&to.join(&link.path), &link.text)?;
+        }
+        let mut wanted: Vec<(RelPath, u64)> =
+            files.iter().map(|(path, size, ..)| (to.join(path), *size)).collect();
+        wanted.extend(manifest.links.iter().map(|link| (to.join(&link.path), link.text.len() as u64)));
+        wanted.sort();
+        let there: Vec<(RelPath, u64)> =
+            store.below(to)?.into_iter().map(|found| (found.path, found.size)).collect();
+        match wanted.into_iter().find(|one| there.binary_search(one).is_err()) {
+            None => Ok(()),
+            Some((at, size)) => {
+                let why = format!("it was copied with {size} bytes, and the store does not list it so");
+                Err(StoreError::because(StoreErrorKind::Io, "copy", at, &why).into())
+            }
+        }
+    }
+
+    /// Points at a generation, or at none, and gives a term to the one before.
+    fn point(&self, state: &mut Materialized, name: Option<&str>) -> Result<(), MaterializeError> {
+        let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
+        let before = self.current(&alias)?;
+        let lease = self.mirror.lease()?;
+        settle(&lease, self.clock)?;
+        let fact = || {
+            Fact::new(EventKind::Materialized, &alias).with("from", before.clone()).with("generation", name)
+        };
+        let now = (self.clock)();
+        let intent = lease.intend(now, fact())?;
+        let done = match name.and_then(|name| alias.child(name).ok()) {
+            Some(target) => self.mirror.store().point(&pointer, &target),
+            None => self.mirror.store().remove(&pointer),
+        };
+        if let Err(error) = done {
+            // It can fail after it happened: then the next command finds it so and writes it down.
+            if self.current(&alias).is_ok_and(|at| at.as_deref() != name) {
+                lease.undo(now, fact(), intent)?;
+            }
+            return Err(error.into());
+        }
+        lease.tell(now, fact(), Some(intent))?;
+        drop(lease);
+        let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
+        let mut after = state.clone();
+        for one in &mut after.generations {
+            if Some(&*one.name) == name {
+                one.until = None;
+            } else if Some(&one.name) == before.as_ref() {
+                one.until = Some(until);
+            }
+        }
+        self.keep(state, after)?;
+        Ok(())
+    }
+}

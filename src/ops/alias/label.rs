@@ -1,0 +1,164 @@
+//! Saying something of a build after it was published, and moving the names that depend on it.
+
+use crate::commit::handshake::say;
+use crate::commit::repoint::Moved;
+use crate::commit::repoint::{RepointError, due, repoint};
+use crate::layout::NoPlace;
+use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
+use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
+use crate::recover::{RecoverError, settle};
+use crate::store::StoreError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What labelling did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabelReport {
+    /// Which build.
+    pub id: BuildId,
+    /// All its labels now.
+    #[serde(serialize_with = "as_object")]
+    pub labels: Labels,
+    /// Names that moved.
+    pub aliases: Vec<Moved>,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Says why a build was not labelled.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelActError {
+    /// The layout has no place for it.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// It is not there.
+    #[error("there is no build `{0}`")]
+    NoBuild(BuildId),
+    /// Another command lets it go at this moment.
+    #[error("`{0}` is being pruned at this moment; nothing was changed")]
+    Going(BuildId),
+    /// It has no record.
+    #[error("`{0}` was laid down by others and has no record yet")]
+    NoRecord(BuildId),
+    /// An earlier command's leftovers could not be settled.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// What is kept of the build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The label stands, but a name could not be moved.
+    #[error("the label is set, but a name could not be moved")]
+    Repoint(#[from] RepointError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot label the build")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for LabelActError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPlace(error) => error.class(),
+            Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
+            Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+/// Whether something is done or only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Done.
+    Real,
+    /// Only told what would be done.
+    Trial,
+}
+
+impl Mode {
+    /// Returns what a command does that is, or is not, to be dry.
+    pub fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Trial } else { Self::Real }
+    }
+}
+
+/// Writes down a record with other labels, of which the journal tells `said`; returns false, and nothing is changed,
+/// when another command lets the build go at this moment.
+pub(crate) fn relabel(
+    lease: &Lease<'_>,
+    old: &BuildRecord,
+    new: &BuildRecord,
+    said: Map<String, Value>,
+    now: Stamp,
+) -> Result<bool, JournalError> {
+    let fact = Fact::new(EventKind::Labelled, &new.id).with("labels", said);
+    let intent = lease.intend(now, fact.clone())?;
+    let stands = say(lease, &new.id, || lease.renew_record(old, new), || lease.renew_record(new, old))?;
+    if stands {
+        lease.tell(now, fact, Some(intent))?;
+    } else {
+        lease.undo(now, fact, intent)?;
+    }
+    Ok(stands)
+}
+
+/// Sets labels of a build and takes those away that are named in `drop`.
+pub fn label(
+    mirror: &Mirror,
+    id: &BuildId,
+    set: &[Label],
+    drop: &[String],
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<LabelReport, LabelActError> {
+    mirror.layout().build_path(id)?;
+    let lease = mirror.lease()?;
+    if mode == Mode::Real {
+        settle(&lease, clock)?;
+    }
+    if !mirror.has_build(id)? {
+        return Err(LabelActError::NoBuild(id.clone()));
+    }
+    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let mut record = old.clone();
+    let now = clock();
+    for label in set {
+        if record.labels.get(label.key()).is_none_or(|old| old.value != label.value()) {
+            let who = Some(mirror.who().to_owned());
+            let said = LabelValue { value: label.value().to_owned(), since: Some(now), who };
+            record.labels.insert(label.key().to_owned(), said);
+        }
+    }
+    for key in drop {
+        record.labels.remove(key);
+    }
+    let changed = record.labels != old.labels;
+    let labels = record.labels.clone();
+    let mut aliases = Vec::new();
+    if changed && mode == Mode::Real {
+        let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
+        let gone = drop.iter().map(|key| (key.clone(), Value::Null));
+        if !relabel(&lease, &old, &record, wanted.chain(gone).collect(), now)? {
+            return Err(LabelActError::Going(id.clone()));
+        }
+    }
+    if mode == Mode::Real {
+        // Also when nothing changed: an earlier try may have been cut off before the names moved.
+        let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
+        for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
+            aliases.push(repoint(&lease, &alias, &mirror.layout().build_path(&to)?, now)?);
+        }
+    }
+    Ok(LabelReport { id: id.clone(), labels, aliases, changed })
+}

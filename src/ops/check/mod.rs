@@ -1,0 +1,203 @@
+//! Whether a mirror is what its layout says: looking at everything once, and having it judged.
+//!
+//! Nothing is changed and no link is followed. One build at a time is held in memory on each thread, so that the
+//! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
+
+pub(crate) mod mend;
+
+pub use mend::{Mended, mend};
+
+use crate::census::{BuildCensus, Census};
+use crate::commit::unsealed::{Unsealed, Whose, unsealed};
+use crate::decide::check::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
+use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
+use crate::mirror::{KeptError, Mirror, Trouble, chain};
+use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::observe::disk::Disk;
+use crate::ops::observe::look::{Looking, Outside};
+use crate::progress::Stop;
+use crate::record::{BuildRecord, Origin};
+use crate::recover::{abandoned, left_stages, stale};
+use crate::store::{Kind, StoreError, Uploads};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// The findings, sorted by path.
+    pub findings: Vec<Finding>,
+    /// How many builds were looked at.
+    pub builds: u64,
+    /// How many things were looked at in them.
+    pub entries: u64,
+}
+
+/// Holds what is there, or what is there below `scope`, against the layout.
+pub fn check(
+    mirror: &Mirror,
+    scope: &RelPath,
+    terms: Terms<'_>,
+    stop: &Stop,
+    now: Stamp,
+) -> Result<CheckReport, ActError> {
+    let disk = Disk::of(mirror);
+    let looking = Looking { mirror, disk: disk.as_ref() };
+    let outside = looking.outside()?;
+    let (apart, parts) = (mirror.apart(), Mutex::new(Parts::default()));
+    let look = |id: &BuildId, record: Kept| {
+        let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
+            return look_knowing(mirror, id, record?);
+        }
+        let is_published = |record: &BuildRecord| record.origin == Origin::Published;
+        let published = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_published));
+        // One walk serves both: what is known of the build, and what is wrong with it.
+        let walked = apart.walk(id, &path)?;
+        let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
+        let seen = SeenBuild { published, ..looking.build(id, &path, walked) };
+        let damaged = looked
+            .as_ref()
+            .err()
+            .map(|error| BuildCensus { problem: Some(chain(error)), ..named(mirror, id) });
+        if let Some(census) = looked.as_ref().ok().or(damaged.as_ref()) {
+            let findings = comply_build(&seen, census, mirror.layout(), now);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).add(&seen, findings);
+        }
+        looked
+    };
+    let surveyed = survey_by(mirror, now, &look)?;
+    stop.check()?;
+    let (damaged, unread) = unread(mirror, &surveyed.troubles);
+    let Parts { mut report, tops } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Outside { entries, odd, links, unread: hidden } = outside;
+    let told = mirror.told()?;
+    let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
+    let (left, unseen) = left_stages(mirror, now)?;
+    let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
+    let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
+    let seen = Seen {
+        census: surveyed.census,
+        outside: entries,
+        odd,
+        aliases,
+        records,
+        known,
+        damaged,
+        tops,
+        stale: stale(mirror, now)?,
+        uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
+        unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
+        stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
+        unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
+        lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
+        unread: hidden.into_iter().chain(unread).chain(lost).chain(unseen).collect(),
+    };
+    report.findings.extend(comply(&seen, mirror.layout(), terms));
+    report.findings.retain(|found| is_below(&found.path, scope));
+    report.findings.sort();
+    report.findings.dedup();
+    Ok(report)
+}
+
+/// What the looks at the builds leave.
+#[derive(Default)]
+struct Parts {
+    report: CheckReport,
+    tops: BTreeMap<BuildId, BTreeSet<String>>,
+}
+
+impl Parts {
+    fn add(&mut self, seen: &SeenBuild, findings: Vec<Finding>) {
+        self.report.builds += 1;
+        self.report.entries += seen.items().count() as u64;
+        self.report.findings.extend(findings);
+        self.tops.insert(seen.id.clone(), seen.tops());
+    }
+}
+
+/// Builds with a record, those that the journal tells of, and paths where builds should be and cannot be looked at.
+type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
+
+/// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
+/// taken is looked at again.
+fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<Missed, ActError> {
+    let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
+    let mut records = mirror.recorded()?;
+    let gone: BTreeSet<BuildId> =
+        told.iter().chain(&records).filter(|id| !there.contains(*id)).cloned().collect();
+    let mut known: Vec<BuildId> = told.into_iter().collect();
+    if gone.is_empty() {
+        return Ok((records, known, BTreeMap::new()));
+    }
+    let (mut came, still) = (BTreeSet::new(), mirror.told()?.builds);
+    let mut lost = BTreeMap::new();
+    for id in &gone {
+        match mirror.has_build(id) {
+            Ok(false) => {}
+            Ok(true) => drop(came.insert(id.clone())),
+            // Whether it is gone is not known.
+            Err(error) => {
+                let (at, why) = in_the_way(mirror, id, &error);
+                lost.insert(at, why);
+                came.insert(id.clone());
+            }
+        }
+    }
+    let kept: BTreeSet<BuildId> = mirror.recorded()?.into_iter().collect();
+    records.retain(|id| !came.contains(id) && (there.contains(id) || kept.contains(id)));
+    known.retain(|id| !came.contains(id) && (there.contains(id) || still.contains(id)));
+    Ok((records, known, lost))
+}
+
+/// Returns where a build cannot be looked at, and why: at the symlink on the way to it, if there is one.
+fn in_the_way(mirror: &Mirror, id: &BuildId, error: &StoreError) -> (RelPath, String) {
+    let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let is_link = |at: &RelPath| {
+        let found = mirror.store().look(at).ok().flatten();
+        found.is_some_and(|entry| entry.kind == Kind::Link)
+    };
+    let link = path.ancestors().find(is_link);
+    match link {
+        Some(link) => {
+            let why = "a symlink is there, mirrorkeep follows none, and builds with a record are below it";
+            (link, why.to_owned())
+        }
+        None => (path, chain(error)),
+    }
+}
+
+/// Says whose the files without a seal are; nothing while a publisher sends them.
+fn told_unsealed(found: Unsealed) -> Option<(RelPath, String)> {
+    let whose = match found.whose {
+        Whose::Publisher => return None,
+        Whose::GivenUp => "a publisher was cut off more than a day ago",
+        Whose::Others => "files that mirrorkeep did not put there",
+        Whose::Unsure => "files that nobody knows of; a directory of the trash cannot be read",
+    };
+    Some((found.path, whose.to_owned()))
+}
+
+/// Returns whether a finding is of what was asked for; an odd name is no path, so this is told by the text.
+fn is_below(path: &str, scope: &RelPath) -> bool {
+    let rest = path.strip_prefix(scope.as_str());
+    scope.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Builds of which what is kept is damaged, and paths that could not be read, each with the reason.
+type Unread = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
+
+/// Tells what the survey could not read.
+fn unread(mirror: &Mirror, troubles: &[Trouble]) -> Unread {
+    let mut told = Unread::default();
+    for Trouble { path, error } in troubles {
+        match (mirror.layout().place(path), error) {
+            (crate::layout::Place::Build { build }, KeptError::Record(..)) => {
+                told.0.push((build, chain(error)));
+            }
+            _ => told.1.push((path.clone(), chain(error))),
+        }
+    }
+    told
+}

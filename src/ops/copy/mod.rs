@@ -1,0 +1,336 @@
+//! Copying builds of one mirror into another, of whatever kind the two are.
+//!
+//! A copy is a publish whose source is a build elsewhere: every byte is held against that build's manifest while it is
+//! read, what is there already is not sent again, and readers see the whole build or none. Killed anywhere, running it
+//! again goes on. What is a fact of the build goes along: when it was made, its result, its labels and what it needs.
+//! What is a matter of the mirror does not: holds, and when it was published. Names move last, when their builds are
+//! there. The source is only read.
+
+mod choose;
+mod error;
+mod labels;
+mod names;
+
+pub use error::CopyError;
+
+use crate::commit::repoint::{Moved, Permit};
+use crate::commit::stage::{Check, Filling, Tally};
+use crate::mirror::{Mirror, build_of, chain};
+use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
+use crate::ops::adopt::Scope;
+use crate::ops::alias::label::Mode;
+use crate::ops::publish::{Named, PublishError, PublishOutcome, PublishReport, Publishing};
+use crate::ops::publish::{Prepared, lay_out, report, strays, there_already, without_directories};
+use crate::ops::retention::sweep::Failure;
+use crate::progress::{Stop, Watch};
+use crate::record::{BuildRecord, Manifest};
+use crate::sign::there as signatures;
+use crate::sign::{Checksums, Signers};
+use crate::source::Lines;
+use crate::source::Source;
+use crate::source::gather::leads_to;
+use crate::source::hash;
+use crate::store::{Share, waiting};
+use choose::Chosen;
+use serde::Serialize;
+use std::collections::{BTreeSet, HashMap};
+
+/// How many files are on their way at once where a store answers slowly.
+const AT_ONCE: usize = 8;
+
+/// More than the checksums of a build ever have, in bytes.
+const SUMS_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
+
+/// What is to be copied.
+#[derive(Debug, Clone)]
+pub struct Copying {
+    /// Builds and streams; none means everything.
+    pub what: Vec<Scope>,
+    /// What names may do that they may not otherwise.
+    pub permit: Permit,
+    /// Whether it is done, or only told.
+    pub mode: Mode,
+}
+
+/// What copying did.
+#[derive(Debug, Default, Serialize)]
+pub struct CopyReport {
+    /// Every build that was asked for and is there now, in the order in which they came.
+    pub builds: Vec<Copied>,
+    /// Names that moved.
+    pub aliases: Vec<Moved>,
+    /// Names that lead to one of the builds at the source, and were left as they are.
+    pub left: Vec<LeftName>,
+    /// Builds that did not come.
+    pub failures: Vec<Failure>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+    /// What ended it early, where the rest would fail alike.
+    #[serde(skip)]
+    pub ended_by: Option<CopyError>,
+}
+
+/// A build that is at the target now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lies in both mirrors.
+    pub path: RelPath,
+    /// Whether it came now.
+    pub outcome: CopyOutcome,
+    /// How the build went.
+    pub result: Outcome,
+    /// How many files it has, SHA256SUMS not counted.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// How many bytes were read at the source and written.
+    pub copied_bytes: u64,
+    /// How many files share their bytes with earlier builds of the target.
+    pub shared_files: u64,
+    /// How many bytes these have.
+    pub shared_bytes: u64,
+    /// How many files an interrupted try had brought already.
+    pub resumed_files: u64,
+    /// The keys of labels that came to a build that was there already.
+    pub labels: Vec<String>,
+}
+
+/// Whether a build came now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyOutcome {
+    /// It is there now and was not before.
+    Copied,
+    /// It was there already, with the same content.
+    Unchanged,
+    /// Nothing was done, since only a trial was asked for.
+    Trial,
+}
+
+/// A name that was left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftName {
+    /// The alias.
+    pub alias: RelPath,
+    /// What it points at in the source.
+    pub to: RelPath,
+    /// Why it does not at the target.
+    pub why: String,
+}
+
+/// Copies builds of the mirror `from` into the mirror `to`, the oldest first, and then the names that lead to them.
+///
+/// Fails before anything is touched when the choice or the layouts are wrong; afterwards each failure ends its build
+/// and is in the report, but for what would end every other as well.
+pub fn copy(
+    from: &Mirror,
+    to: &Mirror,
+    copying: &Copying,
+    watch: &dyn Watch,
+    stop: &Stop,
+    clock: &(dyn Fn() -> Stamp + Sync),
+) -> Result<CopyReport, CopyError> {
+    let copy = Copy { from, to, copying, watch, stop, clock };
+    if !(from.by_seal() || to.by_seal()) {
+        return copy.run();
+    }
+    let threads = waiting(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
+    threads.install(|| copy.run())
+}
+
+/// One copying, with what all its steps share.
+struct Copy<'a> {
+    from: &'a Mirror,
+    to: &'a Mirror,
+    copying: &'a Copying,
+    watch: &'a dyn Watch,
+    stop: &'a Stop,
+    clock: &'a (dyn Fn() -> Stamp + Sync),
+}
+
+impl Copy<'_> {
+    fn run(&self) -> Result<CopyReport, CopyError> {
+        let chosen = choose::choose(self.from, self.to, &self.copying.what)?;
+        let mut report = CopyReport::default();
+        let mut coming: BTreeSet<&BuildId> = chosen.order.iter().collect();
+        for id in &chosen.order {
+            if self.stop.check().is_err() {
+                report.interrupted = true;
+                return Ok(report);
+            }
+            match self.bring(id, &coming, &mut report.warnings) {
+                Ok(copied) => report.builds.push(copied),
+                Err(error) if error.is_interruption() => {
+                    report.interrupted = true;
+                    return Ok(report);
+                }
+                Err(error) => {
+                    coming.remove(id);
+                    report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+                    if error.ends_all() {
+                        report.ended_by = Some(error);
+                        return Ok(report);
+                    }
+                }
+            }
+        }
+        self.move_names(&chosen, &mut report);
+        Ok(report)
+    }
+
+    /// Brings one build, or finds it there.
+    fn bring(
+        &self,
+        id: &BuildId,
+        coming: &BTreeSet<&BuildId>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Copied, CopyError> {
+        let unreadable = |error| CopyError::Source(self.from.store().shown(), error);
+        let record = self.from.record(id).map_err(unreadable)?;
+        let manifest = self.from.manifest(id).map_err(unreadable)?;
+        let (Some(record), Some(manifest)) = (record, manifest) else {
+            return Err(CopyError::NoRecord(id.clone(), self.from.store().shown()));
+        };
+        for required in &record.requires {
+            if !coming.contains(required) && !self.to.has_build(required)? {
+                return Err(CopyError::Requires { id: id.clone(), required: required.clone() });
+            }
+        }
+        let publishing = as_publishing(id, record.result);
+        let prepared = self.prepare(id, record.clone(), manifest)?;
+        let mut done = match self.copying.mode {
+            Mode::Real => lay_out(self.to, &publishing, prepared, self.clock, self.watch, self.stop)?,
+            Mode::Trial => self.tried(&publishing, &prepared)?,
+        };
+        warnings.append(&mut done.warnings);
+        let labels = match done.outcome {
+            PublishOutcome::Unchanged => self.bring_labels(id, &record)?,
+            PublishOutcome::Published | PublishOutcome::Trial => Vec::new(),
+        };
+        Ok(copied(done, labels))
+    }
+
+    /// Checks that the target has a place for everything of a build.
+    fn prepare(&self, id: &BuildId, record: BuildRecord, manifest: Manifest) -> Result<Prepared, CopyError> {
+        let path = self.to.layout().build_path(id)?;
+        let brought = self.foreign_sums(&path, &record, &manifest)?;
+        let signatures = signatures(self.from.store(), &path);
+        let signatures =
+            signatures.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
+        let sums = Checksums { brought, signatures };
+        let mut source = Source::elsewhere(self.from.shared_store(), path.clone(), manifest);
+        links_stay(self.to, &path, &source)?;
+        let strays = strays(self.to, &path, &source);
+        if !strays.is_empty() {
+            return Err(PublishError::Strays(strays).into());
+        }
+        if self.from.by_seal()
+            && let Some(there) = self.to.manifest(id)?
+        {
+            // Of empty directories an object store says nothing, so those that are there are no difference.
+            source.dirs = there.dirs;
+        }
+        let warning = without_directories(self.to, &mut source);
+        let mut prepared = Prepared::copied(path, source, record, sums);
+        prepared.warnings.extend(warning.map(|warning| format!("{id}: {warning}")));
+        Ok(prepared)
+    }
+
+    /// Returns SHA256SUMS of a build where somebody else wrote it, so that what signs it stays right.
+    fn foreign_sums(
+        &self,
+        path: &RelPath,
+        record: &BuildRecord,
+        manifest: &Manifest,
+    ) -> Result<Option<Vec<u8>>, CopyError> {
+        let ours = hash(&mut Lines::sums(manifest)).map_err(CopyError::Hash)?;
+        let Some(wanted) = record.sums.filter(|sums| *sums != ours) else { return Ok(None) };
+        let at = path.child(SUMS_NAME).unwrap_or_default();
+        let bytes = self.from.store().read(&at, SUMS_LIMIT);
+        let bytes = bytes.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
+        let found = Digest::of(&bytes);
+        if found != wanted {
+            return Err(CopyError::Sums { at, found, wanted });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Returns what bringing a build would do.
+    fn tried(&self, publishing: &Publishing, prepared: &Prepared) -> Result<PublishReport, CopyError> {
+        if let Some(there) = there_already(self.to, publishing, prepared, self.watch, self.stop)? {
+            return Ok(there);
+        }
+        let size = (prepared.source.files.len() as u64, prepared.source.bytes());
+        Ok(report(publishing, prepared, size, &Tally::default(), Vec::new(), PublishOutcome::Trial))
+    }
+
+    /// Moves the names, unless there is none that could lead to what came.
+    fn move_names(&self, chosen: &Chosen, report: &mut CopyReport) {
+        let there: BTreeSet<BuildId> = report.builds.iter().map(|copied| copied.id.clone()).collect();
+        if there.is_empty() {
+            return;
+        }
+        if let Err(error) = self.names(chosen, &there, report) {
+            report.failures.push(Failure { path: "names".to_owned(), error: chain(&error) });
+            report.ended_by = Some(error);
+        }
+    }
+}
+
+/// Fails for a link that leads elsewhere than into the build or into another, through whatever other links of it.
+fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyError> {
+    let placed: Vec<(RelPath, &str)> =
+        source.links.iter().map(|(to, text)| (root.join(to), text.as_str())).collect();
+    let texts: HashMap<&str, &str> = placed.iter().map(|(at, text)| (at.as_str(), *text)).collect();
+    let stays = |at: &RelPath| {
+        let target = leads_to(at, &texts).and_then(|path| path.parse::<RelPath>().ok());
+        target.is_some_and(|target| target.is_within(root) || build_of(to, &target).is_some())
+    };
+    match placed.iter().find(|(at, text)| !stays(at) || text.chars().any(char::is_control)) {
+        None => Ok(()),
+        Some((at, text)) => Err(CopyError::LinkOut { at: at.clone(), text: text.escape_debug().to_string() }),
+    }
+}
+
+/// Returns how a build is published that comes from another mirror.
+fn as_publishing(id: &BuildId, result: Outcome) -> Publishing {
+    Publishing {
+        id: id.clone(),
+        named: Named::Given,
+        sources: Vec::new(),
+        exclude: Vec::new(),
+        result: Some(result),
+        context: None,
+        labels: Vec::new(),
+        requires: Vec::new(),
+        filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        signers: Signers::default(),
+    }
+}
+
+fn copied(done: PublishReport, labels: Vec<String>) -> Copied {
+    let outcome = match done.outcome {
+        PublishOutcome::Published => CopyOutcome::Copied,
+        PublishOutcome::Unchanged => CopyOutcome::Unchanged,
+        PublishOutcome::Trial => CopyOutcome::Trial,
+    };
+    let PublishReport { id, path, result, files, bytes, copied_bytes, .. } = done;
+    let PublishReport { shared_files, shared_bytes, resumed_files, .. } = done;
+    Copied {
+        id,
+        path,
+        outcome,
+        result,
+        files,
+        bytes,
+        copied_bytes,
+        shared_files,
+        shared_bytes,
+        resumed_files,
+        labels,
+    }
+}

@@ -1,0 +1,16 @@
+//! What can be done to a mirror: a folder for each capability.
+//!
+//! An operation takes plain values and a mirror, reports its progress, and returns what it did. It prints nothing and
+//! reads no arguments; the time is given to it.
+
+pub mod adopt;
+pub mod alias;
+pub mod check;
+pub mod copy;
+pub(crate) mod error;
+mod observe;
+pub mod publish;
+pub mod retention;
+pub mod verify;
+
+pub use error::ActError;

@@ -1,0 +1,5 @@
+//! What is on the disk, read with its lists of checksums.
+
+pub(crate) mod disk;
+pub(crate) mod inventory;
+pub(crate) mod look;

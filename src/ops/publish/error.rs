@@ -1,0 +1,226 @@
+//! Why a build is not published, said so that a person can mend it.
+
+use crate::commit::repoint::RepointError;
+use crate::commit::reveal::RevealError;
+use crate::commit::stage::StageError;
+use crate::layout::NoPlace;
+use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
+use crate::ops::ActError;
+use crate::ops::publish::prepared::CONTEXT_LIMIT;
+use crate::progress::Interrupted;
+use crate::record::{Change, ContextError};
+use crate::recover::RecoverError;
+use crate::sign::SignError;
+use crate::source::GitError;
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+/// Says why a build was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The layout has no place for the build.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// The stamp lies in the future.
+    #[error("the build `{0}` would come from the future: {1}")]
+    Future(BuildId, String),
+    /// Files that have no place in the build.
+    #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
+    Strays(Vec<String>),
+    /// The source cannot be taken.
+    #[error("the source cannot be published")]
+    Source(#[source] SourceError),
+    /// There is nothing in it.
+    #[error("the source holds no file, and a build with result `{0}` has some")]
+    Nothing(Outcome),
+    /// The layout has no CONTEXT.
+    #[error("the layout `{0}` has no place for a CONTEXT file")]
+    NoContext(String),
+    /// The CONTEXT file cannot be read.
+    #[error("cannot read the context file `{path}`")]
+    ReadContext {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The CONTEXT file is no list of checkouts.
+    #[error("`{0}` is larger than the {CONTEXT_LIMIT} bytes that a CONTEXT file may have")]
+    LargeContext(String),
+    /// The CONTEXT file is not of the strict form.
+    #[error("`{0}` is no CONTEXT that is safe to source: {1}")]
+    Context(String, ContextError),
+    /// The checkouts cannot be asked.
+    #[error("cannot make a CONTEXT")]
+    Git(#[from] GitError),
+    /// Two results.
+    #[error("the source holds the marker `{marker}`, and the result is to be `{result}`")]
+    TwoResults {
+        /// The marker that is there.
+        marker: RelPath,
+        /// The result that was asked for.
+        result: Outcome,
+    },
+    /// The layout has no such marker, or none that is not the build's own matter.
+    #[error("the layout `{layout}` has no marker for the result `{result}`{}", brought(.given))]
+    NoMarker {
+        /// Which layout.
+        layout: String,
+        /// Which result.
+        result: Outcome,
+        /// The files that would tell it.
+        given: Vec<RelPath>,
+    },
+    /// What the source says of the build makes no sense, or that it is not finished.
+    #[error("the source cannot be published as it is: {0}")]
+    Unfit(String),
+    /// A file that says something of the build cannot be read.
+    #[error("cannot read what the source says of the build")]
+    Said(#[from] std::io::Error),
+    /// A build that is needed is not there.
+    #[error("`{0}` is required, but it is not in the mirror")]
+    NoRequired(BuildId),
+    /// The stage and the place of the build do not lie together.
+    #[error("`{home}` lies on another file system than `{stage}`; a build cannot be moved there in one step")]
+    Apart {
+        /// The directory that is there already on the way to the build.
+        home: RelPath,
+        /// Where builds are laid out.
+        stage: RelPath,
+    },
+    /// A directory of the same disk is mounted between them.
+    #[error(
+        "`{mount}` is a mount of its own, apart from `{stage}`; a build cannot be moved there in one step"
+    )]
+    Mounted {
+        /// Where it is mounted.
+        mount: RelPath,
+        /// Where builds are laid out.
+        stage: RelPath,
+    },
+    /// A source whose files would be taken away from the mirror, or share their bytes with it.
+    #[error("`{0}` is part of the mirror, whose files never change; `--take copy` reads it")]
+    OwnSource(String),
+    /// It is there with other content.
+    #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
+    Differs {
+        /// Which build.
+        id: BuildId,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// A build is there that mirrorkeep did not publish.
+    #[error("`{0}` is there already, but was laid down by others")]
+    Foreign(BuildId),
+    /// It waits in the trash, whose bytes lie where it would go.
+    #[error(
+        "`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another"
+    )]
+    InTrash(BuildId),
+    /// The trash cannot be read.
+    #[error("cannot tell whether the build waits in the trash")]
+    Trash(#[from] Box<ActError>),
+    /// Its checksums could not be signed.
+    #[error("the build could not be signed, and is not published")]
+    Sign(#[from] SignError),
+    /// It could not be laid out.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// It could not be made visible.
+    #[error(transparent)]
+    Reveal(#[from] RevealError),
+    /// An earlier command's leftovers could not be settled.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// An alias could not be moved; the build itself is published.
+    #[error("the build is published, but a name could not be moved")]
+    Repoint(#[from] RepointError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The store failed.
+    #[error("cannot reach the mirror")]
+    Store(#[from] StoreError),
+    /// Asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Classify for PublishError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPlace(error) => error.class(),
+            Self::Future(..) => ErrorKind::Usage.into(),
+            Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
+            Self::Differs { .. } => {
+                ErrorKind::Failed.hint("a published build never changes; publish under a new stamp")
+            }
+            Self::Apart { .. } => ErrorKind::Failed
+                .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
+            Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(
+                "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
+            )),
+            Self::Foreign(_) => ErrorKind::Failed.hint("move it away, or publish under another stamp"),
+            Self::Source(_)
+            | Self::Nothing(_)
+            | Self::NoContext(_)
+            | Self::ReadContext { .. }
+            | Self::LargeContext(_)
+            | Self::Context(..)
+            | Self::Git(_)
+            | Self::TwoResults { .. }
+            | Self::NoMarker { .. }
+            | Self::Unfit(_)
+            | Self::Said(_)
+            | Self::NoRequired(_)
+            | Self::OwnSource(_)
+            | Self::InTrash(_) => ErrorKind::Failed.into(),
+            Self::Sign(error) => error.class(),
+            Self::Trash(error) => error.class(),
+            Self::Stage(error) => error.class(),
+            Self::Reveal(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Repoint(error @ RepointError::Store(_)) => {
+                error.class().or_hint("`mirrorkeep recover` tries again")
+            }
+            Self::Repoint(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
+}
+
+fn brought(given: &[RelPath]) -> String {
+    let files: Vec<String> = given.iter().map(|path| format!("`{path}`")).collect();
+    if files.is_empty() {
+        String::new()
+    } else {
+        format!(" but what the build says itself in {}", files.join(", "))
+    }
+}
+
+fn told(strays: &[String]) -> String {
+    let more = strays.len().saturating_sub(20);
+    let shown: Vec<&str> = strays.iter().take(20).map(String::as_str).collect();
+    let tail = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+    shown.join("\n  ") + &tail
+}
+
+fn differences(changes: &[Change]) -> String {
+    let lines = changes.iter().map(|change| match change {
+        Change::Added(path) => format!("new here: {path}"),
+        Change::Missing(path) => format!("missing here: {path}"),
+        Change::Changed(path) => format!("changed: {path}"),
+    });
+    told(&lines.collect::<Vec<_>>())
+}

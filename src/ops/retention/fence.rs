@@ -1,0 +1,188 @@
+//! The fence: every protection of a build looked at once more, under the lock, before it goes.
+//!
+//! What other commands changed since the plan is seen in the journal, and then everything is judged anew. What
+//! people changed by hand is seen by reading every link outside the builds, at most a fifth of a second before.
+
+use crate::decide::{Fate, PartFate, Past, Verdict};
+use crate::mirror::{Lease, look_at_build, mounted_at, pointing};
+use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::retention::plan::{Planned, judged};
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// How old a look at the links may be.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// What was seen last, and when.
+#[derive(Debug)]
+pub(crate) struct Fence {
+    seq: u64,
+    seen: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    at: Instant,
+    targets: Vec<(RelPath, RelPath)>,
+    mounts: Vec<RelPath>,
+}
+
+impl Fence {
+    /// Returns a fence for a plan that was made when the journal was to go on with that number.
+    pub(crate) fn new(seq: u64) -> Self {
+        Self { seq, seen: None }
+    }
+
+    /// Judges everything anew when another command changed something since the last turn.
+    pub(crate) fn renew(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        now: Stamp,
+    ) -> Result<(), ActError> {
+        if lease.next_seq() != self.seq {
+            self.judge(lease, planned, now)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the number with which the journal will go on when this turn ends.
+    pub(crate) fn leave(&mut self, lease: &Lease<'_>) {
+        self.seq = lease.next_seq();
+    }
+
+    /// Returns the number of an event that the journal had at the end of the last turn.
+    pub(crate) fn last(&self) -> u64 {
+        self.seq.saturating_sub(1)
+    }
+
+    /// What the plan lets go may only become less.
+    fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        // The clock was looked at for the plan, and what it frees was measured then.
+        let base = Past {
+            accepted: planned.accepted,
+            any_clock: true,
+            measured: planned.measured.clone(),
+            ..Past::default()
+        };
+        let again = judged(lease.mirror(), Some(planned.policy.clone()), now, base)?;
+        let fresh: HashMap<&BuildId, &Verdict> =
+            again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
+        for verdict in &mut planned.plan.builds {
+            let fresh = fresh.get(&verdict.id);
+            let keeps = fresh.is_some_and(|fresh| !matches!(fresh.fate, Fate::Expire | Fate::Withheld));
+            if verdict.fate == Fate::Expire && keeps {
+                verdict.fate = Fate::Keep;
+                verdict.reasons = fresh.map(|fresh| fresh.reasons.clone()).unwrap_or_default();
+            }
+            for (name, fate) in &mut verdict.parts {
+                let fresh = fresh.and_then(|fresh| fresh.parts.get(name));
+                if let Some(kept) = fresh.filter(|fresh| matches!(fresh, PartFate::Keep | PartFate::Gone)) {
+                    *fate = *kept;
+                }
+            }
+        }
+        planned.census = again.census;
+        self.seen = None;
+        self.seq = lease.next_seq();
+        Ok(())
+    }
+
+    /// Returns what protects a build now; nothing when it may go.
+    pub(crate) fn protects(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        let mirror = lease.mirror();
+        mirror.layout().build_path(id)?;
+        if !mirror.has_build(id)? {
+            return Ok(Some("it is gone already".to_owned()));
+        }
+        self.refresh(lease, planned, now)?;
+        let verdict = planned.plan.verdict(id);
+        if verdict.is_none_or(|verdict| verdict.fate != Fate::Expire) {
+            let why =
+                verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
+            return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
+        }
+        self.shelters(lease, id, now)
+    }
+
+    /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
+    pub(crate) fn once_more(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        match self.once_said(lease, planned, id)? {
+            None => self.protects(lease, planned, id, now),
+            why => Ok(why),
+        }
+    }
+
+    /// Forgets every look at the links, and returns that something else is said of a build now, if it is.
+    pub(crate) fn once_said(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &Planned,
+        id: &BuildId,
+    ) -> Result<Option<String>, ActError> {
+        self.seen = None;
+        let labels = look_at_build(lease.mirror(), id)?.labels;
+        let same = planned.census.build(id).is_some_and(|build| build.labels == labels);
+        Ok((!same).then(|| "something else is said of it now".to_owned()))
+    }
+
+    /// Returns which hold or link protects a build now, whatever the plan says.
+    pub(crate) fn shelters(
+        &self,
+        lease: &Lease<'_>,
+        id: &BuildId,
+        now: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        let mirror = lease.mirror();
+        let path = mirror.layout().build_path(id)?;
+        if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
+            return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
+        }
+        let mounts = self.seen.iter().flat_map(|seen| &seen.mounts);
+        if let Some(mount) = mounts.into_iter().find(|mount| mount.is_within(&path)) {
+            return Ok(Some(mounted_at(mount)));
+        }
+        let targets = self.seen.iter().flat_map(|seen| &seen.targets);
+        let named = targets.into_iter().find(|(_, target)| target.is_within(&path));
+        Ok(named.map(|(link, _)| format!("alias: {link} leads to it")))
+    }
+
+    /// Looks at the links again when the last look is too old.
+    pub(crate) fn refresh(
+        &mut self,
+        lease: &Lease<'_>,
+        planned: &mut Planned,
+        now: Stamp,
+    ) -> Result<(), ActError> {
+        if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
+            self.look(lease, planned, now)?;
+        }
+        Ok(())
+    }
+
+    /// Reads every link outside the builds; builds that appeared without a word may need any other.
+    fn look(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+        let at = Instant::now();
+        let mut found = pointing(lease.mirror())?;
+        let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
+        if found.builds.iter().any(|id| !known.contains(id)) {
+            self.judge(lease, planned, now)?;
+            found = pointing(lease.mirror())?;
+        }
+        self.seen = Some(Seen { at, targets: found.targets, mounts: lease.mirror().store().mounts()? });
+        Ok(())
+    }
+}

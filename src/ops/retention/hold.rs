@@ -1,0 +1,122 @@
+//! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
+
+use crate::commit::handshake::say;
+use crate::mirror::{Fact, Lease, Mirror};
+use crate::model::{BuildId, Stamp};
+use crate::ops::ActError;
+use crate::ops::alias::label::Mode;
+use crate::ops::retention::restore::bring_back;
+use crate::ops::retention::restore::find;
+use crate::record::{EventKind, Hold};
+use crate::recover::settle;
+use serde::Serialize;
+
+/// What holding or letting go did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldReport {
+    /// Which build.
+    pub id: BuildId,
+    /// All its holds now.
+    pub holds: Vec<Hold>,
+    /// Whether it came back from the trash.
+    pub restored: bool,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Returns the user and host of who is acting; the number of a process says nothing later.
+pub(crate) fn person(who: &str) -> String {
+    who.split(" pid ").next().unwrap_or(who).to_owned()
+}
+
+/// Holds a build.
+pub fn hold(
+    mirror: &Mirror,
+    id: &BuildId,
+    hold: Hold,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<HoldReport, ActError> {
+    let hold = Hold { who: person(&hold.who), ..hold };
+    let same = |held: &Hold| held.why == hold.why && held.until == hold.until;
+    change(mirror, id, EventKind::Held, mode, clock, |holds| {
+        if !holds.iter().any(same) {
+            holds.push(hold.clone());
+        }
+    })
+}
+
+/// Takes back the holds of a build: those with that reason, or all.
+pub fn unhold(
+    mirror: &Mirror,
+    id: &BuildId,
+    why: Option<&str>,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<HoldReport, ActError> {
+    change(mirror, id, EventKind::Unheld, mode, clock, |holds| {
+        holds.retain(|hold| why.is_some_and(|why| hold.why != why));
+    })
+}
+
+fn change(
+    mirror: &Mirror,
+    id: &BuildId,
+    what: EventKind,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+    change: impl Fn(&mut Vec<Hold>),
+) -> Result<HoldReport, ActError> {
+    mirror.layout().build_path(id)?;
+    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
+    if let Some(lease) = &lease {
+        settle(lease, clock)?;
+    }
+    let there = mirror.has_build(id)?;
+    let trashed = if there { None } else { find(mirror, id)? };
+    let before = mirror.holds_of(id)?;
+    if !there && trashed.is_none() && (what == EventKind::Held || before.is_empty()) {
+        return Err(ActError::NoBuild(id.clone()));
+    }
+    let mut holds = before.clone();
+    change(&mut holds);
+    let changed = holds != before;
+    let mut restored = false;
+    if let Some(lease) = &lease {
+        if changed {
+            write(lease, id, what, &holds, clock())?;
+        }
+        if let Some(trashed) = trashed.filter(|_| what == EventKind::Held) {
+            bring_back(lease, &trashed, clock)?;
+            restored = true;
+        }
+    }
+    Ok(HoldReport { id: id.clone(), holds, restored, changed })
+}
+
+/// Writes the holds of a build down, with the event.
+pub(crate) fn write(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    what: EventKind,
+    holds: &[Hold],
+    now: Stamp,
+) -> Result<(), ActError> {
+    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
+    lease.mirror().refuse_lost_holds(Some(id), now)?;
+    // Holds are plain data.
+    let list = serde_json::to_value(holds).unwrap_or_default();
+    let fact = Fact::new(what, id).with("holds", list);
+    let (before, there) = (lease.mirror().holds_of(id)?, lease.mirror().has_build(id)?);
+    let intent = lease.intend(now, fact.clone())?;
+    let keep = || lease.keep_holds(id, holds.to_vec());
+    // What is not there, because it waits in the trash, comes back when it is held.
+    if !there || what != EventKind::Held {
+        keep()?;
+    } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
+        lease.undo(now, fact, intent)?;
+        return Err(ActError::Going(id.clone()));
+    }
+    lease.tell(now, fact, Some(intent))?;
+    Ok(())
+}

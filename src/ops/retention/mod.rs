@@ -1,0 +1,19 @@
+//! Which builds expire, and how they reach the trash, come back, or are deleted.
+
+pub(crate) mod concern;
+pub(crate) mod fence;
+pub(crate) mod hold;
+pub(crate) mod plan;
+pub(crate) mod prune;
+pub(crate) mod restore;
+pub(crate) mod sharing;
+pub(crate) mod sweep;
+pub(crate) mod trim;
+
+pub use concern::Concern;
+pub use hold::{HoldReport, hold, unhold};
+pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
+pub use prune::{Gone, PruneReport, Pruning, Skipped, prune};
+pub use restore::{Restored, not_trashed, restore};
+pub use sharing::share_out;
+pub use sweep::{Failure, SweepReport, sweep};

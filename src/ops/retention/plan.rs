@@ -1,0 +1,433 @@
+//! What a mirror's policy lets go now: a survey, judged.
+//!
+//! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
+//! cannot be followed stops everything, a damaged record its build, many of them their stream.
+
+use crate::census::Census;
+use crate::decide::policy::{Policy, PolicyError};
+use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
+use crate::layout::Place;
+use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
+use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
+use crate::ops::alias::label::Mode;
+use crate::store::{Kind, Put, StoreError, Walked};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+
+/// Of a hundred builds of a stream so many may be unreadable before all of it is left alone.
+const UNREADABLE: usize = 10;
+
+/// A plan, and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The policy by which it was made.
+    pub policy: Policy,
+    /// What is there.
+    pub census: Census,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+    /// How full the store was.
+    pub space: Option<Space>,
+    /// The plan that somebody accepted.
+    pub(crate) accepted: Option<Digest>,
+    /// What is really freed, where that was measured.
+    pub(crate) measured: Option<HashMap<BuildId, u64>>,
+    /// What the plan knew beyond the census.
+    past: Past,
+    /// How many builds each stream had after the last run.
+    pub(crate) before: BTreeMap<Stream, usize>,
+    /// The policy of the last run.
+    pub(crate) previous: Option<String>,
+}
+
+/// Says why no plan could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The mirror has no policy.
+    #[error("the mirror has no policy, so nothing may ever go")]
+    NoPolicy,
+    /// The mirror names a policy that does not ship.
+    #[error("no policy `{0}` ships with this program; `mirrorkeep policy list` names them")]
+    NotShipped(String),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The mirror cannot be read.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is kept of builds cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// What the last run left cannot be read.
+    #[error("what the last run of prune left in `{0}` cannot be used")]
+    LastRun(RelPath, #[source] serde_json::Error),
+    /// The store failed.
+    #[error("cannot look at the mirror")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for PlanError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
+            Self::Policy(error) => error.class(),
+            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::Mirror(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+/// What a run of prune leaves for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LastRun {
+    /// The version of this form: 1.
+    pub version: u32,
+    /// When it was.
+    pub at: Stamp,
+    /// The policy by which it was planned.
+    pub policy: String,
+    /// How many builds each stream had afterwards.
+    pub streams: BTreeMap<Stream, usize>,
+    /// The id of the mirror; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
+    /// The number of the last event of the journal; older versions did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+}
+
+impl LastRun {
+    fn place() -> RelPath {
+        RelPath::own("last-run.json")
+    }
+
+    fn read(mirror: &Mirror) -> Result<Option<Self>, PlanError> {
+        let bytes = match mirror.store().read(&Self::place(), 64 << 20) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            bytes => bytes?,
+        };
+        let read = serde_json::from_slice(&bytes);
+        read.map(Some).map_err(|error| PlanError::LastRun(Self::place(), error))
+    }
+
+    /// States that the last run was in this mirror, where it states another one; one that cannot be read stays as it is.
+    pub(crate) fn claim(mirror: &Mirror) -> Result<(), StoreError> {
+        let id = Some(mirror.config().id.clone());
+        match Self::read(mirror) {
+            Ok(Some(last)) if last.mirror.is_some() && last.mirror != id => {
+                Self { mirror: id, ..last }.write(mirror)
+            }
+            Err(PlanError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
+        // It is plain data.
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        mirror.store().put(&Self::place(), &text, Put::Replace)
+    }
+}
+
+/// Returns the mirror's policy.
+pub fn policy_of(mirror: &Mirror) -> Result<Policy, PlanError> {
+    match mirror.policy()? {
+        None => Err(PlanError::NoPolicy),
+        Some((name, Some(text))) => Ok(Policy::load(&text, &name)?),
+        Some((name, None)) => match Policy::shipped(&name) {
+            Some(text) => Ok(Policy::load(text, &name)?),
+            None => Err(PlanError::NotShipped(name)),
+        },
+    }
+}
+
+/// Returns what may go at `now` by `policy`, or by the mirror's own without one.
+pub fn plan(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    accepted: Option<Digest>,
+) -> Result<Planned, PlanError> {
+    let base = Past { accepted, ..Past::default() };
+    weighed(mirror, policy, now, base)
+}
+
+/// Returns what may go at `at`, any instant: clocks are not compared.
+pub fn plan_at(mirror: &Mirror, policy: Option<Policy>, at: Stamp) -> Result<Planned, PlanError> {
+    weighed(mirror, policy, at, Past { any_clock: true, ..Past::default() })
+}
+
+/// Returns what may go, with the bytes that are really freed.
+pub(crate) fn weighed(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    base: Past,
+) -> Result<Planned, PlanError> {
+    let mut planned = judged(mirror, policy, now, base)?;
+    if let Some(measured) = measured(&planned, mirror, now) {
+        let past = Past { measured: Some(measured), ..planned.past.clone() };
+        planned.plan = retain(&planned.census, &planned.policy, now, &past);
+        planned.measured = past.measured;
+    }
+    planned.weigh(mirror);
+    Ok(planned)
+}
+
+/// Returns what may go, knowing what `base` says beyond what is read, and not yet what it frees.
+pub(crate) fn judged(
+    mirror: &Mirror,
+    policy: Option<Policy>,
+    now: Stamp,
+    base: Past,
+) -> Result<Planned, PlanError> {
+    let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
+    let survey = survey(mirror, now)?;
+    if let Some(lost) = survey.lost.first() {
+        return Err(PlanError::Journal(lost.clone().into()));
+    }
+    if let Some(lost) = survey.lost_holds.first() {
+        return Err(lost.error().into());
+    }
+    let last = LastRun::read(mirror)?;
+    let past = past(mirror, &survey, last.as_ref(), base)?;
+    let plan = retain(&survey.census, &policy, now, &past);
+    let (before, previous) = last.map(|last| (last.streams, last.policy)).unzip();
+    Ok(Planned {
+        plan,
+        policy,
+        census: survey.census,
+        troubles: survey.troubles,
+        space: past.space,
+        accepted: past.accepted,
+        measured: past.measured.clone(),
+        past,
+        before: before.unwrap_or_default(),
+        previous,
+    })
+}
+
+/// Returns what the plan must know beyond the census.
+fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past) -> Result<Past, PlanError> {
+    let census = &survey.census;
+    let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
+    for trouble in &survey.troubles {
+        match mirror.layout().place(&trouble.path) {
+            Place::Build { build } => *damaged.entry(build.stream).or_default() += 1,
+            _ => past.unreadable.push((trouble.path.clone(), crate::mirror::chain(&trouble.error))),
+        }
+    }
+    for (stream, count) in damaged {
+        let all = census.stream(&stream).map_or(0, |stream| stream.builds.len());
+        if count > 1 && count * 100 > all * UNREADABLE {
+            past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
+        }
+    }
+    past.first_run = last.is_none() && survey.scripted;
+    if let Some(last) = last {
+        // The policy of the last run was good then; one that this version cannot read any more says nothing.
+        past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);
+        past.last_run = Some(last.at);
+        past.last_count = Some(last.streams.values().sum());
+        let mut pruned: BTreeMap<Stream, usize> = BTreeMap::new();
+        for (id, _) in survey.pruned.iter().filter(|(_, at)| *at >= last.at) {
+            *pruned.entry(id.stream.clone()).or_default() += 1;
+        }
+        for (stream, before) in &last.streams {
+            let now = census.stream(stream).map_or(0, |stream| stream.builds.len());
+            if now + pruned.get(stream).copied().unwrap_or(0) < *before {
+                let why =
+                    format!("{now} builds are there, {before} were at the last run, and nobody pruned them");
+                past.dropped.insert(stream.clone(), why);
+            }
+        }
+    }
+    let active =
+        survey.held.iter().filter(|(_, holds)| holds.iter().any(|hold| hold.is_active(survey.census.at)));
+    past.warnings.extend(active.map(|(id, _)| {
+        format!("`{id}` is held, but there is no such build; `mirrorkeep unhold {id}` removes the hold")
+    }));
+    past.space = match mirror.store().space()? {
+        Some(space) => {
+            let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();
+            Some(Space { total: space.total, free: space.free, trash })
+        }
+        None => None,
+    };
+    Ok(past)
+}
+
+impl Planned {
+    /// Finds how many bytes are really freed of each build: those of inodes that no staying name holds.
+    ///
+    /// Every tree of which something is deleted is walked, so this is not for where others wait.
+    pub(crate) fn weigh(&mut self, mirror: &Mirror) {
+        let changes = |verdict: &Verdict| verdict.fate == Fate::Expire || verdict.is_trimmed();
+        let going: Vec<&Verdict> = self.plan.builds.iter().filter(|verdict| changes(verdict)).collect();
+        let found = freed(mirror, &self.policy, &self.census, &going);
+        let going = self.plan.builds.iter_mut().filter(|verdict| changes(verdict));
+        for (verdict, found) in going.zip(found) {
+            verdict.bytes_freed = found.unwrap_or_else(|error| {
+                let why = format!("how many bytes go is not known: {}", crate::mirror::chain(&error));
+                self.plan.warnings.push(why);
+                0
+            });
+        }
+        self.plan.total();
+    }
+}
+
+/// Returns how many bytes become free with what each verdict deletes, or would delete but for a brake, in this order.
+fn freed(
+    mirror: &Mirror,
+    policy: &Policy,
+    census: &Census,
+    verdicts: &[&Verdict],
+) -> Vec<Result<u64, StoreError>> {
+    // No two builds share bytes there: what a build has is what it frees.
+    let apart = mirror.by_seal();
+    let whole = |verdict: &Verdict| apart && verdict.fate != Fate::Keep;
+    let trees: Vec<Result<Vec<File>, StoreError>> = (verdicts.par_iter())
+        .map(|verdict| if whole(verdict) { Ok(Vec::new()) } else { files(mirror, policy, verdict) })
+        .collect();
+    // An inode is freed with the last of its names: seen as often as it has names, all of them go.
+    let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
+    let mut sum = |tree: Vec<File>| {
+        let mut bytes = 0;
+        for file in tree {
+            let names = seen.entry(file.inode).or_default();
+            *names += 1;
+            if apart || *names >= file.names {
+                bytes += file.size;
+            }
+        }
+        bytes
+    };
+    let each = verdicts.iter().zip(trees).map(|(verdict, tree)| {
+        let known = census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+        if whole(verdict) { Ok(known) } else { tree.map(&mut sum) }
+    });
+    each.collect()
+}
+
+/// Measures what may be deleted, where how much that is decides: under pressure, and for brakes that count bytes.
+fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<BuildId, u64>> {
+    let (policy, census, past) = (&planned.policy, &planned.census, &planned.past);
+    let brakes = policy.brakes.run.bytes.is_some() || policy.brakes.stream.bytes.is_some();
+    let pressure = policy.pressure.zip(past.space);
+    let full = pressure.is_some_and(|(pressure, space)| space.free < pressure.free_below.of(space.total));
+    if !brakes && !full {
+        return None;
+    }
+    // As long as nothing is known to free anything, all that may go does.
+    let past = Past { measured: Some(HashMap::new()), ..past.clone() };
+    let plan = retain(census, policy, now, &past);
+    let braked = |verdict: &Verdict| {
+        verdict.fate == Fate::Withheld && !verdict.reasons.iter().any(|reason| &*reason.rule == "freeze")
+    };
+    let changes = |verdict: &&Verdict| {
+        verdict.fate == Fate::Expire
+            || braked(verdict)
+            || verdict.is_trimmed()
+            || !verdict.parts_withheld.is_empty()
+    };
+    let mut going: Vec<&Verdict> = plan.builds.iter().filter(changes).collect();
+    // What is deleted first frees only what no later one holds.
+    going.sort_by_cached_key(|verdict| {
+        let build = census.build(&verdict.id);
+        (verdict.pressed, build.and_then(|build| build.created), build.map(|build| build.seq))
+    });
+    let found = freed(mirror, policy, census, &going);
+    let known = |verdict: &Verdict| census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
+    let each = going.iter().zip(found);
+    Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(known(verdict)))).collect())
+}
+
+/// Returns how many bytes what a plan deletes of each build frees, or would free but for a brake.
+pub fn would_free(
+    mirror: &Mirror,
+    policy: &Policy,
+    census: &Census,
+    plan: &Plan,
+) -> HashMap<BuildId, Result<u64, StoreError>> {
+    let goes = |verdict: &&Verdict| {
+        matches!(verdict.fate, Fate::Expire | Fate::Withheld)
+            || (verdict.parts.values()).any(|fate| matches!(fate, PartFate::Expire | PartFate::Withheld))
+    };
+    let mut going: Vec<&Verdict> = plan.builds.iter().filter(goes).collect();
+    going.sort_by_cached_key(|verdict| {
+        let build = census.build(&verdict.id);
+        (build.and_then(|build| build.created), build.map(|build| build.seq))
+    });
+    let freed = freed(mirror, policy, census, &going);
+    going.iter().map(|verdict| verdict.id.clone()).zip(freed).collect()
+}
+
+struct File {
+    inode: (u64, u64),
+    names: u64,
+    size: u64,
+}
+
+/// Returns the files of a build that its verdict deletes.
+fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File>, StoreError> {
+    let Ok(root) = mirror.layout().build_path(&verdict.id) else { return Ok(Vec::new()) };
+    let mut walked = Walked::of(mirror.store(), &root)?;
+    if !walked.unread.is_empty() {
+        return Err(walked.unread.swap_remove(0).1);
+    }
+    let parts = crate::ops::retention::trim::going(policy, verdict);
+    let goes = |dir: &RelPath, name: &str| {
+        verdict.fate != Fate::Keep
+            || dir.child(name).is_ok_and(|path| crate::ops::retention::trim::goes(&parts, &path))
+    };
+    let found = walked.entries().filter(|(dir, name, entry)| entry.kind == Kind::File && goes(dir, name));
+    Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
+}
+
+/// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
+///
+/// A trial writes none and returns how many it would be.
+pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usize, PlanError> {
+    let mut written = 0;
+    for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
+        let Some(first) = group.first() else { continue };
+        let Ok(dir) = mirror.layout().stream_path(&first.id.stream) else { continue };
+        let builds: Vec<serde_json::Value> = group
+            .iter()
+            .map(|verdict| {
+                let parts = verdict.parts_with(PartFate::Expire);
+                serde_json::json!({
+                    "build": verdict.id.name,
+                    "verdict": verdict.fate,
+                    "kept_until": verdict.kept_until,
+                    "parts_going": parts.collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let text =
+            serde_json::json!({"retention": 1, "at": plan.at, "stream": first.id.stream, "builds": builds});
+        let at = dir.child(crate::model::RETENTION_NAME).unwrap_or_default();
+        if mode == Mode::Real {
+            mirror.store().put(&at, format!("{text:#}\n").as_bytes(), Put::Replace)?;
+        }
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// Returns the policy that suits a layout, if one ships.
+pub fn suiting(layout: &crate::layout::Layout) -> Option<Chosen> {
+    let name = layout.default_policy()?;
+    Policy::shipped(name).map(|_| Chosen::Shipped(name.to_owned()))
+}

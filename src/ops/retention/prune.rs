@@ -1,0 +1,417 @@
+//! Carrying a plan out: what the policy lets go is moved into the trash, build by build, and what has waited there
+//! long enough is swept.
+//!
+//! The plan is made without the lock. Under it every protection is looked at again for each build (the fence), and
+//! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
+//! mistake can come back; what is killed half-way is finished by the next command.
+
+use crate::commit::trash::throw_out;
+use crate::commit::{handshake, reserve};
+use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
+use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::model::{BuildId, Digest, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::alias::label::Mode;
+use crate::ops::retention::concern::{Concern, concerns};
+use crate::ops::retention::fence::Fence;
+use crate::ops::retention::plan::{LastRun, Planned, weighed};
+use crate::ops::retention::restore::go_on;
+use crate::ops::retention::sweep::{Failure, SweepReport, Which};
+use crate::ops::retention::trim;
+use crate::progress::Stop;
+use crate::record::EventKind;
+use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};
+use crate::store::{Put, StoreError};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// How long the lock is kept before others get their turn.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How a plan is to be carried out.
+#[derive(Debug, Clone, Default)]
+pub struct Pruning {
+    /// The plan that somebody accepted, brakes notwithstanding.
+    pub accepted: Option<Digest>,
+    /// Whether the clock is right, whatever the last run and the clock of the store say.
+    pub any_clock: bool,
+    /// A wish to stop.
+    pub stop: Option<Stop>,
+}
+
+/// What a run of prune did.
+#[derive(Debug, Serialize)]
+pub struct PruneReport {
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// How it ended: as the plan says, or short of what the disk needs.
+    pub outcome: PlanOutcome,
+    /// Builds that went into the trash, or at once when the disk was full.
+    pub pruned: Vec<Gone>,
+    /// Builds that lost parts.
+    pub trimmed: Vec<Gone>,
+    /// Builds that the plan lets go and the fence did not.
+    pub skipped: Vec<Skipped>,
+    /// What became of the trash.
+    pub trash: SweepReport,
+    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    pub stages: Vec<LeftStage>,
+    /// What could not be done.
+    pub failures: Vec<Failure>,
+    /// What a person must look at, whether or not anything was due.
+    pub findings: Vec<Concern>,
+}
+
+/// Something that went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gone {
+    /// Which build.
+    pub id: BuildId,
+    /// Which parts of it; none means all.
+    pub parts: Vec<String>,
+    /// The last instant at which it can come back.
+    pub until: Stamp,
+}
+
+/// Something that did not go after all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Which build.
+    pub id: BuildId,
+    /// What protects it now.
+    pub why: String,
+}
+
+/// Lets go what the policy lets go.
+pub fn prune(
+    mirror: &Mirror,
+    how: &Pruning,
+    mode: Mode,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<PruneReport, ActError> {
+    if mode == Mode::Trial {
+        let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
+        let planned = weighed(mirror, None, clock(), base)?;
+        let findings = concerns(mirror, &planned.census);
+        let mut report = PruneReport { findings, ..empty(planned.plan) };
+        if report.outcome != PlanOutcome::Refused {
+            let (left, failures) = left_stages(mirror, clock())?;
+            report.stages = left.into_iter().filter(LeftStage::is_old).collect();
+            report.failures = failures.iter().map(unread).collect();
+        }
+        return Ok(report);
+    }
+    reserve::with_help(mirror, || run(mirror, how, clock))
+}
+
+fn empty(plan: Plan) -> PruneReport {
+    let outcome = plan.outcome;
+    PruneReport {
+        plan,
+        outcome,
+        pruned: Vec::new(),
+        trimmed: Vec::new(),
+        skipped: Vec::new(),
+        trash: SweepReport::default(),
+        stages: Vec::new(),
+        failures: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+fn unread((path, error): &(RelPath, StoreError)) -> Failure {
+    Failure { path: path.to_string(), error: chain(error) }
+}
+
+fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
+    let seq = {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        lease.next_seq()
+    };
+    let now = clock();
+    let base = Past {
+        accepted: how.accepted,
+        any_clock: how.any_clock,
+        store_clock: (!how.any_clock)
+            .then(|| store_clock(mirror))
+            .transpose()?
+            .map(Option::unwrap_or_default),
+        ..Past::default()
+    };
+    let mut planned = weighed(mirror, None, now, base)?;
+    let mut report = empty(planned.plan.clone());
+    report.findings = concerns(mirror, &planned.census);
+    if planned.plan.outcome == PlanOutcome::Refused {
+        return Ok(report);
+    }
+    let (stages, failures) = clear_old_stages(mirror, clock)?;
+    report.stages = stages;
+    report.failures.extend(failures.iter().map(unread));
+    let pressed = pressed(&planned);
+    let mut fence = Fence::new(seq);
+    let order = order(&planned);
+    let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
+        order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
+    send(mirror, &mut planned, &mut fence, &later, &mut report, how, clock)?;
+    trim::all(mirror, &mut planned, &mut fence, &mut report, how, clock)?;
+    let needed: HashSet<BuildId> = needed(&planned, &report);
+    report.trash = crate::ops::retention::sweep::run(mirror, Which::Due, &needed, how.stop.as_ref(), clock)?;
+    if let Some(wanted) = pressed {
+        press(mirror, &mut planned, &mut fence, (&at_once, wanted), &mut report, how, clock)?;
+    }
+    remember(mirror, &planned, &report, now, fence.last())?;
+    Ok(report)
+}
+
+/// Returns what the clock of the store says, by writing a file.
+pub(crate) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
+    let probe = RelPath::own("clock");
+    mirror.store().put(&probe, b"", Put::Replace)?;
+    Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
+}
+
+/// Returns the going builds, each after those that need it, the oldest first where that leaves a choice.
+fn order(planned: &Planned) -> Vec<BuildId> {
+    let going: HashSet<&BuildId> = planned.plan.expiring().map(|verdict| &verdict.id).collect();
+    let mut builds: Vec<_> = planned.census.builds().filter(|(id, _)| going.contains(id)).collect();
+    builds.sort_by(|(a, x), (b, y)| (x.created, x.seq, a).cmp(&(y.created, y.seq, b)));
+    let mut users: HashMap<BuildId, Vec<BuildId>> = HashMap::new();
+    for (id, build) in &builds {
+        for wanted in build.requires.iter().filter(|wanted| going.contains(wanted)) {
+            users.entry(wanted.clone()).or_default().push(id.clone());
+        }
+    }
+    let mut done: HashSet<BuildId> = HashSet::new();
+    let mut order = Vec::new();
+    for (id, _) in builds {
+        let mut open = vec![(id, false)];
+        while let Some((id, entered)) = open.pop() {
+            if entered {
+                order.push(id);
+            } else if done.insert(id.clone()) {
+                let first = users.get(&id).into_iter().flatten().cloned();
+                let first: Vec<_> = first.map(|user| (user, false)).collect();
+                open.push((id, true));
+                open.extend(first);
+            }
+        }
+    }
+    order
+}
+
+/// Moves builds into the trash, a turn of the lock at a time.
+fn send(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    builds: &[BuildId],
+    report: &mut PruneReport,
+    how: &Pruning,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let mut left = builds.iter();
+    let mut next = left.next();
+    while next.is_some() {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        fence.renew(&lease, planned, clock())?;
+        let turn = Instant::now();
+        while let Some(id) = next.filter(|_| turn.elapsed() < TURN) {
+            go_on(how.stop.as_ref())?;
+            next = left.next();
+            match fence.protects(&lease, planned, id, clock())? {
+                Some(why) => report.skipped.push(Skipped { id: id.clone(), why }),
+                None => {
+                    let until = planned.policy.trash.after(clock(), planned.policy.zone);
+                    match throw(&lease, planned, fence, id, until, clock) {
+                        Ok(Some(why)) => report.skipped.push(Skipped { id: id.clone(), why }),
+                        Ok(None) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
+                        Err(error) if error.is_no_space() => return Err(error),
+                        Err(error) => {
+                            report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+                        }
+                    }
+                }
+            }
+        }
+        fence.leave(&lease);
+    }
+    Ok(())
+}
+
+/// Moves one build into the trash, or says what protects it after all.
+fn throw(
+    lease: &Lease<'_>,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    until: Stamp,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Option<String>, ActError> {
+    let mirror = lease.mirror();
+    let path = mirror.layout().build_path(id)?;
+    let store = mirror.store();
+    let inode = if mirror.by_seal() {
+        (0, 0)
+    } else {
+        let Some(tree) = store.look(&path)? else { return Ok(None) };
+        tree.inode
+    };
+    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
+    let at = lease.next_in_trash()?;
+    let now = clock();
+    let ticket =
+        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
+    let trashed = Trashed { at, ticket };
+    let fact = Fact::new(EventKind::Pruned, id)
+        .with("trash", trashed.at.as_str())
+        .with("plan", planned.plan.digest.to_string());
+    // The lock was taken by a handle; what readers open is the path.
+    mirror.is_at_its_path().map_err(LeaseError::from)?;
+    let intent = lease.intend(now, fact.clone())?;
+    let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
+    let moved = ticket.map_err(ActError::from).and_then(|()| {
+        if mirror.by_seal() {
+            return handshake::part(lease, &trashed, || fence.once_more(lease, planned, id, clock()));
+        }
+        store.reveal(&trashed.ticket.path, &trashed.tree())?;
+        Ok(None)
+    });
+    if !matches!(moved, Ok(None)) {
+        // A move that failed after it happened is finished by whoever comes next.
+        let stayed =
+            if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
+        if stayed {
+            if mirror.by_seal() {
+                lease.unmark(id)?;
+            }
+            throw_out(store, &trashed.at)?;
+            lease.undo(clock(), fact, intent)?;
+        }
+        return moved;
+    }
+    if !mirror.by_seal() {
+        lease.file_away(&trashed.at, id)?;
+    }
+    lease.tell(clock(), fact, Some(intent))?;
+    Ok(None)
+}
+
+/// Returns how many bytes must be free in the end, when the disk is under pressure.
+fn pressed(planned: &Planned) -> Option<u64> {
+    let (pressure, space) = (planned.policy.pressure?, planned.space?);
+    let short = space.free < pressure.free_below.of(space.total);
+    short.then(|| pressure.until_free.of(space.total))
+}
+
+/// Frees the disk: the trash first, then what only pressure lets go, measuring after each.
+fn press(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    (at_once, wanted): (&[BuildId], u64),
+    report: &mut PruneReport,
+    how: &Pruning,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let free = || Ok::<u64, ActError>(mirror.store().space()?.map_or(u64::MAX, |space| space.free));
+    let mut builds = at_once.iter().peekable();
+    let mut gone: HashSet<&BuildId> = HashSet::new();
+    loop {
+        go_on(how.stop.as_ref())?;
+        // Builds that need each other go together, also when the first of them freed enough.
+        let lost = builds.peek().is_some_and(|id| {
+            let build = planned.census.build(id);
+            build.is_some_and(|build| build.requires.iter().any(|wanted| gone.contains(wanted)))
+        });
+        let enough = free()? >= wanted;
+        if enough && !lost {
+            return Ok(());
+        }
+        let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
+        if let Some(oldest) = waiting.first() {
+            let lease = mirror.lease()?;
+            settle(&lease, clock)?;
+            crate::ops::retention::sweep::mark_one(&lease, oldest, clock())?;
+            drop(lease);
+            report.trash.swept.push(oldest.ticket.id.clone());
+            crate::ops::retention::sweep::finish(mirror, &mut report.trash, how.stop.as_ref())?;
+            continue;
+        }
+        let Some(id) = builds.next() else {
+            report.outcome = PlanOutcome::Shortfall;
+            return Ok(());
+        };
+        send(mirror, planned, fence, std::slice::from_ref(id), report, how, clock)?;
+        gone.insert(id);
+    }
+}
+
+/// Returns what the kept builds need.
+fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
+    let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
+    let kept = planned.census.builds().filter(|(id, _)| !gone.contains(id));
+    kept.flat_map(|(_, build)| build.requires.clone()).collect()
+}
+
+/// Leaves for the next run what this one found.
+fn remember(
+    mirror: &Mirror,
+    planned: &Planned,
+    report: &PruneReport,
+    now: Stamp,
+    seq: u64,
+) -> Result<(), ActError> {
+    let waits = |verdict: &crate::decide::Verdict| {
+        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+        reasons.any(|reason| &*reason.rule == "first_run")
+    };
+    if planned.plan.builds.iter().any(waits) {
+        // As long as nobody accepted the first plan, the next run is the first one, too.
+        return Ok(());
+    }
+    let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
+    let dropped: HashSet<_> = (planned.plan.builds.iter())
+        .filter(|verdict| {
+            let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+            (verdict.fate == Fate::Withheld || !verdict.parts_withheld.is_empty())
+                && reasons.any(|reason| &*reason.rule == "freeze")
+        })
+        .map(|verdict| verdict.id.stream.clone())
+        .collect();
+    let mut streams = std::collections::BTreeMap::new();
+    for stream in &planned.census.streams {
+        let stays = |name: &crate::model::BuildName| {
+            !gone.contains(&BuildId::new(stream.stream.clone(), name.clone()))
+        };
+        let count = stream.builds.iter().filter(|build| stays(&build.build)).count();
+        // What is missing stays missed until somebody accepts that.
+        let before = planned.before.get(&stream.stream).copied().filter(|_| dropped.contains(&stream.stream));
+        streams.insert(stream.stream.clone(), before.map_or(count, |before| before.max(count)));
+    }
+    let deferred = |verdict: &crate::decide::Verdict| {
+        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
+        reasons.any(|reason| reason.rule.starts_with("policy_change"))
+    };
+    let held_back = planned.plan.builds.iter().any(deferred);
+    // A policy whose consequences wait for somebody is not the policy of the last run yet.
+    let policy = match &planned.previous {
+        Some(previous) if held_back => previous.clone(),
+        _ => planned.policy.text().to_owned(),
+    };
+    let id = Some(mirror.config().id.clone());
+    LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
+    Ok(())
+}
+
+/// Returns the parts that go of each staying build.
+pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
+    let going = |verdict: &crate::decide::Verdict| -> Vec<String> {
+        let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire);
+        parts.map(|(name, _)| name.clone()).collect()
+    };
+    let kept = plan.builds.iter().filter(|verdict| verdict.fate == Fate::Keep);
+    kept.map(|verdict| (verdict.id.clone(), going(verdict))).filter(|(_, parts)| !parts.is_empty()).collect()
+}

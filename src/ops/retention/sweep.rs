@@ -1,0 +1,206 @@
+//! Sweeping the trash: what has waited long enough loses its bytes, in parallel and outside the lock.
+//!
+//! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
+//! marked under the lock, so that a sweep that was cut off goes on where it was.
+
+pub(crate) use crate::commit::places::make_room;
+
+use crate::commit::reserve;
+use crate::commit::trash::throw_out;
+use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, pointing};
+use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::alias::label::Mode;
+use crate::ops::retention::restore::{bring_back, go_on};
+use crate::progress::Stop;
+use crate::record::EventKind;
+use crate::recover::settle;
+use crate::store::Swept;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// What a sweep did.
+#[derive(Debug, Default, Serialize)]
+pub struct SweepReport {
+    /// Builds whose bytes went.
+    pub swept: Vec<BuildId>,
+    /// Builds that came back, since somebody needs them after all.
+    pub restored: Vec<BuildId>,
+    /// How many files, links and directories went.
+    pub entries: u64,
+    /// What could not be removed.
+    pub failures: Vec<Failure>,
+}
+
+/// Something that could not be done to one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Where.
+    pub path: String,
+    /// Why not.
+    pub error: String,
+}
+
+/// Which builds of the trash go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those whose term is over.
+    Due,
+    /// All.
+    All,
+}
+
+/// Empties the trash now.
+pub fn sweep(
+    mirror: &Mirror,
+    mode: Mode,
+    stop: Option<&Stop>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<SweepReport, ActError> {
+    if mode == Mode::Trial {
+        let swept = mirror.trash()?.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        return Ok(SweepReport { swept, ..SweepReport::default() });
+    }
+    reserve::with_help(mirror, || run(mirror, Which::All, &HashSet::new(), stop, clock))
+}
+
+/// Brings back what is needed, then sweeps what may go.
+pub(crate) fn run(
+    mirror: &Mirror,
+    which: Which,
+    needed: &HashSet<BuildId>,
+    stop: Option<&Stop>,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<SweepReport, ActError> {
+    let mut report = SweepReport::default();
+    {
+        let lease = mirror.lease()?;
+        settle(&lease, clock)?;
+        salvage(&lease, needed, &mut report, clock)?;
+        mark(&lease, which, &mut report, clock)?;
+    }
+    finish(mirror, &mut report, stop)?;
+    Ok(report)
+}
+
+/// Brings back what somebody needs.
+pub(crate) fn salvage(
+    lease: &Lease<'_>,
+    needed: &HashSet<BuildId>,
+    report: &mut SweepReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let mirror = lease.mirror();
+    let waiting: Vec<Trashed> = mirror
+        .trash()?
+        .waiting
+        .into_iter()
+        .filter(|trashed| trashed.ticket.what == TicketKind::Build)
+        .collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let now = clock();
+    mirror.refuse_lost_holds(None, now)?;
+    let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
+    for trashed in waiting {
+        let ticket = &trashed.ticket;
+        let named = targets.iter().any(|target| target.is_within(&ticket.path));
+        let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.is_active(now));
+        if !named && !held && !needed.contains(&ticket.id) {
+            continue;
+        }
+        match bring_back(lease, &trashed, clock) {
+            Ok(()) => report.restored.push(ticket.id.clone()),
+            Err(error) => {
+                report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells and marks what goes, so that it cannot come back.
+pub(crate) fn mark(
+    lease: &Lease<'_>,
+    which: Which,
+    report: &mut SweepReport,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let trash = lease.mirror().trash()?;
+    let now = clock();
+    let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
+    let due: Vec<&Trashed> = if lease.mirror().by_seal() {
+        crate::commit::places::due(&trash.waiting, over)
+    } else {
+        trash.waiting.iter().filter(|trashed| over(trashed)).collect()
+    };
+    for trashed in due {
+        mark_one(lease, trashed, now)?;
+        if trashed.ticket.what == TicketKind::Build {
+            report.swept.push(trashed.ticket.id.clone());
+        }
+    }
+    clear(lease, &trash)?;
+    for (path, why) in trash.strange {
+        report.failures.push(Failure {
+            path: path.to_string(),
+            error: format!(
+                "{why}; `mirrorkeep recover` writes its ticket again, if the journal states what it is"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
+pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
+    for at in &trash.empty {
+        throw_out(lease.mirror().store(), at)?;
+    }
+    Ok(())
+}
+
+/// Tells and marks one.
+pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
+    let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
+    let intent = lease.intend(now, fact.clone())?;
+    let going = going(&trashed.at);
+    if lease.mirror().by_seal() {
+        crate::commit::places::mark(lease, trashed, &going)?;
+    } else {
+        lease.mirror().store().reveal(&trashed.at, &going)?;
+    }
+    lease.tell(now, fact, Some(intent))?;
+    Ok(going)
+}
+
+/// Returns where in the trash something lies once it is marked.
+pub(crate) fn going(at: &RelPath) -> RelPath {
+    RelPath::own(&format!("trash/{}{GOING}", at.name()))
+}
+
+/// Removes everything that is marked, outside the lock.
+pub(crate) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
+    let going = mirror.trash()?.going;
+    // Looked at before the ticket may go.
+    let ids: HashMap<RelPath, BuildId> =
+        going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
+    let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
+        crate::commit::places::finish(mirror, going, stop)?
+    } else {
+        let one = |at: RelPath| go_on(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
+        going.into_iter().map(one).collect::<Result<_, _>>()?
+    };
+    for (at, swept) in swept {
+        report.entries += swept.removed;
+        if let Some(id) = ids.get(&at).filter(|_| !swept.failures.is_empty()) {
+            // Part of it stays.
+            report.swept.retain(|swept| swept != id);
+        }
+        report
+            .failures
+            .extend(swept.failures.iter().map(|error| Failure { path: at.to_string(), error: chain(error) }));
+    }
+    Ok(())
+}

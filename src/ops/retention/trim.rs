@@ -1,0 +1,368 @@
+//! Taking parts out of a build in one step: a reader sees it with them or without, SHA256SUMS right both ways.
+//!
+//! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
+//! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
+//! of checksums becomes another, and the objects stay for the term of the trash (`apart.rs`).
+
+use crate::commit::apart;
+use crate::commit::apart::Split;
+use crate::commit::handshake;
+use crate::commit::tree::{any, lay_out};
+use crate::decide::policy::{Part, Policy, fits};
+use crate::decide::{PartFate, Verdict};
+use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::model::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
+use crate::ops::ActError;
+use crate::ops::retention::fence::Fence;
+use crate::ops::retention::plan::Planned;
+use crate::ops::retention::prune::{Gone, PruneReport, Pruning, Skipped, parts};
+use crate::ops::retention::restore::{go_on, swap};
+use crate::ops::retention::sweep::Failure;
+use crate::record::{BuildRecord, EventKind, Manifest, Sums};
+use crate::recover::settle;
+use crate::store::{Store, StoreError, StoreErrorKind};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// More than a list of checksums or a manifest ever has, in bytes.
+pub(crate) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
+
+/// How the name of a tree begins that is being laid out.
+const STAGE: &str = "trim-";
+
+/// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
+pub(crate) fn all(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    report: &mut PruneReport,
+    how: &Pruning,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let store = mirror.store();
+    let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => {
+            let why = "another prune is taking parts out; what it leaves waits for the next run";
+            report.plan.warnings.push(why.to_owned());
+            return Ok(());
+        }
+        alone => alone?,
+    };
+    clear(store)?;
+    for (id, names) in parts(&planned.plan) {
+        go_on(how.stop.as_ref())?;
+        let going = named(&planned.policy, &id, &names);
+        let one = if mirror.by_seal() { one_apart } else { one };
+        match one(mirror, planned, fence, &id, &going, clock) {
+            Ok(Trimmed::Done(gone)) => report.trimmed.push(gone),
+            Ok(Trimmed::Nothing) => {}
+            // Another command changed the build during that time; what is left is for the next run.
+            Ok(Trimmed::Skipped(why)) => {
+                clear(store).ok();
+                report.skipped.push(Skipped { id, why });
+            }
+            Err(error) => {
+                clear(store).ok();
+                if error.is_no_space() {
+                    return Err(error);
+                }
+                report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What became of the parts of one build.
+enum Trimmed {
+    /// They are in the trash.
+    Done(Gone),
+    /// There were none.
+    Nothing,
+    /// They stay, for that reason.
+    Skipped(String),
+}
+
+/// Returns the parts of a build that its verdict deletes, or would delete but for a brake.
+pub(crate) fn going(policy: &Policy, verdict: &Verdict) -> Vec<Part> {
+    let both = verdict.parts_with(PartFate::Expire).chain(verdict.parts_with(PartFate::Withheld));
+    let names: Vec<String> = both.map(str::to_owned).collect();
+    named(policy, &verdict.id, &names)
+}
+
+fn named(policy: &Policy, id: &BuildId, names: &[String]) -> Vec<Part> {
+    let family = policy.family_or_stranger(&id.stream);
+    family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect()
+}
+
+/// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
+fn clear(store: &dyn Store) -> Result<(), StoreError> {
+    let tmp = RelPath::own("tmp");
+    let entries = match store.list(&tmp) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        listing => listing?.entries,
+    };
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(STAGE)) {
+        store.discard(&tmp.child(&entry.name).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn one(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    going: &[Part],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Trimmed, ActError> {
+    let path = mirror.layout().build_path(id)?;
+    let store = mirror.store();
+    let goes = |inner: &RelPath| goes(going, inner);
+    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
+    let Some(entry) = store.look(&path)? else { return Ok(Trimmed::Nothing) };
+    let is_same = || store.look(&path).map(|now| now.is_some_and(|now| now.inode == entry.inode));
+    let gone = || Trimmed::Skipped("another command moved or replaced it".to_owned());
+    // A tree that another command moves away is found half, or not at all.
+    let found = any(store, &path, &goes);
+    if found.is_err() && !is_same()? {
+        return Ok(gone());
+    }
+    if !found? {
+        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
+    }
+    // Laid out before the lock is taken, since a build does not change.
+    let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
+    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes);
+    if rest.is_err() && !is_same()? {
+        return Ok(gone());
+    }
+    let rest = rest?;
+    store.settle(&stage)?;
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+        return Ok(Trimmed::Skipped(why));
+    }
+    if !is_same()? {
+        return Ok(gone());
+    }
+    let now = clock();
+    let bytes =
+        planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
+    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now)?;
+    let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
+    let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
+    store.reveal(&stage, &trashed.at)?;
+    lease.keep_ticket(&trashed)?;
+    let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
+    swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
+    record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
+    lease.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lease);
+    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+}
+
+/// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
+fn one_apart(
+    mirror: &Mirror,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    going: &[Part],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Trimmed, ActError> {
+    let path = mirror.layout().build_path(id)?;
+    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
+    if !mirror.has_build(id)? {
+        return Ok(Trimmed::Nothing);
+    }
+    // Looked at before the lock is taken, since a build does not change.
+    let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
+        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
+    };
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+        return Ok(Trimmed::Skipped(why));
+    }
+    if !split.is_of(mirror.record(id)?.as_ref()) {
+        return Ok(Trimmed::Skipped("it changed since it was looked at".to_owned()));
+    }
+    let now = clock();
+    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
+    let fact = trimmed(&trashed, &names, split.stays());
+    let intent = lease.intend(now, fact.clone())?;
+    let once_more = || match fence.once_said(&lease, planned, id)? {
+        None => sheltered(&lease, planned, fence, id, clock()),
+        why => Ok(why),
+    };
+    let done = split.note(&lease, &trashed).map_err(ActError::from).and_then(|()| {
+        handshake::while_marked(&lease, id, once_more, || split.carry_out(&lease, &path, &names))
+    });
+    if !matches!(done, Ok(None)) {
+        // What failed after it began is finished by whoever comes next.
+        if !apart::has_begun(mirror, &trashed)? {
+            apart::give_up(&lease, &trashed)?;
+            lease.unmark(id)?;
+            lease.undo(clock(), fact, intent)?;
+        }
+        return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
+    }
+    lease.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lease);
+    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+}
+
+/// Returns whether a path in a build is of one of the parts.
+pub(crate) fn goes(going: &[Part], inner: &RelPath) -> bool {
+    let mut patterns = going.iter().flat_map(|part| &part.paths);
+    !is_sums(inner.as_str()) && patterns.any(|pattern| fits(pattern, inner.as_str()))
+}
+
+/// Returns what the trash is told of a build whose parts go.
+fn untrimmed(
+    lease: &Lease<'_>,
+    planned: &Planned,
+    id: &BuildId,
+    path: RelPath,
+    (bytes, inode): (u64, (u64, u64)),
+    since: Stamp,
+) -> Result<Trashed, JournalError> {
+    let (id, what) = (id.clone(), TicketKind::Untrimmed);
+    let until = planned.policy.trash.after(since, planned.policy.zone);
+    let at = lease.next_in_trash()?;
+    Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
+}
+
+/// Returns what the journal is told.
+fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> Fact {
+    Fact::new(EventKind::Trimmed, &trashed.ticket.id)
+        .with("trash", trashed.at.as_str())
+        .with("parts", names.to_vec())
+        .with("files", files)
+        .with("bytes", bytes)
+}
+
+/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
+pub(crate) fn noted(trashed: &Trashed) -> serde_json::Value {
+    let (device, inode) = trashed.ticket.inode;
+    serde_json::json!([device, inode])
+}
+
+/// Returns why the parts of a build must stay after all.
+fn stays(
+    lease: &Lease<'_>,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<String>, ActError> {
+    fence.renew(lease, planned, now)?;
+    sheltered(lease, planned, fence, id, now)
+}
+
+/// Returns the same by the plan as it is, and by what protects the build now.
+fn sheltered(
+    lease: &Lease<'_>,
+    planned: &mut Planned,
+    fence: &mut Fence,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<String>, ActError> {
+    fence.refresh(lease, planned, now)?;
+    let verdict = planned.plan.verdict(id);
+    if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
+        return Ok(Some("it is judged otherwise now".to_owned()));
+    }
+    fence.shelters(lease, id, now)
+}
+
+/// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
+pub(crate) fn record(
+    lease: &Lease<'_>,
+    trashed: &Trashed,
+    names: &[String],
+    (files, bytes): (u64, u64),
+) -> Result<(), ActError> {
+    let mirror = lease.mirror();
+    let (store, id) = (mirror.store(), &trashed.ticket.id);
+    // What was is read where it is: in its place, or in the trash already.
+    let old = match mirror.record_in(trashed) {
+        Err(KeptError::Store(error)) if error.is_not_found() => mirror.record(id)?,
+        record => Some(record?),
+    };
+    let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => mirror.manifest(id)?,
+        bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
+    };
+    lease.file_away(&trashed.at, id)?;
+    if let Some(manifest) = manifest {
+        lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
+    }
+    if let Some(old) = old {
+        let sums = store.read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT);
+        let sums = sums.ok().map(|bytes| crate::model::Digest::of(&bytes));
+        let mut trimmed = old.trimmed.clone();
+        trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
+        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
+    }
+    Ok(())
+}
+
+/// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
+fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
+    let store = mirror.store();
+    let root = &trashed.ticket.path;
+    let sums = match store.read(&root.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => None,
+        bytes => Sums::parse(&bytes?).ok(),
+    };
+    let named: Option<HashSet<&RelPath>> =
+        sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
+    let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
+    let mut files = Vec::new();
+    for file in manifest.files {
+        let stays = match &named {
+            Some(named) => named.contains(&file.path),
+            None => there(&file.path)?,
+        };
+        if stays {
+            files.push(file);
+        }
+    }
+    let mut links = Vec::new();
+    for link in manifest.links {
+        if there(&link.path)? {
+            links.push(link);
+        }
+    }
+    let mut dirs = Vec::new();
+    for dir in manifest.dirs {
+        if there(&dir)? {
+            dirs.push(dir);
+        }
+    }
+    (manifest.files, manifest.links, manifest.dirs) = (files, links, dirs);
+    Ok(manifest)
+}
+
+/// Notes in the record that a part is gone which was never there.
+fn note_only(
+    mirror: &Mirror,
+    id: &BuildId,
+    names: &[String],
+    clock: &dyn Fn() -> Stamp,
+) -> Result<(), ActError> {
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    if let Some(mut record) = mirror.record(id)? {
+        let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
+        if !new.is_empty() {
+            let before = record.clone();
+            record.trimmed.extend(new);
+            lease.renew_record(&before, &record)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,366 @@
+//! Whether the bytes are what they were: every file against the digest that was written down for it.
+//!
+//! Files are read in parallel and leave nothing in the page cache that was not there before; a file that many builds
+//! share is read once. A run that was stopped, and a nightly sample, go on where the last one ended. Nothing is
+//! changed but the cursor that remembers this.
+
+mod absent;
+mod cursor;
+mod report;
+mod signed;
+
+pub use report::{Fault, FaultKind, VerifyReport};
+
+use crate::census::{BuildCensus, Census};
+use crate::decide::{Portion, file_cost};
+use crate::mirror::{Apart, Mirror, chain, survey};
+use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
+use crate::ops::ActError;
+use crate::ops::observe::disk::Disk;
+use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, Lists, complete, digest, holdings, listed};
+use crate::progress::{Stop, Watch};
+use crate::sign::Keys;
+use crate::store::{Entry, waiting};
+use cursor::{Cursor, Track};
+use rayon::prelude::*;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// How many files are read before the cursor is looked after.
+const BATCH: usize = 2048;
+
+/// How many bytes are read before that.
+const BATCH_BYTES: u64 = 8 << 30;
+
+/// Which bytes are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those of these builds.
+    Builds(Vec<BuildId>),
+    /// All; a run that was stopped is gone on with, unless it is to start anew.
+    All {
+        /// From the first build, whatever an earlier run left.
+        anew: bool,
+    },
+    /// So many hundredths of a percent of all, from where the last sample ended.
+    Sample(u32),
+}
+
+impl Which {
+    /// Returns whether what cannot be read at a path stands in the way.
+    fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
+        let Self::Builds(ids) = self else { return !path.is_own() };
+        let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        ids.iter().map(place).any(|place| place.is_within(path))
+    }
+}
+
+/// How bytes are verified.
+#[derive(Debug)]
+pub struct Verifying {
+    /// Which.
+    pub which: Which,
+    /// What is held against the digests.
+    pub by: By,
+    /// Who must have signed the lists of digests; nobody need where there are no keys.
+    pub keys: Keys,
+}
+
+/// What is held against the digests that were written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// What the store notes of a file, where it notes a digest beside it; else its bytes.
+    Notes,
+    /// The bytes, read anew.
+    Bytes,
+}
+
+/// How many files are asked for at once where each answer comes from far away.
+const AT_ONCE: usize = 16;
+
+/// One file that is to be read.
+struct Job {
+    id: BuildId,
+    root: RelPath,
+    at: RelPath,
+    entry: Entry,
+    wanted: Digest,
+    size: Option<u64>,
+}
+
+/// Reads files and compares them.
+struct Reading<'a> {
+    mirror: &'a Mirror,
+    disk: Option<Disk>,
+    by: By,
+    threads: Option<rayon::ThreadPool>,
+    watch: &'a dyn Watch,
+    stop: &'a Stop,
+    /// What was read of files with more than one name.
+    shared: Mutex<HashMap<(u64, u64), Digest>>,
+}
+
+/// Holds bytes against the digests that were written down for them.
+pub fn verify(
+    mirror: &Mirror,
+    verifying: &Verifying,
+    watch: &dyn Watch,
+    stop: &Stop,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<VerifyReport, ActError> {
+    let survey = survey(mirror, clock())?;
+    let mut report = VerifyReport::default();
+    let absent = absent::look(mirror, (&survey.census, &survey.troubles), &verifying.which, &mut report);
+    let mut order: Vec<BuildId> = survey.census.builds().map(|(id, _)| id).collect();
+    order.sort();
+    let mut track = match &verifying.which {
+        Which::Builds(ids) => {
+            let known = |id: &BuildId| order.binary_search(id).is_ok() || absent.contains(id);
+            if let Some(id) = ids.iter().find(|id| !known(id)) {
+                return Err(ActError::NoBuild((*id).clone()));
+            }
+            order.retain(|id| ids.contains(id));
+            Track::none(Portion::whole())
+        }
+        Which::All { anew } => Track::all(mirror, *anew)?,
+        Which::Sample(hundredths) => Track::sample(mirror, Portion::of(cost(&survey.census), *hundredths))?,
+    };
+    let reading = Reading {
+        mirror,
+        disk: Disk::of(mirror),
+        by: verifying.by,
+        threads: if mirror.by_seal() { Some(waiting(mirror.store(), AT_ONCE)?) } else { None },
+        watch,
+        stop,
+        shared: Mutex::new(HashMap::new()),
+    };
+    report.resumed.clone_from(&track.started);
+    // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
+    for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
+        report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
+    }
+    let (apart, mut batch) = (mirror.apart(), Vec::<Job>::new());
+    watch.expect("verifying", 0, cost(&survey.census));
+    for id in track.order(order) {
+        let part = track.part(&id);
+        let Some(census) = survey.census.build(&id) else { continue };
+        let mut jobs = look(mirror, &apart, &id, census, &verifying.keys, &mut report);
+        jobs.retain(|job| part.has(&job.at));
+        for job in jobs {
+            if !track.portion.take(job.entry.size) {
+                reading.read(std::mem::take(&mut batch), &mut track, &mut report, clock);
+                track.keep(mirror, clock(), &mut report);
+                return Ok(report.sorted());
+            }
+            let waiting = track.grew(job.entry.size);
+            batch.push(job);
+            if batch.len() >= BATCH || waiting >= BATCH_BYTES {
+                reading.read(std::mem::take(&mut batch), &mut track, &mut report, clock);
+                if report.interrupted {
+                    return Ok(report.sorted());
+                }
+            }
+        }
+    }
+    reading.read(batch, &mut track, &mut report, clock);
+    if !report.interrupted {
+        track.finish(mirror, clock(), &mut report);
+    }
+    Ok(report.sorted())
+}
+
+/// Returns what verifying everything costs, as far as it is known.
+fn cost(census: &Census) -> u64 {
+    let each = |build: &BuildCensus| {
+        build.bytes.unwrap_or_default().saturating_add(file_cost(0) * build.files.unwrap_or_default())
+    };
+    census.builds().map(|(_, build)| each(build)).fold(0, u64::saturating_add)
+}
+
+/// Compares the names in a build with its list, and returns the files that must be read, by path.
+fn look(
+    mirror: &Mirror,
+    apart: &Apart<'_>,
+    id: &BuildId,
+    census: &BuildCensus,
+    keys: &Keys,
+    report: &mut VerifyReport,
+) -> Vec<Job> {
+    let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let held = holdings(apart, id, &root);
+    let record = mirror.record(id);
+    let lists = Lists::of(record.as_ref().ok().and_then(Option::as_ref));
+    let mut list = listed(mirror, id, &root, &held, lists);
+    if list.by == ListedBy::Sums && lists == Lists::Others {
+        complete(mirror, id, &mut list);
+    }
+    for (at, why) in &list.unread {
+        report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
+    }
+    if mirror.by_seal() {
+        sizes(mirror, id, &mut list);
+    }
+    report.builds += 1;
+    signed::look(mirror, keys, (&root, census), &held, report);
+    let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
+    for (at, why) in &held.unread {
+        tell(at, FaultKind::Unreadable, why);
+    }
+    for (at, why) in &list.damaged {
+        tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
+    }
+    for at in &list.disagreed {
+        tell(at, FaultKind::Changed, "the lists of checksums disagree about it");
+    }
+    let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+    let published = match record {
+        Ok(record) => record.and_then(|record| record.sums),
+        Err(error) => {
+            tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
+            None
+        }
+    };
+    if published.is_some() && !held.files.contains_key(&sums) {
+        tell(&sums, FaultKind::Missing, "it was there when the build was published");
+    }
+    if list.by == ListedBy::Nobody {
+        if mirror.has_build(id).unwrap_or(true) {
+            report.unlisted.push(id.clone());
+        }
+        return Vec::new();
+    }
+    names(mirror, census, &root, &held, &list, report);
+    let mut jobs: Vec<Job> = Vec::new();
+    let listed = list.files.iter().map(|(at, (digest, size))| (at, *digest, *size));
+    let own = published.map(|digest| (&sums, digest, None));
+    for (at, wanted, size) in listed.chain(own) {
+        if let Some(entry) = held.files.get(at) {
+            let (root, at, entry) = (root.clone(), at.clone(), entry.clone());
+            jobs.push(Job { id: id.clone(), root, at, entry, wanted, size });
+        }
+    }
+    jobs.sort_by(|a, b| a.at.cmp(&b.at));
+    jobs
+}
+
+/// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
+fn sizes(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
+    let manifest = mirror.manifest(id).ok().flatten();
+    for file in manifest.iter().flat_map(|manifest| &manifest.files) {
+        if let Some((_, size)) = list.files.get_mut(&file.path) {
+            *size = size.or(Some(file.size));
+        }
+    }
+}
+
+/// Tells which files are missing and which nobody listed.
+fn names(
+    mirror: &Mirror,
+    census: &BuildCensus,
+    root: &RelPath,
+    held: &Holdings,
+    list: &Listed,
+    report: &mut VerifyReport,
+) {
+    let unread = |at: &RelPath| held.unread.iter().any(|(dir, _)| at.is_within(dir));
+    // Of what was taken out on purpose nothing is missing.
+    for at in list.files.keys().filter(|_| census.trimmed.is_empty()) {
+        if !held.files.contains_key(at) && !unread(at) {
+            report.fault(&root.join(at), FaultKind::Missing, "it is listed");
+        }
+    }
+    // A foreign list speaks for its own directory, and not always for all of it.
+    if list.by == ListedBy::Foreign {
+        return;
+    }
+    for at in held.files.keys().filter(|at| !list.files.contains_key(*at) && !is_sums(at.as_str())) {
+        if !mirror.layout().is_said(at) {
+            report.fault(&root.join(at), FaultKind::Extra, "no list has it");
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Reads a batch of files, and remembers how far it came.
+    fn read(
+        &self,
+        mut batch: Vec<Job>,
+        track: &mut Track,
+        report: &mut VerifyReport,
+        clock: &dyn Fn() -> Stamp,
+    ) {
+        track.read_all();
+        let Some(last) = batch.last().map(|job| Cursor::at(&job.id, &job.at)) else { return };
+        // The largest first, so that no thread is left with it at the end.
+        batch.sort_by_key(|job| std::cmp::Reverse(job.entry.size));
+        let compare = || batch.par_iter().with_max_len(1).map(|job| self.compare(job)).collect();
+        let faults: Vec<Option<(FaultKind, String)>> = match &self.threads {
+            Some(threads) => threads.install(compare),
+            None => compare(),
+        };
+        if self.stop.check().is_err() {
+            // What was read of this batch is read again by the next run.
+            report.interrupted = true;
+            track.keep(self.mirror, clock(), report);
+        } else {
+            track.passed(last);
+            track.keep_at_times(self.mirror, clock(), report);
+        }
+        for (job, fault) in batch.iter().zip(faults) {
+            if let Some((what, why)) = fault
+                // A build that was pruned meanwhile has no faults.
+                && self.mirror.has_build(&job.id).unwrap_or(true)
+            {
+                report.fault(&job.root.join(&job.at), what, &why);
+            }
+            if !report.interrupted {
+                report.files += 1;
+                report.bytes += job.entry.size;
+            }
+        }
+    }
+
+    /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
+    fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
+        if self.by == By::Notes
+            && self.mirror.by_seal()
+            && let Some(noted) = self.mirror.store().noted_digest(at).map_err(std::io::Error::other)?
+        {
+            self.watch.bytes(size);
+            return Ok(noted);
+        }
+        digest(self.mirror, self.disk.as_ref(), at, self.watch, self.stop)
+    }
+
+    /// Reads one file; nothing when it is what it should be, or when somebody asked to stop.
+    fn compare(&self, job: &Job) -> Option<(FaultKind, String)> {
+        if self.stop.check().is_err() {
+            return None;
+        }
+        if let Some(size) = job.size.filter(|size| *size != job.entry.size) {
+            return Some((FaultKind::Changed, format!("it has {} bytes, {size} are listed", job.entry.size)));
+        }
+        let shared = || self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let many = job.entry.names > 1 && job.entry.inode != (0, 0);
+        let known = if many { shared().get(&job.entry.inode).copied() } else { None };
+        let found = match known {
+            Some(digest) => digest,
+            None => {
+                let at = job.root.join(&job.at);
+                match self.digest(&at, job.entry.size) {
+                    Ok(digest) => digest,
+                    Err(_) if self.stop.check().is_err() => return None,
+                    Err(error) => return Some((FaultKind::Unreadable, error.to_string())),
+                }
+            }
+        };
+        if many {
+            shared().insert(job.entry.inode, found);
+        }
+        self.watch.file(&job.at);
+        (found != job.wanted)
+            .then(|| (FaultKind::Changed, format!("sha256 {found}, {} is listed", job.wanted)))
+    }
+}

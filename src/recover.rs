@@ -1,0 +1,549 @@
+//! Finishing or clearing what an interrupted command left.
+//!
+//! Every command that changes something does the first half of this under its lease: an intent without outcome is
+//! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
+//! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
+
+use crate::commit::repoint::pointed_at;
+use crate::commit::reveal::{Names, RevealError, finish};
+use crate::commit::stage::Sealed;
+use crate::commit::stage::{Claim, Underway, clear, is_held};
+use crate::commit::trash;
+use crate::commit::trash::Settling;
+use crate::mirror::{
+    ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
+};
+use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::adopt::is_taken;
+use crate::ops::retention::plan::LastRun;
+use crate::ops::retention::restore::{TERM as RESTORE_TERM, find};
+use crate::record::{Event, EventKind, Hold, Manifest};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
+use serde::Serialize;
+use std::time::Duration;
+use tracing::info;
+
+/// How long an unfinished stage waits for the publisher to come back, in seconds.
+pub const STAGE_TERM: i64 = crate::decide::check::STAGE_TERM;
+
+/// How long an unfinished temporary file is left to its writer, in seconds.
+const TEMPORARY_TERM: i64 = 3600;
+
+/// What was finished or cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// To what it was done: a build, an alias, a stage.
+    pub to: String,
+    /// What was done.
+    pub what: SettledAs,
+}
+
+/// How something was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettledAs {
+    /// It was carried to its end.
+    Finished,
+    /// It had not happened; that is written down now.
+    Undone,
+    /// It had happened; that is written down now.
+    Noted,
+    /// What was left of it is gone.
+    Cleared,
+    /// It is left for its publisher to resume.
+    Waiting,
+    /// It cannot be settled now and stays as it is; a warning says why.
+    Left,
+    /// A file was written again from what the journal states.
+    Rebuilt,
+    /// Events are missing, and the journal states now that their loss was accepted.
+    Accepted,
+}
+
+/// Says why something could not be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// A build that is in place could not be finished.
+    #[error("cannot finish what an interrupted command left of `{0}`")]
+    Finish(String, #[source] Box<RevealError>),
+    /// A build could not be moved to the trash or back to the end.
+    #[error("cannot finish what an interrupted command left of `{0}`")]
+    Trash(String, #[source] Box<ActError>),
+    /// What is kept of a build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The mirror could not be locked.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The store failed.
+    #[error("cannot look at what an interrupted command left")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for RecoverError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Finish(_, error) => error.class(),
+            Self::Trash(_, error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Lease(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+/// Whether stages whose publisher may come back are cleared, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stages {
+    /// They wait for their term.
+    Wait,
+    /// They go, if nobody is filling them.
+    Discard,
+}
+
+/// Settles every intent that has no outcome yet.
+pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    if !lease.unsettled().is_empty() {
+        // What is found done may not be on the disk yet, and is about to be told as done.
+        lease.mirror().store().settle(&RelPath::own(""))?;
+    }
+    // The last first: what a command did within another comes to an end before that.
+    let settled: Result<Vec<Settled>, RecoverError> =
+        lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
+    let mut settled = settled?;
+    let open = lease.unsettled();
+    let needed = |at: &RelPath| {
+        let stage =
+            |intent: &Event| intent.details.get("stage").and_then(|stage| stage.as_str().map(str::to_owned));
+        open.iter().any(|intent| stage(intent).as_deref() == Some(at.as_str()))
+    };
+    for at in children(lease.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
+        // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
+        // waits for the next command.
+        match is_left_behind(lease.mirror(), &at) {
+            Ok(true) => {
+                if let Ok(_held) = hold(lease.mirror(), &at)
+                    && clear(lease.mirror().store(), &at).is_ok()
+                {
+                    settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+                }
+            }
+            Ok(false) => {}
+            Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
+        }
+    }
+    for Settled { to, what } in &settled {
+        info!("recovered `{to}`: {what:?}");
+    }
+    Ok(settled)
+}
+
+/// Returns whether a stage has nothing to resume: the build went to its place, or was thrown away, and the rest of the
+/// stage stayed behind.
+fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+    let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
+    Ok(tree.is_none() && !is_awaited(mirror, stage)?)
+}
+
+/// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
+fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+    match Underway::read(mirror.store(), stage)? {
+        Some(underway) => Ok(!mirror.has_build(&underway.id)?),
+        None => Ok(false),
+    }
+}
+
+/// Warns of what cannot be settled and leaves it.
+fn left(lease: &Lease<'_>, to: &str, why: &str) -> Settled {
+    let warning = format!("what an interrupted command left of `{to}` stays as it is: {why}");
+    lease.mirror().warnings().add(warning);
+    Settled { to: to.to_owned(), what: SettledAs::Left }
+}
+
+fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {
+    let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
+    let happened = match intent.what {
+        EventKind::Published => match committed(lease.mirror(), intent) {
+            Ok(Some(sealed)) => {
+                let revealed = finish(lease, sealed, Names::Follow, clock, intent.seq)
+                    .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
+                // Its own publisher can report them no more.
+                for warning in revealed.warnings {
+                    lease.mirror().warnings().add(warning);
+                }
+                return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
+            }
+            Ok(None) => false,
+            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
+        },
+        EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
+            let settling = match trash::settle(lease, intent) {
+                // What belongs to another user waits for a command of that user, and nothing else waits for it.
+                Err(error) if trash::is_denied(&error) => {
+                    Settling::Left(trash::denied(lease, intent, &error))
+                }
+                settled => {
+                    settled.map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?
+                }
+            };
+            if let Settling::Left(why) = settling {
+                return Ok(left(lease, &intent.to, &why));
+            }
+            settling == Settling::Happened
+        }
+        _ => match is_done(lease, intent) {
+            Ok(done) => done,
+            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
+        },
+    };
+    if happened {
+        lease.tell(clock(), fact(), Some(intent.seq))?;
+        return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
+    }
+    lease.undo(clock(), fact(), intent.seq)?;
+    Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
+}
+
+/// Returns whether what one call does is done, by looking at what it changes.
+fn is_done(lease: &Lease<'_>, intent: &Event) -> Result<bool, RecoverError> {
+    Ok(match intent.what {
+        EventKind::Aliased | EventKind::Unaliased => {
+            let alias: RelPath = intent.to.parse().unwrap_or_default();
+            let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
+            pointed_at(lease.mirror(), &alias)? == wanted
+        }
+        EventKind::Materialized => {
+            let alias: RelPath = intent.to.parse().unwrap_or_default();
+            let there = lease.mirror().store().look(&Materialized::pointer(&alias))?;
+            let wanted = intent.details.get("generation").and_then(|name| name.as_str());
+            there.and_then(|entry| entry.link).as_deref() == wanted
+        }
+        EventKind::Labelled => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
+            let labels = record.map(|record| record.labels).unwrap_or_default();
+            intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
+                wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
+            })
+        }
+        EventKind::Held | EventKind::Unheld => {
+            let holds =
+                intent.to.parse::<BuildId>().ok().map(|id| lease.mirror().holds_of(&id)).transpose()?;
+            // Holds are plain data.
+            holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
+        }
+        // The record is written last, so that it says that all of it is there.
+        EventKind::Adopted => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            id.map(|id| is_taken(lease.mirror(), &id, intent)).transpose()? == Some(true)
+        }
+        EventKind::Lost => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_none()
+        }
+        _ => true,
+    })
+}
+
+/// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
+fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
+    let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+    if mirror.by_seal() {
+        let id = intent.to.parse::<BuildId>().ok();
+        let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
+        let (Some(stage), Some(record)) = (stage, record) else { return Ok(None) };
+        let path = mirror.layout().build_path(&record.id).unwrap_or_default();
+        return Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)));
+    }
+    let Some(stage) = stage else { return Ok(None) };
+    if mirror.store().look(&stage.child("tree").unwrap_or_default())?.is_some() {
+        // The tree itself would be in its place: whatever the rest of the stage says, it is not published.
+        return Ok(None);
+    }
+    let sealed = match Sealed::read(mirror, &stage) {
+        Err(error) if is_damage(error.kind()) => {
+            let to = &intent.to;
+            mirror.warnings().add(format!(
+                "`{to}` cannot be finished: {}; if it is in its place, `mirrorkeep adopt {to}` records it",
+                chain(&error)
+            ));
+            None
+        }
+        sealed => sealed?,
+    };
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    Ok(sealed.is_in_place(mirror)?.then_some(sealed))
+}
+
+/// Returns whether an error speaks of what is there, and not of a disk or a right that fails for the moment.
+fn is_damage(kind: StoreErrorKind) -> bool {
+    use StoreErrorKind::{Damaged, NotFound, TooLarge, WrongKind};
+    matches!(kind, Damaged | NotFound | TooLarge | WrongKind)
+}
+
+/// Finishes and clears whatever interrupted commands left.
+pub fn recover(
+    mirror: &Mirror,
+    stages: Stages,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease()?;
+    let mut settled = settle(&lease, clock)?;
+    let now = clock();
+    let store = mirror.store();
+    settled.extend(hold_again(&lease)?);
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in mirror.trash()?.strange {
+        match trash::renew_ticket(&lease, &at, until) {
+            Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
+            Ok(None) => settled.push(left(
+                &lease,
+                at.as_str(),
+                "neither its ticket nor the journal states what it is",
+            )),
+            Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
+        }
+    }
+    for at in stale(mirror, now)? {
+        store.discard(&at)?;
+        settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+    }
+    for upload in abandoned(mirror, Uploads::Noted, now)? {
+        store.give_up(&upload)?;
+        settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
+    }
+    for at in children(mirror, "stage")? {
+        let what = match clear_stage(&lease, &at, stages, now) {
+            Err(RecoverError::Store(error)) if stages == Stages::Wait => {
+                settled.push(left(&lease, at.as_str(), &chain(&error)));
+                continue;
+            }
+            what => what?,
+        };
+        settled.push(Settled { to: at.to_string(), what });
+    }
+    Ok(settled)
+}
+
+/// Writes the holds again that the journal states and that were lost or damaged.
+fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mirror = lease.mirror();
+    let mut settled = Vec::new();
+    let stated = mirror.stated_holds().map_err(|error| match error {
+        ExpectedError::Journal(error) => RecoverError::from(error),
+        ExpectedError::Kept(error) => error.into(),
+    })?;
+    for (id, stated) in stated {
+        let (mut holds, damaged) = match mirror.holds_of(&id) {
+            Ok(holds) => (holds, false),
+            Err(KeptError::Holds(..)) => (Vec::new(), true),
+            Err(error) => {
+                settled.push(left(lease, &id.to_string(), &chain(&error)));
+                continue;
+            }
+        };
+        let lacking: Vec<Hold> = stated.into_iter().filter(|hold| !holds.contains(hold)).collect();
+        if !lacking.is_empty() || damaged {
+            holds.extend(lacking);
+            lease.keep_holds(&id, holds)?;
+            settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
+        }
+    }
+    Ok(settled)
+}
+
+/// Continues a journal of which events were lost, above every number that anything else states.
+///
+/// What can be read of the journal stays, and what it leaves open is settled first.
+pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    let lease = mirror.lease_despite_loss()?;
+    let mut settled = settle(&lease, clock)?;
+    if let Some(accepted) = lease.accept_loss(clock())? {
+        let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
+        let runs: Vec<String> = runs.collect();
+        let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
+        let seq = accepted.seq;
+        mirror
+            .warnings()
+            .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
+        settled.push(Settled { to: RelPath::own("journal").to_string(), what: SettledAs::Accepted });
+    }
+    LastRun::claim(mirror)?;
+    Ok(settled)
+}
+
+/// Returns the temporary files that their writers left long ago.
+pub(crate) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreError> {
+    let store = mirror.store();
+    let mut stale = Vec::new();
+    for at in children(mirror, "tmp")? {
+        if age(store, &at, now)? > TEMPORARY_TERM {
+            stale.push(at);
+        }
+    }
+    Ok(stale)
+}
+
+/// Returns the files that were being sent in parts, and whose sender gave no sign of life for long: one of ours for an
+/// hour, others, who give none while they send, for a day.
+pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<Vec<Unfinished>, StoreError> {
+    let mut uploads = mirror.store().unfinished(which)?;
+    uploads.retain(|upload| {
+        let term = if upload.note.is_some() { TEMPORARY_TERM } else { STAGE_TERM };
+        now.unix() - upload.seen > term
+    });
+    Ok(uploads)
+}
+
+/// Throws away what an earlier try sent in parts of files below a place; whoever calls holds the ticket of what is there.
+///
+/// One that cannot be given up now is found by a check and given up later.
+pub(crate) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
+    for upload in store.unfinished(Uploads::Noted)?.iter().filter(|upload| upload.to.is_within(place)) {
+        store.give_up(upload).ok();
+    }
+    Ok(())
+}
+
+/// Clears a stage that nobody is filling and nobody will come back for.
+fn clear_stage(
+    lease: &Lease<'_>,
+    at: &RelPath,
+    stages: Stages,
+    now: Stamp,
+) -> Result<SettledAs, RecoverError> {
+    let mirror = lease.mirror();
+    let store = mirror.store();
+    let _held = match hold(mirror, at) {
+        Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
+        held => held?,
+    };
+    if stages == Stages::Wait && now.unix() - touched(store, at)? < STAGE_TERM {
+        return Ok(SettledAs::Waiting);
+    }
+    let underway = match Underway::read(store, at) {
+        // Nothing names the place of its files any more; `check` finds them.
+        Err(error) if stages == Stages::Discard && is_damage(error.kind()) => None,
+        underway => underway?,
+    };
+    if let Some(underway) = underway {
+        // A build in the trash has no seal either, and its files wait at the same place.
+        let trashed = find(mirror, &underway.id)
+            .map_err(|error| RecoverError::Trash(underway.id.to_string(), Box::new(error)))?;
+        give_up_below(store, &underway.path)?;
+        if trashed.is_none() && !mirror.has_build(&underway.id)? {
+            store.discard(&underway.path)?;
+            lease.forget(&underway.id)?;
+        }
+        store.remove(&Underway::place(at))?;
+    }
+    clear(store, at)?;
+    Ok(SettledAs::Cleared)
+}
+
+/// Returns when a stage was last worked at, in seconds since 1970.
+pub(crate) fn touched(store: &dyn Store, at: &RelPath) -> Result<i64, StoreError> {
+    let mut seen = store.look(at)?;
+    for sign in [Claim::place(at), at.child("progress").unwrap_or_default(), Underway::place(at)] {
+        seen = store.look(&sign)?.or(seen);
+    }
+    Ok(seen.map_or(i64::MAX, |seen| seen.ctime))
+}
+
+/// A stage that an interrupted publish left: no process holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftStage {
+    /// Where it is.
+    pub path: RelPath,
+    /// How many seconds ago it was last worked at.
+    pub age: i64,
+    /// How many bytes its files have that share them with no build.
+    pub bytes: u64,
+}
+
+impl LeftStage {
+    /// Returns whether its time is over.
+    pub fn is_old(&self) -> bool {
+        self.age >= STAGE_TERM
+    }
+}
+
+/// Stages that were left, and those that could not be looked at.
+pub(crate) type LeftStages = (Vec<LeftStage>, Vec<(RelPath, StoreError)>);
+
+/// Returns the stages that no process holds; nothing is taken or changed.
+pub(crate) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, StoreError> {
+    let mut found = LeftStages::default();
+    for path in children(mirror, "stage")? {
+        match left_stage(mirror, &path, now) {
+            Ok(left) => found.0.extend(left),
+            Err(error) => found.1.push((path, error)),
+        }
+    }
+    Ok(found)
+}
+
+fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<LeftStage>, StoreError> {
+    let store = mirror.store();
+    if is_held(store, path)? {
+        return Ok(None);
+    }
+    let mut trees = vec![path.clone()];
+    // What cannot be read names no place of files.
+    if let Ok(Some(underway)) = Underway::read(store, path)
+        && let Ok(false) = mirror.has_build(&underway.id)
+    {
+        trees.push(underway.path);
+    }
+    let mut bytes = 0;
+    for tree in trees {
+        let walked = Walked::of(store, &tree)?;
+        let own = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File && entry.names <= 1);
+        bytes += own.map(|(_, _, entry)| entry.size).sum::<u64>();
+    }
+    let age = now.unix().saturating_sub(touched(store, path)?);
+    // It may be gone or taken by now.
+    let still = store.look(path)?.is_some() || !store.abilities().directories;
+    Ok((still && !is_held(store, path)?).then(|| LeftStage { path: path.clone(), age, bytes }))
+}
+
+/// Clears the stages whose time is over, and returns them and what could not be cleared.
+pub(crate) fn clear_old_stages(
+    mirror: &Mirror,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<LeftStages, RecoverError> {
+    let (left, failures) = left_stages(mirror, clock())?;
+    let mut done: LeftStages = (Vec::new(), failures);
+    for stage in left.into_iter().filter(LeftStage::is_old) {
+        let lease = mirror.lease()?;
+        match clear_stage(&lease, &stage.path, Stages::Wait, clock()) {
+            Ok(SettledAs::Cleared) => done.0.push(stage),
+            Ok(_) => {}
+            Err(RecoverError::Store(error)) => done.1.push((stage.path, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Takes the ticket of a stage, making one where there is none, so that no publisher takes it up meanwhile.
+fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
+    mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
+}
+
+fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
+    mirror.kept_in(&RelPath::own(dir))
+}
+
+/// Returns how many seconds ago something was last changed.
+fn age(store: &dyn Store, at: &RelPath, now: Stamp) -> Result<i64, StoreError> {
+    let entry = store.look(at)?.filter(|entry| entry.kind != Kind::Link);
+    Ok(entry.map(|entry| now.unix() - entry.ctime).unwrap_or_default())
+}

@@ -1,0 +1,90 @@
+//! Redirects for servers that do not follow names: what lies below an alias is at the build that it leads to.
+//!
+//! For an object store, whose aliases are small objects, and for web servers that follow no symlinks. Every answer is a
+//! 302 that may be kept for a minute, since the name may move at any time. The text depends on the names alone, in their
+//! order, so that it changes exactly when one of them does. Names may hold anything that a path may: each server has
+//! its own way of quoting here, and its own tests with the real server.
+
+mod apache;
+mod cloudfront;
+mod nginx;
+mod s3;
+
+use crate::model::{Class, Classify, ErrorKind, RelPath};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// How long a redirect may be kept.
+const CACHE: &str = "public, max-age=60";
+
+/// For whom redirects are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// An nginx configuration, to be included in a `server` block.
+    Nginx,
+    /// An Apache configuration.
+    Apache,
+    /// The website configuration of an S3 bucket as JSON, as SDKs and their command lines take it.
+    S3Website,
+    /// The same as XML, as the API itself takes it.
+    S3WebsiteXml,
+    /// A function of CloudFront for requests of viewers.
+    Cloudfront,
+}
+
+/// A name, and the build or directory that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Redirect {
+    /// The name.
+    pub from: RelPath,
+    /// Where it leads.
+    pub to: RelPath,
+}
+
+/// Says why no redirects are written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectError {
+    /// More rules than the service takes.
+    #[error("an S3 website takes {max} rules, and {0} names would need one each", max = s3::MOST)]
+    TooMany(usize),
+    /// A longer function than the service takes.
+    #[error("CloudFront takes functions of {max} bytes, and this one would have {0}", max = cloudfront::MOST)]
+    TooLong(usize),
+}
+
+impl Classify for RedirectError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
+}
+
+/// Returns the configuration that sends whatever lies below each name to where that leads.
+///
+/// `under` is the path of URLs below which the mirror is served, for S3 the prefix of its keys.
+pub fn redirects(server: Server, names: &[Redirect], under: &RelPath) -> Result<String, RedirectError> {
+    let mut all: Vec<Redirect> = names
+        .iter()
+        .map(|name| Redirect { from: under.join(&name.from), to: under.join(&name.to) })
+        .collect();
+    all.sort();
+    all.dedup();
+    match server {
+        Server::Nginx => Ok(nginx::write(&all)),
+        Server::Apache => Ok(apache::write(&all)),
+        Server::S3Website => s3::json(&all),
+        Server::S3WebsiteXml => s3::xml(&all),
+        Server::Cloudfront => cloudfront::write(&all),
+    }
+}
+
+/// What is written by its bytes in a URL.
+const ODD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Returns the path as it stands in a URL, from the root of the server: what is not plain is written by its bytes.
+fn url(path: &RelPath) -> String {
+    format!("/{}", utf8_percent_encode(path.as_str(), ODD))
+}
+
+/// Returns a text between double quotes, with a backslash before each quote and backslash.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,34 @@
+//! Redirects of nginx.
+//!
+//! A location is chosen by the decoded path. What lies below the name is taken from the request as it came, so that
+//! nothing is decoded and written out again: no name can smuggle a line into the answer. Nothing in nginx quotes a
+//! dollar sign outside of a location, so that targets are written as in a URL.
+
+use crate::render::redirects::{CACHE, Redirect, quoted, url};
+
+pub(super) fn write(names: &[Redirect]) -> String {
+    let head = "# Written by `mirrorkeep export redirects --for nginx`; include it in a server block.\n";
+    names.iter().fold(head.to_owned(), |text, name| text + &one(name))
+}
+
+fn one(name: &Redirect) -> String {
+    let (from, to) = (format!("/{}", name.from.as_str()), url(&name.to));
+    let to = to.trim_end_matches('/');
+    let (exact, below) = (quoted(&from), quoted(&format!("{from}/")));
+    let depth = name.from.depth();
+    format!(
+        "
+location = {exact} {{
+    add_header Cache-Control \"{CACHE}\";
+    return 302 \"{to}/$is_args$args\";
+}}
+location ^~ {below} {{
+    add_header Cache-Control \"{CACHE}\";
+    if ($request_uri ~ \"^(?:/+[^/?]+){{{depth}}}/+([^?]*)\") {{
+        return 302 \"{to}/$1$is_args$args\";
+    }}
+    return 302 \"{to}/\";
+}}
+"
+    )
+}

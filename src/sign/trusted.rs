@@ -1,0 +1,95 @@
+//! The keys that somebody trusts, and whether one of them signed a list.
+
+use crate::model::Scheme;
+use crate::sign::{SignError, gpg, minisign};
+use ::minisign::PublicKey;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// How a file begins that holds public keys in ASCII armour.
+const ARMOUR: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
+
+/// Keys that are trusted; a list must be signed by one of each kind of which there are any.
+#[derive(Debug)]
+pub struct Keys {
+    keyrings: Vec<PathBuf>,
+    minisign: Vec<PublicKey>,
+    /// Where gpgv finds the signature and nothing of its user's; gone with the keys.
+    home: Option<tempfile::TempDir>,
+}
+
+/// Says why a list is not proven.
+#[derive(Debug, thiserror::Error)]
+pub enum Unproven {
+    /// The signature is by nobody who is trusted, of something else, or none at all.
+    #[error("{0}")]
+    Bad(String),
+    /// Nobody could tell.
+    #[error("the signature cannot be verified")]
+    Asking(#[source] SignError),
+}
+
+impl Keys {
+    /// Returns no keys, with which no signature is looked at.
+    pub fn none() -> Self {
+        Self { keyrings: Vec::new(), minisign: Vec::new(), home: None }
+    }
+
+    /// Reads files with OpenPGP keys, and keys of minisign, each a file or its text.
+    pub fn open(keyrings: &[PathBuf], minisign: &[String]) -> Result<Self, SignError> {
+        let minisign = minisign.iter().map(|key| minisign::public(key)).collect::<Result<_, _>>()?;
+        let mut keys = Self { minisign, ..Self::none() };
+        if keyrings.is_empty() {
+            return Ok(keys);
+        }
+        gpg::can_verify()?;
+        let home = tempfile::tempdir().map_err(SignError::Temporary)?;
+        for (number, path) in keyrings.iter().enumerate() {
+            let kept = home.path().join(format!("keys-{number}"));
+            fs::write(&kept, keyring(path, home.path())?).map_err(SignError::Temporary)?;
+            keys.keyrings.push(kept);
+        }
+        keys.home = Some(home);
+        Ok(keys)
+    }
+
+    /// Returns which signatures a build must have.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = Scheme> {
+        Scheme::ALL.into_iter().filter(|scheme| match scheme {
+            Scheme::OpenPgp => !self.keyrings.is_empty(),
+            Scheme::Minisign => !self.minisign.is_empty(),
+        })
+    }
+
+    /// Holds a list against its signature.
+    pub(crate) fn verify(&self, scheme: Scheme, signature: &[u8], text: &[u8]) -> Result<(), Unproven> {
+        match (scheme, &self.home) {
+            (Scheme::Minisign, _) => minisign::verify(&self.minisign, signature, text),
+            (Scheme::OpenPgp, None) => Err(Unproven::Bad("no OpenPGP key is trusted".to_owned())),
+            (Scheme::OpenPgp, Some(home)) => {
+                let at = home.path().join("signature");
+                let written = fs::write(&at, signature);
+                written.map_err(|error| Unproven::Asking(SignError::Temporary(error)))?;
+                gpg::verify(&self.keyrings, home.path(), &at, text)
+            }
+        }
+    }
+}
+
+/// Reads public keys as gpgv wants them: packets or a keybox.
+fn keyring(path: &Path, home: &Path) -> Result<Vec<u8>, SignError> {
+    let shown = path.display().to_string();
+    let bytes = fs::read(path).map_err(|source| SignError::Read { path: shown.clone(), source })?;
+    let bytes =
+        if bytes.trim_ascii_start().starts_with(ARMOUR) { gpg::dearmored(&bytes, home)? } else { bytes };
+    // A public key packet in either form of its header (RFC 9580, 4.2), or GnuPG's own file.
+    let is_keys = bytes.first().is_some_and(|tag| matches!(tag, 0x98 | 0x99 | 0xC6))
+        || bytes.get(8..12).is_some_and(|magic| magic == b"KBXf");
+    if is_keys {
+        return Ok(bytes);
+    }
+    let why = "it holds no OpenPGP public keys; `gpg --export KEYID > FILE` makes such a file".to_owned();
+    Err(SignError::Unfit { path: shown, what: "a keyring", why })
+}

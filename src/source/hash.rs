@@ -1,0 +1,53 @@
+//! Reading a file's bytes: the digest alone, without a copy.
+
+use crate::model::{Digest, Hasher};
+use crate::progress::{Stop, Watch};
+use std::{
+    cell::RefCell,
+    io::{self, Read},
+};
+
+thread_local! {
+    /// One buffer a thread, whatever the number of files.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 128 * 1024]);
+}
+
+/// Returns the digest of what is left to read.
+pub fn hash(from: &mut dyn Read) -> io::Result<Digest> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut hasher = Hasher::new();
+        loop {
+            match from.read(buffer) {
+                Ok(0) => return Ok(hasher.finish()),
+                Ok(read) => hasher.update(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    })
+}
+
+/// Reads through to another reader, tells how far it is and stops when asked to.
+pub struct Watched<'a, R> {
+    /// What is read.
+    pub from: R,
+    /// Who is told.
+    pub watch: &'a dyn Watch,
+    /// Who may ask to stop.
+    pub stop: &'a Stop,
+}
+
+impl<R: std::fmt::Debug> std::fmt::Debug for Watched<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Watched").field(&self.from).finish()
+    }
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stop.check().map_err(io::Error::other)?;
+        let read = self.from.read(buffer)?;
+        self.watch.bytes(read as u64);
+        Ok(read)
+    }
+}
