@@ -60,3 +60,8 @@ impl Stop {
         if self.0.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
     }
 }
+
+/// Fails when somebody asked to stop.
+pub(crate) fn go_on(stop: Option<&Stop>) -> Result<(), Interrupted> {
+    stop.map_or(Ok(()), Stop::check)
+}

@@ -4,28 +4,29 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
+use crate::commit::STAGE_TERM;
+use crate::commit::adopted::is_taken;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{Names, RevealError, finish};
 use crate::commit::stage::Sealed;
-use crate::commit::stage::{Claim, Underway, clear, is_held};
+use crate::commit::stage::touched;
+use crate::commit::stage::{Underway, clear, is_held};
 use crate::commit::trash;
 use crate::commit::trash::Settling;
+use crate::commit::untrash::RESTORE_TERM;
+use crate::commit::untrash::find;
+use crate::commit::upload::give_up_below;
+use crate::mirror::LastRun;
 use crate::mirror::{
     ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
 use crate::ops::ActError;
-use crate::ops::adopt::is_taken;
-use crate::ops::retention::plan::LastRun;
-use crate::ops::retention::restore::{TERM as RESTORE_TERM, find};
 use crate::record::{Event, EventKind, Hold, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
 use serde::Serialize;
 use std::time::Duration;
 use tracing::info;
-
-/// How long an unfinished stage waits for the publisher to come back, in seconds.
-pub const STAGE_TERM: i64 = crate::decide::check::STAGE_TERM;
 
 /// How long an unfinished temporary file is left to its writer, in seconds.
 const TEMPORARY_TERM: i64 = 3600;
@@ -402,16 +403,6 @@ pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<V
     Ok(uploads)
 }
 
-/// Throws away what an earlier try sent in parts of files below a place; whoever calls holds the ticket of what is there.
-///
-/// One that cannot be given up now is found by a check and given up later.
-pub(crate) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
-    for upload in store.unfinished(Uploads::Noted)?.iter().filter(|upload| upload.to.is_within(place)) {
-        store.give_up(upload).ok();
-    }
-    Ok(())
-}
-
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(
     lease: &Lease<'_>,
@@ -446,15 +437,6 @@ fn clear_stage(
     }
     clear(store, at)?;
     Ok(SettledAs::Cleared)
-}
-
-/// Returns when a stage was last worked at, in seconds since 1970.
-pub(crate) fn touched(store: &dyn Store, at: &RelPath) -> Result<i64, StoreError> {
-    let mut seen = store.look(at)?;
-    for sign in [Claim::place(at), at.child("progress").unwrap_or_default(), Underway::place(at)] {
-        seen = store.look(&sign)?.or(seen);
-    }
-    Ok(seen.map_or(i64::MAX, |seen| seen.ctime))
 }
 
 /// A stage that an interrupted publish left: no process holds it.

@@ -4,8 +4,8 @@ pub(crate) mod scene;
 
 use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::Chosen;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::Scope;
-use mirrorkeep::ops::alias::Mode;
 use mirrorkeep::ops::copy::{CopyOutcome, CopyReport, Copying};
 use mirrorkeep::record::LinkEntry;
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};

@@ -5,7 +5,7 @@ use crate::rig::Rig;
 use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Materialized, Mirror};
 use mirrorkeep::model::{Digest, RelPath, Stamp};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::alias::{Followed, MaterializeError, Switched};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};

@@ -4,7 +4,7 @@ use crate::view::{self, chain};
 use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::publish::{Named, PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::progress::Stop;

@@ -4,7 +4,7 @@ use crate::rig::Rig;
 use crate::view::{self, chain};
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{BuildId, Stamp};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::store::{Fault, Posix, Spy, Store};
 use serde_json::Value;
 use std::{fs, os::unix::fs::symlink, sync::Arc, time::Duration};

@@ -8,8 +8,8 @@ use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::layout::{Layout, Place};
 use crate::model::{RelPath, Stamp, shown};
+use crate::ops::Mode;
 use crate::ops::adopt::{AdoptReport, Adopted, Adopting, Changed, Scope, SumsIn, Trust};
-use crate::ops::alias::Mode;
 use serde_json::json;
 
 pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {

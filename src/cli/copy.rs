@@ -9,7 +9,7 @@ use super::say;
 use super::site::say_what_lacks;
 use crate::commit::Permit;
 use crate::model::{Classify, shown};
-use crate::ops::alias::Mode;
+use crate::ops::Mode;
 use crate::ops::copy::{Copied, CopyOutcome, CopyReport, Copying};
 use serde_json::json;
 

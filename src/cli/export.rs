@@ -6,7 +6,7 @@ use super::run::{Outcome, Setting};
 use super::say;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::model::{Class, Classify, ErrorKind, RelPath, unprintable};
-use crate::ops::alias::Mode;
+use crate::ops::Mode;
 use crate::render::{Redirect, Server, redirects as write};
 use serde_json::json;
 use std::{

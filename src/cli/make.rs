@@ -11,7 +11,7 @@ use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
 use crate::model::{BuildId, Label, RelPath, shown};
-use crate::ops::alias::Mode;
+use crate::ops::Mode;
 use crate::recover::Stages;
 use serde_json::json;
 

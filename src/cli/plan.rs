@@ -8,7 +8,7 @@ use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
 use crate::decide::{Past, Plan, retain};
 use crate::model::{BuildId, Stamp};
-use crate::ops::alias::Mode;
+use crate::ops::Mode;
 use crate::render;
 use std::{io::Read, path::Path};
 

@@ -8,7 +8,7 @@ use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, Stamp, check_line, shown};
-use crate::ops::alias::Mode;
+use crate::ops::Mode;
 use crate::ops::retention::HoldReport;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::{Failure, SweepReport};

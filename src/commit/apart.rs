@@ -5,11 +5,11 @@
 //! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
 //! changes is undone, and what is cut off later is finished.
 
+use crate::commit::KEPT_LIMIT;
 use crate::commit::trash::throw_out;
 use crate::mirror::{KeptError, Lease, Mirror, Trashed, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::ops::ActError;
-use crate::ops::retention::trim::KEPT_LIMIT;
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
 use crate::store::{Fill, Kind, Put, Store, StoreError};

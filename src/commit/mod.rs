@@ -2,20 +2,28 @@
 //!
 //! Everything here works under a lock that the caller holds, and looks at nothing that an interrupted command left.
 
+pub(crate) mod adopted;
 pub(crate) mod apart;
 pub(crate) mod handshake;
+pub(crate) mod holds;
 pub(crate) mod places;
 pub(crate) mod reading;
 pub(crate) mod repoint;
 pub(crate) mod reserve;
 pub(crate) mod reveal;
 pub(crate) mod stage;
+pub(crate) mod sweep;
 pub(crate) mod trash;
 pub(crate) mod tree;
 pub(crate) mod unsealed;
+pub(crate) mod untrash;
 pub(crate) mod upload;
 
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use reveal::RevealError;
+pub use stage::STAGE_TERM;
 pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
+
+/// More than a list of checksums or a manifest ever has, in bytes.
+pub(crate) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;

@@ -4,7 +4,6 @@ use crate::commit::apart;
 use crate::mirror::{GOING, KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
 use crate::model::{BuildId, RelPath, Stamp, is_sums};
 use crate::ops::ActError;
-use crate::ops::retention::{restore, sweep, trim};
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Entry, Kind, Store, StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
@@ -161,13 +160,13 @@ impl Interrupted<'_> {
 
     fn swept_by_seal(&self) -> Result<bool, ActError> {
         let (store, at) = (self.store(), &self.at);
-        let marked = store.look(&Trashed::ticket_in(&sweep::going(at)))?.is_some();
+        let marked = store.look(&Trashed::ticket_in(&crate::commit::sweep::going(at)))?.is_some();
         let waits = store.look(at)?.is_some();
         if marked {
             throw_out(store, at)?;
         } else if waits {
             // The list of what goes is written before the ticket that counts.
-            store.discard(&sweep::going(at))?;
+            store.discard(&crate::commit::sweep::going(at))?;
         }
         Ok(marked || !waits)
     }
@@ -207,7 +206,12 @@ impl Interrupted<'_> {
     fn note_trimmed(&self, trashed: &Trashed) -> Result<Settling, ActError> {
         let number =
             |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        trim::record(self.lease, trashed, &names(self.intent), (number("files"), number("bytes")))?;
+        crate::commit::tree::record(
+            self.lease,
+            trashed,
+            &names(self.intent),
+            (number("files"), number("bytes")),
+        )?;
         Ok(Settling::Happened)
     }
 
@@ -249,7 +253,8 @@ impl Interrupted<'_> {
             TicketKind::Untrimmed if by_seal => !self.mirror().has_build(id)?,
             TicketKind::Untrimmed => there.is_none(),
         };
-        let put_back = if in_the_way { None } else { Some(restore::put_back(self.lease, &trashed)) };
+        let put_back =
+            if in_the_way { None } else { Some(crate::commit::untrash::put_back(self.lease, &trashed)) };
         if let None | Some(Err(ActError::Occupied { .. })) = put_back {
             // It stays in the trash with all that is kept of it.
             if !by_seal {
@@ -288,7 +293,7 @@ pub(crate) fn is_denied(error: &ActError) -> bool {
 pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &ActError) -> String {
     let store = lease.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
-    let places = named.into_iter().flat_map(|at| [sweep::going(&at), at]);
+    let places = named.into_iter().flat_map(|at| [crate::commit::sweep::going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
     let own = owner(&RelPath::own("mirror.yaml"));
     let foreign = places.filter_map(|at| Some((owner(&at)?, at))).find(|(user, _)| Some(*user) != own);

@@ -1,12 +1,20 @@
 //! Laying out what stays of a build as a second tree, by hard links.
 
+use crate::commit::KEPT_LIMIT;
+use crate::mirror::KeptError;
+use crate::mirror::Lease;
+use crate::mirror::Mirror;
+use crate::mirror::Trashed;
 use crate::model::{PathError, RelPath, SUMS_NAME, is_sums};
 use crate::ops::ActError;
-use crate::ops::retention::trim::KEPT_LIMIT;
+use crate::record::BuildRecord;
+use crate::record::Manifest;
+use crate::record::Sums;
 use crate::record::sums_without;
 use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// What stays of a build.
 #[derive(Debug, Default)]
@@ -117,4 +125,73 @@ fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Re
         }
     }
     Ok(())
+}
+
+/// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
+pub(crate) fn record(
+    lease: &Lease<'_>,
+    trashed: &Trashed,
+    names: &[String],
+    (files, bytes): (u64, u64),
+) -> Result<(), ActError> {
+    let mirror = lease.mirror();
+    let (store, id) = (mirror.store(), &trashed.ticket.id);
+    // What was is read where it is: in its place, or in the trash already.
+    let old = match mirror.record_in(trashed) {
+        Err(KeptError::Store(error)) if error.is_not_found() => mirror.record(id)?,
+        record => Some(record?),
+    };
+    let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => mirror.manifest(id)?,
+        bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
+    };
+    lease.file_away(&trashed.at, id)?;
+    if let Some(manifest) = manifest {
+        lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
+    }
+    if let Some(old) = old {
+        let sums = store.read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT);
+        let sums = sums.ok().map(|bytes| crate::model::Digest::of(&bytes));
+        let mut trimmed = old.trimmed.clone();
+        trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
+        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
+    }
+    Ok(())
+}
+
+/// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
+fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
+    let store = mirror.store();
+    let root = &trashed.ticket.path;
+    let sums = match store.read(&root.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT) {
+        Err(error) if error.is_not_found() => None,
+        bytes => Sums::parse(&bytes?).ok(),
+    };
+    let named: Option<HashSet<&RelPath>> =
+        sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
+    let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
+    let mut files = Vec::new();
+    for file in manifest.files {
+        let stays = match &named {
+            Some(named) => named.contains(&file.path),
+            None => there(&file.path)?,
+        };
+        if stays {
+            files.push(file);
+        }
+    }
+    let mut links = Vec::new();
+    for link in manifest.links {
+        if there(&link.path)? {
+            links.push(link);
+        }
+    }
+    let mut dirs = Vec::new();
+    for dir in manifest.dirs {
+        if there(&dir)? {
+            dirs.push(dir);
+        }
+    }
+    (manifest.files, manifest.links, manifest.dirs) = (files, links, dirs);
+    Ok(manifest)
 }

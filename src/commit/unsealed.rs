@@ -1,9 +1,9 @@
 //! What lies where builds have their place in an object store, and is none, since it has no seal.
 
+use crate::commit::STAGE_TERM;
 use crate::commit::stage::Underway;
 use crate::mirror::{KeptError, Mirror, laid};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::recover::STAGE_TERM;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Files at the place of a build that has no seal.

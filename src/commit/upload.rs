@@ -14,9 +14,9 @@ use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME};
 use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
-use crate::recover::give_up_below;
 use crate::sign::Checksums;
 use crate::source::{Source, SourceEntry};
+use crate::store::Uploads;
 use crate::store::{
     Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, waiting,
 };
@@ -302,4 +302,14 @@ impl Sending<'_, '_> {
     fn store(&self) -> &dyn Store {
         self.upload.mirror.store()
     }
+}
+
+/// Throws away what an earlier try sent in parts of files below a place; whoever calls holds the ticket of what is there.
+///
+/// One that cannot be given up now is found by a check and given up later.
+pub(crate) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
+    for upload in store.unfinished(Uploads::Noted)?.iter().filter(|upload| upload.to.is_within(place)) {
+        store.give_up(upload).ok();
+    }
+    Ok(())
 }

@@ -4,11 +4,12 @@
 //! are not entered. Every directory above builds is listed; in an object store a link is then followed through the names that were
 //! listed, so that one costs one request and not three for each name on its way.
 
+use super::leading::{below_odd, below_other, leads};
 use super::resolve::{Step, follow, look};
 use super::{KeptError, Mirror, Resolved, build_of};
 use crate::layout::Place;
 use crate::model::{BuildId, RelPath};
-use crate::store::{Kind, LinkTarget, Pointer, StoreError, StoreErrorKind, waiting};
+use crate::store::{Kind, StoreError, waiting};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
@@ -82,51 +83,6 @@ fn pointed(mirror: &Mirror) -> Result<Pointing, KeptError> {
         targets.extend(found.into_iter().filter_map(|(link, to)| Some((link, to.path()?))));
     }
     Ok(Pointing { targets, builds })
-}
-
-/// Returns where a link leads for readers.
-pub(super) fn leads(mirror: &Mirror, link: &RelPath) -> Result<Resolved, StoreError> {
-    Ok(match mirror.store().target(link)? {
-        LinkTarget::To(target) => Resolved::To(target),
-        LinkTarget::Missing(target) => Resolved::Dangles(target),
-        LinkTarget::Outside => Resolved::Leaves(mirror.store().link_text(link)?.unwrap_or_default()),
-        LinkTarget::Unknown => mirror.resolve(link)?,
-    })
-}
-
-/// A link and where it leads.
-pub(super) type Leading = (RelPath, Resolved);
-
-/// Returns every link below a directory that neither is a build nor leads to any.
-pub(super) fn below_other(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
-    let found = match mirror.store().pointers(dir) {
-        // What a check of the file system found lies there, for its administrator alone.
-        Err(error) if error.kind() == StoreErrorKind::Denied && dir.as_str() == "lost+found" => Vec::new(),
-        found => found?,
-    };
-    told(mirror, found)
-}
-
-/// Returns every link by a name in a directory that no path can hold, and those below such names.
-pub(super) fn below_odd(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
-    told(mirror, mirror.store().odd_pointers(dir)?)
-}
-
-fn told(mirror: &Mirror, found: Vec<Pointer>) -> Result<Vec<Leading>, KeptError> {
-    let resolved = |Pointer { path, target }| {
-        let to = match target {
-            LinkTarget::To(target) => Resolved::To(target),
-            LinkTarget::Missing(target) => Resolved::Dangles(target),
-            LinkTarget::Outside => Resolved::Leaves(String::new()),
-            LinkTarget::Unknown => match mirror.resolve(&path)? {
-                // Its name is not the one that is shown.
-                Resolved::Dangles(at) if at == path => Resolved::Leaves(String::new()),
-                to => to,
-            },
-        };
-        Ok((path, to))
-    };
-    found.into_iter().map(resolved).collect()
 }
 
 /// Reads what an object store lists, and follows each link through that.

@@ -3,7 +3,7 @@
 //! A build that others laid down has no record; its markers, its name and the files that the layout names speak
 //! for it. A file that makes no sense is a problem of the build, which keeps it.
 
-use super::links::leads;
+use super::leading::leads;
 use super::{KeptError, Mirror};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};

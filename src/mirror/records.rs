@@ -13,6 +13,9 @@ pub(crate) const RECORD_LIMIT: u64 = 16 << 20;
 /// The largest size of a manifest or of a list of checksums, in bytes: two million files with paths of a hundred bytes.
 pub(crate) const MANIFEST_LIMIT: u64 = 512 << 20;
 
+/// What is kept of a build, as it could be read.
+pub type Kept = Result<Option<BuildRecord>, KeptError>;
+
 /// Says why what is kept of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeptError {

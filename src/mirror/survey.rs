@@ -7,13 +7,14 @@
 use super::anchors::Anchors;
 use super::catalogue::Sealed;
 use super::held::{STATING, lost_holds};
-use super::links::{Leading, below_odd, below_other, leads};
+use super::leading::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
+use super::records::Kept;
 use super::{AnchorError, ExpectedError, JournalError, KeptError, LostHolds, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
-use crate::record::{BuildRecord, Event, EventKind, Hold, Phase};
+use crate::record::{Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -62,9 +63,6 @@ struct Found {
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     survey_by(mirror, at, &|id, record| look_knowing(mirror, id, record?))
 }
-
-/// What is kept of a build, as it could be read.
-pub type Kept = Result<Option<BuildRecord>, KeptError>;
 
 /// How one build is looked at.
 type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync + 'a;

@@ -8,9 +8,11 @@ pub mod alias;
 pub mod check;
 pub mod copy;
 pub(crate) mod error;
+mod mode;
 mod observe;
 pub mod publish;
 pub mod retention;
 pub mod verify;
 
 pub use error::ActError;
+pub use mode::Mode;

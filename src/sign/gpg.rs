@@ -1,7 +1,8 @@
 //! Asking GnuPG: `gpg` to sign, `gpgv` to verify. What it says on its status lines counts, not what it says to people.
 
 use crate::model::Scheme;
-use crate::sign::{MINISIGN_PASSWORD, SignError, Signature, Unproven};
+use crate::sign::error::{SignError, Unproven};
+use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
 use std::{
     io::{self, ErrorKind, Read},
     path::Path,

@@ -1,7 +1,8 @@
 //! Keys and signatures of minisign.
 
 use crate::model::Scheme;
-use crate::sign::{MINISIGN_PASSWORD, SignError, Signature, Unproven};
+use crate::sign::error::{SignError, Unproven};
+use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 use std::{
     fmt,

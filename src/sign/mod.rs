@@ -4,21 +4,21 @@
 //! with the keys of one file. minisign is read and written here. A signature speaks for the list, and so for every byte
 //! that the list names; it does not say under which name the build was published.
 
+mod error;
 mod gpg;
 mod minisign;
+mod signature;
 mod trusted;
 
-pub use trusted::{Keys, Unproven};
+pub use error::{SignError, Unproven};
+pub use signature::{MINISIGN_PASSWORD, Signature};
+pub use trusted::Keys;
 
-use crate::model::{Class, Classify, ErrorKind, RelPath, SUMS_NAME, Scheme};
+use crate::model::{RelPath, SUMS_NAME, Scheme};
 use crate::record::Manifest;
 use crate::source::Lines;
 use crate::store::{Fill, Filled, Store, StoreError};
-use serde::Serialize;
-use std::{io, path::PathBuf};
-
-/// The variable of the environment whose value opens a minisign key that has a password.
-pub const MINISIGN_PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
+use std::path::PathBuf;
 
 /// With what SHA256SUMS is to be signed, as it is typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,90 +27,6 @@ pub enum SignWith {
     Gpg(String),
     /// With the secret key in a file of minisign.
     Minisign(PathBuf),
-}
-
-/// Says why nothing was signed, or why what signs it cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    /// A program of GnuPG cannot be started.
-    #[error("cannot start `{program}`, which the package gnupg or gpgv has")]
-    Start {
-        /// Which program.
-        program: &'static str,
-        /// Why not.
-        source: io::Error,
-    },
-    /// GnuPG has no such key.
-    #[error("gpg has no secret key `{key}`: {said}")]
-    NoKey {
-        /// What was asked for.
-        key: String,
-        /// What gpg said.
-        said: String,
-    },
-    /// GnuPG does not sign.
-    #[error("gpg cannot sign with {keys}: {said}")]
-    Gpg {
-        /// With which keys.
-        keys: String,
-        /// What gpg said.
-        said: String,
-    },
-    /// A file with a key cannot be read.
-    #[error("cannot read the key `{path}`")]
-    Read {
-        /// Which file.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It holds no key, or none that can be used.
-    #[error("`{path}` cannot be used as {what}: {why}")]
-    Unfit {
-        /// Which file or text.
-        path: String,
-        /// As what it was to be used.
-        what: &'static str,
-        /// Why not.
-        why: String,
-    },
-    /// A file of minisign holds one signature.
-    #[error("`{0}` is a second key of minisign; SHA256SUMS.minisig holds one signature")]
-    Second(String),
-    /// The list that is signed cannot be read to its end.
-    #[error("cannot hand the list of checksums over")]
-    Feed(#[source] io::Error),
-    /// No temporary file can be made.
-    #[error("cannot keep a key or signature in a temporary file")]
-    Temporary(#[source] io::Error),
-    /// minisign does not sign.
-    #[error("cannot sign with the minisign key {key}: {why}")]
-    Minisign {
-        /// The id of the key.
-        key: String,
-        /// Why not.
-        why: String,
-    },
-}
-
-impl Classify for SignError {
-    fn class(&self) -> Class {
-        ErrorKind::Failed.into()
-    }
-}
-
-/// A signature of SHA256SUMS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Signature {
-    /// Of which kind.
-    pub by: Scheme,
-    /// The file that holds it, in the build.
-    pub file: &'static str,
-    /// The fingerprints of the OpenPGP keys, or the id of the minisign key; none where somebody else made it.
-    pub keys: Vec<String>,
-    /// What the file holds.
-    #[serde(skip)]
-    pub bytes: Vec<u8>,
 }
 
 /// Keys that sign, looked at and ready.

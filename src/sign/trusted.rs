@@ -1,7 +1,8 @@
 //! The keys that somebody trusts, and whether one of them signed a list.
 
 use crate::model::Scheme;
-use crate::sign::{SignError, gpg, minisign};
+use crate::sign::error::{SignError, Unproven};
+use crate::sign::{gpg, minisign};
 use ::minisign::PublicKey;
 use std::{
     fs,
@@ -18,17 +19,6 @@ pub struct Keys {
     minisign: Vec<PublicKey>,
     /// Where gpgv finds the signature and nothing of its user's; gone with the keys.
     home: Option<tempfile::TempDir>,
-}
-
-/// Says why a list is not proven.
-#[derive(Debug, thiserror::Error)]
-pub enum Unproven {
-    /// The signature is by nobody who is trusted, of something else, or none at all.
-    #[error("{0}")]
-    Bad(String),
-    /// Nobody could tell.
-    #[error("the signature cannot be verified")]
-    Asking(#[source] SignError),
 }
 
 impl Keys {

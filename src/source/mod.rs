@@ -9,17 +9,21 @@ pub(crate) mod gather;
 mod git;
 mod hash;
 mod lines;
+mod problem;
 mod remote;
 
 pub use git::{GitError, context_of};
 pub use hash::{Watched, hash};
 pub use lines::Lines;
+pub use problem::{SourceError, SourceProblem};
 
 use crate::layout::Files;
 use crate::model::{Digest, RelPath};
+use crate::record::Manifest;
 use crate::record::Seen;
 use crate::source::remote::{Elsewhere, Stream};
 use crate::store::Fill;
+use crate::store::Store;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::{
@@ -89,122 +93,6 @@ pub(crate) enum Top {
     Build(Elsewhere),
 }
 
-/// Says what is wrong with a source: everything that was found, at most twenty of it told.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", told(.0))]
-pub struct SourceError(pub Vec<SourceProblem>);
-
-/// One thing that cannot be published.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceProblem {
-    /// It cannot be looked at or read.
-    #[error("`{path}`: {source}")]
-    Read {
-        /// Which file.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It has no name that a mirror can hold.
-    #[error("`{path}`: {why}")]
-    Name {
-        /// Which file.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// It is a device, FIFO or socket.
-    #[error(
-        "`{path}` is a {kind}; regular files, directories and links inside the build are accepted, and \
-         `--exclude '{name}'` leaves it out"
-    )]
-    Special {
-        /// Its name.
-        name: String,
-        /// Which file.
-        path: String,
-        /// What it is.
-        kind: &'static str,
-    },
-    /// It is the mirror, or belongs to the state of a mirror.
-    #[error("`{path}` is {what}, which is never published; name a source that does not hold it")]
-    Mirror {
-        /// Which directory.
-        path: String,
-        /// What it is.
-        what: &'static str,
-    },
-    /// A symlink leads out of the build.
-    #[error("`{path}` is a symlink to `{text}`, outside the build")]
-    LinkOut {
-        /// Which link.
-        path: String,
-        /// What it holds.
-        text: String,
-    },
-    /// Two things go to one place.
-    #[error("`{to}` would come from both `{first}` and `{second}`")]
-    Twice {
-        /// The place in the build.
-        to: RelPath,
-        /// One of the two.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// A file goes where another needs a directory.
-    #[error("`{to}` would be a file, from `{first}`, and the directory of `{below}`, from `{second}`")]
-    Within {
-        /// The place in the build.
-        to: RelPath,
-        /// What is to be a file there.
-        first: String,
-        /// The place of the other.
-        below: RelPath,
-        /// The other.
-        second: String,
-    },
-    /// Nothing was found that a pattern names.
-    #[error("nothing below `{path}` fits `{pattern}`")]
-    NothingFits {
-        /// Where was looked.
-        path: String,
-        /// The pattern.
-        pattern: String,
-    },
-    /// It is not what its mirror wrote down for it.
-    #[error("`{path}` is damaged: {why}; `mirrorkeep verify` there tells what else is")]
-    Damaged {
-        /// Which file.
-        path: String,
-        /// What was found, and what was written down.
-        why: String,
-    },
-    /// It was changed while it was read.
-    #[error("`{path}` changed while it was read; publish when the build has finished writing")]
-    Changed {
-        /// Which file.
-        path: String,
-    },
-}
-
-/// How many problems are told.
-const TOLD: usize = 20;
-
-fn told(problems: &[SourceProblem]) -> String {
-    let mut text: Vec<String> = problems.iter().take(TOLD).map(ToString::to_string).collect();
-    if problems.len() > TOLD {
-        text.push(format!("and {} more", problems.len() - TOLD));
-    }
-    if problems.iter().any(|problem| matches!(problem, SourceProblem::LinkOut { .. })) {
-        text.push(
-            "a link that leads out of the build is not followed; add its target with `--add DEST=SRC`"
-                .to_owned(),
-        );
-    }
-    text.join("\n  ")
-}
-
 /// More than a file that says something of a build ever has, in bytes.
 const MARKER_LIMIT: u64 = 1 << 20;
 
@@ -230,6 +118,28 @@ impl Files for Source {
 }
 
 impl Source {
+    /// Returns a build of another mirror, of which the manifest is known.
+    pub(crate) fn elsewhere(store: Arc<dyn Store>, root: RelPath, mut manifest: Manifest) -> Self {
+        manifest.sort();
+        let links = std::mem::take(&mut manifest.links);
+        let dirs = std::mem::take(&mut manifest.dirs);
+        let top = Arc::new(Top::Build(Elsewhere::new(store, root, manifest)));
+        let Top::Build(build) = &*top else { return Self::default() };
+        let files = build.files().iter().map(|file| SourceEntry {
+            to: file.path.clone(),
+            top: Arc::clone(&top),
+            size: file.size,
+            // In an object store, 0 stands for the time of a file of ours, which the manifest does not have.
+            mtime: (file.mtime != 0 || file.inode != 0 || file.seen.is_some()).then_some(file.mtime),
+            inode: 0,
+            linked: None,
+            executable: file.mode & 0o111 != 0,
+        });
+        let files = files.collect();
+        let links = links.into_iter().map(|link| (link.path, link.text)).collect();
+        Self { files, links, dirs, ..Self::default() }
+    }
+
     /// Returns how many bytes the files have.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
@@ -322,7 +232,7 @@ impl SourceEntry {
     /// Opens the file and makes sure that it is still the one that was found.
     pub fn open(&self) -> Result<OpenSource, SourceProblem> {
         if let Top::Build(build) = &*self.top {
-            return Ok(OpenSource::Stream(Box::new(build.open(self))));
+            return Ok(OpenSource::Stream(Box::new(build.open(&self.to, self.size))));
         }
         let from = self.from();
         let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };

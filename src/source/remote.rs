@@ -5,8 +5,8 @@
 //! read fails by the file that is missing.
 
 use crate::model::{Digest, Hasher, RelPath};
-use crate::record::Manifest;
-use crate::source::{Source, SourceEntry, SourceProblem, Top};
+use crate::record::{FileEntry, Manifest};
+use crate::source::problem::SourceProblem;
 use crate::store::Store;
 use std::{
     fmt,
@@ -42,31 +42,17 @@ struct Reading {
     read: u64,
 }
 
-impl Source {
-    /// Returns a build of another mirror, of which the manifest is known.
-    pub(crate) fn elsewhere(store: Arc<dyn Store>, root: RelPath, mut manifest: Manifest) -> Self {
-        manifest.sort();
-        let links = std::mem::take(&mut manifest.links);
-        let dirs = std::mem::take(&mut manifest.dirs);
-        let top = Arc::new(Top::Build(Elsewhere { store, root, manifest }));
-        let Top::Build(build) = &*top else { return Self::default() };
-        let files = build.manifest.files.iter().map(|file| SourceEntry {
-            to: file.path.clone(),
-            top: Arc::clone(&top),
-            size: file.size,
-            // In an object store, 0 stands for the time of a file of ours, which the manifest does not have.
-            mtime: (file.mtime != 0 || file.inode != 0 || file.seen.is_some()).then_some(file.mtime),
-            inode: 0,
-            linked: None,
-            executable: file.mode & 0o111 != 0,
-        });
-        let files = files.collect();
-        let links = links.into_iter().map(|link| (link.path, link.text)).collect();
-        Self { files, links, dirs, ..Self::default() }
-    }
-}
-
 impl Elsewhere {
+    /// Returns the build whose root is at `root` of a store, of which the manifest is known.
+    pub(crate) fn new(store: Arc<dyn Store>, root: RelPath, manifest: Manifest) -> Self {
+        Self { store, root, manifest }
+    }
+
+    /// Returns the files that it lists, sorted by path.
+    pub(crate) fn files(&self) -> &[FileEntry] {
+        &self.manifest.files
+    }
+
     /// Returns a file's path as a person would write it.
     pub(crate) fn shown(&self, to: &RelPath) -> PathBuf {
         PathBuf::from(self.store.shown()).join(self.root.join(to).as_str())
@@ -80,13 +66,13 @@ impl Elsewhere {
     }
 
     /// Returns a file that is opened when it is first read.
-    pub(crate) fn open(&self, entry: &SourceEntry) -> Stream {
+    pub(crate) fn open(&self, to: &RelPath, size: u64) -> Stream {
         Stream {
             store: Arc::clone(&self.store),
-            at: self.root.join(&entry.to),
-            shown: entry.from().display().to_string(),
-            size: entry.size,
-            digest: self.digest(&entry.to),
+            at: self.root.join(to),
+            shown: self.shown(to).display().to_string(),
+            size,
+            digest: self.digest(to),
             open: None,
             problem: None,
         }

@@ -4,7 +4,7 @@ use crate::view::{self, chain};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
 use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::copy::{CopyReport, Copying};
 use mirrorkeep::ops::publish::Publishing;
 use mirrorkeep::progress::{Stop, Unwatched};

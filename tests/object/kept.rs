@@ -5,7 +5,7 @@ use crate::view;
 use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{Classify, ErrorKind, RelPath};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
 use mirrorkeep::progress::{Stop, Unwatched};

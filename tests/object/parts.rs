@@ -7,7 +7,7 @@ use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
 use super::{every_call_of, kept::checked, kept::faults};
 use crate::view::{SIGNATURE, signature, signed_rightly};
 use mirrorkeep::model::{Digest, RelPath};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::verify::By;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use std::sync::{Arc, Mutex};

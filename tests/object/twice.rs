@@ -4,7 +4,7 @@ use super::parts::TRIMS;
 use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::twice::{Left, every_read};
 use crate::view::chain;
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
 use std::{collections::BTreeSet, sync::Arc};

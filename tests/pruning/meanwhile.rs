@@ -2,7 +2,7 @@
 
 use super::scene::{BUILDS, Scene, build, now, open, prune, prune_patiently};
 use mirrorkeep::commit::Permit;
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::record::{EventKind, Hold, Phase};
 use mirrorkeep::store::{Spy, Store};
 use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};

@@ -7,7 +7,7 @@ use crate::{
 };
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::store::{Posix, Store};
 use std::{

@@ -3,7 +3,7 @@
 use super::scene::{self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep};
 use crate::twice::{Left, every_read};
 use mirrorkeep::mirror::GOING;
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
 use std::{collections::BTreeSet, fs, sync::Arc};

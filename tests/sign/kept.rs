@@ -4,7 +4,7 @@ use super::keys::minisign;
 use crate::copy::scene::{Home, ISO, In, ONE, PAIRS, TWO, copy, now};
 use mirrorkeep::decide::check::Terms;
 use mirrorkeep::model::RelPath;
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::verify::{By, Verifying, Which};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::sign::{Keys, SignWith, Signers};

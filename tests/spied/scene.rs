@@ -3,8 +3,8 @@
 use crate::view::{self, chain};
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
+use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope, SumsIn};
-use mirrorkeep::ops::alias::Mode;
 use mirrorkeep::ops::publish::Publishing;
 use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
 use mirrorkeep::progress::{Stop, Unwatched};

@@ -1,15 +1,13 @@
 //! What a publisher whose build is named by the clock notes in its stage, so that the same command resumes it.
 
+use crate::commit::STAGE_TERM;
+use crate::commit::stage::sealed::Underway;
 use crate::commit::stage::stage_of;
 use crate::mirror::Mirror;
 use crate::mirror::RECORD_LIMIT;
 use crate::model::{BuildId, Digest, RelPath, Stamp};
-use crate::ops::publish::{ContextFrom, Publishing};
-use crate::recover::{STAGE_TERM, touched};
-use crate::source::Source;
 use crate::store::{Put, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// Which build is in a stage, and from what it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +26,9 @@ impl Claim {
     /// The name of the note in a stage.
     pub(crate) const NAME: &str = "claim.json";
 
-    /// Returns the claim of a publisher on its stage.
-    pub(crate) fn of(publishing: &Publishing, source: &Source) -> Self {
-        Self { form: 1, id: publishing.id.clone(), digest: digest(publishing, source) }
+    /// Returns the claim on the stage of a build that is made from what the digest names.
+    pub(crate) fn new(id: BuildId, digest: Digest) -> Self {
+        Self { form: 1, id, digest }
     }
 
     /// Notes the claim in the stage of the build, whose ticket the caller holds.
@@ -79,29 +77,11 @@ pub(crate) fn is_held(store: &dyn Store, stage: &RelPath) -> Result<bool, StoreE
     store.is_held(&stage.child("ticket").unwrap_or_default())
 }
 
-/// Returns a digest of everything that makes two builds different but their names.
-fn digest(publishing: &Publishing, source: &Source) -> Digest {
-    let shown = |path: &Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        path.as_os_str().as_encoded_bytes().escape_ascii().to_string()
-    };
-    let context = publishing.context.as_ref().map(|context| match context {
-        ContextFrom::File(path) => ("file", shown(path)),
-        ContextFrom::Checkouts(path) => ("checkouts", shown(path)),
-    });
-    let sources = publishing.sources.iter();
-    let sources: Vec<_> = sources
-        .map(|spec| (&spec.to, shown(&spec.from), spec.only.as_ref().map(glob::Pattern::as_str)))
-        .collect();
-    let files = source.files.iter();
-    let files: Vec<_> = files
-        .map(|file| (&file.to, file.size, file.mtime.unwrap_or_default().to_string(), file.executable))
-        .collect();
-    let labels: Vec<_> = publishing.labels.iter().map(|label| (label.key(), label.value())).collect();
-    let what = (
-        (&publishing.id.stream, publishing.result, context, labels, &publishing.requires),
-        (sources, files, &source.links, &source.dirs),
-    );
-    // It is plain data.
-    Digest::of(&serde_json::to_vec(&what).unwrap_or_default())
+/// Returns when a stage was last worked at, in seconds since 1970.
+pub(crate) fn touched(store: &dyn Store, at: &RelPath) -> Result<i64, StoreError> {
+    let mut seen = store.look(at)?;
+    for sign in [Claim::place(at), at.child("progress").unwrap_or_default(), Underway::place(at)] {
+        seen = store.look(&sign)?.or(seen);
+    }
+    Ok(seen.map_or(i64::MAX, |seen| seen.ctime))
 }

@@ -9,7 +9,7 @@ mod claim;
 mod joined;
 mod sealed;
 
-pub(crate) use claim::{Claim, is_held};
+pub(crate) use claim::{Claim, is_held, touched};
 pub(crate) use sealed::Underway;
 pub use sealed::{Seal, Sealed};
 
@@ -37,6 +37,9 @@ const SEAL: &str = "seal.json";
 
 /// How often a stage may be cleared away while we take it.
 const TRIES: u32 = 100;
+
+/// How long an unfinished stage waits for the publisher to come back, in seconds.
+pub const STAGE_TERM: i64 = crate::decide::check::STAGE_TERM;
 
 /// A build being laid out.
 #[derive(Debug)]

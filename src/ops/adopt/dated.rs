@@ -8,9 +8,9 @@ use crate::commit::handshake::say;
 use crate::layout::Created;
 use crate::mirror::{Fact, look_at_build};
 use crate::model::{BuildId, Stamp};
+use crate::ops::Mode;
+use crate::ops::adopt::request::{Adopted, Stopped};
 use crate::ops::adopt::taking::Taking;
-use crate::ops::adopt::{Adopted, Stopped};
-use crate::ops::alias::label::Mode;
 use crate::record::{BuildRecord, EventKind, Origin};
 use crate::recover::settle;
 

@@ -2,7 +2,7 @@
 
 use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath, is_sums};
-use crate::ops::adopt::{Stopped, Trust};
+use crate::ops::adopt::request::{Stopped, Trust};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, digest};
 use crate::progress::{Stop, Watch};

@@ -1,19 +1,19 @@
 //! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
 
 use crate::census::{BuildCensus, LabelCensus};
+use crate::commit::adopted::content;
+use crate::commit::adopted::sums_of;
 use crate::commit::stage::{Underway, stage_of};
 use crate::commit::unsealed::trashed;
 use crate::mirror::{Fact, JournalError, KeptError, Mirror};
 use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, Stamp, is_sums};
+use crate::ops::Mode;
 use crate::ops::adopt::reading::Reading;
-use crate::ops::adopt::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
-use crate::ops::alias::label::Mode;
+use crate::ops::adopt::request::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
 use crate::progress::{Stop, Watch};
-use crate::record::{
-    BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase, Sums,
-};
+use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase};
 use crate::recover::settle;
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
 use std::{collections::HashMap, time::Duration};
@@ -257,32 +257,6 @@ impl Taking<'_> {
         }
         Ok(wanted.is_empty())
     }
-}
-
-/// Returns the text of the SHA256SUMS of these files.
-fn sums_of(manifest: &Manifest) -> String {
-    Sums::of(manifest.files.iter().map(|file| (file.path.clone(), file.digest))).to_string()
-}
-
-/// Returns one digest of the paths and bytes of all files.
-fn content(manifest: &Manifest) -> Digest {
-    Digest::of(sums_of(manifest).as_bytes())
-}
-
-/// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.
-pub(crate) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, KeptError> {
-    let Some(record) = mirror.record(id)? else { return Ok(false) };
-    let said = |key: &str| intent.details.get(key);
-    if said("created").and_then(|created| created.as_str()) != record.created.map(Stamp::iso).as_deref() {
-        return Ok(false);
-    }
-    let Some(wanted) = said("content").and_then(|digest| digest.as_str()) else { return Ok(true) };
-    let sums = record.sums.map(|sums| sums.to_string());
-    let same = said("files").and_then(serde_json::Value::as_u64) == Some(record.files)
-        && said("bytes").and_then(serde_json::Value::as_u64) == Some(record.bytes)
-        && said("result").and_then(|result| result.as_str()) == Some(record.result.as_str())
-        && said("sums").and_then(|sums| sums.as_str()) == sums.as_deref();
-    Ok(same && mirror.manifest(id)?.is_some_and(|manifest| content(&manifest).to_string() == wanted))
 }
 
 /// What the journal knows of builds, read once for many of them.

@@ -4,7 +4,7 @@
 
 use crate::mirror::{Fact, Generation, Materialized, Mirror};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
-use crate::ops::alias::materialize::{MaterializeError, Switched, leads_to};
+use crate::ops::alias::materialize::{Followed, MaterializeError, Switched, leads_to};
 use crate::progress::{Stop, Watch};
 use crate::record::{EventKind, Manifest};
 use crate::recover::settle;
@@ -32,7 +32,7 @@ enum Wants {
 }
 
 /// What was done for one alias.
-pub(crate) enum Done {
+enum Done {
     /// Nothing, or somebody else is at it.
     Nothing,
     /// Its copy was brought up to date.
@@ -42,16 +42,41 @@ pub(crate) enum Done {
 }
 
 /// Bringing one alias up to date.
-pub(crate) struct Following<'a> {
-    pub(crate) mirror: &'a Mirror,
-    pub(crate) watch: &'a dyn Watch,
-    pub(crate) stop: &'a Stop,
-    pub(crate) clock: &'a dyn Fn() -> Stamp,
+struct Following<'a> {
+    mirror: &'a Mirror,
+    watch: &'a dyn Watch,
+    stop: &'a Stop,
+    clock: &'a dyn Fn() -> Stamp,
+}
+
+/// Brings the copies below all aliases up to date, and removes those whose time is over.
+///
+/// For whoever moved names; it costs one listing where no alias has a copy. One that somebody else is at is left to
+/// them. Of several that fail the first is returned, after all were tried.
+pub fn follow(
+    mirror: &Mirror,
+    watch: &dyn Watch,
+    stop: &Stop,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Followed, MaterializeError> {
+    let (mut followed, mut failed) = (Followed::default(), None);
+    if mirror.by_seal() {
+        for alias in mirror.materialized()? {
+            stop.check()?;
+            match (Following { mirror, watch, stop, clock }).follow(&alias) {
+                Ok(Done::Nothing) => {}
+                Ok(Done::Switched(switched)) => followed.switched.push(switched),
+                Ok(Done::Stays) => followed.stay.push(alias),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+    }
+    failed.map_or(Ok(followed), Err)
 }
 
 impl Following<'_> {
     /// Makes the copy below an alias that of the build that it leads to, and removes those whose time is over.
-    pub(crate) fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
+    fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
         let Some(_held) = self.mirror.materializing(alias)? else { return Ok(Done::Nothing) };
         let Some(mut state) = self.mirror.materialized_as(alias)? else { return Ok(Done::Nothing) };
         let before = self.current(alias)?;

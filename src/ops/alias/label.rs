@@ -6,6 +6,7 @@ use crate::commit::repoint::{RepointError, due, repoint};
 use crate::layout::NoPlace;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
+use crate::ops::Mode;
 use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
 use crate::recover::{RecoverError, settle};
 use crate::store::StoreError;
@@ -74,22 +75,6 @@ impl Classify for LabelActError {
             Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
         }
-    }
-}
-
-/// Whether something is done or only tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Done.
-    Real,
-    /// Only told what would be done.
-    Trial,
-}
-
-impl Mode {
-    /// Returns what a command does that is, or is not, to be dry.
-    pub fn of(dry_run: bool) -> Self {
-        if dry_run { Self::Trial } else { Self::Real }
     }
 }
 

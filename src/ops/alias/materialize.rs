@@ -5,12 +5,11 @@
 //! on. Killed anywhere, the next command that moves names goes on: half-made generations are removed, never pointed at.
 //! On a POSIX mirror there is nothing to do, since a symlink is all of this.
 
-use super::following::{Done, Following};
 use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, Resolved};
-use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
-use crate::ops::alias::label::Mode;
-use crate::progress::{Interrupted, Stop, Watch};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::ops::Mode;
+use crate::progress::{Interrupted, Watch};
 use crate::record::Manifest;
 use crate::recover::RecoverError;
 use crate::store::{Kind, StoreError};
@@ -128,7 +127,7 @@ impl Classify for MaterializeError {
     }
 }
 
-/// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`] makes it.
+/// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`](crate::ops::alias::follow) makes it.
 pub fn materialize(
     mirror: &Mirror,
     alias: &RelPath,
@@ -166,7 +165,7 @@ pub fn materialize(
     Ok(cost)
 }
 
-/// Lets an alias have no copy any more; [`follow`] removes what is there.
+/// Lets an alias have no copy any more; [`follow`](crate::ops::alias::follow) removes what is there.
 pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(), MaterializeError> {
     let wanted = || {
         let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
@@ -181,31 +180,6 @@ pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(),
         mirror.keep_materialized(Some(&state), &after)?;
     }
     Ok(())
-}
-
-/// Brings the copies below all aliases up to date, and removes those whose time is over.
-///
-/// For whoever moved names; it costs one listing where no alias has a copy. One that somebody else is at is left to
-/// them. Of several that fail the first is returned, after all were tried.
-pub fn follow(
-    mirror: &Mirror,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Followed, MaterializeError> {
-    let (mut followed, mut failed) = (Followed::default(), None);
-    if mirror.by_seal() {
-        for alias in mirror.materialized()? {
-            stop.check()?;
-            match (Following { mirror, watch, stop, clock }).follow(&alias) {
-                Ok(Done::Nothing) => {}
-                Ok(Done::Switched(switched)) => followed.switched.push(switched),
-                Ok(Done::Stays) => followed.stay.push(alias),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-    }
-    failed.map_or(Ok(followed), Err)
 }
 
 /// Returns the build that an alias leads to.

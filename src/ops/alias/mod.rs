@@ -4,5 +4,6 @@ pub(crate) mod following;
 pub(crate) mod label;
 pub(crate) mod materialize;
 
-pub use label::{LabelActError, LabelReport, Mode, label};
-pub use materialize::{Cost, Followed, MaterializeError, Switched, dematerialize, follow, materialize};
+pub use following::follow;
+pub use label::{LabelActError, LabelReport, label};
+pub use materialize::{Cost, Followed, MaterializeError, Switched, dematerialize, materialize};

@@ -4,7 +4,7 @@
 //! at the target later stays.
 
 use crate::model::BuildId;
-use crate::ops::alias::label::Mode;
+use crate::ops::Mode;
 use crate::ops::alias::label::relabel;
 use crate::ops::copy::{Copy, CopyError};
 use crate::record::{BuildRecord, LabelValue, Labels};

@@ -9,7 +9,7 @@ use crate::commit::repoint::{due, legacy, repoint};
 use crate::decide::{Age, meets};
 use crate::mirror::{Lease, Resolved, builds_of, chain};
 use crate::model::{BuildId, RelPath, Stream};
-use crate::ops::alias::label::Mode;
+use crate::ops::Mode;
 use crate::ops::copy::choose::Chosen;
 use crate::ops::copy::{Copy, CopyError, CopyReport, LeftName};
 use crate::recover::settle;

@@ -3,7 +3,10 @@
 use crate::commit::stage::{StageError, Tally};
 use crate::mirror::Mirror;
 use crate::model::{Digest, Outcome, RelPath};
-use crate::ops::publish::{Prepared, PublishError, PublishOutcome, PublishReport, Publishing, report};
+use crate::ops::publish::error::PublishError;
+use crate::ops::publish::outcome::{PublishOutcome, PublishReport, report};
+use crate::ops::publish::prepared::Prepared;
+use crate::ops::publish::request::Publishing;
 use crate::progress::{Stop, Watch};
 use crate::record::{Change, FileEntry, LinkEntry, Manifest};
 use crate::source::SourceEntry;

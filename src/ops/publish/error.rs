@@ -7,7 +7,6 @@ use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::ops::ActError;
-use crate::ops::publish::prepared::CONTEXT_LIMIT;
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
@@ -15,6 +14,9 @@ use crate::sign::SignError;
 use crate::source::GitError;
 use crate::source::SourceError;
 use crate::store::StoreError;
+
+/// More than a line for each of a hundred thousand checkouts, in bytes.
+pub(crate) const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// Says why a build was not published.
 #[derive(Debug, thiserror::Error)]

@@ -6,132 +6,38 @@
 //! changes nothing; with other content it fails and says what differs.
 
 mod send;
+mod steps;
 
+mod claiming;
 mod compared;
 mod error;
+mod outcome;
 mod prepared;
+mod request;
 
 pub(crate) use compared::there_already;
 pub use error::PublishError;
+pub(crate) use outcome::report;
+pub use outcome::{PublishOutcome, PublishReport};
 pub(crate) use prepared::{Prepared, record, strays, without_directories};
 use prepared::{clocks, prepare};
+pub use request::{ContextFrom, Named, Publishing};
+use steps::{earlier, is_shared, leave, published_meanwhile, show};
 
-use crate::commit::repoint::Moved;
-use crate::commit::reveal::{Revealed, reveal};
-use crate::commit::stage::Claim;
-use crate::commit::stage::{Filling, Sealed, StageError, Staged, Tally};
-use crate::decide::{Reuse, Whose};
-use crate::mirror::{Mirror, builds_of, chain};
-use crate::model::{BuildId, Label, Outcome, RelPath, Stamp, Stream};
-use crate::ops::alias::label::{Mode, label};
+use crate::commit::stage::{StageError, Staged, Tally};
+use crate::commit::untrash::find;
+use crate::decide::Reuse;
+use crate::mirror::{Mirror, chain};
+use crate::model::{Label, Stamp};
+use crate::ops::Mode;
+use crate::ops::alias::label::label;
 use crate::ops::publish::send::send;
-use crate::ops::retention::restore::find;
 use crate::progress::{Stop, Watch};
 use crate::recover::settle;
-use crate::sign::{Signature, Signers};
-use crate::source::{SourceEntry, SourceSpec};
+use crate::source::SourceEntry;
 use crate::store::{StoreError, StoreErrorKind, Take};
+use claiming::claim_of;
 use rayon::prelude::*;
-use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf, sync::atomic::Ordering};
-
-/// How many earlier builds of the stream are asked for bytes that are there already.
-const ASKED: usize = 30;
-
-/// How many other streams are asked, each for its last published build.
-const OTHERS: usize = 8;
-
-/// What is to be published.
-#[derive(Debug, Clone)]
-pub struct Publishing {
-    /// As which build.
-    pub id: BuildId,
-    /// How that name came.
-    pub named: Named,
-    /// From where.
-    pub sources: Vec<SourceSpec>,
-    /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
-    pub exclude: Vec<glob::Pattern>,
-    /// How the build went; nothing means as its marker says, and success without one.
-    pub result: Option<Outcome>,
-    /// Its CONTEXT, if it is to have one that is not among the sources.
-    pub context: Option<ContextFrom>,
-    /// What is said of it from the start.
-    pub labels: Vec<Label>,
-    /// Builds that it needs.
-    pub requires: Vec<BuildId>,
-    /// How its bytes come in.
-    pub filling: Filling,
-    /// Who signs its checksums.
-    pub signers: Signers,
-}
-
-/// How the name of a build came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named {
-    /// It was given.
-    Given,
-    /// From the clock: an interrupted publish of the same is resumed under its own name.
-    ByClock,
-}
-
-/// Where a CONTEXT comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ContextFrom {
-    /// From a file made elsewhere.
-    File(PathBuf),
-    /// From the git checkouts below a directory.
-    Checkouts(PathBuf),
-}
-
-/// What publishing did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PublishReport {
-    /// Which build.
-    pub id: BuildId,
-    /// Where it lies, below the root.
-    pub path: RelPath,
-    /// Whether it was published now or had been there with the same content.
-    pub outcome: PublishOutcome,
-    /// How the build went.
-    pub result: Outcome,
-    /// How many files it has, SHA256SUMS not counted.
-    pub files: u64,
-    /// How many bytes they have.
-    pub bytes: u64,
-    /// How many bytes were written.
-    pub copied_bytes: u64,
-    /// How many files share their bytes with earlier builds.
-    pub shared_files: u64,
-    /// How many bytes these have.
-    pub shared_bytes: u64,
-    /// How many files share their bytes with another file of the same build.
-    pub joined_files: u64,
-    /// How many bytes these have.
-    pub joined_bytes: u64,
-    /// How many files, links and directories of the source were left out on request.
-    pub excluded: u64,
-    /// How many files an interrupted try had laid out already.
-    pub resumed_files: u64,
-    /// What signs its checksums since now.
-    pub signatures: Vec<Signature>,
-    /// Names that moved.
-    pub aliases: Vec<Moved>,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-}
-
-/// Whether a build was published now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PublishOutcome {
-    /// It is visible now and was not before.
-    Published,
-    /// It was there already, with the same content.
-    Unchanged,
-    /// Nothing was done, since only a trial was asked for.
-    Trial,
-}
 
 /// Publishes a build; `clock` tells the time, and is asked when a time is written down.
 pub fn publish(
@@ -193,7 +99,7 @@ fn resumed(
     if publishing.named == Named::Given {
         return Ok(None);
     }
-    let claim = Claim::of(publishing, &prepared.source);
+    let claim = claim_of(publishing, &prepared.source);
     let first = claim.interrupted(mirror, now)?;
     let Some(id) = first.filter(|first| *first != publishing.id) else {
         prepared.claim = Some(claim);
@@ -201,7 +107,7 @@ fn resumed(
     };
     let first = Publishing { id, ..publishing.clone() };
     prepared.rename(mirror, &first.id, now)?;
-    prepared.claim = Some(Claim::of(&first, &prepared.source));
+    prepared.claim = Some(claim_of(&first, &prepared.source));
     Ok(Some(first))
 }
 
@@ -262,59 +168,6 @@ pub(crate) fn lay_out(
         staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), &prepared.sums)?;
     stop.check()?;
     show(mirror, publishing, prepared, sealed, &tally, clock)
-}
-
-/// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
-/// before that was told.
-pub(crate) fn published_meanwhile(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<Option<PublishReport>, PublishError> {
-    if mirror.has_build(&publishing.id)? {
-        settle(&mirror.lease()?, clock)?;
-    }
-    there_already(mirror, publishing, prepared, watch, stop)
-}
-
-/// Makes a build visible whose files are all there, and says what was done.
-pub(crate) fn show(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    mut prepared: Prepared,
-    mut sealed: Sealed,
-    tally: &Tally,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<PublishReport, PublishError> {
-    let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
-    sealed.moved = publishing.filling.take == Some(Take::Move);
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
-    prepared.warnings.extend(warnings);
-    drop(lease);
-    if publishing.filling.take == Some(Take::Move) {
-        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
-    }
-    Ok(report(publishing, &prepared, size, tally, aliases, PublishOutcome::Published))
-}
-
-/// Returns whether a file of the source and the published one are two names for the same bytes.
-fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
-    let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
-    there.is_some_and(|there| {
-        let found = (there.inode.1, there.size, Some(there.mtime));
-        there.names > 1 && found == (entry.inode, entry.size, entry.mtime)
-    })
-}
-
-/// Removes files that were moved from the source, and returns which of them stayed.
-fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
-    let stayed = moved.filter_map(|entry| entry.remove().err());
-    stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
 
 /// Says what publishing would do, and changes nothing.
@@ -389,85 +242,6 @@ fn fill(
         staged.add(to, bytes)?;
     }
     Ok(tally)
-}
-
-/// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
-/// not reused.
-pub(crate) fn earlier(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    watch: &dyn Watch,
-) -> Reuse {
-    let stream = &publishing.id.stream;
-    let mut builds = match builds_of(mirror, stream, None) {
-        Ok(builds) => builds,
-        Err(error) => {
-            watch.say(&format!("earlier builds are not reused: {error}"));
-            return Reuse::default();
-        }
-    };
-    builds.retain(|build| build.problem.is_none());
-    builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
-    let sizes = prepared.source.files.iter().map(|file| file.size).collect();
-    let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
-    let mut asked: Vec<BuildId> = Vec::new();
-    asked.extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
-    let own = asked.len();
-    asked.extend(last_of_others(mirror, stream, &mut changed));
-    // One manifest at a time: each is as large as the build.
-    let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
-        let whose = if index < own { Whose::Own } else { Whose::Other };
-        Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
-    });
-    Reuse::of(found, &sizes, &changed)
-}
-
-/// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
-fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
-    if mirror.by_seal() {
-        return Vec::new();
-    }
-    let streams = mirror.noted_streams().unwrap_or_default();
-    let others = streams.into_iter().filter(|other| other != stream).take(OTHERS);
-    let last = others.filter_map(|other| {
-        let notes = mirror.inodes(&other)?;
-        for (inode, time) in notes.changed {
-            // The later of two streams that have the file made the last link.
-            let known = changed.entry(inode).or_insert(time);
-            *known = time.max(*known);
-        }
-        Some(BuildId::new(other, notes.build))
-    });
-    last.collect()
-}
-
-pub(crate) fn report(
-    publishing: &Publishing,
-    prepared: &Prepared,
-    (files, bytes): (u64, u64),
-    tally: &Tally,
-    aliases: Vec<Moved>,
-    outcome: PublishOutcome,
-) -> PublishReport {
-    PublishReport {
-        id: publishing.id.clone(),
-        path: prepared.path.clone(),
-        outcome,
-        result: prepared.result,
-        files,
-        bytes,
-        copied_bytes: tally.copied.load(Ordering::Relaxed),
-        shared_files: tally.shared.load(Ordering::Relaxed),
-        shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
-        joined_files: tally.joined.load(Ordering::Relaxed),
-        joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
-        excluded: prepared.source.excluded,
-        resumed_files: tally.resumed.load(Ordering::Relaxed),
-        signatures: prepared.sums.signatures.clone(),
-        aliases,
-        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
-    }
 }
 
 impl StageError {

@@ -6,7 +6,9 @@ use crate::commit::stage::Claim;
 use crate::layout::{Created, Place};
 use crate::mirror::{KeptError, Mirror, builds_of};
 use crate::model::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
-use crate::ops::publish::{ContextFrom, PublishError, Publishing};
+use crate::ops::publish::error::CONTEXT_LIMIT;
+use crate::ops::publish::error::PublishError;
+use crate::ops::publish::request::{ContextFrom, Publishing};
 use crate::ops::retention::prune::store_clock;
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
 use crate::sign::{Checksums, SignError};
@@ -18,9 +20,6 @@ use std::{fs::File, io::Read, os::unix::fs::MetadataExt};
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;
-
-/// More than a line for each of a hundred thousand checkouts, in bytes.
-pub(crate) const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// Everything of a build but the bytes of its files: what is to be published, checked.
 pub(crate) struct Prepared {

@@ -3,14 +3,18 @@
 //! Killed before the seal, the build is not there and the next try goes on where this one stopped; killed after it,
 //! the next command that changes anything finishes aliases and event. Of two publishers of one build one seals it.
 
+use crate::commit::places::make_room;
+use crate::commit::untrash::find;
 use crate::commit::upload::{Found, Upload};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
 use crate::model::Stamp;
-use crate::ops::publish::{Prepared, PublishError, PublishReport, Publishing};
-use crate::ops::publish::{earlier, published_meanwhile, record, show};
-use crate::ops::retention::restore::find;
-use crate::ops::retention::sweep::make_room;
+use crate::ops::publish::error::PublishError;
+use crate::ops::publish::outcome::PublishReport;
+use crate::ops::publish::prepared::Prepared;
+use crate::ops::publish::prepared::record;
+use crate::ops::publish::request::Publishing;
+use crate::ops::publish::steps::{earlier, published_meanwhile, show};
 use crate::progress::{Stop, Watch};
 
 /// Publishes a build that is not there.

@@ -1,12 +1,11 @@
 //! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
 
-use crate::commit::handshake::say;
-use crate::mirror::{Fact, Lease, Mirror};
+use crate::commit::untrash::bring_back;
+use crate::commit::untrash::find;
+use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
 use crate::ops::ActError;
-use crate::ops::alias::label::Mode;
-use crate::ops::retention::restore::bring_back;
-use crate::ops::retention::restore::find;
+use crate::ops::Mode;
 use crate::record::{EventKind, Hold};
 use crate::recover::settle;
 use serde::Serialize;
@@ -84,7 +83,7 @@ fn change(
     let mut restored = false;
     if let Some(lease) = &lease {
         if changed {
-            write(lease, id, what, &holds, clock())?;
+            crate::commit::holds::write(lease, id, what, &holds, clock())?;
         }
         if let Some(trashed) = trashed.filter(|_| what == EventKind::Held) {
             bring_back(lease, &trashed, clock)?;
@@ -92,31 +91,4 @@ fn change(
         }
     }
     Ok(HoldReport { id: id.clone(), holds, restored, changed })
-}
-
-/// Writes the holds of a build down, with the event.
-pub(crate) fn write(
-    lease: &Lease<'_>,
-    id: &BuildId,
-    what: EventKind,
-    holds: &[Hold],
-    now: Stamp,
-) -> Result<(), ActError> {
-    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
-    lease.mirror().refuse_lost_holds(Some(id), now)?;
-    // Holds are plain data.
-    let list = serde_json::to_value(holds).unwrap_or_default();
-    let fact = Fact::new(what, id).with("holds", list);
-    let (before, there) = (lease.mirror().holds_of(id)?, lease.mirror().has_build(id)?);
-    let intent = lease.intend(now, fact.clone())?;
-    let keep = || lease.keep_holds(id, holds.to_vec());
-    // What is not there, because it waits in the trash, comes back when it is held.
-    if !there || what != EventKind::Held {
-        keep()?;
-    } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
-        lease.undo(now, fact, intent)?;
-        return Err(ActError::Going(id.clone()));
-    }
-    lease.tell(now, fact, Some(intent))?;
-    Ok(())
 }

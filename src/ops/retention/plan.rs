@@ -8,11 +8,11 @@ use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
+use crate::mirror::{LastRun, LastRunError};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
-use crate::ops::alias::label::Mode;
+use crate::ops::Mode;
 use crate::store::{Kind, Put, StoreError, Walked};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// Of a hundred builds of a stream so many may be unreadable before all of it is left alone.
@@ -83,59 +83,6 @@ impl Classify for PlanError {
             Self::Kept(error) => error.class(),
             Self::Store(error) => error.class(),
         }
-    }
-}
-
-/// What a run of prune leaves for the next one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LastRun {
-    /// The version of this form: 1.
-    pub version: u32,
-    /// When it was.
-    pub at: Stamp,
-    /// The policy by which it was planned.
-    pub policy: String,
-    /// How many builds each stream had afterwards.
-    pub streams: BTreeMap<Stream, usize>,
-    /// The id of the mirror; older versions did not state it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mirror: Option<String>,
-    /// The number of the last event of the journal; older versions did not state it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-}
-
-impl LastRun {
-    fn place() -> RelPath {
-        RelPath::own("last-run.json")
-    }
-
-    fn read(mirror: &Mirror) -> Result<Option<Self>, PlanError> {
-        let bytes = match mirror.store().read(&Self::place(), 64 << 20) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            bytes => bytes?,
-        };
-        let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|error| PlanError::LastRun(Self::place(), error))
-    }
-
-    /// States that the last run was in this mirror, where it states another one; one that cannot be read stays as it is.
-    pub(crate) fn claim(mirror: &Mirror) -> Result<(), StoreError> {
-        let id = Some(mirror.config().id.clone());
-        match Self::read(mirror) {
-            Ok(Some(last)) if last.mirror.is_some() && last.mirror != id => {
-                Self { mirror: id, ..last }.write(mirror)
-            }
-            Err(PlanError::Store(error)) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
-        // It is plain data.
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        mirror.store().put(&Self::place(), &text, Put::Replace)
     }
 }
 
@@ -386,10 +333,10 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
     if !walked.unread.is_empty() {
         return Err(walked.unread.swap_remove(0).1);
     }
-    let parts = crate::ops::retention::trim::going(policy, verdict);
+    let parts = crate::ops::retention::parts::going(policy, verdict);
     let goes = |dir: &RelPath, name: &str| {
         verdict.fate != Fate::Keep
-            || dir.child(name).is_ok_and(|path| crate::ops::retention::trim::goes(&parts, &path))
+            || dir.child(name).is_ok_and(|path| crate::ops::retention::parts::goes(&parts, &path))
     };
     let found = walked.entries().filter(|(dir, name, entry)| entry.kind == Kind::File && goes(dir, name));
     Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
@@ -430,4 +377,13 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usi
 pub fn suiting(layout: &crate::layout::Layout) -> Option<Chosen> {
     let name = layout.default_policy()?;
     Policy::shipped(name).map(|_| Chosen::Shipped(name.to_owned()))
+}
+
+impl From<LastRunError> for PlanError {
+    fn from(error: LastRunError) -> Self {
+        match error {
+            LastRunError::Damaged(at, error) => Self::LastRun(at, error),
+            LastRunError::Store(error) => Self::Store(error),
+        }
+    }
 }

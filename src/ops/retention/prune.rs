@@ -7,81 +7,32 @@
 
 use crate::commit::trash::throw_out;
 use crate::commit::{handshake, reserve};
-use crate::decide::{Fate, PartFate, Past, Plan, PlanOutcome};
+use crate::decide::{Fate, Past, Plan, PlanOutcome};
+use crate::mirror::LastRun;
 use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
-use crate::model::{BuildId, Digest, RelPath, Stamp};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
-use crate::ops::alias::label::Mode;
-use crate::ops::retention::concern::{Concern, concerns};
+use crate::ops::Mode;
+use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
-use crate::ops::retention::plan::{LastRun, Planned, weighed};
-use crate::ops::retention::restore::go_on;
-use crate::ops::retention::sweep::{Failure, SweepReport, Which};
+use crate::ops::retention::plan::{Planned, weighed};
+use crate::ops::retention::report::Failure;
+use crate::ops::retention::report::Gone;
+use crate::ops::retention::report::PruneReport;
+use crate::ops::retention::report::Pruning;
+use crate::ops::retention::report::Skipped;
+use crate::ops::retention::report::SweepReport;
+use crate::ops::retention::sweep::Which;
 use crate::ops::retention::trim;
-use crate::progress::Stop;
+use crate::progress::go_on;
 use crate::record::EventKind;
 use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};
 use crate::store::{Put, StoreError};
-use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// How long the lock is kept before others get their turn.
 const TURN: Duration = Duration::from_secs(1);
-
-/// How a plan is to be carried out.
-#[derive(Debug, Clone, Default)]
-pub struct Pruning {
-    /// The plan that somebody accepted, brakes notwithstanding.
-    pub accepted: Option<Digest>,
-    /// Whether the clock is right, whatever the last run and the clock of the store say.
-    pub any_clock: bool,
-    /// A wish to stop.
-    pub stop: Option<Stop>,
-}
-
-/// What a run of prune did.
-#[derive(Debug, Serialize)]
-pub struct PruneReport {
-    /// The plan that was carried out.
-    pub plan: Plan,
-    /// How it ended: as the plan says, or short of what the disk needs.
-    pub outcome: PlanOutcome,
-    /// Builds that went into the trash, or at once when the disk was full.
-    pub pruned: Vec<Gone>,
-    /// Builds that lost parts.
-    pub trimmed: Vec<Gone>,
-    /// Builds that the plan lets go and the fence did not.
-    pub skipped: Vec<Skipped>,
-    /// What became of the trash.
-    pub trash: SweepReport,
-    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
-    pub stages: Vec<LeftStage>,
-    /// What could not be done.
-    pub failures: Vec<Failure>,
-    /// What a person must look at, whether or not anything was due.
-    pub findings: Vec<Concern>,
-}
-
-/// Something that went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gone {
-    /// Which build.
-    pub id: BuildId,
-    /// Which parts of it; none means all.
-    pub parts: Vec<String>,
-    /// The last instant at which it can come back.
-    pub until: Stamp,
-}
-
-/// Something that did not go after all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// Which build.
-    pub id: BuildId,
-    /// What protects it now.
-    pub why: String,
-}
 
 /// Lets go what the policy lets go.
 pub fn prune(
@@ -334,7 +285,7 @@ fn press(
         if let Some(oldest) = waiting.first() {
             let lease = mirror.lease()?;
             settle(&lease, clock)?;
-            crate::ops::retention::sweep::mark_one(&lease, oldest, clock())?;
+            crate::commit::sweep::mark_one(&lease, oldest, clock())?;
             drop(lease);
             report.trash.swept.push(oldest.ticket.id.clone());
             crate::ops::retention::sweep::finish(mirror, &mut report.trash, how.stop.as_ref())?;
@@ -404,14 +355,4 @@ fn remember(
     let id = Some(mirror.config().id.clone());
     LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
     Ok(())
-}
-
-/// Returns the parts that go of each staying build.
-pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
-    let going = |verdict: &crate::decide::Verdict| -> Vec<String> {
-        let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire);
-        parts.map(|(name, _)| name.clone()).collect()
-    };
-    let kept = plan.builds.iter().filter(|verdict| verdict.fate == Fate::Keep);
-    kept.map(|verdict| (verdict.id.clone(), going(verdict))).filter(|(_, parts)| !parts.is_empty()).collect()
 }

@@ -3,43 +3,21 @@
 //! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
-pub(crate) use crate::commit::places::make_room;
-
 use crate::commit::reserve;
-use crate::commit::trash::throw_out;
-use crate::mirror::{Fact, GOING, Lease, Mirror, TicketKind, Trash, Trashed, chain, pointing};
+use crate::commit::sweep::clear;
+use crate::commit::sweep::mark_one;
+use crate::commit::untrash::bring_back;
+use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
-use crate::ops::alias::label::Mode;
-use crate::ops::retention::restore::{bring_back, go_on};
+use crate::ops::Mode;
+use crate::ops::retention::report::Failure;
+use crate::ops::retention::report::SweepReport;
 use crate::progress::Stop;
-use crate::record::EventKind;
+use crate::progress::go_on;
 use crate::recover::settle;
 use crate::store::Swept;
-use serde::Serialize;
 use std::collections::{HashMap, HashSet};
-
-/// What a sweep did.
-#[derive(Debug, Default, Serialize)]
-pub struct SweepReport {
-    /// Builds whose bytes went.
-    pub swept: Vec<BuildId>,
-    /// Builds that came back, since somebody needs them after all.
-    pub restored: Vec<BuildId>,
-    /// How many files, links and directories went.
-    pub entries: u64,
-    /// What could not be removed.
-    pub failures: Vec<Failure>,
-}
-
-/// Something that could not be done to one path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// Where.
-    pub path: String,
-    /// Why not.
-    pub error: String,
-}
 
 /// Which builds of the trash go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,33 +129,6 @@ pub(crate) fn mark(
         });
     }
     Ok(())
-}
-
-/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
-pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
-    for at in &trash.empty {
-        throw_out(lease.mirror().store(), at)?;
-    }
-    Ok(())
-}
-
-/// Tells and marks one.
-pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
-    let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let intent = lease.intend(now, fact.clone())?;
-    let going = going(&trashed.at);
-    if lease.mirror().by_seal() {
-        crate::commit::places::mark(lease, trashed, &going)?;
-    } else {
-        lease.mirror().store().reveal(&trashed.at, &going)?;
-    }
-    lease.tell(now, fact, Some(intent))?;
-    Ok(going)
-}
-
-/// Returns where in the trash something lies once it is marked.
-pub(crate) fn going(at: &RelPath) -> RelPath {
-    RelPath::own(&format!("trash/{}{GOING}", at.name()))
 }
 
 /// Removes everything that is marked, outside the lock.

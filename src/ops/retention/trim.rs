@@ -7,25 +7,30 @@
 use crate::commit::apart;
 use crate::commit::apart::Split;
 use crate::commit::handshake;
+use crate::commit::tree::record;
 use crate::commit::tree::{any, lay_out};
-use crate::decide::policy::{Part, Policy, fits};
-use crate::decide::{PartFate, Verdict};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
-use crate::model::{BuildId, RelPath, SUMS_NAME, Stamp, is_sums};
+use crate::commit::untrash::noted;
+use crate::commit::untrash::swap;
+use crate::decide::PartFate;
+use crate::decide::policy::Part;
+use crate::mirror::{Fact, JournalError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::fence::Fence;
+use crate::ops::retention::parts::goes;
+use crate::ops::retention::parts::named;
 use crate::ops::retention::plan::Planned;
-use crate::ops::retention::prune::{Gone, PruneReport, Pruning, Skipped, parts};
-use crate::ops::retention::restore::{go_on, swap};
-use crate::ops::retention::sweep::Failure;
-use crate::record::{BuildRecord, EventKind, Manifest, Sums};
+use crate::ops::retention::report::Failure;
+use crate::ops::retention::report::Gone;
+use crate::ops::retention::report::PruneReport;
+use crate::ops::retention::report::Pruning;
+use crate::ops::retention::report::Skipped;
+use crate::ops::retention::report::parts;
+use crate::progress::go_on;
+use crate::record::EventKind;
 use crate::recover::settle;
 use crate::store::{Store, StoreError, StoreErrorKind};
-use std::collections::HashSet;
 use std::time::Duration;
-
-/// More than a list of checksums or a manifest ever has, in bytes.
-pub(crate) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// How the name of a tree begins that is being laid out.
 const STAGE: &str = "trim-";
@@ -81,18 +86,6 @@ enum Trimmed {
     Nothing,
     /// They stay, for that reason.
     Skipped(String),
-}
-
-/// Returns the parts of a build that its verdict deletes, or would delete but for a brake.
-pub(crate) fn going(policy: &Policy, verdict: &Verdict) -> Vec<Part> {
-    let both = verdict.parts_with(PartFate::Expire).chain(verdict.parts_with(PartFate::Withheld));
-    let names: Vec<String> = both.map(str::to_owned).collect();
-    named(policy, &verdict.id, &names)
-}
-
-fn named(policy: &Policy, id: &BuildId, names: &[String]) -> Vec<Part> {
-    let family = policy.family_or_stranger(&id.stream);
-    family.parts.iter().filter(|part| names.contains(&part.name)).cloned().collect()
 }
 
 /// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
@@ -214,12 +207,6 @@ fn one_apart(
     Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
-/// Returns whether a path in a build is of one of the parts.
-pub(crate) fn goes(going: &[Part], inner: &RelPath) -> bool {
-    let mut patterns = going.iter().flat_map(|part| &part.paths);
-    !is_sums(inner.as_str()) && patterns.any(|pattern| fits(pattern, inner.as_str()))
-}
-
 /// Returns what the trash is told of a build whose parts go.
 fn untrimmed(
     lease: &Lease<'_>,
@@ -242,12 +229,6 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
         .with("parts", names.to_vec())
         .with("files", files)
         .with("bytes", bytes)
-}
-
-/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
-pub(crate) fn noted(trashed: &Trashed) -> serde_json::Value {
-    let (device, inode) = trashed.ticket.inode;
-    serde_json::json!([device, inode])
 }
 
 /// Returns why the parts of a build must stay after all.
@@ -276,75 +257,6 @@ fn sheltered(
         return Ok(Some("it is judged otherwise now".to_owned()));
     }
     fence.shelters(lease, id, now)
-}
-
-/// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
-pub(crate) fn record(
-    lease: &Lease<'_>,
-    trashed: &Trashed,
-    names: &[String],
-    (files, bytes): (u64, u64),
-) -> Result<(), ActError> {
-    let mirror = lease.mirror();
-    let (store, id) = (mirror.store(), &trashed.ticket.id);
-    // What was is read where it is: in its place, or in the trash already.
-    let old = match mirror.record_in(trashed) {
-        Err(KeptError::Store(error)) if error.is_not_found() => mirror.record(id)?,
-        record => Some(record?),
-    };
-    let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
-        Err(error) if error.is_not_found() => mirror.manifest(id)?,
-        bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
-    };
-    lease.file_away(&trashed.at, id)?;
-    if let Some(manifest) = manifest {
-        lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
-    }
-    if let Some(old) = old {
-        let sums = store.read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT);
-        let sums = sums.ok().map(|bytes| crate::model::Digest::of(&bytes));
-        let mut trimmed = old.trimmed.clone();
-        trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
-        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
-    }
-    Ok(())
-}
-
-/// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
-fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
-    let store = mirror.store();
-    let root = &trashed.ticket.path;
-    let sums = match store.read(&root.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT) {
-        Err(error) if error.is_not_found() => None,
-        bytes => Sums::parse(&bytes?).ok(),
-    };
-    let named: Option<HashSet<&RelPath>> =
-        sums.as_ref().map(|sums| sums.files().iter().map(|(path, _)| path).collect());
-    let there = |path: &RelPath| store.look(&root.join(path)).map(|entry| entry.is_some());
-    let mut files = Vec::new();
-    for file in manifest.files {
-        let stays = match &named {
-            Some(named) => named.contains(&file.path),
-            None => there(&file.path)?,
-        };
-        if stays {
-            files.push(file);
-        }
-    }
-    let mut links = Vec::new();
-    for link in manifest.links {
-        if there(&link.path)? {
-            links.push(link);
-        }
-    }
-    let mut dirs = Vec::new();
-    for dir in manifest.dirs {
-        if there(&dir)? {
-            dirs.push(dir);
-        }
-    }
-    (manifest.files, manifest.links, manifest.dirs) = (files, links, dirs);
-    Ok(manifest)
 }
 
 /// Notes in the record that a part is gone which was never there.

@@ -8,6 +8,7 @@ mod absent;
 mod cursor;
 mod report;
 mod signed;
+mod track;
 
 pub use report::{Fault, FaultKind, VerifyReport};
 
@@ -21,12 +22,13 @@ use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, Lists, complete
 use crate::progress::{Stop, Watch};
 use crate::sign::Keys;
 use crate::store::{Entry, waiting};
-use cursor::{Cursor, Track};
+use cursor::Cursor;
 use rayon::prelude::*;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
+use track::Track;
 
 /// How many files are read before the cursor is looked after.
 const BATCH: usize = 2048;

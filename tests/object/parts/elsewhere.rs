@@ -5,7 +5,7 @@ use crate::copy::scene::{Home, In, copy_between, everything};
 use crate::object::scene::{ONE, Scene, build, now};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::model::{Digest, RelPath};
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::Store;
 

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::object::scene::{self, ONE, Scene, TWO, build, now};
 use mirrorkeep::model::RelPath;
-use mirrorkeep::ops::alias::Mode;
+use mirrorkeep::ops::Mode;
 use mirrorkeep::record::Manifest;
 use mirrorkeep::store::{Fault, Put, Spy};
 use std::sync::Arc;

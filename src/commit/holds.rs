@@ -1,0 +1,34 @@
+//! Writing the holds of a build, with their event.
+
+use crate::commit::handshake::say;
+use crate::mirror::{Fact, Lease};
+use crate::model::{BuildId, Stamp};
+use crate::ops::ActError;
+use crate::record::{EventKind, Hold};
+
+/// Writes the holds of a build down, with the event.
+pub(crate) fn write(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    what: EventKind,
+    holds: &[Hold],
+    now: Stamp,
+) -> Result<(), ActError> {
+    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
+    lease.mirror().refuse_lost_holds(Some(id), now)?;
+    // Holds are plain data.
+    let list = serde_json::to_value(holds).unwrap_or_default();
+    let fact = Fact::new(what, id).with("holds", list);
+    let (before, there) = (lease.mirror().holds_of(id)?, lease.mirror().has_build(id)?);
+    let intent = lease.intend(now, fact.clone())?;
+    let keep = || lease.keep_holds(id, holds.to_vec());
+    // What is not there, because it waits in the trash, comes back when it is held.
+    if !there || what != EventKind::Held {
+        keep()?;
+    } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
+        lease.undo(now, fact, intent)?;
+        return Err(ActError::Going(id.clone()));
+    }
+    lease.tell(now, fact, Some(intent))?;
+    Ok(())
+}

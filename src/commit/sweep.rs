@@ -1,0 +1,34 @@
+//! Marking what the trash deletes, under the lock.
+
+use crate::commit::trash::throw_out;
+use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
+use crate::model::{RelPath, Stamp};
+use crate::ops::ActError;
+use crate::record::EventKind;
+
+/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
+pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
+    for at in &trash.empty {
+        throw_out(lease.mirror().store(), at)?;
+    }
+    Ok(())
+}
+
+/// Tells and marks one.
+pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
+    let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
+    let intent = lease.intend(now, fact.clone())?;
+    let going = going(&trashed.at);
+    if lease.mirror().by_seal() {
+        crate::commit::places::mark(lease, trashed, &going)?;
+    } else {
+        lease.mirror().store().reveal(&trashed.at, &going)?;
+    }
+    lease.tell(now, fact, Some(intent))?;
+    Ok(going)
+}
+
+/// Returns where in the trash something lies once it is marked.
+pub(crate) fn going(at: &RelPath) -> RelPath {
+    RelPath::own(&format!("trash/{}{GOING}", at.name()))
+}

@@ -1,0 +1,86 @@
+//! What publishing did.
+
+use crate::commit::{Moved, Tally};
+use crate::model::{BuildId, Outcome, RelPath};
+use crate::ops::publish::prepared::Prepared;
+use crate::ops::publish::request::Publishing;
+use crate::sign::Signature;
+use serde::Serialize;
+use std::sync::atomic::Ordering;
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublishReport {
+    /// Which build.
+    pub id: BuildId,
+    /// Where it lies, below the root.
+    pub path: RelPath,
+    /// Whether it was published now or had been there with the same content.
+    pub outcome: PublishOutcome,
+    /// How the build went.
+    pub result: Outcome,
+    /// How many files it has, SHA256SUMS not counted.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// How many bytes were written.
+    pub copied_bytes: u64,
+    /// How many files share their bytes with earlier builds.
+    pub shared_files: u64,
+    /// How many bytes these have.
+    pub shared_bytes: u64,
+    /// How many files share their bytes with another file of the same build.
+    pub joined_files: u64,
+    /// How many bytes these have.
+    pub joined_bytes: u64,
+    /// How many files, links and directories of the source were left out on request.
+    pub excluded: u64,
+    /// How many files an interrupted try had laid out already.
+    pub resumed_files: u64,
+    /// What signs its checksums since now.
+    pub signatures: Vec<Signature>,
+    /// Names that moved.
+    pub aliases: Vec<Moved>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Whether a build was published now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublishOutcome {
+    /// It is visible now and was not before.
+    Published,
+    /// It was there already, with the same content.
+    Unchanged,
+    /// Nothing was done, since only a trial was asked for.
+    Trial,
+}
+
+pub(crate) fn report(
+    publishing: &Publishing,
+    prepared: &Prepared,
+    (files, bytes): (u64, u64),
+    tally: &Tally,
+    aliases: Vec<Moved>,
+    outcome: PublishOutcome,
+) -> PublishReport {
+    PublishReport {
+        id: publishing.id.clone(),
+        path: prepared.path.clone(),
+        outcome,
+        result: prepared.result,
+        files,
+        bytes,
+        copied_bytes: tally.copied.load(Ordering::Relaxed),
+        shared_files: tally.shared.load(Ordering::Relaxed),
+        shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
+        joined_files: tally.joined.load(Ordering::Relaxed),
+        joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
+        excluded: prepared.source.excluded,
+        resumed_files: tally.resumed.load(Ordering::Relaxed),
+        signatures: prepared.sums.signatures.clone(),
+        aliases,
+        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Steps of publishing that are the same on a directory and in an object store.
+
+use crate::commit::reveal::{Revealed, reveal};
+use crate::commit::{Sealed, Tally};
+use crate::decide::Reuse;
+use crate::decide::Whose;
+use crate::mirror::{Mirror, builds_of};
+use crate::model::Stream;
+use crate::model::{BuildId, Stamp};
+use crate::ops::publish::compared::there_already;
+use crate::ops::publish::error::PublishError;
+use crate::ops::publish::outcome::{PublishOutcome, PublishReport, report};
+use crate::ops::publish::prepared::Prepared;
+use crate::ops::publish::request::Publishing;
+use crate::progress::{Stop, Watch};
+use crate::recover::settle;
+use crate::source::SourceEntry;
+use crate::store::Take;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// How many earlier builds of the stream are asked for bytes that are there already.
+const ASKED: usize = 30;
+
+/// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
+/// before that was told.
+pub(crate) fn published_meanwhile(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    clock: &dyn Fn() -> Stamp,
+    watch: &dyn Watch,
+    stop: &Stop,
+) -> Result<Option<PublishReport>, PublishError> {
+    if mirror.has_build(&publishing.id)? {
+        settle(&mirror.lease()?, clock)?;
+    }
+    there_already(mirror, publishing, prepared, watch, stop)
+}
+
+/// Makes a build visible whose files are all there, and says what was done.
+pub(crate) fn show(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    mut prepared: Prepared,
+    mut sealed: Sealed,
+    tally: &Tally,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<PublishReport, PublishError> {
+    let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
+    sealed.moved = publishing.filling.take == Some(Take::Move);
+    let lease = mirror.lease()?;
+    settle(&lease, clock)?;
+    let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
+    prepared.warnings.extend(warnings);
+    drop(lease);
+    if publishing.filling.take == Some(Take::Move) {
+        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+    }
+    Ok(report(publishing, &prepared, size, tally, aliases, PublishOutcome::Published))
+}
+
+/// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
+/// not reused.
+pub(crate) fn earlier(
+    mirror: &Mirror,
+    publishing: &Publishing,
+    prepared: &Prepared,
+    watch: &dyn Watch,
+) -> Reuse {
+    let stream = &publishing.id.stream;
+    let mut builds = match builds_of(mirror, stream, None) {
+        Ok(builds) => builds,
+        Err(error) => {
+            watch.say(&format!("earlier builds are not reused: {error}"));
+            return Reuse::default();
+        }
+    };
+    builds.retain(|build| build.problem.is_none());
+    builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
+    let sizes = prepared.source.files.iter().map(|file| file.size).collect();
+    let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
+    let mut asked: Vec<BuildId> = Vec::new();
+    asked.extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
+    let own = asked.len();
+    asked.extend(last_of_others(mirror, stream, &mut changed));
+    // One manifest at a time: each is as large as the build.
+    let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
+        let whose = if index < own { Whose::Own } else { Whose::Other };
+        Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+    });
+    Reuse::of(found, &sizes, &changed)
+}
+
+/// Returns whether a file of the source and the published one are two names for the same bytes.
+pub(crate) fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
+    let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
+    there.is_some_and(|there| {
+        let found = (there.inode.1, there.size, Some(there.mtime));
+        there.names > 1 && found == (entry.inode, entry.size, entry.mtime)
+    })
+}
+
+/// Removes files that were moved from the source, and returns which of them stayed.
+pub(crate) fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) -> Vec<String> {
+    let stayed = moved.filter_map(|entry| entry.remove().err());
+    stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
+}
+
+/// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
+fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
+    if mirror.by_seal() {
+        return Vec::new();
+    }
+    let streams = mirror.noted_streams().unwrap_or_default();
+    let others = streams.into_iter().filter(|other| other != stream).take(OTHERS);
+    let last = others.filter_map(|other| {
+        let notes = mirror.inodes(&other)?;
+        for (inode, time) in notes.changed {
+            // The later of two streams that have the file made the last link.
+            let known = changed.entry(inode).or_insert(time);
+            *known = time.max(*known);
+        }
+        Some(BuildId::new(other, notes.build))
+    });
+    last.collect()
+}
+
+/// How many other streams are asked, each for its last published build.
+const OTHERS: usize = 8;

@@ -1,0 +1,94 @@
+//! How a prune is carried out, and what it did.
+
+use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
+use crate::model::{BuildId, Digest, Stamp};
+use crate::ops::retention::concern::Concern;
+use crate::progress::Stop;
+use crate::recover::LeftStage;
+use serde::Serialize;
+
+/// How a plan is to be carried out.
+#[derive(Debug, Clone, Default)]
+pub struct Pruning {
+    /// The plan that somebody accepted, brakes notwithstanding.
+    pub accepted: Option<Digest>,
+    /// Whether the clock is right, whatever the last run and the clock of the store say.
+    pub any_clock: bool,
+    /// A wish to stop.
+    pub stop: Option<Stop>,
+}
+
+/// What a run of prune did.
+#[derive(Debug, Serialize)]
+pub struct PruneReport {
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// How it ended: as the plan says, or short of what the disk needs.
+    pub outcome: PlanOutcome,
+    /// Builds that went into the trash, or at once when the disk was full.
+    pub pruned: Vec<Gone>,
+    /// Builds that lost parts.
+    pub trimmed: Vec<Gone>,
+    /// Builds that the plan lets go and the fence did not.
+    pub skipped: Vec<Skipped>,
+    /// What became of the trash.
+    pub trash: SweepReport,
+    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    pub stages: Vec<LeftStage>,
+    /// What could not be done.
+    pub failures: Vec<Failure>,
+    /// What a person must look at, whether or not anything was due.
+    pub findings: Vec<Concern>,
+}
+
+/// Something that went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gone {
+    /// Which build.
+    pub id: BuildId,
+    /// Which parts of it; none means all.
+    pub parts: Vec<String>,
+    /// The last instant at which it can come back.
+    pub until: Stamp,
+}
+
+/// Something that did not go after all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Which build.
+    pub id: BuildId,
+    /// What protects it now.
+    pub why: String,
+}
+
+/// Returns the parts that go of each staying build.
+pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
+    let going = |verdict: &crate::decide::Verdict| -> Vec<String> {
+        let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire);
+        parts.map(|(name, _)| name.clone()).collect()
+    };
+    let kept = plan.builds.iter().filter(|verdict| verdict.fate == Fate::Keep);
+    kept.map(|verdict| (verdict.id.clone(), going(verdict))).filter(|(_, parts)| !parts.is_empty()).collect()
+}
+
+/// Something that could not be done to one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Where.
+    pub path: String,
+    /// Why not.
+    pub error: String,
+}
+
+/// What a sweep did.
+#[derive(Debug, Default, Serialize)]
+pub struct SweepReport {
+    /// Builds whose bytes went.
+    pub swept: Vec<BuildId>,
+    /// Builds that came back, since somebody needs them after all.
+    pub restored: Vec<BuildId>,
+    /// How many files, links and directories went.
+    pub entries: u64,
+    /// What could not be removed.
+    pub failures: Vec<Failure>,
+}

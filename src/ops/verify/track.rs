@@ -1,0 +1,153 @@
+//! The way of one run of verify: which builds and files, from where to where.
+
+use crate::decide::Portion;
+use crate::mirror::{Mirror, chain};
+use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::verify::cursor::Cursor;
+use crate::ops::verify::report::VerifyReport;
+use crate::store::Put;
+
+/// How often the cursor is written while a run goes on, in seconds.
+const OFTEN: i64 = 10;
+
+/// Which files of a build belong to a run.
+pub(crate) enum Part {
+    All,
+    After(RelPath),
+    Until(RelPath),
+}
+
+impl Part {
+    pub(crate) fn has(&self, at: &RelPath) -> bool {
+        match self {
+            Self::All => true,
+            Self::After(file) => at > file,
+            Self::Until(file) => at <= file,
+        }
+    }
+}
+
+/// The way of one run.
+pub(crate) struct Track {
+    /// Where the cursor is kept; nothing for a run that leaves none.
+    place: Option<RelPath>,
+    /// Whether the run goes round, from the last build to the first.
+    round: bool,
+    pub(crate) portion: Portion,
+    pub(crate) started: Option<Cursor>,
+    passed: Option<Cursor>,
+    entered: bool,
+    bytes: u64,
+    kept: Option<Stamp>,
+}
+
+impl Track {
+    /// Returns the way of a run that remembers nothing.
+    pub(crate) fn none(portion: Portion) -> Self {
+        Self {
+            place: None,
+            round: false,
+            portion,
+            started: None,
+            passed: None,
+            entered: false,
+            bytes: 0,
+            kept: None,
+        }
+    }
+
+    /// Returns the way through everything, from where it was interrupted.
+    pub(crate) fn all(mirror: &Mirror, anew: bool) -> Result<Self, ActError> {
+        let place = RelPath::own("cursors/verify-all.json");
+        let started = if anew { None } else { Cursor::read(mirror, &place)? };
+        Ok(Self { place: Some(place), passed: started.clone(), started, ..Self::none(Portion::whole()) })
+    }
+
+    /// Returns the way of a sample, from where the last one ended.
+    pub(crate) fn sample(mirror: &Mirror, portion: Portion) -> Result<Self, ActError> {
+        let place = RelPath::own("cursors/verify-sample.json");
+        let started = Cursor::read(mirror, &place)?;
+        let passed = started.clone();
+        Ok(Self { place: Some(place), round: true, passed, started, ..Self::none(portion) })
+    }
+
+    /// Returns the builds in the order of this run.
+    pub(crate) fn order(&self, builds: Vec<BuildId>) -> Vec<BuildId> {
+        let Some(started) = &self.started else { return builds };
+        let first = builds.partition_point(|id| *id < started.build);
+        let (before, after) = builds.split_at(first);
+        let mut order = after.to_vec();
+        if self.round {
+            order.extend_from_slice(before);
+            // Of the build in which the last run ended, what came before.
+            order.extend(after.first().filter(|id| **id == started.build).cloned());
+        }
+        order
+    }
+
+    /// Returns which files of the next build belong to this run.
+    pub(crate) fn part(&mut self, id: &BuildId) -> Part {
+        let first = !std::mem::replace(&mut self.entered, true);
+        match &self.started {
+            Some(started) if started.build == *id && first => Part::After(started.file.clone()),
+            Some(started) if started.build == *id => Part::Until(started.file.clone()),
+            _ => Part::All,
+        }
+    }
+
+    /// Notes that so many bytes are waiting to be read, and returns how many wait.
+    pub(crate) fn grew(&mut self, bytes: u64) -> u64 {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.bytes
+    }
+
+    /// Notes that nothing waits.
+    pub(crate) fn read_all(&mut self) {
+        self.bytes = 0;
+    }
+
+    /// Notes the last file that was read.
+    pub(crate) fn passed(&mut self, cursor: Cursor) {
+        self.passed = Some(cursor);
+    }
+
+    /// Writes the cursor when that was long ago.
+    pub(crate) fn keep_at_times(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
+        if self.kept.is_some_and(|kept| now.since(kept) < OFTEN) {
+            return;
+        }
+        self.keep(mirror, now, report);
+    }
+
+    /// Writes the cursor; where that cannot be done the run is worth no less.
+    pub(crate) fn keep(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
+        self.kept = Some(now);
+        let (Some(place), Some(passed)) = (&self.place, &mut self.passed) else { return };
+        passed.at = Some(now);
+        report.next = Some(passed.clone());
+        // It is plain data.
+        let text = serde_json::to_vec(passed).unwrap_or_default();
+        if let Err(error) = mirror.store().put(place, &text, Put::Replace) {
+            let why = chain(&error);
+            let warning = format!("the next run will not know where this one ended: {why}");
+            if !report.warnings.contains(&warning) {
+                report.warnings.push(warning);
+            }
+        }
+    }
+
+    /// Ends a run that came to the end of its way.
+    pub(crate) fn finish(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
+        if self.round {
+            self.keep(mirror, now, report);
+            return;
+        }
+        report.next = None;
+        if let Some(place) = &self.place
+            && let Err(error) = mirror.store().remove(place)
+        {
+            report.warnings.push(format!("the cursor could not be removed: {}", chain(&error)));
+        }
+    }
+}
