@@ -13,16 +13,17 @@ use mirrorkeep::model::{BuildId, BuildName, Digest, Document, Label, Outcome, Re
 use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
 use mirrorkeep::recover::settle;
 use mirrorkeep::store::{Conditions, ObjectStore, Put};
-use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
-use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::{Debug, Display};
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    str::FromStr,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// A law with its name, which is also that of the directory of its bytes.
 pub(crate) type Law = (&'static str, fn(&[u8]));

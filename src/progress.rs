@@ -1,10 +1,8 @@
 //! Being watched and being stopped while a long act runs.
 
 use crate::model::{Class, Classify, ErrorKind, RelPath};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Somebody who is told how far an act is; every method may be called from many threads.
 pub trait Watch: Sync {

@@ -4,24 +4,18 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
-use crate::commit::STAGE_TERM;
 use crate::commit::adopted::is_taken;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{Names, RevealError, finish};
-use crate::commit::stage::Sealed;
-use crate::commit::stage::touched;
-use crate::commit::stage::{Underway, clear, is_held};
-use crate::commit::trash;
+use crate::commit::stage::{Sealed, Underway, clear, is_held, touched};
 use crate::commit::trash::Settling;
-use crate::commit::untrash::RESTORE_TERM;
-use crate::commit::untrash::find;
+use crate::commit::untrash::{RESTORE_TERM, find};
 use crate::commit::upload::give_up_below;
-use crate::mirror::LastRun;
+use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
-    ExpectedError, Fact, JournalError, KeptError, Lease, LeaseError, Materialized, Mirror, chain,
+    ExpectedError, Fact, JournalError, KeptError, LastRun, Lease, LeaseError, Materialized, Mirror, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
-use crate::ops::ActError;
 use crate::record::{Event, EventKind, Hold, Manifest};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
 use serde::Serialize;
@@ -70,7 +64,7 @@ pub enum RecoverError {
     Finish(String, #[source] Box<RevealError>),
     /// A build could not be moved to the trash or back to the end.
     #[error("cannot finish what an interrupted command left of `{0}`")]
-    Trash(String, #[source] Box<ActError>),
+    Trash(String, #[source] Box<CommitError>),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),

@@ -3,7 +3,9 @@
 use crate::rig::{Rig, lay, tree};
 use mirrorkeep::model::Digest;
 use serde_json::Value;
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 
 const DAYS: [&str; 3] = ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"];
 

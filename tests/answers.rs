@@ -2,7 +2,9 @@
 
 use crate::rig::{PARTED, Rig, lay};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
 
 const BUILDS: [&str; 3] = ["20181203T060000Z", "20181204T060000Z", "20181205T060000Z"];
 

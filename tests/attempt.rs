@@ -1,12 +1,10 @@
 //! A mirror with one build, and attempts at the next that must leave the mirror as it was.
 
 use crate::rig::{Rig, tree};
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 pub(crate) const ONE: &str = "20181205T060000Z";
 pub(crate) const TWO: &str = "20181206T060000Z";

@@ -3,7 +3,8 @@
 use crate::rig::{Rig, tree};
 use crate::servers::weed;
 use serde_json::Value;
-use std::{process::Output, time::Duration};
+use std::process::Output;
+use std::time::Duration;
 
 const ONE: &str = "20181205T060000Z";
 const TWO: &str = "20181206T060000Z";

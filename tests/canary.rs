@@ -8,17 +8,15 @@
 use crate::dice::Dice;
 use crate::rig::{Rig, lay, tree};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, ResolveFlags, inotify, openat2, renameat, renameat_with};
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    mem::MaybeUninit,
-    os::unix::fs::{MetadataExt, symlink},
-    path::{Path, PathBuf},
-    sync::Mutex,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::mem::MaybeUninit;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// What the files outside hold; it must never be found inside.
 const SECRET: &str = "the canary sings";

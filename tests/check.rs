@@ -2,12 +2,10 @@
 
 use crate::rig::{Rig, lay, tree};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    process::Command,
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
 
 const BUILD: &str = "20260101T060000Z";
 

@@ -4,14 +4,13 @@
 //! The usual run kills once in each command, on SeaweedFS; `make torture` many times, and on Garage as well (`garage`).
 
 use crate::engines::bucket::{Bucket, ONE, THREE, TWO};
-use crate::servers::{Engine, weed::Cluster};
+use crate::servers::Engine;
+use crate::servers::weed::Cluster;
 use crate::view;
 use mirrorkeep::mirror::Mirror;
-use std::{
-    process::{Output, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How many files each build has.
 const FILES: usize = 120;

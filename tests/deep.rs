@@ -2,7 +2,9 @@
 
 use crate::rig::Rig;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
-use std::{fs, path::Path, process::Command};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

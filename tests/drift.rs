@@ -2,11 +2,9 @@
 
 use crate::rig::Rig;
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 const DAYS: [&str; 3] = ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"];
 

@@ -3,7 +3,8 @@
 use crate::rig::Rig;
 use mirrorkeep::cli::Exit;
 use mirrorkeep::model::ErrorKind;
-use std::{fs, process::Command};
+use std::fs;
+use std::process::Command;
 
 const ID: &str = "master/centos/20260101T000000Z";
 const ONE: &str = "20260101T000000Z";

@@ -2,7 +2,8 @@
 
 use crate::attempt::{Attempt, ONE, TWO};
 use crate::rig::{Mounted, Rig};
-use std::{fs, process::Command};
+use std::fs;
+use std::process::Command;
 
 #[test]
 fn without_inodes_nothing_half_made_stays() {

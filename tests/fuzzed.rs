@@ -4,7 +4,8 @@
 //! again in every run, and neighbours of them as well; what fails says the bytes.
 
 use crate::dice::Dice;
-use std::{fs, panic, path::Path};
+use std::path::Path;
+use std::{fs, panic};
 
 #[path = "../fuzz/laws.rs"]
 mod laws;

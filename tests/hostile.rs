@@ -2,17 +2,13 @@
 
 use crate::attempt::{Attempt, ONE, TWO};
 use crate::rig::Rig;
-use std::{
-    ffi::OsStr,
-    fs,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{PermissionsExt, symlink},
-        net::UnixListener,
-    },
-    path::Path,
-    process::Command,
-};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn a_place_that_climbs_or_starts_over_is_refused() {

@@ -3,7 +3,12 @@
 use crate::rig::Rig;
 use mirrorkeep::mirror::{Chosen, Mirror, MirrorError, Setup};
 use mirrorkeep::store::{ObjectStore, Posix, Spy, Store};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::Arc, time::Duration};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn make(store: Arc<dyn Store>, id: &str) -> Result<Mirror, MirrorError> {
     let policy = Some(Chosen::File(format!("# {id}\n")));

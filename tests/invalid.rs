@@ -3,11 +3,9 @@
 //! Beside `NAME` lies `NAME.txt`; each of its lines must stand in the error. Nothing of the mirror is touched.
 
 use crate::rig::{Rig, tree};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// Returns the wrong files of a directory, each with the lines that are expected of it.
 fn cases(below: &str) -> Vec<(PathBuf, String)> {

@@ -2,7 +2,8 @@
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
-use std::{convert::Infallible, sync::LazyLock};
+use std::convert::Infallible;
+use std::sync::LazyLock;
 
 fn starlingx() -> &'static Layout {
     static LAYOUT: LazyLock<Layout> =

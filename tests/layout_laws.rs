@@ -4,7 +4,8 @@ use mirrorkeep::layout::{Created, Layout, Place};
 use mirrorkeep::model::{BuildId, RelPath, SUMS_NAME, Stamp};
 use proptest::prelude::*;
 use proptest::strategy::Union;
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Every shipped layout, read once.
 static LAYOUTS: LazyLock<BTreeMap<&str, Layout>> = LazyLock::new(|| {

@@ -2,7 +2,8 @@
 
 use mirrorkeep::layout::{Created, Files, Layout, Place};
 use mirrorkeep::model::{BuildId, RelPath, Stamp, Stream};
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 /// Reads a layout whose fields and tree are the same for every test here.
 fn layout(lines: &str) -> Result<Layout, String> {

@@ -1,12 +1,10 @@
 //! What `-v` and `RUST_LOG` log, and what they never log.
 
 use crate::rig::Rig;
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
-    process::{Command, Output},
-    thread,
-};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::thread;
 
 const BUILD: &str = "master/centos/20181205T060000Z";
 

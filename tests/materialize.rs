@@ -9,7 +9,8 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::alias::{Followed, MaterializeError, Switched};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};
-use std::{fs, sync::Arc};
+use std::fs;
+use std::sync::Arc;
 
 const ALIAS: &str = "master/centos/latest_build";
 

@@ -1,7 +1,8 @@
 //! What is mounted below a mirror is not ours: no verb changes anything behind a mount, be it of the same disk.
 
 use crate::rig::{Mounted, PARTED, Rig};
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

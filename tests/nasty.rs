@@ -3,11 +3,9 @@
 
 use crate::rig::{Rig, lay};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// A code and a path.
 type Told = BTreeSet<(String, String)>;

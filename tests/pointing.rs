@@ -1,7 +1,12 @@
 //! Whatever link anywhere outside the builds leads to a build protects it, by whatever way.
 
 use crate::rig::{Mounted, Rig};
-use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink, path::Path, process::Command};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

@@ -1,7 +1,8 @@
 //! The shipped policies against the layouts that name them, their committed schema, and the guide to policies.
 
 use crate::trees::{SAMPLES, layout, lines};
-use mirrorkeep::decide::{lint, policy::Policy};
+use mirrorkeep::decide::lint;
+use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::Place;
 use mirrorkeep::model::Stream;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! The pages that say which test attacks what: each test that they name stands where they say.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 /// Returns every file that a page names in the sources or tests, each with the test, where it names one.
 fn named(page: &str) -> Vec<(String, Option<String>)> {

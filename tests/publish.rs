@@ -1,11 +1,9 @@
 //! Publishing, aliases and labels, as sentences of the command line.
 
 use crate::rig::{Rig, tree};
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    process::Command,
-};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
 
 const ONE: &str = "20181205T060000Z";
 const TWO: &str = "20181206T060000Z";

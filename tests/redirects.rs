@@ -3,15 +3,13 @@
 use crate::rig::Rig;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::render::{Redirect, RedirectError, Server, redirects};
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Names that quoting gets wrong where it can be got wrong.
 const HOSTILE: [&str; 10] = [

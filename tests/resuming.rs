@@ -10,7 +10,10 @@ use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::progress::Stop;
 use mirrorkeep::store::{Conditions, Fault, ObjectStore, Posix, Spy, Store};
 use object_store::memory::InMemory;
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 const FIRST: &str = "20181206T060000Z";
 const SECOND: &str = "20181206T061500Z";

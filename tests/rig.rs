@@ -1,12 +1,10 @@
 //! A mirror in a temporary directory, driven through the real binary.
 
 use serde_json::Value;
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// A policy that keeps two builds of a stream, and the inputs of the newest alone.
 pub(crate) const PARTED: &str = "version: 1

@@ -13,7 +13,11 @@ pub(crate) mod weed;
 
 use crate::http::{Message, Side};
 use mirrorkeep::store::ObjectStore;
-use std::{any::Any, io::BufReader, net::TcpStream, process::Command, time::Duration};
+use std::any::Any;
+use std::io::BufReader;
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
 
 /// What a command finds in its environment when the server listens on that port.
 type Environment = Vec<(&'static str, String)>;

@@ -8,12 +8,10 @@ use crate::rig::{Rig, lay, tree};
 use keys::{Gpg, minisign, minisign_with, run};
 use mirrorkeep::model::Digest;
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 const NAME: &str = "20260101T060000Z";
 const BUILD: &str = "master/centos/20260101T060000Z";

@@ -10,7 +10,8 @@ mod verifying;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use scene::{Act, Scene};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What others do between the broken try and the next.
 type Between = Option<Act>;

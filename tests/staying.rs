@@ -7,7 +7,10 @@ use mirrorkeep::model::{BuildId, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::store::{Fault, Posix, Spy, Store};
 use serde_json::Value;
-use std::{fs, os::unix::fs::symlink, sync::Arc, time::Duration};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::time::Duration;
 
 const ONE: &str = "20181205T060000Z";
 const TWO: &str = "20181206T060000Z";

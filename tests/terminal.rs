@@ -2,7 +2,9 @@
 
 use crate::rig::{Rig, lay};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::symlink, process::Output};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Output;
 
 /// A text that erases a line, forges one, turns the direction, hides, and ends a line in two more ways.
 const HOSTILE: &str =

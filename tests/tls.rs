@@ -1,12 +1,10 @@
 //! A bucket behind TLS: the certificate is checked against the authorities of the system, or those of `SSL_CERT_FILE`.
 
 use crate::rig::Rig;
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
 /// Serves one file of a bucket over TLS and prints its port.
 const SERVER: &str = r#"

@@ -3,7 +3,9 @@
 use crate::rig::Rig;
 use mirrorkeep::layout::{Layout, Place};
 use mirrorkeep::model::RelPath;
-use std::{collections::BTreeSet, fs, os::unix::fs::symlink};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
 
 /// One line of a sample.
 #[derive(Debug)]

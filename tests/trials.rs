@@ -1,12 +1,10 @@
 //! Dry runs: nothing on the disk changes, no line reads as done, and they fail where the real thing would.
 
 use crate::rig::{Mounted, Rig};
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::{MetadataExt, symlink},
-    path::Path,
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
 
 const A: &str = "master/centos/20181204T060000Z";
 const B: &str = "master/centos/20181205T060000Z";

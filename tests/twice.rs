@@ -3,7 +3,8 @@
 //! `tests/pruning/twice.rs` runs it in a directory, `tests/object/twice.rs` in an object store.
 
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
-use std::{io::Write, sync::Arc};
+use std::io::Write;
+use std::sync::Arc;
 
 /// The calls of a store that read.
 const READS: [&str; 8] = ["look", "link_text", "noted_digest", "list", "below", "scan", "read", "open"];

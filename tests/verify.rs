@@ -2,11 +2,9 @@
 
 use crate::rig::{Mounted, Rig, lay, tree};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 const BUILD: &str = "master/centos/20260101T060000Z";
 

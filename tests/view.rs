@@ -11,7 +11,12 @@ use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::sign::{SignWith, Signers};
 use mirrorkeep::source::SourceSpec;
 use mirrorkeep::store::{Kind, Share};
-use std::{collections::BTreeSet, error::Error, fs, io::Cursor, path::Path, sync::OnceLock};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// What signs the checksums of a build.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.minisig";

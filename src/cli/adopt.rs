@@ -1,10 +1,10 @@
 //! The verb `adopt`: taking over builds that others laid down.
 
 use super::args::AdoptArgs;
-use super::exit::{Exit, Usage};
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
 use super::prune::last_second;
-use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::layout::{Layout, Place};
 use crate::model::{RelPath, Stamp, shown};

@@ -1,16 +1,15 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
 use super::args::{CheckArgs, FormatArg};
-use super::exit::{Exit, Failed, Usage};
+use super::context::{Setting, now};
+use super::exit::{Exit, Failed, Outcome, Usage};
 use super::progress::Bar;
-use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::decide::check::{Code, Mend, Severity, Terms, mends};
 use crate::decide::policy::Span;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
-use crate::ops::check::CheckReport;
-use crate::ops::check::Mended;
+use crate::ops::check::{CheckReport, Mended};
 use crate::ops::retention::PlanError;
 use crate::render;
 use serde_json::json;

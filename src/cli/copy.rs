@@ -1,10 +1,10 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::exit::Exit;
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome};
 use super::owner::refuse_root;
 use super::progress::Bar;
-use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
 use crate::commit::Permit;

@@ -66,6 +66,9 @@ impl<E: Error + Classify + 'static> From<E> for Failure {
     }
 }
 
+/// The result of a verb.
+pub(super) type Outcome<T = ()> = Result<T, Failure>;
+
 /// An error that is about what was typed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -1,20 +1,18 @@
 //! The verb `export`: what other programs need to know of a mirror.
 
 use super::args::{RedirectsArgs, ServerArg};
-use super::exit::Usage;
-use super::run::{Outcome, Setting};
+use super::context::Setting;
+use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::model::{Class, Classify, ErrorKind, RelPath, unprintable};
 use crate::ops::Mode;
 use crate::render::{Redirect, Server, redirects as write};
 use serde_json::json;
-use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// Says why a file could not be written.
 #[derive(Debug, thiserror::Error)]

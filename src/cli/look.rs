@@ -1,38 +1,18 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::exit::{Failed, Usage};
+use super::context::Setting;
+use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
-use super::run::{Outcome, Setting, now};
+use super::surveyed::looked_at;
 use super::{make, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Mirror, Resolved, survey};
+use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, Stream, shown};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-
-/// Surveys the mirror and says what could not be read.
-fn looked_at(mirror: &Mirror) -> Outcome<Census> {
-    let survey = survey(mirror, now())?;
-    survey.troubles.iter().for_each(say::trouble);
-    let recorded = mirror.recorded().unwrap_or_default();
-    let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let places: Vec<_> = recorded.iter().map(place).collect();
-    for alias in &survey.census.aliases {
-        let below = places.iter().filter(|place| place.is_within(&alias.path));
-        match below.count() as u64 {
-            0 => {}
-            count => say::note(&format!(
-                "warning: `{}` is a symlink, and mirrorkeep follows none: {} below it left out",
-                alias.path,
-                say::count(count, "build")
-            )),
-        }
-    }
-    Ok(survey.census)
-}
 
 pub(super) fn census(setting: &Setting) -> Outcome {
     say::json(&looked_at(&setting.open()?)?);
@@ -187,25 +167,6 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
     for line in &lines {
         say::out(&format!("{}\n", shown(line)));
-    }
-    Ok(())
-}
-
-pub(super) fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
-    let census = looked_at(mirror)?;
-    let materialized = if mirror.by_seal() { mirror.materialized()? } else { Vec::new() };
-    if setting.json {
-        let list = &census.aliases;
-        say::json(&json!({"aliases": 1, "at": census.at, "list": list, "materialized": materialized}));
-        return Ok(());
-    }
-    for alias in &census.aliases {
-        let leads = match (&alias.target, &alias.problem) {
-            (Some(target), _) => target.to_string(),
-            (None, problem) => format!("nowhere: {}", problem.as_deref().unwrap_or("not known why")),
-        };
-        let copy = if materialized.contains(&alias.path) { " (and a copy below)" } else { "" };
-        say::out(&format!("{} -> {}{copy}\n", alias.path, shown(&leads)));
     }
     Ok(())
 }

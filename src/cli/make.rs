@@ -1,11 +1,12 @@
 //! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
 
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
-use super::exit::Usage;
+use super::context::{Setting, now};
+use super::exit::{Outcome, Usage};
 use super::owner::refuse_root;
-use super::run::{Outcome, Setting, now};
 use super::say;
 use super::site::say_what_lacks;
+use super::surveyed::looked_at;
 use crate::commit::{Moved, Permit};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
@@ -117,7 +118,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
     let path =
         |text: &str| text.trim_end_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
     let (moved, mode) = match verb {
-        AliasVerb::List => return super::look::aliases(setting, &mirror),
+        AliasVerb::List => return aliases(setting, &mirror),
         AliasVerb::Materialize { alias, keep, dry_run } => {
             let keep: Span = keep.parse().map_err(|error| Usage(format!("--keep: {error}")))?;
             return materialize(setting, &mirror, &path(&alias)?, keep, dry_run);
@@ -231,6 +232,25 @@ pub(super) fn recover(
     }
     if settled.is_empty() {
         say::out("nothing to recover\n");
+    }
+    Ok(())
+}
+
+fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
+    let census = looked_at(mirror)?;
+    let materialized = if mirror.by_seal() { mirror.materialized()? } else { Vec::new() };
+    if setting.json {
+        let list = &census.aliases;
+        say::json(&json!({"aliases": 1, "at": census.at, "list": list, "materialized": materialized}));
+        return Ok(());
+    }
+    for alias in &census.aliases {
+        let leads = match (&alias.target, &alias.problem) {
+            (Some(target), _) => target.to_string(),
+            (None, problem) => format!("nowhere: {}", problem.as_deref().unwrap_or("not known why")),
+        };
+        let copy = if materialized.contains(&alias.path) { " (and a copy below)" } else { "" };
+        say::out(&format!("{} -> {}{copy}\n", alias.path, shown(&leads)));
     }
     Ok(())
 }

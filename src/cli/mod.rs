@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod check;
+mod context;
 mod copy;
 mod exit;
 mod export;
@@ -19,6 +20,7 @@ mod run;
 mod say;
 mod sign;
 mod site;
+mod surveyed;
 mod verify;
 
 pub use exit::Exit;

@@ -1,6 +1,6 @@
 //! Who owns a mirror: what root writes in the mirror of another user, that user cannot read or remove later.
 
-use super::run::Outcome;
+use super::exit::Outcome;
 use super::site::Site;
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR};
 use std::os::unix::fs::MetadataExt;

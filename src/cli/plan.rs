@@ -1,8 +1,8 @@
 //! Verbs that say what may go: `plan` and `explain`.
 
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
-use super::exit::{Exit, Usage};
-use super::run::{Outcome, Setting, now};
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::say;
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
@@ -10,7 +10,8 @@ use crate::decide::{Past, Plan, retain};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
 use crate::render;
-use std::{io::Read, path::Path};
+use std::io::Read;
+use std::path::Path;
 
 /// A plan and the policy that made it.
 pub(super) struct Made {

@@ -1,9 +1,9 @@
 //! The verbs of `policy`: is it sound, does it do what its examples say, what will it do, what would an edit change.
 
 use super::args::PolicyVerb;
-use super::exit::{Exit, Usage};
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::plan::{choose, read_census, stamp};
-use super::run::{Outcome, Setting, now};
 use super::say;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
@@ -11,10 +11,9 @@ use crate::decide::{
     Fate, Forward, PartFate, Past, Plan, SIMULATED, Verdict, coming, lint, retain, simulate,
 };
 use crate::mirror::survey;
-use crate::model;
 use crate::model::{BuildId, Stream};
-use crate::render;
 use crate::render::Series;
+use crate::{model, render};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

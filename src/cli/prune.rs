@@ -1,26 +1,22 @@
 //! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
 
 use super::args::{HoldArgs, IoPriority, PruneArgs};
-use super::exit::{Exit, Usage};
-use super::run::{Outcome, Setting, now};
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::say;
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, Stamp, check_line, shown};
 use crate::ops::Mode;
-use crate::ops::retention::HoldReport;
 use crate::ops::retention::concern::Concern;
-use crate::ops::retention::{Failure, SweepReport};
-use crate::ops::retention::{PruneReport, Pruning};
+use crate::ops::retention::{Failure, HoldReport, PruneReport, Pruning, SweepReport};
 use crate::record::Hold;
 use crate::recover::LeftStage;
 use serde::Serialize;
 use serde_json::json;
-use std::{
-    num::NonZeroU32,
-    process::{Command, Stdio},
-};
+use std::num::NonZeroU32;
+use std::process::{Command, Stdio};
 
 fn build(id: &str) -> Outcome<BuildId> {
     Ok(id.parse().map_err(|error| Usage(format!("{error}")))?)

@@ -1,9 +1,9 @@
 //! `publish`: a build server's one command after each build.
 
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
-use super::exit::Usage;
+use super::context::{Setting, now};
+use super::exit::{Outcome, Usage};
 use super::progress::Bar;
-use super::run::{Outcome, Setting, now};
 use super::{make, say, sign};
 use crate::commit::{Check, Filling};
 use crate::layout::Layout;
@@ -13,11 +13,9 @@ use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, Pub
 use crate::source::SourceSpec;
 use crate::store::{ObjectStore, Share, Take};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]

@@ -1,38 +1,22 @@
 //! One place for errors, causes, hints and exit codes.
 
 use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
-use super::exit::{Exit, Failed, Failure};
-use super::owner::{other_owner, refuse_root};
+use super::context::{Setting, now, who};
+use super::exit::{Exit, Failed, Outcome};
+use super::owner::other_owner;
 use super::progress::Bar;
-use super::site::{Site, say_what_lacks};
+use super::site::Site;
 use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
-use crate::mirror::{Mirror, Warnings};
-use crate::model::{Classify, ErrorKind, Stamp, is_unprintable};
+use crate::mirror::Warnings;
+use crate::model::{Classify, ErrorKind};
 use crate::ops::alias::Switched;
 use crate::progress::Stop;
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
+use std::time::Duration;
 use tracing::info;
-
-/// The result of a verb.
-pub(super) type Outcome<T = ()> = Result<T, Failure>;
-
-/// What every verb is given.
-pub(super) struct Setting {
-    pub(super) mirror: Site,
-    /// Whether the verb is one that changes a mirror.
-    pub(super) changes: bool,
-    /// Whether the verb may write into the mirror.
-    pub(super) writes: bool,
-    pub(super) json: bool,
-    pub(super) wait: Duration,
-    pub(super) who: String,
-    pub(super) stop: Stop,
-    /// What the mirrors could not do and went on without.
-    pub(super) warnings: Warnings,
-}
 
 /// Reads the arguments, runs one verb and returns the exit code.
 pub fn main() -> ExitCode {
@@ -188,52 +172,4 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-impl Setting {
-    /// Opens the mirror.
-    pub(super) fn open(&self) -> Outcome<Mirror> {
-        if self.writes {
-            refuse_root(&self.mirror)?;
-        }
-        let mirror = self.open_at(&self.mirror)?;
-        if self.changes {
-            say_what_lacks(mirror.store());
-        }
-        Ok(mirror)
-    }
-
-    /// Opens a mirror elsewhere.
-    pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
-        Ok(Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings))
-    }
-}
-
-/// Returns the time now; the one place where the clock is read.
-pub(super) fn now() -> Stamp {
-    // A clock before 1970 or after 9999 is wrong in any case; at the start of time nothing is old enough to go.
-    Stamp::from_instant(chrono::Utc::now()).unwrap_or_default()
-}
-
-/// Returns who is acting: user, host and process.
-fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| {
-        let uid = rustix::process::getuid().as_raw();
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
-    });
-    let host = rustix::system::uname();
-    let host = host.nodename().to_string_lossy().into_owned();
-    let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
-    format!("{plain} pid {}", std::process::id())
-}
-
-/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
-fn user_of(users: &str, uid: u32) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
 }

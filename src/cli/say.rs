@@ -5,11 +5,9 @@ use crate::model::shown;
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
-use std::{
-    error::Error,
-    io::{self, IsTerminal, Write},
-    sync::OnceLock,
-};
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();

@@ -1,8 +1,7 @@
 //! With which keys `publish` signs and `verify` verifies, as they are typed.
 
 use super::args::{PublishArgs, VerifyArgs};
-use super::exit::Usage;
-use super::run::Outcome;
+use super::exit::{Outcome, Usage};
 use crate::sign::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
 use std::path::PathBuf;
 

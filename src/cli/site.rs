@@ -1,15 +1,15 @@
 //! Where a mirror is: a directory, or an address in an object store.
 
 use super::args::WritersArg;
-use super::exit::Usage;
-use super::run::Outcome;
+use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
 use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 use url::Url;
 
 /// Where a mirror is.

@@ -1,9 +1,9 @@
 //! The verb `verify`: bytes against the digests that were written down for them.
 
 use super::args::VerifyArgs;
-use super::exit::{Exit, Usage};
+use super::context::{Setting, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
-use super::run::{Outcome, Setting, now};
 use super::{say, sign};
 use crate::mirror::{Mirror, builds_of};
 use crate::model::{BuildId, shown};

@@ -5,11 +5,10 @@
 //! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
 //! changes is undone, and what is cut off later is finished.
 
-use crate::commit::KEPT_LIMIT;
-use crate::commit::trash::throw_out;
+use crate::commit::discard::throw_out;
+use crate::commit::{CommitError, KEPT_LIMIT};
 use crate::mirror::{KeptError, Lease, Mirror, Trashed, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
-use crate::ops::ActError;
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
 use crate::store::{Fill, Kind, Put, Store, StoreError};
@@ -36,9 +35,9 @@ impl Split {
         id: &BuildId,
         root: &RelPath,
         goes: impl Fn(&RelPath) -> bool,
-    ) -> Result<Option<Self>, ActError> {
+    ) -> Result<Option<Self>, CommitError> {
         let (Some(before), Some(whole)) = (mirror.record(id)?, mirror.manifest_text(id)?) else {
-            return Err(ActError::NoManifest(id.clone()));
+            return Err(CommitError::NoManifest(id.clone()));
         };
         let (rest, parts) = parsed(&whole, id)?.split(goes);
         if parts.files.is_empty() && parts.links.is_empty() {
@@ -55,7 +54,7 @@ impl Split {
     }
 
     /// Returns the same of a build that a command was taking apart when it was cut off.
-    fn again(mirror: &Mirror, trashed: &Trashed) -> Result<Self, ActError> {
+    fn again(mirror: &Mirror, trashed: &Trashed) -> Result<Self, CommitError> {
         let (store, id) = (mirror.store(), &trashed.ticket.id);
         let before = mirror.record_in(trashed)?;
         let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
@@ -107,7 +106,7 @@ impl Split {
         lease: &Lease<'_>,
         root: &RelPath,
         names: &[String],
-    ) -> Result<(), ActError> {
+    ) -> Result<(), CommitError> {
         let (mirror, id) = (lease.mirror(), &self.before.id);
         let mut sums = self.before.sums;
         if let Some((list, signatures)) = &self.signed {
@@ -132,7 +131,7 @@ impl Split {
 }
 
 /// Settles the taking out of parts that was cut off, and returns whether it happened.
-pub(crate) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, ActError> {
+pub(crate) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
     let happened = has_begun(lease.mirror(), trashed)?;
     if happened {
         Split::again(lease.mirror(), trashed)?.carry_out(lease, &trashed.ticket.path, names)?;
@@ -144,7 +143,7 @@ pub(crate) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> 
 }
 
 /// Returns whether the build is what is left of it already, or on its way there.
-pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, ActError> {
+pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
     let store = mirror.store();
     let list = read(store, &sums_at(&trashed.at), KEPT_LIMIT)?;
     if list.is_some() && list != read(store, &sums_at(&trashed.ticket.path), KEPT_LIMIT)? {
@@ -154,17 +153,17 @@ pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, ActE
 }
 
 /// Lets a build be what it is, of which nothing but signatures went yet.
-pub(crate) fn give_up(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+pub(crate) fn give_up(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lease.mirror().store();
     sign_again(store, trashed)?;
     Ok(throw_out(store, &trashed.at)?)
 }
 
 /// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let (mirror, id) = (lease.mirror(), &trashed.ticket.id);
     let store = mirror.store();
-    let now = mirror.record(id)?.ok_or_else(|| ActError::NoBuild(id.clone()))?;
+    let now = mirror.record(id)?.ok_or_else(|| CommitError::NoBuild(id.clone()))?;
     let before = mirror.record_in(trashed)?;
     if let Some(list) = read(store, &sums_at(&trashed.at), KEPT_LIMIT)? {
         write_sums(store, &trashed.ticket.path, &list)?;
@@ -177,7 +176,7 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
 }
 
 /// Fails unless everything that a build had is still there, by one listing.
-pub(crate) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), ActError> {
+pub(crate) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError> {
     let (store, id, root) = (mirror.store(), &trashed.ticket.id, &trashed.ticket.path);
     let whole = parsed(&store.read(&trashed.manifest(), KEPT_LIMIT)?, id)?;
     let there: HashMap<RelPath, (Kind, u64)> =
@@ -186,12 +185,12 @@ pub(crate) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), ActErro
     let links = whole.links.iter().map(|link| (&link.path, (Kind::Link, link.text.len() as u64)));
     match files.chain(links).find(|(path, wanted)| there.get(&root.join(path)) != Some(wanted)) {
         None => Ok(()),
-        Some((path, _)) => Err(ActError::Lost { id: id.clone(), path: root.join(path) }),
+        Some((path, _)) => Err(CommitError::Lost { id: id.clone(), path: root.join(path) }),
     }
 }
 
 /// Lays the signatures that went into the trash beside the list again.
-fn sign_again(store: &dyn Store, trashed: &Trashed) -> Result<(), ActError> {
+fn sign_again(store: &dyn Store, trashed: &Trashed) -> Result<(), CommitError> {
     for scheme in Scheme::ALL {
         let (from, to) = (trashed.at.child(scheme.file()), trashed.ticket.path.child(scheme.file()));
         if let Some(bytes) = read(store, &from.unwrap_or_default(), SIGNATURE_LIMIT)? {

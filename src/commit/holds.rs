@@ -1,9 +1,9 @@
 //! Writing the holds of a build, with their event.
 
+use crate::commit::CommitError;
 use crate::commit::handshake::say;
 use crate::mirror::{Fact, Lease};
 use crate::model::{BuildId, Stamp};
-use crate::ops::ActError;
 use crate::record::{EventKind, Hold};
 
 /// Writes the holds of a build down, with the event.
@@ -13,7 +13,7 @@ pub(crate) fn write(
     what: EventKind,
     holds: &[Hold],
     now: Stamp,
-) -> Result<(), ActError> {
+) -> Result<(), CommitError> {
     // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
     lease.mirror().refuse_lost_holds(Some(id), now)?;
     // Holds are plain data.
@@ -27,7 +27,7 @@ pub(crate) fn write(
         keep()?;
     } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
         lease.undo(now, fact, intent)?;
-        return Err(ActError::Going(id.clone()));
+        return Err(CommitError::Going(id.clone()));
     }
     lease.tell(now, fact, Some(intent))?;
     Ok(())

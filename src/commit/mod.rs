@@ -4,6 +4,9 @@
 
 pub(crate) mod adopted;
 pub(crate) mod apart;
+pub(crate) mod discard;
+mod error;
+pub(crate) mod filling;
 pub(crate) mod handshake;
 pub(crate) mod holds;
 pub(crate) mod places;
@@ -19,11 +22,12 @@ pub(crate) mod unsealed;
 pub(crate) mod untrash;
 pub(crate) mod upload;
 
+pub use error::CommitError;
+pub use filling::{Check, Filling, StageError, Tally};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use reveal::RevealError;
-pub use stage::STAGE_TERM;
-pub use stage::{Check, Filling, Seal, Sealed, StageError, Staged, Tally};
+pub use stage::{STAGE_TERM, Seal, Sealed, Staged};
 
 /// More than a list of checksums or a manifest ever has, in bytes.
 pub(crate) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;

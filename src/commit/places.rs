@@ -4,13 +4,12 @@
 //! never one that the manifest of the build names now. Both under the ticket of the build, so that nobody lays it down
 //! meanwhile; what was cut off goes with the next sweep.
 
+use crate::commit::CommitError;
+use crate::commit::discard::throw_out;
 use crate::commit::stage::{Underway, stage_of};
-use crate::commit::trash::throw_out;
 use crate::mirror::{KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, parts_at};
 use crate::model::{BuildId, RelPath, is_sums};
-use crate::ops::ActError;
-use crate::progress::Stop;
-use crate::progress::go_on;
+use crate::progress::{Stop, go_on};
 use crate::record::Manifest;
 use crate::store::{Kind, Put, StoreError, StoreErrorKind, Swept, waiting};
 use rayon::prelude::*;
@@ -44,7 +43,7 @@ pub(crate) fn due(waiting: &[Trashed], over: impl Fn(&Trashed) -> bool) -> Vec<&
 }
 
 /// Marks one directory of the trash: what it takes to sweep it is there before what it takes to bring it back goes.
-pub(crate) fn mark(lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), ActError> {
+pub(crate) fn mark(lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
     let store = lease.mirror().store();
     if trashed.ticket.what == TicketKind::Untrimmed {
         let parts = lease.mirror().parts_in(&trashed.at)?.unwrap_or_default();
@@ -59,7 +58,7 @@ pub(crate) fn finish(
     mirror: &Mirror,
     going: Vec<RelPath>,
     stop: Option<&Stop>,
-) -> Result<Vec<(RelPath, Swept)>, ActError> {
+) -> Result<Vec<(RelPath, Swept)>, CommitError> {
     let (mut swept, mut builds): (Vec<_>, BTreeMap<BuildId, Marked>) = Default::default();
     for at in going {
         match mirror.ticket(&at) {
@@ -77,7 +76,7 @@ pub(crate) fn finish(
     };
     let (pool, builds) = (waiting(mirror.store(), AT_ONCE)?, builds.into_iter().collect::<Vec<_>>());
     let done: Vec<Vec<(RelPath, Swept)>> =
-        pool.install(|| builds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, ActError>>())?;
+        pool.install(|| builds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, CommitError>>())?;
     swept.extend(done.into_iter().flatten());
     Ok(swept)
 }
@@ -94,7 +93,7 @@ fn is_half_marked(mirror: &Mirror, at: &RelPath) -> Result<bool, StoreError> {
 }
 
 /// Removes what is marked of one build, under its ticket.
-fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(RelPath, Swept)>, ActError> {
+fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(RelPath, Swept)>, CommitError> {
     let store = mirror.store();
     let stage = stage_of(id);
     let held = store.lock(&stage.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO);
@@ -123,7 +122,7 @@ fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(Re
 }
 
 /// Ends a sweep of a build that was cut off; the caller holds the ticket of the build and is about to lay it down.
-pub(crate) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+pub(crate) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), CommitError> {
     for at in mirror.trash()?.going {
         if let Ok(ticket) = mirror.ticket(&at)
             && ticket.id == *id

@@ -1,11 +1,9 @@
 //! Reading files of a source on their way into the mirror: watched, stoppable, and sure that they did not change.
 
-use crate::commit::stage::{StageError, Tally};
+use crate::commit::filling::{StageError, Tally};
 use crate::model::Digest;
 use crate::progress::{Stop, Watch};
-use crate::source::OpenSource;
-use crate::source::{SourceEntry, SourceProblem};
-use crate::source::{Watched, hash};
+use crate::source::{OpenSource, SourceEntry, SourceProblem, Watched, hash};
 use crate::store::{Filled, StoreError};
 use std::sync::atomic::Ordering;
 

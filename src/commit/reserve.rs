@@ -3,8 +3,7 @@
 //! Blocks and inodes that nobody else can take, given up when the disk is full and taken again when it is not.
 
 use crate::mirror::Mirror;
-use crate::model::{Digest, RelPath};
-use crate::ops::ActError;
+use crate::model::{Classify, Digest, ErrorKind, RelPath};
 use crate::store::{Put, StoreError};
 
 /// How many bytes are kept.
@@ -45,9 +44,12 @@ pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
 }
 
 /// Runs what frees room, once more with the room given up when there was none, and takes the room again.
-pub(crate) fn with_help<T>(mirror: &Mirror, run: impl Fn() -> Result<T, ActError>) -> Result<T, ActError> {
+pub(crate) fn with_help<T, E: Classify + From<StoreError>>(
+    mirror: &Mirror,
+    run: impl Fn() -> Result<T, E>,
+) -> Result<T, E> {
     let done = match run() {
-        Err(error) if error.is_no_space() && give(mirror)? => run(),
+        Err(error) if error.kind() == ErrorKind::Full && give(mirror)? => run(),
         done => done,
     };
     // Room for the next time; a disk that is full still has none to spare.

@@ -3,8 +3,7 @@
 //! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
 //! and event are finished by this call or by the next command that changes anything.
 
-use crate::commit::repoint::{Moved, RepointError};
-use crate::commit::repoint::{due, legacy, repoint};
+use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
 use crate::commit::stage::Sealed;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};

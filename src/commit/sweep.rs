@@ -1,13 +1,13 @@
 //! Marking what the trash deletes, under the lock.
 
-use crate::commit::trash::throw_out;
+use crate::commit::CommitError;
+use crate::commit::discard::throw_out;
 use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
 use crate::model::{RelPath, Stamp};
-use crate::ops::ActError;
 use crate::record::EventKind;
 
 /// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
-pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
+pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), CommitError> {
     for at in &trash.empty {
         throw_out(lease.mirror().store(), at)?;
     }
@@ -15,7 +15,7 @@ pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), ActError> {
 }
 
 /// Tells and marks one.
-pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, ActError> {
+pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, CommitError> {
     let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(now, fact.clone())?;
     let going = going(&trashed.at);

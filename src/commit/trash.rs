@@ -1,9 +1,9 @@
 //! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
 
-use crate::commit::apart;
-use crate::mirror::{GOING, KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
+use crate::commit::discard::throw_out;
+use crate::commit::{CommitError, apart};
+use crate::mirror::{KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
 use crate::model::{BuildId, RelPath, Stamp, is_sums};
-use crate::ops::ActError;
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Entry, Kind, Store, StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ enum Found {
 ///
 /// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
 /// build itself is known to be in its place.
-pub(crate) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, ActError> {
+pub(crate) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, CommitError> {
     let store = lease.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
@@ -118,7 +118,7 @@ impl Interrupted<'_> {
         })
     }
 
-    fn pruned(&self) -> Result<bool, ActError> {
+    fn pruned(&self) -> Result<bool, CommitError> {
         if self.look("tree")?.is_none() {
             throw_out(self.store(), &self.at)?;
             return Ok(false);
@@ -130,7 +130,7 @@ impl Interrupted<'_> {
         Ok(true)
     }
 
-    fn pruned_by_seal(&self) -> Result<bool, ActError> {
+    fn pruned_by_seal(&self) -> Result<bool, CommitError> {
         let kept = self.look("record.json")?.is_some();
         let id = self.id();
         let there = id.as_ref().map(|id| self.mirror().has_build(id)).transpose()?;
@@ -144,7 +144,7 @@ impl Interrupted<'_> {
         Ok(gone)
     }
 
-    fn trimmed_by_seal(&self) -> Result<bool, ActError> {
+    fn trimmed_by_seal(&self) -> Result<bool, CommitError> {
         // The record comes last: without it nothing was changed yet.
         if self.look("record.json")?.is_some()
             && let Some(trashed) = self.trashed(Some(TicketKind::Untrimmed))
@@ -158,7 +158,7 @@ impl Interrupted<'_> {
         Ok(false)
     }
 
-    fn swept_by_seal(&self) -> Result<bool, ActError> {
+    fn swept_by_seal(&self) -> Result<bool, CommitError> {
         let (store, at) = (self.store(), &self.at);
         let marked = store.look(&Trashed::ticket_in(&crate::commit::sweep::going(at)))?.is_some();
         let waits = store.look(at)?.is_some();
@@ -171,7 +171,7 @@ impl Interrupted<'_> {
         Ok(marked || !waits)
     }
 
-    fn trimmed(&self) -> Result<Settling, ActError> {
+    fn trimmed(&self) -> Result<Settling, CommitError> {
         let store = self.store();
         let path = self.id().and_then(|id| self.mirror().layout().build_path(&id).ok());
         let in_place = path.map(|path| store.look(&path)).transpose()?.flatten();
@@ -203,7 +203,7 @@ impl Interrupted<'_> {
     }
 
     /// Writes down that parts are taken out, which is done.
-    fn note_trimmed(&self, trashed: &Trashed) -> Result<Settling, ActError> {
+    fn note_trimmed(&self, trashed: &Trashed) -> Result<Settling, CommitError> {
         let number =
             |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
         crate::commit::tree::record(
@@ -231,7 +231,7 @@ impl Interrupted<'_> {
         })
     }
 
-    fn restored(&self) -> Result<Settling, ActError> {
+    fn restored(&self) -> Result<Settling, CommitError> {
         let by_seal = self.mirror().by_seal();
         if self.look(if by_seal { "record.json" } else { "tree" })?.is_none() {
             let path = self.id().and_then(|id| self.mirror().layout().build_path(&id).ok());
@@ -255,7 +255,7 @@ impl Interrupted<'_> {
         };
         let put_back =
             if in_the_way { None } else { Some(crate::commit::untrash::put_back(self.lease, &trashed)) };
-        if let None | Some(Err(ActError::Occupied { .. })) = put_back {
+        if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
             // It stays in the trash with all that is kept of it.
             if !by_seal {
                 self.lease.file_away(&trashed.at, id)?;
@@ -284,13 +284,13 @@ impl Interrupted<'_> {
 }
 
 /// Returns whether this user may not do what would settle an intent.
-pub(crate) fn is_denied(error: &ActError) -> bool {
+pub(crate) fn is_denied(error: &CommitError) -> bool {
     let denied = |error: &StoreError| error.kind() == StoreErrorKind::Denied;
-    matches!(error, ActError::Store(error) | ActError::Kept(KeptError::Store(error)) if denied(error))
+    matches!(error, CommitError::Store(error) | CommitError::Kept(KeptError::Store(error)) if denied(error))
 }
 
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
-pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &ActError) -> String {
+pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &CommitError) -> String {
     let store = lease.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let places = named.into_iter().flat_map(|at| [crate::commit::sweep::going(&at), at]);
@@ -315,7 +315,7 @@ pub(crate) fn renew_ticket(
     lease: &Lease<'_>,
     at: &RelPath,
     until: Stamp,
-) -> Result<Option<Trashed>, ActError> {
+) -> Result<Option<Trashed>, CommitError> {
     let (mirror, store) = (lease.mirror(), lease.mirror().store());
     match store.read(&Trashed::ticket_in(at), TICKET_LIMIT) {
         Err(error) if error.is_not_found() => {}
@@ -357,28 +357,4 @@ fn is_of_a_newer_form(bytes: &[u8]) -> bool {
 fn names(intent: &Event) -> Vec<String> {
     let names = intent.details.get("parts").and_then(|parts| parts.as_array());
     names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
-}
-
-/// Removes a directory of the trash: marked first, so that what is left of it when that is cut off is told from a
-/// build that can come back, and goes with the next sweep.
-pub(crate) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
-    if store.look(at)?.is_none() {
-        return Ok(());
-    }
-    if !store.abilities().moves_trees {
-        // The ticket last: without its record it speaks of nothing that can come back, and all else is told by it.
-        store.remove(&at.child("record.json").unwrap_or_default())?;
-        let ticket = Trashed::ticket_in(at);
-        let rest = store.below(at)?.into_iter().map(|found| (found.path, found.kind));
-        let rest: Vec<_> = rest.filter(|(path, _)| *path != ticket).collect();
-        if !rest.is_empty()
-            && let Some(error) = store.remove_all(&rest).failures.into_iter().next()
-        {
-            return Err(error);
-        }
-        return store.remove(&ticket);
-    }
-    let going = RelPath::own(&format!("trash/{}{GOING}", at.name()));
-    store.reveal(at, &going)?;
-    store.discard(&going).map(drop)
 }

@@ -1,20 +1,12 @@
 //! Laying out what stays of a build as a second tree, by hard links.
 
-use crate::commit::KEPT_LIMIT;
-use crate::mirror::KeptError;
-use crate::mirror::Lease;
-use crate::mirror::Mirror;
-use crate::mirror::Trashed;
+use crate::commit::{CommitError, KEPT_LIMIT};
+use crate::mirror::{KeptError, Lease, Mirror, Trashed};
 use crate::model::{PathError, RelPath, SUMS_NAME, is_sums};
-use crate::ops::ActError;
-use crate::record::BuildRecord;
-use crate::record::Manifest;
-use crate::record::Sums;
-use crate::record::sums_without;
+use crate::record::{BuildRecord, Manifest, Sums, sums_without};
 use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
-use std::collections::BTreeSet;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What stays of a build.
 #[derive(Debug, Default)]
@@ -29,7 +21,7 @@ pub(crate) fn any(
     store: &dyn Store,
     root: &RelPath,
     goes: &dyn Fn(&RelPath) -> bool,
-) -> Result<bool, ActError> {
+) -> Result<bool, CommitError> {
     let mut dirs = vec![root.clone()];
     while let Some(dir) = dirs.pop() {
         for entry in store.list(&dir)?.entries {
@@ -51,7 +43,7 @@ pub(crate) fn lay_out(
     root: &RelPath,
     to: &RelPath,
     goes: &dyn Fn(&RelPath) -> bool,
-) -> Result<Rest, ActError> {
+) -> Result<Rest, CommitError> {
     let mut rest = Rest::default();
     store.make_dir(to)?;
     let mut dirs = vec![root.clone()];
@@ -78,7 +70,7 @@ pub(crate) fn lay_out(
 }
 
 /// Returns the path of a name in a directory, and an error where it is too long to be one.
-fn child(dir: &RelPath, name: &str) -> Result<RelPath, ActError> {
+fn child(dir: &RelPath, name: &str) -> Result<RelPath, CommitError> {
     let long = |error: PathError| {
         StoreError::because(StoreErrorKind::NameTooLong, "look at", dir, &error.to_string())
     };
@@ -90,7 +82,7 @@ fn copy(
     (from, kind): (&RelPath, Kind),
     to: &RelPath,
     rest: &mut Rest,
-) -> Result<(), ActError> {
+) -> Result<(), CommitError> {
     store.make_dir(&to.parent().unwrap_or_default())?;
     let Some(entry) = store.look(from)? else { return Ok(()) };
     if kind == Kind::Link {
@@ -110,7 +102,7 @@ fn copy(
 /// Writes the checksums of what stays: the lines that were there, but for those of what goes.
 ///
 /// What signed the list signs no other, so it stays where the list does, and goes into the trash where that is another.
-fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), ActError> {
+fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), CommitError> {
     let place = root.child(SUMS_NAME).unwrap_or_default();
     let bytes = match store.read(&place, KEPT_LIMIT) {
         Err(error) if error.is_not_found() => return Ok(()),
@@ -133,7 +125,7 @@ pub(crate) fn record(
     trashed: &Trashed,
     names: &[String],
     (files, bytes): (u64, u64),
-) -> Result<(), ActError> {
+) -> Result<(), CommitError> {
     let mirror = lease.mirror();
     let (store, id) = (mirror.store(), &trashed.ticket.id);
     // What was is read where it is: in its place, or in the trash already.
@@ -160,7 +152,7 @@ pub(crate) fn record(
 }
 
 /// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
-fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, ActError> {
+fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, CommitError> {
     let store = mirror.store();
     let root = &trashed.ticket.path;
     let sums = match store.read(&root.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT) {

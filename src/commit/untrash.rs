@@ -1,10 +1,9 @@
 //! Bringing a build, or parts of one, back from the trash: the same tree is moved to its place again.
 
-use crate::commit::apart;
-use crate::commit::trash::throw_out;
+use crate::commit::discard::throw_out;
+use crate::commit::{CommitError, apart};
 use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::ActError;
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
 
@@ -12,7 +11,7 @@ use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
 pub(crate) const RESTORE_TERM: i64 = 14 * 86_400;
 
 /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
-pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, ActError> {
+pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, CommitError> {
     let waiting = mirror.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
     let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
     Ok(waiting.max_by_key(rank))
@@ -23,7 +22,7 @@ pub(crate) fn bring_back(
     lease: &Lease<'_>,
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
+) -> Result<(), CommitError> {
     if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
         apart::is_whole(lease.mirror(), trashed)?;
     }
@@ -46,7 +45,7 @@ pub(crate) fn bring_back(
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
-fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError> {
+fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
     let store = lease.mirror().store();
     let mut trashed = trashed.clone();
     let (there, back) = (store.look(&trashed.tree())?, store.look(&trashed.ticket.path)?);
@@ -61,7 +60,7 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, ActError
 }
 
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lease.mirror().store();
     if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
         return apart::put_back(lease, trashed);
@@ -69,7 +68,7 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
     if lease.mirror().by_seal() {
         return lease.take_back(trashed).map_err(|error| match error.kind() {
             StoreErrorKind::AlreadyExists => {
-                ActError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
+                CommitError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
             }
             _ => error.into(),
         });
@@ -92,14 +91,14 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActEr
     };
     moved.map_err(|error| match error.kind() {
         StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
-            ActError::Occupied { id: trashed.ticket.id.clone(), path: path.clone() }
+            CommitError::Occupied { id: trashed.ticket.id.clone(), path: path.clone() }
         }
         _ => error.into(),
     })
 }
 
 /// Brings what was said of a build since its parts were taken out into the record that comes back with them.
-fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), ActError> {
+fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
     let Some(now) = lease.mirror().record(id)? else { return Ok(()) };
     let before = match lease.mirror().record_in(trashed) {

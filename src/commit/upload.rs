@@ -5,10 +5,9 @@
 //! publishers of one build meet here; a note beside the ticket says whose the unsealed files are, so that `recover`
 //! can clear them and that what others laid down is never taken for ours.
 
+use crate::commit::filling::{Check, Filling, StageError, Tally};
 use crate::commit::reading::Reading;
-use crate::commit::stage::Check;
-use crate::commit::stage::{Filling, StageError};
-use crate::commit::stage::{Sealed, Tally, Underway, stage_of};
+use crate::commit::stage::{Sealed, Underway, stage_of};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME};
@@ -16,9 +15,8 @@ use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
 use crate::sign::Checksums;
 use crate::source::{Source, SourceEntry};
-use crate::store::Uploads;
 use crate::store::{
-    Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, waiting,
+    Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, Uploads, waiting,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};

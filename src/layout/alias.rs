@@ -2,9 +2,10 @@
 
 use super::field::Field;
 use super::grammar::Class;
-use super::load::Loading;
+use super::loading::Loading;
+use super::rules::{AliasPattern, Wanted};
 use super::schema::AliasFile;
-use super::template::{Template, Values};
+use super::template::Values;
 use super::{Layout, NoPlace};
 use crate::model::{Label, Outcome, Stream, Words};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,25 +28,6 @@ pub struct Condition {
     pub results: Vec<Outcome>,
     /// All of these labels, each with one of its values.
     pub labels: BTreeMap<String, Words>,
-}
-
-/// What the layout file says of an alias.
-#[derive(Debug)]
-pub(super) struct AliasPattern {
-    name: Template,
-    streams: Vec<glob::Pattern>,
-    results: Vec<Outcome>,
-    labels: Vec<(String, Wanted)>,
-    required: bool,
-    by_hand: bool,
-}
-
-/// Which values of a label will do.
-#[derive(Debug)]
-enum Wanted {
-    Words(Words),
-    /// Any that fits the field; there is an alias for each.
-    Each(Field),
 }
 
 impl Condition {

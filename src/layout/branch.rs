@@ -15,16 +15,6 @@ pub struct BranchPlace {
     pub build: Option<BuildName>,
 }
 
-/// One rule of the mapping.
-#[derive(Debug)]
-pub(super) struct BranchRule {
-    pub(super) shown: String,
-    pub(super) branch: Template,
-    /// The stream without its optional parts, and with ever more of them.
-    pub(super) streams: Vec<Template>,
-    pub(super) build: Option<Template>,
-}
-
 impl Layout {
     /// Returns the stream into which a git branch or tag is built; `given` says the fields that it does not.
     pub fn branch(&self, branch: &str, given: &BTreeMap<String, String>) -> Result<BranchPlace, NoPlace> {

@@ -1,11 +1,11 @@
 //! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
 
-use super::alias::AliasPattern;
-use super::branch::BranchRule;
+use super::NoPlace;
 use super::field::{Field, FieldKind};
-use super::marker::Markers;
+use super::markers::Markers;
+use super::rules::{AliasPattern, BranchRule};
 use super::template::{Template, Values};
-use super::{NoPlace, tree::Tree};
+use super::tree::Tree;
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
 use std::sync::Arc;
 

@@ -1,18 +1,18 @@
 //! From the YAML of a layout to its meaning, every problem reported at once with its place.
 
-use super::branch::BranchRule;
+use super::LayoutError;
 use super::field::{Field, FieldKind, time_shape};
 use super::grammar::{Class, Grammar, Layout, LegacyRule};
+use super::loading::Loading;
 use super::overlap::overlaps;
+use super::rules::BranchRule;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::Template;
-use super::{LayoutError, tree::Tree};
-use crate::model::{Document, Problem, Stamp};
+use super::tree::Tree;
+use crate::model::{Document, Stamp};
 use regex::Regex;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl Layout {
     /// Reads a layout; `file` is its name in messages.
@@ -34,22 +34,7 @@ impl Layout {
     }
 }
 
-pub(super) struct Loading<'a> {
-    document: &'a Document,
-    problems: Vec<Problem>,
-    fields: BTreeMap<String, Field>,
-}
-
 impl Loading<'_> {
-    /// Notes what is wrong with an entry.
-    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
-        let problem = self.document.problem(path, message);
-        // Each way in which the optional parts of an entry can be there shows the same mistake again.
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
-    }
-
     fn grammar(&mut self, raw: LayoutFile, text: &str) -> Grammar {
         if raw.layout != 1 {
             self.problem("layout", format!("version {} is not known; 1 is accepted", raw.layout));
@@ -166,26 +151,6 @@ impl Loading<'_> {
             }
         }
         self.fields.insert(name.to_owned(), field);
-    }
-
-    /// Returns the field of that name.
-    pub(super) fn known(&mut self, at: &str, name: &str) -> Option<Field> {
-        let field = self.fields.get(name).cloned();
-        if field.is_none() {
-            self.problem(at, format!("`{{{name}}}` is no field of this layout"));
-        }
-        field
-    }
-
-    /// Reads a template.
-    pub(super) fn template(&mut self, at: &str, text: &str) -> Template {
-        match Template::parse(text, &self.fields) {
-            Ok(template) => template,
-            Err(why) => {
-                self.problem(at, why);
-                Template::default()
-            }
-        }
     }
 
     /// Returns the classes of an entry: one for each way in which its optional parts can be there or not.

@@ -4,11 +4,10 @@
 //! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
 //! damaged. It is let go when its value is dropped, and by the kernel when the process dies.
 
-use super::anchors::Anchors;
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
-use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
+use crate::model::{Class, Classify, ErrorKind, Stamp};
 use crate::record::{Event, Phase};
-use crate::store::{Guard, StoreError, StoreErrorKind};
+use crate::store::{Guard, StoreError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
@@ -48,34 +47,10 @@ impl Classify for LeaseError {
     }
 }
 
-impl Mirror {
-    /// Takes the right to change the mirror, waiting for others as long as the mirror was opened with.
-    ///
-    /// Fails when events of the journal were lost, as far as what refers to them shows.
-    pub fn lease(&self) -> Result<Lease<'_>, LeaseError> {
-        let lease = self.lease_over(|| Ok(()))?;
-        let last = lease.next_seq().saturating_sub(1);
-        let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
-        match found.map_err(LeaseError::Store)?.into_iter().next() {
-            Some(lost) => Err(LeaseError::Journal(lost.into())),
-            None => Ok(lease),
-        }
-    }
-
-    /// Takes the lock, and reads the journal after `before`.
-    pub(super) fn lease_over(
-        &self,
-        before: impl FnOnce() -> Result<(), JournalError>,
-    ) -> Result<Lease<'_>, LeaseError> {
-        let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
-        let guard = guard.map_err(|error| match error.kind() {
-            StoreErrorKind::Busy => LeaseError::Busy(error),
-            _ => LeaseError::Store(error),
-        })?;
-        self.is_still_there()?;
-        before()?;
-        let journal = Journal::open(self.store(), self.who().to_owned())?;
-        Ok(Lease { mirror: self, journal: Mutex::new(journal), _guard: guard })
+impl<'m> Lease<'m> {
+    /// Returns the right to change a mirror whose lock is held.
+    pub(super) fn over(mirror: &'m Mirror, journal: Journal, guard: Guard) -> Self {
+        Self { mirror, journal: Mutex::new(journal), _guard: guard }
     }
 }
 

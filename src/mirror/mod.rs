@@ -13,6 +13,7 @@ mod last_run;
 mod leading;
 mod lease;
 mod links;
+mod locking;
 mod look;
 mod materialized;
 mod open;

@@ -5,7 +5,8 @@ use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
 use crate::model::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use tracing::info;
 
 /// More than a file of settings ever has, in bytes.

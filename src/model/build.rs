@@ -5,7 +5,8 @@
 
 use crate::model::{PathError, RelPath};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// A line of builds of one branch and distribution, such as `master/debian`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

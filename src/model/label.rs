@@ -1,7 +1,8 @@
 //! Labels: facts said of a build after publishing.
 
 use crate::model::shown::{named, unprintable};
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// A key with its value, such as `sanity=green`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,9 @@
 //! parsed cannot leave the root by its text; that it does not leave it through a symlink is the store's promise.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr, sync::Arc};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
 /// The directory below a root that holds what mirrorkeep knows and is never served.
 pub const OWN_DIR: &str = ".mirrorkeep";

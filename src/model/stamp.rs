@@ -4,15 +4,11 @@
 //! `2018-12-05T06:00:00Z`. Both are read strictly: 30 February, a leap second, local time or a missing `Z` are
 //! errors, never a guess, since a guess would decide what gets deleted.
 
-use chrono::{
-    DateTime, Datelike, NaiveDateTime, Timelike, Utc,
-    format::{Item, StrftimeItems},
-};
+use chrono::format::{Item, StrftimeItems};
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{
-    fmt::{self, Write},
-    str::FromStr,
-};
+use std::fmt::{self, Write};
+use std::str::FromStr;
 
 /// The spelling in a path, as the StarlingX spec has it.
 const COMPACT: &str = "%Y%m%dT%H%M%SZ";

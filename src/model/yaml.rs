@@ -6,7 +6,8 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::DeserializeOwned;
-use std::{collections::HashMap, fmt};
+use std::collections::HashMap;
+use std::fmt;
 
 /// How deep a file may nest.
 const DEPTH: usize = 32;

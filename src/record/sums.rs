@@ -4,7 +4,8 @@
 //! backslash are escaped as coreutils does; names with control characters never get this far.
 
 use crate::model::{Digest, RelPath};
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 /// The digest of each file, sorted by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,11 +3,9 @@
 use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
 use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
-use std::{
-    io::{self, ErrorKind, Read},
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 /// What stands before every status line.
 const STATUS: &str = "[GNUPG:] ";

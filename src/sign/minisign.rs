@@ -4,11 +4,9 @@ use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
 use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
-use std::{
-    fmt,
-    io::{Cursor, Read},
-    path::Path,
-};
+use std::fmt;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
 /// How long the last line of a signature is: 64 bytes in base64.
 const GLOBAL: usize = 88;

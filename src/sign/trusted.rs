@@ -4,10 +4,8 @@ use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
 use crate::sign::{gpg, minisign};
 use ::minisign::PublicKey;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// How a file begins that holds public keys in ASCII armour.
 const ARMOUR: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";

@@ -5,15 +5,13 @@
 
 use crate::model::{OWN_DIR, PathError, RelPath, folded_name, is_sums, named, same_form, unprintable};
 use crate::source::{Source, SourceEntry, SourceError, SourceProblem, SourceSpec, Top, mtime, shown};
-use std::{
-    collections::HashMap,
-    fs::Metadata,
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
-    os::unix::fs::{FileTypeExt, MetadataExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use walkdir::{DirEntryExt, WalkDir};
 
 /// What a directory of that name is.

@@ -7,11 +7,9 @@
 use crate::model::RelPath;
 use crate::record::{Context, ContextError};
 use rayon::prelude::*;
-use std::{
-    io,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use walkdir::WalkDir;
 
 /// How deep a `.git` may lie below the workspace.

@@ -2,10 +2,8 @@
 
 use crate::model::{Digest, Hasher};
 use crate::progress::{Stop, Watch};
-use std::{
-    cell::RefCell,
-    io::{self, Read},
-};
+use std::cell::RefCell;
+use std::io::{self, Read};
 
 thread_local! {
     /// One buffer a thread, whatever the number of files.

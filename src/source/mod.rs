@@ -19,20 +19,16 @@ pub use problem::{SourceError, SourceProblem};
 
 use crate::layout::Files;
 use crate::model::{Digest, RelPath};
-use crate::record::Manifest;
-use crate::record::Seen;
+use crate::record::{Manifest, Seen};
 use crate::source::remote::{Elsewhere, Stream};
-use crate::store::Fill;
-use crate::store::Store;
+use crate::store::{Fill, Store};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use std::{
-    fs::File,
-    io::{self, Read, Seek},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One thing to take, and where it goes in the build.
 #[derive(Debug, Clone, PartialEq, Eq)]

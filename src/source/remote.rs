@@ -8,12 +8,10 @@ use crate::model::{Digest, Hasher, RelPath};
 use crate::record::{FileEntry, Manifest};
 use crate::source::problem::SourceProblem;
 use crate::store::Store;
-use std::{
-    fmt,
-    io::{self, Read},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::fmt;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A build of another mirror.
 #[derive(Debug)]

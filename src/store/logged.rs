@@ -9,13 +9,11 @@ use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, Pointer, Put, Result,
     Scan, Share, Shared, SourceFile, Space, Store, StoreErrorKind, Swept, Take, Unfinished, Uploads,
 };
-use std::{
-    fmt::{self, Debug, Display},
-    io::Read,
-    num::NonZeroU32,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::fmt::{self, Debug, Display};
+use std::io::Read;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tracing::{debug, enabled, info};
 
 /// A store that another one does the work for.

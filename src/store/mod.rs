@@ -28,7 +28,9 @@ pub use waiting::waiting;
 pub use walked::Walked;
 
 use crate::model::{Digest, RelPath};
-use std::{fmt::Debug, io::Read, time::Duration};
+use std::fmt::Debug;
+use std::io::Read;
+use std::time::Duration;
 
 /// The result of asking a store for something.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -10,13 +10,11 @@ use crate::store::{
     Scan, Share, Shared, SourceFile, Space, Store, StoreError, StoreErrorKind, Swept, Take, Unfinished,
     Uploads, below, remove_all,
 };
-use std::{
-    fmt,
-    io::Read,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::fmt;
+use std::io::Read;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,11 @@
 use super::{Nodes, round_of};
 use crate::engines::bucket::{Bucket, ONE, TWO};
 use crate::engines::{keeps_the_laws, stories, tells};
-use crate::servers::{Engine, garage::Garage};
+use crate::servers::Engine;
+use crate::servers::garage::Garage;
 use mirrorkeep::store::Conditions;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 nodes!(Garage);
 

@@ -3,10 +3,8 @@
 use super::{ENOUGH, PLAIN, kind, path, read, refused};
 use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::store::{Fill, Filled, Share, Shared, SourceFile, Store, StoreErrorKind, Take, Uploads};
-use std::{
-    fs::{self, File},
-    io::{self, Read},
-};
+use std::fs::{self, File};
+use std::io::{self, Read};
 
 pub(super) fn what_is_filled_is_counted_hashed_and_dressed(store: &dyn Store) {
     for size in [0, 1, 128 * 1024, 3_000_001] {

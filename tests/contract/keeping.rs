@@ -3,12 +3,10 @@
 use super::{PLAIN, path, read, refused};
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Store, StoreErrorKind};
-use std::{
-    error::Error,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Longer than anybody of the laws has a lock.
 const LONG: Duration = Duration::from_mins(1);

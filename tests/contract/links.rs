@@ -3,12 +3,9 @@
 use super::{ENOUGH, PLAIN, path, put, read, refused, tree};
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Append, Kind, Put, Share, Store, StoreErrorKind};
-use std::{
-    fs,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{fs, thread};
 
 #[track_caller]
 fn text(store: &dyn Store, at: &str) -> Option<String> {

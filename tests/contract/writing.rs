@@ -3,10 +3,8 @@
 use super::{kind, path, put, read, refused, tree};
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Append, Kind, Put, Store, StoreErrorKind};
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 pub(super) fn exactly_one_of_many_creates(store: &dyn Store) {
     if !store.abilities().creates_once {

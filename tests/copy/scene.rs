@@ -11,14 +11,12 @@ use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
 use object_store::memory::InMemory;
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
-    process::Command,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 pub(crate) const ONE: &str = "20181205T060000Z";
 pub(crate) const TWO: &str = "20181206T060000Z";

@@ -7,14 +7,12 @@ mod pruning;
 mod publishing;
 
 use crate::rig::{Rig, tree};
-use std::{
-    collections::{BTreeSet, HashMap},
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Output},
-    sync::Mutex,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Mutex;
 
 /// The calls by which the mirror is touched, each with the errors that it can end with.
 const CALLS: [(&str, &[&str]); 20] = [

@@ -4,7 +4,11 @@ use super::{Story, torture, whole};
 use crate::rig::{Rig, tree};
 use crate::shared::Shared;
 use serde_json::Value;
-use std::{fs, path::Path, process::Output, sync::Arc, time::Duration};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Builds of `master/centos`, oldest first: one that is in the trash and one that lost its inputs, both long ago; one
 /// that goes, one that loses its inputs, and the newest. The one that lost its inputs goes, too.

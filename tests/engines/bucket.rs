@@ -4,11 +4,9 @@ use crate::servers::Engine;
 use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::store::Store;
 use serde_json::Value;
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
 pub(crate) const ONE: &str = "20181205T060000Z";
 pub(crate) const TWO: &str = "20181206T060000Z";

@@ -7,7 +7,8 @@ use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{RelPath, Stamp};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Put, Store, Uploads};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 macro_rules! stories {
     ($($name:ident)*) => { &[$((stringify!($name), $name)),*] };

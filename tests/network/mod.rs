@@ -16,12 +16,10 @@ use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Kind, Share, Store, Uploads};
 use proxy::{FAULTS, Fault, Plan, Proxy};
-use std::{
-    io::Write,
-    process::{Command, Output},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::io::Write;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use stories::Story;
 
 /// How long the commands try again, in seconds; a server is asked again after a quarter of it.

@@ -4,7 +4,8 @@ use super::scene::{ONE, Scene, TWO, label_one, publish_two};
 use mirrorkeep::mirror::{Mirror, Resolved, links, survey};
 use mirrorkeep::model::{RelPath, Stamp};
 use mirrorkeep::store::{Put, Spy};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How many builds the mirror has.
 const BUILDS: usize = 40;

@@ -10,7 +10,8 @@ use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::store::{Fault, Put, Spy, Store};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn open(store: Arc<dyn Store>) -> Mirror {
     Mirror::open(store, "a test", Duration::ZERO).unwrap()

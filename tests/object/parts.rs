@@ -3,8 +3,9 @@
 mod elsewhere;
 mod going;
 
+use super::every_call_of;
+use super::kept::{checked, faults};
 use super::scene::{self, Act, ONE, Scene, TWO, build, now, open};
-use super::{every_call_of, kept::checked, kept::faults};
 use crate::view::{SIGNATURE, signature, signed_rightly};
 use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::ops::Mode;

@@ -10,12 +10,10 @@ use mirrorkeep::ops::publish::{PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
 use object_store::memory::InMemory;
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Something that is done to a scene.
 pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;

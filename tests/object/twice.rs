@@ -7,7 +7,8 @@ use crate::view::chain;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The n-th point of every N is tried in the usual run.
 const STRIDE: usize = 11;

@@ -3,11 +3,9 @@
 //! The file lies on an XFS of its own, whose `FICLONE` copies a file in one instant: what the file system above has not
 //! handed to its device by then is not in the copy, whatever it hands over meanwhile.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A file system with the way in which it is mounted.
 #[derive(Debug, Clone, Copy)]

@@ -11,11 +11,9 @@ mod told;
 use crate::dice::Dice;
 use crate::rig::Rig;
 use disk::{Disk, EXT4, Image, Kind, OTHERS, Shelf};
-use std::{
-    io::Write,
-    sync::Mutex,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use told::{Entry, State, Step, holds, visible};
 
 /// So many copies are made before they are looked at.

@@ -1,7 +1,9 @@
 //! What was told before the power went, and what must be there after.
 
 use crate::rig::Rig;
-use std::{collections::BTreeSet, fs, process::Command};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
 
 /// One command, by what it is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! A journal that lost events: what refers to them is noticed, nothing is changed, and a person can accept the loss.
 
 use crate::rig::Rig;
-use std::{fs, path::PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

@@ -2,7 +2,8 @@
 
 use crate::rig::{Mounted, Rig};
 use serde_json::Value;
-use std::{fs, process::Command};
+use std::fs;
+use std::process::Command;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

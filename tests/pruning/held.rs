@@ -1,7 +1,8 @@
 //! Holds that the journal states: where their file is lost, nothing is removed, and `recover` writes it again.
 
 use crate::rig::Rig;
-use std::{fs, path::PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

@@ -1,7 +1,9 @@
 //! What a prune or restore that was cut off left behind, and what became of a mirror meanwhile.
 
 use crate::rig::{PARTED, Rig};
-use std::{fs, path::PathBuf, process::Command};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

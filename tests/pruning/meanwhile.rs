@@ -5,7 +5,10 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::record::{EventKind, Hold, Phase};
 use mirrorkeep::store::{Spy, Store};
-use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Lets `act` happen before every call of a prune in turn, and `check` the end after one more prune.
 #[track_caller]

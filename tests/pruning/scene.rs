@@ -1,23 +1,19 @@
 //! A mirror in which a prune has everything to do: builds that go, one that loses a part, and old trash.
 
+use crate::rig::{PARTED, tree};
+use crate::shared::Shared;
 pub(super) use crate::view::chain;
-use crate::{
-    rig::{PARTED, tree},
-    shared::Shared,
-};
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::store::{Posix, Store};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Builds of `master/centos`, oldest first: two that go, one that loses its inputs, and the newest.
 pub(super) const BUILDS: [&str; 4] =

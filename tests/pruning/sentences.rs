@@ -1,12 +1,10 @@
 //! What pruning promises, said on the command line.
 
 use crate::rig::{Rig, tree};
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, symlink},
-    path::Path,
-    process::Command,
-};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
 
 const A: &str = "20261001T000000Z";
 const B: &str = "20261002T000000Z";

@@ -3,7 +3,8 @@
 
 use super::scene::{Act, Scene, accept, prune, restore, restore_part, sweep};
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
-use std::{io::Write, sync::Arc};
+use std::io::Write;
+use std::sync::Arc;
 
 const FAULTS: [Fault; 5] = [
     Fault::Stop,

@@ -6,7 +6,9 @@ use mirrorkeep::mirror::GOING;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
 use mirrorkeep::store::Store;
-use std::{collections::BTreeSet, fs, sync::Arc};
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
 
 /// The n-th point of every N is tried in the usual run.
 const STRIDE: usize = 23;

@@ -2,11 +2,9 @@
 
 use super::{Pace, STREAMS, World};
 use crate::dice::Dice;
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Everybody, by what they do again and again.
 pub(super) const ALL: [fn(&World, &mut Dice); 9] = [

@@ -2,7 +2,8 @@
 
 use super::{STREAMS, World};
 use mirrorkeep::record::{Event, EventKind, Phase};
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
+use std::fs;
 
 /// Where a build is by the journal.
 #[derive(Debug, Default, PartialEq)]

@@ -10,15 +10,13 @@ mod reader;
 
 use crate::dice::Dice;
 use crate::rig::Rig;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Stdio},
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// The streams into which is published.
 const STREAMS: [&str; 2] = ["master/centos", "master/debian"];

@@ -2,7 +2,10 @@
 
 use super::{STREAMS, World};
 use mirrorkeep::model::Digest;
-use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
 
 /// How often something is looked at before it counts as missing: it may have gone, and come back, meanwhile.
 const LOOKS: usize = 4;

@@ -5,11 +5,11 @@
 use super::process::{Process, data, free_ports, program};
 use super::{Engine, ask, s3};
 use crate::http::Message;
-use object_store::{
-    aws::{AwsAuthorizer, AwsCredential},
-    client::HttpRequest,
-};
-use std::{fs, process::Command, sync::Arc};
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::client::HttpRequest;
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
 
 /// The key that may do everything with the bucket.
 const KEY: &str = "GK0123456789abcdef01234567";

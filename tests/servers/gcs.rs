@@ -7,12 +7,10 @@ use super::Engine;
 use crate::http::{Message, Side};
 use mirrorkeep::store::Conditions;
 use sha2::{Digest, Sha256};
-use std::{
-    collections::BTreeMap,
-    io::BufReader,
-    net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 
 /// How many keys a page of a listing has at most.
 const PAGE: usize = 1000;

@@ -2,7 +2,8 @@
 
 use super::process::{Process, data, free_ports, program};
 use super::{Engine, s3};
-use std::{fs, process::Command};
+use std::fs;
+use std::process::Command;
 
 pub(crate) fn start() -> Engine {
     let dir = data();

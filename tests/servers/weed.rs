@@ -2,7 +2,10 @@
 
 use super::process::{Process, data, free_ports, program};
 use super::{Engine, s3};
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
 
 /// SeaweedFS in one process; everybody may read, as on a public mirror.
 pub(crate) fn single() -> Engine {

@@ -2,11 +2,9 @@
 
 use crate::rig::Rig;
 use minisign::KeyPair;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// A home of GnuPG, whose agent ends with it.
 pub(super) struct Gpg(tempfile::TempDir);

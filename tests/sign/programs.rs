@@ -1,7 +1,9 @@
 //! What GnuPG is asked and given, and what is made of answers that it rarely gives.
 
 use super::{NAME, Signed, said, text, wanted};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// Puts a program before all others of its name; `$PATH` in it is that of the others.
 fn instead(dir: &Path, name: &str, script: &str) -> String {

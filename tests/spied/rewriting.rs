@@ -6,7 +6,8 @@
 
 use super::scene::{self, ONE, STREAM, Scene, difference};
 use mirrorkeep::store::{Fault, Spy, StoreErrorKind};
-use std::{fs, sync::Arc};
+use std::fs;
+use std::sync::Arc;
 
 /// Returns a mirror of which a file of the first build was changed by hand.
 fn changed() -> Scene {

@@ -10,15 +10,13 @@ use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
 use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
 use mirrorkeep::store::{Posix, Store};
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Something that is done to a scene.
 pub(super) type Act = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;

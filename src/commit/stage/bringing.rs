@@ -1,14 +1,14 @@
 //! Bringing the files of a source into a stage, each by the cheapest way that is right.
 
+use crate::commit::filling::{Brought, Check, Filling, StageError};
 use crate::commit::reading::Reading;
-use crate::commit::stage::{Brought, Check, Filling, StageError, Staged};
+use crate::commit::stage::staged::Staged;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath};
 use crate::progress::Unwatched;
 use crate::record::{FileEntry, Seen};
-use crate::source::{OpenSource, SourceEntry};
-use crate::source::{Watched, hash};
+use crate::source::{OpenSource, SourceEntry, Watched, hash};
 use crate::store::{Append, Entry, Shared, SourceFile, Take};
 use std::sync::atomic::Ordering;
 

@@ -1,10 +1,8 @@
 //! What a publisher whose build is named by the clock notes in its stage, so that the same command resumes it.
 
-use crate::commit::STAGE_TERM;
+use crate::commit::stage::place::{STAGE_TERM, stage_of};
 use crate::commit::stage::sealed::Underway;
-use crate::commit::stage::stage_of;
-use crate::mirror::Mirror;
-use crate::mirror::RECORD_LIMIT;
+use crate::mirror::{Mirror, RECORD_LIMIT};
 use crate::model::{BuildId, Digest, RelPath, Stamp};
 use crate::store::{Put, Store, StoreError};
 use serde::{Deserialize, Serialize};

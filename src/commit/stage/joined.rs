@@ -2,8 +2,8 @@
 //!
 //! Which file the others are linked to depends on their paths only, whatever thread was first.
 
+use crate::commit::filling::{Brought, Filling, StageError};
 use crate::commit::stage::bringing::Bringing;
-use crate::commit::stage::{Brought, Filling, StageError};
 use crate::model::{Digest, RelPath};
 use crate::record::FileEntry;
 use crate::source::{Source, SourceEntry};

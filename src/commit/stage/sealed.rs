@@ -1,11 +1,13 @@
 //! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
 
-use crate::commit::stage::SEAL;
 use crate::mirror::{KeptError, MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
 use crate::model::{BuildId, RelPath};
 use crate::record::{BuildRecord, Manifest};
 use crate::store::{Guard, Store, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
+
+/// The name of the seal in a stage: its presence says that the tree beside it is complete and on disk.
+pub(crate) const SEAL: &str = "seal.json";
 
 /// A build that is complete, on disk and still out of sight.
 #[derive(Debug)]

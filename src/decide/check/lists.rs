@@ -5,7 +5,8 @@ use crate::decide::check::{Code, Finding, SeenBuild, SeenDir, SeenItem, SeenKind
 use crate::layout::Layout;
 use crate::model::{Outcome, RelPath, SUMS_NAME, is_sums};
 use crate::record::{ForeignList, SumsError, manifest_lines, sum_lines};
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// How many names a finding lists.
 const LISTED: usize = 3;

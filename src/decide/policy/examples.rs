@@ -1,6 +1,6 @@
 //! The examples inside a policy: read, and tried.
 
-use super::load::Loading;
+use super::loading::Loading;
 use super::rule::{Expect, Expected, PolicyTest, TestBuild};
 use super::schema::{ExpectFile, GivenBuildFile, GivenFile, TestFile};
 use crate::model::{BuildName, Outcome, Stamp};

@@ -3,10 +3,11 @@
 mod limits;
 mod rules;
 
+use super::loading::Loading;
 use super::rule::{Basis, Family, Keep, Part, Policy, Rule};
 use super::schema::{FamilyFile, PolicyFile, RuleFile};
 use super::{PolicyError, Range, Span, covers, examples, unknown};
-use crate::model::{Digest, Document, Problem, Stamp};
+use crate::model::{Digest, Document, Stamp};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rules::named;
@@ -14,7 +15,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What holds when neither family nor defaults say otherwise.
 const FLOOR: usize = 3;
-const MIN_SAMPLE: usize = 10;
 
 /// What makes a name of a pattern fit more than itself.
 const WILDCARDS: [char; 3] = ['*', '?', '['];
@@ -49,17 +49,7 @@ struct Common {
     empty: Vec<Rule>,
 }
 
-pub(super) struct Loading<'a> {
-    pub(super) document: &'a Document,
-    pub(super) problems: Vec<Problem>,
-    pub(super) zone: Tz,
-}
-
 impl Loading<'_> {
-    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.problems.push(self.document.problem(path, message));
-    }
-
     fn policy(&mut self, raw: PolicyFile, text: &str) -> Policy {
         if raw.version != 1 {
             self.problem("version", format!("version {} is not known; 1 is accepted", raw.version));

@@ -3,6 +3,7 @@
 mod covers;
 mod examples;
 mod load;
+mod loading;
 mod period;
 mod range;
 mod rule;

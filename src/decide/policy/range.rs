@@ -1,9 +1,11 @@
 //! A value that may shrink under disk pressure: `14d`, or `{max: 14d, min: 5d}`.
 
 use super::span::{Span, SpanError};
-use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::{fmt, marker::PhantomData};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// What is wanted normally, and what it may shrink to when the disk fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -3,7 +3,8 @@
 use super::{Period, Range, Span};
 use crate::model::{BuildName, Digest, Outcome, Stamp, Stream};
 use chrono_tz::Tz;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Retention rules for each family of streams.
 #[derive(Debug, Clone)]

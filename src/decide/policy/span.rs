@@ -8,7 +8,8 @@ use crate::model::Stamp;
 use chrono::{Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// A length of time, in one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use crate::decide::retention::lane::{Item, Lane, Line, Superseded};
 use crate::decide::retention::near::Near;
 use crate::decide::retention::shield::Shields;
 use crate::model::Stamp;
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a rule says of one build.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use crate::decide::policy::PeriodKey;
 use crate::model::{BuildName, Stamp};
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 /// How narrowly a rule missed a build.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 
 use crate::decide::retention::near::Near;
 use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::{collections::BTreeMap, sync::Arc};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the JSON form.
 pub const PLAN_VERSION: u32 = 1;

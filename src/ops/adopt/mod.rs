@@ -14,8 +14,7 @@ use crate::census::BuildCensus;
 use crate::commit::unsealed::{Unsealed, Whose, unsealed};
 use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::model::{BuildId, Stamp};
-use crate::ops::ActError;
-use crate::ops::Mode;
+use crate::ops::{ActError, Mode};
 use crate::progress::{Stop, Watch};
 use crate::record::Origin;
 use crate::recover::settle;
@@ -77,7 +76,7 @@ pub fn adopt(
         found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
     }
     match &adopting.scope {
-        Scope::Build(id) if !found => return Err(ActError::NoBuild(id.clone())),
+        Scope::Build(id) if !found => return Err(crate::commit::CommitError::NoBuild(id.clone()).into()),
         Scope::All => {
             let strays = survey.census.strays.into_iter();
             report.left.extend(strays.map(|stray| LeftAlone { path: stray.path, why: stray.why }));

@@ -1,8 +1,7 @@
 //! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
 
 use crate::census::{BuildCensus, LabelCensus};
-use crate::commit::adopted::content;
-use crate::commit::adopted::sums_of;
+use crate::commit::adopted::{content, sums_of};
 use crate::commit::stage::{Underway, stage_of};
 use crate::commit::unsealed::trashed;
 use crate::mirror::{Fact, JournalError, KeptError, Mirror};
@@ -16,7 +15,8 @@ use crate::progress::{Stop, Watch};
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase};
 use crate::recover::settle;
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+use std::time::Duration;
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
 const FILLING: i64 = 24 * 3600;

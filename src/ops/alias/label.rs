@@ -1,8 +1,7 @@
 //! Saying something of a build after it was published, and moving the names that depend on it.
 
 use crate::commit::handshake::say;
-use crate::commit::repoint::Moved;
-use crate::commit::repoint::{RepointError, due, repoint};
+use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
 use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};

@@ -10,8 +10,9 @@ pub use mend::{Mended, mend};
 use crate::census::{BuildCensus, Census};
 use crate::commit::unsealed::{Unsealed, Whose, unsealed};
 use crate::decide::check::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
-use crate::mirror::{Kept, look_at_walked, look_knowing, named, survey_by};
-use crate::mirror::{KeptError, Mirror, Trouble, chain};
+use crate::mirror::{
+    Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
+};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;

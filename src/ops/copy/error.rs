@@ -1,10 +1,10 @@
 //! What can come in the way of copying builds.
 
+use crate::commit::CommitError;
 use crate::commit::repoint::RepointError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stream};
-use crate::ops::ActError;
 use crate::ops::publish::PublishError;
 use crate::recover::RecoverError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -130,7 +130,7 @@ impl CopyError {
             Self::Publish(PublishError::Lease(_) | PublishError::Recover(_) | PublishError::Journal(_)) => {
                 return true;
             }
-            Self::Publish(PublishError::Trash(error)) if !matches!(**error, ActError::Store(_)) => {
+            Self::Publish(PublishError::Trash(error)) if !matches!(**error, CommitError::Store(_)) => {
                 return true;
             }
             _ => {}

@@ -13,23 +13,22 @@ mod names;
 
 pub use error::CopyError;
 
+use crate::commit::filling::{Check, Filling, Tally};
 use crate::commit::repoint::{Moved, Permit};
-use crate::commit::stage::{Check, Filling, Tally};
 use crate::mirror::{Mirror, build_of, chain};
 use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
-use crate::ops::publish::{Named, PublishError, PublishOutcome, PublishReport, Publishing};
-use crate::ops::publish::{Prepared, lay_out, report, strays, there_already, without_directories};
+use crate::ops::publish::{
+    Named, Prepared, PublishError, PublishOutcome, PublishReport, Publishing, lay_out, report, strays,
+    there_already, without_directories,
+};
 use crate::ops::retention::report::Failure;
 use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, Manifest};
-use crate::sign::there as signatures;
-use crate::sign::{Checksums, Signers};
-use crate::source::Lines;
-use crate::source::Source;
+use crate::sign::{Checksums, Signers, there as signatures};
 use crate::source::gather::leads_to;
-use crate::source::hash;
+use crate::source::{Lines, Source, hash};
 use crate::store::{Share, waiting};
 use choose::Chosen;
 use serde::Serialize;

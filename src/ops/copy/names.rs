@@ -4,8 +4,7 @@
 //! the target keeps by its own rules and that the source does not have follow these rules. No name goes back to an
 //! older build or to one that is no success unless that is permitted, and none to a build that is not there.
 
-use crate::commit::repoint::{Moved, RepointError, may_point, pointed_at};
-use crate::commit::repoint::{due, legacy, repoint};
+use crate::commit::repoint::{Moved, RepointError, due, legacy, may_point, pointed_at, repoint};
 use crate::decide::{Age, meets};
 use crate::mirror::{Lease, Resolved, builds_of, chain};
 use crate::model::{BuildId, RelPath, Stream};

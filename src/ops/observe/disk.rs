@@ -8,12 +8,10 @@ use crate::model::RelPath;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Advice, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
-use std::{
-    fs::File,
-    io::{self, IoSliceMut, Read},
-    os::fd::AsRawFd,
-    path::PathBuf,
-};
+use std::fs::File;
+use std::io::{self, IoSliceMut, Read};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 /// The directory of a mirror.
 #[derive(Debug)]

@@ -7,10 +7,8 @@ use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, ForeignList, ForeignRead, Origin, Sums};
 use crate::source::{Watched, hash};
 use crate::store::{Entry, Kind, Scanned};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 /// More than a list of checksums ever has, in bytes.
 pub(crate) const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;

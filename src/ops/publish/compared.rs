@@ -1,6 +1,6 @@
 //! Whether a build is there already: with the same content publishing it changes nothing, with other content it fails.
 
-use crate::commit::stage::{StageError, Tally};
+use crate::commit::filling::{StageError, Tally};
 use crate::mirror::Mirror;
 use crate::model::{Digest, Outcome, RelPath};
 use crate::ops::publish::error::PublishError;
@@ -9,8 +9,7 @@ use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::request::Publishing;
 use crate::progress::{Stop, Watch};
 use crate::record::{Change, FileEntry, LinkEntry, Manifest};
-use crate::source::SourceEntry;
-use crate::source::{Watched, hash};
+use crate::source::{SourceEntry, Watched, hash};
 use rayon::prelude::*;
 
 /// Returns the report of a build that is there already with the same content, or fails when it is another.

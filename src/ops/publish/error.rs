@@ -1,18 +1,17 @@
 //! Why a build is not published, said so that a person can mend it.
 
+use crate::commit::CommitError;
+use crate::commit::filling::StageError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
-use crate::commit::stage::StageError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError, LeaseError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
-use crate::ops::ActError;
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
 use crate::sign::SignError;
-use crate::source::GitError;
-use crate::source::SourceError;
+use crate::source::{GitError, SourceError};
 use crate::store::StoreError;
 
 /// More than a line for each of a hundred thousand checkouts, in bytes.
@@ -122,7 +121,7 @@ pub enum PublishError {
     InTrash(BuildId),
     /// The trash cannot be read.
     #[error("cannot tell whether the build waits in the trash")]
-    Trash(#[from] Box<ActError>),
+    Trash(#[from] Box<CommitError>),
     /// Its checksums could not be signed.
     #[error("the build could not be signed, and is not published")]
     Sign(#[from] SignError),

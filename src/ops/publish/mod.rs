@@ -24,7 +24,8 @@ use prepared::{clocks, prepare};
 pub use request::{ContextFrom, Named, Publishing};
 use steps::{earlier, is_shared, leave, published_meanwhile, show};
 
-use crate::commit::stage::{StageError, Staged, Tally};
+use crate::commit::filling::{StageError, Tally};
+use crate::commit::stage::Staged;
 use crate::commit::untrash::find;
 use crate::decide::Reuse;
 use crate::mirror::{Mirror, chain};

@@ -6,17 +6,17 @@ use crate::commit::stage::Claim;
 use crate::layout::{Created, Place};
 use crate::mirror::{KeptError, Mirror, builds_of};
 use crate::model::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
-use crate::ops::publish::error::CONTEXT_LIMIT;
-use crate::ops::publish::error::PublishError;
+use crate::ops::publish::error::{CONTEXT_LIMIT, PublishError};
 use crate::ops::publish::request::{ContextFrom, Publishing};
 use crate::ops::retention::prune::store_clock;
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
 use crate::sign::{Checksums, SignError};
-use crate::source::context_of;
 use crate::source::gather::{Apart, some_of};
-use crate::source::{Source, SourceError, SourceProblem, SourceSpec};
+use crate::source::{Source, SourceError, SourceProblem, SourceSpec, context_of};
 use crate::store::Take;
-use std::{fs::File, io::Read, os::unix::fs::MetadataExt};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 
 /// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
 const SKEW: i64 = 3600;

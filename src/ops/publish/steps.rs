@@ -2,11 +2,9 @@
 
 use crate::commit::reveal::{Revealed, reveal};
 use crate::commit::{Sealed, Tally};
-use crate::decide::Reuse;
-use crate::decide::Whose;
+use crate::decide::{Reuse, Whose};
 use crate::mirror::{Mirror, builds_of};
-use crate::model::Stream;
-use crate::model::{BuildId, Stamp};
+use crate::model::{BuildId, Stamp, Stream};
 use crate::ops::publish::compared::there_already;
 use crate::ops::publish::error::PublishError;
 use crate::ops::publish::outcome::{PublishOutcome, PublishReport, report};

@@ -1,11 +1,9 @@
 //! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
 
-use crate::commit::untrash::bring_back;
-use crate::commit::untrash::find;
+use crate::commit::untrash::{bring_back, find};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
-use crate::ops::ActError;
-use crate::ops::Mode;
+use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::recover::settle;
 use serde::Serialize;
@@ -75,7 +73,7 @@ fn change(
     let trashed = if there { None } else { find(mirror, id)? };
     let before = mirror.holds_of(id)?;
     if !there && trashed.is_none() && (what == EventKind::Held || before.is_empty()) {
-        return Err(ActError::NoBuild(id.clone()));
+        return Err(crate::commit::CommitError::NoBuild(id.clone()).into());
     }
     let mut holds = before.clone();
     change(&mut holds);

@@ -2,6 +2,8 @@
 
 pub(crate) mod concern;
 pub(crate) mod fence;
+#[cfg(test)]
+mod handshakes;
 pub(crate) mod hold;
 pub(crate) mod parts;
 pub(crate) mod plan;
@@ -16,8 +18,7 @@ pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
 pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
 pub use prune::prune;
-pub use report::{Failure, SweepReport};
-pub use report::{Gone, PruneReport, Pruning, Skipped};
+pub use report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
 pub use restore::{Restored, not_trashed, restore};
 pub use sharing::share_out;
 pub use sweep::sweep;

@@ -7,8 +7,9 @@ use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
 use crate::layout::Place;
-use crate::mirror::{Chosen, JournalError, KeptError, Mirror, MirrorError, Survey, Trouble, survey};
-use crate::mirror::{LastRun, LastRunError};
+use crate::mirror::{
+    Chosen, JournalError, KeptError, LastRun, LastRunError, Mirror, MirrorError, Survey, Trouble, survey,
+};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
 use crate::store::{Kind, Put, StoreError, Walked};

@@ -5,25 +5,18 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
-use crate::commit::trash::throw_out;
+use crate::commit::discard::throw_out;
 use crate::commit::{handshake, reserve};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::LastRun;
-use crate::mirror::{Fact, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, LastRun, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::ActError;
-use crate::ops::Mode;
 use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
-use crate::ops::retention::report::Failure;
-use crate::ops::retention::report::Gone;
-use crate::ops::retention::report::PruneReport;
-use crate::ops::retention::report::Pruning;
-use crate::ops::retention::report::Skipped;
-use crate::ops::retention::report::SweepReport;
+use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
 use crate::ops::retention::sweep::Which;
 use crate::ops::retention::trim;
+use crate::ops::{ActError, Mode};
 use crate::progress::go_on;
 use crate::record::EventKind;
 use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};

@@ -4,14 +4,11 @@
 
 use crate::commit::sweep::clear;
 use crate::commit::trash::renew_ticket;
-use crate::commit::untrash::RESTORE_TERM;
-use crate::commit::untrash::bring_back;
-use crate::commit::untrash::find;
+use crate::commit::untrash::{RESTORE_TERM, bring_back, find};
 use crate::mirror::{Lease, Mirror, TicketKind, Trashed};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::ActError;
-use crate::ops::Mode;
 use crate::ops::retention::hold;
+use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::recover::settle;
 use crate::store::Store;
@@ -49,8 +46,10 @@ pub fn restore(
     let path = trashed.ticket.path.clone();
     match (trashed.ticket.what, mirror.look(&path)?.is_some()) {
         (TicketKind::Build, false) | (TicketKind::Untrimmed, true) => {}
-        (TicketKind::Build, true) => return Err(ActError::Occupied { id: id.clone(), path }),
-        (TicketKind::Untrimmed, false) => return Err(ActError::NoBuild(id.clone())),
+        (TicketKind::Build, true) => {
+            return Err(crate::commit::CommitError::Occupied { id: id.clone(), path }.into());
+        }
+        (TicketKind::Untrimmed, false) => return Err(crate::commit::CommitError::NoBuild(id.clone()).into()),
     }
     let now = clock();
     let until = now.checked_add(RESTORE_TERM);
@@ -70,7 +69,7 @@ pub fn restore(
 pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     match find(mirror, id)?.map(|trashed| trashed.ticket) {
         Some(ticket) if ticket.what == TicketKind::Build => {
-            Err(ActError::InTrash { id: id.clone(), until: ticket.until })
+            Err(crate::commit::CommitError::InTrash { id: id.clone(), until: ticket.until }.into())
         }
         _ => Ok(()),
     }

@@ -4,17 +4,13 @@
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
 use crate::commit::reserve;
-use crate::commit::sweep::clear;
-use crate::commit::sweep::mark_one;
+use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
 use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::ActError;
-use crate::ops::Mode;
-use crate::ops::retention::report::Failure;
-use crate::ops::retention::report::SweepReport;
-use crate::progress::Stop;
-use crate::progress::go_on;
+use crate::ops::retention::report::{Failure, SweepReport};
+use crate::ops::{ActError, Mode};
+use crate::progress::{Stop, go_on};
 use crate::recover::settle;
 use crate::store::Swept;
 use std::collections::{HashMap, HashSet};

@@ -4,28 +4,19 @@
 //! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
 //! of checksums becomes another, and the objects stay for the term of the trash (`apart.rs`).
 
-use crate::commit::apart;
 use crate::commit::apart::Split;
-use crate::commit::handshake;
-use crate::commit::tree::record;
-use crate::commit::tree::{any, lay_out};
-use crate::commit::untrash::noted;
-use crate::commit::untrash::swap;
+use crate::commit::tree::{any, lay_out, record};
+use crate::commit::untrash::{noted, swap};
+use crate::commit::{apart, handshake};
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
 use crate::mirror::{Fact, JournalError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::fence::Fence;
-use crate::ops::retention::parts::goes;
-use crate::ops::retention::parts::named;
+use crate::ops::retention::parts::{goes, named};
 use crate::ops::retention::plan::Planned;
-use crate::ops::retention::report::Failure;
-use crate::ops::retention::report::Gone;
-use crate::ops::retention::report::PruneReport;
-use crate::ops::retention::report::Pruning;
-use crate::ops::retention::report::Skipped;
-use crate::ops::retention::report::parts;
+use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, parts};
 use crate::progress::go_on;
 use crate::record::EventKind;
 use crate::recover::settle;
@@ -191,7 +182,7 @@ fn one_apart(
         why => Ok(why),
     };
     let done = split.note(&lease, &trashed).map_err(ActError::from).and_then(|()| {
-        handshake::while_marked(&lease, id, once_more, || split.carry_out(&lease, &path, &names))
+        handshake::while_marked(&lease, id, once_more, || Ok(split.carry_out(&lease, &path, &names)?))
     });
     if !matches!(done, Ok(None)) {
         // What failed after it began is finished by whoever comes next.

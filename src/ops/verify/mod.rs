@@ -24,10 +24,8 @@ use crate::sign::Keys;
 use crate::store::{Entry, waiting};
 use cursor::Cursor;
 use rayon::prelude::*;
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use track::Track;
 
 /// How many files are read before the cursor is looked after.
@@ -121,7 +119,7 @@ pub fn verify(
         Which::Builds(ids) => {
             let known = |id: &BuildId| order.binary_search(id).is_ok() || absent.contains(id);
             if let Some(id) = ids.iter().find(|id| !known(id)) {
-                return Err(ActError::NoBuild((*id).clone()));
+                return Err(crate::commit::CommitError::NoBuild((*id).clone()).into());
             }
             order.retain(|id| ids.contains(id));
             Track::none(Portion::whole())

@@ -8,7 +8,8 @@ use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{Error, MultipartId};
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How often the question is asked before a failure is one; what is waited for in between doubles.
 const TRIES: u32 = 6;

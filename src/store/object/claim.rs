@@ -19,11 +19,10 @@ use crate::store::{Guard, Result, StoreError, StoreErrorKind};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutOptions};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::{runtime::Runtime, task::JoinHandle};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 const DOING: &str = "take the lock";
 

@@ -8,11 +8,10 @@ use super::fault::failed;
 use super::key::{below_key, file_key, keys_at, link_key, not_the_root};
 use crate::model::RelPath;
 use crate::store::{Kind, Result, StoreError, StoreErrorKind, Swept};
-use futures_util::{
-    StreamExt, future,
-    stream::{self, BoxStream},
-};
-use object_store::{Error, path::Path};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, future};
+use object_store::Error;
+use object_store::path::Path;
 
 impl ObjectStore {
     pub(super) async fn sweep_all(&self, at: &RelPath) -> Swept {

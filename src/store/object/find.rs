@@ -3,14 +3,16 @@
 //! A path is a file when an object lies under its key, a link when one lies under its key and the ending of links,
 //! and a directory when any key lies below it. All three are asked at once.
 
+use super::ObjectStore;
 use super::fault::failed;
 use super::key::{Named, below_key, file_key, link_key, named};
-use super::{ObjectStore, stream::ObjectReader};
+use super::stream::ObjectReader;
 use crate::model::{Digest, RelPath};
 use crate::store::{Below, Entry, Kind, Listed, Listing, Result, StoreError, StoreErrorKind};
 use futures_util::{StreamExt, future};
 use object_store::{Attribute, Attributes, GetOptions, GetResult, ObjectMeta, ObjectStoreExt};
-use std::{io::Read, sync::Arc};
+use std::io::Read;
+use std::sync::Arc;
 
 /// Under which name an object's permission bits are written beside it, as octal digits.
 const MODE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmode"));

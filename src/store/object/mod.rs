@@ -32,12 +32,10 @@ use crate::store::{
 };
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
-use std::{
-    fmt::Debug,
-    io::Read,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::fmt::Debug;
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// A store as the crate `object_store` sees it.

@@ -20,11 +20,9 @@ use object_store::{
     Attributes, Error, MultipartId, MultipartUpload, ObjectStoreExt, PutMultipartOptions, PutOptions,
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt::Debug,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// How many parts of one file are on their way at once.

@@ -3,11 +3,10 @@
 //! A stream that ends before the object's size is an error and never a short file.
 
 use bytes::{Buf, Bytes};
-use futures_util::{StreamExt, stream::BoxStream};
-use std::{
-    io::{self, Read},
-    sync::Arc,
-};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use std::io::{self, Read};
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// An object that is being read.

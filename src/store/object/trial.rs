@@ -95,15 +95,15 @@ impl ObjectStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreErrorKind;
-    use crate::store::{Abilities, Fill, Put, Share, Shared, Store};
+    use crate::store::{Abilities, Fill, Put, Share, Shared, Store, StoreErrorKind};
     use futures_util::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::{
         Attributes, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
         PutMultipartOptions, PutPayload, PutResult,
     };
-    use std::{fmt, sync::Arc};
+    use std::fmt;
+    use std::sync::Arc;
 
     /// What a store makes of a conditional write.
     #[derive(Debug, Clone, Copy)]

@@ -12,11 +12,9 @@ use object_store::client::{
     ReqwestConnector,
 };
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tracing::trace;
 
 /// Names the environment variable that says for how long requests are tried again, in seconds.

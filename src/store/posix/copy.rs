@@ -5,12 +5,10 @@
 use crate::model::Hasher;
 use crate::store::Filled;
 use rustix::io::{Errno, ReadWriteFlags};
-use std::{
-    cell::RefCell,
-    fs::File,
-    io::{self, IoSlice, Read, Write},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much is read at once: more leaves the processor's cache before it is hashed and written.
 const PIECE: usize = 128 * 1024;

@@ -7,21 +7,18 @@
 //! the rest. Below [`DEEP`] levels one thread walks with one open directory at a time, so that no depth uses up open
 //! files or memory of the stack.
 
-use super::{Posix, mounts::MOUNTED};
+use super::Posix;
+use super::mounts::MOUNTED;
 use crate::model::RelPath;
 use crate::store::{StoreError, StoreErrorKind, Swept};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use std::{
-    ffi::{CStr, CString},
-    num::NonZeroU32,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::ffi::{CStr, CString};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// What is being done, in errors.
 const DOING: &str = "remove the tree";

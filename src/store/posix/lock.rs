@@ -9,11 +9,9 @@ use crate::model::RelPath;
 use crate::store::{Guard, Put, Result, StoreError, StoreErrorKind};
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
-use std::{
-    fs::File,
-    io::{Read, Seek, Write},
-    time::{Duration, Instant},
-};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::time::{Duration, Instant};
 
 /// How long to sleep between two tries.
 const PAUSE: Duration = Duration::from_millis(20);

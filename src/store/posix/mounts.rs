@@ -8,11 +8,9 @@ use crate::model::RelPath;
 use crate::store::{Result, StoreError};
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::{
-    ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Why something behind a mount is left alone.
 pub(super) const MOUNTED: &str =

@@ -6,12 +6,10 @@ use crate::store::{Entry, Kind, Listed, Listing, Result, Scan, Scanned, StoreErr
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use std::{
-    ffi::{CStr, CString},
-    fs::File,
-    io::Read,
-    os::unix::ffi::OsStrExt,
-};
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 
 impl Posix {
     /// Opens what lies at a path, refusing symlinks on the way and at the end.

@@ -10,7 +10,9 @@ use crate::store::{Append, Put, Result, StoreError, StoreErrorKind};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use std::{fs::File, io::Write, sync::atomic::Ordering};
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::Ordering;
 
 /// What served directories look like, whatever the umask.
 const DIR_MODE: Mode = Mode::from_raw_mode(0o755);

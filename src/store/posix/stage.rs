@@ -3,13 +3,15 @@
 //! Nothing here is durable until [`Posix::sync_all`] returned: one `syncfs` for the whole stage is far cheaper than
 //! a sync for each file, and early write-back lets the disk work while the next file is hashed.
 
-use super::{Posix, copy, open::raw};
+use super::open::raw;
+use super::{Posix, copy};
 use crate::model::RelPath;
 use crate::store::{Fill, Filled, Result, Shared, SourceFile, StoreError, StoreErrorKind, Take};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
-use std::{fs::File, io::Read};
+use std::fs::File;
+use std::io::Read;
 
 impl Posix {
     pub(super) fn fill_file(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled> {

@@ -1,6 +1,6 @@
 //! What holds a run back, and what a full disk asks for.
 
-use super::{Loading, MIN_SAMPLE};
+use crate::decide::policy::loading::{Loading, MIN_SAMPLE};
 use crate::decide::policy::rule::{Amount, Brake, Brakes, PolicyChange, Pressure};
 use crate::decide::policy::schema::{BrakeFile, BrakesFile, PolicyChangeFile, PressureFile};
 

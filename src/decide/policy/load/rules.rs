@@ -1,6 +1,6 @@
 //! The rules of a family: what is counted, from when, and for which builds.
 
-use super::Loading;
+use crate::decide::policy::loading::Loading;
 use crate::decide::policy::rule::{Basis, Keep, Pick, Rule};
 use crate::decide::policy::schema::{CalendarFile, PeriodsFile, PickFile, RuleFile};
 use crate::decide::policy::{Period, Range};

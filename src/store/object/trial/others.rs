@@ -2,7 +2,9 @@
 
 use super::DOING;
 use crate::model::{Digest, RelPath};
-use crate::store::object::{ObjectStore, Others, fault::failed, key::below_key};
+use crate::store::object::fault::failed;
+use crate::store::object::key::below_key;
+use crate::store::object::{ObjectStore, Others};
 use crate::store::{Fill, Result, Share, Shared, Store, StoreError, StoreErrorKind};
 use futures_util::TryStreamExt;
 use object_store::path::Path;

@@ -4,10 +4,10 @@
 //! schedule says whose call comes next. Only calls that the other side can notice are scheduled: those at the name, the
 //! mark, the seal and the holds, and listings of the stream. All others commute with whatever the other side does.
 
-use super::*;
+use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
-use crate::mirror::{Chosen, Fact, Mirror, Setup, Ticket, TicketKind};
-use crate::model::{Outcome, Stamp};
+use crate::mirror::{Chosen, Fact, Lease, Mirror, Setup, Ticket, TicketKind, Trashed};
+use crate::model::{BuildId, Outcome, RelPath, Stamp};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::judged;
 use crate::record::{BuildRecord, EventKind, Hold, LabelValue, Origin};

@@ -8,30 +8,29 @@
 
 use crate::mirror::{Lease, Trashed};
 use crate::model::{BuildId, RelPath};
-use crate::ops::ActError;
 use crate::store::StoreError;
 
 /// What somebody says when they look again.
 pub(crate) type Protected = Option<String>;
 
 /// Takes a build away by its seal; nothing happens when `protects` then says that something protects it, which is returned.
-pub(crate) fn part(
+pub(crate) fn part<E: From<StoreError>>(
     lease: &Lease<'_>,
     trashed: &Trashed,
-    protects: impl FnOnce() -> Result<Protected, ActError>,
-) -> Result<Protected, ActError> {
+    protects: impl FnOnce() -> Result<Protected, E>,
+) -> Result<Protected, E> {
     while_marked(lease, &trashed.ticket.id, protects, || Ok(lease.put_away(trashed)?))
 }
 
 /// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
 ///
 /// Where that fails, the mark stays for whoever clears up.
-pub(crate) fn while_marked(
+pub(crate) fn while_marked<E: From<StoreError>>(
     lease: &Lease<'_>,
     id: &BuildId,
-    protects: impl FnOnce() -> Result<Protected, ActError>,
-    act: impl FnOnce() -> Result<(), ActError>,
-) -> Result<Protected, ActError> {
+    protects: impl FnOnce() -> Result<Protected, E>,
+    act: impl FnOnce() -> Result<(), E>,
+) -> Result<Protected, E> {
     lease.mark_going(id)?;
     let why = protects()?;
     if why.is_none() {
@@ -74,6 +73,3 @@ pub(crate) fn say(
     }
     Ok(stands)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,72 @@
+//! What every command is given: the mirror, the clock, the actor, and how to stop.
+
+use super::exit::Outcome;
+use super::owner::refuse_root;
+use super::site::{Site, say_what_lacks};
+use crate::mirror::{Mirror, Warnings};
+use crate::model::{Stamp, is_unprintable};
+use crate::progress::Stop;
+use std::time::Duration;
+
+/// What every verb is given.
+pub(super) struct Setting {
+    pub(super) mirror: Site,
+    /// Whether the verb is one that changes a mirror.
+    pub(super) changes: bool,
+    /// Whether the verb may write into the mirror.
+    pub(super) writes: bool,
+    pub(super) json: bool,
+    pub(super) wait: Duration,
+    pub(super) who: String,
+    pub(super) stop: Stop,
+    /// What the mirrors could not do and went on without.
+    pub(super) warnings: Warnings,
+}
+
+impl Setting {
+    /// Opens the mirror.
+    pub(super) fn open(&self) -> Outcome<Mirror> {
+        if self.writes {
+            refuse_root(&self.mirror)?;
+        }
+        let mirror = self.open_at(&self.mirror)?;
+        if self.changes {
+            say_what_lacks(mirror.store());
+        }
+        Ok(mirror)
+    }
+
+    /// Opens a mirror elsewhere.
+    pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
+        Ok(Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings))
+    }
+}
+
+/// Returns the time now; the one place where the clock is read.
+pub(super) fn now() -> Stamp {
+    // A clock before 1970 or after 9999 is wrong in any case; at the start of time nothing is old enough to go.
+    Stamp::from_instant(chrono::Utc::now()).unwrap_or_default()
+}
+
+/// Returns who is acting: user, host and process.
+pub(super) fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| {
+        let uid = rustix::process::getuid().as_raw();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    });
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().into_owned();
+    let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
+    format!("{plain} pid {}", std::process::id())
+}
+
+/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
+fn user_of(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
+}

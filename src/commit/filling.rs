@@ -1,0 +1,116 @@
+//! How the bytes of a build come in, where they came from, and why they could not.
+
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::progress::Interrupted;
+use crate::record::FileEntry;
+use crate::source::SourceProblem;
+use crate::store::{Share, StoreError, Take};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+
+/// How the bytes of a build come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filling {
+    /// Without a copy from the source, or by one; what is moved leaves the source when the build is published.
+    pub take: Option<Take>,
+    /// Shared with earlier builds, or not.
+    pub dedupe: Option<Share>,
+    /// Whether size, time and inode tell that a file is the one of the last publish.
+    pub check: Check,
+}
+
+/// How it is told that a file is the one of the last publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// By its bytes.
+    Bytes,
+    /// By size, time and inode, as recorded.
+    Quick,
+}
+
+/// Where the bytes of a stage came from.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Bytes read from the source and written.
+    pub copied: AtomicU64,
+    /// Files shared with earlier builds.
+    pub shared: AtomicU64,
+    /// Bytes in these.
+    pub shared_bytes: AtomicU64,
+    /// Files that share their bytes with another file of the same build.
+    pub joined: AtomicU64,
+    /// Bytes in these.
+    pub joined_bytes: AtomicU64,
+    /// Files that an interrupted try had staged already.
+    pub resumed: AtomicU64,
+    /// Files of earlier builds whose bytes are not those that were published.
+    damaged: Mutex<BTreeSet<RelPath>>,
+}
+
+/// Says why a build could not be laid out.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// Somebody else is publishing the same build.
+    #[error("somebody else is publishing `{0}` right now")]
+    Busy(BuildId),
+    /// A source file cannot be used.
+    #[error("cannot take the source in")]
+    Source(#[from] SourceProblem),
+    /// The source could not be read to its end.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error("cannot lay the build out")]
+    Store(#[from] StoreError),
+    /// A source file cannot come in without a copy.
+    #[error(
+        "`{0}` cannot be linked into the mirror (another file system, or not permitted); --take copy can"
+    )]
+    Apart(String),
+    /// Asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// A file that was brought in.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    pub(crate) entry: FileEntry,
+    /// When its inode changed last; nothing where its bytes are not known to be those of the entry.
+    pub(crate) changed: Option<i128>,
+}
+
+impl Tally {
+    /// Notes a file of an earlier build whose bytes are not those that were published.
+    pub(crate) fn found_damaged(&self, at: &RelPath) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(at.clone());
+    }
+
+    /// Returns a warning for each damaged file of an earlier build.
+    pub(crate) fn damaged(&self) -> Vec<String> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |at| {
+            format!(
+                "`{at}` is damaged and not shared with the new build; `mirrorkeep verify --all` finds more"
+            )
+        };
+        damaged.iter().map(warning).collect()
+    }
+}
+
+impl Classify for StageError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
+            Self::Store(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! A layout file while it is read: its problems and the fields that are known so far.
+
+use super::field::Field;
+use super::template::Template;
+use crate::model::{Document, Problem};
+use std::collections::BTreeMap;
+
+pub(super) struct Loading<'a> {
+    pub(super) document: &'a Document,
+    pub(super) problems: Vec<Problem>,
+    pub(super) fields: BTreeMap<String, Field>,
+}
+
+impl Loading<'_> {
+    /// Notes what is wrong with an entry.
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
+        let problem = self.document.problem(path, message);
+        // Each way in which the optional parts of an entry can be there shows the same mistake again.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Returns the field of that name.
+    pub(super) fn known(&mut self, at: &str, name: &str) -> Option<Field> {
+        let field = self.fields.get(name).cloned();
+        if field.is_none() {
+            self.problem(at, format!("`{{{name}}}` is no field of this layout"));
+        }
+        field
+    }
+
+    /// Reads a template.
+    pub(super) fn template(&mut self, at: &str, text: &str) -> Template {
+        match Template::parse(text, &self.fields) {
+            Ok(template) => template,
+            Err(why) => {
+                self.problem(at, why);
+                Template::default()
+            }
+        }
+    }
+}

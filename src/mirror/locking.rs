@@ -1,0 +1,38 @@
+//! Taking the lock of a mirror, and looking at once whether events of its journal were lost.
+
+use super::anchors::Anchors;
+use super::lease::{Lease, LeaseError};
+use super::{Journal, JournalError, Mirror};
+use crate::model::RelPath;
+use crate::store::StoreErrorKind;
+
+impl Mirror {
+    /// Takes the right to change the mirror, waiting for others as long as the mirror was opened with.
+    ///
+    /// Fails when events of the journal were lost, as far as what refers to them shows.
+    pub fn lease(&self) -> Result<Lease<'_>, LeaseError> {
+        let lease = self.lease_over(|| Ok(()))?;
+        let last = lease.next_seq().saturating_sub(1);
+        let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
+        match found.map_err(LeaseError::Store)?.into_iter().next() {
+            Some(lost) => Err(LeaseError::Journal(lost.into())),
+            None => Ok(lease),
+        }
+    }
+
+    /// Takes the lock, and reads the journal after `before`.
+    pub(super) fn lease_over(
+        &self,
+        before: impl FnOnce() -> Result<(), JournalError>,
+    ) -> Result<Lease<'_>, LeaseError> {
+        let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
+        let guard = guard.map_err(|error| match error.kind() {
+            StoreErrorKind::Busy => LeaseError::Busy(error),
+            _ => LeaseError::Store(error),
+        })?;
+        self.is_still_there()?;
+        before()?;
+        let journal = Journal::open(self.store(), self.who().to_owned())?;
+        Ok(Lease::over(self, journal, guard))
+    }
+}
