@@ -2,9 +2,7 @@
 
 use crate::rig::{Rig, lay};
 use serde_json::{Value, json};
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::process::Output;
+use std::{fs, os::unix::fs::symlink, process::Output};
 
 /// A text that erases a line, forges one, turns the direction, hides, and ends a line in two more ways.
 const HOSTILE: &str =
@@ -44,8 +42,7 @@ fn hostile() -> Rig {
     rig.ok(&["label", ID, "sanity=green"]);
     rig.ok(&["hold", ID, "--why", "a bug"]);
     edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| {
-        file["holds"][0]["why"] = json!(HOSTILE);
-        file["holds"][0]["who"] = json!(HOSTILE);
+        file["holds"].as_array_mut().unwrap().push(json!({"who": HOSTILE, "why": HOSTILE}));
     });
     edit(&rig, &format!(".mirrorkeep/builds/{ID}.json"), |record| {
         record["labels"]["sanity"]["value"] = json!(HOSTILE);
@@ -97,6 +94,10 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         let output = rig.run(args);
         assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{args:?} says nothing");
         printable(args, &output);
+    }
+    for verb in [&["plan"][..], &["explain", ID]] {
+        let text = String::from_utf8(rig.run(verb).stdout).unwrap();
+        assert!(text.contains("ok\\n  EXPIRE    20260101T060000Z  \\u{1b}[2K"), "{verb:?}: {text}");
     }
     let shown = rig.ok(&["show", ID]);
     assert!(
@@ -171,16 +172,15 @@ fn a_long_reason_of_an_old_file_is_read_and_taken_back() {
     rig.publish("20260101T060000Z", &[]);
     rig.ok(&["hold", ID, "--why", "a bug"]);
     let why = format!("first\nsecond {}", "long ".repeat(1000));
+    // Beside the one of which the journal knows.
     edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| {
-        let mut old = file["holds"][0].clone();
-        old["why"] = json!(why);
-        file["holds"].as_array_mut().unwrap().insert(0, old);
+        file["holds"].as_array_mut().unwrap().push(json!({"who": "an earlier version", "why": why}));
     });
-    assert_eq!(rig.json(&["show", ID])["holds"][0]["why"], json!(why));
+    assert_eq!(rig.json(&["show", ID])["holds"][1]["why"], json!(why));
     assert!(rig.ok(&["plan"]).contains("first\\nsecond long"));
     rig.ok(&["unhold", ID, "--why", &why]);
-    assert_eq!(rig.json(&["show", ID])["holds"][0]["why"], json!("a bug"));
-    assert_eq!(rig.json(&["show", ID])["holds"].as_array().unwrap().len(), 1);
+    let left = rig.json(&["show", ID])["holds"].clone();
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["why"]), (1, &json!("a bug")));
 }
 
 #[test]
