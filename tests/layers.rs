@@ -1,8 +1,7 @@
 //! The order of the folders and files, kept true: who may use whom, no circles, and what pure code must not touch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 /// Each folder with what it may use of the crate.
 const MAY_USE: [(&str, &[&str]); 16] = [

@@ -9,13 +9,11 @@ use crate::commit::stage::claim::Claim;
 use crate::commit::stage::place::stage_of;
 use crate::commit::stage::sealed::{SEAL, Seal, Sealed};
 use crate::mirror::{MANIFEST_LIMIT, Mirror};
-use crate::model::{BuildId, Classify, Digest, RelPath, Scheme};
-use crate::progress::Watch;
+use crate::model::{BuildId, Digest, RelPath, Scheme};
 use crate::record::{BuildRecord, FileEntry, Inodes, Manifest, Seen};
 use crate::sign::Checksums;
 use crate::source::{Lines, Source};
 use crate::store::{Append, Fill, Guard, Put, Store, StoreError, StoreErrorKind};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, Resolved};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::Mode;
-use crate::progress::{Interrupted, Watch};
+use crate::progress::Interrupted;
 use crate::record::Manifest;
 use crate::recover::RecoverError;
 use crate::store::{Kind, StoreError};

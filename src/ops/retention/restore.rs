@@ -11,7 +11,6 @@ use crate::ops::retention::hold;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::recover::settle;
-use crate::store::Store;
 use serde::Serialize;
 
 /// A build that came back.
