@@ -451,6 +451,12 @@ impl LeftStage {
     }
 }
 
+/// Returns the stages that [`recover`] clears when it discards them; nothing is taken or changed.
+pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreError> {
+    let (left, mut failures) = left_stages(mirror, now)?;
+    if failures.is_empty() { Ok(left) } else { Err(failures.swap_remove(0).1) }
+}
+
 /// Stages that were left, and those that could not be looked at.
 pub(crate) type LeftStages = (Vec<LeftStage>, Vec<(RelPath, StoreError)>);
 

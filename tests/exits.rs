@@ -175,7 +175,7 @@ fn root_and_other_users_are_told_who_owns_the_mirror() {
     let args: Vec<String> = publish(&rig);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     rig.fails(3, owner, &args);
-    rig.fails(3, "hint: `sudo -u '#4001' ", &args);
+    rig.fails(3, "hint: `sudo --preserve-env=MIRRORKEEP_MIRROR -u '#4001' ", &args);
     for verb in ["list", "check", "plan", "alias list"] {
         let code = rig.run(&verb.split(' ').collect::<Vec<_>>()).status.code();
         assert!(matches!(code, Some(0 | 5)), "{verb}: {code:?}");
@@ -189,8 +189,65 @@ fn root_and_other_users_are_told_who_owns_the_mirror() {
         said.contains("Permission denied") && said.contains("belongs to the user with the number 4001"),
         "{said}"
     );
-    assert!(said.contains("sudo -u '#4001'"), "{said}");
+    assert!(said.contains("-u '#4001'"), "{said}");
     let (code, said) = run_as(&rig, "4001", &args);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(run_as(&rig, "4001", &["prune"]).0, Some(0));
+}
+
+#[test]
+fn prune_ends_with_5_while_a_required_alias_is_no_link_or_points_at_a_failed_build() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([ONE, TWO]);
+    rig.publish(THREE, &["--result", "fail"]);
+    let latest = rig.mirror("master/centos/latest_build");
+    fs::remove_file(&latest).unwrap();
+    std::os::unix::fs::symlink(THREE, &latest).unwrap();
+    let said = rig.ends(5, &["prune"]);
+    let way = format!("alias set --allow-backwards master/centos/latest_build {TWO}");
+    assert!(
+        said.contains("does not meet its condition") && said.contains(&format!("`mirrorkeep {way}`")),
+        "{said}"
+    );
+    rig.ok(&way.split(' ').collect::<Vec<_>>());
+    rig.ok(&["prune"]);
+    fs::remove_file(&latest).unwrap();
+    fs::create_dir(&latest).unwrap();
+    let said = rig.ends(5, &["prune"]);
+    assert!(said.contains("something that is no symlink is in its place; move it away"), "{said}");
+    assert!(
+        !said.contains("finding: master/centos/latest_build: the required alias is broken: it is missing"),
+        "{said}"
+    );
+}
+
+#[test]
+fn prune_ends_with_5_while_recorded_builds_are_behind_a_link() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([ONE, TWO]);
+    let work = rig.work("");
+    rig.ok(&["publish", work.to_str().unwrap(), "--stream", "master/debian", "--build", ONE]);
+    rig.ok(&["prune"]);
+    let away = rig.work("../away");
+    fs::rename(rig.mirror("master/centos"), &away).unwrap();
+    std::os::unix::fs::symlink(&away, rig.mirror("master/centos")).unwrap();
+    for args in [&["prune", "--dry-run"][..], &["prune"]] {
+        let said = rig.ends(5, args);
+        assert!(said.contains(&format!("finding: master/centos/{ONE}: the build is recorded")), "{said}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_ends_with_1_whatever_it_said() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([ONE, TWO]);
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    for args in [&["check"][..], &["prune", "--dry-run"], &["list"], &["--json", "check"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = rig.command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{args:?}: {said}");
+    }
+    rig.fails(5, "", &["check"]);
 }

@@ -80,7 +80,10 @@ fn the_own_area_is_closed_from_its_first_moment_and_closed_again() {
         assert_eq!(mode(&own), 0o700, "{args:?}");
     }
     fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::remove_file(own.join("mirror.yaml")).unwrap();
+    for kept in ["mirror.yaml", "builds", "journal"] {
+        let kept = own.join(kept);
+        if kept.is_dir() { fs::remove_dir_all(kept).unwrap() } else { fs::remove_file(kept).unwrap() }
+    }
     rig.ok(&["init"]);
     assert_eq!(mode(&own), 0o700);
 }
@@ -109,4 +112,74 @@ fn a_mirror_inside_another_is_refused() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(beside).arg("init").output();
     assert!(output.unwrap().status.success());
+}
+
+const BUILD: &str = "20260101T000000Z";
+
+#[test]
+fn what_is_kept_of_a_mirror_whose_settings_are_missing_is_never_taken_for_a_new_one() {
+    let rig = Rig::new();
+    rig.publish(BUILD, &[]);
+    rig.ok(&["prune"]);
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::remove_file(&settings).unwrap();
+    let id = text.lines().find(|line| line.starts_with("id: ")).unwrap();
+    let work = rig.work("");
+    let publish = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--init"];
+    for args in [&["init"][..], &["init", "--dry-run"], &["list"], &["prune"], &publish] {
+        for said in ["lost its .mirrorkeep/mirror.yaml", "the records, the journal", "from a copy", id] {
+            rig.fails(3, said, args);
+        }
+    }
+    // Each alone is enough.
+    for kept in ["builds", "journal", "trash", "holds"] {
+        let rig = Rig::new();
+        let dir = rig.mirror(&format!(".mirrorkeep/{kept}"));
+        fs::create_dir_all(&dir).unwrap();
+        rig.ok(&["init", "--dry-run"]);
+        fs::write(dir.join("1"), "").unwrap();
+        rig.fails(3, "`id` (any text", &["init"]);
+        assert!(!rig.mirror(".mirrorkeep/mirror.yaml").exists());
+    }
+    fs::write(&settings, text).unwrap();
+    assert!(rig.ok(&["list"]).contains(BUILD));
+}
+
+#[test]
+fn where_no_mirror_is_the_hint_asks_for_the_mount_first() {
+    let rig = Rig::new();
+    let place = rig.work("my mirror");
+    for args in [&["list"][..], &["prune"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+        let output = command.arg("--mirror").arg(&place).args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("hint: look first whether its disk is mounted"), "{said}");
+        assert!(said.contains(&format!("`mirrorkeep --mirror '{}' init`", place.display())), "{said}");
+    }
+}
+
+#[test]
+fn a_publish_that_cannot_be_makes_no_mirror() {
+    let rig = Rig::new();
+    let empty = rig.work("empty");
+    fs::create_dir(&empty).unwrap();
+    let (work, empty) = (rig.work("outputs"), empty);
+    let (work, empty) = (work.to_str().unwrap(), empty.to_str().unwrap());
+    for (code, args) in [
+        (2, &[work, "--stream", "nix/centos"][..]),
+        (2, &[work, "--stream", "master/centos", "--build", "latest"]),
+        (2, &[work, "--stream", "master/centos", "--label", "odd"]),
+        (2, &[work, "--stream", "master/centos", "--exclude", "["]),
+        (1, &[work, "--stream", "master/centos"]),
+        (1, &[empty, "--stream", "master/centos"]),
+        (1, &["--add", "outputs/a=/nowhere", "--stream", "master/centos"]),
+        (1, &["--add", "outputs/a=/etc/passwd", "--stream", "master/centos", "--context", "/nowhere"]),
+    ] {
+        let output = rig.run(&[&["publish", "--init"], args].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(!rig.mirror("").exists() && !said.contains("made a new mirror"), "{args:?}: {said}");
+    }
 }

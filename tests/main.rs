@@ -1,6 +1,7 @@
 //! All tests that cross a module, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
+mod addressed;
 mod adopt;
 mod answers;
 mod attempt;
@@ -16,6 +17,7 @@ mod crash;
 mod deep;
 mod dice;
 mod drift;
+mod dry;
 mod engines;
 mod exits;
 mod faults;

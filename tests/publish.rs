@@ -609,6 +609,7 @@ fn a_file_limit_is_an_error_that_names_the_file() {
         rig.command(&["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", TWO]);
     let mut limited = Command::new("sh");
     limited
+        .env("MIRRORKEEP_MIRROR", rig.mirror(""))
         .args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""])
         .arg(publish.get_program())
         .args(publish.get_args());

@@ -61,10 +61,10 @@ impl Rig {
         self.command(args).output().unwrap()
     }
 
-    /// Returns the binary on the mirror, not yet started.
+    /// Returns the binary on the mirror, which the environment names, not yet started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
-        command.arg("--mirror").arg(self.mirror("")).args(args);
+        command.env("MIRRORKEEP_MIRROR", self.mirror("")).args(args);
         command
     }
 

@@ -56,11 +56,11 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
 /// Writes the table of all codes.
 fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&render::findings_page()),
+        FormatArg::Text if !setting.json => say::file(&render::findings_page()),
         FormatArg::Text | FormatArg::Json => {
             let row = |code: &Code| json!({"code": code, "severity": code.severity(), "meaning": code.meaning(), "hint": code.hint()});
             let codes: Vec<_> = Code::ALL.iter().map(row).collect();
-            say::json(&json!({"check": 1, "codes": codes}));
+            say::data(&json!({"check": 1, "codes": codes}));
         }
         FormatArg::Sarif | FormatArg::Junit => {
             return Err(Usage("`--list` has the formats text and json".to_owned()).into());
@@ -105,7 +105,7 @@ fn show(
             return Ok(());
         }
         FormatArg::Sarif => say::json(&render::sarif(findings)),
-        FormatArg::Junit => say::out(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
+        FormatArg::Junit => say::xml(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
     for mend in wanted.iter().filter(|_| args.dry_run) {
         say::note(&format!("would {mend}"));

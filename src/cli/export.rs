@@ -48,7 +48,7 @@ pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
     if setting.json {
         let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
         let text = args.out.is_none().then_some(text);
-        say::json(
+        say::data(
             &json!({"redirects": 1, "names": told, "dry_run": args.dry_run, "out": args.out, "changed": changed, "text": text}),
         );
         return Ok(());

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 pub(super) fn census(setting: &Setting) -> Outcome {
-    say::json(&looked_at(&setting.open()?)?);
+    say::data(&looked_at(&setting.open()?)?);
     Ok(())
 }
 
@@ -36,7 +36,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
     let rows: Vec<Value> =
         builds.map(|(id, build)| described(&mirror, &census, &id, build, judged.get(&id))).collect();
     if setting.json {
-        say::json(&json!({"list": 1, "at": census.at, "builds": rows}));
+        say::data(&json!({"list": 1, "at": census.at, "builds": rows}));
         return Ok(());
     }
     for (id, build) in
@@ -141,7 +141,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
         if let Some(fields) = value.as_object_mut() {
             fields.insert("show".to_owned(), json!(1));
         }
-        say::json(&value);
+        say::data(&value);
         return Ok(());
     }
     let at =
@@ -182,7 +182,7 @@ pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
                 _ => None,
             };
             if setting.json {
-                say::json(&json!({"resolve": 1, "alias": path, "build": id, "path": target}));
+                say::data(&json!({"resolve": 1, "alias": path, "build": id, "path": target}));
             } else {
                 say::out(&format!("{}\n", id.map_or(target.to_string(), |id| id.to_string())));
             }
@@ -210,17 +210,17 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
         LayoutVerb::List => {
             let names: Vec<&str> = Layout::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"layout": 1, "layouts": names}));
+                say::data(&json!({"layout": 1, "layouts": names}));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
         }
-        LayoutVerb::Schema => say::json(&Layout::schema()),
+        LayoutVerb::Schema => say::data(&Layout::schema()),
         LayoutVerb::Show { layout } => {
             let layout = layout_of(setting, layout.as_deref())?;
             if setting.json {
                 let (name, title, text) = (layout.name(), layout.title(), layout.text());
-                say::json(&json!({"layout": 1, "name": name, "title": title, "yaml": text}));
+                say::data(&json!({"layout": 1, "name": name, "title": title, "yaml": text}));
             } else {
                 say::file(layout.text());
             }
@@ -237,7 +237,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             };
             let path = layout.build_path(&id)?;
             if setting.json {
-                say::json(
+                say::data(
                     &json!({"layout": 1, "path": path, "id": id, "stream": id.stream, "build": id.name}),
                 );
             } else {
@@ -261,7 +261,7 @@ fn placed(setting: &Setting, path: &RelPath, place: &Place) {
             fields.insert("layout".to_owned(), json!(1));
             fields.insert("path".to_owned(), json!(path));
         }
-        return say::json(&value);
+        return say::data(&value);
     }
     let what = match place {
         Place::Build { build } => format!(" {build}"),

@@ -25,7 +25,9 @@ pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
     });
     setting.mirror.is_apart()?;
     refuse_root(&setting.mirror)?;
-    if !args.dry_run {
+    if args.dry_run {
+        setting.mirror.may_create()?;
+    } else {
         crate::commit::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
     }
     let at = setting.mirror.to_string();
@@ -139,24 +141,24 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
             let beside = alias.parent().unwrap_or_default().join(&target);
             let target = if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
-            let lease = mirror.lease()?;
             if dry_run {
                 crate::commit::may_point(&mirror, &alias, &target, permit)?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
+                let lease = mirror.lease()?;
                 crate::recover::settle(&lease, &now)?;
                 (crate::commit::set(&lease, &alias, &target, permit, now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
             let alias = path(&alias)?;
-            let lease = mirror.lease()?;
             if dry_run {
                 crate::commit::may_remove(&mirror, &alias)?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: None }, Mode::Trial)
             } else {
+                let lease = mirror.lease()?;
                 crate::recover::settle(&lease, &now)?;
                 (crate::commit::remove(&lease, &alias, now())?, Mode::Real)
             }
@@ -206,15 +208,18 @@ pub(super) fn recover(
 ) -> Outcome {
     let mirror = setting.open()?;
     if dry_run {
-        let lease = mirror.lease()?;
-        let open: Vec<String> = lease.unsettled().iter().map(|intent| intent.to.clone()).collect();
+        let open: Vec<String> = mirror.unsettled()?.iter().map(|intent| intent.to.clone()).collect();
+        let stages = if discard_stages { crate::recover::discardable(&mirror, now())? } else { Vec::new() };
         if setting.json {
-            say::json(&json!({"recover": 1, "unsettled": open}));
+            say::json(&json!({"recover": 1, "unsettled": open, "stages": stages}));
         } else {
             let count = say::count(open.len() as u64, "interrupted change");
             say::out(&format!("would settle {count}\n"));
             for to in &open {
                 say::out(&format!("  would settle: {}\n", shown(to)));
+            }
+            for stage in &stages {
+                say::out(&format!("  would clear: {} ({})\n", stage.path, say::bytes(stage.bytes)));
             }
         }
         return Ok(());

@@ -2,7 +2,7 @@
 
 use super::exit::Outcome;
 use super::site::Site;
-use crate::model::{Class, Classify, ErrorKind, OWN_DIR};
+use crate::model::{Class, Classify, ErrorKind, OWN_DIR, shell_word};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) struct OtherOwner {
 
 impl Classify for OtherOwner {
     fn class(&self) -> Class {
-        let words: Vec<String> = std::env::args().map(|word| quoted(&word)).collect();
+        let words: Vec<String> = std::env::args_os().map(|word| shell_word(&word)).collect();
         let mirror = "MIRRORKEEP_MIRROR";
         let keep = if std::env::var_os(mirror).is_some() { " --preserve-env=MIRRORKEEP_MIRROR" } else { "" };
         let owner = name_of(self.owner).unwrap_or_else(|| format!("'#{}'", self.owner));
@@ -56,14 +56,4 @@ fn name_of(user: u32) -> Option<String> {
         [name, _, number, ..] if number.parse() == Ok(user) => Some((*name).to_owned()),
         _ => None,
     })
-}
-
-/// Returns a word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -31,7 +31,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::Show { policy } => {
             let policy = named(setting, policy.as_deref())?;
             if setting.json {
-                say::json(&json!({"policy": 1, "digest": policy.digest, "yaml": policy.text()}));
+                say::data(&json!({"policy": 1, "digest": policy.digest, "yaml": policy.text()}));
             } else {
                 say::file(policy.text());
             }

@@ -259,7 +259,7 @@ pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bo
 
 fn told(setting: &Setting, report: &HoldReport, (done, would): (&str, &str), dry_run: bool) {
     if setting.json {
-        say::json(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
+        say::data(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
         return;
     }
     match (report.changed, dry_run) {

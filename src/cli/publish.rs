@@ -28,7 +28,9 @@ struct Answer<'a> {
 pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(args)?;
-    let mirror = open_or_make(setting, args)?;
+    // A new one is made when everything else is found sound.
+    let makes = args.init && setting.mirror.is_unused()?;
+    let mirror = if makes { not_there_yet(setting)? } else { setting.open()? };
     let (id, named) = build_id(
         mirror.layout(),
         args.stream.as_deref(),
@@ -71,10 +73,21 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
         signers,
     };
     let bar = Bar::new();
-    let act = if args.dry_run { crate::ops::publish::try_publish } else { crate::ops::publish::publish };
+    let act =
+        if args.dry_run || makes { crate::ops::publish::try_publish } else { crate::ops::publish::publish };
     let report = act(&mirror, &publishing, &now, &bar, &setting.stop);
+    let report = match report {
+        Ok(_) if makes && !args.dry_run => {
+            let mirror = make_one(setting)?;
+            crate::ops::publish::publish(&mirror, &publishing, &now, &bar, &setting.stop)
+        }
+        report => report,
+    };
     bar.finish();
     let report = report?;
+    if makes && args.dry_run {
+        say::note(&format!("would make a mirror at `{}` with the layout `starlingx`", setting.mirror));
+    }
     for warning in &report.warnings {
         say::note(&format!("warning: {warning}"));
     }
@@ -168,20 +181,16 @@ fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
     args.exclude.iter().map(pattern).collect()
 }
 
-/// Opens the mirror, or makes one where nothing is yet.
-fn open_or_make(setting: &Setting, args: &PublishArgs) -> Outcome<Mirror> {
-    if !args.init || !setting.mirror.is_unused()? {
-        return setting.open();
-    }
-    if args.dry_run {
-        setting.mirror.is_apart()?;
-        // Not there yet: what is checked is checked against an empty one.
-        let (layout, _) = make::choose("starlingx")?;
-        let setup = Setup { layout, policy: None, id: String::new() };
-        let mirror = Mirror::init(Arc::new(ObjectStore::in_memory()?), &setup, &setting.who, setting.wait)?;
-        say::note(&format!("would make a mirror at `{}` with the layout `starlingx`", setting.mirror));
-        return Ok(mirror);
-    }
+/// Returns an empty mirror, against which everything is checked before one is made.
+fn not_there_yet(setting: &Setting) -> Outcome<Mirror> {
+    setting.mirror.is_apart()?;
+    let (layout, _) = make::choose("starlingx")?;
+    let setup = Setup { layout, policy: None, id: String::new() };
+    Ok(Mirror::init(Arc::new(ObjectStore::in_memory()?), &setup, &setting.who, setting.wait)?)
+}
+
+/// Makes a mirror where nothing is yet.
+fn make_one(setting: &Setting) -> Outcome<Mirror> {
     let mirror =
         make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?, None)?;
     say::note(&format!("made a new mirror at `{}` with the layout `starlingx`", setting.mirror));

@@ -11,7 +11,8 @@ use crate::mirror::Warnings;
 use crate::model::{Classify, ErrorKind};
 use crate::ops::alias::Switched;
 use crate::progress::Stop;
-use clap::{CommandFactory, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
 use std::process::ExitCode;
@@ -20,8 +21,15 @@ use tracing::info;
 
 /// Reads the arguments, runs one verb and returns the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let read = Cli::command().try_get_matches().and_then(|typed| {
+        let cli = Cli::from_arg_matches(&typed).map_err(|error| error.format(&mut Cli::command()))?;
+        Ok((cli, typed))
+    });
+    let cli = match read {
+        Ok((cli, typed)) => {
+            address(&cli, &typed);
+            cli
+        }
         Err(error) => {
             // `--help` and `--version` are answers, too.
             say::written(error.print());
@@ -77,6 +85,18 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.
+fn address(cli: &Cli, typed: &ArgMatches) {
+    // The mirrors of a copy are named by its arguments.
+    if typed.value_source("mirror") == Some(ValueSource::CommandLine)
+        && !matches!(cli.verb, Verb::Copy(_))
+        && !matches!(cli.mirror, Site::Refused(_))
+        && let Some(mirror) = typed.get_raw("mirror").and_then(|mut values| values.next_back())
+    {
+        say::address(mirror);
+    }
+}
+
 /// Allows as many open files as the system does: the usual limit is for programs that use `select`.
 fn more_files() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
@@ -84,12 +104,15 @@ fn more_files() {
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
-/// Returns the exit code, which is never 0 when part of the answer could not be written.
+/// Returns the exit code, which is 1 when part of an answer could not be written.
 fn ended(code: u8) -> ExitCode {
     info!("ended with code {code}");
     let Some(why) = say::lost() else { return ExitCode::from(code) };
     say::note(&format!("error: cannot write to standard output: {why}"));
-    ExitCode::from(if code == Exit::Done as u8 { Exit::Failed as u8 } else { code })
+    // Whoever reads the code must not take part of an answer for all of it.
+    let answers = [Exit::Done, Exit::Withheld, Exit::Findings, Exit::Blocked, Exit::Shortfall];
+    let answered = answers.into_iter().any(|exit| exit as u8 == code);
+    ExitCode::from(if answered { Exit::Failed as u8 } else { code })
 }
 
 /// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
@@ -153,7 +176,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
             let text = String::from_utf8_lossy(&text);
             if setting.json {
-                say::json(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
+                say::data(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
             } else {
                 say::verbatim(&text);
             }
@@ -165,7 +188,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
                 .map_err(|error| Failed(error.to_string()))?;
             let text = String::from_utf8_lossy(&text) + ENVIRONMENT;
             if setting.json {
-                say::json(&json!({"man": 1, "text": text}));
+                say::data(&json!({"man": 1, "text": text}));
             } else {
                 say::verbatim(&text);
             }

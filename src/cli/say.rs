@@ -1,25 +1,72 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
 use crate::mirror::{Trouble, chain};
-use crate::model::shown;
+use crate::model::{shell_word, shown};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use std::borrow::Cow;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();
 
+/// How the commands in messages begin, when `--mirror` was given.
+static CALL: OnceLock<String> = OnceLock::new();
+
+/// How the commands in messages begin that name no mirror.
+const BARE: &str = "`mirrorkeep ";
+
+/// Makes the commands in all messages name this mirror, so that they work when they are pasted.
+pub(super) fn address(mirror: &OsStr) {
+    let word = shell_word(mirror);
+    // Behind a blank it would be read as an option.
+    let joint = if word.starts_with('-') { '=' } else { ' ' };
+    CALL.get_or_init(|| format!("{BARE}--mirror{joint}{word} "));
+}
+
+/// Returns a text whose commands name the mirror.
+fn addressed(text: &str) -> Cow<'_, str> {
+    CALL.get().map_or(Cow::Borrowed(text), |call| pasteable(text, call))
+}
+
+/// Returns a text whose commands begin with `call`, but for those that have options in front of their verb.
+fn pasteable<'a>(text: &'a str, call: &str) -> Cow<'a, str> {
+    if !text.contains(BARE) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(BARE);
+    let mut made = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        made.push_str(if part.starts_with("--") { BARE } else { call });
+        made.push_str(part);
+    }
+    Cow::Owned(made)
+}
+
 /// Writes lines to standard output, with what a terminal would act on escaped; a failure shows in the exit code ([`lost`]).
 pub(super) fn out(text: &str) {
-    verbatim(&screened(text, paint()));
+    verbatim(&screened(&addressed(text), paint()));
+}
+
+/// Writes XML to standard output; its commands name the mirror.
+pub(super) fn xml(text: &str) {
+    let escaped = |call: &String| {
+        let each = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")];
+        each.iter().fold(call.clone(), |call, (from, to)| call.replace(*from, to))
+    };
+    let call = CALL.get().map(escaped);
+    let text = call.as_ref().map_or(Cow::Borrowed(text), |call| pasteable(text, call));
+    verbatim(&screened(&text, paint()));
 }
 
 /// Writes the text of a file to standard output: a terminal gets it as [`out`] writes it, anything else byte for byte.
 pub(super) fn file(text: &str) {
-    if io::stdout().is_terminal() { out(text) } else { verbatim(text) }
+    if io::stdout().is_terminal() { verbatim(&screened(text, paint())) } else { verbatim(text) }
 }
 
 /// Writes text that was made for another program to standard output, as it is.
@@ -44,7 +91,7 @@ pub(super) fn lost() -> Option<&'static str> {
 
 /// Writes one line to standard error, with what a terminal would act on escaped.
 pub(super) fn note(text: &str) {
-    writeln!(std::io::stderr().lock(), "{}", shown(text)).ok();
+    writeln!(std::io::stderr().lock(), "{}", shown(&addressed(text))).ok();
 }
 
 /// Writes a message of several lines to standard error; all lines but the first are indented.
@@ -55,8 +102,86 @@ pub(super) fn notes(text: &str) {
     }
 }
 
-/// Writes a value as JSON to standard output, piece by piece; a failure shows in the exit code ([`lost`]).
+/// Writes an answer as JSON to standard output; the commands in its hints and reasons name the mirror.
 pub(super) fn json(value: &impl Serialize) {
+    let Some(call) = CALL.get() else { return data(value) };
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let form = Answer { pretty: PrettyFormatter::new(), call, key: String::new(), in_key: false };
+    let done = value.serialize(&mut Serializer::with_formatter(&mut stdout, form)).map_err(io::Error::from);
+    written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
+}
+
+/// The keys of texts that the program itself writes, which may name commands.
+const ADVICE: [&str; 8] = ["hint", "why", "warnings", "refusals", "detail", "error", "failure", "text"];
+
+/// JSON as [`data`] writes it, but for the commands in messages.
+struct Answer<'a> {
+    pretty: PrettyFormatter<'static>,
+    call: &'a str,
+    /// The last key that was written.
+    key: String,
+    in_key: bool,
+}
+
+impl Formatter for Answer<'_> {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
+        if self.in_key {
+            self.key.push_str(text);
+        } else if ADVICE.contains(&self.key.as_str())
+            && let Cow::Owned(made) = pasteable(text, self.call)
+        {
+            let made = serde_json::to_string(&made)?;
+            return to.write_all(made.trim_matches('"').as_bytes());
+        }
+        to.write_all(text.as_bytes())
+    }
+
+    fn begin_object_key<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        self.in_key = true;
+        self.key.clear();
+        self.pretty.begin_object_key(to, first)
+    }
+
+    fn end_object_key<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.in_key = false;
+        self.pretty.end_object_key(to)
+    }
+
+    fn begin_object_value<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.begin_object_value(to)
+    }
+
+    fn end_object_value<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.end_object_value(to)
+    }
+
+    fn begin_object<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.begin_object(to)
+    }
+
+    fn end_object<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.end_object(to)
+    }
+
+    fn begin_array<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.begin_array(to)
+    }
+
+    fn end_array<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.end_array(to)
+    }
+
+    fn begin_array_value<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> io::Result<()> {
+        self.pretty.begin_array_value(to, first)
+    }
+
+    fn end_array_value<W: Write + ?Sized>(&mut self, to: &mut W) -> io::Result<()> {
+        self.pretty.end_array_value(to)
+    }
+}
+
+/// Writes data as JSON to standard output, piece by piece; a failure shows in the exit code ([`lost`]).
+pub(super) fn data(value: &impl Serialize) {
     let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let done = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
     written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));

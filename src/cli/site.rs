@@ -143,6 +143,23 @@ impl Site {
         }
     }
 
+    /// Fails when no mirror can be made here, as far as that is known without a change.
+    pub(super) fn may_create(&self) -> Outcome {
+        match self {
+            Self::Dir(dir) if dir.exists() => Ok(Mirror::may_init(&Posix::open(dir)?)?),
+            Self::Dir(dir) => {
+                let there = dir.ancestors().find_map(|dir| {
+                    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+                    dir.exists().then_some(dir)
+                });
+                Ok(accepts_directories(there.unwrap_or(Path::new("/")))
+                    .map_err(|error| StoreError::new("make the directory", dir.display(), error))?)
+            }
+            Self::Bucket(address) => Ok(Mirror::may_init(&ObjectStore::at(address)?)?),
+            Self::Refused(why) => Err(Usage((*why).to_owned()).into()),
+        }
+    }
+
     /// Fails when a mirror made here would be inside another one, whose `check` and `prune` would meet its builds.
     pub(super) fn is_apart(&self) -> Outcome {
         let outer = match self {
@@ -254,6 +271,20 @@ pub(super) fn say_what_lacks(store: &dyn Store) {
             store.shown()
         ));
     }
+}
+
+/// Fails when no directory can be made in one.
+fn accepts_directories(dir: &Path) -> std::io::Result<()> {
+    use std::io::{Error, ErrorKind};
+    /// The numbers of `/proc` and `/sys`, where the system alone makes directories.
+    const OF_THE_SYSTEM: [i64; 2] = [0x9fa0, 0x6265_6572];
+    if !dir.is_dir() {
+        return Err(Error::from(ErrorKind::NotADirectory));
+    }
+    if OF_THE_SYSTEM.contains(&rustix::fs::statfs(dir)?.f_type) {
+        return Err(Error::from(ErrorKind::PermissionDenied));
+    }
+    Ok(rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
 fn is_unused_dir(root: &Path) -> std::io::Result<bool> {

@@ -288,6 +288,14 @@ fn overtaken(segment: &RelPath) -> StoreError {
     StoreError::because(StoreErrorKind::Busy, "add to", segment, why)
 }
 
+/// Returns the intents that have no outcome yet, oldest first; a torn last line is left out.
+pub(super) fn unsettled(store: &dyn Store) -> Result<Vec<Event>, JournalError> {
+    let Some(Segment { at, .. }) = segments(store)?.pop() else { return Ok(Vec::new()) };
+    let bytes = store.read(&at, LIMIT)?;
+    let (events, _) = parse(&at, &bytes)?;
+    Ok(open_intents(events))
+}
+
 /// Returns the number of the last event, of whatever kind; 0 when there is none.
 pub(super) fn last_event(store: &dyn Store) -> Result<u64, JournalError> {
     Ok(history(store, &[])?.last)

@@ -2,8 +2,9 @@
 
 use super::anchors::Anchors;
 use super::lease::{Lease, LeaseError};
-use super::{Journal, JournalError, Mirror};
+use super::{Journal, JournalError, Mirror, journal};
 use crate::model::RelPath;
+use crate::record::Event;
 use crate::store::StoreErrorKind;
 
 impl Mirror {
@@ -17,6 +18,17 @@ impl Mirror {
         match found.map_err(LeaseError::Store)?.into_iter().next() {
             Some(lost) => Err(LeaseError::Journal(lost.into())),
             None => Ok(lease),
+        }
+    }
+
+    /// Returns the changes that were begun and have no outcome yet, without a lock: one of them may be underway.
+    pub fn unsettled(&self) -> Result<Vec<Event>, LeaseError> {
+        let open = journal::unsettled(self.store())?;
+        let last = journal::last_event(self.store())?;
+        let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
+        match found.map_err(LeaseError::Store)?.into_iter().next() {
+            Some(lost) => Err(LeaseError::Journal(lost.into())),
+            None => Ok(open),
         }
     }
 

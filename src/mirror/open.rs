@@ -3,7 +3,9 @@
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout, LayoutError};
-use crate::model::{Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream};
+use crate::model::{
+    Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream, shell_word,
+};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,16 @@ pub enum MirrorError {
     /// There is none.
     #[error("`{0}` is no mirror: it has no .mirrorkeep/mirror.yaml")]
     NotAMirror(String),
+    /// What a mirror keeps is there, but not the file that says which mirror it is.
+    #[error("`{place}` lost its .mirrorkeep/mirror.yaml: {} of a mirror is there", what.join(", "))]
+    Lost {
+        /// Where.
+        place: String,
+        /// What is there.
+        what: Vec<&'static str>,
+        /// Its id, as the last run of prune states it.
+        id: Option<String>,
+    },
     /// There is one already.
     #[error("`{0}` is a mirror already")]
     Already(String),
@@ -84,8 +96,20 @@ impl Classify for MirrorError {
     fn class(&self) -> Class {
         match self {
             Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
-                "make one with `mirrorkeep --mirror {path} init`, or say where it is with --mirror"
+                "look first whether its disk is mounted; where no mirror was yet, \
+                 `mirrorkeep --mirror {} init` makes one; another place is given with --mirror",
+                shell_word(path.as_ref())
             )),
+            Self::Lost { id, .. } => {
+                let id = id.as_ref().map_or_else(
+                    || "`id` (any text that no other mirror has)".to_owned(),
+                    |id| format!("`id: {id}` (as in last-run.json)"),
+                );
+                ErrorKind::Refused.hint(format!(
+                    "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout` and \
+                     `policy`: the name of one that ships, or `layout.yaml` or `policy.yaml` where .mirrorkeep has that file"
+                ))
+            }
             Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
                 ErrorKind::Refused.into()
             }
@@ -126,9 +150,7 @@ impl Mirror {
         wait: Duration,
     ) -> Result<Self, MirrorError> {
         let at = RelPath::own("mirror.yaml");
-        if store.look(&at)?.is_some() {
-            return Err(MirrorError::Already(store.shown()));
-        }
+        Self::may_init(&*store)?;
         // Decides between two who make one at the same time, before either puts a file that the other's settings name.
         let lock = store.lock(&RelPath::own("lock"), who, wait);
         let _lock = lock.map_err(|error| match error.kind() {
@@ -169,6 +191,14 @@ impl Mirror {
             }
             done => done.map_err(MirrorError::from).and_then(|()| Self::open(Arc::clone(&store), who, wait)),
         }
+    }
+
+    /// Fails when a mirror cannot be made in a store: one is there already, or what is kept of one.
+    pub fn may_init(store: &dyn Store) -> Result<(), MirrorError> {
+        if store.look(&RelPath::own("mirror.yaml"))?.is_some() {
+            return Err(MirrorError::Already(store.shown()));
+        }
+        lost(store)?.map_or(Ok(()), Err)
     }
 
     /// Returns what was written down of a store's abilities when a mirror was made there.
@@ -266,9 +296,41 @@ fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Returns what is kept of a mirror in a store that does not say which mirror it is, if there is anything.
+fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
+    let mut what = Vec::new();
+    let kept = [
+        ("builds", "the records"),
+        ("journal", "the journal"),
+        ("trash", "the trash"),
+        ("holds", "the holds"),
+    ];
+    for (dir, name) in kept {
+        match store.list(&RelPath::own(dir)) {
+            Err(error) if error.is_not_found() => {}
+            listing => {
+                let listing = listing?;
+                if !listing.entries.is_empty() || !listing.odd.is_empty() {
+                    what.push(name);
+                }
+            }
+        }
+    }
+    if what.is_empty() {
+        return Ok(None);
+    }
+    let last = store.read(&RelPath::own("last-run.json"), 64 << 20).ok();
+    let last = last.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let id = last.and_then(|last| Some(last.get("mirror")?.as_str()?.to_owned()));
+    Ok(Some(MirrorError::Lost { place: store.shown(), what, id }))
+}
+
 fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
     let text = match read_text(store, "mirror.yaml") {
-        Err(error) if error.is_not_found() => return Err(MirrorError::NotAMirror(store.shown())),
+        Err(error) if error.is_not_found() => {
+            let lost = lost(store).ok().flatten();
+            return Err(lost.unwrap_or_else(|| MirrorError::NotAMirror(store.shown())));
+        }
         text => text?,
     };
     let document = Document::parse(&text, "mirror.yaml").map_err(MirrorError::Config)?;

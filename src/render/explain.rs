@@ -43,12 +43,12 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, pa
         let none = "none: no alias, hold, lock or lease; required by nobody";
         rows.push(("protections".to_owned(), none.to_owned()));
         rows.push(("frees".to_owned(), bytes(verdict.bytes_freed)));
-        rows.push(("to keep it".to_owned(), format!("mirrorkeep hold {} --why '…'", verdict.id)));
+        rows.push(("to keep it".to_owned(), format!("`mirrorkeep hold {} --why '…'`", verdict.id)));
     }
     if verdict.waits_its_turn() {
         rows.push(("to delete it".to_owned(), "nothing to do: one of the next runs deletes it".to_owned()));
     } else if let Some(digest) = accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict)) {
-        rows.push(("to delete it".to_owned(), format!("mirrorkeep prune --accept sha256:{digest}")));
+        rows.push(("to delete it".to_owned(), format!("`mirrorkeep prune --accept sha256:{digest}`")));
     }
     for (left, right) in &mut rows {
         *left = shown(left).into_owned();

@@ -87,7 +87,7 @@ pub enum SourceProblem {
         pattern: String,
     },
     /// It is not what its mirror wrote down for it.
-    #[error("`{path}` is damaged: {why}; `mirrorkeep verify` there tells what else is")]
+    #[error("`{path}` is damaged: {why}; `mirrorkeep --mirror … verify` on its mirror reports what else is")]
     Damaged {
         /// Which file.
         path: String,
@@ -112,7 +112,7 @@ fn told(problems: &[SourceProblem]) -> String {
     }
     if problems.iter().any(|problem| matches!(problem, SourceProblem::LinkOut { .. })) {
         text.push(
-            "a link that leads out of the build is not followed; add its target with `--add DEST=SRC`"
+            "a link that leads out of the build is not followed; put a copy of its target in its place, or leave it out with `--exclude PATTERN`"
                 .to_owned(),
         );
     }

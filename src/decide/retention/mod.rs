@@ -65,7 +65,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     let mut acceptable = before_brakes > 0 && braked && waived.is_empty();
     refuse(&mut drafts, &refusals);
     let mut builds = drafts.verdicts(&ids, past.measured.is_some());
-    let digest = plan::digest(&builds);
+    let digest = plan::digest(past.mirror.as_deref(), &builds);
     if past.accepted == Some(digest)
         && let Some(mut drafts) = unbraked
     {

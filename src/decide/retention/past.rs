@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 /// What was before, and what could not be seen. The default is a first look at a census that is whole.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
+    /// The id of the mirror, which the digest of the plan covers, so that a plan is accepted for one mirror only.
+    pub mirror: Option<String>,
     /// When a plan was last carried out.
     pub last_run: Option<Stamp>,
     /// Whether no plan was ever carried out on builds that scripts laid out.

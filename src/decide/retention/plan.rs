@@ -17,7 +17,8 @@ pub struct Plan {
     pub plan: u32,
     /// The instant for which it holds.
     pub at: Stamp,
-    /// Stands for every verdict; the same census and policy give the same one, whatever the order of reading.
+    /// Stands for the mirror and every verdict; the same census and policy give the same one, whatever the order of
+    /// reading. A plan that was not made from a mirror stands for the verdicts alone.
     #[serde(serialize_with = "prefixed")]
     pub digest: Digest,
     /// How it may be carried out.
@@ -242,9 +243,12 @@ impl Plan {
     }
 }
 
-/// Returns what stands for these verdicts.
-pub(super) fn digest(builds: &[Verdict]) -> Digest {
+/// Returns what stands for these verdicts on a mirror with that id.
+pub(super) fn digest(mirror: Option<&str>, builds: &[Verdict]) -> Digest {
     let mut hasher = Hasher::new();
+    if let Some(id) = mirror {
+        hasher.update(format!("mirror {id:?}\n").as_bytes());
+    }
     let mut line = String::new();
     for verdict in builds {
         line.clear();

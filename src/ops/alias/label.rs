@@ -107,9 +107,9 @@ pub fn label(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<LabelReport, LabelActError> {
     mirror.layout().build_path(id)?;
-    let lease = mirror.lease()?;
-    if mode == Mode::Real {
-        settle(&lease, clock)?;
+    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
+    if let Some(lease) = &lease {
+        settle(lease, clock)?;
     }
     if !mirror.has_build(id)? {
         return Err(LabelActError::NoBuild(id.clone()));
@@ -130,18 +130,18 @@ pub fn label(
     let changed = record.labels != old.labels;
     let labels = record.labels.clone();
     let mut aliases = Vec::new();
-    if changed && mode == Mode::Real {
+    if let Some(lease) = lease.as_ref().filter(|_| changed) {
         let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
         let gone = drop.iter().map(|key| (key.clone(), Value::Null));
-        if !relabel(&lease, &old, &record, wanted.chain(gone).collect(), now)? {
+        if !relabel(lease, &old, &record, wanted.chain(gone).collect(), now)? {
             return Err(LabelActError::Going(id.clone()));
         }
     }
-    if mode == Mode::Real {
+    if let Some(lease) = &lease {
         // Also when nothing changed: an earlier try may have been cut off before the names moved.
         let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
         for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
-            aliases.push(repoint(&lease, &alias, &mirror.layout().build_path(&to)?, now)?);
+            aliases.push(repoint(lease, &alias, &mirror.layout().build_path(&to)?, now)?);
         }
     }
     Ok(LabelReport { id: id.clone(), labels, aliases, changed })

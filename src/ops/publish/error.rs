@@ -161,7 +161,7 @@ impl Classify for PublishError {
             Self::Future(..) => ErrorKind::Usage.into(),
             Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
             Self::Differs { .. } => {
-                ErrorKind::Failed.hint("a published build never changes; publish under a new stamp")
+                ErrorKind::Failed.hint("a published build never changes; publish under another name with `--build`, or run it again where the clock names the build")
             }
             Self::Apart { .. } => ErrorKind::Failed
                 .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),

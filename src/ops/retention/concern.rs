@@ -1,9 +1,11 @@
 //! What a person must look at after a nightly run, whether or not anything was due: as far as a census shows it.
 
-use crate::census::{BuildCensus, Census};
+use crate::census::{AliasCensus, BuildCensus, Census, StreamCensus};
 use crate::decide::meets;
+use crate::layout::AliasRule;
 use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, RelPath};
+use crate::store::Kind;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -20,17 +22,8 @@ pub struct Concern {
 
 /// Returns the required aliases that resolve to nothing, and the builds that vanished.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
-    let broken = census.aliases.iter().filter(|alias| alias.required && alias.target.is_none());
-    let mut concerns: Vec<Concern> = broken
-        .map(|alias| {
-            let why = alias.problem.as_deref().unwrap_or("it resolves to nothing");
-            let hint = wanted(mirror, census, &alias.path).map(|build| {
-                let (alias, name) = (&alias.path, &build.build);
-                format!("`mirrorkeep alias set {alias} {name}` sets it to the newest build that fits")
-            });
-            Concern { path: alias.path.clone(), why: format!("the required alias is broken: {why}"), hint }
-        })
-        .collect();
+    let required = census.aliases.iter().filter(|alias| alias.required);
+    let mut concerns: Vec<Concern> = required.filter_map(|alias| broken(mirror, census, alias)).collect();
     match vanished(mirror, census) {
         Ok(vanished) => concerns.extend(vanished.into_iter().map(|id| Concern {
             path: mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()),
@@ -46,17 +39,65 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     concerns
 }
 
-/// Returns the newest build that the rule of an alias allows.
-fn wanted<'a>(mirror: &Mirror, census: &'a Census, alias: &RelPath) -> Option<&'a BuildCensus> {
-    let dir = alias.parent().unwrap_or_default();
-    let is_there = |stream: &&crate::census::StreamCensus| {
-        mirror.layout().stream_path(&stream.stream).is_ok_and(|path| path == dir)
+/// Returns what is wrong with a required alias: it resolves to nothing, or to a build that its rule does not allow.
+fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Concern> {
+    let path = &alias.path;
+    let (stream, rule) = ruled(mirror, census, path)?;
+    let age = |build: &BuildCensus| (build.created, build.seq, build.build.clone());
+    let newest = stream.builds.iter().filter(|build| meets(&rule.when, build)).max_by_key(|build| age(build));
+    let current = alias.target.as_ref().and_then(|target| {
+        let at = |build: &&BuildCensus| {
+            mirror.layout().build_path(&BuildId::new(stream.stream.clone(), build.build.clone()))
+        };
+        stream.builds.iter().find(|build| at(build).is_ok_and(|at| at == *target))
+    });
+    let why = match (&alias.target, current) {
+        (None, _) => {
+            let other = mirror.look(path).ok().flatten().is_some_and(|entry| entry.kind != Kind::Link);
+            if other {
+                return Some(Concern {
+                    path: path.clone(),
+                    why: "the required alias is broken: something that is no symlink is in its place"
+                        .to_owned(),
+                    hint: Some("move it away; the next publish makes the alias".to_owned()),
+                });
+            }
+            alias.problem.clone().unwrap_or_else(|| "it resolves to nothing".to_owned())
+        }
+        (Some(_), Some(current)) if !meets(&rule.when, current) => {
+            format!("it resolves to `{}`, which does not meet its condition", current.build)
+        }
+        (Some(_), _) => return None,
     };
+    let hint = newest.map(|build| {
+        let back =
+            if current.is_some_and(|current| age(build) < age(current)) { " --allow-backwards" } else { "" };
+        format!("`mirrorkeep alias set{back} {path} {}` sets it to the newest build that fits", build.build)
+    });
+    Some(Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint })
+}
+
+/// Returns the stream of an alias, and its rule.
+fn ruled<'a>(mirror: &Mirror, census: &'a Census, alias: &RelPath) -> Option<(&'a StreamCensus, AliasRule)> {
+    let dir = alias.parent().unwrap_or_default();
+    let is_there =
+        |stream: &&StreamCensus| mirror.layout().stream_path(&stream.stream).is_ok_and(|path| path == dir);
     let stream = census.streams.iter().find(is_there)?;
     let rules = mirror.alias_rules(&stream.stream, &stream.builds);
-    let rule = rules.iter().find(|rule| rule.name == alias.name())?;
-    let fits = stream.builds.iter().filter(|build| meets(&rule.when, build));
-    fits.max_by_key(|build| (build.created, build.seq, build.build.clone()))
+    Some((stream, rules.into_iter().find(|rule| rule.name == alias.name())?))
+}
+
+/// Returns whether a directory above a build's place is a link: what is seen through it is not kept there.
+fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
+    let Ok(path) = mirror.layout().build_path(id) else { return false };
+    let mut above = path.parent();
+    while let Some(dir) = above.filter(|dir| *dir != RelPath::root()) {
+        if mirror.store().look(&dir).ok().flatten().is_some_and(|entry| entry.kind == Kind::Link) {
+            return true;
+        }
+        above = dir.parent();
+    }
+    false
 }
 
 /// Returns the builds that should be there and are not.
@@ -64,7 +105,10 @@ fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, Strin
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
     // One that cannot be looked at is a trouble of the survey; one that came since the census is there.
-    vanished.retain(|id| !there.contains(id) && mirror.has_build(id).is_ok_and(|is_there| !is_there));
+    vanished.retain(|id| {
+        !there.contains(id)
+            && (mirror.has_build(id).is_ok_and(|is_there| !is_there) || is_behind_a_link(mirror, id))
+    });
     if vanished.is_empty() {
         return Ok(vanished);
     }

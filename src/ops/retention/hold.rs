@@ -15,7 +15,7 @@ pub struct HoldReport {
     pub id: BuildId,
     /// All its holds now.
     pub holds: Vec<Hold>,
-    /// Whether it came back from the trash.
+    /// Whether it came back from the trash, or would come back in a trial.
     pub restored: bool,
     /// Whether anything changed.
     pub changed: bool,
@@ -78,14 +78,14 @@ fn change(
     let mut holds = before.clone();
     change(&mut holds);
     let changed = holds != before;
-    let mut restored = false;
+    let comes_back = trashed.filter(|_| what == EventKind::Held);
+    let restored = comes_back.is_some();
     if let Some(lease) = &lease {
         if changed {
             crate::commit::holds::write(lease, id, what, &holds, clock())?;
         }
-        if let Some(trashed) = trashed.filter(|_| what == EventKind::Held) {
+        if let Some(trashed) = comes_back {
             bring_back(lease, &trashed, clock)?;
-            restored = true;
         }
     }
     Ok(HoldReport { id: id.clone(), holds, restored, changed })

@@ -168,6 +168,7 @@ pub(crate) fn judged(
 /// Returns what the plan must know beyond the census.
 fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past) -> Result<Past, PlanError> {
     let census = &survey.census;
+    past.mirror = Some(mirror.config().id.clone());
     let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
     for trouble in &survey.troubles {
         match mirror.layout().place(&trouble.path) {
