@@ -134,7 +134,7 @@ pub(crate) fn prepare(
         return Err(PublishError::Nothing(result));
     }
     let mut own: Vec<(RelPath, Vec<u8>)> = marker.into_iter().collect();
-    own.extend(context(mirror, publishing, &source)?);
+    own.extend(context(mirror, publishing, &source, &mut warnings)?);
     for (to, _) in &own {
         if source.files.iter().any(|file| file.to == *to) {
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
@@ -366,6 +366,7 @@ fn context(
     mirror: &Mirror,
     publishing: &Publishing,
     source: &Source,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<OwnFile>, PublishError> {
     let read = |path: &std::path::Path| {
         let shown = path.display().to_string();
@@ -389,7 +390,9 @@ fn context(
         (Some(_), None) => Err(PublishError::NoContext(mirror.layout().name().to_owned())),
         (Some(ContextFrom::File(path)), Some(at)) => Ok(Some((at, read(path)?.to_string().into_bytes()))),
         (Some(ContextFrom::Checkouts(dir)), Some(at)) => {
-            Ok(Some((at, context_of(dir)?.to_string().into_bytes())))
+            let found = context_of(dir)?;
+            warnings.extend(found.warnings);
+            Ok(Some((at, found.context.to_string().into_bytes())))
         }
     }
 }
