@@ -34,8 +34,8 @@ impl Lease<'_> {
     pub fn accept_loss(&self, now: Stamp) -> Result<Option<Accepted>, JournalError> {
         let (mirror, store) = (self.mirror(), self.mirror().store());
         let mut anchors = Anchors::read(mirror)?;
-        let highest = anchors.highest()?;
         let history = journal::history(store, &[])?;
+        let highest = anchors.highest(history.last)?;
         let found = anchors.contradict(mirror, history.last)?;
         if history.wrong.is_empty() && found.is_empty() {
             return Ok(None);
