@@ -1,8 +1,7 @@
 //! Marking what the trash deletes, under the lock.
 
 use crate::commit::CommitError;
-use crate::commit::discard::throw_out;
-use crate::commit::trash::is_listed;
+use crate::commit::discard::{is_listed, throw_out};
 use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
 use crate::model::{RelPath, Stamp};
 use crate::record::EventKind;

@@ -1,6 +1,6 @@
 //! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
 
-use crate::commit::discard::throw_out;
+use crate::commit::discard::{is_listed, throw_out};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{CommitError, apart};
 use crate::mirror::{
@@ -361,6 +361,24 @@ pub(crate) fn renew_ticket(
     Ok(Some(trashed))
 }
 
+/// Returns what is in the trash of a build whose ticket is damaged or gone, with the ticket written again.
+pub(crate) fn find_unread(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<Trashed>, CommitError> {
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in lease.mirror().trash()?.strange {
+        // Of a ticket that cannot be read for another reason the answer tells.
+        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
+            && trashed.ticket.id == *id
+        {
+            return Ok(Some(trashed));
+        }
+    }
+    Ok(None)
+}
+
 /// Writes the ticket of a directory of the trash from the record beside it, where the journal lost the event.
 fn from_record(
     lease: &Lease<'_>,
@@ -384,14 +402,6 @@ fn from_record(
     }
     lease.keep_ticket(&trashed)?;
     Ok(Some(trashed))
-}
-
-/// Returns whether the listing of a directory has that name.
-pub(crate) fn is_listed(store: &dyn Store, at: &RelPath, name: &str) -> Result<bool, StoreError> {
-    match store.list(at) {
-        Err(error) if error.is_not_found() => Ok(false),
-        listing => Ok(listing?.entries.iter().any(|entry| entry.name == name)),
-    }
 }
 
 /// Returns whether a ticket was written by a newer version, which knows how to read it.

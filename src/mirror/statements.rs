@@ -1,10 +1,12 @@
 //! What the journal states of directories of the trash, kept while a mirror is open.
 
-use super::GOING;
 use crate::model::{RelPath, Stamp};
 use crate::record::Event;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is being swept has this ending.
+pub const GOING: &str = ".going";
 
 /// What the journal states of directories of the trash, as far as it was read: an event does not change.
 #[derive(Debug, Clone, Default)]

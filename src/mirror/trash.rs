@@ -4,7 +4,7 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::records::RECORD_LIMIT;
-use super::{AnchorError, JournalError, KeptError, Lease, Mirror, Tree};
+use super::{AnchorError, GOING, JournalError, KeptError, Lease, Mirror, Tree};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
@@ -14,9 +14,6 @@ use std::fmt;
 
 /// More than a ticket ever has, in bytes.
 pub(crate) const TICKET_LIMIT: u64 = 1 << 20;
-
-/// What is being swept has this ending.
-pub const GOING: &str = ".going";
 
 /// What lies in one directory of the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -441,3 +441,76 @@ fn a_file_that_is_missing_for_one_read_makes_no_build_in_the_trash_disappear() {
         }
     }
 }
+
+#[test]
+fn a_ticket_that_was_lost_with_the_journal_is_written_again_from_the_record() {
+    let (rig, tickets) = two_in_the_trash();
+    fs::remove_file(&tickets[0]).unwrap();
+    fs::remove_dir_all(rig.mirror(".mirrorkeep/journal")).unwrap();
+    rig.ok(&["recover", "--accept-journal"]);
+    let (copy, held) = (rig.copy(), rig.copy());
+    fs::remove_file(in_copy(&copy, &rig, &tickets[0])).unwrap();
+    fs::remove_file(in_copy(&held, &rig, &tickets[0])).unwrap();
+    held.fails(1, "is not in the trash as far as it can be read", &["show", A_ID]);
+    held.ok(&["hold", A_ID, "--why", "audit"]);
+    for (rig, verb) in [(rig, "restore"), (copy, "restore"), (held, "show")] {
+        rig.ok(&[verb, A_ID]);
+        let iso = rig.mirror(&format!("{A_ID}/outputs/iso/bootimage.iso"));
+        assert_eq!(fs::read_to_string(iso).unwrap(), A);
+        rig.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn check_finds_a_ticket_that_cannot_be_used_and_a_directory_of_the_trash_that_is_gone() {
+    let (rig, tickets) = two_in_the_trash();
+    fs::remove_file(&tickets[0]).unwrap();
+    fs::remove_dir_all(tickets[1].parent().unwrap()).unwrap();
+    rig.fails(1, "`mirrorkeep recover` writes its ticket again", &["sweep", "--dry-run"]);
+    let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+    for ticket in &tickets {
+        let at = ticket.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        assert!(findings.contains(&format!(".mirrorkeep/trash/{at}")), "{findings}");
+    }
+    assert!(findings.contains(&format!("`master/centos/{B}` is there until ")), "{findings}");
+}
+
+#[test]
+fn a_restore_that_was_killed_ends_well_when_it_is_run_again() {
+    let (rig, _) = two_in_the_trash();
+    for call in 1..10 {
+        let rig = rig.copy();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}"));
+        strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(rig.mirror(""));
+        strace.args(["--jobs", "1", "restore", A_ID]).output().unwrap();
+        rig.ok(&["restore", A_ID]);
+        rig.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn a_file_among_the_stages_stops_no_other_from_being_cleared() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    let stages = rig.mirror(".mirrorkeep/stage");
+    fs::write(stages.join("0-file"), "").unwrap();
+    fs::create_dir_all(stages.join("1-odd/seal.json")).unwrap();
+    fs::create_dir_all(stages.join("1-odd/manifest")).unwrap();
+    fs::create_dir_all(stages.join("1-odd/tree")).unwrap();
+    fs::create_dir_all(stages.join("2-last/tree")).unwrap();
+    let output = rig.run(&["recover", "--discard-stages"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!stages.join("2-last").exists(), "{output:?}");
+    for name in ["0-file", "1-odd"] {
+        assert_eq!(told.matches(name).count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn a_last_run_that_cannot_be_read_names_what_helps() {
+    let (rig, _) = two_in_the_trash();
+    fs::write(rig.mirror(".mirrorkeep/last-run.json"), "").unwrap();
+    rig.fails(3, "`rm .mirrorkeep/last-run.json` in the mirror", &["prune"]);
+}
