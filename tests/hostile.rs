@@ -300,8 +300,8 @@ fn git_is_not_asked_about_a_checkout_above_the_directory() {
     let job = job.display().to_string();
     let args =
         ["publish", "--add", &add, "--stream", "master/centos", "--build", TWO, "--context-from", &job];
-    attempt.rig.fails(1, "its `.git` is not a repository", &args);
-    attempt.rig.fails(1, "job/lib", &args);
+    attempt.rig.fails(1, "`lib`: its `.git` is not a repository", &args);
+    attempt.rig.fails(1, &job, &args);
 }
 
 #[test]

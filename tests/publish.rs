@@ -3,6 +3,7 @@
 use crate::rig::{Rig, tree};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command;
 
 const ONE: &str = "20181205T060000Z";
@@ -411,6 +412,121 @@ fn git_is_asked_what_a_workspace_is_made_of() {
     let expected =
         [line("stx/git2", &commits[1]), line("stx/git10", &commits[0]), line(".repo/manifests", &commits[3])];
     assert_eq!(context, expected.concat());
+}
+
+/// Runs git in a directory of the workspace and returns what it answers.
+#[track_caller]
+fn git(dir: &Path, args: &[&str]) -> String {
+    let identity = ["-c", "user.name=builder", "-c", "user.email=builder@example.org"];
+    let mut git = Command::new("git");
+    git.current_dir(dir).args(identity).args(["-c", "protocol.file.allow=always"]).args(args);
+    let done = git.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes a checkout with one commit, whose digits it returns.
+#[track_caller]
+fn checkout(dir: &Path) -> String {
+    fs::create_dir_all(dir).unwrap();
+    git(dir, &["init", "-q"]);
+    git(dir, &["commit", "-q", "--allow-empty", "-m", &dir.display().to_string()]);
+    git(dir, &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn a_workspace_that_is_one_checkout_has_a_context_that_can_be_sourced() {
+    let rig = Rig::new();
+    let (library, workspace) = (rig.work("../library"), rig.work("../ws"));
+    let sub = checkout(&library);
+    checkout(&workspace);
+    git(&workspace, &["submodule", "--quiet", "add", library.to_str().unwrap(), "lib/sub"]);
+    git(&workspace, &["commit", "-q", "-m", "with a submodule"]);
+    let top = git(&workspace, &["rev-parse", "HEAD"]);
+    rig.publish(ONE, &["--context-from", workspace.to_str().unwrap()]);
+    let file = rig.mirror(&format!("master/centos/{ONE}/outputs/CONTEXT"));
+    let expected = format!("(cd ./. && git checkout -f {top})\n(cd ./lib/sub && git checkout -f {sub})\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    git(&workspace, &["commit", "-q", "--allow-empty", "-m", "later"]);
+    let sourced =
+        Command::new("sh").args(["-e", "-c", ". \"$0\""]).arg(&file).current_dir(&workspace).output();
+    assert!(sourced.unwrap().status.success());
+    assert_eq!(git(&workspace, &["rev-parse", "HEAD"]), top);
+    // What was made so is accepted where a file is given, and by check.
+    rig.publish(TWO, &["--context", file.to_str().unwrap()]);
+    assert!(!String::from_utf8(rig.run(&["check"]).stdout).unwrap().contains("context-form"));
+}
+
+#[test]
+fn what_git_cannot_use_is_left_out_of_the_context_with_a_warning() {
+    let rig = Rig::new();
+    let workspace = rig.work("../ws");
+    let good = checkout(&workspace.join("good"));
+    for dir in ["with blank", "a,b", "100%", "caf\u{e9}", "it's"] {
+        checkout(&workspace.join(dir));
+    }
+    for (dir, text) in [("stray", ""), ("tarball", "gitdir: ../../.git/modules/x\n"), ("junk", "x\n")] {
+        fs::create_dir_all(workspace.join(dir)).unwrap();
+        fs::write(workspace.join(dir).join(".git"), text).unwrap();
+    }
+    fs::create_dir_all(workspace.join("unborn")).unwrap();
+    git(&workspace.join("unborn"), &["init", "-q"]);
+    let work = rig.work("").display().to_string();
+    let from = workspace.display().to_string();
+    rig.ok(&["init"]);
+    let args = ["publish", &work, "--stream", "master/centos", "--build", ONE, "--context-from", &from];
+    let answer = rig.json(&args);
+    let warnings = answer["warnings"].to_string();
+    for dir in ["with blank", "a,b", "100%", "caf\u{e9}", "it's", "stray", "tarball", "junk", "unborn"] {
+        assert!(warnings.contains(&format!("left out of CONTEXT: `{dir}`")), "{dir}: {warnings}");
+    }
+    let context = fs::read_to_string(rig.mirror(&format!("master/centos/{ONE}/outputs/CONTEXT"))).unwrap();
+    assert_eq!(context, format!("(cd ./good && git checkout -f {good})\n"));
+
+    let output =
+        rig.run(&["publish", &work, "--stream", "master/centos", "--build", TWO, "--context-from", &from]);
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("warning: left out of CONTEXT: `stray`"), "{said}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_left_out_of_the_context_with_a_warning() {
+    let rig = Rig::new();
+    let workspace = rig.work("../ws");
+    let good = checkout(&workspace.join("good"));
+    fs::create_dir_all(workspace.join("mock/root")).unwrap();
+    fs::set_permissions(workspace.join("mock/root"), fs::Permissions::from_mode(0)).unwrap();
+    rig.ok(&["init"]);
+    // root reads everything, unless it gave that up.
+    let binary =
+        rig.command(&["--json", "publish", rig.work("").to_str().unwrap(), "--stream", "master/centos"]);
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search", "--"]).arg(binary.get_program());
+    command.args(binary.get_args()).args(["--build", ONE, "--context-from"]).arg(&workspace);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("left out of CONTEXT: `mock/root` cannot be read: "), "{said}");
+    let context = fs::read_to_string(rig.mirror(&format!("master/centos/{ONE}/outputs/CONTEXT"))).unwrap();
+    assert_eq!(context, format!("(cd ./good && git checkout -f {good})\n"));
+}
+
+#[test]
+fn a_workspace_whose_checkouts_are_all_unusable_is_refused_once() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    let workspace = rig.work("../ws");
+    checkout(&workspace.join("with blank"));
+    fs::create_dir_all(workspace.join("stray")).unwrap();
+    fs::write(workspace.join("stray/.git"), "").unwrap();
+    let work = rig.work("").display().to_string();
+    let from = workspace.display().to_string();
+    let said = rig
+        .ends(1, &["publish", &work, "--stream", "master/centos", "--build", ONE, "--context-from", &from]);
+    for part in ["`stray`: its `.git`", "`with blank` has a name", "none of the git checkouts below"] {
+        assert_eq!(said.matches(part).count(), 1, "{said}");
+    }
 }
 
 #[test]
@@ -869,6 +985,24 @@ fn what_is_strange_in_a_source_is_a_warning() {
     let names = [".DS_Store", "core.1234", ".nfs00000000012ab4", ".boot.iso.Ab12Cd"];
     case(&["(4 files) are published and may be leftovers"], |rig| write(rig, &names));
     case(&[], |rig| write(rig, &["core.log", ".nfsrc", "spare.parts", ".a.config", "core."]));
+}
+
+#[test]
+fn a_marker_is_never_excluded() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    rig.write("outputs/logs/a.log", "a").write("outputs/fail", "");
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    for pattern in ["fail", "outputs/fail", "outputs", "f*"] {
+        let said = "`outputs/fail` states how the build went";
+        rig.fails(1, said, &[&args[..], &["--exclude", pattern]].concat());
+    }
+    assert!(!rig.mirror("master").exists());
+    // A directory without a marker in it may be left out.
+    rig.write("outputs/cache/x", "x");
+    rig.ok(&[&args[..], &["--exclude", "cache"]].concat());
+    assert!(rig.mirror(&format!("master/centos/{ONE}/outputs/fail")).exists());
 }
 
 #[test]

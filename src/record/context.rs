@@ -32,15 +32,25 @@ pub struct ContextProblem {
     pub why: String,
 }
 
+/// How a line names the directory itself in which the file is sourced.
+const ITSELF: &str = "./.";
+
 /// How many problems a message lists.
 const LISTED: usize = 10;
 
 impl Context {
+    /// Returns whether a line can name this directory, relative to where the file is sourced; `.` is that directory itself.
+    pub fn can_name(dir: &str) -> bool {
+        is_plain(&format!("./{dir}"))
+    }
+
     /// Returns the context of these checkouts (directory relative to where the file is sourced, commit).
     pub fn of(checkouts: impl IntoIterator<Item = (String, String)>) -> Result<Self, ContextError> {
         let mut lines: Vec<String> =
             checkouts.into_iter().map(|(dir, commit)| line(&format!("./{dir}"), &commit)).collect();
-        lines.sort_by(|a, b| version_order(dir_of(a), dir_of(b)));
+        // The checkout around the others comes first.
+        let itself = |line: &str| dir_of(line) == ITSELF;
+        lines.sort_by(|a, b| itself(b).cmp(&itself(a)).then_with(|| version_order(dir_of(a), dir_of(b))));
         Self::parse(lines.concat().as_bytes())
     }
 
@@ -102,6 +112,15 @@ fn dir_of(line: &str) -> &str {
     line.strip_prefix("(cd ").and_then(|rest| rest.split_once(" && ")).map_or(line, |(dir, _)| dir)
 }
 
+/// Returns whether a line may name a directory so: below `./` or `./.` itself, without what a shell expands.
+fn is_plain(dir: &str) -> bool {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '/' | '~' | ':');
+    let below = dir.strip_prefix("./").unwrap_or_default();
+    let climbs = below.split('/').any(|name| matches!(name, "" | "." | ".."));
+    dir == ITSELF || !climbs && below.chars().all(plain)
+}
+
 /// Reads one line, its end included.
 fn checkout(line: &[u8]) -> Result<(String, String), String> {
     const FORM: &str = "`(cd ./DIRECTORY && git checkout -f COMMIT)` is wanted";
@@ -117,11 +136,7 @@ fn checkout(line: &[u8]) -> Result<(String, String), String> {
     let Some((dir, commit)) = inner.and_then(|inner| inner.split_once(" && git checkout -f ")) else {
         return Err(format!("`{shown}` has another form; {FORM}"));
     };
-    let plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '/' | '~' | ':');
-    let below = dir.strip_prefix("./").unwrap_or_default();
-    let climbs = below.split('/').any(|name| matches!(name, "" | "." | ".."));
-    if climbs || !below.chars().all(plain) {
+    if !is_plain(dir) {
         let wanted = "a path starting with `./`, without `..`, blanks or shell characters, is wanted";
         return Err(format!("the directory `{}` is not plain; {wanted}", dir.escape_debug()));
     }
@@ -155,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn the_directory_in_which_the_file_is_sourced_has_a_line_too() {
+        let context =
+            Context::of([("sub".to_owned(), SHA.to_owned()), (".".to_owned(), SHA.to_owned())]).unwrap();
+        let line = |dir: &str| format!("(cd {dir} && git checkout -f {SHA})\n");
+        assert_eq!(context.to_string(), line("./.") + &line("./sub"));
+        assert_eq!(Context::parse(context.to_string().as_bytes()).unwrap(), context);
+        assert!(Context::can_name(".") && Context::can_name("a/b") && !Context::can_name("a b"));
+    }
+
+    #[test]
     fn what_a_shell_could_misread_is_refused_with_its_line() {
         let good = format!("(cd ./a && git checkout -f {SHA})\n");
         refused(&format!("{good}(cd ./b && git checkout -f {SHA}); rm -rf ~\n"), "line 2: `(cd ./b");
@@ -163,6 +188,9 @@ mod tests {
         refused(&format!("(cd ./a/../.. && git checkout -f {SHA})\n"), "not plain");
         refused(&format!("(cd /a && git checkout -f {SHA})\n"), "not plain");
         refused(&format!("(cd a && git checkout -f {SHA})\n"), "not plain");
+        refused(&format!("(cd ./ && git checkout -f {SHA})\n"), "not plain");
+        refused(&format!("(cd ./a/. && git checkout -f {SHA})\n"), "not plain");
+        refused(&format!("(cd ././. && git checkout -f {SHA})\n"), "not plain");
         refused(&format!("(cd ./a  && git checkout -f {SHA})\n"), "not plain");
         refused(&format!("(cd ./a && git checkout -f {SHA})\r\n"), "CRLF");
         refused(&format!("(cd ./a && git checkout -f {SHA})"), "newline at the end");

@@ -4,8 +4,8 @@
 //! the repo tool's own. Links to directories are not followed, but for a `.git` that is one. Git itself says what is
 //! checked out.
 
-use crate::model::RelPath;
-use crate::record::{Context, ContextError};
+use crate::model::shown;
+use crate::record::Context;
 use rayon::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,15 +18,21 @@ const DEPTH: usize = 5;
 /// The checkout that the repo tool keeps of itself.
 const REPO_TOOL: &str = ".repo/repo";
 
+/// How many of the directories that are left out are named.
+const NAMED: usize = 10;
+
 /// What a caller's environment could turn another repository in with.
-const GIT_ENVIRONMENT: [&str; 6] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_CEILING_DIRECTORIES",
-];
+const GIT_ENVIRONMENT: [&str; 5] =
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
+
+/// The commits of a workspace, and what was left out.
+#[derive(Debug)]
+pub struct Checkouts {
+    /// The commits of the checkouts that can be used.
+    pub context: Context,
+    /// One sentence for each directory that is not in it.
+    pub warnings: Vec<String>,
+}
 
 /// Says why a workspace has no context.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,14 @@ pub enum GitError {
     /// There is no checkout.
     #[error("no git checkout lies at most {DEPTH} levels below `{0}`")]
     NoCheckout(String),
+    /// There are some, and none of them can be used.
+    #[error("none of the git checkouts below `{path}` can be used:\n  {}", .why.join("\n  "))]
+    Unusable {
+        /// The workspace.
+        path: String,
+        /// What was found, and why it cannot be used.
+        why: Vec<String>,
+    },
     /// Git cannot be started.
     #[error("cannot start git to ask about `{path}`")]
     Start {
@@ -50,77 +64,96 @@ pub enum GitError {
         /// Why not.
         source: io::Error,
     },
-    /// Git does not know the commit.
-    #[error("git knows no commit of `{path}`: {said}")]
-    Unknown {
-        /// Which checkout.
-        path: String,
-        /// What git said.
-        said: String,
-    },
-    /// A directory's name that a CONTEXT line cannot hold.
-    #[error("a checkout cannot stand in a CONTEXT file: {0}")]
-    Form(#[from] ContextError),
 }
 
-/// Returns the commits of all git checkouts below `workspace`.
-pub fn context_of(workspace: &Path) -> Result<Context, GitError> {
-    let shown = workspace.display().to_string();
-    let walk = |source: io::Error| GitError::Walk { path: shown.clone(), source };
+/// Returns the commits of all git checkouts below `workspace`; what cannot be read, and what git cannot use, is left
+/// out with a warning.
+pub fn context_of(workspace: &Path) -> Result<Checkouts, GitError> {
+    let path = shown(&workspace.display().to_string()).into_owned();
+    let walk = |source: io::Error| GitError::Walk { path: path.clone(), source };
     let top = std::fs::canonicalize(workspace).map_err(walk)?;
     let mut checkouts: Vec<PathBuf> = Vec::new();
-    let mut walker = WalkDir::new(&top).max_depth(DEPTH).into_iter();
+    let mut left_out: Vec<String> = Vec::new();
+    let mut walker = WalkDir::new(&top).max_depth(DEPTH).sort_by_file_name().into_iter();
     while let Some(step) = walker.next() {
-        let entry = step.map_err(|error| walk(error.into()))?;
+        let entry = match step {
+            Ok(entry) => entry,
+            Err(error) if error.depth() == 0 => return Err(walk(error.into())),
+            Err(error) => {
+                let at = error.path().map(|at| named(&top, at)).unwrap_or_default();
+                left_out.push(format!("`{at}` cannot be read: {}", io::Error::from(error)));
+                continue;
+            }
+        };
         if entry.file_name() != ".git" || entry.depth() == 0 {
-            continue;
-        }
-        // The repo tool makes `.git` a link into its own directory; git itself follows it.
-        if entry.file_type().is_symlink() && !entry.path().is_dir() {
             continue;
         }
         if entry.file_type().is_dir() {
             walker.skip_current_dir();
         }
-        let below = entry.path().parent().and_then(|dir| dir.strip_prefix(&top).ok());
-        checkouts.extend(below.filter(|below| !below.ends_with(REPO_TOOL)).map(Path::to_owned));
+        // The repo tool makes `.git` a link into its own directory; git itself follows it.
+        let Some(dir) = entry.path().parent().filter(|dir| !dir.ends_with(REPO_TOOL)) else { continue };
+        checkouts.push(dir.to_owned());
     }
-    if checkouts.is_empty() {
-        return Err(GitError::NoCheckout(shown));
+    let asked: Result<Vec<_>, GitError> =
+        checkouts.par_iter().map(|dir| Ok((named(&top, dir), commit(dir)?))).collect();
+    let mut commits = Vec::new();
+    for (dir, commit) in asked? {
+        match commit {
+            Ok(_) if !Context::can_name(&dir) => left_out.push(format!(
+                "`{}` has a name that a CONTEXT line cannot hold; ASCII letters, digits and `._-+@~:` are accepted",
+                shown(&dir)
+            )),
+            Ok(commit) => commits.push((dir, commit)),
+            Err(why) => left_out.push(format!("`{}`: {why}", shown(&dir))),
+        }
     }
-    let asked: Result<Vec<(String, String)>, GitError> =
-        checkouts.par_iter().map(|below| Ok((name(below), commit(&top.join(below))?))).collect();
-    Ok(Context::of(asked?)?)
+    let more = left_out.len().saturating_sub(NAMED);
+    left_out.truncate(NAMED);
+    left_out.extend((more > 0).then(|| format!("{more} more directories")));
+    if commits.is_empty() {
+        return Err(match left_out.is_empty() {
+            true => GitError::NoCheckout(path),
+            false => GitError::Unusable { path, why: left_out },
+        });
+    }
+    let warnings = left_out.into_iter().map(|why| format!("left out of CONTEXT: {why}")).collect();
+    match Context::of(commits) {
+        Ok(context) => Ok(Checkouts { context, warnings }),
+        Err(error) => Err(GitError::Unusable { path, why: vec![error.to_string()] }),
+    }
 }
 
-/// Returns the directory as a CONTEXT line names it, `.` being the workspace itself.
-fn name(below: &Path) -> String {
-    let text = below.to_string_lossy();
-    match text.parse::<RelPath>() {
-        Ok(path) if !path.is_root() => path.as_str().to_owned(),
-        _ => text.into_owned(),
-    }
+/// Returns a directory as a CONTEXT line names it, `.` being the workspace itself.
+fn named(top: &Path, dir: &Path) -> String {
+    let below = dir.strip_prefix(top).unwrap_or(dir).to_string_lossy();
+    if below.is_empty() { ".".to_owned() } else { below.into_owned() }
 }
 
-fn commit(checkout: &Path) -> Result<String, GitError> {
-    let path = checkout.display().to_string();
+/// Returns the commit of exactly this directory, or why git knows none.
+fn commit(checkout: &Path) -> Result<Result<String, String>, GitError> {
     let mut git = Command::new("git");
-    // Where the directory's own `.git` is not usable, git searches the directories above: the prefix shows that.
+    // Where the directory's own `.git` is not usable, git searches the directories above: the ceiling forbids that, and
+    // the prefix shows it where the ceiling does not work.
     git.arg("-C").arg(checkout).args(["rev-parse", "--show-prefix", "--verify", "--quiet", "HEAD^{commit}"]);
     for name in GIT_ENVIRONMENT {
         git.env_remove(name);
     }
-    let output = git.output().map_err(|source| GitError::Start { path: path.clone(), source })?;
+    git.env("GIT_CEILING_DIRECTORIES", checkout.parent().unwrap_or(checkout)).env("LC_ALL", "C");
+    let path = || shown(&checkout.display().to_string()).into_owned();
+    let output = git.output().map_err(|source| GitError::Start { path: path(), source })?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (prefix, commit) = text.split_once('\n').unwrap_or_default();
-    if !prefix.is_empty() {
-        let said = "its `.git` is not a repository; remove it, or check the directory out again".to_owned();
-        return Err(GitError::Unknown { path, said });
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().next().unwrap_or("nothing is checked out yet");
+    let unusable = ["fatal: not a git repository", "fatal: invalid gitfile format"];
+    if !prefix.is_empty() || unusable.iter().any(|start| said.starts_with(start)) {
+        return Ok(Err(
+            "its `.git` is not a repository; remove it, or check the directory out again".to_owned()
+        ));
     }
     if output.status.success() && !commit.trim().is_empty() {
-        return Ok(commit.trim().to_owned());
+        return Ok(Ok(commit.trim().to_owned()));
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().next().unwrap_or("nothing is checked out yet").to_owned();
-    Err(GitError::Unknown { path, said })
+    Ok(Err(format!("git knows no commit of it: {}", shown(said))))
 }

@@ -12,7 +12,7 @@ mod lines;
 mod problem;
 mod remote;
 
-pub use git::{GitError, context_of};
+pub use git::{Checkouts, GitError, context_of};
 pub use hash::{Watched, hash};
 pub use lines::Lines;
 pub use problem::{SourceError, SourceProblem};

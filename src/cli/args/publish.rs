@@ -58,7 +58,7 @@ pub(in crate::cli) struct PublishArgs {
     /// A CONTEXT file made elsewhere; every line is checked
     #[arg(long, value_name = "FILE", conflicts_with = "context_from")]
     pub(in crate::cli) context: Option<PathBuf>,
-    /// Make CONTEXT from the git checkouts below this directory
+    /// Make CONTEXT from the git checkouts in and below this directory; what git cannot use is left out with a warning
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) context_from: Option<PathBuf>,
     /// Take the file or directory SRC in at DEST; may be given many times

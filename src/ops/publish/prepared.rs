@@ -112,7 +112,10 @@ pub(crate) fn prepare(
     let moved =
         publishing.filling.take == Some(Take::Move) && mirror.has_build(id)? && was_moved(mirror, id)?;
     let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
-    let apart = Apart { exclude: &publishing.exclude, mirror: root.map(|entry| entry.inode) };
+    let markers = mirror.layout().markers();
+    let kept: Vec<RelPath> =
+        markers.results.iter().flat_map(|marker| &marker.paths).chain(&markers.hold).cloned().collect();
+    let apart = Apart { exclude: &publishing.exclude, kept: &kept, mirror: root.map(|entry| entry.inode) };
     let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
@@ -131,7 +134,7 @@ pub(crate) fn prepare(
         return Err(PublishError::Nothing(result));
     }
     let mut own: Vec<(RelPath, Vec<u8>)> = marker.into_iter().collect();
-    own.extend(context(mirror, publishing, &source)?);
+    own.extend(context(mirror, publishing, &source, &mut warnings)?);
     for (to, _) in &own {
         if source.files.iter().any(|file| file.to == *to) {
             warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
@@ -363,6 +366,7 @@ fn context(
     mirror: &Mirror,
     publishing: &Publishing,
     source: &Source,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<OwnFile>, PublishError> {
     let read = |path: &std::path::Path| {
         let shown = path.display().to_string();
@@ -386,7 +390,9 @@ fn context(
         (Some(_), None) => Err(PublishError::NoContext(mirror.layout().name().to_owned())),
         (Some(ContextFrom::File(path)), Some(at)) => Ok(Some((at, read(path)?.to_string().into_bytes()))),
         (Some(ContextFrom::Checkouts(dir)), Some(at)) => {
-            Ok(Some((at, context_of(dir)?.to_string().into_bytes())))
+            let found = context_of(dir)?;
+            warnings.extend(found.warnings);
+            Ok(Some((at, found.context.to_string().into_bytes())))
         }
     }
 }
