@@ -112,8 +112,8 @@ fn sort_out(store: &dyn Store) -> Result<u64, JournalError> {
             events.entry(event.seq).or_insert((nth, event));
         }
     }
-    let cut = read.iter().filter(|(at, _)| Segment::named(at.clone()).is_some());
-    let cut = cut.last().map_or(0, |(_, bytes)| damaged_at_the_end(bytes));
+    let mut segments = read.iter().filter(|(at, _)| Segment::named(at.clone()).is_some());
+    let cut = segments.next_back().map_or(0, |(_, bytes)| damaged_at_the_end(bytes));
     let mut runs: Vec<(usize, Vec<Event>)> = Vec::new();
     for (nth, event) in events.into_values() {
         match runs.last_mut() {
