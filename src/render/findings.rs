@@ -22,7 +22,7 @@ pub fn findings(found: &[Finding], paint: Paint) -> String {
         if let Some(nearest) = &one.nearest {
             text.push_str(&format!("    nearest   {}\n", shown(nearest)));
         }
-        text.push_str(&format!("    hint      {}\n", shown(one.hint)));
+        text.push_str(&format!("    hint      {}\n", shown(&one.hint)));
     }
     text
 }
@@ -42,7 +42,7 @@ pub fn findings_total(found: &[Finding]) -> String {
 /// Returns `docs/findings.md`.
 pub fn findings_page() -> String {
     let mut page = "# What `mirrorkeep check` finds\n\n\
-        Printed from the table in `src/decide/comply/code.rs` by `mirrorkeep check --list`; a test keeps both equal.\n\
+        Printed from the table in `src/decide/check/code.rs` by `mirrorkeep check --list`; a test keeps both equal.\n\
         Errors and warnings end the command with exit code 5, notes do not. A code never changes its meaning.\n\n\
         | code | severity | what it means | what to do |\n| --- | --- | --- | --- |\n"
         .to_owned();
