@@ -988,6 +988,24 @@ fn what_is_strange_in_a_source_is_a_warning() {
 }
 
 #[test]
+fn a_marker_is_never_excluded() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    rig.write("outputs/logs/a.log", "a").write("outputs/fail", "");
+    let work = rig.work("");
+    let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
+    for pattern in ["fail", "outputs/fail", "outputs", "f*"] {
+        let said = "`outputs/fail` states how the build went";
+        rig.fails(1, said, &[&args[..], &["--exclude", pattern]].concat());
+    }
+    assert!(!rig.mirror("master").exists());
+    // A directory without a marker in it may be left out.
+    rig.write("outputs/cache/x", "x");
+    rig.ok(&[&args[..], &["--exclude", "cache"]].concat());
+    assert!(rig.mirror(&format!("master/centos/{ONE}/outputs/fail")).exists());
+}
+
+#[test]
 fn what_is_excluded_is_not_published_and_is_counted() {
     let rig = Rig::new();
     rig.ok(&["init"]);

@@ -36,6 +36,8 @@ impl Source {
 pub struct Apart<'a> {
     /// Patterns over the path below the source, or over the last name where a pattern has no `/`.
     pub exclude: &'a [glob::Pattern],
+    /// Places in the build whose files say how it went or hold it: these are never left out.
+    pub kept: &'a [RelPath],
     /// Device and inode of the mirror's own root, which is refused.
     pub mirror: Option<(u64, u64)>,
 }
@@ -49,6 +51,19 @@ impl Apart<'_> {
             pattern.matches(&below.to_string_lossy()) || by_name && pattern.matches(&name.to_string_lossy())
         };
         self.exclude.iter().any(fits)
+    }
+
+    /// Returns the marker that is left out with what is at a path below the source.
+    fn hides(&self, to: &RelPath, below: &Path, from: &Path) -> Option<RelPath> {
+        let to = place(to, below).ok()?;
+        let is_there = |marker: &&RelPath| {
+            let inner = marker.below(&to);
+            // A path that ends in `/` is no file.
+            let at =
+                |inner: RelPath| if inner.is_root() { from.to_owned() } else { from.join(inner.as_str()) };
+            inner.is_some_and(|inner| at(inner).symlink_metadata().is_ok())
+        };
+        self.kept.iter().find(is_there).cloned()
     }
 }
 
@@ -113,6 +128,9 @@ impl Gathering<'_> {
             self.leave(&mut open, entry.depth(), taken, spec);
             let below = entry.path().strip_prefix(&top).unwrap_or(Path::new(""));
             if entry.depth() > 0 && self.apart.excludes(below) {
+                if let Some(marker) = self.apart.hides(&spec.to, below, entry.path()) {
+                    self.problems.push(SourceProblem::Marker { path: shown(entry.path()), marker });
+                }
                 self.excluded += 1;
                 if entry.file_type().is_dir() {
                     walker.skip_current_dir();

@@ -86,6 +86,16 @@ pub enum SourceProblem {
         /// The pattern.
         pattern: String,
     },
+    /// It is left out, and says something of the build.
+    #[error(
+        "`{path}` cannot be left out: `{marker}` states how the build went or holds it; give a narrower --exclude"
+    )]
+    Marker {
+        /// What a pattern leaves out.
+        path: String,
+        /// The marker, by its place in the build.
+        marker: RelPath,
+    },
     /// It is not what its mirror wrote down for it.
     #[error("`{path}` is damaged: {why}; `mirrorkeep verify` there tells what else is")]
     Damaged {

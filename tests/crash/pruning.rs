@@ -70,6 +70,8 @@ fn fits(code: Option<i32>, said: &str) -> bool {
             .lines()
             .any(|line| ["error: ", "failed: ", "refused: "].iter().any(|word| line.starts_with(word))),
         Some(4) => said.contains("withheld: "),
+        // It is not known whether a build vanished.
+        Some(5) => said.contains("finding: "),
         Some(6) => said.contains("blocked: "),
         code => code == Some(0),
     }

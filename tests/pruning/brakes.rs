@@ -159,3 +159,48 @@ fn a_full_disk_frees_what_is_asked_for_when_builds_share_files() {
     rig.ok(&["prune"]);
     assert_eq!(rig.there(), [C, D]);
 }
+
+#[test]
+fn a_run_that_the_disk_made_necessary_goes_on_until_enough_is_free() {
+    let rig = Rig::new();
+    let _mounted = Mounted::tmpfs(&rig.mirror(""), "size=24m,mode=755");
+    let text = |below: u64, until: u64| {
+        format!(
+            "version: 1\nbrakes: {{policy_change: apply}}\npressure: {{free_below: {below}, until_free: {until}}}\ndefaults: {{min_age: 0h, superseded_grace: 0h, floor: 1}}\nfamilies: [{{name: all, match: \"**\", keep: [{{last: {{max: 9, min: 1}}}}]}}]\n"
+        )
+    };
+    rig.policy_file(&text(1, 1));
+    for (name, byte) in [(A, 'a'), (B, 'b'), (C, 'c'), (D, 'd')] {
+        rig.write("outputs/iso/bootimage.iso", &String::from(byte).repeat(2 << 20));
+        rig.publish(name, &[]);
+    }
+    let free = Command::new("df").args(["--output=avail", "-B1"]).arg(rig.mirror("")).output().unwrap();
+    let free = String::from_utf8_lossy(&free.stdout).lines().last().unwrap().trim().parse::<u64>().unwrap();
+    // The first build that goes brings the disk above `free_below`, and the third above `until_free`.
+    rig.policy_file(&text(free + 1000, free + (5 << 20)));
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [D]);
+}
+
+#[test]
+fn what_cannot_be_measured_passes_no_brake_of_bytes() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    rig.ok(&["prune"]);
+    rig.builds([C, D]);
+    rig.policy_file(
+        "version: 1\nbrakes: {policy_change: apply, run: {bytes: 1GiB}}\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies: [{name: all, match: \"**\", keep: [{last: 1}]}]\n",
+    );
+    // Deeper than a path of the mirror can be.
+    let deep = rig.mirror(&format!("master/centos/{C}/outputs")).join("directory-of-20-bytes/".repeat(150));
+    fs::create_dir_all(&deep).unwrap();
+    let nested = Command::new("sh")
+        .args(["-c", "for i in $(seq 300); do mkdir -p d-of-20-bytes-and-xyz && cd -P d-of-20-bytes-and-xyz || exit 1; done"])
+        .current_dir(&deep)
+        .status();
+    assert!(nested.unwrap().success());
+    let plan = rig.run(&["plan"]);
+    assert_eq!(plan.status.code(), Some(4), "{}", String::from_utf8_lossy(&plan.stderr));
+    assert_eq!(rig.run(&["prune"]).status.code(), Some(4));
+    assert!(rig.there().contains(&C.to_owned()));
+}

@@ -87,7 +87,8 @@ fn exceeded(
     {
         return Some((format!("percent {percent}"), would(expiring, Some(total), drafts)));
     }
-    let bytes: u64 = expiring.iter().map(|index| drafts.bytes(*index)).sum();
+    let each = expiring.iter().map(|index| drafts.bytes(*index));
+    let bytes = each.fold(0, u64::saturating_add);
     brake.bytes.filter(|most| bytes > *most).map(|most| {
         let would = would(expiring, None, drafts);
         (format!("bytes {}", HumanBytes(most)), format!("{would}, {} in all", HumanBytes(bytes)))

@@ -50,7 +50,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan
     let shortfall = policy
         .pressure
         .zip(past.space)
-        .and_then(|(pressure, space)| pressure::wanted(pressure, space))
+        .and_then(|(pressure, space)| pressure::wanted(pressure, space, past.under_pressure))
         .map(|wanted| pressure::press(&mut drafts, look(policy, Level::Pressed), &needs, wanted));
     let mut refusals = past.refusals(policy, now, ids.len(), false);
     freeze(&mut drafts, census, &shields, past);

@@ -31,6 +31,8 @@ pub struct Past {
     pub warnings: Vec<String>,
     /// How full the disk is.
     pub space: Option<Space>,
+    /// Whether a run that the disk made necessary is under way: it ends when `until_free` is free, not at `free_below`.
+    pub under_pressure: bool,
     /// How many bytes are really freed by what may be deleted of each build, where that was measured: of inodes that
     /// builds share, the last one frees them. A build that is missing here frees nothing.
     pub measured: Option<HashMap<BuildId, u64>>,

@@ -9,9 +9,10 @@ use crate::decide::retention::past::Space;
 use crate::decide::retention::plan::{Fate, PartFate};
 use std::collections::HashMap;
 
-/// Returns how many bytes must become free beyond the trash; nothing when there is no pressure.
-pub(super) fn wanted(pressure: Pressure, space: Space) -> Option<u64> {
-    if space.free >= pressure.free_below.of(space.total) {
+/// Returns how many bytes must become free beyond the trash; nothing when there is no pressure. A run that is under way goes on until
+/// `until_free` is free.
+pub(super) fn wanted(pressure: Pressure, space: Space, under_way: bool) -> Option<u64> {
+    if !under_way && space.free >= pressure.free_below.of(space.total) {
         return None;
     }
     Some(pressure.until_free.of(space.total).saturating_sub(space.free).saturating_sub(space.trash))
@@ -19,7 +20,7 @@ pub(super) fn wanted(pressure: Pressure, space: Space) -> Option<u64> {
 
 /// Lets more builds go, from the verdicts at the lower end of the ranges, and returns how many bytes still lack.
 pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs, wanted: u64) -> u64 {
-    let mut freed: u64 = drafts.expiring().map(|index| drafts.bytes(index)).sum();
+    let mut freed = drafts.expiring().map(|index| drafts.bytes(index)).fold(0, u64::saturating_add);
     let mut candidates: Vec<usize> =
         pressed.expiring().filter(|index| drafts.fate(*index) == Fate::Keep).collect();
     candidates.sort_by_key(|index| drafts.age(*index));
@@ -44,7 +45,7 @@ pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs,
         let Some(going) = alone.map(|index| vec![*index]).or_else(ring) else { break };
         for index in going {
             candidates.retain(|other| *other != index);
-            freed += drafts.bytes(index);
+            freed = freed.saturating_add(drafts.bytes(index));
             if let (Some(draft), Some(pressed)) = (drafts.all.get_mut(index), near.remove(&index)) {
                 draft.fate = Fate::Expire;
                 draft.pressed = true;

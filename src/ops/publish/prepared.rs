@@ -112,7 +112,10 @@ pub(crate) fn prepare(
     let moved =
         publishing.filling.take == Some(Take::Move) && mirror.has_build(id)? && was_moved(mirror, id)?;
     let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
-    let apart = Apart { exclude: &publishing.exclude, mirror: root.map(|entry| entry.inode) };
+    let markers = mirror.layout().markers();
+    let kept: Vec<RelPath> =
+        markers.results.iter().flat_map(|marker| &marker.paths).chain(&markers.hold).cloned().collect();
+    let apart = Apart { exclude: &publishing.exclude, kept: &kept, mirror: root.map(|entry| entry.inode) };
     let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);

@@ -63,6 +63,7 @@ impl Fence {
         let base = Past {
             accepted: planned.accepted,
             any_clock: true,
+            under_pressure: planned.is_pressed(),
             measured: planned.measured.clone(),
             ..Past::default()
         };

@@ -219,7 +219,16 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
     Ok(past)
 }
 
+/// More bytes than any disk has: what cannot be measured passes no brake that counts bytes, and frees enough.
+const UNMEASURED: u64 = 1 << 60;
+
 impl Planned {
+    /// Returns whether the plan was made since the disk was too full.
+    pub(crate) fn is_pressed(&self) -> bool {
+        let pressure = self.policy.pressure.zip(self.space);
+        pressure.is_some_and(|(pressure, space)| space.free < pressure.free_below.of(space.total))
+    }
+
     /// Finds how many bytes are really freed of each build: those of inodes that no staying name holds.
     ///
     /// Every tree of which something is deleted is walked, so this is not for where others wait.
@@ -300,9 +309,8 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
         (verdict.pressed, build.and_then(|build| build.created), build.map(|build| build.seq))
     });
     let found = freed(mirror, policy, census, &going);
-    let known = |verdict: &Verdict| census.build(&verdict.id).and_then(|build| build.bytes).unwrap_or(0);
     let each = going.iter().zip(found);
-    Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(known(verdict)))).collect())
+    Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(UNMEASURED))).collect())
 }
 
 /// Returns how many bytes what a plan deletes of each build frees, or would free but for a brake.

@@ -246,8 +246,7 @@ fn throw(
 /// Returns how many bytes must be free in the end, when the disk is under pressure.
 fn pressed(planned: &Planned) -> Option<u64> {
     let (pressure, space) = (planned.policy.pressure?, planned.space?);
-    let short = space.free < pressure.free_below.of(space.total);
-    short.then(|| pressure.until_free.of(space.total))
+    planned.is_pressed().then(|| pressure.until_free.of(space.total))
 }
 
 /// Frees the disk: the trash first, then what only pressure lets go, measuring after each.
