@@ -225,3 +225,75 @@ fn a_link_in_the_place_of_a_stream_or_class_is_found_and_the_rest_is_judged() {
         assert!(said.contains("feature/x/centos"), "{said}");
     }
 }
+
+#[test]
+fn what_operators_keep_above_the_streams_is_declared_in_the_settings() {
+    let rig = published();
+    fs::write(rig.mirror("README.txt"), "read me").unwrap();
+    fs::write(rig.mirror("master/README.txt"), "read me").unwrap();
+    fs::create_dir_all(rig.mirror("tools/old/20260101T000000Z")).unwrap();
+    fs::create_dir(rig.mirror("lost+found")).unwrap();
+    let answer: Value = serde_json::from_slice(&rig.run(&["check", "--format", "json"]).stdout).unwrap();
+    let found = answer["findings"].as_array().unwrap();
+    let of = |path: &str| found.iter().find(|found| found["path"] == path).unwrap();
+    for path in ["README.txt", "master/README.txt"] {
+        assert!(of(path)["nearest"].is_null(), "{}", of(path));
+        let hint = of(path)["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains(&format!("add `declared: [{path}]` to .mirrorkeep/mirror.yaml")), "{hint}");
+    }
+    assert!(!found.iter().any(|found| found["path"] == "lost+found"));
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}declared: ['*.txt', master/README.txt, 'tools/*']\n")).unwrap();
+    assert_eq!(rig.ok(&["check"]), "");
+    fs::write(rig.mirror("tools/other"), "").unwrap();
+    assert_eq!(rig.ok(&["check"]), "");
+    // What is declared hides nothing that belongs to a build.
+    fs::write(rig.mirror(&format!("master/centos/{BUILD}/x.txt")), "").unwrap();
+    assert_eq!(rig.run(&["check"]).status.code(), Some(5));
+    fs::write(&settings, format!("{text}declared: ['a/**', /etc]\n")).unwrap();
+    rig.fails(3, "mirror.yaml", &["check"]);
+    rig.fails(3, "a declared directory is left alone with all below it", &["check"]);
+}
+
+#[test]
+fn a_declared_path_without_its_reason_is_refused_in_the_words_of_a_layout() {
+    let rig = Rig::new();
+    let layout = fs::read_to_string("layouts/starlingx.yaml").unwrap();
+    rig.write("layout.yaml", &format!("{layout}\ndeclared: [README.txt]\n"));
+    let file = rig.work("layout.yaml");
+    rig.fails(2, "expected `{path: PATH, why: TEXT}`", &["init", "--layout", file.to_str().unwrap()]);
+}
+
+#[test]
+fn an_alias_is_not_advised_to_point_at_a_build_that_others_laid_down_or_that_is_from_the_future() {
+    let rig = published();
+    for name in ["20260105T060000Z", "20970101T060000Z"] {
+        lay(
+            &rig,
+            &format!("master/centos/{name}"),
+            &[("outputs/iso/bootimage.iso", "x"), ("outputs/success", "")],
+        );
+    }
+    let told = || codes(&rig, &[]).into_iter().any(|(code, _)| code == "alias-older");
+    assert!(!told());
+    rig.ok(&["adopt", "master/centos/20260105T060000Z"]);
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    symlink(BUILD, rig.mirror("master/centos/latest_build")).unwrap();
+    assert!(told());
+}
+
+#[test]
+fn a_policy_that_is_not_in_force_is_told() {
+    let rig = published();
+    let own = rig.mirror(".mirrorkeep/policy.yaml");
+    assert!(!own.exists());
+    fs::write(&own, "version: 1\n").unwrap();
+    let warning = "`.mirrorkeep/policy.yaml` is not used";
+    for args in [&["plan"][..], &["prune"], &["prune", "--dry-run"], &["check"]] {
+        let output = rig.run(args);
+        let said = [output.stdout, output.stderr].concat();
+        assert_eq!(String::from_utf8_lossy(&said).matches(warning).count(), 1, "{args:?}");
+    }
+    assert!(rig.json(&["plan"])["warnings"].to_string().contains(warning));
+}

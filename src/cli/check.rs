@@ -32,6 +32,7 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
         Err(PlanError::NoPolicy) => None,
         Err(error) => return Err(error.into()),
     };
+    mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
     let terms = Terms { policy: policy.as_ref(), stalled };
     let look = || crate::ops::check::check(&mirror, &scope, terms, &setting.stop, now());
     let mut report = look()?;

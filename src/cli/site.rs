@@ -295,7 +295,11 @@ fn is_unused_dir(root: &Path) -> std::io::Result<bool> {
         entries => entries?,
     };
     for entry in entries {
-        if entry?.path() != own {
+        let path = entry?.path();
+        if path == root.join("lost+found") {
+            continue;
+        }
+        if path != own {
             return Ok(false);
         }
         for below in walkdir::WalkDir::new(&own).min_depth(1) {

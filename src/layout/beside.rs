@@ -1,10 +1,12 @@
 //! What lies beside the builds: aliases and what lies below them, files of the stream, trees that are left alone.
 
+use super::declared::Declared;
 use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
 use super::tree::Found;
-use crate::model::{RETENTION_NAME, Stream, is_sums};
+use crate::model::{RETENTION_NAME, RelPath, Stream, is_sums};
+use std::sync::Arc;
 
 impl Layout {
     /// Returns the place of an alias or of something that may lie beside builds.
@@ -88,5 +90,29 @@ impl Layout {
             }
         }
         None
+    }
+
+    /// Returns the layout of a mirror that keeps this, too, beside its streams.
+    #[must_use]
+    pub fn leaving_alone(self, declared: Vec<Declared>) -> Self {
+        Self(self.0, Arc::from(declared))
+    }
+
+    /// Returns whether the mirror's settings declare a path, or a directory above it.
+    pub fn is_declared(&self, path: &RelPath) -> bool {
+        let names: Vec<&str> = path.names().collect();
+        self.1.iter().any(|declared| declared.fits(&names))
+    }
+
+    /// Returns the place of what the mirror's settings declare, and of what leads there.
+    pub(super) fn kept_apart(&self, names: &[&str]) -> Option<Place> {
+        if names.first() == Some(&"lost+found") {
+            return Some(Place::Declared { why: "what a repair of the file system keeps".to_owned() });
+        }
+        if let Some(declared) = self.1.iter().find(|declared| declared.fits(names)) {
+            let why = format!("declared as `{}` in mirror.yaml", declared.shown());
+            return Some(Place::Declared { why });
+        }
+        self.1.iter().any(|declared| declared.is_below(names)).then_some(Place::Above)
     }
 }

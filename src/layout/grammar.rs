@@ -1,6 +1,7 @@
 //! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
 
 use super::NoPlace;
+use super::declared::Declared;
 use super::field::{Field, FieldKind};
 use super::markers::Markers;
 use super::rules::{AliasPattern, BranchRule};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 /// The grammar of the paths of one mirror; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Layout(pub(super) Arc<Grammar>);
+pub struct Layout(pub(super) Arc<Grammar>, pub(super) Arc<[Declared]>);
 
 /// What a layout file says, with every pattern ready to use.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 mod alias;
 mod beside;
 mod branch;
+mod declared;
 mod error;
 mod field;
 mod grammar;
@@ -26,6 +27,7 @@ mod tree;
 
 pub use alias::{AliasRule, Condition};
 pub use branch::BranchPlace;
+pub use declared::Declared;
 pub use error::{LayoutError, NoPlace};
 pub use grammar::{Created, Layout, LegacyAlias};
 pub use marker::{Files, Told};

@@ -133,10 +133,12 @@ impl Layout {
         let names: Vec<&str> = path.names().collect();
         match self.among_streams(&names) {
             Ok(place) => place,
-            Err(best) => match self.beside(&names).or_else(|| self.apart(&names)) {
-                Some(place) => place,
-                None => Place::Stray(self.stray(&names, &best)),
-            },
+            Err(best) => {
+                match self.beside(&names).or_else(|| self.apart(&names)).or_else(|| self.kept_apart(&names)) {
+                    Some(place) => place,
+                    None => Place::Stray(self.stray(&names, &best)),
+                }
+            }
         }
     }
 

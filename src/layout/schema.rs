@@ -51,7 +51,7 @@ pub(super) struct LayoutFile {
 
 /// What may stand for a name in braces: one of `one_of`, `matches`, `version` and `time`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a field")]
 pub(super) struct FieldFile {
     /// One of these words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub(super) struct FieldFile {
 
 /// A line of builds.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a stream")]
 pub(super) struct StreamFile {
     /// The name of the stream; a part in `[…]` may be missing.
     pub(super) stream: String,
@@ -94,7 +94,7 @@ pub(super) struct StreamFile {
 
 /// Files that say something of a build, as paths below it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of markers")]
 pub(super) struct MarkersFile {
     /// From which commits it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ pub(super) struct MarkersFile {
 
 /// The marker of a result.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a marker")]
 pub(super) struct ResultFile {
     /// `success`, `fail`, `empty` or, told by words, `partial`.
     pub(super) result: String,
@@ -137,7 +137,7 @@ pub(super) struct ResultFile {
 
 /// The file of a build that says when it was made.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a time")]
 pub(super) struct CreatedFile {
     /// Where it lies in the build.
     pub(super) file: String,
@@ -151,7 +151,7 @@ pub(super) struct CreatedFile {
 
 /// A file that stands for a label.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a label")]
 pub(super) struct LabelFile {
     /// Where it lies in the build.
     pub(super) path: String,
@@ -161,7 +161,7 @@ pub(super) struct LabelFile {
 
 /// An alias that follows the newest build of a stream that meets a condition.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of an alias")]
 pub(super) struct AliasFile {
     /// Its name in the stream's home; fields of the stream may stand in it, and those that `labels` name.
     pub(super) name: String,
@@ -185,7 +185,7 @@ pub(super) struct AliasFile {
 
 /// An older name for a directory.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{alias: NAME, target: DIRECTORY}`")]
 pub(super) struct LegacyFile {
     /// Where the link lies.
     pub(super) alias: String,
@@ -195,7 +195,7 @@ pub(super) struct LegacyFile {
 
 /// A tree that is left alone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{path: PATH, why: TEXT}`")]
 pub(super) struct DeclaredFile {
     /// Where it lies.
     pub(super) path: String,
@@ -205,7 +205,7 @@ pub(super) struct DeclaredFile {
 
 /// Which stream a git branch or tag is built into.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{branch: NAME, stream: STREAM}`")]
 pub(super) struct BranchFile {
     /// The branch or tag.
     pub(super) branch: String,

@@ -10,7 +10,7 @@ pub const FORMAT: u32 = 1;
 
 /// What `mirror.yaml` says, exactly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of a mirror's settings, `format: 1` first")]
 pub struct MirrorConfig {
     /// The version of the format, [`FORMAT`].
     pub format: u32,
@@ -27,6 +27,9 @@ pub struct MirrorConfig {
     /// Legacy names: where a link lies and the directory or build that it leads to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub legacy: BTreeMap<RelPath, RelPath>,
+    /// What operators keep beside the streams, such as `README.txt` or `tools/*`; it is left alone with all below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared: Vec<String>,
     /// What `init` found the store able to do, where that has to be tried out; a directory is simply asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abilities: Option<Abilities>,
@@ -34,7 +37,7 @@ pub struct MirrorConfig {
 
 /// An alias that follows the newest build of a stream that meets a condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an alias such as `{name: latest_signed, labels: {signed: yes}}`")]
 pub struct AliasConfig {
     /// Its name in the stream's directory.
     pub name: String,

@@ -1,8 +1,9 @@
 //! Making a mirror and opening one.
 
+use super::statements::Statements;
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
-use crate::layout::{AliasRule, Condition, Layout, LayoutError};
+use crate::layout::{AliasRule, Condition, Declared, Layout, LayoutError};
 use crate::model::{
     Class, Classify, Document, ErrorKind, Label, Outcome, Problem, RelPath, Stream, shell_word,
 };
@@ -23,6 +24,7 @@ pub struct Mirror {
     who: String,
     wait: Duration,
     warnings: Warnings,
+    statements: Statements,
 }
 
 /// What a new mirror is to be.
@@ -138,8 +140,20 @@ impl Mirror {
             None => return Err(MirrorError::NoLayout(config.layout)),
         };
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
+        let declared =
+            config.declared.iter().map(|pattern| Declared::parse(pattern)).collect::<Result<_, _>>();
+        // Every pattern was checked when the settings were read.
+        let layout = layout.leaving_alone(declared.unwrap_or_default());
         info!("opened the mirror `{}` with the layout `{name}`", store.shown());
-        Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
+        Ok(Self {
+            store,
+            config,
+            layout,
+            who: who.to_owned(),
+            wait,
+            warnings: Warnings::default(),
+            statements: Statements::default(),
+        })
     }
 
     /// Makes a mirror in a store; what lies there already stays as it is and can be adopted.
@@ -181,6 +195,7 @@ impl Mirror {
             policy,
             aliases: Vec::new(),
             legacy: std::collections::BTreeMap::new(),
+            declared: Vec::new(),
             abilities: Some(store.abilities()).filter(|abilities| !abilities.moves_trees),
         };
         // Settings are plain data; what YAML cannot hold is not among them.
@@ -243,6 +258,11 @@ impl Mirror {
         self
     }
 
+    /// Returns what is known of the statements of the journal on the trash.
+    pub(super) fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
     /// Returns where warnings are collected.
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
@@ -255,6 +275,21 @@ impl Mirror {
             Some(name) => Ok(Some((name.clone(), None))),
             None => Ok(None),
         }
+    }
+
+    /// Returns a warning where a file `policy.yaml` is beside mirror.yaml, which names another policy or none.
+    pub fn idle_policy(&self) -> Result<Option<String>, MirrorError> {
+        let file = "policy.yaml";
+        if self.config.policy.as_deref() == Some(file) || self.store().look(&RelPath::own(file))?.is_none() {
+            return Ok(None);
+        }
+        let other = match &self.config.policy {
+            Some(name) => format!("the policy `{name}` is in force"),
+            None => "no policy is in force".to_owned(),
+        };
+        Ok(Some(format!(
+            "`.mirrorkeep/{file}` is not used: {other}; write `policy: {file}` in .mirrorkeep/mirror.yaml to use it"
+        )))
     }
 
     /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
@@ -350,6 +385,11 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
                 key,
                 format!("`{name}` is not a file beside mirror.yaml; its name alone is accepted"),
             ));
+        }
+    }
+    for (index, pattern) in config.declared.iter().enumerate() {
+        if let Err(why) = Declared::parse(pattern) {
+            problems.push(document.problem(&format!("declared[{index}]"), why));
         }
     }
     for (index, alias) in config.aliases.iter().enumerate() {

@@ -250,6 +250,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
             // In an object store it is our own copy of what the alias leads to.
             if wanted.mirror.by_seal() { found } else { found.and(other(wanted, &path, kind)) }
         }
+        _ if wanted.mirror.layout().is_declared(&path) => Found::default(),
         _ => stray_at(&path, "a directory is wanted there".to_owned()),
     }
 }

@@ -22,7 +22,7 @@ pub fn findings(found: &[Finding], paint: Paint) -> String {
         if let Some(nearest) = &one.nearest {
             text.push_str(&format!("    nearest   {}\n", shown(nearest)));
         }
-        text.push_str(&format!("    hint      {}\n", shown(one.hint)));
+        text.push_str(&format!("    hint      {}\n", shown(&one.hint)));
     }
     text
 }

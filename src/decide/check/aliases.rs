@@ -1,15 +1,18 @@
 //! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
 
 use crate::census::BuildCensus;
-use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias};
+use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Terms};
 use crate::decide::{Age, meets};
 use crate::layout::{Layout, Place};
-use crate::model::{BuildId, RelPath};
+use crate::model::{BuildId, RelPath, Stamp};
+use std::collections::BTreeSet;
 
 /// Judges every alias.
-pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
+pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Finding>) {
+    let ours = seen.records.iter().chain(&seen.known).collect();
+    let fit = Fit { layout, ours, latest: seen.census.at.checked_add(terms.skew()) };
     for alias in &seen.aliases {
-        let newest = newest(seen, layout, alias).and_then(|id| layout.build_path(&id).ok());
+        let newest = fit.newest(seen, alias).and_then(|id| layout.build_path(&id).ok());
         let Some((text, leads)) = &alias.link else {
             if alias.follows.is_none() || !alias.required {
                 moved_by_hand(alias, findings);
@@ -78,19 +81,45 @@ fn target(
     if !meets(condition, build) {
         let expected = "a build that meets the condition of the alias";
         findings.push(Finding::new(Code::AliasUnfit, &alias.path, found, expected).near(newest));
-    } else if let Some(newest) = newest.filter(|newest| newest != to) {
+    } else if let Some(newest) = newest.filter(|newest| is_newer(seen, layout, newest, &id)) {
         let expected = format!("`{newest}`");
         findings.push(Finding::new(Code::AliasOlder, &alias.path, found, expected).near(Some(newest)));
     }
 }
 
-/// Returns the newest build that an alias may point at.
-fn newest(seen: &Seen, layout: &Layout, alias: &SeenAlias) -> Option<BuildId> {
-    let (stream, condition) = alias.follows.as_ref()?;
-    let age = |build: &&BuildCensus| (Age::of(layout, stream, build), build.build.clone());
-    let builds = &seen.census.stream(stream)?.builds;
-    let newest = builds.iter().filter(|build| meets(condition, build)).max_by_key(age)?;
-    Some(BuildId::new(stream.clone(), newest.build.clone()))
+/// Which builds an alias can be advised to point at.
+struct Fit<'a> {
+    layout: &'a Layout,
+    /// Builds that were published or adopted.
+    ours: BTreeSet<&'a BuildId>,
+    /// The last instant that is not the future.
+    latest: Option<Stamp>,
+}
+
+impl Fit<'_> {
+    /// Returns the newest build that an alias may point at: not one from the future, and one that others laid down only
+    /// where no other meets the condition.
+    fn newest(&self, seen: &Seen, alias: &SeenAlias) -> Option<BuildId> {
+        let (stream, condition) = alias.follows.as_ref()?;
+        let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
+        let in_time = |build: &BuildCensus| self.latest.is_none_or(|latest| build.created <= Some(latest));
+        let age = |build: &&BuildCensus| {
+            (self.ours.contains(&id(build)), Age::of(self.layout, stream, build), build.build.clone())
+        };
+        let builds = &seen.census.stream(stream)?.builds;
+        let newest =
+            builds.iter().filter(|build| meets(condition, build) && in_time(build)).max_by_key(age)?;
+        Some(id(newest))
+    }
+}
+
+/// Returns whether the build at a path is newer than another of its stream.
+fn is_newer(seen: &Seen, layout: &Layout, path: &RelPath, than: &BuildId) -> bool {
+    let Place::Build { build: id } = layout.place(path) else { return false };
+    let age = |id: &BuildId| {
+        seen.census.build(id).map(|build| (Age::of(layout, &id.stream, build), build.build.clone()))
+    };
+    age(&id) > age(than)
 }
 
 /// Returns where the build lies now that an alias leads to at another depth.

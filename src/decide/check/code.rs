@@ -65,7 +65,7 @@ macro_rules! codes {
 }
 
 codes! {
-    UnknownClass Error "unknown-class": "A name at the top starts no line of builds."; "move it to the nearest path, or declare it in the layout"
+    UnknownClass Error "unknown-class": "A name at the top starts no line of builds."; "move it to the nearest path, or name it under `declared` in mirror.yaml"
     UnknownDistro Error "unknown-distro": "A distribution that the layout does not know."; "move it, or add the distribution to the layout"
     UnknownPhase Error "unknown-phase": "A build type that the layout does not know."; "move it, or add the build type to the layout"
     UnknownArtifact Error "unknown-artifact": "Something inside a build that the layout has no place for."; "move it before publishing, or add its place to the layout's tree"

@@ -2,6 +2,7 @@
 
 use crate::decide::check::{Code, Severity};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Something about a mirror that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,7 +20,7 @@ pub struct Finding {
     /// The nearest path that would do; names in angle brackets stand for any value.
     pub nearest: Option<String>,
     /// One thing to do.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
 }
 
 impl Finding {
@@ -37,7 +38,7 @@ impl Finding {
             found: found.into(),
             expected: expected.into(),
             nearest: None,
-            hint: code.hint(),
+            hint: Cow::Borrowed(code.hint()),
         }
     }
 

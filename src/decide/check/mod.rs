@@ -36,11 +36,21 @@ pub struct Terms<'a> {
     pub stalled: Option<i64>,
 }
 
+/// How far a clock may be ahead where no policy says so, in seconds.
+const SKEW: i64 = 3600;
+
+impl Terms<'_> {
+    /// Returns how far a clock may be ahead, in seconds.
+    fn skew(&self) -> i64 {
+        self.policy.map_or(SKEW, |policy| policy.skew.seconds())
+    }
+}
+
 /// Returns what is wrong outside the builds, with the streams, the aliases and the records.
 pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     outside::judge(seen, layout, &mut findings);
-    aliases::judge(seen, layout, &mut findings);
+    aliases::judge(seen, layout, terms, &mut findings);
     streams::judge(seen, layout, terms, &mut findings);
     for (path, why) in &seen.unread {
         findings.push(Finding::new(Code::CannotRead, path, why, "a path that can be read"));

@@ -33,6 +33,10 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
                 continue;
             }
             Place::Root | Place::Above | Place::Stream { .. } | Place::Build { .. } if !is_dir => {
+                // What operators keep may have a name that a stream could have.
+                if layout.is_declared(&entry.path) {
+                    continue;
+                }
                 findings.push(Finding::new(Code::WrongKind, &entry.path, "a file", "a directory"));
             }
             _ => {}
@@ -87,7 +91,25 @@ fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> Finding {
         Code::BuildName if is_like_a_time(path.name()) => Code::StampNotUtc,
         code => code,
     };
-    Finding::new(code, path, found, &stray.expected).near(stray.nearest.as_ref())
+    let finding = Finding::new(code, path, found, &stray.expected);
+    if entry.kind != SeenKind::Dir && matches!(layout.place(&above), Place::Root | Place::Above) {
+        // A file is no stream with a misspelt name.
+        let hint = format!("add {} to .mirrorkeep/mirror.yaml, or move the file away", declaring(path));
+        return Finding { hint: hint.into(), ..finding };
+    }
+    finding.near(stray.nearest.as_ref())
+}
+
+/// Returns the line of mirror.yaml that declares a path.
+fn declaring(path: &RelPath) -> String {
+    let pattern = glob::Pattern::escape(path.as_str());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let starts = pattern.starts_with(|c: char| c.is_ascii_alphabetic());
+    if starts && pattern.chars().all(plain) && pattern.contains('.') {
+        format!("`declared: [{pattern}]`")
+    } else {
+        format!("`declared: ['{}']`", pattern.replace('\'', "''"))
+    }
 }
 
 /// Returns the code of a rule that the layout says is broken.

@@ -6,9 +6,6 @@ use crate::layout::{Created, Layout};
 use crate::model::{BuildId, Outcome, RelPath, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far a clock may be ahead where no policy says so, in seconds.
-const SKEW: i64 = 3600;
-
 /// Judges every stream and every record.
 pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Finding>) {
     times(seen, layout, terms, findings);
@@ -33,7 +30,7 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
 
 /// Judges the times of the builds.
 fn times(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Finding>) {
-    let skew = terms.policy.map_or(SKEW, |policy| policy.skew.seconds());
+    let skew = terms.skew();
     let mut instants: BTreeMap<(&Stream, i64, u64), BuildId> = BTreeMap::new();
     for line in &seen.census.streams {
         for build in &line.builds {

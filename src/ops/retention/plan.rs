@@ -78,7 +78,9 @@ impl Classify for PlanError {
         match self {
             Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
             Self::Policy(error) => error.class(),
-            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::LastRun(at, _) => ErrorKind::Refused.hint(format!(
+                "restore `{at}` from a copy; without it (`rm {at}` in the mirror), the next prune deletes nothing until its plan is accepted"
+            )),
             Self::Mirror(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Kept(error) => error.class(),
@@ -90,7 +92,10 @@ impl Classify for PlanError {
 /// Returns the mirror's policy.
 pub fn policy_of(mirror: &Mirror) -> Result<Policy, PlanError> {
     match mirror.policy()? {
-        None => Err(PlanError::NoPolicy),
+        None => {
+            mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
+            Err(PlanError::NoPolicy)
+        }
         Some((name, Some(text))) => Ok(Policy::load(&text, &name)?),
         Some((name, None)) => match Policy::shipped(&name) {
             Some(text) => Ok(Policy::load(text, &name)?),
@@ -206,6 +211,7 @@ fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past
     past.warnings.extend(active.map(|(id, _)| {
         format!("`{id}` is held, but there is no such build; `mirrorkeep unhold {id}` removes the hold")
     }));
+    past.warnings.extend(mirror.idle_policy()?);
     past.space = match mirror.store().space()? {
         Some(space) => {
             let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();
