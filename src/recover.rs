@@ -301,7 +301,7 @@ pub fn recover(
             Ok(None) => settled.push(left(
                 &lease,
                 at.as_str(),
-                "neither its ticket nor the journal states what it is",
+                "neither its ticket, the journal nor its record states what it is",
             )),
             Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
         }
@@ -316,8 +316,11 @@ pub fn recover(
     }
     for at in children(mirror, "stage")? {
         let what = match clear_stage(&lease, &at, stages, now) {
-            Err(RecoverError::Store(error)) if stages == Stages::Wait => {
-                settled.push(left(&lease, at.as_str(), &chain(&error)));
+            // One that cannot be cleared stops no other, and is reported once.
+            Err(RecoverError::Store(error)) => {
+                if !settled.iter().any(|one| one.to == at.as_str() && one.what == SettledAs::Left) {
+                    settled.push(left(&lease, at.as_str(), &chain(&error)));
+                }
                 continue;
             }
             what => what?,
@@ -358,9 +361,11 @@ fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
 ///
 /// What can be read of the journal stays, and what it leaves open is settled first.
 pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
-    let lease = mirror.lease_despite_loss()?;
+    let (lease, cut) = mirror.lease_despite_loss()?;
+    // Before anything is settled: the numbers of the lost events are not given to others.
+    let cut = lease.accept_cut(cut, clock())?;
     let mut settled = settle(&lease, clock)?;
-    if let Some(accepted) = lease.accept_loss(clock())? {
+    for accepted in cut.into_iter().chain(lease.accept_loss(clock())?) {
         let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
         let runs: Vec<String> = runs.collect();
         let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };

@@ -27,3 +27,11 @@ pub(crate) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreErro
     store.reveal(at, &going)?;
     store.discard(&going).map(drop)
 }
+
+/// Returns whether the listing of a directory has that name.
+pub(crate) fn is_listed(store: &dyn Store, at: &RelPath, name: &str) -> Result<bool, StoreError> {
+    match store.list(at) {
+        Err(error) if error.is_not_found() => Ok(false),
+        listing => Ok(listing?.entries.iter().any(|entry| entry.name == name)),
+    }
+}

@@ -1,15 +1,20 @@
 //! Marking what the trash deletes, under the lock.
 
 use crate::commit::CommitError;
-use crate::commit::discard::throw_out;
+use crate::commit::discard::{is_listed, throw_out};
 use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
 use crate::model::{RelPath, Stamp};
 use crate::record::EventKind;
 
 /// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
 pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), CommitError> {
+    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    let sign = if mirror.by_seal() { "record.json" } else { "tree" };
     for at in &trash.empty {
-        throw_out(lease.mirror().store(), at)?;
+        // One look that found nothing does not decide.
+        if !is_listed(store, at, sign)? {
+            throw_out(store, at)?;
+        }
     }
     Ok(())
 }

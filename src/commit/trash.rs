@@ -1,8 +1,11 @@
 //! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
 
-use crate::commit::discard::throw_out;
+use crate::commit::discard::{is_listed, throw_out};
+use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{CommitError, apart};
-use crate::mirror::{KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{
+    KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain, number_of, term_of,
+};
 use crate::model::{BuildId, RelPath, Stamp, is_sums};
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{Entry, Kind, Store, StoreError, StoreErrorKind};
@@ -75,9 +78,13 @@ impl Interrupted<'_> {
         self.mirror().store()
     }
 
-    /// Returns what lies in the directory under a name.
+    /// Returns what lies in the directory under a name; what its listing names is never taken for missing.
     fn look(&self, name: &str) -> Result<Option<Entry>, StoreError> {
-        self.store().look(&self.at.child(name).unwrap_or_default())
+        let at = self.at.child(name).unwrap_or_default();
+        match self.store().look(&at)? {
+            None if is_listed(self.store(), &self.at, name)? => self.store().look(&at),
+            found => Ok(found),
+        }
     }
 
     /// Returns the build that the ticket names; where it cannot be used, the one that the intent names.
@@ -323,6 +330,9 @@ pub(crate) fn renew_ticket(
         Ok(_) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
+    if number_of(at).is_none() {
+        return Ok(None);
+    }
     let inner = |name: &str| at.child(name).unwrap_or_default();
     let sign = if mirror.by_seal() { inner("record.json") } else { inner("tree") };
     let Some(there) = store.look(&sign)? else { return Ok(None) };
@@ -330,18 +340,65 @@ pub(crate) fn renew_ticket(
         let trash = event.details.get("trash").and_then(|trash| trash.as_str());
         event.phase == Phase::Done && trash == Some(at.as_str())
     };
-    let event = mirror.history(&[EventKind::Pruned, EventKind::Trimmed])?.into_iter().rfind(of_this);
+    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed])?;
+    let event = events.iter().rfind(|event| of_this(event)).cloned();
     let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
     else {
-        return Ok(None);
+        return from_record(lease, at, there.inode, until);
     };
     let what = if event.what == EventKind::Pruned { TicketKind::Build } else { TicketKind::Untrimmed };
     let path = mirror.layout().build_path(&id)?;
     let inode = if mirror.by_seal() { (0, 0) } else { there.inode };
-    let ticket = Ticket { ticket: 1, id, path, what, since: event.at, until, bytes: 0, inode };
+    // The event that names the directory, where it is there.
+    let since = events.iter().find(|intent| Some(intent.seq) == event.settles).map_or(event.at, |i| i.at);
+    let until = term_of(&event).map_or(until, |stated| stated.max(until));
+    let ticket = Ticket { ticket: 1, id, path, what, since, until, bytes: 0, inode };
     let mut trashed = Trashed { at: at.clone(), ticket };
     if let Ok(record) = mirror.record_in(&trashed) {
         trashed.ticket.bytes = record.bytes;
+    }
+    lease.keep_ticket(&trashed)?;
+    Ok(Some(trashed))
+}
+
+/// Returns what is in the trash of a build whose ticket is damaged or gone, with the ticket written again.
+pub(crate) fn find_unread(
+    lease: &Lease<'_>,
+    id: &BuildId,
+    now: Stamp,
+) -> Result<Option<Trashed>, CommitError> {
+    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    for (at, _) in lease.mirror().trash()?.strange {
+        // Of a ticket that cannot be read for another reason the answer tells.
+        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
+            && trashed.ticket.id == *id
+        {
+            return Ok(Some(trashed));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the ticket of a directory of the trash from the record beside it, where the journal lost the event.
+fn from_record(
+    lease: &Lease<'_>,
+    at: &RelPath,
+    inode: (u64, u64),
+    until: Stamp,
+) -> Result<Option<Trashed>, CommitError> {
+    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    let Some(id) = mirror.named_in(at)? else { return Ok(None) };
+    let Ok(path) = mirror.layout().build_path(&id) else { return Ok(None) };
+    let is_build = if mirror.by_seal() { !mirror.has_build(&id)? } else { store.look(&path)?.is_none() };
+    let what = if is_build { TicketKind::Build } else { TicketKind::Untrimmed };
+    let inode = if mirror.by_seal() { (0, 0) } else { inode };
+    // The term that is given begins now.
+    let since = until.checked_add(-RESTORE_TERM).unwrap_or(until);
+    let ticket = Ticket { ticket: 1, id, path, what, since, until, bytes: 0, inode };
+    let mut trashed = Trashed { at: at.clone(), ticket };
+    match mirror.record_in(&trashed) {
+        Ok(record) => trashed.ticket.bytes = record.bytes,
+        Err(_) => return Ok(None),
     }
     lease.keep_ticket(&trashed)?;
     Ok(Some(trashed))

@@ -23,27 +23,57 @@ pub struct Accepted {
 
 impl Mirror {
     /// Takes the right to change the mirror whatever its journal lacks; what can be read of the journal becomes whole
-    /// segments again.
-    pub fn lease_despite_loss(&self) -> Result<Lease<'_>, LeaseError> {
-        self.lease_over(|| sort_out(self.store()))
+    /// segments again. Returns with it how many damaged lines were cut off after the last event.
+    pub fn lease_despite_loss(&self) -> Result<(Lease<'_>, u64), LeaseError> {
+        let mut cut = 0;
+        let lease = self.lease_over(|| {
+            cut = sort_out(self.store())?;
+            Ok(())
+        })?;
+        Ok((lease, cut))
     }
 }
 
 impl Lease<'_> {
+    /// Writes down that the events of damaged lines after the last event are missing; nothing where there was none.
+    pub fn accept_cut(&self, cut: u64, now: Stamp) -> Result<Option<Accepted>, JournalError> {
+        if cut == 0 {
+            return Ok(None);
+        }
+        let first = self.next_seq();
+        let mut anchors = Anchors::read(self.mirror())?;
+        let highest = anchors.highest(first.saturating_sub(1))?;
+        let next = first.saturating_add(cut).max(highest.saturating_add(1));
+        self.state_missing(&[(first, next - 1)], Some(next), now).map(Some)
+    }
+
     /// Writes down which events are missing, above every number that is stated anywhere; nothing when none is missing.
     pub fn accept_loss(&self, now: Stamp) -> Result<Option<Accepted>, JournalError> {
         let (mirror, store) = (self.mirror(), self.mirror().store());
         let mut anchors = Anchors::read(mirror)?;
-        let highest = anchors.highest()?;
         let history = journal::history(store, &[])?;
+        let highest = anchors.highest(history.last)?;
         let found = anchors.contradict(mirror, history.last)?;
         if history.wrong.is_empty() && found.is_empty() {
             return Ok(None);
         }
         let mut missing: Vec<(u64, u64)> = history.wrong.iter().filter_map(gap).collect();
-        let (after, next) = (history.last + 1, history.last.max(highest) + 1);
-        if next > after {
+        let (after, next) = (history.last.saturating_add(1), history.last.max(highest).saturating_add(1));
+        let above = (next > after).then_some(next);
+        if above.is_some() {
             missing.push((after, next - 1));
+        }
+        self.state_missing(&missing, above, now).map(Some)
+    }
+
+    /// Writes down which events are missing; the journal continues with the number `above`, where one is given.
+    fn state_missing(
+        &self,
+        missing: &[(u64, u64)],
+        above: Option<u64>,
+        now: Stamp,
+    ) -> Result<Accepted, JournalError> {
+        if let Some(next) = above {
             let open = self.unsettled();
             self.skip_to(next);
             // What cannot be settled stays open, and only the last segment can hold what is open.
@@ -52,9 +82,9 @@ impl Lease<'_> {
             }
         }
         // Numbers are plain data.
-        let stated = serde_json::to_value(&missing).unwrap_or_default();
-        let fact = Fact::new(EventKind::Recovered, &mirror.config().id).with("missing", stated);
-        Ok(Some(Accepted { missing, seq: self.tell(now, fact, None)? }))
+        let stated = serde_json::to_value(missing).unwrap_or_default();
+        let fact = Fact::new(EventKind::Recovered, &self.mirror().config().id).with("missing", stated);
+        Ok(Accepted { missing: missing.to_vec(), seq: self.tell(now, fact, None)? })
     }
 }
 
@@ -66,8 +96,9 @@ fn gap(error: &AnchorError) -> Option<(u64, u64)> {
     }
 }
 
-/// Makes whole segments of every event that can be read; of two with one number the first stays.
-fn sort_out(store: &dyn Store) -> Result<(), JournalError> {
+/// Makes whole segments of every event that can be read; of two with one number the first stays. Returns how many
+/// damaged lines followed the last event; a last line without its end was never written as a whole.
+fn sort_out(store: &dyn Store) -> Result<u64, JournalError> {
     let mut read: Vec<(RelPath, Vec<u8>)> = Vec::new();
     for at in files(store)? {
         let bytes = store.read(&at, LIMIT)?;
@@ -81,6 +112,8 @@ fn sort_out(store: &dyn Store) -> Result<(), JournalError> {
             events.entry(event.seq).or_insert((nth, event));
         }
     }
+    let mut segments = read.iter().filter(|(at, _)| Segment::named(at.clone()).is_some());
+    let cut = segments.next_back().map_or(0, |(_, bytes)| damaged_at_the_end(bytes));
     let mut runs: Vec<(usize, Vec<Event>)> = Vec::new();
     for (nth, event) in events.into_values() {
         match runs.last_mut() {
@@ -112,7 +145,14 @@ fn sort_out(store: &dyn Store) -> Result<(), JournalError> {
     for (at, _) in others.iter().filter(|(at, _)| !written.contains(at)) {
         store.remove(at)?;
     }
-    Ok(())
+    Ok(cut)
+}
+
+/// Returns how many whole lines at the end of a segment are not events.
+fn damaged_at_the_end(bytes: &[u8]) -> u64 {
+    let whole: Vec<&[u8]> =
+        bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n")).collect();
+    whole.iter().rev().take_while(|line| Event::parse(line).is_err()).count() as u64
 }
 
 /// Copies a file of the journal to a name that no segment has.

@@ -6,13 +6,16 @@
 //! newer than every anchor is not noticed.
 
 use super::journal::last_event;
-use super::{AnchorError, GOING, Mirror, Tree};
+use super::{AnchorError, Mirror, Tree, number_of};
 use crate::model::RelPath;
 use crate::store::StoreError;
 use serde::Deserialize;
 
 /// More than the file of the last run ever has, in bytes.
 const LIMIT: u64 = 64 << 20;
+
+/// More events than a journal ever loses: a thousand each second make that many in eleven days.
+const MOST_LOST: u64 = 1_000_000_000;
 
 /// What states a number of the journal, or the id of the mirror.
 #[derive(Debug, Default)]
@@ -35,10 +38,7 @@ struct LastRun {
 impl Anchors {
     /// Reads the anchors; who does so without the lock reads the journal afterwards.
     pub(super) fn read(mirror: &Mirror) -> Result<Self, StoreError> {
-        let number = |at: RelPath| {
-            let name = at.name().strip_suffix(GOING).unwrap_or(at.name());
-            Some((name.parse().ok()?, at))
-        };
+        let number = |at: RelPath| Some((number_of(&at)?, at));
         let mut numbers: Vec<(u64, RelPath)> =
             mirror.kept_in(&RelPath::own("trash"))?.into_iter().filter_map(number).collect();
         let place = last_run();
@@ -52,12 +52,20 @@ impl Anchors {
         Ok(Self { numbers, mirror: id, unread })
     }
 
-    /// Returns the highest number that is stated, 0 where none is; fails when one of them cannot be read.
-    pub(super) fn highest(&mut self) -> Result<u64, StoreError> {
+    /// Returns the highest number that a journal which ends with event `last` may have come to, 0 where none is stated;
+    /// fails when one of them cannot be read.
+    pub(super) fn highest(&mut self, last: u64) -> Result<u64, StoreError> {
         match self.unread.take() {
             Some(error) => Err(error),
-            None => Ok(self.numbers.iter().map(|(number, _)| *number).max().unwrap_or(0)),
+            None => Ok(self.reached(last).map(|(number, _)| *number).max().unwrap_or(0)),
         }
+    }
+
+    /// Returns the numbers that a journal which ends with event `last` may have come to before it lost events; a name
+    /// with a higher number was not made by an event.
+    fn reached(&self, last: u64) -> impl Iterator<Item = &(u64, RelPath)> {
+        let most = last.saturating_add(MOST_LOST);
+        self.numbers.iter().filter(move |(number, _)| *number <= most)
     }
 
     /// Returns how the anchors contradict a journal that ends with the event of that number; 0 when it has none.
@@ -77,7 +85,7 @@ impl Anchors {
             && last_event(mirror.store()).is_ok_and(|last| last == 0)
         {
             found.push(AnchorError::Empty(made));
-        } else if let Some((number, at)) = self.numbers.iter().max().filter(|(number, _)| *number > last) {
+        } else if let Some((number, at)) = self.reached(last).max().filter(|(number, _)| *number > last) {
             found.push(AnchorError::Behind { at: at.clone(), number: *number, last });
         }
         Ok(found)

@@ -10,6 +10,7 @@ use crate::record::{Event, EventKind, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use tracing::info;
 
 /// A segment that has grown to this many bytes is followed by a new one.
@@ -353,6 +354,25 @@ pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History
 fn missing(event: &Event) -> Vec<(u64, u64)> {
     let stated = event.details.get("missing").filter(|_| event.what == EventKind::Recovered);
     stated.and_then(|stated| serde_json::from_value(stated.clone()).ok()).unwrap_or_default()
+}
+
+/// Returns the events with these numbers and their outcomes, from the segments in which these begin; a line that cannot
+/// be read states nothing.
+pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec<Event>, StoreError> {
+    let mut segments: Vec<Segment> = files(store)?.into_iter().filter_map(Segment::named).collect();
+    segments.sort_by_key(|segment| segment.first);
+    let with = |number: &u64| segments.partition_point(|segment| segment.first <= *number).checked_sub(1);
+    let needed: BTreeSet<usize> = numbers.iter().filter_map(with).collect();
+    let read = |segment: &Segment| -> Result<Vec<Event>, StoreError> {
+        let bytes = store.read(&segment.at, LIMIT)?;
+        let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| Event::parse(line).ok());
+        let of_these = |event: &Event| {
+            numbers.contains(&event.seq) || event.settles.is_some_and(|intent| numbers.contains(&intent))
+        };
+        Ok(events.filter(of_these).collect())
+    };
+    let segments: Vec<&Segment> = needed.into_iter().filter_map(|nth| segments.get(nth)).collect();
+    Ok(segments.par_iter().map(|segment| read(segment)).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 pub(super) fn segment_path(first: u64) -> RelPath {

@@ -20,6 +20,8 @@ mod open;
 mod records;
 mod resolve;
 mod seal;
+mod stated;
+mod statements;
 mod survey;
 mod told;
 mod trash;
@@ -40,11 +42,13 @@ pub use open::{AliasRules, Chosen, Mirror, MirrorError, Setup};
 pub use records::{Kept, KeptError, Tree};
 pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};
 pub use resolve::{Resolved, resolve};
+pub use statements::GOING;
+pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;
 pub use survey::{Survey, Trouble, builds_of, survey, survey_by};
 pub use told::{ExpectedError, Told};
 pub(crate) use trash::TICKET_LIMIT;
-pub use trash::{GOING, Ticket, TicketKind, Trash, Trashed};
+pub use trash::{Ticket, TicketKind, Trash, Trashed};
 pub use warnings::Warnings;
 
 /// Returns an error with all its causes on one line.

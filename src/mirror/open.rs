@@ -1,5 +1,6 @@
 //! Making a mirror and opening one.
 
+use super::statements::Statements;
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout, LayoutError};
@@ -21,6 +22,7 @@ pub struct Mirror {
     who: String,
     wait: Duration,
     warnings: Warnings,
+    statements: Statements,
 }
 
 /// What a new mirror is to be.
@@ -119,7 +121,15 @@ impl Mirror {
         // Every pattern was checked when the settings were read.
         let layout = layout.leaving_alone(declared.unwrap_or_default());
         info!("opened the mirror `{}` with the layout `{name}`", store.shown());
-        Ok(Self { store, config, layout, who: who.to_owned(), wait, warnings: Warnings::default() })
+        Ok(Self {
+            store,
+            config,
+            layout,
+            who: who.to_owned(),
+            wait,
+            warnings: Warnings::default(),
+            statements: Statements::default(),
+        })
     }
 
     /// Makes a mirror in a store; what lies there already stays as it is and can be adopted.
@@ -216,6 +226,11 @@ impl Mirror {
     pub fn warning_in(mut self, warnings: &Warnings) -> Self {
         self.warnings = warnings.clone();
         self
+    }
+
+    /// Returns what is known of the statements of the journal on the trash.
+    pub(super) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     /// Returns where warnings are collected.

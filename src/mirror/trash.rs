@@ -4,18 +4,16 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::records::RECORD_LIMIT;
-use super::{AnchorError, JournalError, KeptError, Lease, Mirror, Tree};
+use super::{AnchorError, GOING, JournalError, KeptError, Lease, Mirror, Tree};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// More than a ticket ever has, in bytes.
 pub(crate) const TICKET_LIMIT: u64 = 1 << 20;
-
-/// What is being swept has this ending.
-pub const GOING: &str = ".going";
 
 /// What lies in one directory of the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +69,15 @@ pub struct Trash {
     pub strange: Vec<(RelPath, String)>,
 }
 
+impl fmt::Display for TicketKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Build => "build",
+            Self::Untrimmed => "untrimmed",
+        })
+    }
+}
+
 impl Trashed {
     /// Returns where the ticket of a directory of the trash lies.
     pub fn ticket_in(at: &RelPath) -> RelPath {
@@ -101,7 +108,10 @@ impl Mirror {
         let (going, others): (Vec<RelPath>, Vec<RelPath>) =
             kept.into_iter().partition(|at| at.name().ends_with(GOING));
         trash.going = going;
-        let read = |at: RelPath| match self.ticket(&at) {
+        // Once for all of them, before each is compared.
+        self.learn(others.iter())?;
+        let ticket = |at: &RelPath| self.ticket_as_written(at).and_then(|ticket| self.compared(at, ticket));
+        let read = |at: RelPath| match ticket(&at) {
             Ok(ticket) => {
                 let trashed = Trashed { at, ticket };
                 // The tree of a build that is told by its seal stays where it was.
@@ -121,13 +131,6 @@ impl Mirror {
         }
         trash.waiting.sort_by(|a, b| (a.ticket.since, &a.at).cmp(&(b.ticket.since, &b.at)));
         Ok(trash)
-    }
-
-    /// Returns the ticket of a directory of the trash, or why it cannot be used.
-    pub fn ticket(&self, at: &RelPath) -> Result<Ticket, String> {
-        let bytes =
-            self.store().read(&Trashed::ticket_in(at), TICKET_LIMIT).map_err(|error| super::chain(&error))?;
-        serde_json::from_slice(&bytes).map_err(|error| format!("its ticket cannot be used: {error}"))
     }
 
     /// Returns the record that lies in a directory of the trash; `NotFound` when none does.

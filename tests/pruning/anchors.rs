@@ -251,3 +251,45 @@ fn a_directory_of_the_trash_is_never_used_again() {
     assert!(other.join("kept").exists());
     assert_eq!(rig.there(), [B, C]);
 }
+
+#[test]
+fn damaged_lines_at_the_end_are_stated_as_lost_events() {
+    let rig = pruned();
+    rig.ok(&["hold", &format!("master/centos/{B}"), "--why", "audit"]);
+    let text = fs::read_to_string(first(&rig)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let kept = lines.len() - 2;
+    let damaged: String = lines
+        .iter()
+        .enumerate()
+        .map(|(nth, line)| if nth < kept { format!("{line}\n") } else { "?\n".into() })
+        .collect();
+    fs::write(first(&rig), damaged).unwrap();
+    rig.fails(REFUSED, "`mirrorkeep recover --accept-journal`", &["prune"]);
+    let told = rig.ok(&["recover", "--accept-journal"]);
+    assert!(!told.contains("nothing to recover"), "{told}");
+    let (from, to) = (kept + 1, kept + 2);
+    let stated = fs::read_to_string(segment(&rig, &format!("{:012}.jsonl", to + 1))).unwrap();
+    assert!(stated.contains(&format!("\"missing\":[[{from},{to}]]")), "{stated}");
+    rig.ok(&["label", &format!("master/centos/{B}"), "a=b"]);
+    assert!(rig.ok(&["recover", "--accept-journal"]).contains("nothing to recover"));
+}
+
+#[test]
+fn a_directory_of_the_trash_with_a_number_that_no_event_can_have_blocks_nothing() {
+    for name in ["18446744073709551615", "99999999999999999999999", "9999999999999", "kept"] {
+        let rig = pruned();
+        fs::create_dir(rig.mirror(".mirrorkeep/trash").join(name)).unwrap();
+        for args in [&["prune"][..], &["sweep", "--dry-run"]] {
+            let output = rig.run(args);
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!told.contains("panicked") && !told.contains("journal ends"), "{name}: {told}");
+        }
+        let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+        assert!(findings.contains(name), "{findings}");
+        rig.ok(&["recover", "--accept-journal"]);
+        rig.builds([D]);
+        rig.ok(&["restore", &format!("master/centos/{A}")]);
+        rig.sums_hold(&format!("master/centos/{A}"));
+    }
+}

@@ -328,3 +328,189 @@ fn what_a_killed_prune_of_root_left_stops_no_command_of_the_mirrors_user() {
     }
     assert!(told > 0 && tried == 5, "{told} of {tried}");
 }
+
+/// Returns a mirror of which a policy prunes builds with a term of 7 days, and the tickets of these, oldest build first.
+fn two_in_the_trash() -> (Rig, Vec<PathBuf>) {
+    let rig = Rig::new();
+    rig.policy_file(PRUNED).write("inputs/RPMS/a.rpm", "the same");
+    rig.builds([A, B, "20261003T000000Z"]).ok(&["prune"]);
+    let mut tickets: Vec<PathBuf> = fs::read_dir(rig.mirror(".mirrorkeep/trash"))
+        .unwrap()
+        .map(|at| at.unwrap().path().join("ticket.json"))
+        .collect();
+    tickets.sort_by_key(|ticket| fs::read_to_string(ticket).unwrap().contains(B));
+    assert_eq!(tickets.len(), 2);
+    (rig, tickets)
+}
+
+/// Returns the same file in a copy of the mirror.
+fn in_copy(copy: &Rig, rig: &Rig, at: &std::path::Path) -> PathBuf {
+    copy.mirror("").join(at.strip_prefix(rig.mirror("")).unwrap())
+}
+
+#[test]
+fn a_ticket_is_compared_with_the_journal_before_anything_is_removed() {
+    let (rig, tickets) = two_in_the_trash();
+    let text = fs::read_to_string(&tickets[0]).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let stated = |key: &str, value: &str| {
+        let mut changed = kept.clone();
+        changed[key] = value.into();
+        serde_json::to_string_pretty(&changed).unwrap()
+    };
+    let b_id = format!("master/centos/{B}");
+    let cases = [
+        ("path", stated("path", &b_id), "its ticket states the path"),
+        ("id and path", stated("id", &b_id).replace(A, B), "its ticket states the build"),
+        ("kind", stated("what", "untrimmed"), "its ticket states the kind"),
+        ("time", stated("since", "2016-10-01T00:00:00Z"), "its ticket states the time"),
+    ];
+    for (what, changed, why) in cases {
+        let copy = rig.copy();
+        fs::write(in_copy(&copy, &rig, &tickets[0]), &changed).unwrap();
+        copy.fails(1, why, &["prune"]);
+        copy.fails(1, why, &["sweep"]);
+        let tree = in_copy(&copy, &rig, &tickets[0]).with_file_name("tree");
+        assert!(tree.exists(), "{what}");
+        for recovered in [false, true] {
+            let copy = copy.copy();
+            if recovered {
+                assert!(copy.ok(&["recover"]).contains("rebuilt: .mirrorkeep/trash/"), "{what}");
+            }
+            copy.ok(&["restore", A_ID]);
+            let iso = copy.mirror(&format!("{A_ID}/outputs/iso/bootimage.iso"));
+            assert_eq!(fs::read_to_string(iso).unwrap(), A, "{what}");
+            copy.sums_hold(A_ID);
+        }
+    }
+}
+
+#[test]
+fn the_term_in_a_ticket_is_never_shorter_than_the_one_in_the_journal() {
+    let (rig, tickets) = two_in_the_trash();
+    let text = fs::read_to_string(&tickets[0]).unwrap();
+    let until = text.lines().find(|line| line.contains("\"until\"")).unwrap();
+    fs::write(&tickets[0], text.replace(until, "  \"until\": \"2016-10-01T00:00:00Z\",")).unwrap();
+    rig.ok(&["prune"]);
+    rig.ok(&["restore", A_ID]);
+    rig.sums_hold(A_ID);
+}
+
+#[test]
+fn of_two_tickets_that_changed_places_each_build_comes_back_as_itself() {
+    let (rig, tickets) = two_in_the_trash();
+    let texts: Vec<String> = tickets.iter().map(|ticket| fs::read_to_string(ticket).unwrap()).collect();
+    fs::write(&tickets[0], &texts[1]).unwrap();
+    fs::write(&tickets[1], &texts[0]).unwrap();
+    for build in [A, B] {
+        let id = format!("master/centos/{build}");
+        rig.ok(&["restore", &id]);
+        let iso = rig.mirror(&format!("{id}/outputs/iso/bootimage.iso"));
+        assert_eq!(fs::read_to_string(iso).unwrap(), build);
+        rig.sums_hold(&id);
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_for_one_read_makes_no_build_in_the_trash_disappear() {
+    let (rig, _) = two_in_the_trash();
+    for calls in ["openat", "statx", "newfstatat", "openat2"] {
+        for call in 1..60 {
+            let copy = rig.copy();
+            let mut strace = Command::new("strace");
+            strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(copy.mirror(".mirrorkeep/trash"));
+            for at in fs::read_dir(copy.mirror(".mirrorkeep/trash")).unwrap() {
+                let at = at.unwrap().path();
+                strace
+                    .arg("-P")
+                    .arg(&at)
+                    .arg("-P")
+                    .arg(at.join("tree"))
+                    .arg("-P")
+                    .arg(at.join("ticket.json"));
+            }
+            strace.arg("-e").arg(format!("inject={calls}:error=ENOENT:when={call}"));
+            strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(copy.mirror(""));
+            strace.args(["--jobs", "1", "prune"]).output().unwrap();
+            let trees = fs::read_dir(copy.mirror(".mirrorkeep/trash")).unwrap();
+            let trees = trees.filter(|at| at.as_ref().unwrap().path().join("tree").exists()).count();
+            assert_eq!(trees, 2, "{calls} {call}");
+            if call > 12 {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ticket_that_was_lost_with_the_journal_is_written_again_from_the_record() {
+    let (rig, tickets) = two_in_the_trash();
+    fs::remove_file(&tickets[0]).unwrap();
+    fs::remove_dir_all(rig.mirror(".mirrorkeep/journal")).unwrap();
+    rig.ok(&["recover", "--accept-journal"]);
+    let (copy, held) = (rig.copy(), rig.copy());
+    fs::remove_file(in_copy(&copy, &rig, &tickets[0])).unwrap();
+    fs::remove_file(in_copy(&held, &rig, &tickets[0])).unwrap();
+    held.fails(1, "is not in the trash as far as it can be read", &["show", A_ID]);
+    held.ok(&["hold", A_ID, "--why", "audit"]);
+    for (rig, verb) in [(rig, "restore"), (copy, "restore"), (held, "show")] {
+        rig.ok(&[verb, A_ID]);
+        let iso = rig.mirror(&format!("{A_ID}/outputs/iso/bootimage.iso"));
+        assert_eq!(fs::read_to_string(iso).unwrap(), A);
+        rig.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn check_finds_a_ticket_that_cannot_be_used_and_a_directory_of_the_trash_that_is_gone() {
+    let (rig, tickets) = two_in_the_trash();
+    fs::remove_file(&tickets[0]).unwrap();
+    fs::remove_dir_all(tickets[1].parent().unwrap()).unwrap();
+    rig.fails(1, "`mirrorkeep recover` writes its ticket again", &["sweep", "--dry-run"]);
+    let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+    for ticket in &tickets {
+        let at = ticket.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        assert!(findings.contains(&format!(".mirrorkeep/trash/{at}")), "{findings}");
+    }
+    assert!(findings.contains(&format!("`master/centos/{B}` is there until ")), "{findings}");
+}
+
+#[test]
+fn a_restore_that_was_killed_ends_well_when_it_is_run_again() {
+    let (rig, _) = two_in_the_trash();
+    for call in 1..10 {
+        let rig = rig.copy();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"]);
+        strace.arg(format!("inject=renameat2:signal=KILL:when={call}"));
+        strace.arg(env!("CARGO_BIN_EXE_mirrorkeep")).arg("--mirror").arg(rig.mirror(""));
+        strace.args(["--jobs", "1", "restore", A_ID]).output().unwrap();
+        rig.ok(&["restore", A_ID]);
+        rig.sums_hold(A_ID);
+    }
+}
+
+#[test]
+fn a_file_among_the_stages_stops_no_other_from_being_cleared() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    let stages = rig.mirror(".mirrorkeep/stage");
+    fs::write(stages.join("0-file"), "").unwrap();
+    fs::create_dir_all(stages.join("1-odd/seal.json")).unwrap();
+    fs::create_dir_all(stages.join("1-odd/manifest")).unwrap();
+    fs::create_dir_all(stages.join("1-odd/tree")).unwrap();
+    fs::create_dir_all(stages.join("2-last/tree")).unwrap();
+    let output = rig.run(&["recover", "--discard-stages"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!stages.join("2-last").exists(), "{output:?}");
+    for name in ["0-file", "1-odd"] {
+        assert_eq!(told.matches(name).count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn a_last_run_that_cannot_be_read_names_what_helps() {
+    let (rig, _) = two_in_the_trash();
+    fs::write(rig.mirror(".mirrorkeep/last-run.json"), "").unwrap();
+    rig.fails(3, "`rm .mirrorkeep/last-run.json` in the mirror", &["prune"]);
+}

@@ -4,6 +4,7 @@
 //! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
 
 pub(crate) mod mend;
+mod trash;
 
 pub use mend::{Mended, mend};
 
@@ -93,7 +94,13 @@ pub fn check(
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
         unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
         lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
-        unread: hidden.into_iter().chain(unread).chain(lost).chain(unseen).collect(),
+        unread: hidden
+            .into_iter()
+            .chain(unread)
+            .chain(lost)
+            .chain(unseen)
+            .chain(trash::wrong(mirror, now)?)
+            .collect(),
     };
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.retain(|found| is_below(&found.path, scope));

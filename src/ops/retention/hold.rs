@@ -1,5 +1,6 @@
 //! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
 
+use crate::commit::trash::find_unread;
 use crate::commit::untrash::{bring_back, find};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
@@ -71,6 +72,10 @@ fn change(
     }
     let there = mirror.has_build(id)?;
     let trashed = if there { None } else { find(mirror, id)? };
+    let trashed = match (trashed, &lease) {
+        (None, Some(lease)) if !there && what == EventKind::Held => find_unread(lease, id, clock())?,
+        (trashed, _) => trashed,
+    };
     let before = mirror.holds_of(id)?;
     if !there && trashed.is_none() && (what == EventKind::Held || before.is_empty()) {
         return Err(crate::commit::CommitError::NoBuild(id.clone()).into());

@@ -78,7 +78,9 @@ impl Classify for PlanError {
         match self {
             Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
             Self::Policy(error) => error.class(),
-            Self::LastRun(..) => ErrorKind::Refused.into(),
+            Self::LastRun(at, _) => ErrorKind::Refused.hint(format!(
+                "restore `{at}` from a copy; without it (`rm {at}` in the mirror), the next prune deletes nothing until its plan is accepted"
+            )),
             Self::Mirror(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Kept(error) => error.class(),

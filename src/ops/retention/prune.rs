@@ -211,7 +211,8 @@ fn throw(
     let trashed = Trashed { at, ticket };
     let fact = Fact::new(EventKind::Pruned, id)
         .with("trash", trashed.at.as_str())
-        .with("plan", planned.plan.digest.to_string());
+        .with("plan", planned.plan.digest.to_string())
+        .with("until", until.iso());
     // The lock was taken by a handle; what readers open is the path.
     mirror.is_at_its_path().map_err(LeaseError::from)?;
     let intent = lease.intend(now, fact.clone())?;

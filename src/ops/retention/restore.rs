@@ -3,15 +3,18 @@
 //! A hold of 14 days goes with it, so that the next prune does not undo what a person asked for.
 
 use crate::commit::sweep::clear;
-use crate::commit::trash::renew_ticket;
+use crate::commit::trash::find_unread;
 use crate::commit::untrash::{RESTORE_TERM, bring_back, find};
-use crate::mirror::{Lease, Mirror, TicketKind, Trashed};
+use crate::mirror::{Mirror, TicketKind};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::hold;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::recover::settle;
 use serde::Serialize;
+
+/// The reason of the hold that a restored build has.
+const RESTORED: &str = "restored from the trash";
 
 /// A build that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +44,12 @@ pub fn restore(
         (None, Some(lease)) => find_unread(lease, id, clock())?,
         (found, _) => found,
     };
-    let Some(trashed) = found else { return Err(not_found(mirror, id)?) };
+    let Some(trashed) = found else {
+        return match already_back(mirror, id)? {
+            Some(back) => Ok(back),
+            None => Err(not_found(mirror, id)?),
+        };
+    };
     let path = trashed.ticket.path.clone();
     match (trashed.ticket.what, mirror.look(&path)?.is_some()) {
         (TicketKind::Build, false) | (TicketKind::Untrimmed, true) => {}
@@ -54,7 +62,7 @@ pub fn restore(
     let until = now.checked_add(RESTORE_TERM);
     if let Some(lease) = &lease {
         let mut holds = mirror.holds_of(id)?;
-        let why = "restored from the trash".to_owned();
+        let why = RESTORED.to_owned();
         // A restore that was cut off left its hold already.
         holds.retain(|hold| hold.why != why);
         holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
@@ -64,14 +72,37 @@ pub fn restore(
     Ok(Restored { id: id.clone(), path, held_until: until })
 }
 
+/// Returns a build that an earlier `restore` brought back, as its hold states; the command may have been cut off.
+fn already_back(mirror: &Mirror, id: &BuildId) -> Result<Option<Restored>, ActError> {
+    let holds = mirror.holds_of(id)?;
+    let Some(hold) = holds.iter().find(|hold| hold.why == RESTORED) else { return Ok(None) };
+    if !mirror.has_build(id)? {
+        return Ok(None);
+    }
+    mirror.warnings().add(format!("`{id}` is already back"));
+    let path = mirror.layout().build_path(id)?;
+    Ok(Some(Restored { id: id.clone(), path, held_until: hold.until }))
+}
+
 /// Fails with where a build is that is not in its place, when it is in the trash.
 pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     match find(mirror, id)?.map(|trashed| trashed.ticket) {
         Some(ticket) if ticket.what == TicketKind::Build => {
             Err(crate::commit::CommitError::InTrash { id: id.clone(), until: ticket.until }.into())
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => not_unread(mirror, id),
     }
+}
+
+/// Fails when a directory of the trash has the record of a build and no ticket that can be used.
+fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    for (at, why) in mirror.trash()?.strange {
+        if mirror.named_in(&at)?.as_ref() == Some(id) {
+            return Err(ActError::TrashUnread { id: id.clone(), at, why });
+        }
+    }
+    Ok(())
 }
 
 /// Says that a build is not in the trash, or that nobody can tell.
@@ -81,18 +112,4 @@ fn not_found(mirror: &Mirror, id: &BuildId) -> Result<ActError, ActError> {
         None => ActError::NotInTrash(id),
         Some((at, why)) => ActError::TrashUnread { id, at, why },
     })
-}
-
-/// Returns what is in the trash of a build whose ticket is damaged or gone: the journal states it.
-fn find_unread(lease: &Lease<'_>, id: &BuildId, now: Stamp) -> Result<Option<Trashed>, ActError> {
-    let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    for (at, _) in lease.mirror().trash()?.strange {
-        // Of a ticket that cannot be read for another reason the answer tells.
-        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
-            && trashed.ticket.id == *id
-        {
-            return Ok(Some(trashed));
-        }
-    }
-    Ok(None)
 }

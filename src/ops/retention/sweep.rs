@@ -32,8 +32,10 @@ pub fn sweep(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<SweepReport, ActError> {
     if mode == Mode::Trial {
-        let swept = mirror.trash()?.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
-        return Ok(SweepReport { swept, ..SweepReport::default() });
+        let trash = mirror.trash()?;
+        let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        let failures = unreadable(trash.strange);
+        return Ok(SweepReport { swept, failures, ..SweepReport::default() });
     }
     reserve::with_help(mirror, || run(mirror, Which::All, &HashSet::new(), stop, clock))
 }
@@ -116,15 +118,16 @@ pub(crate) fn mark(
         }
     }
     clear(lease, &trash)?;
-    for (path, why) in trash.strange {
-        report.failures.push(Failure {
-            path: path.to_string(),
-            error: format!(
-                "{why}; `mirrorkeep recover` writes its ticket again, if the journal states what it is"
-            ),
-        });
-    }
+    report.failures.extend(unreadable(trash.strange));
     Ok(())
+}
+
+/// Returns what is reported of directories whose ticket cannot be used.
+fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
+    let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
+    let failure =
+        |(path, why): (RelPath, String)| Failure { path: path.to_string(), error: format!("{why}; {hint}") };
+    strange.into_iter().map(failure).collect()
 }
 
 /// Removes everything that is marked, outside the lock.

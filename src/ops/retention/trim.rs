@@ -220,6 +220,7 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
         .with("parts", names.to_vec())
         .with("files", files)
         .with("bytes", bytes)
+        .with("until", trashed.ticket.until.iso())
 }
 
 /// Returns why the parts of a build must stay after all.
