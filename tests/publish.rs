@@ -496,7 +496,7 @@ fn a_directory_that_cannot_be_read_is_left_out_of_the_context_with_a_warning() {
     let workspace = rig.work("../ws");
     let good = checkout(&workspace.join("good"));
     fs::create_dir_all(workspace.join("mock/root")).unwrap();
-    fs::set_permissions(workspace.join("mock/root"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(workspace.join("mock/root"), fs::Permissions::from_mode(0o000)).unwrap();
     rig.ok(&["init"]);
     // root reads everything, unless it gave that up.
     let binary =

@@ -112,9 +112,10 @@ pub fn context_of(workspace: &Path) -> Result<Checkouts, GitError> {
     left_out.truncate(NAMED);
     left_out.extend((more > 0).then(|| format!("{more} more directories")));
     if commits.is_empty() {
-        return Err(match left_out.is_empty() {
-            true => GitError::NoCheckout(path),
-            false => GitError::Unusable { path, why: left_out },
+        return Err(if left_out.is_empty() {
+            GitError::NoCheckout(path)
+        } else {
+            GitError::Unusable { path, why: left_out }
         });
     }
     let warnings = left_out.into_iter().map(|why| format!("left out of CONTEXT: {why}")).collect();
