@@ -56,7 +56,7 @@ fn a_link_that_leaves_the_build_is_refused_however_it_is_wound() {
             fs::create_dir_all(attempt.rig.work(at).parent().unwrap()).unwrap();
             symlink(text, attempt.rig.work(at)).unwrap();
         }
-        attempt.refused(1, &[said, "outside the build", "--add"], &[]);
+        attempt.refused(1, &[said, "outside the build", "--exclude"], &[]);
         for (at, _) in links {
             fs::remove_file(attempt.rig.work(at)).unwrap();
         }
@@ -313,6 +313,6 @@ fn links_that_lead_out_have_one_hint() {
     }
     let work = rig.work("");
     let said = rig.ends(1, &["publish", work.to_str().unwrap(), "--stream", "master/centos"]);
-    assert_eq!(said.matches("--add").count(), 1, "{said}");
+    assert_eq!(said.matches("--exclude").count(), 1, "{said}");
     assert!(said.contains("and 10 more"), "{said}");
 }

@@ -11,7 +11,7 @@ use crate::mirror::{Mirror, Setup};
 use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
 use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, Publishing};
 use crate::source::SourceSpec;
-use crate::store::{ObjectStore, Share, Take};
+use crate::store::{Posix, Share, StoreError, Take};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,11 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let signers = sign::signers(args)?;
     // A new one is made when everything else is found sound.
     let makes = args.init && setting.mirror.is_unused()?;
-    let mirror = if makes { not_there_yet(setting)? } else { setting.open()? };
+    let empty = if makes { Some(tempfile::tempdir().map_err(unmade)?) } else { None };
+    let mirror = match &empty {
+        Some(dir) => not_there_yet(setting, dir.path())?,
+        None => setting.open()?,
+    };
     let (id, named) = build_id(
         mirror.layout(),
         args.stream.as_deref(),
@@ -181,12 +185,17 @@ fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
     args.exclude.iter().map(pattern).collect()
 }
 
-/// Returns an empty mirror, against which everything is checked before one is made.
-fn not_there_yet(setting: &Setting) -> Outcome<Mirror> {
+/// Says that no directory can be made for files that go with the command.
+fn unmade(error: std::io::Error) -> StoreError {
+    StoreError::new("make a directory in", std::env::temp_dir().display(), error)
+}
+
+/// Returns an empty mirror in a directory that goes with the command: everything is checked against it before one is made.
+fn not_there_yet(setting: &Setting, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let (layout, _) = make::choose("starlingx")?;
     let setup = Setup { layout, policy: None, id: String::new() };
-    Ok(Mirror::init(Arc::new(ObjectStore::in_memory()?), &setup, &setting.who, setting.wait)?)
+    Ok(Mirror::init(Arc::new(Posix::open(dir)?), &setup, &setting.who, setting.wait)?)
 }
 
 /// Makes a mirror where nothing is yet.

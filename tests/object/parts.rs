@@ -69,8 +69,9 @@ fn let_go(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 /// Takes back whatever of the older build lies in the trash.
-fn restore_all(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+fn restore_all(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
+    let waits = |trashed: &mirrorkeep::mirror::Trashed| trashed.ticket.id == build(ONE);
     loop {
         match mirrorkeep::ops::retention::restore(&mirror, &build(ONE), Mode::Real, &now) {
             // Whoever tries again after it worked is told that nothing is in the trash.
@@ -80,6 +81,10 @@ fn restore_all(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
                 return Ok(());
             }
             done => drop(done.map_err(crate::view::chain)?),
+        }
+        // A build that is back stays back, however often that is asked for.
+        if !scene.mirror().trash().map_err(crate::view::chain)?.waiting.iter().any(waits) {
+            return Ok(());
         }
     }
 }
