@@ -504,6 +504,7 @@ fn a_directory_that_cannot_be_read_is_left_out_of_the_context_with_a_warning() {
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-dac_override,-dac_read_search", "--"]).arg(binary.get_program());
     command.args(binary.get_args()).args(["--build", ONE, "--context-from"]).arg(&workspace);
+    command.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
