@@ -1,7 +1,7 @@
 //! What every command is given: the mirror, the clock, the actor, and how to stop.
 
 use super::exit::Outcome;
-use super::owner::refuse_root;
+use super::owner::{name_of, refuse_root};
 use super::site::{Site, say_what_lacks};
 use crate::mirror::{Mirror, Warnings};
 use crate::model::{Stamp, is_unprintable};
@@ -53,20 +53,10 @@ pub(super) fn who() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| {
         let uid = rustix::process::getuid().as_raw();
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        user_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+        name_of(uid).unwrap_or_else(|| format!("uid {uid}"))
     });
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
     format!("{plain} pid {}", std::process::id())
-}
-
-/// Returns the name of the user with that number, by the text of a list of users such as `/etc/passwd`.
-fn user_of(users: &str, uid: u32) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
 }

@@ -49,7 +49,7 @@ fn named(user: u32) -> String {
 }
 
 /// Returns the name of a user of this machine.
-fn name_of(user: u32) -> Option<String> {
+pub(super) fn name_of(user: u32) -> Option<String> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
     lines.find_map(|fields| match fields.as_slice() {
