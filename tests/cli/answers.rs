@@ -1,0 +1,160 @@
+//! `docs/json.md` names every field of every answer.
+
+use crate::support::rig::{PARTED, Rig, lay};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+const BUILDS: [&str; 3] = ["20181203T060000Z", "20181204T060000Z", "20181205T060000Z"];
+
+/// Collects the fields of an answer; below those that stand for any word, only what lies one deeper.
+fn fields(answer: &Value, found: &mut BTreeSet<String>) {
+    for item in answer.as_array().into_iter().flatten() {
+        fields(item, found);
+    }
+    for (key, below) in answer.as_object().into_iter().flatten() {
+        found.insert(key.clone());
+        match (&**key, below) {
+            ("labels" | "parts", Value::Object(below)) => {
+                below.values().for_each(|below| fields(below, found));
+            }
+            _ => fields(below, found),
+        }
+    }
+}
+
+/// Lays down a build and a stray by hand, changes a file, moves an alias, and removes a build.
+fn spoil(rig: &Rig, changed: &str) {
+    lay(rig, "master/debian/20181201T060000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "a")]);
+    lay(rig, "masters", &[("stray", "")]);
+    lay(rig, changed, &[("outputs/logs/new.log", "")]);
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    symlink(rig.mirror(changed).canonicalize().unwrap(), rig.mirror("master/centos/latest_build")).unwrap();
+    fs::remove_dir_all(rig.mirror(&format!("master/centos/{}", BUILDS[0]))).unwrap();
+}
+
+#[test]
+fn every_field_of_an_answer_is_told() {
+    let rig = Rig::new();
+    rig.policy_file(PARTED).write("inputs/RPMS/a.rpm", "the same").builds(BUILDS);
+    let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
+    rig.ok(&["label", &trimmed, "sanity=green"]);
+    let mut found = BTreeSet::new();
+    let calls: [&[&str]; 21] = [
+        &["plan"],
+        &["explain", &oldest],
+        &["list"],
+        &["census"],
+        &["show", &trimmed],
+        &["prune"],
+        &["restore", &oldest],
+        &["hold", &oldest, "--why", "a test"],
+        &["list"],
+        &["unhold", &oldest],
+        &["sweep", "--dry-run"],
+        &["sweep"],
+        &["recover", "--dry-run"],
+        &["recover"],
+        &["alias", "list"],
+        &["label", &trimmed, "sanity=red"],
+        &["policy", "list"],
+        &["policy", "show"],
+        &["policy", "test", "starlingx"],
+        &["policy", "simulate", "--for", "3d"],
+        &["policy", "diff", "starlingx", "starlingx-production", "--at", "20190101T000000Z"],
+    ];
+    for call in calls {
+        fields(&rig.json(call), &mut found);
+    }
+    let other = Rig::new();
+    other.ok(&["init"]);
+    let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
+    fields(&rig.json(&["copy", &here, &there]), &mut found);
+    fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
+    // What these tell is found in a mirror that somebody spoilt, and they end with another code.
+    spoil(&rig, &trimmed);
+    let calls: [&[&str]; 9] = [
+        &["check"],
+        &["check", "--fix", "--dry-run"],
+        &["check", "--fix"],
+        &["verify", "--all"],
+        &["verify", "--sample", "50%"],
+        &["verify", "--sample", "50%"],
+        &["adopt", "--dry-run"],
+        &["adopt", "--changed"],
+        &["check"],
+    ];
+    for call in calls {
+        let output = rig.run(&[&["--json"], call].concat());
+        fields(&serde_json::from_slice(&output.stdout).unwrap(), &mut found);
+    }
+    let told = include_str!("../../docs/json.md");
+    let words: BTreeSet<&str> = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let lacking: Vec<&String> = found.iter().filter(|field| !words.contains(field.as_str())).collect();
+    assert!(found.len() > 60, "only {} fields: {found:?}", found.len());
+    assert!(lacking.is_empty(), "not in docs/json.md: {lacking:?}");
+}
+
+/// Every verb, and the field that carries the version of its answer's form.
+#[test]
+fn every_answer_carries_the_version_of_its_form() {
+    let rig = Rig::new();
+    rig.policy_file(PARTED).builds(BUILDS);
+    let [oldest, newer, newest] = BUILDS.map(|name| format!("master/centos/{name}"));
+    let other = Rig::new();
+    other.ok(&["init"]);
+    let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
+    let (work, made) = (rig.work("").to_str().unwrap().to_owned(), rig.work("made"));
+    let publish = ["publish", &work, "--stream", "master/debian", "--dry-run"];
+    let cases: &[(&str, &[&str])] = &[
+        ("publish", &publish),
+        ("list", &["list"]),
+        ("show", &["show", &newer]),
+        ("census", &["census"]),
+        ("label", &["label", &newer, "sanity=green"]),
+        ("alias", &["alias", "set", "r1", &newest]),
+        ("alias", &["alias", "remove", "r1"]),
+        ("aliases", &["alias", "list"]),
+        ("resolve", &["resolve", "master/centos/latest_build"]),
+        ("redirects", &["export", "redirects", "--for", "nginx"]),
+        ("layout", &["layout", "list"]),
+        ("layout", &["layout", "show"]),
+        ("layout", &["layout", "path", &newer]),
+        ("layout", &["layout", "place", &newer]),
+        ("layout", &["layout", "place", "nowhere/at/all"]),
+        ("plan", &["plan"]),
+        ("explain", &["explain", &oldest]),
+        ("plan", &["prune", "--dry-run"]),
+        ("prune", &["prune"]),
+        ("restore", &["restore", &oldest]),
+        ("sweep", &["sweep"]),
+        ("hold", &["hold", &newer, "--why", "a test"]),
+        ("hold", &["unhold", &newer]),
+        ("policy", &["policy", "list"]),
+        ("policy", &["policy", "show"]),
+        ("lint", &["policy", "lint", "starlingx"]),
+        ("test", &["policy", "test", "starlingx"]),
+        ("simulate", &["policy", "simulate", "--for", "3d"]),
+        ("diff", &["policy", "diff", "starlingx", "starlingx-production"]),
+        ("check", &["check"]),
+        ("check", &["check", "--list"]),
+        ("verify", &["verify", "--all"]),
+        ("adopt", &["adopt"]),
+        ("recover", &["recover"]),
+        ("copy", &["copy", &here, &there]),
+        ("man", &["man"]),
+        ("completions", &["completions", "bash"]),
+    ];
+    for (field, sentence) in cases {
+        let output = rig.run(&[&["--json"], *sentence].concat());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{sentence:?}: {error}: {}", String::from_utf8_lossy(&output.stderr));
+        });
+        assert_eq!(answer[field], 1, "{sentence:?}: {answer}");
+    }
+    let init = ["--json", "--mirror", made.to_str().unwrap(), "init"];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(init).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["init"], 1);
+    rig.fails(2, "text and json", &["check", "--list", "--format", "sarif"]);
+}

@@ -1,0 +1,19 @@
+//! Sentences of the command line: each verb as a user types it, its answers and its exit codes.
+
+pub(crate) mod addressed;
+pub(crate) mod adopt;
+pub(crate) mod answers;
+pub(crate) mod colours;
+pub(crate) mod dry;
+pub(crate) mod exits;
+pub(crate) mod init;
+pub(crate) mod invalid;
+pub(crate) mod logged;
+pub(crate) mod pruning;
+pub(crate) mod publish;
+pub(crate) mod readme;
+pub(crate) mod resuming;
+pub(crate) mod sign;
+pub(crate) mod staying;
+pub(crate) mod terminal;
+pub(crate) mod trials;

@@ -1,0 +1,102 @@
+//! In a directory: a command that is stopped anywhere, and then one read of the next command that fails.
+
+use super::scene::{self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep};
+use crate::support::twice::{Left, every_read};
+use mirrorkeep::mirror::GOING;
+use mirrorkeep::ops::Mode;
+use mirrorkeep::recover::Stages;
+use mirrorkeep::store::Store;
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+
+/// The n-th point of every N is tried in the usual run.
+const STRIDE: usize = 23;
+
+#[test]
+fn a_read_that_fails_after_a_prune_that_was_stopped_loses_no_build() {
+    every_read(STRIDE, Scene::new, |_, store| prune(store));
+}
+
+#[test]
+fn a_read_that_fails_after_a_sweep_that_was_stopped_loses_no_build() {
+    every_read(STRIDE, Scene::pruned, |_, store| sweep(store));
+}
+
+#[test]
+fn a_read_that_fails_after_a_restore_that_was_stopped_loses_no_build() {
+    every_read(STRIDE, Scene::pruned, |_, store| restore(store));
+}
+
+#[test]
+fn a_read_that_fails_after_a_restore_of_parts_that_was_stopped_loses_no_build() {
+    every_read(STRIDE, Scene::pruned, |_, store| restore_part(store));
+}
+
+impl Left for Scene {
+    type Had = BTreeSet<String>;
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.store()
+    }
+
+    fn recover(store: Arc<dyn Store>) -> Result<(), String> {
+        mirrorkeep::recover::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
+    }
+
+    /// By the files alone.
+    fn had(&self) -> BTreeSet<String> {
+        let in_place = BUILDS.into_iter().filter(|name| self.stream().join(name).is_dir());
+        let mut kept: BTreeSet<String> = in_place.map(str::to_owned).collect();
+        for entry in fs::read_dir(self.root().join(".mirrorkeep/trash")).unwrap() {
+            let at = entry.unwrap().path();
+            if at.join("tree/SHA256SUMS").is_file() && !at.to_str().unwrap().ends_with(GOING) {
+                let ticket = fs::read_to_string(at.join("ticket.json")).unwrap_or_default();
+                kept.extend(BUILDS.into_iter().filter(|name| ticket.contains(name)).map(str::to_owned));
+            }
+        }
+        kept
+    }
+
+    /// With all of its parts.
+    fn survives(&self, had: &BTreeSet<String>) -> Result<(), String> {
+        <Self as Left>::recover(self.store())?;
+        self.is_whole()?;
+        let mirror = scene::open(self.store())?;
+        let parts = self.stream().join(BUILDS[2]).join("inputs");
+        let waiting = mirror.trash().map_err(chain)?.waiting;
+        for name in BUILDS.into_iter().filter(|name| had.contains(*name)) {
+            let in_place = self.stream().join(name).is_dir();
+            let trashed = waiting.iter().any(|trashed| trashed.ticket.id == build(name));
+            if !in_place || name == BUILDS[2] && trashed {
+                mirrorkeep::ops::retention::restore(&mirror, &build(name), Mode::Real, &now)
+                    .map_err(|error| format!("{name}: {}", chain(error)))?;
+            }
+            if name == BUILDS[2] && trashed && !parts.is_dir() {
+                return Err(format!("the parts of {name} are lost"));
+            }
+        }
+        self.is_whole()
+    }
+}
+
+#[test]
+fn a_restore_that_was_stopped_and_runs_again_leaves_one_hold() {
+    for (act, id) in
+        [(restore as scene::Act, build(BUILDS[0])), (restore_part as scene::Act, build(BUILDS[2]))]
+    {
+        let undisturbed = Scene::pruned();
+        let spy = Arc::new(mirrorkeep::store::Spy::new(undisturbed.store()));
+        act(Arc::<mirrorkeep::store::Spy>::clone(&spy)).unwrap();
+        for nth in 1..=spy.count() {
+            let scene = Scene::pruned();
+            act(Arc::new(
+                mirrorkeep::store::Spy::new(scene.store()).with(nth, mirrorkeep::store::Fault::Stop),
+            ))
+            .ok();
+            act(scene.store()).unwrap();
+            let holds = open(scene.store()).unwrap().holds_of(&id).unwrap();
+            assert_eq!(holds.len(), 1, "before call {nth}, {}: {holds:?}", spy.calls()[nth - 1]);
+        }
+    }
+}

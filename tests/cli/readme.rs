@@ -1,0 +1,76 @@
+//! The README's commands do what it says.
+
+use crate::support::rig::Rig;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+#[test]
+fn the_first_command_of_the_readme_publishes_the_fixture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = readme();
+    let line = readme.lines().find(|line| line.starts_with("cargo run --release -- publish")).unwrap();
+    let args: Vec<&str> = line.split_whitespace().skip(4).collect();
+    let place = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"))
+        .env("MIRRORKEEP_MIRROR", place.path().join("mirror"))
+        .current_dir(root)
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(place.path().join("mirror/master/centos/latest_build/outputs/iso/bootimage.iso").exists());
+}
+
+/// Runs the nightly recipe line by line on a mirror in which the build that it names goes.
+#[test]
+fn the_nightly_recipe_of_the_readme_shows_prunes_restores_and_holds() {
+    let readme = readme();
+    let recipe = readme.split("## Every night").nth(1).unwrap();
+    let block = recipe.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}, {within: 14d}]").builds(["20181204T060000Z", "20181205T060000Z"]);
+    let mut verbs = Vec::new();
+    for line in block.lines() {
+        let command = line.split('#').next().unwrap().trim();
+        let args = command.strip_prefix("mirrorkeep --mirror /srv/mirror ").unwrap();
+        let plan = rig.json(&["plan"]);
+        let digest = plan["digest"].as_str().unwrap();
+        let args = args.replace("sha256:…", digest).replace("'bug 7'", "bug-7");
+        let args: Vec<&str> = args.split_whitespace().collect();
+        rig.ok(&args);
+        verbs.push(args[0].to_owned());
+    }
+    assert_eq!(verbs, ["plan", "explain", "prune", "prune", "restore", "hold"]);
+    assert_eq!(rig.there(), ["20181204T060000Z", "20181205T060000Z"]);
+    assert_eq!(rig.json(&["show", "master/centos/20181204T060000Z"])["holds"].as_array().unwrap().len(), 2);
+}
+
+/// The answer depends on the clock only in its first line.
+#[test]
+fn the_story_of_a_build_that_the_readme_tells_is_what_explain_says() {
+    let readme = readme();
+    let shown = readme.split("$ mirrorkeep ").nth(1).unwrap().split("```").next().unwrap();
+    let (command, answer) = shown.split_once('\n').unwrap();
+    let rig = Rig::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let args = command.replace(" fixtures/", &format!(" {}/fixtures/", root.display()));
+    assert_eq!(rig.ok(&args.split_whitespace().collect::<Vec<_>>()), answer);
+}
+
+#[test]
+fn the_exit_codes_that_the_readme_lists_are_those_of_the_help() {
+    let help = Rig::new().ok(&["--help"]);
+    let readme = readme();
+    let table = readme.split("| code |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let codes: Vec<&str> = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap().trim()).collect();
+    assert_eq!(codes, ["0", "1", "3", "4", "6", "7", "8"]);
+    for code in codes {
+        let told = help.lines().any(|line| line.trim_start().starts_with(&format!("{code}    ")));
+        assert!(told, "{code} is not in {help}");
+    }
+}

@@ -1,0 +1,233 @@
+//! Text of others on a terminal: no verb prints a control character, a hidden one or one that turns the direction.
+
+use crate::support::rig::{Rig, lay};
+use serde_json::{Value, json};
+use std::{fs, os::unix::fs::symlink, process::Output};
+
+/// A text that erases a line, forges one, turns the direction, hides, and ends a line in two more ways.
+const HOSTILE: &str =
+    "ok\n  EXPIRE    20260101T060000Z  \u{1b}[2K\u{9b}2K\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\rx";
+
+/// A name of a file with the characters of these that a path may have.
+const NAME: &str = "a\u{202e}b\u{200b}c\u{2028}d";
+
+const ID: &str = "master/centos/20260101T060000Z";
+
+#[track_caller]
+fn printable(args: &[&str], output: &Output) {
+    for bytes in [&output.stdout, &output.stderr] {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let bad = |c: char| {
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        };
+        assert!(!text.contains(bad), "{args:?}: {text:?}");
+        let forged = text.lines().any(|line| line.starts_with("  EXPIRE    20260101T060000Z  \\u"));
+        assert!(!forged, "{args:?}: {text}");
+    }
+}
+
+/// Changes a JSON file of the mirror.
+fn edit(rig: &Rig, at: &str, change: impl Fn(&mut Value)) {
+    let path = rig.mirror(at);
+    let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, serde_json::to_vec(&value).unwrap()).unwrap();
+}
+
+/// Returns a mirror in which everything that is stored says something hostile.
+fn hostile() -> Rig {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds(["20260101T060000Z", "20260102T060000Z"]);
+    rig.ok(&["label", ID, "sanity=green"]);
+    rig.ok(&["hold", ID, "--why", "a bug"]);
+    edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| {
+        file["holds"].as_array_mut().unwrap().push(json!({"who": HOSTILE, "why": HOSTILE}));
+    });
+    edit(&rig, &format!(".mirrorkeep/builds/{ID}.json"), |record| {
+        record["labels"]["sanity"]["value"] = json!(HOSTILE);
+        record["labels"]["sanity"]["who"] = json!(HOSTILE);
+    });
+    lay(&rig, "masters", &[(NAME, "")]);
+    lay(&rig, ID, &[(&format!("outputs/{NAME}"), "")]);
+    lay(
+        &rig,
+        "master/debian/20260103T060000Z",
+        &[("outputs/success", ""), (&format!("outputs/{NAME}"), "a")],
+    );
+    symlink(format!("/{HOSTILE}"), rig.mirror(&format!("master/centos/{NAME}"))).unwrap();
+    symlink("20260102T060000Z", rig.mirror(&format!("master/centos/x{NAME}"))).unwrap();
+    rig
+}
+
+#[test]
+fn no_verb_prints_what_a_terminal_acts_on() {
+    let rig = hostile();
+    let link = format!("master/centos/{NAME}");
+    let calls: [&[&str]; 24] = [
+        &["list"],
+        &["show", ID],
+        &["alias", "list"],
+        &["resolve", &link],
+        &["alias", "set", &link, "20260102T060000Z", "--dry-run"],
+        &["alias", "remove", &link, "--dry-run"],
+        &["plan"],
+        &["explain", ID],
+        &["prune", "--dry-run"],
+        &["check"],
+        &["check", "--format", "junit"],
+        &["verify", ID],
+        &["verify", "--all"],
+        &["adopt", "--dry-run"],
+        &["layout", "place", &format!("master/{NAME}")],
+        &["layout", "path", &format!("master/centos/{NAME}")],
+        &["export", "redirects", "--server", "nginx"],
+        &["policy", "lint"],
+        &["policy", "simulate", "--for", "10d"],
+        &["hold", ID, "--why", "another"],
+        &["label", ID, "other=1"],
+        &["unhold", ID, "--dry-run"],
+        &["restore", &format!("master/centos/{NAME}")],
+        &["recover"],
+    ];
+    for args in calls {
+        let output = rig.run(args);
+        assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{args:?} says nothing");
+        printable(args, &output);
+    }
+    for verb in [&["plan"][..], &["explain", ID]] {
+        let text = String::from_utf8(rig.run(verb).stdout).unwrap();
+        assert!(text.contains("ok\\n  EXPIRE    20260101T060000Z  \\u{1b}[2K"), "{verb:?}: {text}");
+    }
+    let shown = rig.ok(&["show", ID]);
+    assert!(
+        shown.contains("hold       ok\\n  EXPIRE    20260101T060000Z  \\u{1b}[2K\\u{9b}2K\\u{202e}"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_census_of_others_forges_no_line() {
+    let rig = Rig::new();
+    let build = |name: &str| {
+        json!({
+            "build": name, "created": "2026-01-01T06:00:00Z", "result": "success",
+            "holds": [{"who": HOSTILE, "why": HOSTILE}],
+            "leases": [{"who": HOSTILE}],
+            "labels": {"sanity": {"value": HOSTILE, "who": HOSTILE}},
+            "requires": [format!("master/{NAME}/x")],
+        })
+    };
+    let mut blocked = build("20260103T060000Z");
+    blocked["problem"] = json!(HOSTILE);
+    let census = json!({
+        "census": 1, "at": "2026-02-01T00:00:00Z",
+        "streams": [{"stream": format!("master/{NAME}"), "builds": [build("20260101T060000Z"), build(NAME), blocked]}],
+        "aliases": [{"path": format!("master/{NAME}/latest_build"), "required": true, "problem": HOSTILE}],
+        "strays": [{"path": HOSTILE, "why": HOSTILE}],
+    });
+    rig.write("census.json", &census.to_string());
+    let file = rig.work("census.json").display().to_string();
+    let id = format!("master/{NAME}/20260101T060000Z");
+    let calls: [&[&str]; 5] = [
+        &["plan", "--census", &file, "--policy", "starlingx"],
+        &["explain", &id, "--census", &file, "--policy", "starlingx"],
+        &["policy", "lint", "starlingx", "--census", &file],
+        &["policy", "simulate", "starlingx", "--census", &file],
+        &["policy", "diff", "starlingx", "simple", "--census", &file],
+    ];
+    for args in calls {
+        printable(args, &rig.run(args));
+    }
+    let plan = rig.ends(6, calls[0]);
+    assert!(plan.contains("ok\\n  EXPIRE"), "{plan}");
+}
+
+#[test]
+fn a_reason_is_one_printable_line() {
+    let rig = Rig::new();
+    rig.publish("20260101T060000Z", &[]);
+    for (why, said) in [
+        ("", "it is empty; 1 to 255 printable characters are accepted"),
+        (" ", "it is empty"),
+        ("ok\n  EXPIRE", "it contains the control character U+000A"),
+        ("\u{1b}[2K", "it contains the control character U+001B"),
+        ("a\u{202e}b", "it contains U+202E"),
+        ("a\u{200b}b", "it contains U+200B"),
+        ("a\u{2028}b", "it contains U+2028"),
+        ("a\u{2029}b", "it contains U+2029"),
+        ("a\u{feff}b", "it contains U+FEFF"),
+        (&*"a".repeat(256), "it has 256 characters; 1 to 255"),
+    ] {
+        let said = format!("--why: {said}");
+        rig.fails(2, &said, &["hold", ID, "--why", why]);
+    }
+    let longest = "ä".repeat(255);
+    assert!(rig.ok(&["hold", ID, "--why", &longest]).contains(&longest));
+}
+
+#[test]
+fn a_long_reason_of_an_old_file_is_read_and_taken_back() {
+    let rig = Rig::new();
+    rig.publish("20260101T060000Z", &[]);
+    rig.ok(&["hold", ID, "--why", "a bug"]);
+    let why = format!("first\nsecond {}", "long ".repeat(1000));
+    // Beside the one of which the journal knows.
+    edit(&rig, &format!(".mirrorkeep/holds/{ID}.json"), |file| {
+        file["holds"].as_array_mut().unwrap().push(json!({"who": "an earlier version", "why": why}));
+    });
+    assert_eq!(rig.json(&["show", ID])["holds"][1]["why"], json!(why));
+    assert!(rig.ok(&["plan"]).contains("first\\nsecond long"));
+    rig.ok(&["unhold", ID, "--why", &why]);
+    let left = rig.json(&["show", ID])["holds"].clone();
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["why"]), (1, &json!("a bug")));
+}
+
+#[test]
+fn names_that_are_not_printable_are_refused() {
+    let rig = Rig::new();
+    rig.publish("20260101T060000Z", &[]);
+    let work = rig.work("").display().to_string();
+    let publish = |more: &[&str]| {
+        rig.run(
+            &[&["publish", &work, "--stream", "master/centos", "--build", "20260102T060000Z"], more].concat(),
+        )
+    };
+    let refused = |output: Output, code: i32, said: &str| {
+        let text = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(said), "{text}");
+        printable(&[said], &output);
+    };
+    for (c, point) in [
+        ('\u{202e}', "U+202E"),
+        ('\u{200b}', "U+200B"),
+        ('\u{2028}', "U+2028"),
+        ('\u{7}', "the control character U+0007"),
+    ] {
+        let said = format!("contains {point}; rename it with printable characters");
+        let file = format!("outputs/iso/a{c}b.iso");
+        rig.write(&file, "x");
+        refused(publish(&[]), 1, &said);
+        fs::remove_file(rig.work(&file)).unwrap();
+        let dir = rig.work(&format!("outputs/iso/d{c}"));
+        fs::create_dir(&dir).unwrap();
+        refused(publish(&[]), 1, &said);
+        fs::remove_dir(dir).unwrap();
+        let link = rig.work("outputs/iso/link");
+        symlink(format!("a{c}b"), &link).unwrap();
+        refused(publish(&[]), 1, &said);
+        fs::remove_file(link).unwrap();
+        refused(publish(&["--label", &format!("a=b{c}")]), 2, &format!("it contains {point}"));
+        refused(rig.run(&["label", ID, &format!("a=b{c}")]), 2, &format!("it contains {point}"));
+        if c != '\u{7}' {
+            let alias = format!("master/centos/x{c}");
+            refused(
+                rig.run(&["alias", "set", &alias, "20260101T060000Z"]),
+                1,
+                &format!("it contains {point}"),
+            );
+        }
+    }
+    assert!(publish(&[]).status.success());
+}

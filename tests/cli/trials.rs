@@ -1,0 +1,233 @@
+//! Dry runs: nothing on the disk changes, no line reads as done, and they fail where the real thing would.
+
+use crate::support::rig::{Mounted, Rig};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+
+const A: &str = "master/centos/20181204T060000Z";
+const B: &str = "master/centos/20181205T060000Z";
+const C: &str = "master/centos/20181206T060000Z";
+const D: &str = "master/centos/20181207T060000Z";
+
+/// Verbs that change nothing that others see, and need no dry run.
+const READERS: &[&str] = &[
+    "list",
+    "show",
+    "census",
+    "alias list",
+    "resolve",
+    "layout list",
+    "layout show",
+    "layout path",
+    "layout place",
+    "layout schema",
+    "explain",
+    "policy list",
+    "policy show",
+    "policy lint",
+    "policy test",
+    "policy simulate",
+    "policy diff",
+    "policy schema",
+    "verify",
+    "completions",
+    "man",
+    "help",
+];
+
+/// Words that say that something happened.
+const DONE: &[&str] = &[
+    "published",
+    "pruned",
+    "swept",
+    "restored",
+    "held",
+    "made",
+    "wrote",
+    "written",
+    "cleared",
+    "mended",
+    "copied",
+    "adopted",
+    "took over",
+    "set",
+    "removed",
+    "moved",
+    "let go",
+    "labelled",
+    "came back",
+    "is gone",
+    "done",
+    "->",
+];
+
+/// Returns everything below a directory: name, kind, mode, size, time and bytes.
+fn snapshot(root: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut dirs = vec![root.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            // A dry run may wait for others; the lock says who held it last.
+            if path.ends_with(".mirrorkeep/lock") {
+                continue;
+            }
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let link = fs::read_link(&path).unwrap_or_default();
+            let bytes = if meta.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+            let time = (meta.mtime(), meta.mtime_nsec());
+            let (at, to) = (path.display(), link.display());
+            found.insert(format!("{at} {:o} {time:?} {to} {bytes:?}", meta.mode()));
+            if meta.is_dir() {
+                dirs.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Returns the verbs that a help text lists.
+fn verbs(help: &str) -> Vec<String> {
+    let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.trim().is_empty());
+    let verbs = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    verbs.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+/// A mirror in which every changing verb has something to do.
+fn scene() -> Rig {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]").builds([A, B, C].map(|id| id.rsplit('/').next().unwrap()));
+    rig.ok(&["prune"]);
+    rig.builds([D.rsplit('/').next().unwrap()]);
+    rig.ok(&["hold", D, "--why", "bug 7"]);
+    rig.ok(&["alias", "set", "master/centos/stable", C]);
+    // Laid down by others, and an alias that `check --fix` makes relative.
+    let theirs = rig.mirror("master/debian/20181204T060000Z");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    let copied = std::process::Command::new("cp").arg("-r").arg(rig.mirror(D)).arg(&theirs).status();
+    assert!(copied.unwrap().success());
+    fs::remove_file(theirs.join("SHA256SUMS")).unwrap();
+    symlink(theirs.file_name().unwrap(), rig.mirror("master/debian/latest_build")).unwrap();
+    fs::remove_file(rig.mirror("master/centos/stable")).unwrap();
+    symlink(rig.mirror(C), rig.mirror("master/centos/stable")).unwrap();
+    rig.write("outputs/iso/bootimage.iso", "the next");
+    rig
+}
+
+#[test]
+fn every_dry_run_changes_nothing_and_says_would() {
+    let rig = scene();
+    let (work, out, other, new) =
+        (rig.work(""), rig.work("../redirects.conf"), rig.work("../other"), rig.work("../new"));
+    let (work, out, other, new) =
+        (work.to_str().unwrap(), out.to_str().unwrap(), other.to_str().unwrap(), new.to_str().unwrap());
+    let mirror = rig.mirror("");
+    let mirror = mirror.to_str().unwrap();
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep"))
+        .args(["--mirror", other, "init"])
+        .output();
+    assert!(made.unwrap().status.success());
+    let latest = "master/centos/latest_build";
+    let trials: &[(&str, i32, &[&str])] = &[
+        ("init", 0, &["--mirror", new, "init", "--dry-run"]),
+        ("init of a mirror", 1, &["init", "--dry-run"]),
+        ("publish", 0, &["publish", work, "--stream", "master/centos", "--dry-run"]),
+        ("copy", 0, &["copy", mirror, other, "master/centos", "--dry-run"]),
+        ("label", 0, &["label", C, "sanity=green", "--dry-run"]),
+        ("alias set", 0, &["alias", "set", latest, C, "--allow-backwards", "--dry-run"]),
+        ("alias remove", 0, &["alias", "remove", latest, "--dry-run"]),
+        ("alias materialize", 2, &["alias", "materialize", latest, "--dry-run"]),
+        ("alias dematerialize", 1, &["alias", "dematerialize", latest, "--dry-run"]),
+        ("export redirects", 0, &["export", "redirects", "--for", "nginx", "--out", out, "--dry-run"]),
+        ("plan", 0, &["plan", "--publish", "--dry-run"]),
+        ("prune", 0, &["prune", "--dry-run"]),
+        ("restore", 0, &["restore", A, "--dry-run"]),
+        ("sweep", 0, &["sweep", "--dry-run"]),
+        ("hold", 0, &["hold", C, "--why", "bug 8", "--dry-run"]),
+        ("unhold", 0, &["unhold", D, "--dry-run"]),
+        ("check", 5, &["check", "--fix", "--dry-run"]),
+        ("adopt", 0, &["adopt", "--write-sums", "--dry-run"]),
+        ("recover", 0, &["recover", "--dry-run"]),
+    ];
+    let parent = rig.mirror("..");
+    let before = snapshot(&parent);
+    let mut wrong = Vec::new();
+    for (verb, code, args) in trials {
+        let output = rig.run(args);
+        let (out, err) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        if output.status.code() != Some(*code) {
+            wrong.push(format!("{verb} ended with {:?}:\n{out}{err}", output.status.code()));
+        }
+        if snapshot(&parent) != before {
+            let after = snapshot(&parent);
+            wrong.push(format!(
+                "{verb} changed {:?}",
+                after.symmetric_difference(&before).collect::<Vec<_>>()
+            ));
+            break;
+        }
+        // What is refused.
+        if verb.ends_with("materialize") || *verb == "init of a mirror" {
+            continue;
+        }
+        // Findings and plans say what is there.
+        let lines: Vec<&str> = match *verb {
+            "check" | "plan" | "prune" => err.lines().collect(),
+            _ => out.lines().chain(err.lines()).collect(),
+        };
+        if !lines.iter().any(|line| line.contains("would")) {
+            wrong.push(format!("{verb} says no `would`:\n{out}{err}"));
+        }
+        let words = |line: &str| format!(" {} ", line.replace([',', '.', ':', ';', '(', ')'], " "));
+        let reads_as_done = |line: &&&str| {
+            !line.contains("would") && DONE.iter().any(|done| words(line).contains(&format!(" {done} ")))
+        };
+        wrong.extend(lines.iter().filter(reads_as_done).map(|line| format!("{verb} reads as done: {line}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Every verb is in one of the two lists.
+    let mut unknown = Vec::new();
+    for verb in verbs(&rig.ok(&["--help"])).into_iter().filter(|verb| verb != "help") {
+        let below = verbs(&rig.ok(&[&verb, "--help"]));
+        let all = if below.is_empty() { vec![verb.clone()] } else { Vec::new() };
+        let below = below.into_iter().filter(|below| below != "help").map(|below| format!("{verb} {below}"));
+        for verb in all.into_iter().chain(below).filter(|verb| verb != "help") {
+            let args: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
+            let has = rig.ok(&args).contains("--dry-run");
+            let (tried, reads) = (trials.iter().any(|(tried, ..)| *tried == verb), READERS.contains(&&*verb));
+            if (has, !has) != (tried, reads) {
+                unknown.push(verb);
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "without a dry run, or without a row here: {unknown:?}");
+}
+
+#[test]
+fn a_dry_run_of_publish_fails_where_the_real_one_would() {
+    let rig = Rig::new();
+    let work = rig.work("");
+    let publish =
+        ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", "20181205T060000Z"];
+    let dry = [&publish[..], &["--dry-run"]].concat();
+    rig.fails(3, "init", &publish);
+    rig.fails(3, "init", &dry);
+    let said = rig.ends(0, &[&dry[..], &["--init"]].concat());
+    assert!(said.contains("would make a mirror at") && said.contains("would publish"), "{said}");
+    assert!(!rig.mirror("").exists());
+    rig.write("outputs/nowhere/x", "x");
+    rig.fails(1, "no place", &[&dry[..], &["--init"]].concat());
+    fs::remove_dir_all(rig.work("outputs/nowhere")).unwrap();
+    fs::create_dir(rig.mirror("")).unwrap();
+    let _small = Mounted::tmpfs(&rig.mirror(""), "size=2m");
+    rig.ok(&["init"]);
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(4 << 20));
+    rig.fails(1, "No space left on device", &dry);
+    rig.fails(1, "No space left on device", &publish);
+    rig.write("outputs/iso/bootimage.iso", "small");
+    assert!(rig.ok(&dry).contains("would publish"));
+}

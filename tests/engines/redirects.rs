@@ -1,0 +1,301 @@
+//! Redirects, by the real servers that read them: names with everything in them that a path may hold.
+
+use crate::support::rig::Rig;
+use mirrorkeep::model::RelPath;
+use mirrorkeep::render::{Redirect, RedirectError, Server, redirects};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Names that quoting gets wrong where it can be got wrong.
+const HOSTILE: [&str; 10] = [
+    "latest_build",
+    "it's \"quoted\"",
+    "$HOME ${PATH} $1 ${a",
+    "{brace}; return 200 {",
+    "back\\slash\\n\\",
+    "what?#not",
+    "%41%2e%0d%0aSet-Cookie: x",
+    "ä € 日\u{2028}",
+    "<Location>&amp;",
+    "^.*(re+gex)[a-z]|~",
+];
+
+/// A server that a test started; it ends with the value.
+struct Running {
+    process: Child,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    /// Starts a program that listens to a free port and waits until it answers.
+    #[track_caller]
+    fn start(program: &str, configure: impl Fn(&Path, u16) -> Vec<String>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let args = configure(dir.path(), port);
+        let log = fs::File::create(dir.path().join("log")).unwrap();
+        let mut command = Command::new(at(program));
+        command.args(args).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut process = command.spawn().unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = process.try_wait().unwrap();
+            let log = || fs::read_to_string(dir.path().join("log")).unwrap();
+            assert!(ended.is_none() && started.elapsed() < Duration::from_mins(1), "{program}: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { process, port, _dir: dir }
+    }
+
+    /// Returns the head and the body of an answer.
+    fn get(&self, path: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: mirror\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end + 4..].to_vec())
+    }
+
+    /// Returns where an answer sends its reader: the path and query of a 302 that may be kept for a minute.
+    #[track_caller]
+    fn sends(&self, path: &str) -> String {
+        let (head, _) = self.get(path);
+        assert!(head.contains(" 302 "), "{path}: {head}");
+        assert!(head.to_lowercase().contains("cache-control: public, max-age=60"), "{path}: {head}");
+        assert!(!head.to_lowercase().contains("\nset-cookie"), "{path}: {head}");
+        let to = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
+        let to = to.strip_prefix("http://").map_or(to, |to| &to[to.find('/').unwrap()..]);
+        to.to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Returns where a program is.
+#[track_caller]
+fn at(program: &str) -> PathBuf {
+    let paths = std::env::var("PATH").unwrap() + ":/usr/sbin";
+    let found = paths.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("`{program}` is missing; `make tools` installs it"))
+}
+
+fn nginx(root: &Path, rules: &str) -> Running {
+    Running::start("nginx", |dir, port| {
+        fs::write(dir.join("aliases.conf"), rules).unwrap();
+        let root = root.display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
+        let text = format!(
+            "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
+             server {{ listen 127.0.0.1:{port}; root {root}; include aliases.conf; }} }}\n"
+        );
+        fs::write(dir.join("nginx.conf"), text).unwrap();
+        let dir = dir.display().to_string();
+        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+    })
+}
+
+fn apache(root: &Path, rules: &str) -> Running {
+    Running::start("apache2", |dir, port| {
+        fs::write(dir.join("aliases.conf"), rules).unwrap();
+        let modules: String = ["mpm_event", "authz_core", "alias", "headers"]
+            .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+            .concat();
+        let (root, here) = (root.display(), dir.display());
+        let text = format!(
+            "ServerRoot {here}\nPidFile {here}/pid\nServerName mirror\nListen 127.0.0.1:{port}\nErrorLog /dev/stderr\n\
+             {modules}User daemon\nGroup daemon\nDocumentRoot {root}\n<Directory />\nRequire all granted\nOptions None\n</Directory>\nInclude aliases.conf\n"
+        );
+        fs::write(dir.join("apache.conf"), text).unwrap();
+        vec!["-X".to_owned(), "-f".to_owned(), dir.join("apache.conf").display().to_string()]
+    })
+}
+
+/// Returns a text as it stands in a URL.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut left = text.as_bytes();
+    while let [first, rest @ ..] = left {
+        if *first == b'%' {
+            bytes.push(u8::from_str_radix(str::from_utf8(&rest[..2]).unwrap(), 16).unwrap());
+            left = &rest[2..];
+        } else {
+            bytes.push(*first);
+            left = rest;
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Returns names of every kind, each of which leads to a build of a name of the next kind.
+fn hostile() -> Vec<Redirect> {
+    let path = |name: &str| -> RelPath { format!("m/{name}").parse().unwrap() };
+    let next = HOSTILE.iter().cycle().skip(1);
+    HOSTILE
+        .iter()
+        .zip(next)
+        .map(|(from, to)| Redirect { from: path(from), to: path(&format!("to {to}")) })
+        .collect()
+}
+
+/// Asks a server for what lies below every name, in the ways in which people ask.
+fn asked(server: &Running, under: &str) {
+    for Redirect { from, to } in hostile() {
+        let (from, to) = (format!("{under}/{}", from.as_str()), format!("{under}/{}", to.as_str()));
+        for below in ["a.rpm", "dir/x y+z.rpm", "dir/%0d%0aSet-Cookie: x", "50% ?#&=ä.iso", ""] {
+            let sent = server.sends(&format!("{}/{}", encoded(&from), encoded(below)));
+            assert_eq!(decoded(&sent), format!("{to}/{below}"), "{sent}");
+            assert!(sent.bytes().all(|byte| byte.is_ascii_graphic()), "{sent}");
+        }
+        let sent = server.sends(&format!("{}/a.rpm?arch=x86_64&b=%20", encoded(&from)));
+        assert!(sent.ends_with("/a.rpm?arch=x86_64&b=%20"), "{sent}");
+        let sent = server.sends(&encoded(&from));
+        assert_eq!(decoded(&sent).trim_end_matches('/'), to);
+        let (head, _) = server.get(&format!("{}x/a.rpm", encoded(&from)));
+        assert!(head.contains(" 404 "), "{from}: {head}");
+    }
+}
+
+#[test]
+fn nginx_sends_whatever_lies_below_a_name_to_its_build() {
+    let root = tempfile::tempdir().unwrap();
+    for under in ["", "pub/the \"mirror\" $1"] {
+        let rules = redirects(Server::Nginx, &hostile(), &under.parse().unwrap_or_default()).unwrap();
+        asked(
+            &nginx(root.path(), &rules),
+            &if under.is_empty() { String::new() } else { format!("/{under}") },
+        );
+    }
+}
+
+#[test]
+fn apache_sends_whatever_lies_below_a_name_to_its_build() {
+    let root = tempfile::tempdir().unwrap();
+    let rules = redirects(Server::Apache, &hostile(), &RelPath::root()).unwrap();
+    asked(&apache(root.path(), &rules), "");
+}
+
+/// Has a function of CloudFront answer, by an engine that knows the plainest JavaScript only.
+#[track_caller]
+fn viewed(function: &str, uri: &str, query: &str) -> serde_json::Value {
+    let dir = tempfile::tempdir().unwrap();
+    let request = serde_json::json!({"method": "GET", "uri": uri, "headers": {}, "querystring": {}});
+    let script = format!(
+        "{function}\nvar request = {request}; request.querystring = {query};\nprint(JSON.stringify(handler({{request: request}})));\n"
+    );
+    let file = dir.path().join("function.js");
+    fs::write(&file, script).unwrap();
+    let output = Command::new(at("duk")).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn cloudfront_sends_whatever_lies_below_a_name_to_its_build() {
+    let function = redirects(Server::Cloudfront, &hostile(), &RelPath::root()).unwrap();
+    assert!(function.is_ascii());
+    for Redirect { from, to } in hostile() {
+        let name = encoded(&format!("/{}", from.as_str()));
+        let answer = viewed(&function, &format!("{name}/x%20y/%0d%0a"), "{}");
+        assert_eq!(answer["statusCode"], 302, "{answer}");
+        let sent = answer["headers"]["location"]["value"].as_str().unwrap();
+        assert_eq!(sent, format!("{}/x%20y/%0d%0a", encoded(&format!("/{}", to.as_str()))));
+        assert_eq!(answer["headers"]["cache-control"]["value"], "public, max-age=60");
+    }
+    let query = "{a: {value: '1', multiValue: [{value: '1'}, {value: '%20'}]}, flag: {value: ''}}";
+    let answer = viewed(&function, "/m/%6Catest_build/f", query);
+    assert_eq!(answer["headers"]["location"]["value"], "/m/to%20it%27s%20%22quoted%22/f?a=1&a=%20&flag");
+    for other in
+        ["/m/latest_buildx/f", "/m%2Flatest_build/f", "/", "/m", "/m/__proto__/x", "/%zz/latest_build"]
+    {
+        assert_eq!(viewed(&function, other, "{}")["uri"], other);
+    }
+}
+
+#[test]
+fn the_rules_of_a_website_are_as_its_api_takes_them() {
+    let names = [
+        Redirect { from: "m/latest".parse().unwrap(), to: "m/2".parse().unwrap() },
+        Redirect { from: "m/<a>&b".parse().unwrap(), to: "m/1".parse().unwrap() },
+    ];
+    let under = "prefix".parse().unwrap();
+    let website: serde_json::Value =
+        serde_json::from_str(&redirects(Server::S3Website, &names, &under).unwrap()).unwrap();
+    let rule = &website["RoutingRules"][1];
+    assert_eq!(rule["Condition"]["KeyPrefixEquals"], "prefix/m/latest/");
+    assert_eq!(rule["Redirect"]["ReplaceKeyPrefixWith"], "prefix/m/2/");
+    assert_eq!(rule["Redirect"]["HttpRedirectCode"], "302");
+    let xml = redirects(Server::S3WebsiteXml, &names, &under).unwrap();
+    assert!(xml.contains("<KeyPrefixEquals>prefix/m/&lt;a&gt;&amp;b/</KeyPrefixEquals>"), "{xml}");
+    let many: Vec<Redirect> = (0..51)
+        .map(|n| Redirect { from: format!("m/{n}").parse().unwrap(), to: "m/x".parse().unwrap() })
+        .collect();
+    for server in [Server::S3Website, Server::S3WebsiteXml] {
+        assert_eq!(redirects(server, &many, &under), Err(RedirectError::TooMany(51)));
+        assert!(redirects(server, &many[..50], &under).is_ok());
+    }
+    let long = RelPath::root();
+    let many: Vec<Redirect> = (0..400)
+        .map(|n| Redirect { from: format!("m/{n:0>30}").parse().unwrap(), to: "m/x".parse().unwrap() })
+        .collect();
+    assert!(matches!(redirects(Server::Cloudfront, &many, &long), Err(RedirectError::TooLong(_))));
+}
+
+#[test]
+fn what_was_written_follows_the_names_and_is_the_same_for_the_same() {
+    let rig = Rig::new();
+    rig.publish("20181205T060000Z", &[]);
+    rig.publish("20181206T060000Z", &[]);
+    symlink("20181205T060000Z", rig.mirror("master/centos/b \"old\" $build")).unwrap();
+    symlink("nowhere", rig.mirror("master/centos/dangling")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("aliases.conf");
+    let out = out.to_str().unwrap();
+    let args = ["export", "redirects", "--for", "nginx", "--out", out];
+    let told = rig.json(&args);
+    assert_eq!((told["changed"].as_bool(), told["names"].as_array().unwrap().len()), (Some(true), 2));
+    assert_eq!(rig.json(&args)["changed"], false);
+    let text = fs::read_to_string(out).unwrap();
+    assert_eq!(rig.ok(&["export", "redirects", "--for", "nginx"]), text);
+    // The server reads the mirror by the rules alone: links are not followed.
+    let server = nginx(&rig.mirror(""), &text);
+    for (name, build) in [("latest_build", "20181206T060000Z"), ("b \"old\" $build", "20181205T060000Z")] {
+        let sent = server.sends(&format!("/master/centos/{}/outputs/iso/bootimage.iso", encoded(name)));
+        assert_eq!(sent, format!("/master/centos/{build}/outputs/iso/bootimage.iso"));
+        assert_eq!(server.get(&sent).1, b"image");
+    }
+    rig.publish("20181207T060000Z", &[]);
+    assert_eq!(rig.json(&args)["changed"], true);
+    let one =
+        rig.ok(&["export", "redirects", "--for", "apache", "master/centos/latest_build", "--under", "pub"]);
+    assert!(one.contains(
+        "Redirect 302 \"/pub/master/centos/latest_build\" \"/pub/master/centos/20181207T060000Z\""
+    ));
+    assert!(!one.contains("old"), "{one}");
+    rig.fails(
+        2,
+        "there is no alias `master/centos/x`",
+        &["export", "redirects", "--for", "nginx", "master/centos/x"],
+    );
+    rig.fails(1, "cannot write", &["export", "redirects", "--for", "nginx", "--out", "/nowhere/at/all"]);
+}

@@ -1,0 +1,10 @@
+//! What tests share: a mirror driven through the real binary, servers, and a view of what readers see.
+
+pub(crate) mod attempt;
+pub(crate) mod dice;
+pub(crate) mod http;
+pub(crate) mod rig;
+pub(crate) mod servers;
+pub(crate) mod shared;
+pub(crate) mod twice;
+pub(crate) mod view;
