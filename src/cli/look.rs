@@ -201,7 +201,7 @@ fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(make::choose(name)?.1),
         None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
-        None => Ok(make::choose("starlingx")?.1),
+        None => Ok(make::choose(Layout::DEFAULT)?.1),
     }
 }
 
