@@ -1,7 +1,7 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::context::Setting;
+use super::context::{Setting, now};
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::looked_at;
@@ -11,6 +11,7 @@ use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, Stream, shown};
+use crate::ops::Mode;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -225,6 +226,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 say::file(layout.text());
             }
         }
+        LayoutVerb::Set { layout, dry_run } => set_layout(setting, &layout, dry_run)?,
         LayoutVerb::Path { id, stream, git_branch, distro, field, build, layout } => {
             let layout = layout_of(setting, layout.as_deref())?;
             let id = match id {
@@ -251,6 +253,28 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             placed(setting, &path, &layout.place(&path));
         }
     }
+    Ok(())
+}
+
+fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
+    let (chosen, layout) = make::choose(name)?;
+    let report =
+        crate::ops::settings::set_layout(&setting.open()?, (&chosen, &layout), Mode::of(dry_run), &now)?;
+    if setting.json {
+        say::json(&json!({"layout": 1, "dry_run": dry_run, "report": report}));
+        return Ok(());
+    }
+    let would = if dry_run { "would be " } else { "is " };
+    for alias in &report.unruled {
+        say::out(&format!("{}  no rule moves it any more\n", shown(alias)));
+    }
+    for alias in &report.ruled {
+        say::out(&format!("{}  a rule moves it from the next publish on\n", shown(alias)));
+    }
+    say::out(&match report.changed {
+        true => format!("the layout `{}` {would}in force\n", shown(&report.after)),
+        false => format!("the layout `{}` is in force already\n", shown(&report.after)),
+    });
     Ok(())
 }
 

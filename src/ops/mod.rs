@@ -12,6 +12,7 @@ mod mode;
 mod observe;
 pub mod publish;
 pub mod retention;
+pub mod settings;
 pub mod verify;
 
 pub use error::ActError;

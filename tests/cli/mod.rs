@@ -13,6 +13,7 @@ pub(crate) mod pruning;
 pub(crate) mod publish;
 pub(crate) mod readme;
 pub(crate) mod resuming;
+pub(crate) mod settings;
 pub(crate) mod sign;
 pub(crate) mod staying;
 pub(crate) mod terminal;

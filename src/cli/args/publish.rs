@@ -211,6 +211,15 @@ pub(in crate::cli) enum LayoutVerb {
         #[arg(long, value_name = "NAME|FILE")]
         layout: Option<String>,
     },
+    /// Put a layout in force in the mirror, in which every build keeps its path
+    #[command(after_help = "Example:\n  mirrorkeep layout set layout.yaml --dry-run")]
+    Set {
+        /// A shipped layout or a layout file
+        layout: String,
+        /// Show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Say the path of a build
     Path {
         /// The build; without it --stream or --git-branch, and --build
