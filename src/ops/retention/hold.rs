@@ -23,7 +23,7 @@ pub struct HoldReport {
 
 /// Returns the user and host of who is acting; the number of a process says nothing later.
 pub(crate) fn person(who: &str) -> String {
-    who.split(" pid ").next().unwrap_or(who).to_owned()
+    who.rsplit_once(" pid ").map_or(who, |(person, _)| person).to_owned()
 }
 
 /// Holds a build.
