@@ -1,7 +1,7 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
 use super::args::{CheckArgs, FormatArg};
-use super::context::Setting;
+use super::context::{Setting, now};
 use super::exit::{Exit, Failed, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
