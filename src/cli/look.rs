@@ -1,7 +1,7 @@
 //! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
 
 use super::args::{LayoutVerb, ListArgs};
-use super::context::{Setting, now};
+use super::context::Setting;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::looked_at;
@@ -258,8 +258,9 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
 
 fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
     let (chosen, layout) = make::choose(name)?;
-    let report =
-        crate::ops::settings::set_layout(&setting.open()?, (&chosen, &layout), Mode::of(dry_run), &now)?;
+    let mirror = setting.open()?;
+    let session = setting.session(&mirror);
+    let report = crate::ops::settings::set_layout(&session, (&chosen, &layout), Mode::of(dry_run))?;
     if setting.json {
         say::json(&json!({"layout": 1, "dry_run": dry_run, "report": report}));
         return Ok(());

@@ -320,7 +320,7 @@ fn set(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
         }
         None => None,
     };
-    let report = crate::ops::settings::set_policy(&mirror, &chosen, Mode::of(dry_run), &now)?;
+    let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
     if setting.json {
         let changes = changes.map(|(json, _)| json);
         say::json(&json!({"policy": 1, "dry_run": dry_run, "report": report, "changes": changes}));

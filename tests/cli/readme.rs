@@ -89,8 +89,7 @@ fn the_tutorial_does_what_it_says() {
     let mut shell = Command::new("bash");
     shell.args(["-euc", &blocks.concat()]).current_dir(place.path()).env("PATH", path);
     let output = shell.output().unwrap();
-    let (said, told) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{told}");
     let stream = place.path().join("mirror/main/debian");
     assert_eq!(fs::read_link(stream.join("latest_build")).unwrap().to_str(), Some("20260602T020000Z"));

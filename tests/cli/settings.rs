@@ -40,7 +40,10 @@ fn a_policy_is_put_in_force_with_what_it_changes() {
     // The brake for edited policies knows it.
     assert!(rig.ok(&["policy", "set", &policy]).contains("in force already"));
     let json = rig.json(&["policy", "set", "starlingx"]);
-    assert_eq!((&json["report"]["before"], &json["report"]["after"]), (&"policy.yaml".into(), &"starlingx".into()));
+    assert_eq!(
+        (&json["report"]["before"], &json["report"]["after"]),
+        (&"policy.yaml".into(), &"starlingx".into())
+    );
     assert!(rig.ok(&["policy", "show"]).contains("Host Build Artifacts"));
 }
 
@@ -52,7 +55,7 @@ fn a_policy_or_layout_that_is_wrong_changes_nothing() {
     rig.fails(2, "families", &["policy", "set", &policy]);
     rig.fails(2, "no policy `nightly`", &["policy", "set", "nightly"]);
     let layout = file(&rig, "layout.yaml", "layout: 1\nname: x\n");
-    rig.fails(2, "streams", &["layout", "set", &layout]);
+    rig.fails(2, "layout.yaml:1:1: missing field", &["layout", "set", &layout]);
     assert_eq!(settings(&rig), before);
     assert!(!rig.mirror(".mirrorkeep/policy.yaml").exists());
     assert!(!rig.mirror(".mirrorkeep/layout.yaml").exists());
@@ -63,7 +66,11 @@ fn a_layout_without_a_place_for_a_build_is_refused_by_the_builds_name() {
     let rig = scene();
     let before = settings(&rig);
     for dry in [&["--dry-run"][..], &[]] {
-        rig.fails(3, &format!("no place for `master/centos/{ONE}`"), &[&["layout", "set", "fedora-compose"], dry].concat());
+        rig.fails(
+            3,
+            &format!("no place for `master/centos/{ONE}`"),
+            &[&["layout", "set", "fedora-compose"], dry].concat(),
+        );
     }
     assert_eq!(settings(&rig), before);
 }
@@ -73,7 +80,6 @@ fn a_layout_in_which_all_builds_keep_their_path_is_put_in_force() {
     let rig = scene();
     let said = rig.ok(&["layout", "set", "generic", "--dry-run"]);
     assert!(said.contains("would be in force") && said.contains("latest_green_build"), "{said}");
-    rig.fails(2, "no place", &["layout", "place", "main/debian", "--layout", "nowhere"]);
     let said = rig.ok(&["layout", "set", "generic"]);
     assert!(said.contains("the layout `generic` is in force"), "{said}");
     rig.publish("20181207T060000Z", &[]);

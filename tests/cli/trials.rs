@@ -153,6 +153,8 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("check", 5, &["check", "--fix", "--dry-run"]),
         ("adopt", 0, &["adopt", "--write-sums", "--dry-run"]),
         ("recover", 0, &["recover", "--dry-run"]),
+        ("policy set", 0, &["policy", "set", "starlingx", "--dry-run"]),
+        ("layout set", 0, &["layout", "set", "generic", "--dry-run"]),
     ];
     let parent = rig.mirror("..");
     let before = snapshot(&parent);

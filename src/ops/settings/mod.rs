@@ -4,9 +4,9 @@
 
 use super::{ActError, Mode};
 use crate::layout::Layout;
-use crate::mirror::{Chosen, InForce, Mirror, MirrorError};
-use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp, Stream};
-use crate::recover::settle;
+use crate::mirror::{Chosen, InForce, MirrorError};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Stream};
+use crate::session::Session;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -72,25 +72,25 @@ pub struct SettingReport {
 
 /// Puts a policy in force. The next prune waits for `--accept` where the edit makes builds expire.
 pub fn set_policy(
-    mirror: &Mirror,
+    session: &Session<'_>,
     chosen: &Chosen,
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
     let (before, text) = match mirror.policy()? {
         Some((name, text)) => (Some(name), text),
         None => (None, None),
     };
-    put(mirror, InForce::Policy, chosen, (before, text), mode, clock)
+    put(session, InForce::Policy, chosen, (before, text), mode)
 }
 
 /// Puts a layout in force in which every build of the mirror and of its trash keeps its path.
 pub fn set_layout(
-    mirror: &Mirror,
+    session: &Session<'_>,
     (chosen, layout): (&Chosen, &Layout),
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
     let old = mirror.layout();
     let trashed =
         mirror.trash().map_err(ActError::from)?.waiting.into_iter().map(|trashed| trashed.ticket.id);
@@ -102,7 +102,7 @@ pub fn set_layout(
         return Err(SettingsError::Displaced { layout: layout.name().to_owned(), builds });
     }
     let before = (Some(mirror.config().layout.clone()), Some(old.text().to_owned()));
-    let mut report = put(mirror, InForce::Layout, chosen, before, mode, clock)?;
+    let mut report = put(session, InForce::Layout, chosen, before, mode)?;
     let streams: BTreeSet<&Stream> = known.iter().map(|id| &id.stream).collect();
     let [were, are] = [old, layout].map(|layout| ruled(layout, &streams));
     report.unruled = were.difference(&are).cloned().collect();
@@ -121,13 +121,13 @@ fn ruled(layout: &Layout, streams: &BTreeSet<&Stream>) -> BTreeSet<String> {
 }
 
 fn put(
-    mirror: &Mirror,
+    session: &Session<'_>,
     which: InForce,
     chosen: &Chosen,
     (before, text): (Option<String>, Option<String>),
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
     let after = mirror.name_in_force(which, chosen);
     let same_text = match chosen {
         Chosen::Shipped(_) => true,
@@ -135,8 +135,7 @@ fn put(
     };
     let changed = before.as_ref() != Some(&after) || !same_text;
     if changed && mode == Mode::Real {
-        let lock = mirror.lock().map_err(ActError::from)?;
-        settle(&lock, clock).map_err(ActError::from)?;
+        let lock = session.begin().map_err(ActError::from)?;
         mirror.put_in_force(which, chosen, &lock)?;
     }
     Ok(SettingReport { before, after, changed, unruled: Vec::new(), ruled: Vec::new() })
