@@ -3,10 +3,10 @@
 use crate::commit::handshake::say;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{Fact, JournalError, KeptError, WriteLock, builds_of};
+use crate::mirror::{JournalError, KeptError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
-use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
+use crate::record::{BuildRecord, LabelValue, Labels, Payload, as_object};
 use crate::recover::RecoverError;
 use crate::session::Session;
 use crate::store::StoreError;
@@ -83,13 +83,12 @@ pub(crate) fn relabel(
     said: Map<String, Value>,
     now: Stamp,
 ) -> Result<bool, JournalError> {
-    let fact = Fact::new(EventKind::Labelled, &new.id).with("labels", said);
-    let intent = lock.intend(now, fact.clone())?;
+    let pending = lock.begin(now, &new.id, &Payload::Labelled { labels: said })?;
     let stands = say(lock, &new.id, || lock.renew_record(old, new), || lock.renew_record(new, old))?;
     if stands {
-        lock.tell(now, fact, Some(intent))?;
+        pending.done(now)?;
     } else {
-        lock.undo(now, fact, intent)?;
+        pending.undone(now)?;
     }
     Ok(stands)
 }
