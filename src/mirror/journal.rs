@@ -71,23 +71,23 @@ impl Classify for JournalError {
 
 /// What an event says, without its place in the journal.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub(super) struct Fact {
     /// What happens.
-    pub what: EventKind,
+    pub(super) what: EventKind,
     /// To which build, alias or mirror.
-    pub to: String,
+    pub(super) to: String,
     /// What else belongs to it.
-    pub details: Map<String, Value>,
+    pub(super) details: Map<String, Value>,
 }
 
 impl Fact {
     /// Returns what an event of a build, an alias or the mirror states.
-    pub fn new(to: impl ToString, payload: &Payload) -> Self {
+    pub(super) fn new(to: impl ToString, payload: &Payload) -> Self {
         Self { what: payload.kind(), to: to.to_string(), details: payload.details() }
     }
 
     /// Returns what an event states.
-    pub fn of(event: &Event) -> Self {
+    pub(super) fn of(event: &Event) -> Self {
         Self { what: event.what, to: event.to.clone(), details: event.details.clone() }
     }
 }
