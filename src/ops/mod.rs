@@ -14,6 +14,7 @@ mod observe;
 pub(crate) mod op_error;
 pub mod publish;
 pub mod retention;
+pub mod settings;
 pub mod status;
 pub mod verify;
 
