@@ -242,10 +242,9 @@ impl Interrupted<'_> {
         let what = match self.intent.stated().kind.as_deref() {
             Some("build") => Some(TicketKind::Build),
             Some("untrimmed") => Some(TicketKind::Untrimmed),
-            Some(_) => None,
             None if by_seal && self.mirror().parts_in(&self.at)?.is_some() => Some(TicketKind::Untrimmed),
             None if by_seal => Some(TicketKind::Build),
-            None => None,
+            _ => None,
         };
         let Some(trashed) = self.trashed(what) else { return Ok(self.left()) };
         let (id, path) = (&trashed.ticket.id, &trashed.ticket.path);
