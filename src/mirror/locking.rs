@@ -13,6 +13,7 @@ impl Mirror {
     /// Fails when events of the journal were lost, as far as what refers to them shows.
     pub fn lease(&self) -> Result<Lease<'_>, LeaseError> {
         let lease = self.lease_over(|| Ok(()))?;
+        lease.is_of_this_mirror()?;
         let last = lease.next_seq().saturating_sub(1);
         let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
         match found.map_err(LeaseError::Store)?.into_iter().next() {
@@ -24,7 +25,11 @@ impl Mirror {
     /// Returns the changes that were begun and have no outcome yet, without a lock: one of them may be underway.
     pub fn unsettled(&self) -> Result<Vec<Event>, LeaseError> {
         let open = journal::unsettled(self.store())?;
-        let last = journal::last_event(self.store())?;
+        let history = journal::history(self.store(), &[])?;
+        if let Some(other) = history.of_others(&self.config().id).into_iter().next() {
+            return Err(LeaseError::Journal(other.into()));
+        }
+        let last = history.last;
         let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
         match found.map_err(LeaseError::Store)?.into_iter().next() {
             Some(lost) => Err(LeaseError::Journal(lost.into())),
@@ -44,7 +49,7 @@ impl Mirror {
         })?;
         self.is_still_there()?;
         before()?;
-        let journal = Journal::open(self.store(), self.who().to_owned())?;
+        let journal = Journal::open(self.store(), self.who().to_owned())?.stating(&self.config().id);
         Ok(Lease::over(self, journal, guard))
     }
 }

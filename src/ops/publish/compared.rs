@@ -34,7 +34,7 @@ pub(crate) fn there_already(
         changes.retain(|change| !is_left_by_moving(change, &manifest, prepared, record.result));
     }
     if !changes.is_empty() {
-        return Err(PublishError::Differs { id: id.clone(), changes });
+        return Err(PublishError::Differs { id: id.clone(), changes, named: publishing.named });
     }
     let size = (manifest.files.len() as u64, manifest.bytes());
     let mut report =

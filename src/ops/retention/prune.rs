@@ -14,12 +14,12 @@ use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
-use crate::ops::retention::sweep::Which;
+use crate::ops::retention::sweep::{Which, alien, unreadable};
 use crate::ops::retention::trim;
 use crate::ops::{ActError, Mode};
 use crate::progress::go_on;
 use crate::record::EventKind;
-use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};
+use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages, settle};
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -37,12 +37,13 @@ pub fn prune(
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, clock(), base)?;
-        let findings = concerns(mirror, &planned.census);
+        let trash = mirror.trash()?;
+        let findings = [concerns(mirror, &planned.census), alien(trash.alien)].concat();
         let mut report = PruneReport { findings, ..empty(planned.plan) };
         if report.outcome != PlanOutcome::Refused {
-            let (left, failures) = left_stages(mirror, clock())?;
+            let LeftStages { left, failures, .. } = left_stages(mirror, clock())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
-            report.failures = failures.iter().map(unread).collect();
+            report.failures = failures.iter().map(unread).chain(unreadable(trash.strange)).collect();
         }
         return Ok(report);
     }
@@ -86,12 +87,12 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
     };
     let mut planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
-    report.findings = concerns(mirror, &planned.census);
+    report.findings = [concerns(mirror, &planned.census), alien(mirror.trash()?.alien)].concat();
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
-    let (stages, failures) = clear_old_stages(mirror, clock)?;
-    report.stages = stages;
+    let LeftStages { left, failures, .. } = clear_old_stages(mirror, clock)?;
+    report.stages = left;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let mut fence = Fence::new(seq);

@@ -8,6 +8,7 @@ use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
 use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::retention::concern::Concern;
 use crate::ops::retention::report::{Failure, SweepReport};
 use crate::ops::{ActError, Mode};
 use crate::progress::{Stop, go_on};
@@ -34,6 +35,7 @@ pub fn sweep(
     if mode == Mode::Trial {
         let trash = mirror.trash()?;
         let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        alien(trash.alien).iter().for_each(|found| mirror.warnings().add(found.to_string()));
         let failures = unreadable(trash.strange);
         return Ok(SweepReport { swept, failures, ..SweepReport::default() });
     }
@@ -118,16 +120,30 @@ pub(crate) fn mark(
         }
     }
     clear(lease, &trash)?;
+    if which == Which::All {
+        // A prune reports them as findings.
+        alien(trash.alien).iter().for_each(|found| lease.mirror().warnings().add(found.to_string()));
+    }
     report.failures.extend(unreadable(trash.strange));
     Ok(())
 }
 
 /// Returns what is reported of directories whose ticket cannot be used.
-fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
+pub(crate) fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
     let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
     let failure =
         |(path, why): (RelPath, String)| Failure { path: path.to_string(), error: format!("{why}; {hint}") };
     strange.into_iter().map(failure).collect()
+}
+
+/// Returns what is reported of directories that no event made.
+pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
+    let concern = |(path, why): (RelPath, String)| {
+        let why =
+            format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
+        Concern { path, why, hint: Some("move it out of the mirror".to_owned()) }
+    };
+    alien.into_iter().map(concern).collect()
 }
 
 /// Removes everything that is marked, outside the lock.
