@@ -7,7 +7,7 @@
 
 use crate::commit::discard::throw_out;
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{KeptError, Lease, Mirror, Trashed, parts_at};
+use crate::mirror::{KeptError, Mirror, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
@@ -85,9 +85,9 @@ impl Split {
     }
 
     /// Writes down what the build was, the record last: without it a ticket speaks of nothing.
-    pub(crate) fn note(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.keep_ticket(trashed)?;
-        let store = lease.mirror().store();
+    pub(crate) fn note(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.keep_ticket(trashed)?;
+        let store = lock.mirror().store();
         let put = |at: &RelPath, bytes: &[u8]| store.put(at, bytes, Put::Replace);
         if let Some((list, signatures)) = &self.signed {
             put(&sums_at(&trashed.at), list)?;
@@ -103,11 +103,11 @@ impl Split {
     /// Makes the build what is left of it; doing it again finishes what was cut off.
     pub(crate) fn carry_out(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         root: &RelPath,
         names: &[String],
     ) -> Result<(), CommitError> {
-        let (mirror, id) = (lease.mirror(), &self.before.id);
+        let (mirror, id) = (lock.mirror(), &self.before.id);
         let mut sums = self.before.sums;
         if let Some((list, signatures)) = &self.signed {
             let gone = paths(&self.parts);
@@ -118,7 +118,7 @@ impl Split {
             }
             sums = Some(write_sums(mirror.store(), root, &left)?);
         }
-        lease.keep_manifest(id, &self.rest)?;
+        lock.keep_manifest(id, &self.rest)?;
         // What was said of it since stays said.
         let Some(now) = mirror.record(id)? else { return Ok(()) };
         let mut trimmed = self.before.trimmed.clone();
@@ -126,19 +126,19 @@ impl Split {
         let (files, bytes) = self.stays();
         let after =
             BuildRecord { labels: now.labels.clone(), trimmed, files, bytes, sums, ..self.before.clone() };
-        Ok(lease.renew_record(&now, &after)?)
+        Ok(lock.renew_record(&now, &after)?)
     }
 }
 
 /// Settles the taking out of parts that was cut off, and returns whether it happened.
-pub(crate) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
-    let happened = has_begun(lease.mirror(), trashed)?;
+pub(crate) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
+    let happened = has_begun(lock.mirror(), trashed)?;
     if happened {
-        Split::again(lease.mirror(), trashed)?.carry_out(lease, &trashed.ticket.path, names)?;
+        Split::again(lock.mirror(), trashed)?.carry_out(lock, &trashed.ticket.path, names)?;
     } else {
-        give_up(lease, trashed)?;
+        give_up(lock, trashed)?;
     }
-    lease.unmark(&trashed.ticket.id)?;
+    lock.unmark(&trashed.ticket.id)?;
     Ok(happened)
 }
 
@@ -153,15 +153,15 @@ pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, Comm
 }
 
 /// Lets a build be what it is, of which nothing but signatures went yet.
-pub(crate) fn give_up(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
+pub(crate) fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
     sign_again(store, trashed)?;
     Ok(throw_out(store, &trashed.at)?)
 }
 
 /// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let (mirror, id) = (lease.mirror(), &trashed.ticket.id);
+pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let (mirror, id) = (lock.mirror(), &trashed.ticket.id);
     let store = mirror.store();
     let now = mirror.record(id)?.ok_or_else(|| CommitError::NoBuild(id.clone()))?;
     let before = mirror.record_in(trashed)?;
@@ -170,9 +170,9 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), Commi
         sign_again(store, trashed)?;
     }
     let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
-    lease.keep_manifest(id, &parsed(&whole, id)?)?;
+    lock.keep_manifest(id, &parsed(&whole, id)?)?;
     let after = BuildRecord { labels: now.labels.clone(), ..before };
-    Ok(lease.renew_record(&now, &after)?)
+    Ok(lock.renew_record(&now, &after)?)
 }
 
 /// Fails unless everything that a build had is still there, by one listing.

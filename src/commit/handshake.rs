@@ -6,7 +6,7 @@
 //! it came too late. Of any two at least one sees the other. Not promised to one who sleeps between its last look and
 //! the removal of the seal for longer than the lock's term: object stores have no conditional removal.
 
-use crate::mirror::{Lease, Trashed};
+use crate::mirror::{Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::store::StoreError;
 
@@ -15,41 +15,41 @@ pub(crate) type Protected = Option<String>;
 
 /// Takes a build away by its seal; nothing happens when `protects` then says that something protects it, which is returned.
 pub(crate) fn part<E: From<StoreError>>(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     trashed: &Trashed,
     protects: impl FnOnce() -> Result<Protected, E>,
 ) -> Result<Protected, E> {
-    while_marked(lease, &trashed.ticket.id, protects, || Ok(lease.put_away(trashed)?))
+    while_marked(lock, &trashed.ticket.id, protects, || Ok(lock.put_away(trashed)?))
 }
 
 /// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
 ///
 /// Where that fails, the mark stays for whoever clears up.
 pub(crate) fn while_marked<E: From<StoreError>>(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     protects: impl FnOnce() -> Result<Protected, E>,
     act: impl FnOnce() -> Result<(), E>,
 ) -> Result<Protected, E> {
-    lease.mark_going(id)?;
+    lock.mark_going(id)?;
     let why = protects()?;
     if why.is_none() {
         act()?;
     }
-    lease.unmark(id)?;
+    lock.unmark(id)?;
     Ok(why)
 }
 
 /// Points a name at a path, and back to where it led when a build there is going; returns whether it stays.
 pub(crate) fn point(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     alias: &RelPath,
     from: Option<&RelPath>,
     target: &RelPath,
 ) -> Result<bool, StoreError> {
-    let store = lease.mirror().store();
-    lease.mirror().point(alias, target)?;
-    if !lease.mirror().leads_to_going(target)? {
+    let store = lock.mirror().store();
+    lock.mirror().point(alias, target)?;
+    if !lock.mirror().leads_to_going(target)? {
         return Ok(true);
     }
     match from {
@@ -61,13 +61,13 @@ pub(crate) fn point(
 
 /// Says something of a build, and takes it back when the build is going; returns whether it stands.
 pub(crate) fn say(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     write: impl FnOnce() -> Result<(), StoreError>,
     take_back: impl FnOnce() -> Result<(), StoreError>,
 ) -> Result<bool, StoreError> {
     write()?;
-    let stands = !lease.mirror().is_going(id)?;
+    let stands = !lock.mirror().is_going(id)?;
     if !stands {
         take_back()?;
     }

@@ -2,13 +2,13 @@
 
 use crate::commit::CommitError;
 use crate::commit::discard::{is_listed, throw_out};
-use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
+use crate::mirror::{Fact, GOING, Trash, Trashed, WriteLock};
 use crate::model::{RelPath, Stamp};
 use crate::record::EventKind;
 
-/// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
-pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), CommitError> {
-    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+/// Clears tickets without a tree: nothing is under way while we hold the lock, so they are left behind.
+pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<(), CommitError> {
+    let (mirror, store) = (lock.mirror(), lock.mirror().store());
     let sign = if mirror.by_seal() { "record.json" } else { "tree" };
     for at in &trash.empty {
         // One look that found nothing does not decide.
@@ -20,16 +20,16 @@ pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), CommitError>
 }
 
 /// Tells and marks one.
-pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, CommitError> {
+pub(crate) fn mark_one(lock: &WriteLock<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, CommitError> {
     let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let intent = lease.intend(now, fact.clone())?;
+    let intent = lock.intend(now, fact.clone())?;
     let going = going(&trashed.at);
-    if lease.mirror().by_seal() {
-        crate::commit::places::mark(lease, trashed, &going)?;
+    if lock.mirror().by_seal() {
+        crate::commit::places::mark(lock, trashed, &going)?;
     } else {
-        lease.mirror().store().reveal(&trashed.at, &going)?;
+        lock.mirror().store().reveal(&trashed.at, &going)?;
     }
-    lease.tell(now, fact, Some(intent))?;
+    lock.tell(now, fact, Some(intent))?;
     Ok(going)
 }
 

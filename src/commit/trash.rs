@@ -4,7 +4,7 @@ use crate::commit::discard::{is_listed, throw_out};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{CommitError, apart};
 use crate::mirror::{
-    KeptError, Lease, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain, number_of, term_of,
+    KeptError, Mirror, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
 };
 use crate::model::{BuildId, RelPath, Stamp, is_sums};
 use crate::record::{Event, EventKind, Phase};
@@ -24,7 +24,7 @@ pub(crate) enum Settling {
 
 /// What an interrupted command was doing to one directory of the trash.
 struct Interrupted<'a> {
-    lease: &'a Lease<'a>,
+    lock: &'a WriteLock<'a>,
     intent: &'a Event,
     at: RelPath,
     ticket: Found,
@@ -44,23 +44,23 @@ enum Found {
 ///
 /// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
 /// build itself is known to be in its place.
-pub(crate) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, CommitError> {
-    let store = lease.mirror().store();
+pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
+    let store = lock.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
         return Ok(Settling::Undone);
     };
-    let ticket = match lease.mirror().ticket(&at) {
+    let ticket = match lock.mirror().ticket(&at) {
         Ok(ticket) => Found::Ticket(Trashed { at: at.clone(), ticket }),
         Err(_) if store.look(&Trashed::ticket_in(&at))?.is_none() => Found::Missing,
         Err(why) => Found::Unread(why),
     };
-    let one = Interrupted { lease, intent, at, ticket };
+    let one = Interrupted { lock, intent, at, ticket };
     let happened = match intent.what {
-        EventKind::Pruned if lease.mirror().by_seal() => one.pruned_by_seal()?,
-        EventKind::Trimmed if lease.mirror().by_seal() => one.trimmed_by_seal()?,
-        EventKind::Swept if lease.mirror().by_seal() => one.swept_by_seal()?,
+        EventKind::Pruned if lock.mirror().by_seal() => one.pruned_by_seal()?,
+        EventKind::Trimmed if lock.mirror().by_seal() => one.trimmed_by_seal()?,
+        EventKind::Swept if lock.mirror().by_seal() => one.swept_by_seal()?,
         EventKind::Pruned => one.pruned()?,
         EventKind::Trimmed => return one.trimmed(),
         EventKind::Restored => return one.restored(),
@@ -71,7 +71,7 @@ pub(crate) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, Comm
 
 impl Interrupted<'_> {
     fn mirror(&self) -> &Mirror {
-        self.lease.mirror()
+        self.lock.mirror()
     }
 
     fn store(&self) -> &dyn Store {
@@ -132,7 +132,7 @@ impl Interrupted<'_> {
         }
         // The tree itself is the proof; only what is kept of the build may not have followed it yet.
         if let Some(id) = self.id() {
-            self.lease.file_away(&self.at, &id)?;
+            self.lock.file_away(&self.at, &id)?;
         }
         Ok(true)
     }
@@ -146,7 +146,7 @@ impl Interrupted<'_> {
             self.store().discard(&self.at)?;
         }
         if let Some(id) = &id {
-            self.lease.unmark(id)?;
+            self.lock.unmark(id)?;
         }
         Ok(gone)
     }
@@ -156,11 +156,11 @@ impl Interrupted<'_> {
         if self.look("record.json")?.is_some()
             && let Some(trashed) = self.trashed(Some(TicketKind::Untrimmed))
         {
-            return apart::settle(self.lease, &trashed, &names(self.intent));
+            return apart::settle(self.lock, &trashed, &names(self.intent));
         }
         throw_out(self.store(), &self.at)?;
         if let Some(id) = self.id() {
-            self.lease.unmark(&id)?;
+            self.lock.unmark(&id)?;
         }
         Ok(false)
     }
@@ -214,7 +214,7 @@ impl Interrupted<'_> {
         let number =
             |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
         crate::commit::tree::record(
-            self.lease,
+            self.lock,
             trashed,
             &names(self.intent),
             (number("files"), number("bytes")),
@@ -261,11 +261,11 @@ impl Interrupted<'_> {
             TicketKind::Untrimmed => there.is_none(),
         };
         let put_back =
-            if in_the_way { None } else { Some(crate::commit::untrash::put_back(self.lease, &trashed)) };
+            if in_the_way { None } else { Some(crate::commit::untrash::put_back(self.lock, &trashed)) };
         if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
             // It stays in the trash with all that is kept of it.
             if !by_seal {
-                self.lease.file_away(&trashed.at, id)?;
+                self.lock.file_away(&trashed.at, id)?;
             }
             self.mirror().warnings().add(match trashed.ticket.what {
                 TicketKind::Build => format!(
@@ -297,8 +297,8 @@ pub(crate) fn is_denied(error: &CommitError) -> bool {
 }
 
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
-pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &CommitError) -> String {
-    let store = lease.mirror().store();
+pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) -> String {
+    let store = lock.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let places = named.into_iter().flat_map(|at| [crate::commit::sweep::going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
@@ -319,11 +319,15 @@ pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &CommitError) -> 
 ///
 /// Its term begins again, since the policy of that time is not known.
 pub(crate) fn renew_ticket(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     at: &RelPath,
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
-    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    let (mirror, store) = (lock.mirror(), lock.mirror().store());
+    // What could not be read a moment ago and can be now is right as it is.
+    if let Ok(ticket) = mirror.ticket(at) {
+        return Ok(Some(Trashed { at: at.clone(), ticket }));
+    }
     match store.read(&Trashed::ticket_in(at), TICKET_LIMIT) {
         Err(error) if error.is_not_found() => {}
         Ok(bytes) if !is_of_a_newer_form(&bytes) => {}
@@ -340,11 +344,15 @@ pub(crate) fn renew_ticket(
         let trash = event.details.get("trash").and_then(|trash| trash.as_str());
         event.phase == Phase::Done && trash == Some(at.as_str())
     };
-    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed])?;
+    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?;
     let event = events.iter().rfind(|event| of_this(event)).cloned();
+    // What is there came in exchange for what went back to its place.
+    if event.as_ref().is_some_and(|event| event.what == EventKind::Restored) {
+        return Ok(None);
+    }
     let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
     else {
-        return from_record(lease, at, there.inode, until);
+        return from_record(lock, at, there.inode, until);
     };
     let what = if event.what == EventKind::Pruned { TicketKind::Build } else { TicketKind::Untrimmed };
     let path = mirror.layout().build_path(&id)?;
@@ -357,20 +365,20 @@ pub(crate) fn renew_ticket(
     if let Ok(record) = mirror.record_in(&trashed) {
         trashed.ticket.bytes = record.bytes;
     }
-    lease.keep_ticket(&trashed)?;
+    lock.keep_ticket(&trashed)?;
     Ok(Some(trashed))
 }
 
 /// Returns what is in the trash of a build whose ticket is damaged or gone, with the ticket written again.
 pub(crate) fn find_unread(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    for (at, _) in lease.mirror().trash()?.strange {
+    for (at, _) in lock.mirror().trash()?.strange {
         // Of a ticket that cannot be read for another reason the answer tells.
-        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
+        if let Ok(Some(trashed)) = renew_ticket(lock, &at, until)
             && trashed.ticket.id == *id
         {
             return Ok(Some(trashed));
@@ -381,12 +389,12 @@ pub(crate) fn find_unread(
 
 /// Writes the ticket of a directory of the trash from the record beside it, where the journal lost the event.
 fn from_record(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     at: &RelPath,
     inode: (u64, u64),
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
-    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    let (mirror, store) = (lock.mirror(), lock.mirror().store());
     let Some(id) = mirror.named_in(at)? else { return Ok(None) };
     let Ok(path) = mirror.layout().build_path(&id) else { return Ok(None) };
     let is_build = if mirror.by_seal() { !mirror.has_build(&id)? } else { store.look(&path)?.is_none() };
@@ -400,7 +408,7 @@ fn from_record(
         Ok(record) => trashed.ticket.bytes = record.bytes,
         Err(_) => return Ok(None),
     }
-    lease.keep_ticket(&trashed)?;
+    lock.keep_ticket(&trashed)?;
     Ok(Some(trashed))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::commit::discard::throw_out;
 use crate::commit::{CommitError, apart};
-use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
+use crate::mirror::{Fact, KeptError, Mirror, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
@@ -19,34 +19,34 @@ pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, Com
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
 pub(crate) fn bring_back(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), CommitError> {
-    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
-        apart::is_whole(lease.mirror(), trashed)?;
+    if lock.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
+        apart::is_whole(lock.mirror(), trashed)?;
     }
-    let trashed = &known_again(lease, trashed)?;
+    let trashed = &known_again(lock, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
     let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lease.intend(clock(), noted)?;
-    put_back(lease, trashed)?;
-    let discard = || throw_out(lease.mirror().store(), &trashed.at);
-    if lease.mirror().by_seal() {
+    let intent = lock.intend(clock(), noted)?;
+    put_back(lock, trashed)?;
+    let discard = || throw_out(lock.mirror().store(), &trashed.at);
+    if lock.mirror().by_seal() {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         discard()?;
-        lease.tell(clock(), fact, Some(intent))?;
+        lock.tell(clock(), fact, Some(intent))?;
     } else {
-        lease.tell(clock(), fact, Some(intent))?;
+        lock.tell(clock(), fact, Some(intent))?;
         discard()?;
     }
     Ok(())
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
-fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
-    let store = lease.mirror().store();
+fn known_again(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
+    let store = lock.mirror().store();
     let mut trashed = trashed.clone();
     let (there, back) = (store.look(&trashed.tree())?, store.look(&trashed.ticket.path)?);
     let known = |entry: &Entry| entry.inode.1 == trashed.ticket.inode.1;
@@ -54,19 +54,19 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitEr
         && !back.as_ref().is_some_and(known)
     {
         trashed.ticket.inode = entry.inode;
-        lease.keep_ticket(&trashed)?;
+        lock.keep_ticket(&trashed)?;
     }
     Ok(trashed)
 }
 
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
-    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
-        return apart::put_back(lease, trashed);
+pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
+    if lock.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
+        return apart::put_back(lock, trashed);
     }
-    if lease.mirror().by_seal() {
-        return lease.take_back(trashed).map_err(|error| match error.kind() {
+    if lock.mirror().by_seal() {
+        return lock.take_back(trashed).map_err(|error| match error.kind() {
             StoreErrorKind::AlreadyExists => {
                 CommitError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
             }
@@ -74,9 +74,9 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), Commi
         });
     }
     if trashed.ticket.what == TicketKind::Untrimmed {
-        keep_labels(lease, trashed)?;
+        keep_labels(lock, trashed)?;
     }
-    lease.file_back(trashed)?;
+    lock.file_back(trashed)?;
     let tree = trashed.tree();
     if store.look(&tree)?.is_none() {
         return Ok(());
@@ -98,10 +98,10 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), Commi
 }
 
 /// Brings what was said of a build since its parts were taken out into the record that comes back with them.
-fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
-    let Some(now) = lease.mirror().record(id)? else { return Ok(()) };
-    let before = match lease.mirror().record_in(trashed) {
+fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let (store, id) = (lock.mirror().store(), &trashed.ticket.id);
+    let Some(now) = lock.mirror().record(id)? else { return Ok(()) };
+    let before = match lock.mirror().record_in(trashed) {
         Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
         before => before?,
     };

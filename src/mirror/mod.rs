@@ -11,7 +11,6 @@ mod inodes;
 mod journal;
 mod last_run;
 mod leading;
-mod lease;
 mod links;
 mod locking;
 mod look;
@@ -26,6 +25,7 @@ mod survey;
 mod told;
 mod trash;
 mod warnings;
+mod write_lock;
 
 pub use accept::Accepted;
 pub use apart::{Apart, parts_at};
@@ -34,7 +34,6 @@ pub use contradiction::AnchorError;
 pub use held::LostHolds;
 pub use journal::{Fact, Journal, JournalError};
 pub(crate) use last_run::{LastRun, LastRunError};
-pub use lease::{Lease, LeaseError};
 pub use links::{Links, Pointing, laid, links, pointing};
 pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use materialized::{Generation, Materialized};
@@ -50,6 +49,7 @@ pub use told::{ExpectedError, Told};
 pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{Ticket, TicketKind, Trash, Trashed};
 pub use warnings::Warnings;
+pub use write_lock::{LockError, WriteLock};
 
 /// Returns an error with all its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

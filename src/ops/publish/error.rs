@@ -5,7 +5,7 @@ use crate::commit::filling::StageError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{JournalError, KeptError, LockError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::ops::publish::request::Named;
 use crate::progress::Interrupted;
@@ -139,7 +139,7 @@ pub enum PublishError {
     Recover(#[from] RecoverError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -193,7 +193,7 @@ impl Classify for PublishError {
             Self::Stage(error) => error.class(),
             Self::Reveal(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error @ RepointError::Store(_)) => {
                 error.class().or_hint("`mirrorkeep recover` tries again")

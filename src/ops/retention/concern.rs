@@ -28,6 +28,16 @@ impl fmt::Display for Concern {
     }
 }
 
+/// Returns what is reported of directories that no event made.
+pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
+    let concern = |(path, why): (RelPath, String)| {
+        let why =
+            format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
+        Concern { path, why, hint: Some("move it out of the mirror".to_owned()) }
+    };
+    alien.into_iter().map(concern).collect()
+}
+
 /// Returns the required aliases that resolve to nothing, and the builds that vanished.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     let required = census.aliases.iter().filter(|alias| alias.required);

@@ -12,7 +12,8 @@ use crate::mirror::{
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
-use crate::ops::retention::sweep::{alien, unreadable};
+use crate::ops::retention::concern::alien;
+use crate::ops::retention::report::unreadable;
 use crate::store::{Kind, Put, StoreError, Walked};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};

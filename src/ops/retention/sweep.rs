@@ -6,10 +6,10 @@
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
-use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
+use crate::mirror::{Mirror, TicketKind, Trashed, WriteLock, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::retention::concern::Concern;
-use crate::ops::retention::report::{Failure, SweepReport};
+use crate::ops::retention::concern::alien;
+use crate::ops::retention::report::{Failure, SweepReport, unreadable};
 use crate::ops::{ActError, Mode};
 use crate::progress::{Stop, go_on};
 use crate::recover::settle;
@@ -52,10 +52,10 @@ pub(crate) fn run(
 ) -> Result<SweepReport, ActError> {
     let mut report = SweepReport::default();
     {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
-        salvage(&lease, needed, &mut report, clock)?;
-        mark(&lease, which, &mut report, clock)?;
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
+        salvage(&lock, needed, &mut report, clock)?;
+        mark(&lock, which, &mut report, clock)?;
     }
     finish(mirror, &mut report, stop)?;
     Ok(report)
@@ -63,12 +63,12 @@ pub(crate) fn run(
 
 /// Brings back what somebody needs.
 pub(crate) fn salvage(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     needed: &HashSet<BuildId>,
     report: &mut SweepReport,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let waiting: Vec<Trashed> = mirror
         .trash()?
         .waiting
@@ -88,7 +88,7 @@ pub(crate) fn salvage(
         if !named && !held && !needed.contains(&ticket.id) {
             continue;
         }
-        match bring_back(lease, &trashed, clock) {
+        match bring_back(lock, &trashed, clock) {
             Ok(()) => report.restored.push(ticket.id.clone()),
             Err(error) => {
                 report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
@@ -100,50 +100,32 @@ pub(crate) fn salvage(
 
 /// Tells and marks what goes, so that it cannot come back.
 pub(crate) fn mark(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     which: Which,
     report: &mut SweepReport,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let trash = lease.mirror().trash()?;
+    let trash = lock.mirror().trash()?;
     let now = clock();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
-    let due: Vec<&Trashed> = if lease.mirror().by_seal() {
+    let due: Vec<&Trashed> = if lock.mirror().by_seal() {
         crate::commit::places::due(&trash.waiting, over)
     } else {
         trash.waiting.iter().filter(|trashed| over(trashed)).collect()
     };
     for trashed in due {
-        mark_one(lease, trashed, now)?;
+        mark_one(lock, trashed, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
         }
     }
-    clear(lease, &trash)?;
+    clear(lock, &trash)?;
     if which == Which::All {
         // A prune reports them as findings.
-        alien(trash.alien).iter().for_each(|found| lease.mirror().warnings().add(found.to_string()));
+        alien(trash.alien).iter().for_each(|found| lock.mirror().warnings().add(found.to_string()));
     }
     report.failures.extend(unreadable(trash.strange));
     Ok(())
-}
-
-/// Returns what is reported of directories whose ticket cannot be used.
-pub(crate) fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
-    let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
-    let failure =
-        |(path, why): (RelPath, String)| Failure { path: path.to_string(), error: format!("{why}; {hint}") };
-    strange.into_iter().map(failure).collect()
-}
-
-/// Returns what is reported of directories that no event made.
-pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
-    let concern = |(path, why): (RelPath, String)| {
-        let why =
-            format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
-        Concern { path, why, hint: Some("move it out of the mirror".to_owned()) }
-    };
-    alien.into_iter().map(concern).collect()
 }
 
 /// Removes everything that is marked, outside the lock.

@@ -10,7 +10,7 @@ use crate::commit::untrash::{noted, swap};
 use crate::commit::{apart, handshake};
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
-use crate::mirror::{Fact, JournalError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, JournalError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::fence::Fence;
@@ -123,9 +123,9 @@ fn one(
     }
     let rest = rest?;
     store.settle(&stage)?;
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
+    if let Some(why) = stays(&lock, planned, fence, id, clock())? {
         return Ok(Trimmed::Skipped(why));
     }
     if !is_same()? {
@@ -134,16 +134,16 @@ fn one(
     let now = clock();
     let bytes =
         planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now)?;
+    let trashed = untrimmed(&lock, planned, id, path, (bytes, entry.inode), now)?;
     let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
-    let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
+    let intent = lock.intend(now, fact.clone().with("inode", noted(&trashed)))?;
     store.reveal(&stage, &trashed.at)?;
-    lease.keep_ticket(&trashed)?;
+    lock.keep_ticket(&trashed)?;
     let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
     swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
-    record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
-    lease.tell(clock(), fact, Some(intent))?;
-    fence.leave(&lease);
+    record(&lock, &trashed, &names, (rest.files, rest.bytes))?;
+    lock.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lock);
     Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
@@ -165,42 +165,42 @@ fn one_apart(
     let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
         return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
     };
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
+    if let Some(why) = stays(&lock, planned, fence, id, clock())? {
         return Ok(Trimmed::Skipped(why));
     }
     if !split.is_of(mirror.record(id)?.as_ref()) {
         return Ok(Trimmed::Skipped("it changed since it was looked at".to_owned()));
     }
     let now = clock();
-    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
+    let trashed = untrimmed(&lock, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
     let fact = trimmed(&trashed, &names, split.stays());
-    let intent = lease.intend(now, fact.clone())?;
-    let once_more = || match fence.once_said(&lease, planned, id)? {
-        None => sheltered(&lease, planned, fence, id, clock()),
+    let intent = lock.intend(now, fact.clone())?;
+    let once_more = || match fence.once_said(&lock, planned, id)? {
+        None => sheltered(&lock, planned, fence, id, clock()),
         why => Ok(why),
     };
-    let done = split.note(&lease, &trashed).map_err(ActError::from).and_then(|()| {
-        handshake::while_marked(&lease, id, once_more, || Ok(split.carry_out(&lease, &path, &names)?))
+    let done = split.note(&lock, &trashed).map_err(ActError::from).and_then(|()| {
+        handshake::while_marked(&lock, id, once_more, || Ok(split.carry_out(&lock, &path, &names)?))
     });
     if !matches!(done, Ok(None)) {
         // What failed after it began is finished by whoever comes next.
         if !apart::has_begun(mirror, &trashed)? {
-            apart::give_up(&lease, &trashed)?;
-            lease.unmark(id)?;
-            lease.undo(clock(), fact, intent)?;
+            apart::give_up(&lock, &trashed)?;
+            lock.unmark(id)?;
+            lock.undo(clock(), fact, intent)?;
         }
         return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
     }
-    lease.tell(clock(), fact, Some(intent))?;
-    fence.leave(&lease);
+    lock.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lock);
     Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Returns what the trash is told of a build whose parts go.
 fn untrimmed(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &Planned,
     id: &BuildId,
     path: RelPath,
@@ -209,7 +209,7 @@ fn untrimmed(
 ) -> Result<Trashed, JournalError> {
     let (id, what) = (id.clone(), TicketKind::Untrimmed);
     let until = planned.policy.trash.after(since, planned.policy.zone);
-    let at = lease.next_in_trash()?;
+    let at = lock.next_in_trash()?;
     Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
 }
 
@@ -225,30 +225,30 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
 
 /// Returns why the parts of a build must stay after all.
 fn stays(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &mut Planned,
     fence: &mut Fence,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
-    fence.renew(lease, planned, now)?;
-    sheltered(lease, planned, fence, id, now)
+    fence.renew(lock, planned, now)?;
+    sheltered(lock, planned, fence, id, now)
 }
 
 /// Returns the same by the plan as it is, and by what protects the build now.
 fn sheltered(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &mut Planned,
     fence: &mut Fence,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
-    fence.refresh(lease, planned, now)?;
+    fence.refresh(lock, planned, now)?;
     let verdict = planned.plan.verdict(id);
     if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
         return Ok(Some("it is judged otherwise now".to_owned()));
     }
-    fence.shelters(lease, id, now)
+    fence.shelters(lock, id, now)
 }
 
 /// Notes in the record that a part is gone which was never there.
@@ -258,14 +258,14 @@ fn note_only(
     names: &[String],
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
     if let Some(mut record) = mirror.record(id)? {
         let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
         if !new.is_empty() {
             let before = record.clone();
             record.trimmed.extend(new);
-            lease.renew_record(&before, &record)?;
+            lock.renew_record(&before, &record)?;
         }
     }
     Ok(())
