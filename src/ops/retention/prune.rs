@@ -8,7 +8,7 @@
 use crate::commit::discard::throw_out;
 use crate::commit::{handshake, reserve};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::fence::Fence;
@@ -17,7 +17,7 @@ use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
-use crate::record::EventKind;
+use crate::record::Payload;
 use crate::recover::{LeftStage, LeftStages, RecoverError, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::{Put, StoreError};
@@ -159,7 +159,7 @@ impl PruneRun<'_> {
                         match self.throw(&lock, id, until) {
                             Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                             Ok(None) => {
-                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until })
+                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until });
                             }
                             Err(error) if error.is_no_space() => return Err(error),
                             Err(error) => {
@@ -206,13 +206,10 @@ impl PruneRun<'_> {
             inode,
         };
         let trashed = Trashed { at, ticket };
-        let fact = Fact::new(EventKind::Pruned, id)
-            .with("trash", trashed.at.as_str())
-            .with("plan", self.planned.plan.digest.to_string())
-            .with("until", until.iso());
+        let (trash, plan) = (trashed.at.clone(), self.planned.plan.digest);
         // The lock was taken by a handle; what readers open is the path.
         mirror.is_at_its_path().map_err(LockError::from).map_err(RecoverError::from)?;
-        let intent = lock.intend(now, fact.clone())?;
+        let pending = lock.begin(now, id, &Payload::Pruned { trash, plan, until })?;
         let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
         let moved = ticket.map_err(ActError::from).and_then(|()| {
             if mirror.by_seal() {
@@ -232,14 +229,14 @@ impl PruneRun<'_> {
                     lock.unmark(id)?;
                 }
                 throw_out(store, &trashed.at)?;
-                lock.undo(lock.now(), fact, intent)?;
+                pending.undone(lock.now())?;
             }
             return moved;
         }
         if !mirror.by_seal() {
             lock.file_away(&trashed.at, id)?;
         }
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done(lock.now())?;
         Ok(None)
     }
 
