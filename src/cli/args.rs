@@ -7,7 +7,8 @@ mod status;
 mod transfer;
 
 pub(super) use look::{
-    CheckArgs, ExplainArgs, FormatArg, ListArgs, PlanArgs, PlanFrom, PolicyVerb, VerifyArgs,
+    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb, ResultFilter,
+    SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
 pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
@@ -138,11 +139,16 @@ Examples:
   mirrorkeep log master/centos/latest_build --limit 10
   mirrorkeep log master/centos/20181205T060000Z")]
     Log(LogArgs),
-    /// List the builds, with result, age, size, labels and aliases
+    /// List the builds, with result, age, size, labels and names
+    #[command(after_help = "A header is shown on a terminal only, so that in a pipe every line is a build.
+
+Examples:
+  mirrorkeep list 'release/*' --result success --since 30d
+  mirrorkeep list --sort size --limit 10")]
     List(ListArgs),
     /// Show one build
     Show {
-        /// The build, such as master/centos/20181205T060000Z
+        /// The build, such as master/centos/20181205T060000Z, or a name that resolves to one
         id: String,
     },
     /// Write down everything that is there as JSON
@@ -187,6 +193,9 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// See what is in the trash
+    #[command(subcommand)]
+    Trash(TrashVerb),
     /// Empty the trash now
     Sweep {
         /// Remove at most that many files a second
@@ -299,6 +308,8 @@ impl Verb {
                 | Self::Status(_)
                 | Self::Log(_)
                 | Self::List(_)
+                | Self::Trash(_)
+                | Self::Hold(HoldArgs { verb: Some(_), .. })
                 | Self::Show { .. }
                 | Self::Census
                 | Self::Alias(AliasVerb::List)

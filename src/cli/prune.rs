@@ -3,7 +3,7 @@
 use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::context::{Setting, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::{say, when};
+use super::{naming, say, when};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
@@ -225,15 +225,17 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
 }
 
 pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
-    let id = build(&args.id)?;
-    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let (named, why) = (args.id.as_deref().unwrap_or_default(), args.why.as_deref().unwrap_or_default());
+    check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
     let at = now();
     let until = args.until.as_deref().map(|text| when::future("--until", text, at)).transpose()?;
     if let Some(until) = until.filter(|until| *until < at) {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }
-    let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
-    let report = crate::ops::retention::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
+    let wanted = Hold { who: setting.who.clone(), why: why.to_owned(), until, since: Some(at) };
+    let mirror = setting.open()?;
+    let id = naming::build(&mirror, named)?;
+    let report = crate::ops::retention::hold(&mirror, &id, wanted, Mode::of(args.dry_run), &now)?;
     told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
@@ -252,7 +254,9 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 }
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
-    let report = crate::ops::retention::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
+    let mirror = setting.open()?;
+    let id = naming::build(&mirror, id)?;
+    let report = crate::ops::retention::unhold(&mirror, &id, why, Mode::of(dry_run), &now)?;
     told(setting, &report, ("let go of", "remove holds of"), dry_run);
     Ok(())
 }

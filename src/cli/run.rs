@@ -1,13 +1,14 @@
 //! One place for errors, causes, hints and exit codes.
 
-use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
+use super::args::{Cli, ENVIRONMENT, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
 use super::context::{Setting, now, who};
 use super::exit::{Exit, Failed, Outcome};
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::site::Site;
 use super::{
-    adopt, check, copy, export, journal, log, look, make, plan, policy, prune, publish, say, status, verify,
+    adopt, check, copy, export, journal, list, log, look, make, plan, policy, prune, publish, say, status,
+    verify,
 };
 use crate::mirror::Warnings;
 use crate::model::{Classify, ErrorKind};
@@ -151,7 +152,8 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Copy(args) => return copy::copy(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
         Verb::Log(args) => journal::log(setting, &args)?,
-        Verb::List(args) => look::list(setting, &args)?,
+        Verb::List(args) => list::list(setting, &args)?,
+        Verb::Trash(TrashVerb::List(filter)) => list::trash(setting, &filter)?,
         Verb::Show { id } => look::show(setting, &id)?,
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
@@ -164,6 +166,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Sweep { max_rate, io_priority, dry_run } => {
             return prune::sweep(setting, max_rate, io_priority, dry_run);
         }
+        Verb::Hold(HoldArgs { verb: Some(HoldVerb::List(filter)), .. }) => list::holds(setting, &filter)?,
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),

@@ -9,6 +9,7 @@ pub mod check;
 pub mod copy;
 pub(crate) mod error;
 pub mod history;
+pub mod matching;
 mod mode;
 mod observe;
 pub mod publish;

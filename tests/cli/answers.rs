@@ -41,7 +41,7 @@ fn every_field_of_an_answer_is_told() {
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
-    let calls: [&[&str]; 23] = [
+    let calls: [&[&str]; 25] = [
         &["status", "--shared"],
         &["plan"],
         &["explain", &oldest],
@@ -49,9 +49,11 @@ fn every_field_of_an_answer_is_told() {
         &["census"],
         &["show", &trimmed],
         &["prune"],
+        &["trash", "list"],
         &["restore", &oldest],
         &["hold", &oldest, "--why", "a test"],
         &["list"],
+        &["hold", "list"],
         &["unhold", &oldest],
         &["sweep", "--dry-run"],
         &["sweep"],
@@ -114,6 +116,8 @@ fn every_answer_carries_the_version_of_its_form() {
         ("publish", &publish),
         ("status", &["status"]),
         ("log", &["log"]),
+        ("trash", &["trash", "list"]),
+        ("hold", &["hold", "list"]),
         ("list", &["list"]),
         ("show", &["show", &newer]),
         ("census", &["census"]),

@@ -30,6 +30,8 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         &publish,
         "status",
         "log",
+        "trash list",
+        "hold list",
         "list",
         &format!("show {BUILD}"),
         "census",

@@ -9,6 +9,7 @@ pub(crate) mod exits;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod invalid;
+pub(crate) mod listing;
 pub(crate) mod logged;
 pub(crate) mod pruning;
 pub(crate) mod publish;

@@ -64,9 +64,11 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 26] = [
+    let calls: [&[&str]; 28] = [
         &["status"],
         &["log"],
+        &["hold", "list"],
+        &["trash", "list"],
         &["list"],
         &["show", ID],
         &["alias", "list"],

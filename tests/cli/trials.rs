@@ -15,6 +15,8 @@ const D: &str = "master/centos/20181207T060000Z";
 const READERS: &[&str] = &[
     "status",
     "log",
+    "trash list",
+    "hold list",
     "list",
     "show",
     "census",
