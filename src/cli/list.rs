@@ -175,6 +175,7 @@ pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
             one.until.iso(),
             left,
             say::bytes(one.bytes),
+            one.why.as_ref().map(|why| format!("withdrawn: {why}")).unwrap_or_default(),
         ]
     };
     let rows: Vec<Vec<String>> = builds.iter().map(row).collect();
@@ -185,6 +186,7 @@ pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
         ("UNTIL", Align::Left),
         ("LEFT", Align::Right),
         ("SIZE", Align::Right),
+        ("WHY", Align::Left),
     ];
     show(&columns, &rows, "the trash is empty");
     Ok(())

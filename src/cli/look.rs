@@ -11,6 +11,8 @@ use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, shown};
+use crate::ops::withdraw::{Tombstone, tombstone};
+use crate::render::person;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -68,6 +70,10 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let id = naming::build(&mirror, id)?;
     let census = looked_at(&mirror)?;
     let Some(build) = census.build(&id) else {
+        if let Some(Tombstone { at, by, why }) = tombstone(&mirror, &id)? {
+            let (at, by, why) = (at.iso(), shown(person(&by)), shown(&why));
+            say::note(&format!("`{id}` was withdrawn at {at} by {by}: {why}"));
+        }
         crate::ops::retention::not_trashed(&mirror, &id)?;
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };

@@ -11,6 +11,7 @@ use crate::model::{BuildId, Digest, Stamp, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::{Failure, HoldReport, PruneReport, Pruning, SweepReport};
+use crate::ops::withdraw::tombstone;
 use crate::record::Hold;
 use crate::recover::LeftStage;
 use serde::Serialize;
@@ -212,7 +213,12 @@ pub(super) fn sweep(
 }
 
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
-    let restored = crate::ops::retention::restore(&setting.open()?, &build(id)?, Mode::of(dry_run), &now)?;
+    let (mirror, id) = (setting.open()?, build(id)?);
+    let withdrawn = tombstone(&mirror, &id)?;
+    let restored = crate::ops::retention::restore(&mirror, &id, Mode::of(dry_run), &now)?;
+    if let Some(tombstone) = withdrawn {
+        say::note(&format!("warning: it was withdrawn at {}: {}", tombstone.at.iso(), shown(&tombstone.why)));
+    }
     if setting.json {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
@@ -257,7 +263,7 @@ pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bo
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
     let report = crate::ops::retention::unhold(&mirror, &id, why, Mode::of(dry_run), &now)?;
-    told(setting, &report, ("let go of", "remove holds of"), dry_run);
+    told(setting, &report, ("removed the hold on", "remove the hold on"), dry_run);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub mod publish;
 pub mod retention;
 pub mod status;
 pub mod verify;
+pub mod withdraw;
 
 pub use error::ActError;
 pub use mode::Mode;

@@ -76,6 +76,7 @@ fn every_field_of_an_answer_is_told() {
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     fields(&rig.json(&["copy", &here, &there]), &mut found);
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
+    fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
     let calls: [&[&str]; 10] = [
@@ -116,6 +117,7 @@ fn every_answer_carries_the_version_of_its_form() {
         ("publish", &publish),
         ("status", &["status"]),
         ("log", &["log"]),
+        ("withdraw", &["withdraw", &newer, "--why", "a test", "--dry-run"]),
         ("trash", &["trash", "list"]),
         ("hold", &["hold", "list"]),
         ("list", &["list"]),

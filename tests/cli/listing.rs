@@ -18,12 +18,12 @@ fn rig() -> Rig {
     rig.policy("keep: [{last: 3}]").builds(["20181202T060000Z", A, B]);
     rig.write("outputs/iso/bootimage.iso", &"large ".repeat(500));
     rig.publish(C, &[]);
+    rig.ok(&["prune"]);
     let work = rig.work("");
     let work = work.to_str().unwrap();
     rig.ok(&["publish", work, "--stream", "release/2018.10/centos", "--build", C, "--result", "fail"]);
     rig.ok(&["label", &id(B), "sanity=green"]);
     rig.ok(&["hold", &id(A), "--why", "bug 7", "--until", "2999-01-31"]);
-    rig.ok(&["prune"]);
     rig
 }
 

@@ -5,10 +5,10 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
-use crate::commit::discard::throw_out;
-use crate::commit::{handshake, reserve};
+use crate::commit::reserve;
+use crate::commit::throw::{Leaving, Thrown};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
@@ -18,7 +18,6 @@ use crate::ops::retention::sweep::Which;
 use crate::ops::retention::trim;
 use crate::ops::{ActError, Mode};
 use crate::progress::go_on;
-use crate::record::EventKind;
 use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -194,54 +193,17 @@ fn throw(
     until: Stamp,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Option<String>, ActError> {
-    let mirror = lock.mirror();
-    let path = mirror.layout().build_path(id)?;
-    let store = mirror.store();
-    let inode = if mirror.by_seal() {
-        (0, 0)
-    } else {
-        let Some(tree) = store.look(&path)? else { return Ok(None) };
-        tree.inode
+    let leaving = Leaving {
+        id: id.clone(),
+        until,
+        bytes: planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0),
+        detail: ("plan", planned.plan.digest.to_string().into()),
     };
-    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lock.next_in_trash()?;
-    let now = clock();
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
-    let trashed = Trashed { at, ticket };
-    let fact = Fact::new(EventKind::Pruned, id)
-        .with("trash", trashed.at.as_str())
-        .with("plan", planned.plan.digest.to_string())
-        .with("until", until.iso());
-    // The lock was taken by a handle; what readers open is the path.
-    mirror.is_at_its_path().map_err(LockError::from)?;
-    let intent = lock.intend(now, fact.clone())?;
-    let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
-    let moved = ticket.map_err(ActError::from).and_then(|()| {
-        if mirror.by_seal() {
-            return handshake::part(lock, &trashed, || fence.once_more(lock, planned, id, clock()));
-        }
-        store.reveal(&trashed.ticket.path, &trashed.tree())?;
-        Ok(None)
-    });
-    if !matches!(moved, Ok(None)) {
-        // A move that failed after it happened is finished by whoever comes next.
-        let stayed =
-            if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
-        if stayed {
-            if mirror.by_seal() {
-                lock.unmark(id)?;
-            }
-            throw_out(store, &trashed.at)?;
-            lock.undo(clock(), fact, intent)?;
-        }
-        return moved;
-    }
-    if !mirror.by_seal() {
-        lock.file_away(&trashed.at, id)?;
-    }
-    lock.tell(clock(), fact, Some(intent))?;
-    Ok(None)
+    let protects = || fence.once_more(lock, planned, id, clock());
+    Ok(match crate::commit::throw::throw::<ActError>(lock, leaving, clock, protects)? {
+        Thrown::Gone | Thrown::Missing => None,
+        Thrown::Stays(why) => Some(why),
+    })
 }
 
 /// Returns how many bytes must be free in the end, when the disk is under pressure.

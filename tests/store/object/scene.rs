@@ -8,6 +8,8 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
 use mirrorkeep::ops::publish::{PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::withdraw::Withdrawing;
+use mirrorkeep::progress::Stop;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
 use object_store::memory::InMemory;
 use std::fs;
@@ -77,6 +79,23 @@ pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String
 
 pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+/// Withdraws the newer of two builds.
+pub(super) fn withdraw(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, false)
+}
+
+/// Does the same and deletes its bytes.
+pub(super) fn purge(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, true)
+}
+
+fn take_back(store: Arc<dyn Store>, purge: bool) -> Result<(), String> {
+    let what = Withdrawing { id: build(TWO), why: "a secret".to_owned(), force: false, purge };
+    let report = mirrorkeep::ops::withdraw::withdraw(&open(store)?, &what, Mode::Real, &Stop::new(), &now)
+        .map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
