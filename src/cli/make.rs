@@ -99,7 +99,7 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     let mode = Mode::of(args.dry_run);
     let mirror = setting.open()?;
     let id = naming::build(&mirror, &args.id)?;
-    let report = crate::ops::alias::label(&mirror, &id, &labels, &args.remove, mode, &now)?;
+    let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
     if setting.json {
         say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));
         return Ok(());
@@ -147,9 +147,8 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
-                let lock = mirror.lock()?;
-                crate::recover::settle(&lock, &now)?;
-                (crate::commit::set(&lock, &alias, &target, permit, now())?, Mode::Real)
+                let lock = setting.session(&mirror).begin()?;
+                (crate::commit::set(&lock, &alias, &target, permit, lock.now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
@@ -159,9 +158,8 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: None }, Mode::Trial)
             } else {
-                let lock = mirror.lock()?;
-                crate::recover::settle(&lock, &now)?;
-                (crate::commit::remove(&lock, &alias, now())?, Mode::Real)
+                let lock = setting.session(&mirror).begin()?;
+                (crate::commit::remove(&lock, &alias, lock.now())?, Mode::Real)
             }
         }
     };

@@ -39,8 +39,8 @@ fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome
 pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
-    let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
-    let report = crate::ops::retention::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
+    let how = Pruning { accepted, any_clock: args.accept_clock };
+    let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
     if args.dry_run {
         if setting.json {
             say::json(&Trial { plan: &report.plan, stages: &report.stages, findings: &report.findings });
@@ -197,7 +197,7 @@ pub(super) fn sweep(
     dry_run: bool,
 ) -> Outcome<Exit> {
     let mirror = gently(setting, max_rate, priority)?;
-    let report = crate::ops::retention::sweep(&mirror, Mode::of(dry_run), Some(&setting.stop), &now)?;
+    let report = crate::ops::retention::sweep(&setting.session(&mirror), Mode::of(dry_run))?;
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
     } else {
@@ -215,7 +215,7 @@ pub(super) fn sweep(
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
     let (mirror, id) = (setting.open()?, build(id)?);
     let withdrawn = tombstone(&mirror, &id)?;
-    let restored = crate::ops::retention::restore(&mirror, &id, Mode::of(dry_run), &now)?;
+    let restored = crate::ops::retention::restore(&setting.session(&mirror), &id, Mode::of(dry_run))?;
     if let Some(tombstone) = withdrawn {
         say::note(&format!("warning: it was withdrawn at {}: {}", tombstone.at.iso(), shown(&tombstone.why)));
     }
@@ -241,7 +241,7 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     let wanted = Hold { who: setting.who.clone(), why: why.to_owned(), until, since: Some(at) };
     let mirror = setting.open()?;
     let id = naming::build(&mirror, named)?;
-    let report = crate::ops::retention::hold(&mirror, &id, wanted, Mode::of(args.dry_run), &now)?;
+    let report = crate::ops::retention::hold(&setting.session(&mirror), &id, wanted, Mode::of(args.dry_run))?;
     told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
@@ -262,7 +262,7 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
-    let report = crate::ops::retention::unhold(&mirror, &id, why, Mode::of(dry_run), &now)?;
+    let report = crate::ops::retention::unhold(&setting.session(&mirror), &id, why, Mode::of(dry_run))?;
     told(setting, &report, ("removed the hold on", "remove the hold on"), dry_run);
     Ok(())
 }

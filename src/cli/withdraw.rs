@@ -1,7 +1,7 @@
 //! The verb `withdraw`: one build that must not be in the mirror is taken back.
 
 use super::args::WithdrawArgs;
-use super::context::{Setting, now};
+use super::context::Setting;
 use super::exit::{Exit, Failed, Outcome, Usage};
 use super::{naming, say};
 use crate::model::{BuildId, check_line, shown};
@@ -15,7 +15,8 @@ pub(super) fn withdraw(setting: &Setting, args: &WithdrawArgs) -> Outcome<Exit> 
     let mirror = setting.open()?;
     let id = naming::build(&mirror, &args.id)?;
     let what = Withdrawing { id, why: args.why.clone(), force: args.force, purge: args.purge };
-    let run = |mode| crate::ops::withdraw::withdraw(&mirror, &what, mode, &setting.stop, &now);
+    let session = setting.session(&mirror);
+    let run = |mode| crate::ops::withdraw::withdraw(&session, &what, mode);
     if args.purge && !args.yes && !args.dry_run {
         // What would be refused is refused before anything is asked.
         let trial = run(Mode::Trial)?;

@@ -90,7 +90,6 @@ pub(crate) fn reveal(
     lock: &WriteLock<'_>,
     mut sealed: Sealed,
     names: Names,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
     let fact = Fact::new(EventKind::Published, &id)
@@ -100,9 +99,9 @@ pub(crate) fn reveal(
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; what readers open is the path.
     lock.mirror().is_at_its_path()?;
-    let intent = lock.intend(clock(), fact.clone())?;
+    let intent = lock.intend(lock.now(), fact.clone())?;
     let done = if lock.mirror().by_seal() {
-        put_seal(lock, &mut sealed, clock())
+        put_seal(lock, &mut sealed, lock.now())
     } else {
         lock.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
     };
@@ -110,17 +109,17 @@ pub(crate) fn reveal(
         match sealed.is_in_place(lock.mirror()) {
             Ok(false) => {}
             // The seal is ours, byte for byte, and only the answer was lost.
-            Ok(true) if lock.mirror().by_seal() => return finish(lock, sealed, names, clock, intent),
+            Ok(true) if lock.mirror().by_seal() => return finish(lock, sealed, names, intent),
             // A move can fail after it happened: then it is not taken back, and the next command finishes it.
             _ => return Err(RevealError::Unsure(id, error)),
         }
-        lock.undo(clock(), fact, intent)?;
+        lock.undo(lock.now(), fact, intent)?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lock, sealed, names, clock, intent)
+    finish(lock, sealed, names, intent)
 }
 
 /// Puts the seal of a build whose files are in place, the manifest before it.
@@ -144,10 +143,9 @@ pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
     names: Names,
-    clock: &dyn Fn() -> Stamp,
     intent: u64,
 ) -> Result<Revealed, RevealError> {
-    let now = clock();
+    let now = lock.now();
     let mut record = sealed.seal.record.clone();
     let id = record.id.clone();
     info!("committed `{id}` at `{}`", sealed.seal.path);

@@ -36,7 +36,6 @@ pub(crate) enum Thrown {
 pub(crate) fn throw<E>(
     lock: &WriteLock<'_>,
     leaving: Leaving,
-    clock: &dyn Fn() -> Stamp,
     protects: impl FnOnce() -> Result<Option<String>, E>,
 ) -> Result<Thrown, E>
 where
@@ -52,7 +51,7 @@ where
         tree.inode
     };
     let at = lock.next_in_trash().map_err(CommitError::from)?;
-    let now = clock();
+    let now = lock.now();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
@@ -80,13 +79,13 @@ where
                 lock.unmark(&id)?;
             }
             throw_out(store, &trashed.at)?;
-            lock.undo(clock(), fact, intent).map_err(CommitError::from)?;
+            lock.undo(lock.now(), fact, intent).map_err(CommitError::from)?;
         }
         return Ok(moved?.map_or(Thrown::Missing, Thrown::Stays));
     }
     if !mirror.by_seal() {
         lock.file_away(&trashed.at, &id)?;
     }
-    lock.tell(clock(), fact, Some(intent)).map_err(CommitError::from)?;
+    lock.tell(lock.now(), fact, Some(intent)).map_err(CommitError::from)?;
     Ok(Thrown::Gone)
 }

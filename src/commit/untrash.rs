@@ -3,7 +3,7 @@
 use crate::commit::discard::throw_out;
 use crate::commit::{CommitError, apart};
 use crate::mirror::{Fact, KeptError, Mirror, TicketKind, Trashed, WriteLock};
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::model::{BuildId, RelPath};
 use crate::record::{BuildRecord, EventKind};
 use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
 
@@ -18,11 +18,7 @@ pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, Com
 }
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
-pub(crate) fn bring_back(
-    lock: &WriteLock<'_>,
-    trashed: &Trashed,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), CommitError> {
+pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     if lock.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
         apart::is_whole(lock.mirror(), trashed)?;
     }
@@ -30,15 +26,15 @@ pub(crate) fn bring_back(
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
     let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lock.intend(clock(), noted)?;
+    let intent = lock.intend(lock.now(), noted)?;
     put_back(lock, trashed)?;
     let discard = || throw_out(lock.mirror().store(), &trashed.at);
     if lock.mirror().by_seal() {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         discard()?;
-        lock.tell(clock(), fact, Some(intent))?;
+        lock.tell(lock.now(), fact, Some(intent))?;
     } else {
-        lock.tell(clock(), fact, Some(intent))?;
+        lock.tell(lock.now(), fact, Some(intent))?;
         discard()?;
     }
     Ok(())

@@ -31,12 +31,9 @@ pub enum ActError {
     /// No plan could be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// An earlier command's leftovers could not be settled.
+    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The mirror could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
 }
 
 /// Lets `?` turn the errors of a step into those of an operation.
@@ -52,6 +49,12 @@ macro_rules! steps {
 
 steps!(NoPlace, KeptError, JournalError, StoreError, Interrupted, ExpectedError);
 
+impl From<LockError> for ActError {
+    fn from(error: LockError) -> Self {
+        Self::Recover(error.into())
+    }
+}
+
 impl Classify for ActError {
     fn class(&self) -> Class {
         match self {
@@ -59,7 +62,6 @@ impl Classify for ActError {
             Self::NotInTrash(_) | Self::TrashUnread { .. } => ErrorKind::Failed.into(),
             Self::Plan(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
         }
     }
 }

@@ -6,53 +6,41 @@
 use crate::commit::places::make_room;
 use crate::commit::untrash::find;
 use crate::commit::upload::{Found, Upload};
-use crate::decide::Reuse;
-use crate::mirror::Mirror;
-use crate::model::Stamp;
 use crate::ops::publish::error::PublishError;
 use crate::ops::publish::outcome::PublishReport;
 use crate::ops::publish::prepared::{Prepared, record};
-use crate::ops::publish::request::Publishing;
-use crate::ops::publish::steps::{earlier, published_meanwhile, show};
-use crate::progress::{Stop, Watch};
+use crate::ops::publish::run::PublishRun;
 
-/// Publishes a build that is not there.
-pub(crate) fn send(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    mut prepared: Prepared,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<PublishReport, PublishError> {
-    let id = &publishing.id;
-    let mut upload = Upload::open(mirror, id, &prepared.path)?;
-    if let Some(report) = published_meanwhile(mirror, publishing, &prepared, clock, watch, stop)? {
-        upload.leave()?;
-        return Ok(report);
+impl PublishRun<'_> {
+    /// Publishes a build that is not there.
+    pub(crate) fn send(&self, mut prepared: Prepared) -> Result<PublishReport, PublishError> {
+        let (mirror, publishing, watch) = (self.session.mirror(), self.publishing, self.session.progress());
+        let id = &publishing.id;
+        let mut upload = Upload::open(mirror, id, &prepared.path)?;
+        if let Some(report) = self.published_meanwhile(&prepared)? {
+            upload.leave()?;
+            return Ok(report);
+        }
+        if find(mirror, id).map_err(Box::new)?.is_some() {
+            return Err(PublishError::InTrash(id.clone()));
+        }
+        make_room(mirror, id).map_err(Box::new)?;
+        // First, so that what is sent can always be resumed.
+        if let Some(claim) = &prepared.claim {
+            claim.note(mirror.store())?;
+        }
+        if upload.begin(id)? == Found::Foreign {
+            return Err(PublishError::Foreign(id.clone()));
+        }
+        watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
+        let reuse = self.earlier(&prepared);
+        let tally = upload.fill(&prepared.source, &reuse, publishing.filling, watch, self.session.stop())?;
+        for (to, bytes) in &prepared.own {
+            upload.add(to, bytes)?;
+        }
+        prepared.sign(publishing, upload.manifest())?;
+        let sealed = upload.close(record(mirror, publishing, &prepared)?, &prepared.sums)?;
+        self.session.check_cancelled()?;
+        self.show(prepared, sealed, &tally)
     }
-    if find(mirror, id).map_err(Box::new)?.is_some() {
-        return Err(PublishError::InTrash(id.clone()));
-    }
-    make_room(mirror, id).map_err(Box::new)?;
-    // First, so that what is sent can always be resumed.
-    if let Some(claim) = &prepared.claim {
-        claim.note(mirror.store())?;
-    }
-    if upload.begin(id)? == Found::Foreign {
-        return Err(PublishError::Foreign(id.clone()));
-    }
-    watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
-    let reuse = match publishing.filling.dedupe {
-        Some(_) => earlier(mirror, publishing, &prepared, watch),
-        None => Reuse::default(),
-    };
-    let tally = upload.fill(&prepared.source, &reuse, publishing.filling, watch, stop)?;
-    for (to, bytes) in &prepared.own {
-        upload.add(to, bytes)?;
-    }
-    prepared.sign(publishing, upload.manifest())?;
-    let sealed = upload.close(record(mirror, publishing, &prepared)?, &prepared.sums)?;
-    stop.check()?;
-    show(mirror, publishing, prepared, sealed, &tally, clock)
 }

@@ -1,7 +1,7 @@
 //! Why a build was not withdrawn.
 
 use crate::commit::RepointError;
-use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::ops::ActError;
 
 /// Says why a build was not withdrawn.
@@ -21,6 +21,16 @@ pub enum WithdrawError {
         /// Which build.
         id: BuildId,
         /// What.
+        why: String,
+    },
+    /// What cannot be read may hide a name of it, or the build to which a name moves.
+    #[error("`{id}` cannot be withdrawn, since `{path}` cannot be read and its names are not known: {why}")]
+    Unreadable {
+        /// Which build.
+        id: BuildId,
+        /// What cannot be read.
+        path: RelPath,
+        /// Why not.
         why: String,
     },
     /// A prune moved it to the trash.
@@ -46,6 +56,7 @@ impl Classify for WithdrawError {
                 "--force withdraws it all the same: holds are removed, and builds that need it are broken",
             ),
             Self::Mounted { .. } => ErrorKind::Refused.into(),
+            Self::Unreadable { .. } => ErrorKind::Failed.hint("`mirrorkeep check` names what is wrong"),
             Self::Pruned { id, .. } => ErrorKind::Failed
                 .hint(format!("`mirrorkeep withdraw {id} --why TEXT --purge` deletes it from the trash now")),
             Self::Repoint(error) => error.class(),

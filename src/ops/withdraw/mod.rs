@@ -24,38 +24,33 @@ use crate::model::{BuildId, Stamp};
 use crate::ops::retention::policy_of;
 use crate::ops::retention::{SweepReport, plan::PlanError};
 use crate::ops::{ActError, Mode};
-use crate::progress::Stop;
 use crate::record::{EventKind, Hold};
-use crate::recover::settle;
+use crate::session::Session;
 use names::Names;
-use protections::{Protections, protections};
+use protections::{Protections, hides, protections};
 use serde_json::Value;
 
 /// Withdraws a build.
 pub fn withdraw(
-    mirror: &Mirror,
+    session: &Session<'_>,
     what: &Withdrawing,
     mode: Mode,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<WithdrawReport, WithdrawError> {
+    let mirror = session.mirror();
     let path = mirror.layout().build_path(&what.id).map_err(ActError::from)?;
     let mut report = WithdrawReport::of(what, path);
-    let lock = if mode == Mode::Real { Some(mirror.lock().map_err(ActError::from)?) } else { None };
-    if let Some(lock) = &lock {
-        settle(lock, clock).map_err(ActError::from)?;
-    }
+    let lock = if mode == Mode::Real { Some(session.begin().map_err(ActError::from)?) } else { None };
     if mirror.has_build(&what.id).map_err(ActError::from)? {
-        leave(mirror, lock.as_ref(), what, &mut report, clock)?;
+        leave(session, lock.as_ref(), what, &mut report)?;
     } else {
         again(mirror, what, &mut report)?;
     }
     report.purged = what.purge;
     let Some(lock) = lock.filter(|_| what.purge) else { return Ok(report) };
-    purge(&lock, &what.id, clock())?;
+    purge(&lock, &what.id)?;
     drop(lock);
     let mut swept = SweepReport::default();
-    crate::ops::retention::sweep::finish(mirror, &mut swept, Some(stop))?;
+    crate::ops::retention::sweep::finish(session, &mut swept)?;
     report.removed = swept.entries;
     report.failures = swept.failures;
     Ok(report)
@@ -63,13 +58,12 @@ pub fn withdraw(
 
 /// Moves a build that is there into the trash, its names before it.
 fn leave(
-    mirror: &Mirror,
+    session: &Session<'_>,
     lock: Option<&WriteLock<'_>>,
     what: &Withdrawing,
     report: &mut WithdrawReport,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<(), WithdrawError> {
-    let now = clock();
+    let (mirror, now) = (session.mirror(), session.now());
     let survey = survey(mirror, now).map_err(ActError::from)?;
     if let Some(lost) = survey.lost.first() {
         return Err(ActError::from(JournalError::from(lost.clone())).into());
@@ -86,6 +80,9 @@ fn leave(
         return Err(WithdrawError::Protected { id: what.id.clone(), protections });
     }
     let Names { moves, left } = names::of(mirror, census, &what.id)?;
+    if let Some((path, why)) = hides(mirror, &survey, &what.id, !moves.is_empty() || !left.is_empty()) {
+        return Err(WithdrawError::Unreadable { id: what.id.clone(), path, why });
+    }
     report.left = left;
     report.copies = names::copies(mirror, &report.path)?;
     report.share(mirror)?;
@@ -103,12 +100,12 @@ fn leave(
     let permit = Permit { backwards: true, no_success: true };
     for (alias, to) in moves {
         let target = mirror.layout().build_path(&to).map_err(ActError::from)?;
-        report.moved.push(set(lock, &alias, &target, permit, clock())?);
+        report.moved.push(set(lock, &alias, &target, permit, lock.now())?);
     }
     if !held.is_empty() {
         let rest: Vec<Hold> = mirror.holds_of(&what.id).map_err(ActError::from)?;
         let rest: Vec<Hold> = rest.into_iter().filter(|hold| !hold.is_active(now)).collect();
-        crate::commit::holds::write(lock, &what.id, EventKind::Unheld, &rest, clock())
+        crate::commit::holds::write(lock, &what.id, EventKind::Unheld, &rest, lock.now())
             .map_err(ActError::from)?;
     }
     let leaving = Leaving {
@@ -117,8 +114,8 @@ fn leave(
         bytes: bytes(census, &what.id),
         detail: ("why", Value::from(what.why.as_str())),
     };
-    let protects = || names::protects(mirror, &what.id, &report.path, &report.left, clock());
-    match throw::<ActError>(lock, leaving, clock, protects)? {
+    let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
+    match throw::<ActError>(lock, leaving, protects)? {
         Thrown::Gone => Ok(()),
         Thrown::Stays(why) => Err(WithdrawError::Protected { id: what.id.clone(), protections: vec![why] }),
         Thrown::Missing => Err(ActError::from(crate::commit::CommitError::NoBuild(what.id.clone())).into()),
@@ -156,7 +153,7 @@ fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Re
 }
 
 /// Marks everything that is in the trash of a build, parts that were taken out of it included, so that none comes back.
-fn purge(lock: &WriteLock<'_>, id: &BuildId, now: Stamp) -> Result<(), ActError> {
+fn purge(lock: &WriteLock<'_>, id: &BuildId) -> Result<(), ActError> {
     let mirror = lock.mirror();
     let trash = mirror.trash()?;
     let of_it = |trashed: &Trashed| trashed.ticket.id == *id;
@@ -166,7 +163,7 @@ fn purge(lock: &WriteLock<'_>, id: &BuildId, now: Stamp) -> Result<(), ActError>
         trash.waiting.iter().filter(|trashed| of_it(trashed)).collect()
     };
     for trashed in due {
-        sweep::mark_one(lock, trashed, now)?;
+        sweep::mark_one(lock, trashed, lock.now())?;
     }
     Ok(())
 }

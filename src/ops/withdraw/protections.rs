@@ -1,7 +1,8 @@
 //! What protects a build from being withdrawn.
 
-use crate::mirror::{Mirror, Survey, chain, mounted_at};
-use crate::model::{BuildId, shown};
+use crate::layout::Place;
+use crate::mirror::{Mirror, Survey, Trouble, chain, mounted_at};
+use crate::model::{BuildId, RelPath, shown};
 use crate::ops::ActError;
 use crate::record::Hold;
 
@@ -33,10 +34,32 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
     }
     let needs = census.builds().filter(|(other, build)| other != id && build.requires.contains(id));
     others.extend(needs.map(|(other, _)| format!("requires: {other} needs it")));
-    others
-        .extend(survey.troubles.iter().map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
+    let unread = survey.troubles.iter().filter(|one| is_of_another_stream(mirror, id, one));
+    others.extend(unread.map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
     let held = census.build(id).map(|build| build.holds.clone()).unwrap_or_default();
     let held = held.into_iter().filter(|hold| hold.is_active(census.at)).collect();
     let others = others.iter().map(|one: &String| shown(one).into_owned()).collect();
     Ok(Protections { held, others, mounted: mount.map(|mount| mounted_at(&mount)) })
+}
+
+/// Returns whether a trouble is with a build of another stream, which may need this one.
+fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Trouble) -> bool {
+    matches!(mirror.layout().place(&trouble.path), Place::Build { build } if build.stream != id.stream)
+}
+
+/// Returns what cannot be read and may hide a name, or a build to which a name could move.
+///
+/// A build of the stream counts only where names move.
+pub(super) fn hides(
+    mirror: &Mirror,
+    survey: &Survey,
+    id: &BuildId,
+    names: bool,
+) -> Option<(RelPath, String)> {
+    let hides = |trouble: &&Trouble| match mirror.layout().place(&trouble.path) {
+        Place::Build { build } => names && build.stream == id.stream && build != *id,
+        _ => true,
+    };
+    let found = survey.troubles.iter().find(hides)?;
+    Some((found.path.clone(), chain(&found.error)))
 }

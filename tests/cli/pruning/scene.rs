@@ -8,8 +8,8 @@ use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::ops::withdraw::Withdrawing;
-use mirrorkeep::progress::Stop;
 use mirrorkeep::record::Hold;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,18 +45,24 @@ pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
     let report =
-        mirrorkeep::ops::retention::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+        mirrorkeep::ops::retention::prune(&Session::new(mirror, &now), &Pruning::default(), Mode::Real)
+            .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
 
 pub(super) fn sweep(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report =
+        mirrorkeep::ops::retention::sweep(&Session::new(&open(store)?, &now), Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
 pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
-    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[0]), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(
+        &Session::new(&open(store)?, &now),
+        &build(BUILDS[0]),
+        Mode::Real,
+    ) {
         // A try that was cut off may have come far enough.
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
@@ -64,7 +70,11 @@ pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
-    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[2]), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(
+        &Session::new(&open(store)?, &now),
+        &build(BUILDS[2]),
+        Mode::Real,
+    ) {
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
@@ -82,7 +92,8 @@ pub(super) fn purge(store: Arc<dyn Store>) -> Result<(), String> {
 
 fn take_back(store: Arc<dyn Store>, purge: bool) -> Result<(), String> {
     let what = Withdrawing { id: build(BUILDS[3]), why: "a secret".to_owned(), force: true, purge };
-    let report = mirrorkeep::ops::withdraw::withdraw(&open(store)?, &what, Mode::Real, &Stop::new(), &now)
+    let mirror = open(store)?;
+    let report = mirrorkeep::ops::withdraw::withdraw(&Session::new(&mirror, &now), &what, Mode::Real)
         .map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
@@ -154,7 +165,8 @@ impl Scene {
         let scene = Self { withdraws: true, ..Self::pruned() };
         let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
         let mirror = open(scene.store()).unwrap();
-        mirrorkeep::ops::retention::hold(&mirror, &build(BUILDS[3]), hold, Mode::Real, &now).unwrap();
+        mirrorkeep::ops::retention::hold(&Session::new(&mirror, &now), &build(BUILDS[3]), hold, Mode::Real)
+            .unwrap();
         scene
     }
 
@@ -253,8 +265,7 @@ impl Scene {
             let held = mirror.holds_of(&build(name)).unwrap().len().min(1);
             end.push(format!("{name} {record:?} {files:?} held {held}"));
         }
-        let lock = mirror.lock().unwrap();
-        end.push(format!("unsettled {}", lock.unsettled().len()));
+        end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.sort();
         end
     }
