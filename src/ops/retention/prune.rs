@@ -157,7 +157,7 @@ impl PruneRun<'_> {
                         match self.throw(&lock, id, until) {
                             Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                             Ok(None) => {
-                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until })
+                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until });
                             }
                             Err(error) if error.is_no_space() => return Err(error),
                             Err(error) => {
