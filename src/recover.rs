@@ -13,7 +13,7 @@ use crate::commit::untrash::{RESTORE_TERM, find};
 use crate::commit::upload::give_up_below;
 use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
-    ExpectedError, Fact, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
+    ExpectedError, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold, Manifest};
@@ -120,11 +120,8 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
         lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent)).collect();
     let mut settled = settled?;
     let open = lock.unsettled();
-    let needed = |at: &RelPath| {
-        let stage =
-            |intent: &Event| intent.details.get("stage").and_then(|stage| stage.as_str().map(str::to_owned));
-        open.iter().any(|intent| stage(intent).as_deref() == Some(at.as_str()))
-    };
+    let stages: Vec<RelPath> = open.iter().filter_map(|intent| intent.stated().stage).collect();
+    let needed = |at: &RelPath| stages.contains(at);
     for at in children(lock.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
         // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
         // waits for the next command.
@@ -169,11 +166,10 @@ fn left(lock: &WriteLock<'_>, to: &str, why: &str) -> Settled {
 }
 
 fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverError> {
-    let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
         EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
-                let revealed = finish(lock, sealed, Names::Follow, intent.seq)
+                let revealed = finish(lock, sealed, Names::Follow, lock.resume(intent))
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 // Its own publisher can report them no more.
                 for warning in revealed.warnings {
@@ -203,10 +199,10 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
         },
     };
     if happened {
-        lock.tell(lock.now(), fact(), Some(intent.seq))?;
+        lock.resume(intent).done(lock.now())?;
         return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
     }
-    lock.undo(lock.now(), fact(), intent.seq)?;
+    lock.resume(intent).undone(lock.now())?;
     Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
 }
 
@@ -215,28 +211,25 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
     Ok(match intent.what {
         EventKind::Aliased | EventKind::Unaliased => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
-            let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
-            pointed_at(lock.mirror(), &alias)? == wanted
+            pointed_at(lock.mirror(), &alias)? == intent.stated().to
         }
         EventKind::Materialized => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             let there = lock.mirror().store().look(&Materialized::pointer(&alias))?;
-            let wanted = intent.details.get("generation").and_then(|name| name.as_str());
-            there.and_then(|entry| entry.link).as_deref() == wanted
+            there.and_then(|entry| entry.link) == intent.stated().generation
         }
         EventKind::Labelled => {
             let id: Option<BuildId> = intent.to.parse().ok();
             let record = id.map(|id| lock.mirror().record(&id)).transpose()?.flatten();
             let labels = record.map(|record| record.labels).unwrap_or_default();
-            intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
+            intent.stated().labels.is_some_and(|wanted| {
                 wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
             })
         }
         EventKind::Held | EventKind::Unheld => {
             let holds =
                 intent.to.parse::<BuildId>().ok().map(|id| lock.mirror().holds_of(&id)).transpose()?;
-            // Holds are plain data.
-            holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
+            holds == intent.stated().holds
         }
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
@@ -253,7 +246,7 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
 
 /// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
 fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
-    let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+    let stage = intent.stated().stage;
     if mirror.by_seal() {
         let id = intent.to.parse::<BuildId>().ok();
         let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
@@ -542,4 +535,48 @@ fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
 fn age(store: &dyn Store, at: &RelPath, now: Stamp) -> Result<i64, StoreError> {
     let entry = store.look(at)?.filter(|entry| entry.kind != Kind::Link);
     Ok(entry.map(|entry| now.unix() - entry.ctime).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::{Chosen, Setup};
+    use crate::record::{Payload, Phase};
+    use crate::store::ObjectStore;
+    use std::sync::Arc;
+
+    fn now() -> Stamp {
+        Stamp::default()
+    }
+
+    /// Drops an intent that an alias is to be set, after `before` the drop; returns how the next command settles it.
+    fn dropped(before: impl FnOnce(&Mirror, &RelPath, &RelPath)) -> (Vec<SettledAs>, Phase) {
+        let setup =
+            Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "a test".to_owned() };
+        let store = Arc::new(ObjectStore::in_memory().unwrap());
+        let mirror = Mirror::init(store, &setup, "a test", Duration::ZERO).unwrap();
+        let alias: RelPath = "master/centos/stable".parse().unwrap();
+        let to: RelPath = "master/centos/20181205T060000Z".parse().unwrap();
+        {
+            let (lock, _) = begin(&mirror, &now).unwrap();
+            let payload = Payload::Aliased { from: None, to: to.clone(), by_hand: false };
+            let pending = lock.begin(now(), &alias, &payload).unwrap();
+            before(&mirror, &alias, &to);
+            drop(pending);
+        }
+        assert_eq!(mirror.unsettled().unwrap().len(), 1);
+        let (lock, settled) = begin(&mirror, &now).unwrap();
+        assert_eq!(lock.unsettled(), []);
+        assert!(settled.iter().all(|settled| settled.to == alias.as_str()), "{settled:?}");
+        let last = mirror.history(&[EventKind::Aliased]).unwrap().pop().unwrap();
+        assert_eq!((last.settles, last.stated().to), (Some(1), Some(to)));
+        (settled.iter().map(|settled| settled.what).collect(), last.phase)
+    }
+
+    #[test]
+    fn an_intent_that_is_dropped_is_recovered_by_the_next_command() {
+        assert_eq!(dropped(|_, _, _| ()), (vec![SettledAs::Undone], Phase::Undone));
+        let set = |mirror: &Mirror, alias: &RelPath, to: &RelPath| mirror.store().point(alias, to).unwrap();
+        assert_eq!(dropped(set), (vec![SettledAs::Noted], Phase::Done));
+    }
 }

@@ -5,22 +5,21 @@
 
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
 use crate::commit::stage::Sealed;
-use crate::mirror::{Fact, JournalError, KeptError, Mirror, MirrorError, WriteLock, builds_of, chain};
+use crate::mirror::{JournalError, KeptError, Mirror, MirrorError, Pending, WriteLock, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
-use crate::record::{BuildRecord, EventKind, Phase};
+use crate::record::{BuildRecord, EventKind, Payload, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use std::time::Duration;
 use tracing::info;
 
 /// The detail of an intent that says that files leave their source when the build is published.
-const TAKE: &str = "take";
 const MOVE: &str = "move";
 
 /// Returns whether a build took its files out of their source when it was last published.
 pub(crate) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
     let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
     let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
-    Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
+    Ok(last.is_some_and(|intent| intent.stated().take.as_deref() == Some(MOVE)))
 }
 
 /// When the names that depend on a build move.
@@ -92,14 +91,12 @@ pub(crate) fn reveal(
     names: Names,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
-    let fact = Fact::new(EventKind::Published, &id)
-        .with("result", sealed.seal.record.result.as_str())
-        .with("stage", sealed.at.as_str());
-    let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
+    let (result, stage) = (sealed.seal.record.result, sealed.at.clone());
+    let payload = Payload::Publish { result, stage, take: sealed.moved.then_some(MOVE) };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; what readers open is the path.
     lock.mirror().is_at_its_path()?;
-    let intent = lock.intend(lock.now(), fact.clone())?;
+    let pending = lock.begin(lock.now(), &id, &payload)?;
     let done = if lock.mirror().by_seal() {
         put_seal(lock, &mut sealed, lock.now())
     } else {
@@ -109,17 +106,17 @@ pub(crate) fn reveal(
         match sealed.is_in_place(lock.mirror()) {
             Ok(false) => {}
             // The seal is ours, byte for byte, and only the answer was lost.
-            Ok(true) if lock.mirror().by_seal() => return finish(lock, sealed, names, intent),
+            Ok(true) if lock.mirror().by_seal() => return finish(lock, sealed, names, pending),
             // A move can fail after it happened: then it is not taken back, and the next command finishes it.
             _ => return Err(RevealError::Unsure(id, error)),
         }
-        lock.undo(lock.now(), fact, intent)?;
+        pending.undone(lock.now())?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lock, sealed, names, intent)
+    finish(lock, sealed, names, pending)
 }
 
 /// Puts the seal of a build whose files are in place, the manifest before it.
@@ -143,7 +140,7 @@ pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
     names: Names,
-    intent: u64,
+    pending: Pending<'_>,
 ) -> Result<Revealed, RevealError> {
     let now = lock.now();
     let mut record = sealed.seal.record.clone();
@@ -163,12 +160,9 @@ pub(crate) fn finish(
     if names == Names::Follow {
         follow(lock, &id, now, &mut revealed)?;
     }
-    let fact = Fact::new(EventKind::Published, &id)
-        .with("result", record.result.as_str())
-        .with("created", record.created.map(Stamp::iso))
-        .with("files", record.files)
-        .with("bytes", record.bytes);
-    lock.tell(now, fact, Some(intent))?;
+    let (result, created) = (record.result, record.created);
+    pending
+        .done_as(now, &Payload::Published { result, created, files: record.files, bytes: record.bytes })?;
     if let Err(error) = lock.keep_catalogues(Some(&id.stream)) {
         revealed
             .warnings

@@ -2,11 +2,10 @@
 
 use crate::commit::discard::throw_out;
 use crate::commit::{CommitError, handshake};
-use crate::mirror::{Fact, LockError, Ticket, TicketKind, Trashed, WriteLock};
-use crate::model::{BuildId, Stamp};
-use crate::record::EventKind;
+use crate::mirror::{LockError, Ticket, TicketKind, Trashed, WriteLock};
+use crate::model::{BuildId, Digest, Stamp};
+use crate::record::Payload;
 use crate::store::StoreError;
-use serde_json::Value;
 
 /// A build that is to be moved into the trash.
 #[derive(Debug, Clone)]
@@ -17,8 +16,10 @@ pub(crate) struct Leaving {
     pub(crate) until: Stamp,
     /// How many bytes it has.
     pub(crate) bytes: u64,
-    /// What the journal states beyond where it goes and until when: a detail and its value.
-    pub(crate) detail: (&'static str, Value),
+    /// The plan that deletes it.
+    pub(crate) plan: Option<Digest>,
+    /// Why a person withdrew it.
+    pub(crate) why: Option<String>,
 }
 
 /// What became of a build that was to be moved into the trash.
@@ -42,7 +43,7 @@ where
     E: From<CommitError> + From<StoreError> + From<LockError>,
 {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
-    let Leaving { id, until, bytes, detail: (key, value) } = leaving;
+    let Leaving { id, until, bytes, plan, why } = leaving;
     let path = mirror.layout().build_path(&id).map_err(CommitError::from)?;
     let inode = if mirror.by_seal() {
         (0, 0)
@@ -55,13 +56,10 @@ where
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
-    let fact = Fact::new(EventKind::Pruned, &id)
-        .with("trash", trashed.at.as_str())
-        .with("until", until.iso())
-        .with(key, value);
+    let payload = Payload::Pruned { trash: trashed.at.clone(), plan, why, until };
     // The lock was taken by a handle; what readers open is the path.
     mirror.is_at_its_path().map_err(LockError::from)?;
-    let intent = lock.intend(now, fact.clone()).map_err(CommitError::from)?;
+    let pending = lock.begin(now, &id, &payload).map_err(CommitError::from)?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
     let moved = ticket.map_err(E::from).and_then(|()| {
         if mirror.by_seal() {
@@ -79,13 +77,13 @@ where
                 lock.unmark(&id)?;
             }
             throw_out(store, &trashed.at)?;
-            lock.undo(lock.now(), fact, intent).map_err(CommitError::from)?;
+            pending.undone(lock.now()).map_err(CommitError::from)?;
         }
         return Ok(moved?.map_or(Thrown::Missing, Thrown::Stays));
     }
     if !mirror.by_seal() {
         lock.file_away(&trashed.at, &id)?;
     }
-    lock.tell(lock.now(), fact, Some(intent)).map_err(CommitError::from)?;
+    pending.done(lock.now()).map_err(CommitError::from)?;
     Ok(Thrown::Gone)
 }

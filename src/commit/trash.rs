@@ -46,7 +46,7 @@ enum Found {
 /// build itself is known to be in its place.
 pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
     let store = lock.mirror().store();
-    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let named = intent.stated().trash;
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
         return Ok(Settling::Undone);
@@ -97,8 +97,7 @@ impl Interrupted<'_> {
 
     /// Returns the device and inode that the intent noted of the build.
     fn noted(&self) -> Option<(u64, u64)> {
-        let noted = self.intent.details.get("inode")?;
-        serde_json::from_value(noted.clone()).ok()
+        self.intent.stated().inode
     }
 
     /// Returns the ticket, or one made from what the intent says, which is never written.
@@ -156,7 +155,7 @@ impl Interrupted<'_> {
         if self.look("record.json")?.is_some()
             && let Some(trashed) = self.trashed(Some(TicketKind::Untrimmed))
         {
-            return apart::settle(self.lock, &trashed, &names(self.intent));
+            return apart::settle(self.lock, &trashed, &self.intent.stated().parts.unwrap_or_default());
         }
         throw_out(self.store(), &self.at)?;
         if let Some(id) = self.id() {
@@ -211,14 +210,9 @@ impl Interrupted<'_> {
 
     /// Writes down that parts are taken out, which is done.
     fn note_trimmed(&self, trashed: &Trashed) -> Result<Settling, CommitError> {
-        let number =
-            |key: &str| self.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        crate::commit::tree::record(
-            self.lock,
-            trashed,
-            &names(self.intent),
-            (number("files"), number("bytes")),
-        )?;
+        let said = self.intent.stated();
+        let stays = (said.files.unwrap_or(0), said.bytes.unwrap_or(0));
+        crate::commit::tree::record(self.lock, trashed, &said.parts.unwrap_or_default(), stays)?;
         Ok(Settling::Happened)
     }
 
@@ -245,11 +239,12 @@ impl Interrupted<'_> {
             let there = path.map(|path| self.mirror().look(&path)).transpose()?.flatten().is_some();
             return Ok(if there { Settling::Happened } else { Settling::Undone });
         }
-        let what = match self.intent.details.get("kind") {
-            Some(kind) => serde_json::from_value(kind.clone()).ok(),
+        let what = match self.intent.stated().kind.as_deref() {
+            Some("build") => Some(TicketKind::Build),
+            Some("untrimmed") => Some(TicketKind::Untrimmed),
             None if by_seal && self.mirror().parts_in(&self.at)?.is_some() => Some(TicketKind::Untrimmed),
             None if by_seal => Some(TicketKind::Build),
-            None => None,
+            _ => None,
         };
         let Some(trashed) = self.trashed(what) else { return Ok(self.left()) };
         let (id, path) = (&trashed.ticket.id, &trashed.ticket.path);
@@ -299,7 +294,7 @@ pub(crate) fn is_denied(error: &CommitError) -> bool {
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
 pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) -> String {
     let store = lock.mirror().store();
-    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let named = intent.stated().trash;
     let places = named.into_iter().flat_map(|at| [crate::commit::sweep::going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
     let own = owner(&RelPath::own("mirror.yaml"));
@@ -340,10 +335,7 @@ pub(crate) fn renew_ticket(
     let inner = |name: &str| at.child(name).unwrap_or_default();
     let sign = if mirror.by_seal() { inner("record.json") } else { inner("tree") };
     let Some(there) = store.look(&sign)? else { return Ok(None) };
-    let of_this = |event: &Event| {
-        let trash = event.details.get("trash").and_then(|trash| trash.as_str());
-        event.phase == Phase::Done && trash == Some(at.as_str())
-    };
+    let of_this = |event: &Event| event.phase == Phase::Done && event.stated().trash.as_ref() == Some(at);
     let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?;
     let event = events.iter().rfind(|event| of_this(event)).cloned();
     // What is there came in exchange for what went back to its place.
@@ -416,10 +408,4 @@ fn from_record(
 fn is_of_a_newer_form(bytes: &[u8]) -> bool {
     let ticket: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
     ticket.and_then(|ticket| ticket.get("ticket")?.as_u64()).is_some_and(|form| form > 1)
-}
-
-/// Returns the names of the parts that an intent speaks of.
-fn names(intent: &Event) -> Vec<String> {
-    let names = intent.details.get("parts").and_then(|parts| parts.as_array());
-    names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
 }

@@ -2,9 +2,9 @@
 
 use crate::commit::discard::throw_out;
 use crate::commit::{CommitError, apart};
-use crate::mirror::{Fact, KeptError, Mirror, TicketKind, Trashed, WriteLock};
+use crate::mirror::{KeptError, Mirror, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
-use crate::record::{BuildRecord, EventKind};
+use crate::record::{BuildRecord, Payload};
 use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
 
 /// How long a restored build is held, in seconds.
@@ -23,18 +23,19 @@ pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), 
         apart::is_whole(lock.mirror(), trashed)?;
     }
     let trashed = &known_again(lock, trashed)?;
-    let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
-    let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lock.intend(lock.now(), noted)?;
+    let (ticket, trash) = (&trashed.ticket, trashed.at.clone());
+    let kind = Some(ticket.what.to_string());
+    let payload = Payload::Restored { trash: trash.clone(), inode: Some(ticket.inode), kind };
+    let done = Payload::Restored { trash, inode: None, kind: None };
+    let pending = lock.begin(lock.now(), &ticket.id, &payload)?;
     put_back(lock, trashed)?;
     let discard = || throw_out(lock.mirror().store(), &trashed.at);
     if lock.mirror().by_seal() {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         discard()?;
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done_as(lock.now(), &done)?;
     } else {
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done_as(lock.now(), &done)?;
         discard()?;
     }
     Ok(())
@@ -121,10 +122,4 @@ pub(crate) fn swap(
         Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
         _ => Ok(()),
     }
-}
-
-/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
-pub(crate) fn noted(trashed: &Trashed) -> serde_json::Value {
-    let (device, inode) = trashed.ticket.inode;
-    serde_json::json!([device, inode])
 }

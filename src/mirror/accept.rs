@@ -7,7 +7,7 @@ use super::anchors::Anchors;
 use super::journal::{self, LIMIT, Segment, files, parse, segment_path};
 use super::{AnchorError, Fact, JournalError, LockError, Mirror, WriteLock};
 use crate::model::{RelPath, Stamp};
-use crate::record::{Event, EventKind};
+use crate::record::{Event, Payload};
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -80,14 +80,13 @@ impl WriteLock<'_> {
             let open = self.unsettled();
             self.skip_to(next);
             // What cannot be settled stays open, and only the last segment can hold what is open.
-            for Event { what, to, details, .. } in open {
-                self.intend(now, Fact { what, to, details })?;
+            for intent in open {
+                self.intend(now, Fact::of(&intent))?;
             }
         }
-        // Numbers are plain data.
-        let stated = serde_json::to_value(missing).unwrap_or_default();
-        let fact = Fact::new(EventKind::Recovered, &self.mirror().config().id).with("missing", stated);
-        Ok(Accepted { missing: missing.to_vec(), seq: self.tell(now, fact, None)? })
+        let payload = Payload::Recovered { missing: missing.to_vec() };
+        let seq = self.note(now, &self.mirror().config().id, &payload)?;
+        Ok(Accepted { missing: missing.to_vec(), seq })
     }
 }
 

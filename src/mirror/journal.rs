@@ -6,7 +6,7 @@
 
 use super::AnchorError;
 use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
-use crate::record::{Event, EventKind, Phase};
+use crate::record::{Event, EventKind, Payload, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -71,26 +71,24 @@ impl Classify for JournalError {
 
 /// What an event says, without its place in the journal.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub(super) struct Fact {
     /// What happens.
-    pub what: EventKind,
+    pub(super) what: EventKind,
     /// To which build, alias or mirror.
-    pub to: String,
+    pub(super) to: String,
     /// What else belongs to it.
-    pub details: Map<String, Value>,
+    pub(super) details: Map<String, Value>,
 }
 
 impl Fact {
-    /// Returns a fact without details.
-    pub fn new(what: EventKind, to: impl ToString) -> Self {
-        Self { what, to: to.to_string(), details: Map::new() }
+    /// Returns what an event of a build, an alias or the mirror states.
+    pub(super) fn new(to: impl ToString, payload: &Payload) -> Self {
+        Self { what: payload.kind(), to: to.to_string(), details: payload.details() }
     }
 
-    /// Adds a detail.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(key.to_owned(), value.into());
-        self
+    /// Returns what an event states.
+    pub(super) fn of(event: &Event) -> Self {
+        Self { what: event.what, to: event.to.clone(), details: event.details.clone() }
     }
 }
 
@@ -160,22 +158,21 @@ impl Journal {
 
     /// Writes what is about to happen and returns its number.
     pub(super) fn intend(&mut self, store: &dyn Store, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
-        let event = self.write(store, at, Phase::Intent, fact, None)?;
+        let event = self.write(store, at, (Phase::Intent, None), fact)?;
         let seq = event.seq;
         self.open.push(event);
         Ok(seq)
     }
 
-    /// Writes what happened; `settles` is the number of its intent.
+    /// Writes what did or did not happen, with the number of its intent.
     pub(super) fn tell(
         &mut self,
         store: &dyn Store,
         at: Stamp,
-        phase: Phase,
+        (phase, settles): (Phase, Option<u64>),
         fact: Fact,
-        settles: Option<u64>,
     ) -> Result<u64, JournalError> {
-        let event = self.write(store, at, phase, fact, settles)?;
+        let event = self.write(store, at, (phase, settles), fact)?;
         self.open.retain(|intent| Some(intent.seq) != settles);
         Ok(event.seq)
     }
@@ -184,9 +181,8 @@ impl Journal {
         &mut self,
         store: &dyn Store,
         at: Stamp,
-        phase: Phase,
+        (phase, settles): (Phase, Option<u64>),
         fact: Fact,
-        settles: Option<u64>,
     ) -> Result<Event, JournalError> {
         if self.torn {
             self.mend(store)?;
@@ -360,8 +356,10 @@ pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History
 
 /// Returns which events an event states as lost, each run of them by its first and last number.
 fn missing(event: &Event) -> Vec<(u64, u64)> {
-    let stated = event.details.get("missing").filter(|_| event.what == EventKind::Recovered);
-    stated.and_then(|stated| serde_json::from_value(stated.clone()).ok()).unwrap_or_default()
+    if event.what != EventKind::Recovered {
+        return Vec::new();
+    }
+    event.stated().missing.unwrap_or_default()
 }
 
 /// Returns the events with these numbers and their outcomes, from the segments in which these begin; a line that cannot
@@ -478,7 +476,7 @@ mod tests {
         let store = Spy::new(inner).with(3, Fault::Lose(io)).with(4, Fault::Fail(io));
         let mut journal = Journal::open(&store, "a test".to_owned()).unwrap();
         let at = Stamp::default();
-        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        let fact = |to: &str| Fact::new(to, &Payload::Labelled { labels: Map::new() });
         journal.intend(&store, at, fact("told")).unwrap();
         journal.intend(&store, at, fact("not told")).unwrap_err();
         journal.intend(&store, at, fact("the next")).unwrap();
@@ -490,7 +488,7 @@ mod tests {
     fn of_two_who_hold_a_lock_that_ran_out_one_writes_and_the_other_is_refused() {
         let store = ObjectStore::in_memory().unwrap();
         let at = Stamp::default();
-        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        let fact = |to: &str| Fact::new(to, &Payload::Labelled { labels: Map::new() });
         for round in 0..2 {
             let mut slept = Journal::open(&store, "a".to_owned()).unwrap();
             let mut next = Journal::open(&store, "b".to_owned()).unwrap();

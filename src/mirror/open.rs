@@ -86,6 +86,14 @@ pub enum MirrorError {
         "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
     )]
     Replaced(String),
+    /// The line of its settings that names a layout or policy is not where it can be changed.
+    #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
+    NotEdited {
+        /// The key.
+        key: &'static str,
+        /// What it should say.
+        name: String,
+    },
     /// Another process is making or changing it.
     #[error("the mirror is busy")]
     Busy(#[source] StoreError),
@@ -115,6 +123,9 @@ impl Classify for MirrorError {
             Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
                 ErrorKind::Refused.into()
             }
+            Self::NotEdited { key, name } => ErrorKind::Refused.hint(format!(
+                "write `{key}: {name}` on a line of its own, without space before it, and run the same command again"
+            )),
             Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
             Self::Already(_) => ErrorKind::Failed.into(),
             Self::Busy(_) => ErrorKind::Busy.into(),
@@ -322,11 +333,11 @@ impl Mirror {
     }
 }
 
-fn is_file(name: &str) -> bool {
+pub(super) fn is_file(name: &str) -> bool {
     name.ends_with(".yaml")
 }
 
-fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
+pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
     let bytes = store.read(&RelPath::own(name), LIMIT)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -13,7 +13,7 @@ use super::records::Kept;
 use super::{AnchorError, ExpectedError, JournalError, KeptError, LostHolds, Mirror, Resolved, journal};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use rayon::prelude::*;
@@ -362,19 +362,18 @@ impl History {
             if event.phase != Phase::Done {
                 continue;
             }
-            let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
             if event.what == EventKind::Pruned {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Published {
                 history.published.extend(event.to.parse::<BuildId>());
-                let created = detail("created").and_then(|created| created.parse().ok());
-                if let (Ok(id), Some(created), Some("success")) =
-                    (event.to.parse::<BuildId>(), created, detail("result"))
+                let said = event.stated();
+                if let (Ok(id), Some(created), Some(Outcome::Success)) =
+                    (event.to.parse::<BuildId>(), said.created, said.result)
                 {
                     history.successes.entry(id.stream).or_default().push((created, event.at));
                 }
             } else if let Ok(path) = event.to.parse() {
-                let from = detail("from").and_then(|from| from.parse().ok());
+                let from = event.stated().from;
                 history.moves.entry(path).or_default().push(AliasMove { from, at: event.at });
             }
         }

@@ -12,11 +12,14 @@ pub mod history;
 pub mod matching;
 mod mode;
 mod observe;
+pub(crate) mod op_error;
 pub mod publish;
 pub mod retention;
+pub mod settings;
 pub mod status;
 pub mod verify;
 pub mod withdraw;
 
 pub use error::ActError;
 pub use mode::Mode;
+pub use op_error::OpError;

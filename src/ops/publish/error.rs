@@ -7,6 +7,7 @@ use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
+use crate::ops::op_error::{OpError, shares};
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
@@ -131,25 +132,18 @@ pub enum PublishError {
     /// It could not be made visible.
     #[error(transparent)]
     Reveal(#[from] RevealError),
-    /// The lock could not be taken, or what an interrupted command left could not be recovered.
+    /// What can come in the way of every operation.
     #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// What is kept of a build cannot be read.
-    #[error(transparent)]
-    Kept(#[from] KeptError),
+    Op(#[from] OpError),
     /// An alias could not be moved; the build itself is published.
     #[error("the build is published, but a name could not be moved")]
     Repoint(#[from] RepointError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
-    /// Asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
 }
+
+shares!(PublishError: RecoverError, KeptError, JournalError, Interrupted);
 
 impl Classify for PublishError {
     fn class(&self) -> Class {
@@ -184,15 +178,12 @@ impl Classify for PublishError {
             Self::Trash(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Reveal(error) => error.class(),
-            Self::Recover(error) => error.class(),
-            Self::Kept(error) => error.class(),
+            Self::Op(error) => error.class(),
             Self::Repoint(error @ RepointError::Store(_)) => {
                 error.class().or_hint("`mirrorkeep recover` tries again")
             }
             Self::Repoint(error) => error.class(),
-            Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::Interrupted(error) => error.class(),
         }
     }
 }

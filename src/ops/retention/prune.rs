@@ -185,7 +185,8 @@ impl PruneRun<'_> {
             id: id.clone(),
             until,
             bytes: self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0),
-            detail: ("plan", self.planned.plan.digest.to_string().into()),
+            plan: Some(self.planned.plan.digest),
+            why: None,
         };
         let protects = || self.recheck.once_more(lock, &mut self.planned, id);
         Ok(match crate::commit::throw::throw::<ActError>(lock, leaving, protects)? {

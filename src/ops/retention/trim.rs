@@ -6,17 +6,17 @@
 
 use crate::commit::apart::Split;
 use crate::commit::tree::{any, lay_out, record};
-use crate::commit::untrash::{noted, swap};
+use crate::commit::untrash::swap;
 use crate::commit::{apart, handshake};
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
-use crate::mirror::{Fact, JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::parts::{goes, named};
 use crate::ops::retention::report::{Failure, Gone, Skipped, parts};
 use crate::ops::retention::run::PruneRun;
-use crate::record::EventKind;
+use crate::record::Payload;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
 
@@ -114,14 +114,14 @@ impl PruneRun<'_> {
             .saturating_sub(rest.bytes);
         let trashed = self.untrimmed(&lock, id, path, (bytes, entry.inode))?;
         let now = trashed.ticket.since;
-        let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
-        let intent = lock.intend(now, fact.clone().with("inode", noted(&trashed)))?;
+        let trimmed = |inode| trimmed(&trashed, &names, (rest.files, rest.bytes), inode);
+        let pending = lock.begin(now, id, &trimmed(Some(trashed.ticket.inode)))?;
         store.reveal(&stage, &trashed.at)?;
         lock.keep_ticket(&trashed)?;
         let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
         swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
         record(&lock, &trashed, &names, (rest.files, rest.bytes))?;
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done_as(lock.now(), &trimmed(None))?;
         self.recheck.leave(&lock);
         Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
@@ -147,8 +147,7 @@ impl PruneRun<'_> {
         }
         let trashed = self.untrimmed(&lock, id, path.clone(), (split.goes(), (0, 0)))?;
         let now = trashed.ticket.since;
-        let fact = trimmed(&trashed, &names, split.stays());
-        let intent = lock.intend(now, fact.clone())?;
+        let pending = lock.begin(now, id, &trimmed(&trashed, &names, split.stays(), None))?;
         let once_more = || match self.recheck.once_said(&lock, &self.planned, id)? {
             None => self.sheltered(&lock, id),
             why => Ok(why),
@@ -161,11 +160,11 @@ impl PruneRun<'_> {
             if !apart::has_begun(mirror, &trashed)? {
                 apart::give_up(&lock, &trashed)?;
                 lock.unmark(id)?;
-                lock.undo(lock.now(), fact, intent)?;
+                pending.undone(lock.now())?;
             }
             return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
         }
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done(lock.now())?;
         self.recheck.leave(&lock);
         Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
@@ -229,11 +228,12 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
 }
 
 /// Returns what the journal is told.
-fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> Fact {
-    Fact::new(EventKind::Trimmed, &trashed.ticket.id)
-        .with("trash", trashed.at.as_str())
-        .with("parts", names.to_vec())
-        .with("files", files)
-        .with("bytes", bytes)
-        .with("until", trashed.ticket.until.iso())
+fn trimmed(
+    trashed: &Trashed,
+    names: &[String],
+    (files, bytes): (u64, u64),
+    inode: Option<(u64, u64)>,
+) -> Payload {
+    let (trash, parts, until) = (trashed.at.clone(), names.to_vec(), trashed.ticket.until);
+    Payload::Trimmed { trash, parts, files, bytes, until, inode }
 }

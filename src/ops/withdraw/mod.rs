@@ -28,7 +28,6 @@ use crate::record::{EventKind, Hold};
 use crate::session::Session;
 use names::Names;
 use protections::{Protections, hides, protections};
-use serde_json::Value;
 
 /// Withdraws a build.
 pub fn withdraw(
@@ -112,7 +111,8 @@ fn leave(
         id: what.id.clone(),
         until,
         bytes: bytes(census, &what.id),
-        detail: ("why", Value::from(what.why.as_str())),
+        plan: None,
+        why: Some(what.why.clone()),
     };
     let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
     match throw::<ActError>(lock, leaving, protects)? {

@@ -23,7 +23,7 @@ pub fn tombstone(mirror: &Mirror, id: &BuildId) -> Result<Option<Tombstone>, Jou
     let id = id.to_string();
     let last = events.into_iter().rfind(|event| event.phase == Phase::Done && event.to == id);
     Ok(last.filter(|event| event.what == Pruned).and_then(|event| {
-        let why = event.details.get("why")?.as_str()?.to_owned();
+        let why = event.stated().why?;
         Some(Tombstone { at: event.at, by: event.by, why })
     }))
 }
