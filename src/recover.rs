@@ -16,11 +16,14 @@ use crate::mirror::{
     ExpectedError, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
-use crate::record::{Event, EventKind, Hold, Manifest};
+use crate::record::{Event, EventKind, Hold, Manifest, Origin};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
 use serde::Serialize;
 use std::time::Duration;
 use tracing::info;
+
+/// What a publisher writes into its stage, beside its ticket.
+const PARTS: [&str; 6] = ["tree", "progress", "manifest", "seal.json", "claim.json", "upload.json"];
 
 /// How long an unfinished temporary file is left to its writer, in seconds.
 const TEMPORARY_TERM: i64 = 3600;
@@ -134,6 +137,8 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
                 }
             }
             Ok(false) => {}
+            // `recover` and `check` report what is not a stage.
+            Err(_) if matches!(unknown_stage(lock.mirror().store(), &at), Ok(Some(_))) => {}
             Err(error) => settled.push(left(lock, at.as_str(), &chain(&error))),
         }
     }
@@ -147,7 +152,7 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
 /// stage stayed behind.
 fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
-    Ok(tree.is_none() && !is_awaited(mirror, stage)?)
+    Ok(tree.is_none() && !is_awaited(mirror, stage)? && unknown_stage(mirror.store(), stage)?.is_none())
 }
 
 /// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
@@ -271,9 +276,25 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverE
         sealed => sealed?,
     };
     let Some(sealed) = sealed else {
-        return Ok(None);
+        return recorded(mirror, intent, stage);
     };
     Ok(sealed.is_in_place(mirror)?.then_some(sealed))
+}
+
+/// Returns a build that is in its place with its record, although its stage is gone: the record is written after the tree
+/// came to its place, and leaves with it.
+fn recorded(mirror: &Mirror, intent: &Event, stage: RelPath) -> Result<Option<Sealed>, RecoverError> {
+    let Ok(id) = intent.to.parse::<BuildId>() else { return Ok(None) };
+    if !mirror.has_build(&id)? {
+        return Ok(None);
+    }
+    let result = intent.details.get("result").and_then(|result| result.as_str());
+    let record = mirror
+        .record(&id)?
+        .filter(|record| record.origin == Origin::Published && Some(record.result.as_str()) == result);
+    let Some(record) = record else { return Ok(None) };
+    let path = mirror.layout().build_path(&id).unwrap_or_default();
+    Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)))
 }
 
 /// Returns whether an error speaks of what is there, and not of a disk or a right that fails for the moment.
@@ -293,7 +314,7 @@ pub fn recover(
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    for (at, _) in mirror.trash()?.strange {
+    for (at, _) in mirror.trash()?.unread() {
         match trash::renew_ticket(&lock, &at, until) {
             Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
             Ok(None) => settled.push(left(
@@ -313,6 +334,18 @@ pub fn recover(
         settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
     }
     for at in children(mirror, "stage")? {
+        if let Ok(Some(bytes)) = unknown_stage(store, &at) {
+            if stages == Stages::Discard {
+                store.discard(&at)?;
+                settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+            } else {
+                let why = format!(
+                    "it is not a stage, and has {bytes} bytes; `mirrorkeep recover --discard-stages` removes it"
+                );
+                settled.push(left(&lock, at.as_str(), &why));
+            }
+            continue;
+        }
         let what = match clear_stage(&lock, &at, stages, now) {
             // One that cannot be cleared stops no other, and is reported once.
             Err(RecoverError::Store(error)) => {
@@ -459,23 +492,64 @@ impl LeftStage {
 
 /// Returns the stages that [`recover`] clears when it discards them; nothing is taken or changed.
 pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreError> {
-    let (left, mut failures) = left_stages(mirror, now)?;
-    if failures.is_empty() { Ok(left) } else { Err(failures.swap_remove(0).1) }
+    let mut found = left_stages(mirror, now)?;
+    if !found.failures.is_empty() {
+        return Err(found.failures.swap_remove(0).1);
+    }
+    let unknown = |(path, bytes)| LeftStage { path, age: 0, bytes };
+    found.left.extend(found.unknown.into_iter().map(unknown));
+    Ok(found.left)
 }
 
-/// Stages that were left, and those that could not be looked at.
-pub(crate) type LeftStages = (Vec<LeftStage>, Vec<(RelPath, StoreError)>);
+/// What was found among the stages.
+#[derive(Debug, Default)]
+pub(crate) struct LeftStages {
+    /// Stages that were left.
+    pub(crate) left: Vec<LeftStage>,
+    /// Stages that could not be looked at, or not be cleared.
+    pub(crate) failures: Vec<(RelPath, StoreError)>,
+    /// What is not a stage, and its bytes.
+    pub(crate) unknown: Vec<(RelPath, u64)>,
+}
 
 /// Returns the stages that no process holds; nothing is taken or changed.
 pub(crate) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, StoreError> {
     let mut found = LeftStages::default();
     for path in children(mirror, "stage")? {
-        match left_stage(mirror, &path, now) {
-            Ok(left) => found.0.extend(left),
-            Err(error) => found.1.push((path, error)),
+        let looked = match unknown_stage(mirror.store(), &path) {
+            Ok(None) => left_stage(mirror, &path, now).map(|left| found.left.extend(left)),
+            unknown => unknown.map(|bytes| found.unknown.extend(bytes.map(|bytes| (path.clone(), bytes)))),
+        };
+        if let Err(error) = looked {
+            found.failures.push((path, error));
         }
     }
     Ok(found)
+}
+
+/// Returns the bytes of something among the stages that is not a stage: a file, or a directory that has more than a
+/// publisher writes.
+fn unknown_stage(store: &dyn Store, path: &RelPath) -> Result<Option<u64>, StoreError> {
+    let Some(entry) = store.look(path)? else { return Ok(None) };
+    let is_stage = entry.kind == Kind::Dir && {
+        let listing = match store.list(path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            listing => listing?,
+        };
+        let known = |name: &str, kind: Kind| match name {
+            "ticket" => kind != Kind::Dir || !store.abilities().directories,
+            name => PARTS.contains(&name) || name.starts_with("ticket."),
+        };
+        listing.odd.is_empty() && listing.entries.iter().all(|entry| known(&entry.name, entry.kind))
+    };
+    if is_stage {
+        return Ok(None);
+    }
+    let files = Walked::of(store, path).map(|walked| {
+        let files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File);
+        files.map(|(_, _, entry)| entry.size).sum::<u64>()
+    });
+    Ok(Some(if entry.kind == Kind::Dir { files? } else { entry.size }))
 }
 
 fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<LeftStage>, StoreError> {
@@ -507,15 +581,15 @@ pub(crate) fn clear_old_stages(
     mirror: &Mirror,
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<LeftStages, RecoverError> {
-    let (left, failures) = left_stages(mirror, clock())?;
-    let mut done: LeftStages = (Vec::new(), failures);
+    let LeftStages { left, failures, unknown } = left_stages(mirror, clock())?;
+    let mut done = LeftStages { left: Vec::new(), failures, unknown };
     for stage in left.into_iter().filter(LeftStage::is_old) {
         // A prune recovered before this.
         let (lock, ()) = mirror.lock_and_recover(clock, |_| Ok::<_, RecoverError>(()))?;
         match clear_stage(&lock, &stage.path, Stages::Wait, clock()) {
-            Ok(SettledAs::Cleared) => done.0.push(stage),
+            Ok(SettledAs::Cleared) => done.left.push(stage),
             Ok(_) => {}
-            Err(RecoverError::Store(error)) => done.1.push((stage.path, error)),
+            Err(RecoverError::Store(error)) => done.failures.push((stage.path, error)),
             Err(error) => return Err(error),
         }
     }

@@ -4,7 +4,7 @@ use super::args::{ListArgs, ResultFilter, SortArg, StreamFilter};
 use super::context::{Setting, now};
 use super::exit::{Outcome, Usage};
 use super::look::{described, judged, kept, names};
-use super::surveyed::looked_at;
+use super::surveyed::looked_to_show;
 use super::{say, when};
 use crate::census::{BuildCensus, Census};
 use crate::decide::Verdict;
@@ -15,6 +15,7 @@ use crate::ops::status::{held, trashed};
 use crate::render::{self, Align, Paint, table};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::IsTerminal;
 
 /// Returns how a header is shown: on a terminal only, so that every line in a pipe is an entry.
@@ -89,7 +90,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
     }
     let mirror = setting.open()?;
     let filter = Filter::read(&mirror, args, now())?;
-    let census = looked_at(&mirror)?;
+    let (census, decidable) = looked_to_show(&mirror)?;
     let mut builds: Vec<(BuildId, &BuildCensus)> =
         census.builds().filter(|(id, build)| filter.has(id, build, census.at)).collect();
     match args.sort {
@@ -99,7 +100,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
         SortArg::Size => builds.sort_by_key(|(_, build)| Reverse(build.bytes)),
     }
     builds.truncate(args.limit.unwrap_or(usize::MAX));
-    let judged = judged(&mirror, &census);
+    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
     if setting.json {
         let one =
             |(id, build): &(BuildId, &BuildCensus)| described(&mirror, &census, id, build, judged.get(id));
@@ -196,7 +197,7 @@ pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
 pub(super) fn holds(setting: &Setting, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
-    let census = looked_at(&mirror)?;
+    let (census, _) = looked_to_show(&mirror)?;
     let mut holds = held(&mirror, &census);
     holds.retain(|hold| chosen.has(&hold.id));
     if setting.json {

@@ -4,7 +4,7 @@ use super::args::LayoutVerb;
 use super::context::Setting;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
-use super::surveyed::looked_at;
+use super::surveyed::{looked_at, looked_to_show};
 use super::{make, naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
@@ -69,7 +69,7 @@ pub(super) fn described(
 pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
-    let census = looked_at(&mirror)?;
+    let (census, decidable) = looked_to_show(&mirror)?;
     let Some(build) = census.build(&id) else {
         if let Some(Tombstone { at, by, why }) = tombstone(&mirror, &id)? {
             let (at, by, why) = (at.iso(), shown(person(&by)), shown(&why));
@@ -78,7 +78,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
         crate::ops::retention::not_trashed(&mirror, &id)?;
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
-    let judged = judged(&mirror, &census);
+    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
     if setting.json {
         let mut value = described(&mirror, &census, &id, build, verdict);

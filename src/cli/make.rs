@@ -5,7 +5,7 @@ use super::context::{Setting, now};
 use super::exit::{Outcome, Usage};
 use super::owner::refuse_root;
 use super::site::say_what_lacks;
-use super::surveyed::looked_at;
+use super::surveyed::looked_to_show;
 use super::{naming, say};
 use crate::commit::{Moved, Permit};
 use crate::decide::policy::Span;
@@ -241,7 +241,7 @@ pub(super) fn recover(
 }
 
 fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
-    let census = looked_at(mirror)?;
+    let (census, _) = looked_to_show(mirror)?;
     let materialized = if mirror.by_seal() { mirror.materialized()? } else { Vec::new() };
     if setting.json {
         let list = &census.aliases;

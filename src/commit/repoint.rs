@@ -9,7 +9,8 @@ use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, Mirror, Resolved, WriteLock, look_at_build};
 use crate::model::{
-    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
+    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, shell_word,
+    unprintable,
 };
 use crate::record::Payload;
 use crate::store::{Kind, StoreError};
@@ -84,8 +85,14 @@ pub enum RepointError {
 impl Classify for RepointError {
     fn class(&self) -> Class {
         match self {
-            Self::Backwards { .. } => ErrorKind::Failed.hint("--allow-backwards permits it"),
-            Self::NoSuccess { .. } => ErrorKind::Failed.hint("--allow-unsuccessful permits it"),
+            Self::Backwards { alias, target, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep alias set --allow-backwards {} {target}` sets it all the same",
+                shell_word(alias.as_str().as_ref())
+            )),
+            Self::NoSuccess { alias, target, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep alias set --allow-unsuccessful {} {target}` sets it all the same",
+                shell_word(alias.as_str().as_ref())
+            )),
             Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),

@@ -174,7 +174,7 @@ pub(crate) fn finish(
     let discarded = held.and_then(|_held| store.discard(&sealed.at));
     // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
     if let Err(error) = discarded
-        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy)
+        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy | StoreErrorKind::NotFound)
     {
         revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
     }

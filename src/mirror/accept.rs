@@ -30,7 +30,7 @@ impl Mirror {
     ) -> Result<(WriteLock<'m>, u64), LockError> {
         let mut cut = 0;
         let lock = self.lock_over(clock, || {
-            cut = sort_out(self.store())?;
+            cut = sort_out(self.store(), &self.config().id)?;
             Ok(())
         })?;
         Ok((lock, cut))
@@ -98,13 +98,19 @@ fn gap(error: &AnchorError) -> Option<(u64, u64)> {
     }
 }
 
-/// Makes whole segments of every event that can be read; of two with one number the first stays. Returns how many
+/// Makes whole segments of every event that can be read; of two with one number the first stays, and a file that states
+/// the id of another mirror has no event of this one. Returns how many
 /// damaged lines followed the last event; a last line without its end was never written as a whole.
-fn sort_out(store: &dyn Store) -> Result<u64, JournalError> {
+fn sort_out(store: &dyn Store, mirror: &str) -> Result<u64, JournalError> {
     let mut read: Vec<(RelPath, Vec<u8>)> = Vec::new();
     for at in files(store)? {
         let bytes = store.read(&at, LIMIT)?;
-        read.push((at, bytes));
+        if journal::stated_by(&bytes).is_some_and(|id| id != mirror) {
+            set_aside(store, &at, &bytes)?;
+            store.remove(&at)?;
+        } else {
+            read.push((at, bytes));
+        }
     }
     // Those with the name of a segment come first.
     read.sort_by_key(|(at, _)| (Segment::named(at.clone()).is_none(), at.clone()));

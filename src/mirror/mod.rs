@@ -49,7 +49,7 @@ pub use settings::InForce;
 pub use statements::GOING;
 pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;
-pub use survey::{Survey, Trouble, builds_of, survey, survey_by};
+pub use survey::{Survey, Trouble, builds_of, survey, survey_by, survey_to_show};
 pub use told::{ExpectedError, Told};
 pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{Ticket, TicketKind, Trash, Trashed};

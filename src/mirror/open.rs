@@ -1,5 +1,6 @@
 //! Making a mirror and opening one.
 
+use super::journal::mirror_id;
 use super::statements::Statements;
 use super::{AliasConfig, FORMAT, MirrorConfig, Warnings};
 use crate::census::BuildCensus;
@@ -60,7 +61,7 @@ pub enum MirrorError {
         place: String,
         /// What is there.
         what: Vec<&'static str>,
-        /// Its id, as the last run of prune states it.
+        /// Its id, as the last run of prune or the journal states it.
         id: Option<String>,
     },
     /// There is one already.
@@ -113,7 +114,7 @@ impl Classify for MirrorError {
             Self::Lost { id, .. } => {
                 let id = id.as_ref().map_or_else(
                     || "`id` (any text that no other mirror has)".to_owned(),
-                    |id| format!("`id: {id}` (as in last-run.json)"),
+                    |id| format!("`id: {id}` (as in last-run.json or the journal)"),
                 );
                 ErrorKind::Refused.hint(format!(
                     "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout` and \
@@ -368,6 +369,7 @@ fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
     let last = store.read(&RelPath::own("last-run.json"), 64 << 20).ok();
     let last = last.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     let id = last.and_then(|last| Some(last.get("mirror")?.as_str()?.to_owned()));
+    let id = id.or_else(|| mirror_id(store));
     Ok(Some(MirrorError::Lost { place: store.shown(), what, id }))
 }
 

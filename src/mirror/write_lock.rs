@@ -123,6 +123,11 @@ impl WriteLock<'_> {
         self.journal().unsettled().to_vec()
     }
 
+    /// Fails when the journal states the id of another mirror.
+    pub(super) fn is_of_this_mirror(&self) -> Result<(), JournalError> {
+        Ok(self.journal().is_of(&self.mirror.config().id)?)
+    }
+
     /// Lets the journal continue with a higher number.
     pub(super) fn skip_to(&self, next: u64) {
         self.journal().skip_to(next);

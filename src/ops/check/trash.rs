@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returns each directory of the trash whose build may be lost, and why.
 pub(super) fn wrong(mirror: &Mirror, now: Stamp) -> Result<Vec<(RelPath, String)>, ActError> {
     let mut found: Vec<(RelPath, String)> = Vec::new();
-    for (at, why) in mirror.trash()?.strange {
+    for (at, why) in mirror.trash()?.unread() {
         let hint =
             "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
         found.push((at, format!("{why}; {hint}")));

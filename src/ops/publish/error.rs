@@ -8,6 +8,7 @@ use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::ops::op_error::{OpError, shares};
+use crate::ops::publish::request::Named;
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
@@ -111,13 +112,15 @@ pub enum PublishError {
         id: BuildId,
         /// What differs.
         changes: Vec<Change>,
+        /// How the build got its name.
+        named: Named,
     },
     /// A build is there that mirrorkeep did not publish.
     #[error("`{0}` is there already, but was laid down by others")]
     Foreign(BuildId),
     /// It waits in the trash, whose bytes lie where it would go.
     #[error(
-        "`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another"
+        "`{0}` is in the trash; `mirrorkeep restore {0}` takes it back, `mirrorkeep sweep` makes room for another"
     )]
     InTrash(BuildId),
     /// The trash cannot be read.
@@ -151,9 +154,11 @@ impl Classify for PublishError {
             Self::NoPlace(error) => error.class(),
             Self::Future(..) => ErrorKind::Usage.into(),
             Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
-            Self::Differs { .. } => {
-                ErrorKind::Failed.hint("a published build never changes; publish under another name with `--build`, or run it again where the clock names the build")
-            }
+            Self::Differs { named: Named::Given, .. } => ErrorKind::Failed
+                .hint("a published build never changes; publish under another name with `--build`"),
+            Self::Differs { named: Named::ByClock, .. } => ErrorKind::Failed.hint(
+                "another publish took the name that the clock gives in this second; run the same command again, which takes the name of a later second",
+            ),
             Self::Apart { .. } => ErrorKind::Failed
                 .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
             Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(

@@ -10,14 +10,14 @@ use crate::commit::throw::{Leaving, Thrown};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::retention::concern::concerns;
+use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
-use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
+use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport, unreadable};
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
-use crate::recover::{LeftStage, clear_old_stages, left_stages};
+use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -32,12 +32,13 @@ pub fn prune(session: &Session<'_>, how: &Pruning, mode: Mode) -> Result<PruneRe
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, session.now(), base)?;
-        let findings = concerns(mirror, &planned.census);
+        let trash = mirror.trash()?;
+        let findings = [concerns(mirror, &planned.census), alien(trash.alien)].concat();
         let mut report = PruneReport { findings, ..empty(planned.plan) };
         if report.outcome != PlanOutcome::Refused {
-            let (left, failures) = left_stages(mirror, session.now())?;
+            let LeftStages { left, failures, .. } = left_stages(mirror, session.now())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
-            report.failures = failures.iter().map(unread).collect();
+            report.failures = failures.iter().map(unread).chain(unreadable(trash.strange)).collect();
         }
         return Ok(report);
     }
@@ -78,12 +79,12 @@ fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
     };
     let planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
-    report.findings = concerns(mirror, &planned.census);
+    report.findings = [concerns(mirror, &planned.census), alien(mirror.trash()?.alien)].concat();
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
-    let (stages, failures) = clear_old_stages(mirror, session.clock())?;
-    report.stages = stages;
+    let LeftStages { left, failures, .. } = clear_old_stages(mirror, session.clock())?;
+    report.stages = left;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let order = order(&planned);
