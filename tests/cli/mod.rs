@@ -9,6 +9,7 @@ pub(crate) mod exits;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod installed;
 pub(crate) mod invalid;
 pub(crate) mod listing;
 pub(crate) mod logged;
