@@ -6,6 +6,8 @@
 //! it came too late. Of any two at least one sees the other. Not promised to one who sleeps between its last look and
 //! the removal of the seal for longer than the lock's term: object stores have no conditional removal.
 
+use crate::commit::choose::protocol;
+use crate::commit::protocol::Marked;
 use crate::mirror::{Lease, Trashed};
 use crate::model::{BuildId, RelPath};
 use crate::store::StoreError;
@@ -13,17 +15,18 @@ use crate::store::StoreError;
 /// What somebody says when they look again.
 pub(crate) type Protected = Option<String>;
 
-/// Takes a build away by its seal; nothing happens when `protects` then says that something protects it, which is returned.
+/// Moves a build into the trash, unless `protects` says that something protects it, which is returned.
 pub(crate) fn part<E: From<StoreError>>(
     lease: &Lease<'_>,
     trashed: &Trashed,
     protects: impl FnOnce() -> Result<Protected, E>,
 ) -> Result<Protected, E> {
-    while_marked(lease, &trashed.ticket.id, protects, || Ok(lease.put_away(trashed)?))
+    while_marked(lease, &trashed.ticket.id, protects, || Ok(protocol(lease.mirror()).trash(lease, trashed)?))
 }
 
 /// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
 ///
+/// `protects` is asked only where another command could have written a protection without seeing the mark.
 /// Where that fails, the mark stays for whoever clears up.
 pub(crate) fn while_marked<E: From<StoreError>>(
     lease: &Lease<'_>,
@@ -31,12 +34,15 @@ pub(crate) fn while_marked<E: From<StoreError>>(
     protects: impl FnOnce() -> Result<Protected, E>,
     act: impl FnOnce() -> Result<(), E>,
 ) -> Result<Protected, E> {
-    lease.mark_going(id)?;
-    let why = protects()?;
+    let protocol = protocol(lease.mirror());
+    let why = match protocol.mark(lease, id)? {
+        Marked::LookAgain => protects()?,
+        Marked::Alone => None,
+    };
     if why.is_none() {
         act()?;
     }
-    lease.unmark(id)?;
+    protocol.unmark(lease, id)?;
     Ok(why)
 }
 

@@ -3,11 +3,13 @@
 //! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
 //! and event are finished by this call or by the next command that changes anything.
 
+use crate::commit::choose::protocol;
+use crate::commit::protocol::Progress;
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
-use crate::commit::stage::Sealed;
+use crate::commit::stage::{Sealed, since};
 use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
-use crate::record::{BuildRecord, EventKind, Phase};
+use crate::record::{EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use std::time::Duration;
 use tracing::info;
@@ -101,18 +103,12 @@ pub(crate) fn reveal(
     // The lock was taken by a handle; what readers open is the path.
     lease.mirror().is_at_its_path()?;
     let intent = lease.intend(clock(), fact.clone())?;
-    let done = if lease.mirror().by_seal() {
-        put_seal(lease, &mut sealed, clock())
-    } else {
-        lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
-    };
-    if let Err(error) = done {
-        match sealed.is_in_place(lease.mirror()) {
-            Ok(false) => {}
-            // The seal is ours, byte for byte, and only the answer was lost.
-            Ok(true) if lease.mirror().by_seal() => return finish(lease, sealed, names, clock, intent),
-            // A move can fail after it happened: then it is not taken back, and the next command finishes it.
-            _ => return Err(RevealError::Unsure(id, error)),
+    let protocol = protocol(lease.mirror());
+    if let Err(error) = protocol.commit(lease, &mut sealed, clock()) {
+        match protocol.progress(lease.mirror(), &sealed) {
+            Progress::Nothing => {}
+            Progress::Done => return finish(lease, sealed, names, clock, intent),
+            Progress::Unknown => return Err(RevealError::Unsure(id, error)),
         }
         lease.undo(clock(), fact, intent)?;
         return Err(match error.kind() {
@@ -121,22 +117,6 @@ pub(crate) fn reveal(
         });
     }
     finish(lease, sealed, names, clock, intent)
-}
-
-/// Puts the seal of a build whose files are in place, the manifest before it.
-fn put_seal(lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
-    let record = &mut sealed.seal.record;
-    record.published = Some(now);
-    since(record, now);
-    lease.keep_manifest(&record.id, &sealed.manifest)?;
-    lease.seal(record)
-}
-
-/// Notes since when the labels stand that were not said in another mirror before.
-fn since(record: &mut BuildRecord, now: Stamp) {
-    for (_, label) in record.labels.iter_mut() {
-        label.since.get_or_insert(now);
-    }
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.

@@ -1,19 +1,19 @@
 //! Marking what the trash deletes, under the lock.
 
 use crate::commit::CommitError;
-use crate::commit::discard::{is_listed, throw_out};
-use crate::mirror::{Fact, GOING, Lease, Trash, Trashed};
+use crate::commit::choose::protocol;
+use crate::commit::discard::{going, is_listed};
+use crate::mirror::{Fact, Lease, Trash, Trashed};
 use crate::model::{RelPath, Stamp};
 use crate::record::EventKind;
 
 /// Clears tickets without a tree: nothing is under way while we hold the lease, so they are left behind.
 pub(crate) fn clear(lease: &Lease<'_>, trash: &Trash) -> Result<(), CommitError> {
     let (mirror, store) = (lease.mirror(), lease.mirror().store());
-    let sign = if mirror.by_seal() { "record.json" } else { "tree" };
     for at in &trash.empty {
         // One look that found nothing does not decide.
-        if !is_listed(store, at, sign)? {
-            throw_out(store, at)?;
+        if !is_listed(store, at, mirror.trash_sign())? {
+            protocol(mirror).throw_out(mirror, at)?;
         }
     }
     Ok(())
@@ -24,16 +24,7 @@ pub(crate) fn mark_one(lease: &Lease<'_>, trashed: &Trashed, now: Stamp) -> Resu
     let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let intent = lease.intend(now, fact.clone())?;
     let going = going(&trashed.at);
-    if lease.mirror().by_seal() {
-        crate::commit::places::mark(lease, trashed, &going)?;
-    } else {
-        lease.mirror().store().reveal(&trashed.at, &going)?;
-    }
+    protocol(lease.mirror()).mark_swept(lease, trashed, &going)?;
     lease.tell(now, fact, Some(intent))?;
     Ok(going)
-}
-
-/// Returns where in the trash something lies once it is marked.
-pub(crate) fn going(at: &RelPath) -> RelPath {
-    RelPath::own(&format!("trash/{}{GOING}", at.name()))
 }

@@ -1,20 +1,19 @@
 //! Bringing a build, or parts of one, back from the trash: the same tree is moved to its place again.
 
-use crate::commit::discard::throw_out;
-use crate::commit::{CommitError, apart};
-use crate::mirror::{Fact, KeptError, Lease, Mirror, TicketKind, Trashed};
-use crate::model::{BuildId, RelPath, Stamp};
-use crate::record::{BuildRecord, EventKind};
-use crate::store::{Entry, Put, Store, StoreError, StoreErrorKind};
+use crate::commit::CommitError;
+use crate::commit::choose::protocol;
+use crate::commit::discard::noted;
+use crate::mirror::{Fact, Lease, Mirror, Trashed};
+use crate::model::{BuildId, Stamp};
+use crate::record::EventKind;
+use crate::store::Entry;
 
 /// How long a restored build is held, in seconds.
 pub(crate) const RESTORE_TERM: i64 = 14 * 86_400;
 
 /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
 pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, CommitError> {
-    let waiting = mirror.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
-    let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
-    Ok(waiting.max_by_key(rank))
+    Ok(mirror.in_trash(id)?)
 }
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
@@ -23,25 +22,15 @@ pub(crate) fn bring_back(
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), CommitError> {
-    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
-        apart::is_whole(lease.mirror(), trashed)?;
-    }
+    let protocol = protocol(lease.mirror());
+    protocol.may_untrash(lease.mirror(), trashed)?;
     let trashed = &known_again(lease, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
     let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
     let intent = lease.intend(clock(), noted)?;
-    put_back(lease, trashed)?;
-    let discard = || throw_out(lease.mirror().store(), &trashed.at);
-    if lease.mirror().by_seal() {
-        // Before it is told: a ticket that stayed would speak of a build that is there.
-        discard()?;
-        lease.tell(clock(), fact, Some(intent))?;
-    } else {
-        lease.tell(clock(), fact, Some(intent))?;
-        discard()?;
-    }
-    Ok(())
+    protocol.untrash(lease, trashed)?;
+    protocol.end_untrash(lease, trashed, &mut || lease.tell(clock(), fact.clone(), Some(intent)).map(drop))
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
@@ -57,78 +46,4 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitEr
         lease.keep_ticket(&trashed)?;
     }
     Ok(trashed)
-}
-
-/// Moves record, manifest and tree back; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
-    if lease.mirror().by_seal() && trashed.ticket.what == TicketKind::Untrimmed {
-        return apart::put_back(lease, trashed);
-    }
-    if lease.mirror().by_seal() {
-        return lease.take_back(trashed).map_err(|error| match error.kind() {
-            StoreErrorKind::AlreadyExists => {
-                CommitError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
-            }
-            _ => error.into(),
-        });
-    }
-    if trashed.ticket.what == TicketKind::Untrimmed {
-        keep_labels(lease, trashed)?;
-    }
-    lease.file_back(trashed)?;
-    let tree = trashed.tree();
-    if store.look(&tree)?.is_none() {
-        return Ok(());
-    }
-    let path = &trashed.ticket.path;
-    if store.look(path)?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1) {
-        return Ok(());
-    }
-    let moved = match trashed.ticket.what {
-        TicketKind::Build => store.reveal(&tree, path),
-        TicketKind::Untrimmed => swap(store, path, &tree, trashed.ticket.inode),
-    };
-    moved.map_err(|error| match error.kind() {
-        StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
-            CommitError::Occupied { id: trashed.ticket.id.clone(), path: path.clone() }
-        }
-        _ => error.into(),
-    })
-}
-
-/// Brings what was said of a build since its parts were taken out into the record that comes back with them.
-fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
-    let Some(now) = lease.mirror().record(id)? else { return Ok(()) };
-    let before = match lease.mirror().record_in(trashed) {
-        Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
-        before => before?,
-    };
-    if before.labels != now.labels {
-        let after = BuildRecord { labels: now.labels, ..before };
-        store.put(&trashed.record(), after.write().as_bytes(), Put::Replace)?;
-    }
-    Ok(())
-}
-
-/// Lets two trees change places, so that the one with that inode lies at `path`, also when the store does it twice.
-pub(crate) fn swap(
-    store: &dyn Store,
-    path: &RelPath,
-    tree: &RelPath,
-    wanted: (u64, u64),
-) -> Result<(), StoreError> {
-    store.exchange(path, tree)?;
-    match store.look(path)? {
-        // Both lie on one file system, whose number may be another after the machine was started again.
-        Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
-        _ => Ok(()),
-    }
-}
-
-/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
-pub(crate) fn noted(trashed: &Trashed) -> serde_json::Value {
-    let (device, inode) = trashed.ticket.inode;
-    serde_json::json!([device, inode])
 }

@@ -60,7 +60,7 @@ pub fn follow(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Followed, MaterializeError> {
     let (mut followed, mut failed) = (Followed::default(), None);
-    if mirror.by_seal() {
+    if !mirror.store().abilities().symlinks {
         for alias in mirror.materialized()? {
             stop.check()?;
             match (Following { mirror, watch, stop, clock }).follow(&alias) {

@@ -9,7 +9,8 @@ mod trash;
 pub use mend::{Mended, mend};
 
 use crate::census::{BuildCensus, Census};
-use crate::commit::unsealed::{Unsealed, Whose, unsealed};
+use crate::commit::choose::protocol;
+use crate::commit::unsealed::{Unsealed, Whose};
 use crate::decide::check::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
 use crate::mirror::{
     Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
@@ -90,7 +91,7 @@ pub fn check(
         tops,
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
-        unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
+        unsealed: protocol(mirror).unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
         unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
         lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),

@@ -134,7 +134,7 @@ pub fn copy(
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<CopyReport, CopyError> {
     let copy = Copy { from, to, copying, watch, stop, clock };
-    if !(from.by_seal() || to.by_seal()) {
+    if !(from.store().abilities().slow_calls || to.store().abilities().slow_calls) {
         return copy.run();
     }
     let threads = waiting(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
@@ -227,7 +227,7 @@ impl Copy<'_> {
         if !strays.is_empty() {
             return Err(PublishError::Strays(strays).into());
         }
-        if self.from.by_seal()
+        if !self.from.store().abilities().directories
             && let Some(there) = self.to.manifest(id)?
         {
             // Of empty directories an object store says nothing, so those that are there are no difference.

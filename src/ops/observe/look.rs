@@ -106,8 +106,7 @@ impl Looking<'_> {
                     kind: self.kind(|| above.child(&name).unwrap_or_default(), &entry),
                     mode: entry.mode,
                     size: entry.size,
-                    // A listing does not tell the times that the files carry.
-                    mtime: (!self.mirror.by_seal()).then_some(entry.mtime),
+                    mtime: self.mirror.store().abilities().lists_times.then_some(entry.mtime),
                     name,
                 })
                 .collect();

@@ -5,7 +5,6 @@
 //! event from what the stage's seal says. Publishing the same build with the same content again succeeds and
 //! changes nothing; with other content it fails and says what differs.
 
-mod send;
 mod steps;
 
 mod claiming;
@@ -24,15 +23,14 @@ use prepared::{clocks, prepare};
 pub use request::{ContextFrom, Named, Publishing};
 use steps::{earlier, is_shared, leave, published_meanwhile, show};
 
+use crate::commit::choose::protocol;
 use crate::commit::filling::{StageError, Tally};
-use crate::commit::stage::Staged;
-use crate::commit::untrash::find;
+use crate::commit::protocol::{Begun, StagedBuild};
 use crate::decide::Reuse;
 use crate::mirror::{Mirror, chain};
 use crate::model::{Label, Stamp};
 use crate::ops::Mode;
 use crate::ops::alias::label::label;
-use crate::ops::publish::send::send;
 use crate::progress::{Stop, Watch};
 use crate::recover::settle;
 use crate::source::SourceEntry;
@@ -131,7 +129,8 @@ pub(crate) fn lay_out(
             // What a try that was cut off had published and not yet removed.
             let files = prepared.source.files.par_iter();
             let ours = |entry: &&SourceEntry| {
-                is_shared(mirror, &prepared, entry) || prepared.moved && mirror.by_seal()
+                is_shared(mirror, &prepared, entry)
+                    || prepared.moved && !mirror.store().abilities().shares_files
             };
             report.warnings.extend(leave(files.filter(ours)));
         }
@@ -141,24 +140,23 @@ pub(crate) fn lay_out(
         let warnings = clocks(mirror, &prepared, &publishing.id, last, clock())?;
         prepared.warnings.extend(warnings);
     }
-    if mirror.by_seal() {
-        return send(mirror, publishing, prepared, clock, watch, stop);
-    }
-    let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
+    let id = &publishing.id;
+    let mut staged = protocol(mirror).stage(mirror, id, &prepared.path)?;
     if let Some(report) = published_meanwhile(mirror, publishing, &prepared, clock, watch, stop)? {
-        staged.discard()?;
+        staged.leave()?;
         return Ok(report);
     }
-    staged.resume()?;
-    if let Some(claim) = &prepared.claim {
-        claim.note(mirror.store())?;
+    let note = &mut || prepared.claim.as_ref().map_or(Ok(()), |claim| claim.note(mirror.store()));
+    match staged.begin(id, note)? {
+        Begun::Ready => {}
+        Begun::InTrash => return Err(PublishError::InTrash(id.clone())),
+        Begun::Foreign => return Err(PublishError::Foreign(id.clone())),
     }
-    let filled = fill(mirror, publishing, &prepared, &mut staged, watch, stop);
-    let tally = match filled {
+    let tally = match fill(mirror, publishing, &prepared, &mut *staged, watch, stop) {
         Ok(tally) => tally,
         Err(error) => {
             if !error.leaves_a_good_stage() {
-                staged.discard().ok();
+                staged.give_up();
             }
             return Err(error.into());
         }
@@ -183,7 +181,7 @@ pub fn try_publish(
     if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         return Ok(report);
     }
-    if mirror.by_seal() && find(mirror, &publishing.id).map_err(Box::new)?.is_some() {
+    if !protocol(mirror).is_place_free(mirror, &publishing.id).map_err(Box::new)? {
         return Err(PublishError::InTrash(publishing.id.clone()));
     }
     fits(mirror, publishing, &prepared, watch)?;
@@ -229,7 +227,7 @@ fn fill(
     mirror: &Mirror,
     publishing: &Publishing,
     prepared: &Prepared,
-    staged: &mut Staged<'_>,
+    staged: &mut dyn StagedBuild,
     watch: &dyn Watch,
     stop: &Stop,
 ) -> Result<Tally, StageError> {

@@ -5,7 +5,7 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
-use crate::commit::discard::throw_out;
+use crate::commit::choose::protocol;
 use crate::commit::{handshake, reserve};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
 use crate::mirror::{Fact, LastRun, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
@@ -197,12 +197,8 @@ fn throw(
     let mirror = lease.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
-    let inode = if mirror.by_seal() {
-        (0, 0)
-    } else {
-        let Some(tree) = store.look(&path)? else { return Ok(None) };
-        tree.inode
-    };
+    let protocol = protocol(mirror);
+    let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(None) };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
     let at = lease.next_in_trash()?;
     let now = clock();
@@ -217,29 +213,19 @@ fn throw(
     mirror.is_at_its_path().map_err(LeaseError::from)?;
     let intent = lease.intend(now, fact.clone())?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
-    let moved = ticket.map_err(ActError::from).and_then(|()| {
-        if mirror.by_seal() {
-            return handshake::part(lease, &trashed, || fence.once_more(lease, planned, id, clock()));
-        }
-        store.reveal(&trashed.ticket.path, &trashed.tree())?;
-        Ok(None)
-    });
+    let moved = ticket
+        .map_err(ActError::from)
+        .and_then(|()| handshake::part(lease, &trashed, || fence.once_more(lease, planned, id, clock())));
     if !matches!(moved, Ok(None)) {
         // A move that failed after it happened is finished by whoever comes next.
-        let stayed =
-            if mirror.by_seal() { mirror.has_build(id)? } else { store.look(&trashed.tree())?.is_none() };
-        if stayed {
-            if mirror.by_seal() {
-                lease.unmark(id)?;
-            }
-            throw_out(store, &trashed.at)?;
+        if !protocol.is_trashed(mirror, &trashed)? {
+            protocol.unmark(lease, id)?;
+            protocol.throw_out(mirror, &trashed.at)?;
             lease.undo(clock(), fact, intent)?;
         }
         return moved;
     }
-    if !mirror.by_seal() {
-        lease.file_away(&trashed.at, id)?;
-    }
+    protocol.follow(lease, &trashed)?;
     lease.tell(clock(), fact, Some(intent))?;
     Ok(None)
 }

@@ -3,6 +3,7 @@
 //! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
+use crate::commit::choose::protocol;
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
@@ -10,9 +11,8 @@ use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::report::{Failure, SweepReport};
 use crate::ops::{ActError, Mode};
-use crate::progress::{Stop, go_on};
+use crate::progress::Stop;
 use crate::recover::settle;
-use crate::store::Swept;
 use std::collections::{HashMap, HashSet};
 
 /// Which builds of the trash go.
@@ -106,12 +106,7 @@ pub(crate) fn mark(
     let trash = lease.mirror().trash()?;
     let now = clock();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
-    let due: Vec<&Trashed> = if lease.mirror().by_seal() {
-        crate::commit::places::due(&trash.waiting, over)
-    } else {
-        trash.waiting.iter().filter(|trashed| over(trashed)).collect()
-    };
-    for trashed in due {
+    for trashed in protocol(lease.mirror()).due(&trash.waiting, &over) {
         mark_one(lease, trashed, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
@@ -136,13 +131,7 @@ pub(crate) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&St
     // Looked at before the ticket may go.
     let ids: HashMap<RelPath, BuildId> =
         going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
-    let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
-        crate::commit::places::finish(mirror, going, stop)?
-    } else {
-        let one = |at: RelPath| go_on(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
-        going.into_iter().map(one).collect::<Result<_, _>>()?
-    };
-    for (at, swept) in swept {
+    for (at, swept) in protocol(mirror).sweep(mirror, going, stop)? {
         report.entries += swept.removed;
         if let Some(id) = ids.get(&at).filter(|_| !swept.failures.is_empty()) {
             // Part of it stays.

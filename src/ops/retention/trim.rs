@@ -2,12 +2,12 @@
 //!
 //! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
 //! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
-//! of checksums becomes another, and the objects stay for the term of the trash (`apart.rs`).
+//! of checksums becomes another, and the objects stay for the term of the trash (`commit/bucket/trim.rs`).
 
-use crate::commit::apart::Split;
-use crate::commit::tree::{any, lay_out, record};
-use crate::commit::untrash::{noted, swap};
-use crate::commit::{apart, handshake};
+use crate::commit::TRIM_STAGE;
+use crate::commit::choose::protocol;
+use crate::commit::handshake::while_marked;
+use crate::commit::protocol::Prepared;
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
 use crate::mirror::{Fact, JournalError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
@@ -22,9 +22,6 @@ use crate::record::EventKind;
 use crate::recover::settle;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
-
-/// How the name of a tree begins that is being laid out.
-const STAGE: &str = "trim-";
 
 /// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
 pub(crate) fn all(
@@ -48,7 +45,6 @@ pub(crate) fn all(
     for (id, names) in parts(&planned.plan) {
         go_on(how.stop.as_ref())?;
         let going = named(&planned.policy, &id, &names);
-        let one = if mirror.by_seal() { one_apart } else { one };
         match one(mirror, planned, fence, &id, &going, clock) {
             Ok(Trimmed::Done(gone)) => report.trimmed.push(gone),
             Ok(Trimmed::Nothing) => {}
@@ -86,12 +82,13 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
         Err(error) if error.is_not_found() => return Ok(()),
         listing => listing?.entries,
     };
-    for entry in entries.iter().filter(|entry| entry.name.starts_with(STAGE)) {
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(TRIM_STAGE)) {
         store.discard(&tmp.child(&entry.name).unwrap_or_default())?;
     }
     Ok(())
 }
 
+/// Takes parts out of one build; where the lock does not keep others out, its protections are looked at again.
 fn one(
     mirror: &Mirror,
     planned: &mut Planned,
@@ -101,94 +98,39 @@ fn one(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Trimmed, ActError> {
     let path = mirror.layout().build_path(id)?;
-    let store = mirror.store();
-    let goes = |inner: &RelPath| goes(going, inner);
     let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-    let Some(entry) = store.look(&path)? else { return Ok(Trimmed::Nothing) };
-    let is_same = || store.look(&path).map(|now| now.is_some_and(|now| now.inode == entry.inode));
-    let gone = || Trimmed::Skipped("another command moved or replaced it".to_owned());
-    // A tree that another command moves away is found half, or not at all.
-    let found = any(store, &path, &goes);
-    if found.is_err() && !is_same()? {
-        return Ok(gone());
-    }
-    if !found? {
-        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
-    }
-    // Laid out before the lock is taken, since a build does not change.
-    let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
-    let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes);
-    if rest.is_err() && !is_same()? {
-        return Ok(gone());
-    }
-    let rest = rest?;
-    store.settle(&stage)?;
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
-        return Ok(Trimmed::Skipped(why));
-    }
-    if !is_same()? {
-        return Ok(gone());
-    }
-    let now = clock();
-    let bytes =
-        planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0).saturating_sub(rest.bytes);
-    let trashed = untrimmed(&lease, planned, id, path, (bytes, entry.inode), now)?;
-    let fact = trimmed(&trashed, &names, (rest.files, rest.bytes));
-    let intent = lease.intend(now, fact.clone().with("inode", noted(&trashed)))?;
-    store.reveal(&stage, &trashed.at)?;
-    lease.keep_ticket(&trashed)?;
-    let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
-    swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
-    record(&lease, &trashed, &names, (rest.files, rest.bytes))?;
-    lease.tell(clock(), fact, Some(intent))?;
-    fence.leave(&lease);
-    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
-}
-
-/// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
-fn one_apart(
-    mirror: &Mirror,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    id: &BuildId,
-    going: &[Part],
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Trimmed, ActError> {
-    let path = mirror.layout().build_path(id)?;
-    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-    if !mirror.has_build(id)? {
-        return Ok(Trimmed::Nothing);
-    }
+    let skipped = |why: &str| Ok(Trimmed::Skipped(why.to_owned()));
     // Looked at before the lock is taken, since a build does not change.
-    let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
-        return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing);
+    let trim = match protocol(mirror).prepare_trim(mirror, id, &path, &|inner| goes(going, inner))? {
+        Prepared::Missing => return Ok(Trimmed::Nothing),
+        Prepared::Nothing => return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing),
+        Prepared::Changed(why) => return skipped(why),
+        Prepared::Ready(trim) => trim,
     };
     let lease = mirror.lease()?;
     settle(&lease, clock)?;
     if let Some(why) = stays(&lease, planned, fence, id, clock())? {
         return Ok(Trimmed::Skipped(why));
     }
-    if !split.is_of(mirror.record(id)?.as_ref()) {
-        return Ok(Trimmed::Skipped("it changed since it was looked at".to_owned()));
+    if let Some(why) = trim.outdated(mirror)? {
+        return skipped(why);
     }
     let now = clock();
-    let trashed = untrimmed(&lease, planned, id, path.clone(), (split.goes(), (0, 0)), now)?;
-    let fact = trimmed(&trashed, &names, split.stays());
-    let intent = lease.intend(now, fact.clone())?;
+    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
+    let trashed = untrimmed(&lease, planned, id, path, (trim.frees(bytes), trim.identity()), now)?;
+    let fact = trimmed(&trashed, &names, trim.rest());
+    let intent = lease.intend(now, trim.intent(fact.clone(), &trashed))?;
     let once_more = || match fence.once_said(&lease, planned, id)? {
         None => sheltered(&lease, planned, fence, id, clock()),
         why => Ok(why),
     };
-    let done = split.note(&lease, &trashed).map_err(ActError::from).and_then(|()| {
-        handshake::while_marked(&lease, id, once_more, || Ok(split.carry_out(&lease, &path, &names)?))
-    });
+    let done = trim
+        .keep(&lease, &trashed)
+        .map_err(ActError::from)
+        .and_then(|()| while_marked(&lease, id, once_more, || Ok(trim.carry_out(&lease, &trashed, &names)?)));
     if !matches!(done, Ok(None)) {
-        // What failed after it began is finished by whoever comes next.
-        if !apart::has_begun(mirror, &trashed)? {
-            apart::give_up(&lease, &trashed)?;
-            lease.unmark(id)?;
+        // What failed after it began is finished by the next command.
+        if trim.undo(&lease, &trashed)? {
             lease.undo(clock(), fact, intent)?;
         }
         return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));

@@ -131,7 +131,11 @@ pub fn verify(
         mirror,
         disk: Disk::of(mirror),
         by: verifying.by,
-        threads: if mirror.by_seal() { Some(waiting(mirror.store(), AT_ONCE)?) } else { None },
+        threads: if mirror.store().abilities().slow_calls {
+            Some(waiting(mirror.store(), AT_ONCE)?)
+        } else {
+            None
+        },
         watch,
         stop,
         shared: Mutex::new(HashMap::new()),
@@ -199,7 +203,7 @@ fn look(
     for (at, why) in &list.unread {
         report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
     }
-    if mirror.by_seal() {
+    if mirror.store().abilities().lists_sizes {
         sizes(mirror, id, &mut list);
     }
     report.builds += 1;
@@ -325,7 +329,7 @@ impl Reading<'_> {
     /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
     fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
         if self.by == By::Notes
-            && self.mirror.by_seal()
+            && self.mirror.store().abilities().keeps_digests
             && let Some(noted) = self.mirror.store().noted_digest(at).map_err(std::io::Error::other)?
         {
             self.watch.bytes(size);
