@@ -375,8 +375,8 @@ fn own(bytes: &[u8]) {
         drop(mirror.record(&id));
         drop(mirror.manifest(&id));
     }
-    if let Ok(lease) = mirror.lease() {
-        drop(settle(&lease, &noon));
+    if let Ok(lock) = mirror.lock() {
+        drop(settle(&lock, &noon));
     }
     let kept = format!("{BUILD}/outputs/logs/log").parse().map(|at| store.read(&at, 9));
     assert!(kept.is_ok_and(|kept| kept.is_ok_and(|kept| kept == b"kept")));

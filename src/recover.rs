@@ -1,6 +1,6 @@
 //! Finishing or clearing what an interrupted command left.
 //!
-//! Every command that changes something does the first half of this under its lease: an intent without outcome is
+//! Every command that changes something does the first half of this under its lock: an intent without outcome is
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
@@ -14,7 +14,7 @@ use crate::commit::stage::{Sealed, Underway, clear, is_held, touched};
 use crate::commit::untrash::{RESTORE_TERM, find};
 use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
-    ExpectedError, Fact, JournalError, KeptError, LastRun, Lease, LeaseError, Materialized, Mirror, chain,
+    ExpectedError, Fact, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold};
@@ -74,7 +74,7 @@ pub enum RecoverError {
     Journal(#[from] JournalError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
     /// The store failed.
     #[error("cannot look at what an interrupted command left")]
     Store(#[from] StoreError),
@@ -87,7 +87,7 @@ impl Classify for RecoverError {
             Self::Trash(_, error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
             Self::Store(error) => error.class(),
         }
     }
@@ -103,34 +103,34 @@ pub enum Stages {
 }
 
 /// Settles every intent that has no outcome yet.
-pub fn settle(lease: &Lease<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
-    if !lease.unsettled().is_empty() {
+pub fn settle(lock: &WriteLock<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+    if !lock.unsettled().is_empty() {
         // What is found done may not be on the disk yet, and is about to be told as done.
-        lease.mirror().store().settle(&RelPath::own(""))?;
+        lock.mirror().store().settle(&RelPath::own(""))?;
     }
     // The last first: what a command did within another comes to an end before that.
     let settled: Result<Vec<Settled>, RecoverError> =
-        lease.unsettled().iter().rev().map(|intent| settle_one(lease, intent, clock)).collect();
+        lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent, clock)).collect();
     let mut settled = settled?;
-    let open = lease.unsettled();
+    let open = lock.unsettled();
     let needed = |at: &RelPath| {
         let stage =
             |intent: &Event| intent.details.get("stage").and_then(|stage| stage.as_str().map(str::to_owned));
         open.iter().any(|intent| stage(intent).as_deref() == Some(at.as_str()))
     };
-    for at in children(lease.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
+    for at in children(lock.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
         // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
         // waits for the next command.
-        match is_left_behind(lease.mirror(), &at) {
+        match is_left_behind(lock.mirror(), &at) {
             Ok(true) => {
-                if let Ok(_held) = hold(lease.mirror(), &at)
-                    && clear(lease.mirror().store(), &at).is_ok()
+                if let Ok(_held) = hold(lock.mirror(), &at)
+                    && clear(lock.mirror().store(), &at).is_ok()
                 {
                     settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
                 }
             }
             Ok(false) => {}
-            Err(error) => settled.push(left(lease, at.as_str(), &chain(&error))),
+            Err(error) => settled.push(left(lock, at.as_str(), &chain(&error))),
         }
     }
     for Settled { to, what } in &settled {
@@ -155,73 +155,75 @@ fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
 }
 
 /// Warns of what cannot be settled and leaves it.
-fn left(lease: &Lease<'_>, to: &str, why: &str) -> Settled {
+fn left(lock: &WriteLock<'_>, to: &str, why: &str) -> Settled {
     let warning = format!("what an interrupted command left of `{to}` stays as it is: {why}");
-    lease.mirror().warnings().add(warning);
+    lock.mirror().warnings().add(warning);
     Settled { to: to.to_owned(), what: SettledAs::Left }
 }
 
-fn settle_one(lease: &Lease<'_>, intent: &Event, clock: &dyn Fn() -> Stamp) -> Result<Settled, RecoverError> {
+fn settle_one(
+    lock: &WriteLock<'_>,
+    intent: &Event,
+    clock: &dyn Fn() -> Stamp,
+) -> Result<Settled, RecoverError> {
     let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
-        EventKind::Published => match committed(lease.mirror(), intent) {
+        EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
-                let revealed = finish(lease, sealed, Names::Follow, clock, intent.seq)
+                let revealed = finish(lock, sealed, Names::Follow, clock, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 // Its own publisher can report them no more.
                 for warning in revealed.warnings {
-                    lease.mirror().warnings().add(warning);
+                    lock.mirror().warnings().add(warning);
                 }
                 return Ok(Settled { to: intent.to.clone(), what: SettledAs::Finished });
             }
             Ok(None) => false,
-            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
+            Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            let settling = match trash::settle(lease, intent) {
+            let settling = match trash::settle(lock, intent) {
                 // What belongs to another user waits for a command of that user, and nothing else waits for it.
-                Err(error) if trash::is_denied(&error) => {
-                    Settling::Left(trash::denied(lease, intent, &error))
-                }
+                Err(error) if trash::is_denied(&error) => Settling::Left(trash::denied(lock, intent, &error)),
                 settled => {
                     settled.map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?
                 }
             };
             if let Settling::Left(why) = settling {
-                return Ok(left(lease, &intent.to, &why));
+                return Ok(left(lock, &intent.to, &why));
             }
             settling == Settling::Happened
         }
-        _ => match is_done(lease, intent) {
+        _ => match is_done(lock, intent) {
             Ok(done) => done,
-            Err(error) => return Ok(left(lease, &intent.to, &chain(&error))),
+            Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
         },
     };
     if happened {
-        lease.tell(clock(), fact(), Some(intent.seq))?;
+        lock.tell(clock(), fact(), Some(intent.seq))?;
         return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
     }
-    lease.undo(clock(), fact(), intent.seq)?;
+    lock.undo(clock(), fact(), intent.seq)?;
     Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
 }
 
 /// Returns whether what one call does is done, by looking at what it changes.
-fn is_done(lease: &Lease<'_>, intent: &Event) -> Result<bool, RecoverError> {
+fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
     Ok(match intent.what {
         EventKind::Aliased | EventKind::Unaliased => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
-            pointed_at(lease.mirror(), &alias)? == wanted
+            pointed_at(lock.mirror(), &alias)? == wanted
         }
         EventKind::Materialized => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
-            let there = lease.mirror().store().look(&Materialized::pointer(&alias))?;
+            let there = lock.mirror().store().look(&Materialized::pointer(&alias))?;
             let wanted = intent.details.get("generation").and_then(|name| name.as_str());
             there.and_then(|entry| entry.link).as_deref() == wanted
         }
         EventKind::Labelled => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            let record = id.map(|id| lease.mirror().record(&id)).transpose()?.flatten();
+            let record = id.map(|id| lock.mirror().record(&id)).transpose()?.flatten();
             let labels = record.map(|record| record.labels).unwrap_or_default();
             intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
                 wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
@@ -229,18 +231,18 @@ fn is_done(lease: &Lease<'_>, intent: &Event) -> Result<bool, RecoverError> {
         }
         EventKind::Held | EventKind::Unheld => {
             let holds =
-                intent.to.parse::<BuildId>().ok().map(|id| lease.mirror().holds_of(&id)).transpose()?;
+                intent.to.parse::<BuildId>().ok().map(|id| lock.mirror().holds_of(&id)).transpose()?;
             // Holds are plain data.
             holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
         }
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            id.map(|id| is_taken(lease.mirror(), &id, intent)).transpose()? == Some(true)
+            id.map(|id| is_taken(lock.mirror(), &id, intent)).transpose()? == Some(true)
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            id.map(|id| lease.mirror().record(&id)).transpose()?.flatten().is_none()
+            id.map(|id| lock.mirror().record(&id)).transpose()?.flatten().is_none()
         }
         _ => true,
     })
@@ -261,21 +263,21 @@ pub fn recover(
     stages: Stages,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Vec<Settled>, RecoverError> {
-    let lease = mirror.lease()?;
-    let mut settled = settle(&lease, clock)?;
+    let lock = mirror.lock()?;
+    let mut settled = settle(&lock, clock)?;
     let now = clock();
     let store = mirror.store();
-    settled.extend(hold_again(&lease)?);
+    settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
     for (at, _) in mirror.trash()?.strange {
-        match trash::renew_ticket(&lease, &at, until) {
+        match trash::renew_ticket(&lock, &at, until) {
             Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
             Ok(None) => settled.push(left(
-                &lease,
+                &lock,
                 at.as_str(),
                 "neither its ticket, the journal nor its record states what it is",
             )),
-            Err(error) => settled.push(left(&lease, at.as_str(), &chain(&error))),
+            Err(error) => settled.push(left(&lock, at.as_str(), &chain(&error))),
         }
     }
     for at in stale(mirror, now)? {
@@ -287,11 +289,11 @@ pub fn recover(
         settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
     }
     for at in children(mirror, "stage")? {
-        let what = match clear_stage(&lease, &at, stages, now) {
+        let what = match clear_stage(&lock, &at, stages, now) {
             // One that cannot be cleared stops no other, and is reported once.
             Err(RecoverError::Store(error)) => {
                 if !settled.iter().any(|one| one.to == at.as_str() && one.what == SettledAs::Left) {
-                    settled.push(left(&lease, at.as_str(), &chain(&error)));
+                    settled.push(left(&lock, at.as_str(), &chain(&error)));
                 }
                 continue;
             }
@@ -303,8 +305,8 @@ pub fn recover(
 }
 
 /// Writes the holds again that the journal states and that were lost or damaged.
-fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
-    let mirror = lease.mirror();
+fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mirror = lock.mirror();
     let mut settled = Vec::new();
     let stated = mirror.stated_holds().map_err(|error| match error {
         ExpectedError::Journal(error) => RecoverError::from(error),
@@ -315,14 +317,14 @@ fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
             Ok(holds) => (holds, false),
             Err(KeptError::Holds(..)) => (Vec::new(), true),
             Err(error) => {
-                settled.push(left(lease, &id.to_string(), &chain(&error)));
+                settled.push(left(lock, &id.to_string(), &chain(&error)));
                 continue;
             }
         };
         let lacking: Vec<Hold> = stated.into_iter().filter(|hold| !holds.contains(hold)).collect();
         if !lacking.is_empty() || damaged {
             holds.extend(lacking);
-            lease.keep_holds(&id, holds)?;
+            lock.keep_holds(&id, holds)?;
             settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
         }
     }
@@ -333,11 +335,11 @@ fn hold_again(lease: &Lease<'_>) -> Result<Vec<Settled>, RecoverError> {
 ///
 /// What can be read of the journal stays, and what it leaves open is settled first.
 pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
-    let (lease, cut) = mirror.lease_despite_loss()?;
+    let (lock, cut) = mirror.lock_despite_loss()?;
     // Before anything is settled: the numbers of the lost events are not given to others.
-    let cut = lease.accept_cut(cut, clock())?;
-    let mut settled = settle(&lease, clock)?;
-    for accepted in cut.into_iter().chain(lease.accept_loss(clock())?) {
+    let cut = lock.accept_cut(cut, clock())?;
+    let mut settled = settle(&lock, clock)?;
+    for accepted in cut.into_iter().chain(lock.accept_loss(clock())?) {
         let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
         let runs: Vec<String> = runs.collect();
         let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
@@ -376,12 +378,12 @@ pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<V
 
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     at: &RelPath,
     stages: Stages,
     now: Stamp,
 ) -> Result<SettledAs, RecoverError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let store = mirror.store();
     let _held = match hold(mirror, at) {
         Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(SettledAs::Waiting),
@@ -402,7 +404,7 @@ fn clear_stage(
         give_up_below(store, &underway.path)?;
         if trashed.is_none() && !mirror.has_build(&underway.id)? {
             store.discard(&underway.path)?;
-            lease.forget(&underway.id)?;
+            lock.forget(&underway.id)?;
         }
         store.remove(&Underway::place(at))?;
     }
@@ -481,8 +483,8 @@ pub(crate) fn clear_old_stages(
     let (left, failures) = left_stages(mirror, clock())?;
     let mut done: LeftStages = (Vec::new(), failures);
     for stage in left.into_iter().filter(LeftStage::is_old) {
-        let lease = mirror.lease()?;
-        match clear_stage(&lease, &stage.path, Stages::Wait, clock()) {
+        let lock = mirror.lock()?;
+        match clear_stage(&lock, &stage.path, Stages::Wait, clock()) {
             Ok(SettledAs::Cleared) => done.0.push(stage),
             Ok(_) => {}
             Err(RecoverError::Store(error)) => done.1.push((stage.path, error)),

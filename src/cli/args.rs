@@ -3,6 +3,7 @@
 mod look;
 mod prune;
 mod publish;
+mod status;
 mod transfer;
 
 pub(super) use look::{
@@ -12,9 +13,11 @@ pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
     AliasVerb, DedupeArg, InitArgs, LabelArgs, LayoutVerb, PublishArgs, ResultArg, TakeArg, WritersArg,
 };
+pub(super) use status::{LogArgs, StatusArgs};
 pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, RedirectsArgs, ServerArg};
 
 use super::site::Site;
+use crate::model::{LineError, check_line};
 use clap::builder::TypedValueParser as _;
 use clap::{Parser, Subcommand};
 
@@ -24,7 +27,7 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout or the policy are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, prune, policy lint, policy test)
+  5    findings (check, verify, prune, status --check, policy lint, policy test)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
   8    could not free what was asked for
@@ -35,6 +38,9 @@ pub(super) const ENVIRONMENT: &str = r".SH ENVIRONMENT
 .TP
 \fBMIRRORKEEP_MIRROR\fR
 The mirror, where \fB\-\-mirror\fR is not given.
+.TP
+\fBMIRRORKEEP_ACTOR\fR
+The person who runs the command, where \fB\-\-by\fR is not given.
 .TP
 \fBMIRRORKEEP_PATIENCE\fR
 For how many seconds a request to an object store is tried again, from 1 to 600 [default: 60].
@@ -76,8 +82,23 @@ pub(super) struct Cli {
     /// How many seconds to wait for somebody else who holds the lock
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
     pub(super) wait: u64,
+    /// The person who runs the command, for the journal and for holds [default: the user]
+    #[arg(
+        long,
+        global = true,
+        env = "MIRRORKEEP_ACTOR",
+        value_name = "NAME",
+        hide_env = true,
+        value_parser = actor
+    )]
+    pub(super) by: Option<String>,
     #[command(subcommand)]
     pub(super) verb: Verb,
+}
+
+/// Reads the name of a person: at most 255 printable characters; an empty variable names nobody.
+fn actor(text: &str) -> Result<String, LineError> {
+    if text.is_empty() { Ok(String::new()) } else { check_line(text).map(|()| text.to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +121,23 @@ pub(super) enum Verb {
   mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
   mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
     Copy(CopyArgs),
+    /// Show the state of the mirror on one screen, and what needs attention
+    #[command(after_help = "Needs attention, and ends with code 5 with --check:
+  a required alias that is broken, a recorded build that is missing, what cannot be read
+  a prune that is refused, that withholds builds by a brake or freeze, that cannot judge builds, or that ran more than two days ago
+  a policy that cannot be used; errors of the last check
+  an unfinished publish older than a day; a ticket of the trash that cannot be read; less than 2% of the disk free
+
+Examples:
+  mirrorkeep status
+  mirrorkeep --json status --check")]
+    Status(StatusArgs),
+    /// Show what happened, when, and who did it, newest first
+    #[command(after_help = "Examples:
+  mirrorkeep log --since 7d
+  mirrorkeep log master/centos/latest_build --limit 10
+  mirrorkeep log master/centos/20181205T060000Z")]
+    Log(LogArgs),
     /// List the builds, with result, age, size, labels and aliases
     List(ListArgs),
     /// Show one build
@@ -163,7 +201,7 @@ pub(super) enum Verb {
     },
     /// Wish that a build stay, with a reason
     #[command(
-        after_help = "Example:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31"
+        after_help = "Examples:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31\n  mirrorkeep hold master/centos/20181205T060000Z --why 'release candidate' --until 14d"
     )]
     Hold(HoldArgs),
     /// Take holds of a build back
@@ -258,6 +296,8 @@ impl Verb {
         !matches!(
             self,
             Self::Init(_)
+                | Self::Status(_)
+                | Self::Log(_)
                 | Self::List(_)
                 | Self::Show { .. }
                 | Self::Census

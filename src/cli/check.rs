@@ -3,6 +3,7 @@
 use super::args::{CheckArgs, FormatArg};
 use super::context::{Setting, now};
 use super::exit::{Exit, Failed, Outcome, Usage};
+use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
 use crate::decide::check::{Code, Mend, Severity, Terms, mends};
@@ -41,6 +42,10 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     if args.fix && !args.dry_run {
         mended = fix(setting, &mirror, wanted.clone())?;
         report = look()?;
+    }
+    if scope.is_root() && !args.dry_run && refuse_root(&setting.mirror).is_ok() {
+        // For `status`; who may only read checks as well without it.
+        crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
     show(setting, args, &report, &wanted, &mended)?;
     let grave = report.findings.iter().any(|found| found.severity < Severity::Note);

@@ -48,8 +48,8 @@ pub(super) fn now() -> Stamp {
     Stamp::from_instant(chrono::Utc::now()).unwrap_or_default()
 }
 
-/// Returns who is acting: user, host and process.
-pub(super) fn who() -> String {
+/// Returns who is acting: user, host and process; in front the person, where one is named that is not the user.
+pub(super) fn who(by: Option<&str>) -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| {
         let uid = rustix::process::getuid().as_raw();
@@ -57,6 +57,11 @@ pub(super) fn who() -> String {
     });
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
-    let plain: String = format!("{user}@{host}").chars().filter(|c| !is_unprintable(*c)).take(200).collect();
+    let account = format!("{user}@{host}");
+    let named = match by.filter(|by| !by.is_empty() && *by != user) {
+        Some(by) => format!("{by} ({account})"),
+        None => account,
+    };
+    let plain: String = named.chars().filter(|c| !is_unprintable(*c)).take(400).collect();
     format!("{plain} pid {}", std::process::id())
 }

@@ -146,9 +146,9 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
-                let lease = mirror.lease()?;
-                crate::recover::settle(&lease, &now)?;
-                (crate::commit::set(&lease, &alias, &target, permit, now())?, Mode::Real)
+                let lock = mirror.lock()?;
+                crate::recover::settle(&lock, &now)?;
+                (crate::commit::set(&lock, &alias, &target, permit, now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
@@ -158,9 +158,9 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: None }, Mode::Trial)
             } else {
-                let lease = mirror.lease()?;
-                crate::recover::settle(&lease, &now)?;
-                (crate::commit::remove(&lease, &alias, now())?, Mode::Real)
+                let lock = mirror.lock()?;
+                crate::recover::settle(&lock, &now)?;
+                (crate::commit::remove(&lock, &alias, now())?, Mode::Real)
             }
         }
     };

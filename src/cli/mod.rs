@@ -7,6 +7,7 @@ mod context;
 mod copy;
 mod exit;
 mod export;
+mod journal;
 mod log;
 mod look;
 mod make;
@@ -20,8 +21,10 @@ mod run;
 mod say;
 mod sign;
 mod site;
+mod status;
 mod surveyed;
 mod verify;
+mod when;
 
 pub use exit::Exit;
 pub use run::main;

@@ -3,7 +3,7 @@
 use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::context::{Setting, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::say;
+use super::{say, when};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
@@ -227,8 +227,8 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
 pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     let id = build(&args.id)?;
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
-    let until = args.until.as_deref().map(|text| last_second("--until", text)).transpose()?;
     let at = now();
+    let until = args.until.as_deref().map(|text| when::future("--until", text, at)).transpose()?;
     if let Some(until) = until.filter(|until| *until < at) {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }

@@ -6,7 +6,9 @@ use super::exit::{Exit, Failed, Outcome};
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::site::Site;
-use super::{adopt, check, copy, export, log, look, make, plan, policy, prune, publish, say, verify};
+use super::{
+    adopt, check, copy, export, journal, log, look, make, plan, policy, prune, publish, say, status, verify,
+};
 use crate::mirror::Warnings;
 use crate::model::{Classify, ErrorKind};
 use crate::ops::alias::Switched;
@@ -60,7 +62,7 @@ pub fn main() -> ExitCode {
         writes: cli.verb.writes(),
         json: cli.json,
         wait: Duration::from_secs(cli.wait),
-        who: who(),
+        who: who(cli.by.as_deref()),
         stop,
         warnings: Warnings::default(),
     };
@@ -147,6 +149,8 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
         Verb::Copy(args) => return copy::copy(setting, &args),
+        Verb::Status(args) => return status::status(setting, &args),
+        Verb::Log(args) => journal::log(setting, &args)?,
         Verb::List(args) => look::list(setting, &args)?,
         Verb::Show { id } => look::show(setting, &id)?,
         Verb::Census => look::census(setting)?,

@@ -8,7 +8,7 @@
 
 use crate::commit::choose::protocol;
 use crate::commit::protocol::Marked;
-use crate::mirror::{Lease, Trashed};
+use crate::mirror::{Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::store::StoreError;
 
@@ -17,11 +17,11 @@ pub(crate) type Protected = Option<String>;
 
 /// Moves a build into the trash, unless `protects` says that something protects it, which is returned.
 pub(crate) fn part<E: From<StoreError>>(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     trashed: &Trashed,
     protects: impl FnOnce() -> Result<Protected, E>,
 ) -> Result<Protected, E> {
-    while_marked(lease, &trashed.ticket.id, protects, || Ok(protocol(lease.mirror()).trash(lease, trashed)?))
+    while_marked(lock, &trashed.ticket.id, protects, || Ok(protocol(lock.mirror()).trash(lock, trashed)?))
 }
 
 /// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
@@ -29,33 +29,33 @@ pub(crate) fn part<E: From<StoreError>>(
 /// `protects` is asked only where another command could have written a protection without seeing the mark.
 /// Where that fails, the mark stays for whoever clears up.
 pub(crate) fn while_marked<E: From<StoreError>>(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     protects: impl FnOnce() -> Result<Protected, E>,
     act: impl FnOnce() -> Result<(), E>,
 ) -> Result<Protected, E> {
-    let protocol = protocol(lease.mirror());
-    let why = match protocol.mark(lease, id)? {
+    let protocol = protocol(lock.mirror());
+    let why = match protocol.mark(lock, id)? {
         Marked::LookAgain => protects()?,
         Marked::Alone => None,
     };
     if why.is_none() {
         act()?;
     }
-    protocol.unmark(lease, id)?;
+    protocol.unmark(lock, id)?;
     Ok(why)
 }
 
 /// Points a name at a path, and back to where it led when a build there is going; returns whether it stays.
 pub(crate) fn point(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     alias: &RelPath,
     from: Option<&RelPath>,
     target: &RelPath,
 ) -> Result<bool, StoreError> {
-    let store = lease.mirror().store();
-    lease.mirror().point(alias, target)?;
-    if !lease.mirror().leads_to_going(target)? {
+    let store = lock.mirror().store();
+    lock.mirror().point(alias, target)?;
+    if !lock.mirror().leads_to_going(target)? {
         return Ok(true);
     }
     match from {
@@ -67,13 +67,13 @@ pub(crate) fn point(
 
 /// Says something of a build, and takes it back when the build is going; returns whether it stands.
 pub(crate) fn say(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     write: impl FnOnce() -> Result<(), StoreError>,
     take_back: impl FnOnce() -> Result<(), StoreError>,
 ) -> Result<bool, StoreError> {
     write()?;
-    let stands = !lease.mirror().is_going(id)?;
+    let stands = !lock.mirror().is_going(id)?;
     if !stands {
         take_back()?;
     }

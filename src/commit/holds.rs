@@ -2,33 +2,33 @@
 
 use crate::commit::CommitError;
 use crate::commit::handshake::say;
-use crate::mirror::{Fact, Lease};
+use crate::mirror::{Fact, WriteLock};
 use crate::model::{BuildId, Stamp};
 use crate::record::{EventKind, Hold};
 
 /// Writes the holds of a build down, with the event.
 pub(crate) fn write(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     what: EventKind,
     holds: &[Hold],
     now: Stamp,
 ) -> Result<(), CommitError> {
     // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
-    lease.mirror().refuse_lost_holds(Some(id), now)?;
+    lock.mirror().refuse_lost_holds(Some(id), now)?;
     // Holds are plain data.
     let list = serde_json::to_value(holds).unwrap_or_default();
     let fact = Fact::new(what, id).with("holds", list);
-    let (before, there) = (lease.mirror().holds_of(id)?, lease.mirror().has_build(id)?);
-    let intent = lease.intend(now, fact.clone())?;
-    let keep = || lease.keep_holds(id, holds.to_vec());
+    let (before, there) = (lock.mirror().holds_of(id)?, lock.mirror().has_build(id)?);
+    let intent = lock.intend(now, fact.clone())?;
+    let keep = || lock.keep_holds(id, holds.to_vec());
     // What is not there, because it waits in the trash, comes back when it is held.
     if !there || what != EventKind::Held {
         keep()?;
-    } else if !say(lease, id, keep, || lease.keep_holds(id, before))? {
-        lease.undo(now, fact, intent)?;
+    } else if !say(lock, id, keep, || lock.keep_holds(id, before))? {
+        lock.undo(now, fact, intent)?;
         return Err(CommitError::Going(id.clone()));
     }
-    lease.tell(now, fact, Some(intent))?;
+    lock.tell(now, fact, Some(intent))?;
     Ok(())
 }

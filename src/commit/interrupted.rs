@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::commit::discard::is_listed;
-use crate::mirror::{Lease, Mirror, Ticket, TicketKind, Trashed};
+use crate::mirror::{Mirror, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::record::Event;
 use crate::store::{Entry, Store, StoreError};
@@ -27,7 +27,7 @@ impl Settling {
 
 /// An intent without outcome that names a directory of the trash.
 pub(crate) struct Interrupted<'a> {
-    pub(crate) lease: &'a Lease<'a>,
+    pub(crate) lock: &'a WriteLock<'a>,
     pub(crate) intent: &'a Event,
     pub(crate) at: RelPath,
     ticket: Found,
@@ -45,17 +45,17 @@ enum Found {
 
 impl<'a> Interrupted<'a> {
     /// Reads the ticket of the directory that an intent names.
-    pub(crate) fn read(lease: &'a Lease<'a>, intent: &'a Event, at: RelPath) -> Result<Self, StoreError> {
-        let ticket = match lease.mirror().ticket(&at) {
+    pub(crate) fn read(lock: &'a WriteLock<'a>, intent: &'a Event, at: RelPath) -> Result<Self, StoreError> {
+        let ticket = match lock.mirror().ticket(&at) {
             Ok(ticket) => Found::Ticket(Trashed { at: at.clone(), ticket }),
-            Err(_) if lease.mirror().store().look(&Trashed::ticket_in(&at))?.is_none() => Found::Missing,
+            Err(_) if lock.mirror().store().look(&Trashed::ticket_in(&at))?.is_none() => Found::Missing,
             Err(why) => Found::Unread(why),
         };
-        Ok(Self { lease, intent, at, ticket })
+        Ok(Self { lock, intent, at, ticket })
     }
 
     pub(crate) fn mirror(&self) -> &Mirror {
-        self.lease.mirror()
+        self.lock.mirror()
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -9,7 +9,7 @@ use crate::commit::stage::Sealed;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Trashed};
+use crate::mirror::{Fact, JournalError, KeptError, Mirror, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, Event, Manifest};
@@ -31,7 +31,7 @@ pub(crate) trait CommitProtocol {
     ) -> Result<Box<dyn StagedBuild + 'm>, StageError>;
 
     /// Makes a sealed build visible; fails when something is at its place.
-    fn commit(&self, lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError>;
+    fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError>;
 
     /// Returns how far a commit came that failed.
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress;
@@ -45,30 +45,30 @@ pub(crate) trait CommitProtocol {
     /// Marks a build as being removed, and returns whether its protections must be looked at again.
     ///
     /// Where the lock alone keeps writers apart there is no mark.
-    fn mark(&self, lease: &Lease<'_>, id: &BuildId) -> Result<Marked, StoreError>;
+    fn mark(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Marked, StoreError>;
 
     /// Removes the mark of a build, which is removed or stays.
-    fn unmark(&self, lease: &Lease<'_>, id: &BuildId) -> Result<(), StoreError>;
+    fn unmark(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<(), StoreError>;
 
     /// Moves a build into its directory of the trash, whose ticket is written.
-    fn trash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError>;
+    fn trash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
     /// Returns whether a move into the trash that failed happened all the same.
     fn is_trashed(&self, mirror: &Mirror, trashed: &Trashed) -> Result<bool, StoreError>;
 
     /// Moves what is kept of a build into the trash after it.
-    fn follow(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError>;
+    fn follow(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
     /// Fails when what is in a directory of the trash cannot come back whole.
     fn may_untrash(&self, mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError>;
 
     /// Moves a build, or parts of one, back from the trash; doing it again finishes what was interrupted.
-    fn untrash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError>;
+    fn untrash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError>;
 
     /// Removes the directory of the trash of what came back, and records that by `tell` before or after.
     fn end_untrash(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         trashed: &Trashed,
         tell: &mut dyn FnMut() -> Result<(), JournalError>,
     ) -> Result<(), CommitError>;
@@ -86,7 +86,8 @@ pub(crate) trait CommitProtocol {
     fn due<'t>(&self, waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -> Vec<&'t Trashed>;
 
     /// Marks a directory of the trash as being swept, so that it cannot come back.
-    fn mark_swept(&self, lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError>;
+    fn mark_swept(&self, lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath)
+    -> Result<(), CommitError>;
 
     /// Removes what is marked as being swept, without the lock.
     fn sweep(
@@ -106,7 +107,7 @@ pub(crate) trait CommitProtocol {
     fn adopting(&self, mirror: &Mirror, id: &BuildId) -> Result<Option<Guard>, StoreError>;
 
     /// Writes the record of a build that was written by others and has none.
-    fn enter(&self, lease: &Lease<'_>, record: &BuildRecord) -> Result<(), StoreError>;
+    fn enter(&self, lock: &WriteLock<'_>, record: &BuildRecord) -> Result<(), StoreError>;
 
     /// Finishes or undoes what an interrupted command did to a directory of the trash.
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError>;
@@ -236,11 +237,12 @@ pub(crate) trait Trim {
     fn intent(&self, fact: Fact, trashed: &Trashed) -> Fact;
 
     /// Keeps in the trash what the build is now.
-    fn keep(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError>;
+    fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
     /// Takes the parts out.
-    fn carry_out(&self, lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<(), CommitError>;
+    fn carry_out(&self, lock: &WriteLock<'_>, trashed: &Trashed, names: &[String])
+    -> Result<(), CommitError>;
 
     /// Undoes what failed before the build changed, and returns whether that was so; the rest is left to recovery.
-    fn undo(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<bool, CommitError>;
+    fn undo(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<bool, CommitError>;
 }

@@ -7,7 +7,7 @@ use crate::census::BuildCensus;
 use crate::commit::handshake;
 use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, Resolved, look_at_build};
+use crate::mirror::{Fact, JournalError, KeptError, Mirror, Resolved, WriteLock, look_at_build};
 use crate::model::{
     BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
 };
@@ -225,33 +225,33 @@ fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current,
 
 /// Moves an alias and writes it down.
 pub(crate) fn repoint(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     alias: &RelPath,
     target: &RelPath,
     now: Stamp,
 ) -> Result<Moved, RepointError> {
-    let from = pointed_at(lease.mirror(), alias)?;
+    let from = pointed_at(lock.mirror(), alias)?;
     let fact = || {
         let from = from.as_ref().map(|from| from.as_str().to_owned());
         Fact::new(EventKind::Aliased, alias).with("from", from).with("to", target.as_str())
     };
-    let intent = lease.intend(now, fact())?;
-    match handshake::point(lease, alias, from.as_ref(), target) {
+    let intent = lock.intend(now, fact())?;
+    match handshake::point(lock, alias, from.as_ref(), target) {
         Ok(true) => {}
         Ok(false) => {
-            lease.undo(now, fact(), intent)?;
+            lock.undo(now, fact(), intent)?;
             let why = "another command lets it go at this moment".to_owned();
             return Err(RepointError::Target { alias: alias.clone(), target: target.clone(), why });
         }
         Err(error) => {
             // It can fail after it happened: then the next command finds it so and writes it down.
-            if pointed_at(lease.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
-                lease.undo(now, fact(), intent)?;
+            if pointed_at(lock.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
+                lock.undo(now, fact(), intent)?;
             }
             return Err(error.into());
         }
     }
-    lease.tell(now, fact(), Some(intent))?;
+    lock.tell(now, fact(), Some(intent))?;
     Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })
 }
 
@@ -263,11 +263,11 @@ pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, S
 
 /// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.
 pub(crate) fn legacy(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     stream: &Stream,
     now: Stamp,
 ) -> Result<(Vec<Moved>, Vec<String>), RepointError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let named = mirror.layout().legacy(stream).into_iter().map(|legacy| (legacy.path, legacy.target));
     let own = mirror.config().legacy.iter().map(|(path, target)| (path.clone(), target.clone()));
     let (mut moved, mut warnings) = (Vec::new(), Vec::new());
@@ -283,7 +283,7 @@ pub(crate) fn legacy(
                 warnings.push(format!("the legacy name `{alias}` is not made: something else is there"));
             }
             None if mirror.look(&target)?.is_none() => {}
-            None => moved.push(repoint(lease, &alias, &target, now)?),
+            None => moved.push(repoint(lock, &alias, &target, now)?),
         }
     }
     Ok((moved, warnings))
@@ -291,14 +291,14 @@ pub(crate) fn legacy(
 
 /// Points an alias somewhere by hand, after looking whether that would be right.
 pub fn set(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     alias: &RelPath,
     target: &RelPath,
     permit: Permit,
     now: Stamp,
 ) -> Result<Moved, RepointError> {
-    may_point(lease.mirror(), alias, target, permit)?;
-    repoint(lease, alias, target, now)
+    may_point(lock.mirror(), alias, target, permit)?;
+    repoint(lock, alias, target, now)
 }
 
 /// Looks whether an alias may point somewhere.
@@ -375,16 +375,16 @@ pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> 
 }
 
 /// Takes an alias away and writes it down.
-pub fn remove(lease: &Lease<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
-    let store = lease.mirror().store();
-    may_remove(lease.mirror(), alias)?;
-    let from = pointed_at(lease.mirror(), alias)?;
+pub fn remove(lock: &WriteLock<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
+    let store = lock.mirror().store();
+    may_remove(lock.mirror(), alias)?;
+    let from = pointed_at(lock.mirror(), alias)?;
     let fact = || {
         let from = from.as_ref().map(|from| from.as_str().to_owned());
         Fact::new(EventKind::Unaliased, alias).with("from", from)
     };
-    let intent = lease.intend(now, fact())?;
+    let intent = lock.intend(now, fact())?;
     store.remove(alias)?;
-    lease.tell(now, fact(), Some(intent))?;
+    lock.tell(now, fact(), Some(intent))?;
     Ok(Moved { alias: alias.clone(), from, to: None })
 }

@@ -7,7 +7,7 @@ use crate::commit::choose::protocol;
 use crate::commit::protocol::Progress;
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
 use crate::commit::stage::{Sealed, since};
-use crate::mirror::{Fact, JournalError, KeptError, Lease, Mirror, MirrorError, builds_of, chain};
+use crate::mirror::{Fact, JournalError, KeptError, Mirror, MirrorError, WriteLock, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
 use crate::record::{EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
@@ -89,7 +89,7 @@ impl Classify for RevealError {
 
 /// Moves a sealed build into place and finishes what follows.
 pub(crate) fn reveal(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     mut sealed: Sealed,
     names: Names,
     clock: &dyn Fn() -> Stamp,
@@ -101,27 +101,27 @@ pub(crate) fn reveal(
     let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; what readers open is the path.
-    lease.mirror().is_at_its_path()?;
-    let intent = lease.intend(clock(), fact.clone())?;
-    let protocol = protocol(lease.mirror());
-    if let Err(error) = protocol.commit(lease, &mut sealed, clock()) {
-        match protocol.progress(lease.mirror(), &sealed) {
+    lock.mirror().is_at_its_path()?;
+    let intent = lock.intend(clock(), fact.clone())?;
+    let protocol = protocol(lock.mirror());
+    if let Err(error) = protocol.commit(lock, &mut sealed, clock()) {
+        match protocol.progress(lock.mirror(), &sealed) {
             Progress::Nothing => {}
-            Progress::Done => return finish(lease, sealed, names, clock, intent),
+            Progress::Done => return finish(lock, sealed, names, clock, intent),
             Progress::Unknown => return Err(RevealError::Unsure(id, error)),
         }
-        lease.undo(clock(), fact, intent)?;
+        lock.undo(clock(), fact, intent)?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lease, sealed, names, clock, intent)
+    finish(lock, sealed, names, clock, intent)
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
 pub(crate) fn finish(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     sealed: Sealed,
     names: Names,
     clock: &dyn Fn() -> Stamp,
@@ -132,33 +132,33 @@ pub(crate) fn finish(
     let id = record.id.clone();
     info!("committed `{id}` at `{}`", sealed.seal.path);
     let failed = |error| RevealError::Record(id.clone(), error);
-    if let Some(known) = lease.mirror().record(&id)? {
+    if let Some(known) = lock.mirror().record(&id)? {
         // An interrupted command came as far as this: its time of publishing stands.
         record = known;
     } else {
         record.published = Some(now);
         since(&mut record, now);
-        lease.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
-        lease.keep_record(&record).map_err(failed)?;
+        lock.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
+        lock.keep_record(&record).map_err(failed)?;
     }
     let mut revealed = Revealed::default();
     if names == Names::Follow {
-        follow(lease, &id, now, &mut revealed)?;
+        follow(lock, &id, now, &mut revealed)?;
     }
     let fact = Fact::new(EventKind::Published, &id)
         .with("result", record.result.as_str())
         .with("created", record.created.map(Stamp::iso))
         .with("files", record.files)
         .with("bytes", record.bytes);
-    lease.tell(now, fact, Some(intent))?;
-    if let Err(error) = lease.keep_catalogues(Some(&id.stream)) {
+    lock.tell(now, fact, Some(intent))?;
+    if let Err(error) = lock.keep_catalogues(Some(&id.stream)) {
         revealed
             .warnings
             .push(format!("the catalogue of its stream could not be written: {}", chain(&error)));
     }
     // The build is published and told; a stage that stays behind is cleared by `recover`.
-    let (store, ticket) = (lease.mirror().store(), sealed.at.child("ticket").unwrap_or_default());
-    let held = sealed.ticket.map_or_else(|| store.lock(&ticket, lease.mirror().who(), Duration::ZERO), Ok);
+    let (store, ticket) = (lock.mirror().store(), sealed.at.child("ticket").unwrap_or_default());
+    let held = sealed.ticket.map_or_else(|| store.lock(&ticket, lock.mirror().who(), Duration::ZERO), Ok);
     let discarded = held.and_then(|_held| store.discard(&sealed.at));
     // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
     if let Err(error) = discarded
@@ -170,9 +170,14 @@ pub(crate) fn finish(
 }
 
 /// Moves the names that depend on a build.
-fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) -> Result<(), RevealError> {
-    let builds = builds_of(lease.mirror(), &id.stream, Some(&id.name))?;
-    let due = due(lease.mirror(), &id.stream, &builds, Some(&id.name))?;
+fn follow(
+    lock: &WriteLock<'_>,
+    id: &BuildId,
+    now: Stamp,
+    revealed: &mut Revealed,
+) -> Result<(), RevealError> {
+    let builds = builds_of(lock.mirror(), &id.stream, Some(&id.name))?;
+    let due = due(lock.mirror(), &id.stream, &builds, Some(&id.name))?;
     for (alias, to) in due.taken {
         revealed.warnings.push(format!(
             "`{alias}` is not moved to `{to}`: a file or directory is in its place; move that away, then run \
@@ -181,8 +186,8 @@ fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) 
     }
     revealed.warnings.extend(due.stays.iter().map(|stays| stays.warning(now)));
     for (alias, to) in due.moves {
-        let Ok(target) = lease.mirror().layout().build_path(&to) else { continue };
-        match repoint(lease, &alias, &target, now) {
+        let Ok(target) = lock.mirror().layout().build_path(&to) else { continue };
+        match repoint(lock, &alias, &target, now) {
             Ok(moved) => revealed.aliases.push(moved),
             Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
                 revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
@@ -190,7 +195,7 @@ fn follow(lease: &Lease<'_>, id: &BuildId, now: Stamp, revealed: &mut Revealed) 
             Err(error) => return Err(error.into()),
         }
     }
-    let (moved, warnings) = legacy(lease, &id.stream, now)?;
+    let (moved, warnings) = legacy(lock, &id.stream, now)?;
     revealed.aliases.extend(moved);
     revealed.warnings.extend(warnings);
     Ok(())

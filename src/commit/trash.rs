@@ -5,7 +5,9 @@ use crate::commit::choose::protocol;
 use crate::commit::discard::going;
 use crate::commit::interrupted::{Interrupted, Settling};
 use crate::commit::untrash::RESTORE_TERM;
-use crate::mirror::{KeptError, Lease, TICKET_LIMIT, Ticket, TicketKind, Trashed, chain, number_of, term_of};
+use crate::mirror::{
+    KeptError, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
+};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
@@ -14,13 +16,13 @@ use crate::store::{StoreError, StoreErrorKind};
 ///
 /// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
 /// build itself is known to be in its place.
-pub(crate) fn settle(lease: &Lease<'_>, intent: &Event) -> Result<Settling, CommitError> {
+pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
         return Ok(Settling::Undone);
     };
-    protocol(lease.mirror()).recover(&Interrupted::read(lease, intent, at)?)
+    protocol(lock.mirror()).recover(&Interrupted::read(lock, intent, at)?)
 }
 
 /// Returns whether this user may not do what would settle an intent.
@@ -30,8 +32,8 @@ pub(crate) fn is_denied(error: &CommitError) -> bool {
 }
 
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
-pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &CommitError) -> String {
-    let store = lease.mirror().store();
+pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) -> String {
+    let store = lock.mirror().store();
     let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
     let places = named.into_iter().flat_map(|at| [going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
@@ -52,11 +54,11 @@ pub(crate) fn denied(lease: &Lease<'_>, intent: &Event, error: &CommitError) -> 
 ///
 /// Its term begins again, since the policy of that time is not known.
 pub(crate) fn renew_ticket(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     at: &RelPath,
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
-    let (mirror, store) = (lease.mirror(), lease.mirror().store());
+    let (mirror, store) = (lock.mirror(), lock.mirror().store());
     match store.read(&Trashed::ticket_in(at), TICKET_LIMIT) {
         Err(error) if error.is_not_found() => {}
         Ok(bytes) if !is_of_a_newer_form(&bytes) => {}
@@ -77,7 +79,7 @@ pub(crate) fn renew_ticket(
     let event = events.iter().rfind(|event| of_this(event)).cloned();
     let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
     else {
-        return from_record(lease, at, there.inode, until);
+        return from_record(lock, at, there.inode, until);
     };
     let what = if event.what == EventKind::Pruned { TicketKind::Build } else { TicketKind::Untrimmed };
     let path = mirror.layout().build_path(&id)?;
@@ -90,20 +92,20 @@ pub(crate) fn renew_ticket(
     if let Ok(record) = mirror.record_in(&trashed) {
         trashed.ticket.bytes = record.bytes;
     }
-    lease.keep_ticket(&trashed)?;
+    lock.keep_ticket(&trashed)?;
     Ok(Some(trashed))
 }
 
 /// Returns what is in the trash of a build whose ticket is damaged or gone, with the ticket written again.
 pub(crate) fn find_unread(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    for (at, _) in lease.mirror().trash()?.strange {
+    for (at, _) in lock.mirror().trash()?.strange {
         // Of a ticket that cannot be read for another reason the answer tells.
-        if let Ok(Some(trashed)) = renew_ticket(lease, &at, until)
+        if let Ok(Some(trashed)) = renew_ticket(lock, &at, until)
             && trashed.ticket.id == *id
         {
             return Ok(Some(trashed));
@@ -114,12 +116,12 @@ pub(crate) fn find_unread(
 
 /// Writes the ticket of a directory of the trash from the record beside it, where the journal lost the event.
 fn from_record(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     at: &RelPath,
     inode: (u64, u64),
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let Some(id) = mirror.named_in(at)? else { return Ok(None) };
     let Ok(path) = mirror.layout().build_path(&id) else { return Ok(None) };
     let what = if mirror.has_build(&id)? { TicketKind::Untrimmed } else { TicketKind::Build };
@@ -131,7 +133,7 @@ fn from_record(
         Ok(record) => trashed.ticket.bytes = record.bytes,
         Err(_) => return Ok(None),
     }
-    lease.keep_ticket(&trashed)?;
+    lock.keep_ticket(&trashed)?;
     Ok(Some(trashed))
 }
 

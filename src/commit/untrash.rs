@@ -3,7 +3,7 @@
 use crate::commit::CommitError;
 use crate::commit::choose::protocol;
 use crate::commit::discard::noted;
-use crate::mirror::{Fact, Lease, Mirror, Trashed};
+use crate::mirror::{Fact, Mirror, Trashed, WriteLock};
 use crate::model::{BuildId, Stamp};
 use crate::record::EventKind;
 use crate::store::Entry;
@@ -18,24 +18,24 @@ pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, Com
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
 pub(crate) fn bring_back(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     trashed: &Trashed,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), CommitError> {
-    let protocol = protocol(lease.mirror());
-    protocol.may_untrash(lease.mirror(), trashed)?;
-    let trashed = &known_again(lease, trashed)?;
+    let protocol = protocol(lock.mirror());
+    protocol.may_untrash(lock.mirror(), trashed)?;
+    let trashed = &known_again(lock, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
     let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lease.intend(clock(), noted)?;
-    protocol.untrash(lease, trashed)?;
-    protocol.end_untrash(lease, trashed, &mut || lease.tell(clock(), fact.clone(), Some(intent)).map(drop))
+    let intent = lock.intend(clock(), noted)?;
+    protocol.untrash(lock, trashed)?;
+    protocol.end_untrash(lock, trashed, &mut || lock.tell(clock(), fact.clone(), Some(intent)).map(drop))
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
-fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
-    let store = lease.mirror().store();
+fn known_again(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
+    let store = lock.mirror().store();
     let mut trashed = trashed.clone();
     let (there, back) = (store.look(&trashed.tree())?, store.look(&trashed.ticket.path)?);
     let known = |entry: &Entry| entry.inode.1 == trashed.ticket.inode.1;
@@ -43,7 +43,7 @@ fn known_again(lease: &Lease<'_>, trashed: &Trashed) -> Result<Trashed, CommitEr
         && !back.as_ref().is_some_and(known)
     {
         trashed.ticket.inode = entry.inode;
-        lease.keep_ticket(&trashed)?;
+        lock.keep_ticket(&trashed)?;
     }
     Ok(trashed)
 }

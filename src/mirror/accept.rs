@@ -5,7 +5,7 @@
 
 use super::anchors::Anchors;
 use super::journal::{self, LIMIT, Segment, files, parse, segment_path};
-use super::{AnchorError, Fact, JournalError, Lease, LeaseError, Mirror};
+use super::{AnchorError, Fact, JournalError, LockError, Mirror, WriteLock};
 use crate::model::{RelPath, Stamp};
 use crate::record::{Event, EventKind};
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
@@ -24,17 +24,17 @@ pub struct Accepted {
 impl Mirror {
     /// Takes the right to change the mirror whatever its journal lacks; what can be read of the journal becomes whole
     /// segments again. Returns with it how many damaged lines were cut off after the last event.
-    pub fn lease_despite_loss(&self) -> Result<(Lease<'_>, u64), LeaseError> {
+    pub fn lock_despite_loss(&self) -> Result<(WriteLock<'_>, u64), LockError> {
         let mut cut = 0;
-        let lease = self.lease_over(|| {
+        let lock = self.lock_over(|| {
             cut = sort_out(self.store())?;
             Ok(())
         })?;
-        Ok((lease, cut))
+        Ok((lock, cut))
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Writes down that the events of damaged lines after the last event are missing; nothing where there was none.
     pub fn accept_cut(&self, cut: u64, now: Stamp) -> Result<Option<Accepted>, JournalError> {
         if cut == 0 {

@@ -5,7 +5,7 @@
 //! from the seals. It is written by commands that change the mirror, once enough seals are missing from it.
 
 use super::records::RECORD_LIMIT;
-use super::{Kept, KeptError, Lease, Mirror, Tree};
+use super::{Kept, KeptError, Mirror, Tree, WriteLock};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Below, Put, StoreError};
@@ -98,7 +98,7 @@ impl Listed {
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Writes the catalogues of one stream or of all anew, where enough seals are missing from them.
     pub fn keep_catalogues(&self, stream: Option<&Stream>) -> Result<(), KeptError> {
         let mirror = self.mirror();
@@ -134,7 +134,7 @@ impl Lease<'_> {
 
     /// Reads a seal that is to be noted; one that cannot be used is left to those who need it.
     ///
-    /// Under the lease nobody replaces it between the listing and the reading.
+    /// Under the lock nobody replaces it between the listing and the reading.
     fn read_seal(&self, seal: &Listed, version: &str) -> Result<Option<Known>, StoreError> {
         let bytes = match self.mirror().store().read(&seal.found.path, RECORD_LIMIT) {
             Err(error) if error.is_not_found() => return Ok(None),

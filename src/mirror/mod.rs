@@ -16,7 +16,6 @@ mod journal;
 mod kept_error;
 mod last_run;
 mod leading;
-mod lease;
 mod links;
 mod locking;
 mod look;
@@ -31,6 +30,7 @@ mod survey;
 mod told;
 mod trash;
 mod warnings;
+mod write_lock;
 
 pub use accept::Accepted;
 pub use apart::{Apart, parts_at};
@@ -42,7 +42,6 @@ pub use held::LostHolds;
 pub use journal::{Fact, Journal, JournalError};
 pub use kept_error::{Kept, KeptError};
 pub(crate) use last_run::{LastRun, LastRunError};
-pub use lease::{Lease, LeaseError};
 pub use links::{Links, Pointing, laid, links, pointing};
 pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use materialized::{Generation, Materialized};
@@ -58,6 +57,7 @@ pub use told::{ExpectedError, Told};
 pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{Ticket, TicketKind, Trash, Trashed};
 pub use warnings::Warnings;
+pub use write_lock::{LockError, WriteLock};
 
 /// Returns an error with all its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

@@ -1,6 +1,6 @@
 //! What the own area keeps of each build: its record, its manifest, its holds.
 
-use super::{KeptError, Lease, Mirror};
+use super::{KeptError, Mirror, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::record::{BuildRecord, Hold, Manifest};
 use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
@@ -155,7 +155,7 @@ impl Mirror {
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Writes the record of a build.
     pub fn keep_record(&self, record: &BuildRecord) -> Result<(), StoreError> {
         let at = Tree::Builds.at(&record.id);

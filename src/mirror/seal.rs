@@ -5,7 +5,7 @@
 //! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
 //! they guess: they see objects, not builds.
 
-use super::{KeptError, Lease, Mirror, Resolved, Trashed, Tree, resolve};
+use super::{KeptError, Mirror, Resolved, Trashed, Tree, WriteLock, resolve};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
@@ -66,7 +66,7 @@ impl Mirror {
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Creates the seal of a build: from here on it is there. Fails when it has one.
     pub fn seal(&self, record: &BuildRecord) -> Result<(), StoreError> {
         let at = Tree::Builds.at(&record.id);

@@ -4,7 +4,7 @@
 //! whose name ends in `.going` is being swept and cannot come back.
 
 use super::records::RECORD_LIMIT;
-use super::{AnchorError, GOING, JournalError, KeptError, Lease, Mirror, Tree};
+use super::{AnchorError, GOING, JournalError, KeptError, Mirror, Tree, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
@@ -146,7 +146,7 @@ impl Mirror {
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Returns the directory of the trash for what goes by the next event; fails when it is there already.
     pub fn next_in_trash(&self) -> Result<RelPath, JournalError> {
         let at = RelPath::own(&format!("trash/{:012}", self.next_seq()));

@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
-use crate::mirror::{ExpectedError, JournalError, KeptError, LeaseError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LockError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::retention::plan::PlanError;
 use crate::progress::Interrupted;
@@ -36,7 +36,7 @@ pub enum ActError {
     Recover(#[from] RecoverError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
 }
 
 /// Lets `?` turn the errors of a step into those of an operation.
@@ -59,7 +59,7 @@ impl Classify for ActError {
             Self::NotInTrash(_) | Self::TrashUnread { .. } => ErrorKind::Failed.into(),
             Self::Plan(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
         }
     }
 }

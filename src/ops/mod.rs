@@ -8,10 +8,12 @@ pub mod alias;
 pub mod check;
 pub mod copy;
 pub(crate) mod error;
+pub mod history;
 mod mode;
 mod observe;
 pub mod publish;
 pub mod retention;
+pub mod status;
 pub mod verify;
 
 pub use error::ActError;

@@ -82,6 +82,27 @@ pub enum EventKind {
     Recovered,
 }
 
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 15] = [
+        Self::Initialised,
+        Self::Published,
+        Self::Aliased,
+        Self::Unaliased,
+        Self::Materialized,
+        Self::Labelled,
+        Self::Held,
+        Self::Unheld,
+        Self::Pruned,
+        Self::Trimmed,
+        Self::Restored,
+        Self::Swept,
+        Self::Adopted,
+        Self::Lost,
+        Self::Recovered,
+    ];
+}
+
 /// Says why a line is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {

@@ -3,17 +3,23 @@
 mod chart;
 mod explain;
 mod findings;
+mod history;
 mod junit;
 mod paint;
 mod plan;
 mod redirects;
 mod sarif;
+mod status;
+mod table;
 
 pub use chart::{Series, chart, svg};
 pub use explain::explain;
 pub use findings::{findings, findings_page, findings_total};
+pub use history::{person, sentence};
 pub use junit::junit;
-pub use paint::{Paint, bytes, count, screened};
+pub use paint::{Paint, age, bytes, count, screened};
 pub use plan::{plan, verdict_word};
 pub use redirects::{Redirect, RedirectError, Server, redirects};
 pub use sarif::sarif;
+pub use status::status;
+pub use table::{Align, table};

@@ -41,7 +41,8 @@ fn every_field_of_an_answer_is_told() {
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
-    let calls: [&[&str]; 21] = [
+    let calls: [&[&str]; 23] = [
+        &["status", "--shared"],
         &["plan"],
         &["explain", &oldest],
         &["list"],
@@ -54,6 +55,7 @@ fn every_field_of_an_answer_is_told() {
         &["unhold", &oldest],
         &["sweep", "--dry-run"],
         &["sweep"],
+        &["log"],
         &["recover", "--dry-run"],
         &["recover"],
         &["alias", "list"],
@@ -74,8 +76,9 @@ fn every_field_of_an_answer_is_told() {
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
-    let calls: [&[&str]; 9] = [
+    let calls: [&[&str]; 10] = [
         &["check"],
+        &["status"],
         &["check", "--fix", "--dry-run"],
         &["check", "--fix"],
         &["verify", "--all"],
@@ -109,6 +112,8 @@ fn every_answer_carries_the_version_of_its_form() {
     let publish = ["publish", &work, "--stream", "master/debian", "--dry-run"];
     let cases: &[(&str, &[&str])] = &[
         ("publish", &publish),
+        ("status", &["status"]),
+        ("log", &["log"]),
         ("list", &["list"]),
         ("show", &["show", &newer]),
         ("census", &["census"]),

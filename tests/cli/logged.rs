@@ -28,6 +28,8 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
     let all = [
         "init",
         &publish,
+        "status",
+        "log",
         "list",
         &format!("show {BUILD}"),
         "census",

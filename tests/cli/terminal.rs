@@ -64,7 +64,9 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 24] = [
+    let calls: [&[&str]; 26] = [
+        &["status"],
+        &["log"],
         &["list"],
         &["show", ID],
         &["alias", "list"],

@@ -269,8 +269,8 @@ fn survives_every_stop(ready: &Scene, step: Step, of: &str) {
     let ends = |scene: &Scene| {
         scene.recover()?;
         is_either(&scene.view(), &before, &after)?;
-        let lease = scene.home.mirror().lease().map_err(chain)?;
-        if lease.unsettled().is_empty() { Ok(()) } else { Err(format!("open: {:?}", lease.unsettled())) }
+        let lock = scene.home.mirror().lock().map_err(chain)?;
+        if lock.unsettled().is_empty() { Ok(()) } else { Err(format!("open: {:?}", lock.unsettled())) }
     };
     at_every_stop(
         ready,

@@ -37,8 +37,8 @@ pub(in crate::cli) struct HoldArgs {
     /// What for, in 1 to 255 printable characters
     #[arg(long)]
     pub(in crate::cli) why: String,
-    /// Until when: a stamp, or a day, which is held to its end; until it is taken back without this
-    #[arg(long, value_name = "STAMP|DAY")]
+    /// Expiry: a UTC time, a day (to its end) or a span from now such as 7d [default: until `unhold`]
+    #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) until: Option<String>,
     /// Only check
     #[arg(long)]

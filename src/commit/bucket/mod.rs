@@ -15,7 +15,7 @@ use crate::commit::protocol::{CommitProtocol, Marked, Prepared, Progress, Staged
 use crate::commit::stage::{Sealed, since, stage_of};
 use crate::commit::unsealed::{Unsealed, unsealed};
 use crate::commit::{CommitError, StageError};
-use crate::mirror::{JournalError, KeptError, Lease, Mirror, TicketKind, Trashed};
+use crate::mirror::{JournalError, KeptError, Mirror, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::progress::Stop;
 use crate::record::{BuildRecord, Event, Manifest};
@@ -41,12 +41,12 @@ impl CommitProtocol for Bucket {
         stage::open(mirror, id, path)
     }
 
-    fn commit(&self, lease: &Lease<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
+    fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
         let record = &mut sealed.seal.record;
         record.published = Some(now);
         since(record, now);
-        lease.keep_manifest(&record.id, &sealed.manifest)?;
-        lease.seal(record)
+        lock.keep_manifest(&record.id, &sealed.manifest)?;
+        lock.seal(record)
     }
 
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress {
@@ -71,24 +71,24 @@ impl CommitProtocol for Bucket {
         Ok(Some((0, 0)))
     }
 
-    fn mark(&self, lease: &Lease<'_>, id: &BuildId) -> Result<Marked, StoreError> {
-        lease.mark_going(id)?;
+    fn mark(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Marked, StoreError> {
+        lock.mark_going(id)?;
         Ok(Marked::LookAgain)
     }
 
-    fn unmark(&self, lease: &Lease<'_>, id: &BuildId) -> Result<(), StoreError> {
-        lease.unmark(id)
+    fn unmark(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<(), StoreError> {
+        lock.unmark(id)
     }
 
-    fn trash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.put_away(trashed)
+    fn trash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.put_away(trashed)
     }
 
     fn is_trashed(&self, mirror: &Mirror, trashed: &Trashed) -> Result<bool, StoreError> {
         Ok(!mirror.has_build(&trashed.ticket.id)?)
     }
 
-    fn follow(&self, _: &Lease<'_>, _: &Trashed) -> Result<(), StoreError> {
+    fn follow(&self, _: &WriteLock<'_>, _: &Trashed) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -99,11 +99,11 @@ impl CommitProtocol for Bucket {
         }
     }
 
-    fn untrash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    fn untrash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
         if trashed.ticket.what == TicketKind::Untrimmed {
-            return trim::put_back(lease, trashed);
+            return trim::put_back(lock, trashed);
         }
-        lease.take_back(trashed).map_err(|error| match error.kind() {
+        lock.take_back(trashed).map_err(|error| match error.kind() {
             StoreErrorKind::AlreadyExists => {
                 CommitError::Occupied { id: trashed.ticket.id.clone(), path: trashed.ticket.path.clone() }
             }
@@ -113,12 +113,12 @@ impl CommitProtocol for Bucket {
 
     fn end_untrash(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         trashed: &Trashed,
         tell: &mut dyn FnMut() -> Result<(), JournalError>,
     ) -> Result<(), CommitError> {
         // Before it is told: a ticket that stayed would speak of a build that is there.
-        self.throw_out(lease.mirror(), &trashed.at)?;
+        self.throw_out(lock.mirror(), &trashed.at)?;
         Ok(tell()?)
     }
 
@@ -136,8 +136,13 @@ impl CommitProtocol for Bucket {
         sweep::due(waiting, over)
     }
 
-    fn mark_swept(&self, lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
-        sweep::mark(lease, trashed, going)
+    fn mark_swept(
+        &self,
+        lock: &WriteLock<'_>,
+        trashed: &Trashed,
+        going: &RelPath,
+    ) -> Result<(), CommitError> {
+        sweep::mark(lock, trashed, going)
     }
 
     fn sweep(
@@ -162,8 +167,8 @@ impl CommitProtocol for Bucket {
         mirror.store().lock(&at, mirror.who(), Duration::ZERO).map(Some)
     }
 
-    fn enter(&self, lease: &Lease<'_>, record: &BuildRecord) -> Result<(), StoreError> {
-        lease.seal(record)
+    fn enter(&self, lock: &WriteLock<'_>, record: &BuildRecord) -> Result<(), StoreError> {
+        lock.seal(record)
     }
 
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError> {

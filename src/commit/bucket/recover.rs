@@ -29,7 +29,7 @@ fn pruned(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         one.store().discard(&one.at)?;
     }
     if let Some(id) = &id {
-        one.lease.unmark(id)?;
+        one.lock.unmark(id)?;
     }
     Ok(Settling::of(gone))
 }
@@ -39,11 +39,11 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     if one.look("record.json")?.is_some()
         && let Some(trashed) = one.trashed(Some(TicketKind::Untrimmed), Some((0, 0)))
     {
-        return Ok(Settling::of(trim::settle(one.lease, &trashed, &one.parts())?));
+        return Ok(Settling::of(trim::settle(one.lock, &trashed, &one.parts())?));
     }
     throw_out(one.store(), &one.at)?;
     if let Some(id) = one.id() {
-        one.lease.unmark(&id)?;
+        one.lock.unmark(&id)?;
     }
     Ok(Settling::Undone)
 }
@@ -74,7 +74,7 @@ fn restored(protocol: &dyn CommitProtocol, one: &Interrupted<'_>) -> Result<Sett
     let Some(trashed) = one.trashed(what, Some((0, 0))) else { return Ok(one.left()) };
     let id = &trashed.ticket.id;
     let in_the_way = trashed.ticket.what == TicketKind::Untrimmed && !one.mirror().has_build(id)?;
-    let put_back = if in_the_way { None } else { Some(protocol.untrash(one.lease, &trashed)) };
+    let put_back = if in_the_way { None } else { Some(protocol.untrash(one.lock, &trashed)) };
     if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
         one.warn_of_stay(&trashed);
         return Ok(Settling::Undone);

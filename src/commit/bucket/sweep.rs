@@ -7,7 +7,7 @@
 use crate::commit::CommitError;
 use crate::commit::bucket::discard::throw_out;
 use crate::commit::stage::{Underway, stage_of};
-use crate::mirror::{KeptError, Lease, Mirror, Ticket, TicketKind, Trashed, parts_at};
+use crate::mirror::{KeptError, Mirror, Ticket, TicketKind, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, RelPath, is_sums};
 use crate::progress::{Stop, go_on};
 use crate::record::Manifest;
@@ -43,13 +43,13 @@ pub(crate) fn due<'t>(waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -
 }
 
 /// Marks one directory of the trash: what it takes to sweep it is there before what it takes to bring it back goes.
-pub(crate) fn mark(lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
+pub(crate) fn mark(lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
     if trashed.ticket.what == TicketKind::Untrimmed {
-        let parts = lease.mirror().parts_in(&trashed.at)?.unwrap_or_default();
+        let parts = lock.mirror().parts_in(&trashed.at)?.unwrap_or_default();
         store.put(&parts_at(going), parts.write().as_bytes(), Put::Replace)?;
     }
-    lease.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
+    lock.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
     Ok(throw_out(store, &trashed.at)?)
 }
 

@@ -8,7 +8,7 @@
 use crate::commit::bucket::discard::throw_out;
 use crate::commit::protocol::{Prepared, Trim};
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{Fact, KeptError, Lease, Mirror, Trashed, parts_at};
+use crate::mirror::{Fact, KeptError, Mirror, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
@@ -65,20 +65,25 @@ impl Trim for Split {
         fact
     }
 
-    fn keep(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        self.note(lease, trashed)
+    fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        self.note(lock, trashed)
     }
 
-    fn carry_out(&self, lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<(), CommitError> {
-        self.reduce(lease, &trashed.ticket.path, names)
+    fn carry_out(
+        &self,
+        lock: &WriteLock<'_>,
+        trashed: &Trashed,
+        names: &[String],
+    ) -> Result<(), CommitError> {
+        self.reduce(lock, &trashed.ticket.path, names)
     }
 
-    fn undo(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<bool, CommitError> {
-        if has_begun(lease.mirror(), trashed)? {
+    fn undo(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<bool, CommitError> {
+        if has_begun(lock.mirror(), trashed)? {
             return Ok(false);
         }
-        give_up(lease, trashed)?;
-        lease.unmark(&self.before.id)?;
+        give_up(lock, trashed)?;
+        lock.unmark(&self.before.id)?;
         Ok(true)
     }
 }
@@ -135,9 +140,9 @@ impl Split {
     }
 
     /// Writes down what the build was, the record last: without it a ticket speaks of nothing.
-    fn note(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.keep_ticket(trashed)?;
-        let store = lease.mirror().store();
+    fn note(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.keep_ticket(trashed)?;
+        let store = lock.mirror().store();
         let put = |at: &RelPath, bytes: &[u8]| store.put(at, bytes, Put::Replace);
         if let Some((list, signatures)) = &self.signed {
             put(&sums_at(&trashed.at), list)?;
@@ -151,8 +156,8 @@ impl Split {
     }
 
     /// Makes the build what is left of it; doing it again finishes what was cut off.
-    fn reduce(&self, lease: &Lease<'_>, root: &RelPath, names: &[String]) -> Result<(), CommitError> {
-        let (mirror, id) = (lease.mirror(), &self.before.id);
+    fn reduce(&self, lock: &WriteLock<'_>, root: &RelPath, names: &[String]) -> Result<(), CommitError> {
+        let (mirror, id) = (lock.mirror(), &self.before.id);
         let mut sums = self.before.sums;
         if let Some((list, signatures)) = &self.signed {
             let gone = paths(&self.parts);
@@ -163,7 +168,7 @@ impl Split {
             }
             sums = Some(write_sums(mirror.store(), root, &left)?);
         }
-        lease.keep_manifest(id, &self.rest)?;
+        lock.keep_manifest(id, &self.rest)?;
         // What was said of it since stays said.
         let Some(now) = mirror.record(id)? else { return Ok(()) };
         let mut trimmed = self.before.trimmed.clone();
@@ -171,19 +176,19 @@ impl Split {
         let (files, bytes) = self.stays();
         let after =
             BuildRecord { labels: now.labels.clone(), trimmed, files, bytes, sums, ..self.before.clone() };
-        Ok(lease.renew_record(&now, &after)?)
+        Ok(lock.renew_record(&now, &after)?)
     }
 }
 
 /// Settles the taking out of parts that was cut off, and returns whether it happened.
-pub(super) fn settle(lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
-    let happened = has_begun(lease.mirror(), trashed)?;
+pub(super) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
+    let happened = has_begun(lock.mirror(), trashed)?;
     if happened {
-        Split::again(lease.mirror(), trashed)?.reduce(lease, &trashed.ticket.path, names)?;
+        Split::again(lock.mirror(), trashed)?.reduce(lock, &trashed.ticket.path, names)?;
     } else {
-        give_up(lease, trashed)?;
+        give_up(lock, trashed)?;
     }
-    lease.unmark(&trashed.ticket.id)?;
+    lock.unmark(&trashed.ticket.id)?;
     Ok(happened)
 }
 
@@ -198,15 +203,15 @@ fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
 }
 
 /// Lets a build be what it is, of which nothing but signatures went yet.
-fn give_up(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
+fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
     sign_again(store, trashed)?;
     Ok(throw_out(store, &trashed.at)?)
 }
 
 /// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
-pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let (mirror, id) = (lease.mirror(), &trashed.ticket.id);
+pub(super) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let (mirror, id) = (lock.mirror(), &trashed.ticket.id);
     let store = mirror.store();
     let now = mirror.record(id)?.ok_or_else(|| CommitError::NoBuild(id.clone()))?;
     let before = mirror.record_in(trashed)?;
@@ -215,9 +220,9 @@ pub(super) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), Commi
         sign_again(store, trashed)?;
     }
     let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
-    lease.keep_manifest(id, &parsed(&whole, id)?)?;
+    lock.keep_manifest(id, &parsed(&whole, id)?)?;
     let after = BuildRecord { labels: now.labels.clone(), ..before };
-    Ok(lease.renew_record(&now, &after)?)
+    Ok(lock.renew_record(&now, &after)?)
 }
 
 /// Fails unless everything that a build had is still there, by one listing.

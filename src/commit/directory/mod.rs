@@ -12,7 +12,7 @@ use crate::commit::protocol::{CommitProtocol, Marked, Prepared, Progress, Staged
 use crate::commit::stage::Sealed;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, StageError};
-use crate::mirror::{JournalError, KeptError, Lease, Mirror, Trashed, chain};
+use crate::mirror::{JournalError, KeptError, Mirror, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::progress::{Stop, go_on};
 use crate::record::{BuildRecord, Event};
@@ -35,8 +35,8 @@ impl CommitProtocol for Directory {
         stage::open(mirror, id)
     }
 
-    fn commit(&self, lease: &Lease<'_>, sealed: &mut Sealed, _: Stamp) -> Result<(), StoreError> {
-        lease.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
+    fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, _: Stamp) -> Result<(), StoreError> {
+        lock.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
     }
 
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress {
@@ -75,42 +75,42 @@ impl CommitProtocol for Directory {
         Ok(mirror.store().look(path)?.map(|tree| tree.inode))
     }
 
-    fn mark(&self, _: &Lease<'_>, _: &BuildId) -> Result<Marked, StoreError> {
+    fn mark(&self, _: &WriteLock<'_>, _: &BuildId) -> Result<Marked, StoreError> {
         Ok(Marked::Alone)
     }
 
-    fn unmark(&self, _: &Lease<'_>, _: &BuildId) -> Result<(), StoreError> {
+    fn unmark(&self, _: &WriteLock<'_>, _: &BuildId) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn trash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.mirror().store().reveal(&trashed.ticket.path, &trashed.tree())
+    fn trash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.mirror().store().reveal(&trashed.ticket.path, &trashed.tree())
     }
 
     fn is_trashed(&self, mirror: &Mirror, trashed: &Trashed) -> Result<bool, StoreError> {
         Ok(mirror.store().look(&trashed.tree())?.is_some())
     }
 
-    fn follow(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.file_away(&trashed.at, &trashed.ticket.id)
+    fn follow(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.file_away(&trashed.at, &trashed.ticket.id)
     }
 
     fn may_untrash(&self, _: &Mirror, _: &Trashed) -> Result<(), CommitError> {
         Ok(())
     }
 
-    fn untrash(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-        untrash::put_back(lease, trashed)
+    fn untrash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+        untrash::put_back(lock, trashed)
     }
 
     fn end_untrash(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         trashed: &Trashed,
         tell: &mut dyn FnMut() -> Result<(), JournalError>,
     ) -> Result<(), CommitError> {
         tell()?;
-        Ok(self.throw_out(lease.mirror(), &trashed.at)?)
+        Ok(self.throw_out(lock.mirror(), &trashed.at)?)
     }
 
     fn prepare_trim(
@@ -127,8 +127,13 @@ impl CommitProtocol for Directory {
         waiting.iter().filter(|trashed| over(trashed)).collect()
     }
 
-    fn mark_swept(&self, lease: &Lease<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
-        Ok(lease.mirror().store().reveal(&trashed.at, going)?)
+    fn mark_swept(
+        &self,
+        lock: &WriteLock<'_>,
+        trashed: &Trashed,
+        going: &RelPath,
+    ) -> Result<(), CommitError> {
+        Ok(lock.mirror().store().reveal(&trashed.at, going)?)
     }
 
     fn sweep(
@@ -153,8 +158,8 @@ impl CommitProtocol for Directory {
         Ok(None)
     }
 
-    fn enter(&self, lease: &Lease<'_>, record: &BuildRecord) -> Result<(), StoreError> {
-        lease.keep_record(record)
+    fn enter(&self, lock: &WriteLock<'_>, record: &BuildRecord) -> Result<(), StoreError> {
+        lock.keep_record(record)
     }
 
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError> {

@@ -28,7 +28,7 @@ fn pruned(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     }
     // The tree itself is the proof; only what is kept of the build may not have followed it yet.
     if let Some(id) = one.id() {
-        one.lease.file_away(&one.at, &id)?;
+        one.lock.file_away(&one.at, &id)?;
     }
     Ok(Settling::Happened)
 }
@@ -67,7 +67,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
 /// Writes down that parts are taken out, which is done.
 fn note_trimmed(one: &Interrupted<'_>, trashed: &Trashed) -> Result<Settling, CommitError> {
     let number = |key: &str| one.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-    tree::record(one.lease, trashed, &one.parts(), (number("files"), number("bytes")))?;
+    tree::record(one.lock, trashed, &one.parts(), (number("files"), number("bytes")))?;
     Ok(Settling::Happened)
 }
 
@@ -99,10 +99,10 @@ fn restored(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         TicketKind::Build => there.as_ref().is_some_and(|entry| !back(entry)),
         TicketKind::Untrimmed => there.is_none(),
     };
-    let put_back = if in_the_way { None } else { Some(put_back(one.lease, &trashed)) };
+    let put_back = if in_the_way { None } else { Some(put_back(one.lock, &trashed)) };
     if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
         // It stays in the trash with all that is kept of it.
-        one.lease.file_away(&trashed.at, id)?;
+        one.lock.file_away(&trashed.at, id)?;
         one.warn_of_stay(&trashed);
         return Ok(Settling::Undone);
     }

@@ -1,7 +1,7 @@
 //! Laying out what stays of a build as a second tree, by hard links.
 
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{KeptError, Lease, Mirror, Trashed};
+use crate::mirror::{KeptError, Mirror, Trashed, WriteLock};
 use crate::model::{PathError, RelPath, SUMS_NAME, is_sums};
 use crate::record::{BuildRecord, Manifest, Sums, sums_without};
 use crate::sign::there as signatures;
@@ -121,12 +121,12 @@ fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Re
 
 /// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
 pub(crate) fn record(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     trashed: &Trashed,
     names: &[String],
     (files, bytes): (u64, u64),
 ) -> Result<(), CommitError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let (store, id) = (mirror.store(), &trashed.ticket.id);
     // What was is read where it is: in its place, or in the trash already.
     let old = match mirror.record_in(trashed) {
@@ -137,16 +137,16 @@ pub(crate) fn record(
         Err(error) if error.is_not_found() => mirror.manifest(id)?,
         bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
     };
-    lease.file_away(&trashed.at, id)?;
+    lock.file_away(&trashed.at, id)?;
     if let Some(manifest) = manifest {
-        lease.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
+        lock.keep_manifest(id, &remaining(mirror, trashed, manifest)?)?;
     }
     if let Some(old) = old {
         let sums = store.read(&trashed.ticket.path.child(SUMS_NAME).unwrap_or_default(), KEPT_LIMIT);
         let sums = sums.ok().map(|bytes| crate::model::Digest::of(&bytes));
         let mut trimmed = old.trimmed.clone();
         trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
-        lease.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
+        lock.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
     }
     Ok(())
 }

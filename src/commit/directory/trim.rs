@@ -5,7 +5,7 @@ use crate::commit::directory::tree::{Rest, any, lay_out, record};
 use crate::commit::directory::untrash::swap;
 use crate::commit::discard::{TRIM_STAGE, noted};
 use crate::commit::protocol::{Prepared, Trim};
-use crate::mirror::{Fact, Lease, Mirror, Trashed};
+use crate::mirror::{Fact, Mirror, Trashed, WriteLock};
 use crate::model::RelPath;
 use crate::store::{Entry, StoreError};
 
@@ -70,19 +70,24 @@ impl Trim for Second {
         fact.with("inode", noted(trashed))
     }
 
-    fn keep(&self, lease: &Lease<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lease.mirror().store().reveal(&self.stage, &trashed.at)?;
-        lease.keep_ticket(trashed)
+    fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        lock.mirror().store().reveal(&self.stage, &trashed.at)?;
+        lock.keep_ticket(trashed)
     }
 
-    fn carry_out(&self, lease: &Lease<'_>, trashed: &Trashed, names: &[String]) -> Result<(), CommitError> {
-        let store = lease.mirror().store();
+    fn carry_out(
+        &self,
+        lock: &WriteLock<'_>,
+        trashed: &Trashed,
+        names: &[String],
+    ) -> Result<(), CommitError> {
+        let store = lock.mirror().store();
         let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
         swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
-        record(lease, trashed, names, self.rest())
+        record(lock, trashed, names, self.rest())
     }
 
-    fn undo(&self, _: &Lease<'_>, _: &Trashed) -> Result<bool, CommitError> {
+    fn undo(&self, _: &WriteLock<'_>, _: &Trashed) -> Result<bool, CommitError> {
         Ok(false)
     }
 }

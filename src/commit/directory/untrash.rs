@@ -1,18 +1,18 @@
 //! Moving a tree back from the trash to its place.
 
 use crate::commit::CommitError;
-use crate::mirror::{KeptError, Lease, TicketKind, Trashed};
+use crate::mirror::{KeptError, TicketKind, Trashed, WriteLock};
 use crate::model::RelPath;
 use crate::record::BuildRecord;
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
 
 /// Moves record, manifest and tree back; doing it again finishes what was cut off.
-pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let store = lease.mirror().store();
+pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
     if trashed.ticket.what == TicketKind::Untrimmed {
-        keep_labels(lease, trashed)?;
+        keep_labels(lock, trashed)?;
     }
-    lease.file_back(trashed)?;
+    lock.file_back(trashed)?;
     let tree = trashed.tree();
     if store.look(&tree)?.is_none() {
         return Ok(());
@@ -34,10 +34,10 @@ pub(crate) fn put_back(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), Commi
 }
 
 /// Copies the labels that a build got since its parts were taken out into the record that comes back with them.
-fn keep_labels(lease: &Lease<'_>, trashed: &Trashed) -> Result<(), CommitError> {
-    let (store, id) = (lease.mirror().store(), &trashed.ticket.id);
-    let Some(now) = lease.mirror().record(id)? else { return Ok(()) };
-    let before = match lease.mirror().record_in(trashed) {
+fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let (store, id) = (lock.mirror().store(), &trashed.ticket.id);
+    let Some(now) = lock.mirror().record(id)? else { return Ok(()) };
+    let before = match lock.mirror().record_in(trashed) {
         Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
         before => before?,
     };

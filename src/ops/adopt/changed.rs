@@ -101,15 +101,15 @@ pub(crate) fn settle_rest(
 
 /// Lets go of what is kept of a build, unless it is back.
 fn forget(mirror: &Mirror, id: &BuildId, clock: &dyn Fn() -> Stamp) -> Result<bool, ActError> {
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
     if mirror.has_build(id)? {
         return Ok(false);
     }
     let (now, fact) = (clock(), || Fact::new(EventKind::Lost, id));
-    let intent = lease.intend(now, fact())?;
-    lease.forget(id)?;
-    lease.tell(now, fact(), Some(intent))?;
+    let intent = lock.intend(now, fact())?;
+    lock.forget(id)?;
+    lock.tell(now, fact(), Some(intent))?;
     Ok(true)
 }
 
@@ -128,8 +128,8 @@ fn note(
     };
     let Some(mut to) = leads()? else { return Ok(None) };
     if mode == Mode::Real {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
         match leads()? {
             Some(now) => to = now,
             None => return Ok(None),
@@ -138,7 +138,7 @@ fn note(
         let shown = |path: Option<&RelPath>| path.map(|path| path.as_str().to_owned());
         let fact = Fact::new(kind, alias).with("from", shown(led)).with("by_hand", true);
         let fact = if to.is_some() { fact.with("to", shown(to.as_ref())) } else { fact };
-        lease.tell(clock(), fact, None)?;
+        lock.tell(clock(), fact, None)?;
     }
     Ok(Some(Moved { alias: alias.clone(), from: led.cloned(), to }))
 }

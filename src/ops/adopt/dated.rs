@@ -28,9 +28,9 @@ impl Taking<'_> {
     pub(crate) fn date(&self, id: &BuildId, at: Stamp) -> Result<Option<Adopted>, Stopped> {
         self.is_undated(id)?;
         let refuse = |why: String| Err(Stopped::Build(why));
-        let lease = self.mirror.lease()?;
+        let lock = self.mirror.lock()?;
         if self.adopting.mode == Mode::Real {
-            settle(&lease, self.clock)?;
+            settle(&lock, self.clock)?;
         }
         let Some(before) = self.mirror.record(id)? else {
             return refuse("its record went during that time".to_owned());
@@ -66,18 +66,14 @@ impl Taking<'_> {
             .with("files", record.files)
             .with("bytes", record.bytes);
         let now = (self.clock)();
-        let intent = lease.intend(now, fact.clone())?;
-        let stands = say(
-            &lease,
-            id,
-            || lease.renew_record(&before, &record),
-            || lease.renew_record(&record, &before),
-        )?;
+        let intent = lock.intend(now, fact.clone())?;
+        let stands =
+            say(&lock, id, || lock.renew_record(&before, &record), || lock.renew_record(&record, &before))?;
         if !stands {
-            lease.undo(now, fact, intent)?;
+            lock.undo(now, fact, intent)?;
             return refuse("it is being pruned at this moment".to_owned());
         }
-        lease.tell(now, fact, Some(intent))?;
+        lock.tell(now, fact, Some(intent))?;
         Ok(Some(adopted))
     }
 

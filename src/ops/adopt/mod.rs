@@ -1,7 +1,7 @@
 //! Taking over builds that others laid down, without moving or changing a published byte.
 //!
 //! Every file is read once, in parallel, and held against the lists that lie beside it; then manifest and record are
-//! written under the lease, the record last. Run again, it goes on with the builds that have none. What makes no
+//! written under the lock, the record last. Run again, it goes on with the builds that have none. What makes no
 //! sense is left alone and told: nothing is guessed, since a guess would decide what gets deleted.
 
 mod changed;
@@ -33,7 +33,7 @@ pub fn adopt(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<AdoptReport, ActError> {
     if adopting.mode == Mode::Real {
-        settle(&mirror.lease()?, clock)?;
+        settle(&mirror.lock()?, clock)?;
     }
     let survey = survey(mirror, clock())?;
     let mut report = AdoptReport::default();
@@ -72,7 +72,7 @@ pub fn adopt(
     }
     let catalogued = mirror.store().abilities().lists_versions;
     if catalogued && adopting.mode == Mode::Real && !report.adopted.is_empty() {
-        mirror.lease()?.keep_catalogues(None)?;
+        mirror.lock()?.keep_catalogues(None)?;
     }
     if adopting.changed != Changed::Leave {
         found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;

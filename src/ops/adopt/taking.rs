@@ -148,8 +148,8 @@ impl Taking<'_> {
     ) -> Result<(), Stopped> {
         let id = record.id.clone();
         let ticket = self.ticket(&id)?;
-        let lease = self.mirror.lease()?;
-        settle(&lease, self.clock)?;
+        let lock = self.mirror.lock()?;
+        settle(&lock, self.clock)?;
         if ticket.is_some() {
             self.is_nobodys(&id)?;
         }
@@ -187,7 +187,7 @@ impl Taking<'_> {
                 .with("sums", sums.clone())
         };
         let (intent, done) = (fact(), fact());
-        let intent = lease.intend(now, intent)?;
+        let intent = lock.intend(now, intent)?;
         let at = path.child(SUMS_NAME).unwrap_or_default();
         if let Some(text) = rewritten {
             // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
@@ -196,12 +196,12 @@ impl Taking<'_> {
         } else if let Some(text) = written {
             self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
         }
-        lease.keep_manifest(&id, manifest)?;
+        lock.keep_manifest(&id, manifest)?;
         match self.before {
-            None => protocol(self.mirror).enter(&lease, &record)?,
-            Some(_) => lease.keep_record(&record)?,
+            None => protocol(self.mirror).enter(&lock, &record)?,
+            Some(_) => lock.keep_record(&record)?,
         }
-        lease.tell(now, done, Some(intent))?;
+        lock.tell(now, done, Some(intent))?;
         if ticket.is_some() {
             self.mirror.store().discard(&stage_of(&id))?;
         }

@@ -259,13 +259,13 @@ impl Following<'_> {
     fn point(&self, state: &mut Materialized, name: Option<&str>) -> Result<(), MaterializeError> {
         let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
         let before = self.current(&alias)?;
-        let lease = self.mirror.lease()?;
-        settle(&lease, self.clock)?;
+        let lock = self.mirror.lock()?;
+        settle(&lock, self.clock)?;
         let fact = || {
             Fact::new(EventKind::Materialized, &alias).with("from", before.clone()).with("generation", name)
         };
         let now = (self.clock)();
-        let intent = lease.intend(now, fact())?;
+        let intent = lock.intend(now, fact())?;
         let done = match name.and_then(|name| alias.child(name).ok()) {
             Some(target) => self.mirror.store().point(&pointer, &target),
             None => self.mirror.store().remove(&pointer),
@@ -273,12 +273,12 @@ impl Following<'_> {
         if let Err(error) = done {
             // It can fail after it happened: then the next command finds it so and writes it down.
             if self.current(&alias).is_ok_and(|at| at.as_deref() != name) {
-                lease.undo(now, fact(), intent)?;
+                lock.undo(now, fact(), intent)?;
             }
             return Err(error.into());
         }
-        lease.tell(now, fact(), Some(intent))?;
-        drop(lease);
+        lock.tell(now, fact(), Some(intent))?;
+        drop(lock);
         let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
         let mut after = state.clone();
         for one in &mut after.generations {

@@ -3,7 +3,7 @@
 use crate::commit::handshake::say;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{Fact, JournalError, KeptError, Lease, LeaseError, Mirror, builds_of};
+use crate::mirror::{Fact, JournalError, KeptError, LockError, Mirror, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
 use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
@@ -46,7 +46,7 @@ pub enum LabelActError {
     Recover(#[from] RecoverError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
     /// What is kept of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -68,7 +68,7 @@ impl Classify for LabelActError {
             Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
             Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
             Self::Recover(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error) => error.class(),
             Self::Journal(error) => error.class(),
@@ -80,19 +80,19 @@ impl Classify for LabelActError {
 /// Writes down a record with other labels, of which the journal tells `said`; returns false, and nothing is changed,
 /// when another command lets the build go at this moment.
 pub(crate) fn relabel(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     old: &BuildRecord,
     new: &BuildRecord,
     said: Map<String, Value>,
     now: Stamp,
 ) -> Result<bool, JournalError> {
     let fact = Fact::new(EventKind::Labelled, &new.id).with("labels", said);
-    let intent = lease.intend(now, fact.clone())?;
-    let stands = say(lease, &new.id, || lease.renew_record(old, new), || lease.renew_record(new, old))?;
+    let intent = lock.intend(now, fact.clone())?;
+    let stands = say(lock, &new.id, || lock.renew_record(old, new), || lock.renew_record(new, old))?;
     if stands {
-        lease.tell(now, fact, Some(intent))?;
+        lock.tell(now, fact, Some(intent))?;
     } else {
-        lease.undo(now, fact, intent)?;
+        lock.undo(now, fact, intent)?;
     }
     Ok(stands)
 }
@@ -107,9 +107,9 @@ pub fn label(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<LabelReport, LabelActError> {
     mirror.layout().build_path(id)?;
-    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
-    if let Some(lease) = &lease {
-        settle(lease, clock)?;
+    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
+    if let Some(lock) = &lock {
+        settle(lock, clock)?;
     }
     if !mirror.has_build(id)? {
         return Err(LabelActError::NoBuild(id.clone()));
@@ -130,18 +130,18 @@ pub fn label(
     let changed = record.labels != old.labels;
     let labels = record.labels.clone();
     let mut aliases = Vec::new();
-    if let Some(lease) = lease.as_ref().filter(|_| changed) {
+    if let Some(lock) = lock.as_ref().filter(|_| changed) {
         let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
         let gone = drop.iter().map(|key| (key.clone(), Value::Null));
-        if !relabel(lease, &old, &record, wanted.chain(gone).collect(), now)? {
+        if !relabel(lock, &old, &record, wanted.chain(gone).collect(), now)? {
             return Err(LabelActError::Going(id.clone()));
         }
     }
-    if let Some(lease) = &lease {
+    if let Some(lock) = &lock {
         // Also when nothing changed: an earlier try may have been cut off before the names moved.
         let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
         for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
-            aliases.push(repoint(lease, &alias, &mirror.layout().build_path(&to)?, now)?);
+            aliases.push(repoint(lock, &alias, &mirror.layout().build_path(&to)?, now)?);
         }
     }
     Ok(LabelReport { id: id.clone(), labels, aliases, changed })

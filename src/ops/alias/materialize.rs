@@ -6,7 +6,7 @@
 //! On a POSIX mirror there is nothing to do, since a symlink is all of this.
 
 use crate::layout::Place;
-use crate::mirror::{JournalError, KeptError, LeaseError, Materialized, Mirror, Resolved};
+use crate::mirror::{JournalError, KeptError, LockError, Materialized, Mirror, Resolved};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::Mode;
 use crate::progress::Interrupted;
@@ -95,7 +95,7 @@ pub enum MaterializeError {
     Recover(#[from] RecoverError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -119,7 +119,7 @@ impl Classify for MaterializeError {
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Kept(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),

@@ -32,7 +32,7 @@ pub fn mend(
     stop: &Stop,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Vec<Mended>, ActError> {
-    settle(&mirror.lease()?, clock)?;
+    settle(&mirror.lock()?, clock)?;
     let disk = Disk::of(mirror);
     let mending = Mending { mirror, disk, remembered: OnceCell::new(), watch, stop, clock };
     let mut done = Vec::new();
@@ -76,11 +76,11 @@ impl Mending<'_> {
             MendKind::Relink => {
                 let to: RelPath =
                     mend.to.as_deref().unwrap_or_default().parse().map_err(|error| format!("{error}"))?;
-                let lease = mirror.lease().map_err(|error| chain(&error))?;
-                repoint(&lease, &path, &to, (self.clock)()).map(drop).map_err(|error| chain(&error))
+                let lock = mirror.lock().map_err(|error| chain(&error))?;
+                repoint(&lock, &path, &to, (self.clock)()).map(drop).map_err(|error| chain(&error))
             }
             MendKind::Clear => {
-                let _lease = mirror.lease().map_err(|error| chain(&error))?;
+                let _lock = mirror.lock().map_err(|error| chain(&error))?;
                 let stale = stale(mirror, (self.clock)()).map_err(|error| chain(&error))?;
                 if !stale.contains(&path) {
                     return Ok(());

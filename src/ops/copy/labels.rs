@@ -19,8 +19,8 @@ impl Copy<'_> {
         if newer.is_empty() || self.copying.mode == Mode::Trial {
             return Ok(newer.into_iter().map(|(key, _)| key).collect());
         }
-        let lease = self.to.lease()?;
-        settle(&lease, self.clock)?;
+        let lock = self.to.lock()?;
+        settle(&lock, self.clock)?;
         // Somebody may have said something meanwhile, or taken the build away.
         let Some(old) = self.to.record(id)? else { return Ok(Vec::new()) };
         let mut record = old.clone();
@@ -31,7 +31,7 @@ impl Copy<'_> {
         for (key, label) in newer {
             record.labels.insert(key, label);
         }
-        let stands = relabel(&lease, &old, &record, said, (self.clock)())?;
+        let stands = relabel(&lock, &old, &record, said, (self.clock)())?;
         Ok(if stands { keys } else { Vec::new() })
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::commit::repoint::{Moved, RepointError, due, legacy, may_point, pointed_at, repoint};
 use crate::decide::{Age, meets};
-use crate::mirror::{Lease, Resolved, builds_of, chain};
+use crate::mirror::{Resolved, WriteLock, builds_of, chain};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::ops::Mode;
 use crate::ops::copy::choose::Chosen;
@@ -33,8 +33,8 @@ impl Copy<'_> {
         if self.copying.mode == Mode::Trial {
             return self.try_names(names, report);
         }
-        let lease = self.to.lease()?;
-        settle(&lease, self.clock)?;
+        let lock = self.to.lock()?;
+        settle(&lock, self.clock)?;
         let own: BTreeSet<RelPath> = names.iter().map(|name| name.alias.clone()).collect();
         // A name that points at another waits for that one.
         loop {
@@ -42,7 +42,7 @@ impl Copy<'_> {
             let mut waiting = Vec::new();
             for name in names {
                 if matches!(self.to.resolve(&name.target)?, Resolved::To(_)) {
-                    self.move_name(&lease, &name, report)?;
+                    self.move_name(&lock, &name, report)?;
                 } else {
                     waiting.push(name);
                 }
@@ -58,8 +58,8 @@ impl Copy<'_> {
         }
         let streams: BTreeSet<&Stream> = there.iter().map(|id| &id.stream).collect();
         for stream in streams {
-            self.follow_rules(&lease, stream, there, &own, report)?;
-            let (moved, warnings) = legacy(&lease, stream, (self.clock)())?;
+            self.follow_rules(&lock, stream, there, &own, report)?;
+            let (moved, warnings) = legacy(&lock, stream, (self.clock)())?;
             report.aliases.extend(moved);
             report.warnings.extend(warnings);
         }
@@ -87,13 +87,13 @@ impl Copy<'_> {
     }
 
     /// Moves one name whose target is there, if it may.
-    fn move_name(&self, lease: &Lease<'_>, name: &Name, report: &mut CopyReport) -> Result<(), CopyError> {
+    fn move_name(&self, lock: &WriteLock<'_>, name: &Name, report: &mut CopyReport) -> Result<(), CopyError> {
         let Name { alias, target } = name;
         if pointed_at(self.to, alias)?.as_ref() == Some(target) {
             return Ok(());
         }
         match may_point(self.to, alias, target, self.copying.permit) {
-            Ok(()) => report.aliases.push(repoint(lease, alias, target, (self.clock)())?),
+            Ok(()) => report.aliases.push(repoint(lock, alias, target, (self.clock)())?),
             Err(error) if is_refusal(&error) => report.left.push(left(name, &error)),
             Err(error) => return Err(error.into()),
         }
@@ -126,7 +126,7 @@ impl Copy<'_> {
     /// Moves the names that the target keeps by rules of its own, but for those that the source has as well.
     fn follow_rules(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         stream: &Stream,
         there: &BTreeSet<BuildId>,
         own: &BTreeSet<RelPath>,
@@ -144,7 +144,7 @@ impl Copy<'_> {
             for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))?.moves {
                 if !own.contains(&alias) {
                     let target = self.to.layout().build_path(&to)?;
-                    report.aliases.push(repoint(lease, &alias, &target, (self.clock)())?);
+                    report.aliases.push(repoint(lock, &alias, &target, (self.clock)())?);
                 }
             }
         }

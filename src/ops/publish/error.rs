@@ -6,7 +6,7 @@ use crate::commit::protocol::BeginError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LeaseError};
+use crate::mirror::{JournalError, KeptError, LockError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
@@ -137,7 +137,7 @@ pub enum PublishError {
     Recover(#[from] RecoverError),
     /// The mirror could not be locked.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lock(#[from] LockError),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -189,7 +189,7 @@ impl Classify for PublishError {
             Self::Stage(error) => error.class(),
             Self::Reveal(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lease(error) => error.class(),
+            Self::Lock(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error @ RepointError::Store(_)) => {
                 error.class().or_hint("`mirrorkeep recover` tries again")

@@ -120,9 +120,9 @@ pub(crate) fn lay_out(
     stop: &Stop,
 ) -> Result<PublishReport, PublishError> {
     let last = {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
-        lease.last_event()
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
+        lock.last_event()
     };
     if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
         if publishing.filling.take == Some(Take::Move) {

@@ -31,7 +31,7 @@ pub(crate) fn published_meanwhile(
     stop: &Stop,
 ) -> Result<Option<PublishReport>, PublishError> {
     if mirror.has_build(&publishing.id)? {
-        settle(&mirror.lease()?, clock)?;
+        settle(&mirror.lock()?, clock)?;
     }
     there_already(mirror, publishing, prepared, watch, stop)
 }
@@ -47,11 +47,11 @@ pub(crate) fn show(
 ) -> Result<PublishReport, PublishError> {
     let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
     sealed.moved = publishing.filling.take == Some(Take::Move);
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    let Revealed { aliases, warnings } = reveal(&lease, sealed, prepared.names(), clock)?;
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
+    let Revealed { aliases, warnings } = reveal(&lock, sealed, prepared.names(), clock)?;
     prepared.warnings.extend(warnings);
-    drop(lease);
+    drop(lock);
     if publishing.filling.take == Some(Take::Move) {
         prepared.warnings.extend(leave(prepared.source.files.par_iter()));
     }

@@ -4,7 +4,7 @@
 //! people changed by hand is seen by reading every link outside the builds, at most a fifth of a second before.
 
 use crate::decide::{Fate, PartFate, Past, Verdict};
-use crate::mirror::{Lease, look_at_build, mounted_at, pointing};
+use crate::mirror::{WriteLock, look_at_build, mounted_at, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::plan::{Planned, judged};
@@ -37,19 +37,19 @@ impl Fence {
     /// Judges everything anew when another command changed something since the last turn.
     pub(crate) fn renew(
         &mut self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         planned: &mut Planned,
         now: Stamp,
     ) -> Result<(), ActError> {
-        if lease.next_seq() != self.seq {
-            self.judge(lease, planned, now)?;
+        if lock.next_seq() != self.seq {
+            self.judge(lock, planned, now)?;
         }
         Ok(())
     }
 
     /// Notes the number with which the journal will go on when this turn ends.
-    pub(crate) fn leave(&mut self, lease: &Lease<'_>) {
-        self.seq = lease.next_seq();
+    pub(crate) fn leave(&mut self, lock: &WriteLock<'_>) {
+        self.seq = lock.next_seq();
     }
 
     /// Returns the number of an event that the journal had at the end of the last turn.
@@ -58,7 +58,7 @@ impl Fence {
     }
 
     /// What the plan lets go may only become less.
-    fn judge(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    fn judge(&mut self, lock: &WriteLock<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         // The clock was looked at for the plan, and what it frees was measured then.
         let base = Past {
             accepted: planned.accepted,
@@ -67,7 +67,7 @@ impl Fence {
             measured: planned.measured.clone(),
             ..Past::default()
         };
-        let again = judged(lease.mirror(), Some(planned.policy.clone()), now, base)?;
+        let again = judged(lock.mirror(), Some(planned.policy.clone()), now, base)?;
         let fresh: HashMap<&BuildId, &Verdict> =
             again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
         for verdict in &mut planned.plan.builds {
@@ -86,43 +86,43 @@ impl Fence {
         }
         planned.census = again.census;
         self.seen = None;
-        self.seq = lease.next_seq();
+        self.seq = lock.next_seq();
         Ok(())
     }
 
     /// Returns what protects a build now; nothing when it may go.
     pub(crate) fn protects(
         &mut self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         planned: &mut Planned,
         id: &BuildId,
         now: Stamp,
     ) -> Result<Option<String>, ActError> {
-        let mirror = lease.mirror();
+        let mirror = lock.mirror();
         mirror.layout().build_path(id)?;
         if !mirror.has_build(id)? {
             return Ok(Some("it is gone already".to_owned()));
         }
-        self.refresh(lease, planned, now)?;
+        self.refresh(lock, planned, now)?;
         let verdict = planned.plan.verdict(id);
         if verdict.is_none_or(|verdict| verdict.fate != Fate::Expire) {
             let why =
                 verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
             return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
         }
-        self.shelters(lease, id, now)
+        self.shelters(lock, id, now)
     }
 
     /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
     pub(crate) fn once_more(
         &mut self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         planned: &mut Planned,
         id: &BuildId,
         now: Stamp,
     ) -> Result<Option<String>, ActError> {
-        match self.once_said(lease, planned, id)? {
-            None => self.protects(lease, planned, id, now),
+        match self.once_said(lock, planned, id)? {
+            None => self.protects(lock, planned, id, now),
             why => Ok(why),
         }
     }
@@ -130,12 +130,12 @@ impl Fence {
     /// Forgets every look at the links, and returns that something else is said of a build now, if it is.
     pub(crate) fn once_said(
         &mut self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         planned: &Planned,
         id: &BuildId,
     ) -> Result<Option<String>, ActError> {
         self.seen = None;
-        let labels = look_at_build(lease.mirror(), id)?.labels;
+        let labels = look_at_build(lock.mirror(), id)?.labels;
         let same = planned.census.build(id).is_some_and(|build| build.labels == labels);
         Ok((!same).then(|| "something else is said of it now".to_owned()))
     }
@@ -143,11 +143,11 @@ impl Fence {
     /// Returns which hold or link protects a build now, whatever the plan says.
     pub(crate) fn shelters(
         &self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         id: &BuildId,
         now: Stamp,
     ) -> Result<Option<String>, ActError> {
-        let mirror = lease.mirror();
+        let mirror = lock.mirror();
         let path = mirror.layout().build_path(id)?;
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
@@ -164,26 +164,26 @@ impl Fence {
     /// Looks at the links again when the last look is too old.
     pub(crate) fn refresh(
         &mut self,
-        lease: &Lease<'_>,
+        lock: &WriteLock<'_>,
         planned: &mut Planned,
         now: Stamp,
     ) -> Result<(), ActError> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
-            self.look(lease, planned, now)?;
+            self.look(lock, planned, now)?;
         }
         Ok(())
     }
 
     /// Reads every link outside the builds; builds that appeared without a word may need any other.
-    fn look(&mut self, lease: &Lease<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    fn look(&mut self, lock: &WriteLock<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
         let at = Instant::now();
-        let mut found = pointing(lease.mirror())?;
+        let mut found = pointing(lock.mirror())?;
         let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
         if found.builds.iter().any(|id| !known.contains(id)) {
-            self.judge(lease, planned, now)?;
-            found = pointing(lease.mirror())?;
+            self.judge(lock, planned, now)?;
+            found = pointing(lock.mirror())?;
         }
-        self.seen = Some(Seen { at, targets: found.targets, mounts: lease.mirror().store().mounts()? });
+        self.seen = Some(Seen { at, targets: found.targets, mounts: lock.mirror().store().mounts()? });
         Ok(())
     }
 }

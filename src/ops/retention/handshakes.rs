@@ -6,7 +6,7 @@
 
 use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
-use crate::mirror::{Chosen, Fact, Lease, Mirror, Setup, Ticket, TicketKind, Trashed};
+use crate::mirror::{Chosen, Fact, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Outcome, RelPath, Stamp};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::judged;
@@ -208,14 +208,14 @@ fn bucket() -> Arc<ObjectStore> {
         id: "a test".to_owned(),
     };
     let mirror = Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
-    let lease = mirror.lease().unwrap();
+    let lock = mirror.lock().unwrap();
     for build in [BUILD, NEWER] {
         store.put(&at(&format!("{build}/outputs/logs/log")), b"x", Put::Create).unwrap();
-        lease.seal(&record(build)).unwrap();
-        lease.tell(Stamp::default(), Fact::new(EventKind::Published, build), None).unwrap();
+        lock.seal(&record(build)).unwrap();
+        lock.tell(Stamp::default(), Fact::new(EventKind::Published, build), None).unwrap();
     }
     store.point(&at("master/centos/latest_build"), &at(NEWER)).unwrap();
-    drop(lease);
+    drop(lock);
     store
 }
 
@@ -223,12 +223,12 @@ fn bucket() -> Arc<ObjectStore> {
 type End = std::result::Result<bool, String>;
 
 /// Lets the build go, as prune does; true when it went.
-fn goes(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
-    let mirror = lease.mirror();
+fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
+    let mirror = lock.mirror();
     let policy = Policy::load(POLICY, "test").unwrap();
     let mut planned = judged(mirror, Some(policy), now(), crate::decide::Past::default()).unwrap();
-    let mut fence = Fence::new(lease.next_seq());
-    assert_eq!(fence.protects(lease, &mut planned, &id(BUILD), now()).unwrap(), None);
+    let mut fence = Fence::new(lock.next_seq());
+    assert_eq!(fence.protects(lock, &mut planned, &id(BUILD), now()).unwrap(), None);
     let (what, inode) = (TicketKind::Build, (0, 0));
     let ticket = Ticket {
         ticket: 1,
@@ -242,40 +242,40 @@ fn goes(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
     };
     let trashed = Trashed { at: RelPath::own("trash/000000000009"), ticket };
     meet();
-    let parted = part(lease, &trashed, || fence.once_more(lease, &mut planned, &id(BUILD), now()));
+    let parted = part(lock, &trashed, || fence.once_more(lock, &mut planned, &id(BUILD), now()));
     parted.map(|why| why.is_none()).map_err(|error| crate::mirror::chain(&error))
 }
 
 /// Somebody who protects the build; true when that stands.
-type Protects = fn(&Lease<'_>, &dyn Fn()) -> End;
+type Protects = fn(&WriteLock<'_>, &dyn Fn()) -> End;
 
-fn aliases(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+fn aliases(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     meet();
-    point(lease, &at("master/centos/stable"), None, &at(BUILD)).map_err(|error| error.to_string())
+    point(lock, &at("master/centos/stable"), None, &at(BUILD)).map_err(|error| error.to_string())
 }
 
 /// The name leads to the newer build before.
-fn moves(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+fn moves(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let stable = at("master/centos/stable");
-    lease.mirror().store().point(&stable, &at(NEWER)).unwrap();
+    lock.mirror().store().point(&stable, &at(NEWER)).unwrap();
     meet();
-    point(lease, &stable, Some(&at(NEWER)), &at(BUILD)).map_err(|error| error.to_string())
+    point(lock, &stable, Some(&at(NEWER)), &at(BUILD)).map_err(|error| error.to_string())
 }
 
-fn holds(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+fn holds(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
-    let keep = || lease.keep_holds(&id(BUILD), vec![hold]);
+    let keep = || lock.keep_holds(&id(BUILD), vec![hold]);
     meet();
-    let stands = say(lease, &id(BUILD), keep, || lease.keep_holds(&id(BUILD), Vec::new()));
+    let stands = say(lock, &id(BUILD), keep, || lock.keep_holds(&id(BUILD), Vec::new()));
     stands.map_err(|error| error.to_string())
 }
 
-fn labels(lease: &Lease<'_>, meet: &dyn Fn()) -> End {
+fn labels(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let (old, mut new) = (record(BUILD), record(BUILD));
     let green = LabelValue { value: "green".to_owned(), since: None, who: None };
     new.labels.insert("sanity".to_owned(), green);
     meet();
-    let stands = say(lease, &id(BUILD), || lease.renew_record(&old, &new), || lease.renew_record(&new, &old));
+    let stands = say(lock, &id(BUILD), || lock.renew_record(&old, &new), || lock.renew_record(&new, &old));
     match stands {
         // Gone already, or gone before it could be taken back.
         Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::Busy => Ok(false),
@@ -297,10 +297,10 @@ fn run(order: &[Side], protects: Protects) -> Run {
         turns.0.lock().unwrap().met = true;
         met.wait();
     };
-    let side = |side: Side, does: &(dyn Fn(&Lease<'_>, &dyn Fn()) -> End + Sync)| {
+    let side = |side: Side, does: &(dyn Fn(&WriteLock<'_>, &dyn Fn()) -> End + Sync)| {
         let store = Stepped { inner: Arc::clone(&inner), side, turns: Arc::clone(&turns) };
         let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
-        let end = does(&mirror.lease().unwrap(), &meet);
+        let end = does(&mirror.lock().unwrap(), &meet);
         turns.0.lock().unwrap().done.push(side);
         turns.1.notify_all();
         end

@@ -24,7 +24,7 @@ pub struct HoldReport {
 
 /// Returns the user and host of who is acting; the number of a process says nothing later.
 pub(crate) fn person(who: &str) -> String {
-    who.split(" pid ").next().unwrap_or(who).to_owned()
+    who.rsplit_once(" pid ").map_or(who, |(person, _)| person).to_owned()
 }
 
 /// Holds a build.
@@ -66,14 +66,14 @@ fn change(
     change: impl Fn(&mut Vec<Hold>),
 ) -> Result<HoldReport, ActError> {
     mirror.layout().build_path(id)?;
-    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
-    if let Some(lease) = &lease {
-        settle(lease, clock)?;
+    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
+    if let Some(lock) = &lock {
+        settle(lock, clock)?;
     }
     let there = mirror.has_build(id)?;
     let trashed = if there { None } else { find(mirror, id)? };
-    let trashed = match (trashed, &lease) {
-        (None, Some(lease)) if !there && what == EventKind::Held => find_unread(lease, id, clock())?,
+    let trashed = match (trashed, &lock) {
+        (None, Some(lock)) if !there && what == EventKind::Held => find_unread(lock, id, clock())?,
         (trashed, _) => trashed,
     };
     let before = mirror.holds_of(id)?;
@@ -85,12 +85,12 @@ fn change(
     let changed = holds != before;
     let comes_back = trashed.filter(|_| what == EventKind::Held);
     let restored = comes_back.is_some();
-    if let Some(lease) = &lease {
+    if let Some(lock) = &lock {
         if changed {
-            crate::commit::holds::write(lease, id, what, &holds, clock())?;
+            crate::commit::holds::write(lock, id, what, &holds, clock())?;
         }
         if let Some(trashed) = comes_back {
-            bring_back(lease, &trashed, clock)?;
+            bring_back(lock, &trashed, clock)?;
         }
     }
     Ok(HoldReport { id: id.clone(), holds, restored, changed })

@@ -8,7 +8,7 @@
 use crate::commit::choose::protocol;
 use crate::commit::{handshake, reserve};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, LastRun, Lease, LeaseError, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
@@ -70,9 +70,9 @@ fn unread((path, error): &(RelPath, StoreError)) -> Failure {
 
 fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
     let seq = {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
-        lease.next_seq()
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
+        lock.next_seq()
     };
     let now = clock();
     let base = Past {
@@ -158,18 +158,18 @@ fn send(
     let mut left = builds.iter();
     let mut next = left.next();
     while next.is_some() {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
-        fence.renew(&lease, planned, clock())?;
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
+        fence.renew(&lock, planned, clock())?;
         let turn = Instant::now();
         while let Some(id) = next.filter(|_| turn.elapsed() < TURN) {
             go_on(how.stop.as_ref())?;
             next = left.next();
-            match fence.protects(&lease, planned, id, clock())? {
+            match fence.protects(&lock, planned, id, clock())? {
                 Some(why) => report.skipped.push(Skipped { id: id.clone(), why }),
                 None => {
                     let until = planned.policy.trash.after(clock(), planned.policy.zone);
-                    match throw(&lease, planned, fence, id, until, clock) {
+                    match throw(&lock, planned, fence, id, until, clock) {
                         Ok(Some(why)) => report.skipped.push(Skipped { id: id.clone(), why }),
                         Ok(None) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
                         Err(error) if error.is_no_space() => return Err(error),
@@ -180,27 +180,27 @@ fn send(
                 }
             }
         }
-        fence.leave(&lease);
+        fence.leave(&lock);
     }
     Ok(())
 }
 
 /// Moves one build into the trash, or says what protects it after all.
 fn throw(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &mut Planned,
     fence: &mut Fence,
     id: &BuildId,
     until: Stamp,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Option<String>, ActError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let path = mirror.layout().build_path(id)?;
     let store = mirror.store();
     let protocol = protocol(mirror);
     let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(None) };
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lease.next_in_trash()?;
+    let at = lock.next_in_trash()?;
     let now = clock();
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
@@ -210,23 +210,23 @@ fn throw(
         .with("plan", planned.plan.digest.to_string())
         .with("until", until.iso());
     // The lock was taken by a handle; what readers open is the path.
-    mirror.is_at_its_path().map_err(LeaseError::from)?;
-    let intent = lease.intend(now, fact.clone())?;
-    let ticket = store.make_dir(&trashed.at).and_then(|()| lease.keep_ticket(&trashed));
+    mirror.is_at_its_path().map_err(LockError::from)?;
+    let intent = lock.intend(now, fact.clone())?;
+    let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
     let moved = ticket
         .map_err(ActError::from)
-        .and_then(|()| handshake::part(lease, &trashed, || fence.once_more(lease, planned, id, clock())));
+        .and_then(|()| handshake::part(lock, &trashed, || fence.once_more(lock, planned, id, clock())));
     if !matches!(moved, Ok(None)) {
         // A move that failed after it happened is finished by whoever comes next.
         if !protocol.is_trashed(mirror, &trashed)? {
-            protocol.unmark(lease, id)?;
+            protocol.unmark(lock, id)?;
             protocol.throw_out(mirror, &trashed.at)?;
-            lease.undo(clock(), fact, intent)?;
+            lock.undo(clock(), fact, intent)?;
         }
         return moved;
     }
-    protocol.follow(lease, &trashed)?;
-    lease.tell(clock(), fact, Some(intent))?;
+    protocol.follow(lock, &trashed)?;
+    lock.tell(clock(), fact, Some(intent))?;
     Ok(None)
 }
 
@@ -262,10 +262,10 @@ fn press(
         }
         let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
         if let Some(oldest) = waiting.first() {
-            let lease = mirror.lease()?;
-            settle(&lease, clock)?;
-            crate::commit::sweep::mark_one(&lease, oldest, clock())?;
-            drop(lease);
+            let lock = mirror.lock()?;
+            settle(&lock, clock)?;
+            crate::commit::sweep::mark_one(&lock, oldest, clock())?;
+            drop(lock);
             report.trash.swept.push(oldest.ticket.id.clone());
             crate::ops::retention::sweep::finish(mirror, &mut report.trash, how.stop.as_ref())?;
             continue;

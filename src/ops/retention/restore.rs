@@ -35,13 +35,13 @@ pub fn restore(
     clock: &dyn Fn() -> Stamp,
 ) -> Result<Restored, ActError> {
     mirror.layout().build_path(id)?;
-    let lease = if mode == Mode::Real { Some(mirror.lease()?) } else { None };
-    if let Some(lease) = &lease {
-        settle(lease, clock)?;
-        clear(lease, &mirror.trash()?)?;
+    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
+    if let Some(lock) = &lock {
+        settle(lock, clock)?;
+        clear(lock, &mirror.trash()?)?;
     }
-    let found = match (find(mirror, id)?, &lease) {
-        (None, Some(lease)) => find_unread(lease, id, clock())?,
+    let found = match (find(mirror, id)?, &lock) {
+        (None, Some(lock)) => find_unread(lock, id, clock())?,
         (found, _) => found,
     };
     let Some(trashed) = found else {
@@ -60,14 +60,14 @@ pub fn restore(
     }
     let now = clock();
     let until = now.checked_add(RESTORE_TERM);
-    if let Some(lease) = &lease {
+    if let Some(lock) = &lock {
         let mut holds = mirror.holds_of(id)?;
         let why = RESTORED.to_owned();
         // A restore that was cut off left its hold already.
         holds.retain(|hold| hold.why != why);
         holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
-        crate::commit::holds::write(lease, id, EventKind::Held, &holds, now)?;
-        bring_back(lease, &trashed, clock)?;
+        crate::commit::holds::write(lock, id, EventKind::Held, &holds, now)?;
+        bring_back(lock, &trashed, clock)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
 }

@@ -7,7 +7,7 @@ use crate::commit::choose::protocol;
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
-use crate::mirror::{Lease, Mirror, TicketKind, Trashed, chain, pointing};
+use crate::mirror::{Mirror, TicketKind, Trashed, WriteLock, chain, pointing};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::report::{Failure, SweepReport};
 use crate::ops::{ActError, Mode};
@@ -50,10 +50,10 @@ pub(crate) fn run(
 ) -> Result<SweepReport, ActError> {
     let mut report = SweepReport::default();
     {
-        let lease = mirror.lease()?;
-        settle(&lease, clock)?;
-        salvage(&lease, needed, &mut report, clock)?;
-        mark(&lease, which, &mut report, clock)?;
+        let lock = mirror.lock()?;
+        settle(&lock, clock)?;
+        salvage(&lock, needed, &mut report, clock)?;
+        mark(&lock, which, &mut report, clock)?;
     }
     finish(mirror, &mut report, stop)?;
     Ok(report)
@@ -61,12 +61,12 @@ pub(crate) fn run(
 
 /// Brings back what somebody needs.
 pub(crate) fn salvage(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     needed: &HashSet<BuildId>,
     report: &mut SweepReport,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let mirror = lease.mirror();
+    let mirror = lock.mirror();
     let waiting: Vec<Trashed> = mirror
         .trash()?
         .waiting
@@ -86,7 +86,7 @@ pub(crate) fn salvage(
         if !named && !held && !needed.contains(&ticket.id) {
             continue;
         }
-        match bring_back(lease, &trashed, clock) {
+        match bring_back(lock, &trashed, clock) {
             Ok(()) => report.restored.push(ticket.id.clone()),
             Err(error) => {
                 report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
@@ -98,21 +98,21 @@ pub(crate) fn salvage(
 
 /// Tells and marks what goes, so that it cannot come back.
 pub(crate) fn mark(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     which: Which,
     report: &mut SweepReport,
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let trash = lease.mirror().trash()?;
+    let trash = lock.mirror().trash()?;
     let now = clock();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
-    for trashed in protocol(lease.mirror()).due(&trash.waiting, &over) {
-        mark_one(lease, trashed, now)?;
+    for trashed in protocol(lock.mirror()).due(&trash.waiting, &over) {
+        mark_one(lock, trashed, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
         }
     }
-    clear(lease, &trash)?;
+    clear(lock, &trash)?;
     report.failures.extend(unreadable(trash.strange));
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::commit::handshake::while_marked;
 use crate::commit::protocol::Prepared;
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
-use crate::mirror::{Fact, JournalError, Lease, Mirror, Ticket, TicketKind, Trashed, chain};
+use crate::mirror::{Fact, JournalError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::fence::Fence;
@@ -107,9 +107,9 @@ fn one(
         Prepared::Changed(why) => return skipped(why),
         Prepared::Ready(trim) => trim,
     };
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
-    if let Some(why) = stays(&lease, planned, fence, id, clock())? {
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
+    if let Some(why) = stays(&lock, planned, fence, id, clock())? {
         return Ok(Trimmed::Skipped(why));
     }
     if let Some(why) = trim.outdated(mirror)? {
@@ -117,32 +117,32 @@ fn one(
     }
     let now = clock();
     let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let trashed = untrimmed(&lease, planned, id, path, (trim.frees(bytes), trim.identity()), now)?;
+    let trashed = untrimmed(&lock, planned, id, path, (trim.frees(bytes), trim.identity()), now)?;
     let fact = trimmed(&trashed, &names, trim.rest());
-    let intent = lease.intend(now, trim.intent(fact.clone(), &trashed))?;
-    let once_more = || match fence.once_said(&lease, planned, id)? {
-        None => sheltered(&lease, planned, fence, id, clock()),
+    let intent = lock.intend(now, trim.intent(fact.clone(), &trashed))?;
+    let once_more = || match fence.once_said(&lock, planned, id)? {
+        None => sheltered(&lock, planned, fence, id, clock()),
         why => Ok(why),
     };
     let done = trim
-        .keep(&lease, &trashed)
+        .keep(&lock, &trashed)
         .map_err(ActError::from)
-        .and_then(|()| while_marked(&lease, id, once_more, || Ok(trim.carry_out(&lease, &trashed, &names)?)));
+        .and_then(|()| while_marked(&lock, id, once_more, || Ok(trim.carry_out(&lock, &trashed, &names)?)));
     if !matches!(done, Ok(None)) {
         // What failed after it began is finished by the next command.
-        if trim.undo(&lease, &trashed)? {
-            lease.undo(clock(), fact, intent)?;
+        if trim.undo(&lock, &trashed)? {
+            lock.undo(clock(), fact, intent)?;
         }
         return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
     }
-    lease.tell(clock(), fact, Some(intent))?;
-    fence.leave(&lease);
+    lock.tell(clock(), fact, Some(intent))?;
+    fence.leave(&lock);
     Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
 }
 
 /// Returns what the trash is told of a build whose parts go.
 fn untrimmed(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &Planned,
     id: &BuildId,
     path: RelPath,
@@ -151,7 +151,7 @@ fn untrimmed(
 ) -> Result<Trashed, JournalError> {
     let (id, what) = (id.clone(), TicketKind::Untrimmed);
     let until = planned.policy.trash.after(since, planned.policy.zone);
-    let at = lease.next_in_trash()?;
+    let at = lock.next_in_trash()?;
     Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
 }
 
@@ -167,30 +167,30 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
 
 /// Returns why the parts of a build must stay after all.
 fn stays(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &mut Planned,
     fence: &mut Fence,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
-    fence.renew(lease, planned, now)?;
-    sheltered(lease, planned, fence, id, now)
+    fence.renew(lock, planned, now)?;
+    sheltered(lock, planned, fence, id, now)
 }
 
 /// Returns the same by the plan as it is, and by what protects the build now.
 fn sheltered(
-    lease: &Lease<'_>,
+    lock: &WriteLock<'_>,
     planned: &mut Planned,
     fence: &mut Fence,
     id: &BuildId,
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
-    fence.refresh(lease, planned, now)?;
+    fence.refresh(lock, planned, now)?;
     let verdict = planned.plan.verdict(id);
     if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
         return Ok(Some("it is judged otherwise now".to_owned()));
     }
-    fence.shelters(lease, id, now)
+    fence.shelters(lock, id, now)
 }
 
 /// Notes in the record that a part is gone which was never there.
@@ -200,14 +200,14 @@ fn note_only(
     names: &[String],
     clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
-    let lease = mirror.lease()?;
-    settle(&lease, clock)?;
+    let lock = mirror.lock()?;
+    settle(&lock, clock)?;
     if let Some(mut record) = mirror.record(id)? {
         let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
         if !new.is_empty() {
             let before = record.clone();
             record.trimmed.extend(new);
-            lease.renew_record(&before, &record)?;
+            lock.renew_record(&before, &record)?;
         }
     }
     Ok(())

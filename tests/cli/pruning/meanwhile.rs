@@ -80,8 +80,8 @@ fn a_build_that_an_alias_is_set_to_survives() {
         let alias = "master/centos/current-tripleo".parse().unwrap();
         let target = format!("master/centos/{}", BUILDS[0]).parse().unwrap();
         let permit = Permit { backwards: true, no_success: true };
-        if let Ok(lease) = mirror.lease() {
-            drop(mirrorkeep::commit::set(&lease, &alias, &target, permit, now()));
+        if let Ok(lock) = mirror.lock() {
+            drop(mirrorkeep::commit::set(&lock, &alias, &target, permit, now()));
         }
     }
     at_every_call(alias, |scene| {

@@ -221,8 +221,8 @@ impl Scene {
             let held = mirror.holds_of(&build(name)).unwrap().len().min(1);
             end.push(format!("{name} {record:?} {files:?} held {held}"));
         }
-        let lease = mirror.lease().unwrap();
-        end.push(format!("unsettled {}", lease.unsettled().len()));
+        let lock = mirror.lock().unwrap();
+        end.push(format!("unsettled {}", lock.unsettled().len()));
         end.sort();
         end
     }

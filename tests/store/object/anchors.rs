@@ -48,7 +48,7 @@ fn taking_the_lock_asks_twice_for_what_refers_to_the_journal() {
     let spy = Arc::new(Spy::new(scene.store()));
     let mirror = scene::open(Arc::<Spy>::clone(&spy)).unwrap();
     let before = spy.count();
-    drop(mirror.lease().unwrap());
+    drop(mirror.lock().unwrap());
     let calls: Vec<String> = spy.calls().iter().skip(before).map(ToString::to_string).collect();
     let asked = calls.iter().filter(|call| call.contains("trash") || call.contains("last-run"));
     assert_eq!(asked.count(), 2, "{calls:?}");

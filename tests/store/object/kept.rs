@@ -191,14 +191,14 @@ fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
 fn an_object_that_is_not_a_lock_is_named_with_what_to_do() {
     let scene = Scene::new();
     scene.store().put(&path(".mirrorkeep/lock"), b"hands off", Put::Replace).unwrap();
-    let error = open(scene.store()).lease().unwrap_err();
+    let error = open(scene.store()).lock().unwrap_err();
     assert!(view::chain(&error).contains("cannot read the lock `.mirrorkeep/lock`"), "{error:?}");
     let class = error.class();
     assert_eq!(class.kind, ErrorKind::Refused);
     assert!(class.hint.unwrap().contains("then delete the object `.mirrorkeep/lock`"));
     // The command that helps does.
     scene.store().remove(&path(".mirrorkeep/lock")).unwrap();
-    drop(open(scene.store()).lease().unwrap());
+    drop(open(scene.store()).lock().unwrap());
 }
 
 #[test]

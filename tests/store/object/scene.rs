@@ -201,7 +201,7 @@ impl Scene {
     pub(super) fn end_terms(&self) {
         for mut trashed in self.mirror().trash().unwrap().waiting {
             trashed.ticket.until = "20181210T000000Z".parse().unwrap();
-            self.mirror().lease().unwrap().keep_ticket(&trashed).unwrap();
+            self.mirror().lock().unwrap().keep_ticket(&trashed).unwrap();
         }
     }
 

@@ -41,7 +41,7 @@ fn a_copy_below_a_name_has_what_the_build_has_now_and_keeps_it() {
     let scene = trimmed();
     let alias: RelPath = ALIAS.parse().unwrap();
     let permit = Permit { backwards: true, no_success: false };
-    mirrorkeep::commit::set(&scene.mirror().lease().unwrap(), &alias, &build(ONE).as_path(), permit, now())
+    mirrorkeep::commit::set(&scene.mirror().lock().unwrap(), &alias, &build(ONE).as_path(), permit, now())
         .unwrap();
     mirrorkeep::ops::alias::materialize(scene.mirror(), &alias, 3600, Mode::Real).unwrap();
     let followed = mirrorkeep::ops::alias::follow(scene.mirror(), &Unwatched, &Stop::new(), &now).unwrap();

@@ -52,10 +52,10 @@ fn what_the_build_has_again_does_not_go_with_an_old_mark() {
     let scene = trimmed();
     let whole = scene.store().read(&scene.trash_file("files"), 1 << 20).unwrap();
     sweep_until_the_objects_go(&scene);
-    let lease = scene.mirror().lease().unwrap();
+    let lock = scene.mirror().lock().unwrap();
     let (now, _) = Manifest::parse(&whole).unwrap().split(|path| path.as_str() == PARTS[1]);
-    lease.keep_manifest(&build(ONE), &now).unwrap();
-    drop(lease);
+    lock.keep_manifest(&build(ONE), &now).unwrap();
+    drop(lock);
     sweep(&scene, scene.store()).unwrap();
     assert_eq!(there(&scene), [PARTS[0], PARTS[2]]);
 }
@@ -142,7 +142,7 @@ fn later_parts_wait_for_earlier_ones_since_these_come_back_with_them() {
     trim(&scene, scene.store()).unwrap();
     scene.end_terms();
     // Only the term of the later one is over.
-    scene.mirror().lease().unwrap().keep_ticket(&first[0]).unwrap();
+    scene.mirror().lock().unwrap().keep_ticket(&first[0]).unwrap();
     trim(&scene, scene.store()).unwrap();
     assert_eq!(scene.mirror().trash().unwrap().waiting.len(), 2);
     assert_eq!(there(&scene), PARTS);

@@ -1,8 +1,8 @@
-//! The right to change a mirror: one holder at a time, for as long as a commit takes.
+//! The write lock: the right to change a mirror, one holder at a time, for as long as a commit takes.
 //!
-//! A lease is taken around commit points only, never while bytes are copied or swept. Taking it fails when somebody
+//! It is taken around commit points only, never while bytes are copied or swept. Taking it fails when somebody
 //! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
-//! damaged. It is let go when its value is dropped, and by the kernel when the process dies.
+//! damaged. It is released when its value is dropped, and by the kernel when the process dies.
 
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, Stamp};
@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
 #[derive(Debug)]
-#[must_use = "the right to change the mirror is given back when the lease is dropped"]
-pub struct Lease<'m> {
+#[must_use = "the right to change the mirror is given back when the lock is dropped"]
+pub struct WriteLock<'m> {
     mirror: &'m Mirror,
     journal: Mutex<Journal>,
     _guard: Guard,
@@ -21,7 +21,7 @@ pub struct Lease<'m> {
 
 /// Says why the right to change a mirror was not given.
 #[derive(Debug, thiserror::Error)]
-pub enum LeaseError {
+pub enum LockError {
     /// Somebody else has it.
     #[error("the mirror is busy")]
     Busy(#[source] StoreError),
@@ -36,7 +36,7 @@ pub enum LeaseError {
     Store(#[source] StoreError),
 }
 
-impl Classify for LeaseError {
+impl Classify for LockError {
     fn class(&self) -> Class {
         match self {
             Self::Busy(_) => ErrorKind::Busy.into(),
@@ -47,14 +47,14 @@ impl Classify for LeaseError {
     }
 }
 
-impl<'m> Lease<'m> {
+impl<'m> WriteLock<'m> {
     /// Returns the right to change a mirror whose lock is held.
     pub(super) fn over(mirror: &'m Mirror, journal: Journal, guard: Guard) -> Self {
         Self { mirror, journal: Mutex::new(journal), _guard: guard }
     }
 }
 
-impl Lease<'_> {
+impl WriteLock<'_> {
     /// Returns the mirror that may be changed.
     pub fn mirror(&self) -> &Mirror {
         self.mirror
@@ -75,7 +75,7 @@ impl Lease<'_> {
         self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
     }
 
-    /// Returns when the last event before this lease happened.
+    /// Returns when the last event before this lock happened.
     pub fn last_event(&self) -> Option<Stamp> {
         self.journal().last_event()
     }

@@ -1,0 +1,26 @@
+//! What can be typed to see how a mirror is doing.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StatusArgs {
+    /// Exit with code 5 when something needs attention
+    #[arg(long)]
+    pub(in crate::cli) check: bool,
+    /// Measure which bytes builds share, by walking every build
+    #[arg(long)]
+    pub(in crate::cli) shared: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogArgs {
+    /// A build, a name, a stream, or a pattern of streams such as 'release/*/centos'; everything without it
+    #[arg(value_name = "ID|NAME|STREAM")]
+    pub(in crate::cli) about: Option<String>,
+    /// Only events since a time, a day, or so long ago, such as 7d
+    #[arg(long, value_name = "TIME|DAY|SPAN")]
+    pub(in crate::cli) since: Option<String>,
+    /// Only the newest N events
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) limit: Option<usize>,
+}

@@ -1,0 +1,77 @@
+//! What happened to a mirror, from its journal: the events about a build, a name, a stream or everything.
+
+use crate::mirror::Mirror;
+use crate::model::{BuildId, RelPath, Stamp, Stream};
+use crate::ops::ActError;
+use crate::record::{Event, EventKind, Phase};
+use glob::Pattern;
+
+/// Which events are returned.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Those about a build, a name, a stream, or streams that match a pattern; all without it.
+    pub about: Option<About>,
+    /// Those at or after this instant.
+    pub since: Option<Stamp>,
+    /// The newest so many of these.
+    pub limit: Option<usize>,
+}
+
+/// What events are about.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The text as it was given.
+    text: String,
+    /// The text as a pattern of streams.
+    pattern: Pattern,
+    /// The place of a stream, where the text is one that has another place than its name.
+    stream: Option<RelPath>,
+    /// The place of a build, where the text is one: names that led to it are about it, too.
+    build: Option<RelPath>,
+}
+
+impl About {
+    /// Reads what events are about; fails where it is not a pattern that can be used.
+    pub fn read(mirror: &Mirror, text: &str) -> Result<Self, glob::PatternError> {
+        let text = text.trim_end_matches('/').to_owned();
+        let pattern = Pattern::new(&text)?;
+        let stream = text.parse::<Stream>().ok().and_then(|stream| mirror.layout().stream_path(&stream).ok());
+        let build = text.parse::<BuildId>().ok().and_then(|id| mirror.layout().build_path(&id).ok());
+        Ok(Self { text, pattern, stream, build })
+    }
+
+    fn has(&self, event: &Event) -> bool {
+        let within = |place: &str| {
+            event.to.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let named = |key: &str| {
+            let place = self.build.as_ref().map(RelPath::as_str);
+            place.is_some() && event.details.get(key).and_then(|value| value.as_str()) == place
+        };
+        within(&self.text)
+            || self.stream.as_ref().is_some_and(|place| within(place.as_str()))
+            || self.matches(&event.to)
+            || named("to")
+            || named("from")
+    }
+
+    /// Returns whether the pattern matches a path or a directory above it.
+    fn matches(&self, to: &str) -> bool {
+        let whole = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+        let ends = to.match_indices('/').map(|(at, _)| at).chain([to.len()]);
+        ends.filter_map(|end| to.get(..end)).any(|above| self.pattern.matches_with(above, whole))
+    }
+}
+
+/// Returns what happened, newest first; what was begun and did not happen is left out.
+pub fn history(mirror: &Mirror, choice: &Choice) -> Result<Vec<Event>, ActError> {
+    let mut events = mirror.history(&EventKind::ALL)?;
+    events.retain(|event| {
+        event.phase == Phase::Done
+            && choice.since.is_none_or(|since| event.at >= since)
+            && choice.about.as_ref().is_none_or(|about| about.has(event))
+    });
+    events.reverse();
+    events.truncate(choice.limit.unwrap_or(usize::MAX));
+    Ok(events)
+}

@@ -1,0 +1,57 @@
+//! What the last check of the whole mirror found, so that `status` can state it without checking again.
+//!
+//! A note that is lost or damaged costs nothing: no check is known then.
+
+use crate::decide::check::Severity;
+use crate::mirror::Mirror;
+use crate::model::{RelPath, Stamp};
+use crate::ops::ActError;
+use crate::ops::check::CheckReport;
+use crate::store::{Put, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// More than the note ever has, in bytes.
+const LIMIT: u64 = 64 * 1024;
+
+/// How many findings the last check of the whole mirror had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastCheck {
+    /// The version of this form: 1.
+    pub version: u32,
+    /// When it was.
+    pub at: Stamp,
+    /// How many errors it found.
+    pub error: u64,
+    /// How many warnings.
+    pub warning: u64,
+    /// How many notes.
+    pub note: u64,
+}
+
+fn place() -> RelPath {
+    RelPath::own("last-check.json")
+}
+
+/// Returns what the last check found; nothing where that is not known.
+pub(super) fn read(mirror: &Mirror) -> Result<Option<LastCheck>, ActError> {
+    match mirror.store().read(&place(), LIMIT) {
+        Err(error) if error.is_not_found() => Ok(None),
+        bytes => Ok(serde_json::from_slice(&bytes?).ok().filter(|check: &LastCheck| check.version == 1)),
+    }
+}
+
+/// Notes what a check of the whole mirror found; fails where this user may not write.
+pub fn note_check(mirror: &Mirror, report: &CheckReport, at: Stamp) -> Result<(), StoreError> {
+    let of = |severity| report.findings.iter().filter(|found| found.severity == severity).count() as u64;
+    let check = LastCheck {
+        version: 1,
+        at,
+        error: of(Severity::Error),
+        warning: of(Severity::Warning),
+        note: of(Severity::Note),
+    };
+    // It is plain data.
+    let text = serde_json::to_vec(&check).unwrap_or_default();
+    mirror.store().put(&place(), &text, Put::Replace)
+}

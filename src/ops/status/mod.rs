@@ -1,0 +1,269 @@
+//! What a person wants to know of a mirror at a glance, and whether somebody should look at it.
+//!
+//! Reads records, the journal and what the last runs left; no tree of a build is walked unless shared bytes are
+//! asked for, and nothing is changed. What is not known is stated as such.
+
+mod attention;
+mod held;
+mod last_check;
+mod streams;
+mod trashed;
+
+pub use held::{HeldBuild, held};
+pub use last_check::{LastCheck, note_check};
+pub use streams::{Expiry, LastBuild, NewestSuccess, StreamStatus};
+pub use trashed::{TrashStatus, TrashedBuild, trashed};
+
+use crate::census::Census;
+use crate::decide::{Past, Plan, PlanOutcome, Space};
+use crate::mirror::{JournalError, LastRun, Mirror, Trouble, survey};
+use crate::model::Stamp;
+use crate::ops::ActError;
+use crate::ops::retention::concern::{Concern, concerns};
+use crate::ops::retention::plan::{PlanError, judged};
+use crate::recover::{LeftStage, left_stages};
+use serde::Serialize;
+
+/// How many seconds of publishing show how fast the disk fills.
+const WINDOW: i64 = 14 * 86400;
+
+/// What is known of a mirror at one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The version of this form: 1.
+    pub status: u32,
+    /// When it was looked at.
+    pub at: Stamp,
+    /// Where the mirror is.
+    pub mirror: String,
+    /// The name of its layout.
+    pub layout: String,
+    /// The name of its policy; nothing where it has none.
+    pub policy: Option<String>,
+    /// The streams, sorted by name.
+    pub streams: Vec<StreamStatus>,
+    /// How many builds there are.
+    pub builds: u64,
+    /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
+    pub bytes: u64,
+    /// How many of these bytes are stored once and counted for another build, too; nothing where that was not measured.
+    pub bytes_shared: Option<u64>,
+    /// How full the disk is; nothing in an object store.
+    pub disk: Option<DiskStatus>,
+    /// What is in the trash.
+    pub trash: TrashStatus,
+    /// Every hold.
+    pub holds: Vec<HeldBuild>,
+    /// What interrupted publishes left.
+    pub stages: Vec<LeftStage>,
+    /// What pruning did last and would do now; nothing without a policy that can be used.
+    pub prune: Option<PruneStatus>,
+    /// What the last check of the whole mirror found; nothing where none was recorded.
+    pub check: Option<LastCheck>,
+    /// Why a person should look; empty where nobody needs to.
+    pub attention: Vec<Concern>,
+    /// What else was noticed.
+    pub warnings: Vec<String>,
+}
+
+/// How full a disk is, and for how long it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DiskStatus {
+    /// How many bytes it has.
+    pub total: u64,
+    /// How many are free.
+    pub free: u64,
+    /// How many bytes a day were published within the last 14 days, shared ones included; nothing where none were.
+    pub per_day: Option<u64>,
+    /// In how many days it is full at this rate if nothing is pruned.
+    pub days: Option<u64>,
+}
+
+/// What pruning did last, and would do now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PruneStatus {
+    /// When it last ran to its end; nothing where it never did.
+    pub last: Option<Stamp>,
+    /// How it would end now.
+    pub outcome: PlanOutcome,
+    /// How many builds it would move to the trash.
+    pub due: u64,
+    /// How many builds a brake or freeze withholds, parts of builds included; those that only wait for their turn are not.
+    pub withheld: u64,
+    /// How many builds cannot be judged.
+    pub blocked: u64,
+}
+
+/// Whether trees are walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sizes {
+    /// What records state.
+    Recorded,
+    /// Every tree is walked to find which bytes builds share.
+    Shared,
+}
+
+/// Returns what is known of a mirror.
+pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActError> {
+    let Looked { census, troubles, plan, space, unplanned } = look(mirror, at)?;
+    let mut attention = concerns(mirror, &census);
+    attention.extend(attention::of_troubles(&troubles));
+    attention.extend(unplanned.iter().map(|error| attention::of_plan_error(error)));
+    let (trash, odd) = trashed::of(mirror, at)?;
+    attention.extend(odd);
+    let (stages, unread) = left_stages(mirror, at)?;
+    attention.extend(attention::of_stages(&stages, &unread));
+    let holds = held(mirror, &census);
+    let last = LastRun::read(mirror).map_err(PlanError::from);
+    let prune = plan.as_ref().map(|plan| pruning(plan, last.as_ref().ok().and_then(Option::as_ref)));
+    if let (Some(plan), Some(prune)) = (&plan, &prune) {
+        attention.extend(attention::of_plan(plan, prune, at));
+    }
+    let check = last_check::read(mirror)?;
+    attention.extend(check.iter().filter_map(attention::of_check));
+    let disk = space.map(|space| disk(&census, space, at));
+    attention.extend(disk.iter().filter_map(attention::of_disk));
+    let bytes = total(&census);
+    let mut streams = streams::of(&census, plan.as_ref(), at);
+    let mut shared = None;
+    if sizes == Sizes::Shared {
+        let found = streams::shared(mirror, &census);
+        for stream in &mut streams {
+            stream.bytes_shared = Some(found.streams.get(&stream.stream).copied().unwrap_or_default());
+        }
+        attention.extend(found.unread);
+        shared = Some(found.all);
+    }
+    let mut warnings = plan.map(|plan| plan.warnings).unwrap_or_default();
+    if prune.is_none() {
+        warnings.extend(mirror.idle_policy().map_err(PlanError::from)?);
+    }
+    // What needs attention is stated once.
+    let named = |warning: &str, one: &Concern| warning.contains(&format!("`{}`", one.path));
+    warnings.retain(|warning| !attention.iter().any(|one| named(warning, one)));
+    Ok(Status {
+        status: 1,
+        at,
+        mirror: mirror.store().shown(),
+        layout: mirror.layout().name().to_owned(),
+        policy: mirror.config().policy.clone(),
+        builds: census.builds().count() as u64,
+        streams,
+        bytes,
+        bytes_shared: shared,
+        disk,
+        trash,
+        holds,
+        stages,
+        prune,
+        check,
+        attention,
+        warnings,
+    })
+}
+
+/// What is there, and what the policy makes of it.
+struct Looked {
+    census: Census,
+    troubles: Vec<Trouble>,
+    plan: Option<Plan>,
+    space: Option<Space>,
+    /// Why there is a policy and no plan.
+    unplanned: Option<PlanError>,
+}
+
+fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
+    match judged(mirror, None, at, Past::default()) {
+        Ok(planned) => Ok(Looked {
+            census: planned.census,
+            troubles: planned.troubles,
+            plan: Some(planned.plan),
+            space: planned.space,
+            unplanned: None,
+        }),
+        // A journal that cannot be read tells nothing of what is there.
+        Err(PlanError::Journal(error @ (JournalError::Damaged { .. } | JournalError::Store(_)))) => {
+            Err(error.into())
+        }
+        Err(error) => {
+            let unplanned = Some(error).filter(|error| !matches!(error, PlanError::NoPolicy));
+            let survey = survey(mirror, at)?;
+            let space = mirror.store().space()?;
+            let space = space.map(|space| Space { total: space.total, free: space.free, trash: 0 });
+            Ok(Looked { census: survey.census, troubles: survey.troubles, plan: None, space, unplanned })
+        }
+    }
+}
+
+fn pruning(plan: &Plan, last: Option<&LastRun>) -> PruneStatus {
+    let withheld = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
+    PruneStatus {
+        last: last.map(|last| last.at),
+        outcome: plan.outcome,
+        due: plan.totals.expire as u64,
+        withheld: withheld.count() as u64,
+        blocked: plan.totals.blocked as u64,
+    }
+}
+
+/// Returns how many bytes the builds of a census have, as far as that is known.
+fn total(census: &Census) -> u64 {
+    census.builds().filter_map(|(_, build)| build.bytes).fold(0, u64::saturating_add)
+}
+
+/// Returns a count with its noun.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns how full a disk is, and in how many days it is full if as much comes as within the last days and nothing goes.
+fn disk(census: &Census, space: Space, at: Stamp) -> DiskStatus {
+    let published = || census.builds().filter_map(|(_, build)| Some((build.published?, build.bytes?)));
+    let recent = published().filter(|(when, _)| (0..WINDOW).contains(&at.since(*when)));
+    let bytes = recent.map(|(_, bytes)| bytes).fold(0, u64::saturating_add);
+    // A mirror that is younger than that filled within its life.
+    let first = published().map(|(when, _)| at.since(when)).max().unwrap_or_default();
+    let days = first.clamp(86400, WINDOW).unsigned_abs().div_ceil(86400);
+    let per_day = Some(bytes / days.max(1)).filter(|bytes| *bytes > 0);
+    DiskStatus {
+        total: space.total,
+        free: space.free,
+        per_day,
+        days: per_day.and_then(|per_day| space.free.checked_div(per_day)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::census::{BuildCensus, StreamCensus};
+
+    fn at(text: &str) -> Stamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_disk_lasts_as_long_as_the_last_days_say() {
+        let mut census = Census::empty(at("20260131T000000Z"));
+        let build = |name: &str, bytes| BuildCensus {
+            published: Some(at(name)),
+            bytes: Some(bytes),
+            ..BuildCensus::named(name.parse().unwrap())
+        };
+        let space = Space { total: 1000, free: 300, trash: 0 };
+        let found = disk(&census, space, census.at);
+        assert_eq!((found.per_day, found.days), (None, None));
+        // Two days old: what was published in these two days.
+        let stream = "master/centos".parse().unwrap();
+        census.streams = vec![StreamCensus { stream, builds: vec![build("20260129T000000Z", 200)] }];
+        let found = disk(&census, space, census.at);
+        assert_eq!((found.per_day, found.days), (Some(100), Some(3)));
+        // Older than the window: its last 14 days.
+        census.streams[0].builds.push(build("20250101T000000Z", 1 << 40));
+        let found = disk(&census, space, census.at);
+        assert_eq!((found.per_day, found.days), (Some(14), Some(21)));
+        // A build of the future says nothing.
+        census.streams[0].builds.push(build("20270101T000000Z", 1 << 40));
+        assert_eq!(disk(&census, space, census.at), found);
+    }
+}

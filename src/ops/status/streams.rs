@@ -1,0 +1,158 @@
+//! Each stream in a line: its newest success, its last result, its size and what expires next.
+
+use crate::census::{BuildCensus, Census, StreamCensus};
+use crate::decide::{Fate, Plan};
+use crate::mirror::{Mirror, chain};
+use crate::model::{BuildId, BuildName, Outcome, Stamp, Stream};
+use crate::ops::retention::concern::Concern;
+use crate::store::{Kind, StoreError, Walked};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::{BTreeSet, HashMap};
+
+/// What is known of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamStatus {
+    /// Its name.
+    pub stream: Stream,
+    /// How many builds it has.
+    pub builds: u64,
+    /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
+    pub bytes: u64,
+    /// How many of these bytes are stored once and counted for another build of it, too; nothing where that was not measured.
+    pub bytes_shared: Option<u64>,
+    /// How many builds have no known size.
+    pub unknown_sizes: u64,
+    /// The newest build that succeeded.
+    pub newest_success: Option<NewestSuccess>,
+    /// The newest build, however it went.
+    pub last: Option<LastBuild>,
+    /// How many builds the next prune would move to the trash; nothing without a plan.
+    pub due: Option<u64>,
+    /// The next kept build that expires by time alone.
+    pub next_expiry: Option<Expiry>,
+}
+
+/// The newest success of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewestSuccess {
+    /// Its name in the stream.
+    pub build: BuildName,
+    /// When it was built.
+    pub created: Option<Stamp>,
+    /// How many seconds ago that was.
+    pub age: Option<i64>,
+}
+
+/// The newest build of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastBuild {
+    /// Its name in the stream.
+    pub build: BuildName,
+    /// When it was built.
+    pub created: Option<Stamp>,
+    /// How it went.
+    pub result: Outcome,
+}
+
+/// When a build expires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expiry {
+    /// Its name in the stream.
+    pub build: BuildName,
+    /// The last instant at which it is kept.
+    pub until: Stamp,
+}
+
+/// Returns each stream of a census.
+pub(super) fn of(census: &Census, plan: Option<&Plan>, at: Stamp) -> Vec<StreamStatus> {
+    census.streams.iter().map(|stream| one(stream, plan, at)).collect()
+}
+
+fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
+    let age = |build: &&BuildCensus| (build.created, build.seq, build.build.clone());
+    let newest = stream.builds.iter().filter(|build| build.result == Outcome::Success).max_by_key(age);
+    let last = stream.builds.iter().max_by_key(age);
+    let verdicts = || {
+        let id = |build: &BuildCensus| BuildId::new(stream.stream.clone(), build.build.clone());
+        stream.builds.iter().filter_map(move |build| plan?.verdict(&id(build)))
+    };
+    let kept = verdicts().filter(|verdict| verdict.fate == Fate::Keep);
+    let next = kept.filter_map(|verdict| Some((verdict.kept_until?, verdict.id.name.clone()))).min();
+    StreamStatus {
+        stream: stream.stream.clone(),
+        builds: stream.builds.len() as u64,
+        bytes: bytes(stream),
+        bytes_shared: None,
+        unknown_sizes: stream.builds.iter().filter(|build| build.bytes.is_none()).count() as u64,
+        newest_success: newest.map(|build| NewestSuccess {
+            build: build.build.clone(),
+            created: build.created,
+            age: build.created.map(|created| at.since(created)),
+        }),
+        last: last.map(|build| LastBuild {
+            build: build.build.clone(),
+            created: build.created,
+            result: build.result,
+        }),
+        due: plan.map(|_| verdicts().filter(|verdict| verdict.fate == Fate::Expire).count() as u64),
+        next_expiry: next.map(|(until, build)| Expiry { build, until }),
+    }
+}
+
+/// Returns how many bytes the builds of a stream have, as far as that is known.
+fn bytes(stream: &StreamCensus) -> u64 {
+    stream.builds.iter().filter_map(|build| build.bytes).fold(0, u64::saturating_add)
+}
+
+/// How many bytes are stored once and counted for more than one build.
+pub(super) struct Shared {
+    /// Of each stream, among its own builds.
+    pub(super) streams: HashMap<Stream, u64>,
+    /// Of the whole mirror.
+    pub(super) all: u64,
+    /// Builds that could not be read.
+    pub(super) unread: Vec<Concern>,
+}
+
+/// Files of one build that have more names than one: inode and size.
+type Files = HashMap<(u64, u64), u64>;
+
+/// Measures which bytes builds share, by walking every tree.
+pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
+    let mut found = Shared { streams: HashMap::new(), all: 0, unread: Vec::new() };
+    let shares = mirror.store().abilities().shares_files;
+    let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).filter(|_| shares).collect();
+    let path = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let walked: Vec<Result<Files, StoreError>> =
+        ids.par_iter().map(|id| files(&Walked::of(mirror.store(), &path(id))?)).collect();
+    let mut seen: HashMap<(u64, u64), BTreeSet<&Stream>> = HashMap::new();
+    for (id, files) in ids.iter().zip(walked) {
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => {
+                found.unread.push(Concern { path: path(id), why: chain(&error), hint: None });
+                continue;
+            }
+        };
+        let of_stream = found.streams.entry(id.stream.clone()).or_default();
+        for (inode, size) in files {
+            let streams = seen.entry(inode).or_default();
+            if !streams.is_empty() {
+                found.all = found.all.saturating_add(size);
+            }
+            if !streams.insert(&id.stream) {
+                *of_stream = of_stream.saturating_add(size);
+            }
+        }
+    }
+    found
+}
+
+fn files(walked: &Walked) -> Result<Files, StoreError> {
+    if let Some((_, error)) = walked.unread.first() {
+        return Err(error.again());
+    }
+    let files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File && entry.names > 1);
+    Ok(files.map(|(_, _, entry)| (entry.inode, entry.size)).collect())
+}

@@ -1,0 +1,209 @@
+//! An event of the journal as a sentence.
+
+use crate::model::{Stamp, shown};
+use crate::record::{Event, EventKind};
+use crate::render::paint::{bytes, count};
+use serde_json::Value;
+
+/// Returns what an event tells as one sentence, in the past tense.
+pub fn sentence(event: &Event) -> String {
+    let to = &event.to;
+    let text = match event.what {
+        EventKind::Initialised => "made the mirror".to_owned(),
+        EventKind::Published => format!("published {to}{}", size(event)),
+        EventKind::Adopted if flag(event, "rebuilt") => format!("rebuilt the record of {to}"),
+        EventKind::Adopted => format!("adopted {to}{}", size(event)),
+        EventKind::Aliased => {
+            let from = text_of(event, "from").map(|from| format!(" (it was at {from})")).unwrap_or_default();
+            match (text_of(event, "to"), flag(event, "by_hand")) {
+                (Some(target), false) => format!("pointed {to} at {target}{from}"),
+                (Some(target), true) => format!("found that somebody moved {to} to {target}{from}"),
+                (None, _) => format!("found that somebody removed {to}"),
+            }
+        }
+        EventKind::Unaliased => match text_of(event, "from") {
+            Some(from) => format!("removed the name {to}, which pointed at {from}"),
+            None => format!("removed the name {to}"),
+        },
+        EventKind::Materialized => match text_of(event, "generation") {
+            Some(generation) => format!("made {generation} the copy below {to}"),
+            None => format!("ended the copy below {to}"),
+        },
+        EventKind::Labelled => format!("labelled {to} {}", labels(event)),
+        EventKind::Held | EventKind::Unheld => holds(event),
+        EventKind::Pruned => {
+            let until =
+                stamp(event, "until").map(|until| format!(" (it can come back until {})", until.iso()));
+            let until = until.unwrap_or_default();
+            match text_of(event, "why") {
+                Some(why) => format!("withdrew {to}: {why}{until}"),
+                None => format!("moved {to} to the trash{until}"),
+            }
+        }
+        EventKind::Trimmed => format!("took {} out of {to}", list(event, "parts")),
+        EventKind::Restored => format!("restored {to} from the trash"),
+        EventKind::Swept => format!("deleted {to} from the trash"),
+        EventKind::Lost => format!("recorded that {to} is gone"),
+        EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
+    };
+    shown(&text).into_owned()
+}
+
+/// Returns the person who did something: user and host, without the number of the process.
+pub fn person(by: &str) -> &str {
+    by.rsplit_once(" pid ").map_or(by, |(person, _)| person)
+}
+
+fn text_of<'a>(event: &'a Event, key: &str) -> Option<&'a str> {
+    event.details.get(key).and_then(Value::as_str)
+}
+
+fn flag(event: &Event, key: &str) -> bool {
+    event.details.get(key).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn stamp(event: &Event, key: &str) -> Option<Stamp> {
+    text_of(event, key)?.parse().ok()
+}
+
+/// Returns result, files and bytes of a build, as far as the event states them.
+fn size(event: &Event) -> String {
+    let number = |key: &str| event.details.get(key).and_then(Value::as_u64);
+    let result = text_of(event, "result").map(str::to_owned);
+    let files = number("files").map(|files| count(files, "file"));
+    let parts: Vec<String> = [result, files, number("bytes").map(bytes)].into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}
+
+fn labels(event: &Event) -> String {
+    let labels = event.details.get("labels").and_then(Value::as_object);
+    let each = labels.into_iter().flatten().map(|(key, value)| match value.as_str() {
+        Some(value) => format!("{key}={value}"),
+        None => format!("without {key}"),
+    });
+    each.collect::<Vec<_>>().join(" ")
+}
+
+fn list(event: &Event, key: &str) -> String {
+    let all = event.details.get(key).and_then(Value::as_array).into_iter().flatten();
+    let all: Vec<&str> = all.filter_map(Value::as_str).collect();
+    if all.is_empty() { "parts".to_owned() } else { all.join(", ") }
+}
+
+/// Returns the holds that an event states.
+fn holds(event: &Event) -> String {
+    let to = &event.to;
+    let holds = event.details.get("holds").and_then(Value::as_array);
+    let why = |hold: &Value| hold.get("why").and_then(Value::as_str).map(str::to_owned);
+    match (event.what, holds) {
+        (EventKind::Held, Some(holds)) => match holds.last().and_then(why) {
+            Some(why) => format!("held {to}: {why}"),
+            None => format!("held {to}"),
+        },
+        (_, Some(holds)) if !holds.is_empty() => {
+            format!("removed holds on {to}, {} left", holds.len())
+        }
+        _ => format!("removed the holds on {to}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Phase;
+    use serde_json::json;
+
+    fn event(what: EventKind, to: &str, details: Value) -> Event {
+        Event {
+            event: 1,
+            seq: 1,
+            at: Stamp::default(),
+            phase: Phase::Done,
+            what,
+            to: to.to_owned(),
+            by: "ci@host pid 7".to_owned(),
+            settles: None,
+            details: details.as_object().cloned().unwrap(),
+        }
+    }
+
+    #[test]
+    fn each_event_is_a_sentence() {
+        let build = "master/centos/20181205T060000Z";
+        let name = "master/centos/latest_build";
+        let cases = [
+            (
+                EventKind::Published,
+                build,
+                json!({"result": "success", "files": 2, "bytes": 5}),
+                "published master/centos/20181205T060000Z (success, 2 files, 5 B)",
+            ),
+            (
+                EventKind::Aliased,
+                name,
+                json!({"from": null, "to": build}),
+                "pointed master/centos/latest_build at master/centos/20181205T060000Z",
+            ),
+            (
+                EventKind::Aliased,
+                name,
+                json!({"from": "a", "to": "b", "by_hand": true}),
+                "found that somebody moved master/centos/latest_build to b (it was at a)",
+            ),
+            (
+                EventKind::Unaliased,
+                name,
+                json!({"from": "a"}),
+                "removed the name master/centos/latest_build, which pointed at a",
+            ),
+            (
+                EventKind::Labelled,
+                build,
+                json!({"labels": {"a": "b", "c": null}}),
+                "labelled master/centos/20181205T060000Z a=b without c",
+            ),
+            (
+                EventKind::Held,
+                build,
+                json!({"holds": [{"why": "old"}, {"why": "bug\u{202e}"}]}),
+                "held master/centos/20181205T060000Z: bug\\u{202e}",
+            ),
+            (
+                EventKind::Unheld,
+                build,
+                json!({"holds": []}),
+                "removed the holds on master/centos/20181205T060000Z",
+            ),
+            (
+                EventKind::Pruned,
+                build,
+                json!({"until": "2019-01-01T00:00:00Z"}),
+                "moved master/centos/20181205T060000Z to the trash (it can come back until 2019-01-01T00:00:00Z)",
+            ),
+            (
+                EventKind::Pruned,
+                build,
+                json!({"why": "a key"}),
+                "withdrew master/centos/20181205T060000Z: a key",
+            ),
+            (
+                EventKind::Trimmed,
+                build,
+                json!({"parts": ["bulky"]}),
+                "took bulky out of master/centos/20181205T060000Z",
+            ),
+            (
+                EventKind::Adopted,
+                build,
+                json!({"rebuilt": true}),
+                "rebuilt the record of master/centos/20181205T060000Z",
+            ),
+            (EventKind::Recovered, "x", json!({}), "accepted that events of the journal are lost"),
+        ];
+        for (what, to, details, expected) in cases {
+            assert_eq!(sentence(&event(what, to, details)), expected);
+        }
+        assert_eq!(person("Jane pid 1 (ci@host) pid 7"), "Jane pid 1 (ci@host)");
+        assert_eq!(person("ci@host"), "ci@host");
+    }
+}
