@@ -59,6 +59,10 @@ pub(crate) fn renew_ticket(
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
+    // What could not be read a moment ago and can be now is right as it is.
+    if let Ok(ticket) = mirror.ticket(at) {
+        return Ok(Some(Trashed { at: at.clone(), ticket }));
+    }
     match store.read(&Trashed::ticket_in(at), TICKET_LIMIT) {
         Err(error) if error.is_not_found() => {}
         Ok(bytes) if !is_of_a_newer_form(&bytes) => {}
@@ -75,8 +79,12 @@ pub(crate) fn renew_ticket(
         let trash = event.details.get("trash").and_then(|trash| trash.as_str());
         event.phase == Phase::Done && trash == Some(at.as_str())
     };
-    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed])?;
+    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?;
     let event = events.iter().rfind(|event| of_this(event)).cloned();
+    // What is there came in exchange for what went back to its place.
+    if event.as_ref().is_some_and(|event| event.what == EventKind::Restored) {
+        return Ok(None);
+    }
     let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
     else {
         return from_record(lock, at, there.inode, until);

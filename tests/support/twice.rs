@@ -4,6 +4,7 @@
 
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The calls of a store that read.
@@ -34,6 +35,17 @@ pub(crate) fn every_read<S: Left>(
     begin: impl Fn() -> S,
     act: impl Fn(&S, Arc<dyn Store>) -> Result<(), String>,
 ) {
+    every_read_after(1..=usize::MAX, stride, begin, act);
+}
+
+/// Does the same for stops at these calls only.
+#[track_caller]
+pub(crate) fn every_read_after<S: Left>(
+    stops: RangeInclusive<usize>,
+    stride: usize,
+    begin: impl Fn() -> S,
+    act: impl Fn(&S, Arc<dyn Store>) -> Result<(), String>,
+) {
     let stride = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 1 } else { stride };
     let stopped = |nth| {
         let scene = begin();
@@ -44,7 +56,7 @@ pub(crate) fn every_read<S: Left>(
     let spy = Arc::new(Spy::new(undisturbed.store()));
     act(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
     let (mut points, mut tried, mut wrong) = (0, 0, Vec::new());
-    for (before, stop) in spy.calls().iter().zip(1..) {
+    for (before, stop) in spy.calls().iter().zip(1..).filter(|(_, stop)| stops.contains(stop)) {
         let left = stopped(stop);
         let reading = Arc::new(Spy::new(left.store()));
         S::recover(Arc::<Spy>::clone(&reading)).unwrap();

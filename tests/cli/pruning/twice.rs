@@ -1,11 +1,11 @@
 //! In a directory: a command that is stopped anywhere, and then one read of the next command that fails.
 
 use super::scene::{self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep};
-use crate::support::twice::{Left, every_read};
+use crate::support::twice::{Left, every_read, every_read_after};
 use mirrorkeep::mirror::GOING;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
-use mirrorkeep::store::Store;
+use mirrorkeep::store::{Fault, Spy, Store};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -31,6 +31,42 @@ fn a_read_that_fails_after_a_restore_that_was_stopped_loses_no_build() {
 #[test]
 fn a_read_that_fails_after_a_restore_of_parts_that_was_stopped_loses_no_build() {
     every_read(STRIDE, Scene::pruned, |_, store| restore_part(store));
+}
+
+/// Returns the first and the last call of a restore of parts after the journal has it that they are back.
+fn discarding() -> (usize, usize) {
+    let undisturbed = Scene::pruned();
+    let spy = Arc::new(Spy::new(undisturbed.store()));
+    restore_part(Arc::<Spy>::clone(&spy)).unwrap();
+    let calls = spy.calls();
+    let told = calls.iter().rposition(|call| call.at.as_str().starts_with(".mirrorkeep/journal")).unwrap();
+    (told + 2, calls.len())
+}
+
+/// The directory of the trash waits to be discarded: the journal has it that its tree is back.
+#[test]
+fn a_read_that_fails_between_a_restore_of_parts_and_the_discard_loses_no_build() {
+    let (first, last) = discarding();
+    every_read_after(first..=last, 1, Scene::pruned, |_, store| restore_part(store));
+}
+
+/// A ticket that is damaged for good tells no more whether the tree beside it is the one that came in exchange.
+#[test]
+fn a_ticket_that_is_damaged_between_a_restore_of_parts_and_the_discard_is_not_written_again() {
+    let (first, _) = discarding();
+    let scene = Scene::pruned();
+    restore_part(Arc::new(Spy::new(scene.store()).with(first, Fault::Stop))).ok();
+    let parts = scene.stream().join(BUILDS[2]).join("inputs");
+    assert!(parts.is_dir());
+    for entry in fs::read_dir(scene.root().join(".mirrorkeep/trash")).unwrap() {
+        let ticket = entry.unwrap().path().join("ticket.json");
+        if fs::read_to_string(&ticket).is_ok_and(|text| text.contains(BUILDS[2])) {
+            fs::write(&ticket, "{").unwrap();
+        }
+    }
+    <Scene as Left>::recover(scene.store()).unwrap();
+    restore_part(scene.store()).ok();
+    assert!(parts.is_dir(), "the parts of {} are lost", BUILDS[2]);
 }
 
 impl Left for Scene {
