@@ -212,8 +212,11 @@ fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     swept(store).map(drop)
 }
 
+/// A law with its words.
+type Law<'a> = (&'a str, &'a dyn Fn(&Scene) -> Result<(), String>);
+
 /// Stops a step at every call of the store in turn, and fails with each law that does not hold then.
-fn at_every_stop(ready: &Scene, step: Step, laws: &[(&str, &dyn Fn(&Scene) -> Result<(), String>)]) {
+fn at_every_stop(ready: &Scene, step: Step, laws: &[Law<'_>]) {
     let undisturbed = ready.fork();
     let spy = Arc::new(Spy::new(undisturbed.home.store()));
     step(&undisturbed, Arc::<Spy>::clone(&spy)).unwrap();
