@@ -11,7 +11,7 @@ use mirrorkeep::layout::{Files, Layout, Place};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
 use mirrorkeep::model::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
 use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
-use mirrorkeep::recover::settle;
+use mirrorkeep::recover::begin;
 use mirrorkeep::store::{Conditions, ObjectStore, Put};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -375,9 +375,7 @@ fn own(bytes: &[u8]) {
         drop(mirror.record(&id));
         drop(mirror.manifest(&id));
     }
-    if let Ok(lock) = mirror.lock() {
-        drop(settle(&lock, &noon));
-    }
+    drop(begin(&mirror, &noon));
     let kept = format!("{BUILD}/outputs/logs/log").parse().map(|at| store.read(&at, 9));
     assert!(kept.is_ok_and(|kept| kept.is_ok_and(|kept| kept == b"kept")));
 }

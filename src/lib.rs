@@ -12,6 +12,7 @@ pub mod progress;
 pub mod record;
 pub mod recover;
 pub mod render;
+pub mod session;
 pub mod sign;
 pub mod source;
 pub mod store;

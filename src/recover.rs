@@ -102,15 +102,23 @@ pub enum Stages {
     Discard,
 }
 
+/// Takes the write lock of a mirror and settles every intent that has no outcome yet.
+pub fn begin<'m>(
+    mirror: &'m Mirror,
+    clock: &'m (dyn Fn() -> Stamp + Sync),
+) -> Result<(WriteLock<'m>, Vec<Settled>), RecoverError> {
+    mirror.lock_and_recover(clock, settle)
+}
+
 /// Settles every intent that has no outcome yet.
-pub fn settle(lock: &WriteLock<'_>, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
+fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
     if !lock.unsettled().is_empty() {
         // What is found done may not be on the disk yet, and is about to be told as done.
         lock.mirror().store().settle(&RelPath::own(""))?;
     }
     // The last first: what a command did within another comes to an end before that.
     let settled: Result<Vec<Settled>, RecoverError> =
-        lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent, clock)).collect();
+        lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent)).collect();
     let mut settled = settled?;
     let open = lock.unsettled();
     let needed = |at: &RelPath| {
@@ -161,16 +169,12 @@ fn left(lock: &WriteLock<'_>, to: &str, why: &str) -> Settled {
     Settled { to: to.to_owned(), what: SettledAs::Left }
 }
 
-fn settle_one(
-    lock: &WriteLock<'_>,
-    intent: &Event,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Settled, RecoverError> {
+fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverError> {
     let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
         EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
-                let revealed = finish(lock, sealed, Names::Follow, clock, intent.seq)
+                let revealed = finish(lock, sealed, Names::Follow, intent.seq)
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 // Its own publisher can report them no more.
                 for warning in revealed.warnings {
@@ -200,10 +204,10 @@ fn settle_one(
         },
     };
     if happened {
-        lock.tell(clock(), fact(), Some(intent.seq))?;
+        lock.tell(lock.now(), fact(), Some(intent.seq))?;
         return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
     }
-    lock.undo(clock(), fact(), intent.seq)?;
+    lock.undo(lock.now(), fact(), intent.seq)?;
     Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
 }
 
@@ -261,11 +265,10 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverE
 pub fn recover(
     mirror: &Mirror,
     stages: Stages,
-    clock: &dyn Fn() -> Stamp,
+    clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<Vec<Settled>, RecoverError> {
-    let lock = mirror.lock()?;
-    let mut settled = settle(&lock, clock)?;
-    let now = clock();
+    let (lock, mut settled) = begin(mirror, clock)?;
+    let now = lock.now();
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
@@ -334,12 +337,15 @@ fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
 /// Continues a journal of which events were lost, above every number that anything else states.
 ///
 /// What can be read of the journal stays, and what it leaves open is settled first.
-pub fn accept_loss(mirror: &Mirror, clock: &dyn Fn() -> Stamp) -> Result<Vec<Settled>, RecoverError> {
-    let (lock, cut) = mirror.lock_despite_loss()?;
+pub fn accept_loss(
+    mirror: &Mirror,
+    clock: &(dyn Fn() -> Stamp + Sync),
+) -> Result<Vec<Settled>, RecoverError> {
+    let (lock, cut) = mirror.lock_despite_loss(clock)?;
     // Before anything is settled: the numbers of the lost events are not given to others.
-    let cut = lock.accept_cut(cut, clock())?;
-    let mut settled = settle(&lock, clock)?;
-    for accepted in cut.into_iter().chain(lock.accept_loss(clock())?) {
+    let cut = lock.accept_cut(cut, lock.now())?;
+    let mut settled = settle(&lock)?;
+    for accepted in cut.into_iter().chain(lock.accept_loss(lock.now())?) {
         let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
         let runs: Vec<String> = runs.collect();
         let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
@@ -478,12 +484,13 @@ fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<Left
 /// Clears the stages whose time is over, and returns them and what could not be cleared.
 pub(crate) fn clear_old_stages(
     mirror: &Mirror,
-    clock: &dyn Fn() -> Stamp,
+    clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<LeftStages, RecoverError> {
     let (left, failures) = left_stages(mirror, clock())?;
     let mut done: LeftStages = (Vec::new(), failures);
     for stage in left.into_iter().filter(LeftStage::is_old) {
-        let lock = mirror.lock()?;
+        // A prune recovered before this.
+        let (lock, ()) = mirror.lock_and_recover(clock, |_| Ok::<_, RecoverError>(()))?;
         match clear_stage(&lock, &stage.path, Stages::Wait, clock()) {
             Ok(SettledAs::Cleared) => done.0.push(stage),
             Ok(_) => {}

@@ -76,6 +76,26 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
+/// Only a session hands out the write lock, and it recovers first; docs/decisions/0009-session.md gives the exceptions.
+#[test]
+fn the_write_lock_is_taken_where_it_is_recovered_under() {
+    let may = [
+        (".lock_and_recover(", &["src/recover.rs", "src/ops/retention/handshakes.rs"][..]),
+        (".lock_despite_loss(", &["src/recover.rs"]),
+    ];
+    for (floor, _) in MAY_USE {
+        for (file, text) in sources(floor) {
+            for (call, files) in may {
+                let may = files.iter().any(|may| file.ends_with(may));
+                assert!(
+                    may || !text.contains(call),
+                    "{file} calls `{call}`; a session's `begin` takes the lock"
+                );
+            }
+        }
+    }
+}
+
 /// Which file uses which, as their imports say.
 struct Graph {
     /// Each module with the modules that it names, its own children and what tests use left out.

@@ -35,7 +35,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
-    let report = crate::ops::adopt::adopt(&mirror, &adopting, &bar, &setting.stop, &now);
+    let report = crate::ops::adopt::adopt(&setting.session(&mirror).reporting_to(&bar), &adopting);
     bar.finish();
     let report = report?;
     for list in report.adopted.iter().chain(&report.again).flat_map(|one| &one.unread) {

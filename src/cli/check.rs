@@ -35,7 +35,8 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     };
     mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
     let terms = Terms { policy: policy.as_ref(), stalled };
-    let look = || crate::ops::check::check(&mirror, &scope, terms, &setting.stop, now());
+    let session = setting.session(&mirror);
+    let look = || crate::ops::check::check(&session, &scope, terms);
     let mut report = look()?;
     let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();
@@ -77,7 +78,7 @@ fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
 
 fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {
     let bar = Bar::new();
-    let mended = crate::ops::check::mend(mirror, wanted, &bar, &setting.stop, &now);
+    let mended = crate::ops::check::mend(&setting.session(mirror).reporting_to(&bar), wanted);
     bar.finish();
     Ok(mended?)
 }

@@ -6,6 +6,7 @@ use super::site::{Site, say_what_lacks};
 use crate::mirror::{Mirror, Warnings};
 use crate::model::{Stamp, is_unprintable};
 use crate::progress::Stop;
+use crate::session::Session;
 use std::time::Duration;
 
 /// What every verb is given.
@@ -34,6 +35,11 @@ impl Setting {
             say_what_lacks(mirror.store());
         }
         Ok(mirror)
+    }
+
+    /// Returns the session of this command on a mirror, without a progress bar.
+    pub(super) fn session<'a>(&self, mirror: &'a Mirror) -> Session<'a> {
+        Session::new(mirror, &now).cancelled_by(&self.stop)
     }
 
     /// Opens a mirror elsewhere.

@@ -1,7 +1,7 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::context::{Setting, now};
+use super::context::Setting;
 use super::exit::{Exit, Outcome};
 use super::owner::refuse_root;
 use super::progress::Bar;
@@ -25,7 +25,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();
-    let report = crate::ops::copy::copy(&from, &to, &copying, &bar, &setting.stop, &now);
+    let report = crate::ops::copy::copy(&from, &setting.session(&to).reporting_to(&bar), &copying);
     bar.finish();
     let report = report?;
     for warning in &report.warnings {

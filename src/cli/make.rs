@@ -98,7 +98,8 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
     let labels = labels.map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
     let mode = Mode::of(args.dry_run);
-    let report = crate::ops::alias::label(&setting.open()?, &id, &labels, &args.remove, mode, &now)?;
+    let mirror = setting.open()?;
+    let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
     if setting.json {
         say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));
         return Ok(());
@@ -146,9 +147,8 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
-                let lock = mirror.lock()?;
-                crate::recover::settle(&lock, &now)?;
-                (crate::commit::set(&lock, &alias, &target, permit, now())?, Mode::Real)
+                let lock = setting.session(&mirror).begin()?;
+                (crate::commit::set(&lock, &alias, &target, permit, lock.now())?, Mode::Real)
             }
         }
         AliasVerb::Remove { alias, dry_run } => {
@@ -158,9 +158,8 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: None }, Mode::Trial)
             } else {
-                let lock = mirror.lock()?;
-                crate::recover::settle(&lock, &now)?;
-                (crate::commit::remove(&lock, &alias, now())?, Mode::Real)
+                let lock = setting.session(&mirror).begin()?;
+                (crate::commit::remove(&lock, &alias, lock.now())?, Mode::Real)
             }
         }
     };

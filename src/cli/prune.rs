@@ -38,8 +38,8 @@ fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome
 pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
-    let how = Pruning { accepted, any_clock: args.accept_clock, stop: Some(setting.stop.clone()) };
-    let report = crate::ops::retention::prune(&mirror, &how, Mode::of(args.dry_run), &now)?;
+    let how = Pruning { accepted, any_clock: args.accept_clock };
+    let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
     if args.dry_run {
         if setting.json {
             say::json(&Trial { plan: &report.plan, stages: &report.stages, findings: &report.findings });
@@ -196,7 +196,7 @@ pub(super) fn sweep(
     dry_run: bool,
 ) -> Outcome<Exit> {
     let mirror = gently(setting, max_rate, priority)?;
-    let report = crate::ops::retention::sweep(&mirror, Mode::of(dry_run), Some(&setting.stop), &now)?;
+    let report = crate::ops::retention::sweep(&setting.session(&mirror), Mode::of(dry_run))?;
     if setting.json {
         say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
     } else {
@@ -212,7 +212,8 @@ pub(super) fn sweep(
 }
 
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
-    let restored = crate::ops::retention::restore(&setting.open()?, &build(id)?, Mode::of(dry_run), &now)?;
+    let mirror = setting.open()?;
+    let restored = crate::ops::retention::restore(&setting.session(&mirror), &build(id)?, Mode::of(dry_run))?;
     if setting.json {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
@@ -233,7 +234,9 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }
     let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
-    let report = crate::ops::retention::hold(&setting.open()?, &id, wanted, Mode::of(args.dry_run), &now)?;
+    let mirror = setting.open()?;
+    let mode = Mode::of(args.dry_run);
+    let report = crate::ops::retention::hold(&setting.session(&mirror), &id, wanted, mode)?;
     told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
@@ -252,7 +255,9 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 }
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
-    let report = crate::ops::retention::unhold(&setting.open()?, &build(id)?, why, Mode::of(dry_run), &now)?;
+    let mirror = setting.open()?;
+    let mode = Mode::of(dry_run);
+    let report = crate::ops::retention::unhold(&setting.session(&mirror), &build(id)?, why, mode)?;
     told(setting, &report, ("let go of", "remove holds of"), dry_run);
     Ok(())
 }

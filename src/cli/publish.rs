@@ -79,11 +79,11 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     let bar = Bar::new();
     let act =
         if args.dry_run || makes { crate::ops::publish::try_publish } else { crate::ops::publish::publish };
-    let report = act(&mirror, &publishing, &now, &bar, &setting.stop);
+    let report = act(&setting.session(&mirror).reporting_to(&bar), &publishing);
     let report = match report {
         Ok(_) if makes && !args.dry_run => {
             let mirror = make_one(setting)?;
-            crate::ops::publish::publish(&mirror, &publishing, &now, &bar, &setting.stop)
+            crate::ops::publish::publish(&setting.session(&mirror).reporting_to(&bar), &publishing)
         }
         report => report,
     };

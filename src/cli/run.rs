@@ -1,7 +1,7 @@
 //! One place for errors, causes, hints and exit codes.
 
 use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
-use super::context::{Setting, now, who};
+use super::context::{Setting, who};
 use super::exit::{Exit, Failed, Outcome};
 use super::owner::other_owner;
 use super::progress::Bar;
@@ -122,7 +122,8 @@ fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
     // In a directory a symlink is all that a name has.
     let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
     let bar = Bar::new();
-    let followed = crate::ops::alias::follow(&setting.open_at(site)?, &bar, &setting.stop, &now);
+    let mirror = setting.open_at(site)?;
+    let followed = crate::ops::alias::follow(&setting.session(&mirror).reporting_to(&bar));
     bar.finish();
     let followed = followed?;
     for alias in followed.stay {

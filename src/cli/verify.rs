@@ -1,7 +1,7 @@
 //! The verb `verify`: bytes against the digests that were written down for them.
 
 use super::args::VerifyArgs;
-use super::context::{Setting, now};
+use super::context::Setting;
 use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
 use super::{say, sign};
@@ -23,8 +23,8 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
     let by = if args.read { By::Bytes } else { By::Notes };
     let keys = sign::keys(args)?;
     let bar = Bar::new();
-    let report =
-        crate::ops::verify::verify(&mirror, &Verifying { which, by, keys }, &bar, &setting.stop, &now);
+    let session = setting.session(&mirror).reporting_to(&bar);
+    let report = crate::ops::verify::verify(&session, &Verifying { which, by, keys });
     bar.finish();
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));

@@ -92,7 +92,6 @@ pub(crate) fn reveal(
     lock: &WriteLock<'_>,
     mut sealed: Sealed,
     names: Names,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
     let fact = Fact::new(EventKind::Published, &id)
@@ -102,21 +101,21 @@ pub(crate) fn reveal(
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; what readers open is the path.
     lock.mirror().is_at_its_path()?;
-    let intent = lock.intend(clock(), fact.clone())?;
+    let intent = lock.intend(lock.now(), fact.clone())?;
     let protocol = protocol(lock.mirror());
-    if let Err(error) = protocol.commit(lock, &mut sealed, clock()) {
+    if let Err(error) = protocol.commit(lock, &mut sealed, lock.now()) {
         match protocol.progress(lock.mirror(), &sealed) {
             Progress::Nothing => {}
-            Progress::Done => return finish(lock, sealed, names, clock, intent),
+            Progress::Done => return finish(lock, sealed, names, intent),
             Progress::Unknown => return Err(RevealError::Unsure(id, error)),
         }
-        lock.undo(clock(), fact, intent)?;
+        lock.undo(lock.now(), fact, intent)?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lock, sealed, names, clock, intent)
+    finish(lock, sealed, names, intent)
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
@@ -124,10 +123,9 @@ pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
     names: Names,
-    clock: &dyn Fn() -> Stamp,
     intent: u64,
 ) -> Result<Revealed, RevealError> {
-    let now = clock();
+    let now = lock.now();
     let mut record = sealed.seal.record.clone();
     let id = record.id.clone();
     info!("committed `{id}` at `{}`", sealed.seal.path);

@@ -4,7 +4,7 @@ use crate::commit::CommitError;
 use crate::commit::choose::protocol;
 use crate::commit::discard::noted;
 use crate::mirror::{Fact, Mirror, Trashed, WriteLock};
-use crate::model::{BuildId, Stamp};
+use crate::model::BuildId;
 use crate::record::EventKind;
 use crate::store::Entry;
 
@@ -17,20 +17,16 @@ pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, Com
 }
 
 /// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
-pub(crate) fn bring_back(
-    lock: &WriteLock<'_>,
-    trashed: &Trashed,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), CommitError> {
+pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let protocol = protocol(lock.mirror());
     protocol.may_untrash(lock.mirror(), trashed)?;
     let trashed = &known_again(lock, trashed)?;
     let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
     let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
     let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lock.intend(clock(), noted)?;
+    let intent = lock.intend(lock.now(), noted)?;
     protocol.untrash(lock, trashed)?;
-    protocol.end_untrash(lock, trashed, &mut || lock.tell(clock(), fact.clone(), Some(intent)).map(drop))
+    protocol.end_untrash(lock, trashed, &mut || lock.tell(lock.now(), fact.clone(), Some(intent)).map(drop))
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.

@@ -24,9 +24,12 @@ pub struct Accepted {
 impl Mirror {
     /// Takes the right to change the mirror whatever its journal lacks; what can be read of the journal becomes whole
     /// segments again. Returns with it how many damaged lines were cut off after the last event.
-    pub fn lock_despite_loss(&self) -> Result<(WriteLock<'_>, u64), LockError> {
+    pub(crate) fn lock_despite_loss<'m>(
+        &'m self,
+        clock: &'m (dyn Fn() -> Stamp + Sync),
+    ) -> Result<(WriteLock<'m>, u64), LockError> {
         let mut cut = 0;
-        let lock = self.lock_over(|| {
+        let lock = self.lock_over(clock, || {
             cut = sort_out(self.store())?;
             Ok(())
         })?;

@@ -3,16 +3,28 @@
 use super::anchors::Anchors;
 use super::write_lock::{LockError, WriteLock};
 use super::{Journal, JournalError, Mirror, journal};
-use crate::model::RelPath;
+use crate::model::{RelPath, Stamp};
 use crate::record::Event;
 use crate::store::StoreErrorKind;
 
 impl Mirror {
-    /// Takes the right to change the mirror, waiting for others as long as the mirror was opened with.
+    /// Takes the write lock, waiting for others as long as the mirror was opened with, and runs `recover` under it.
     ///
-    /// Fails when events of the journal were lost, as far as what refers to them shows.
-    pub fn lock(&self) -> Result<WriteLock<'_>, LockError> {
-        let lock = self.lock_over(|| Ok(()))?;
+    /// Operations take the lock by a session. Fails when events of the journal were lost, as far as what refers to
+    /// them shows.
+    pub(crate) fn lock_and_recover<'m, T, E: From<LockError>>(
+        &'m self,
+        clock: &'m (dyn Fn() -> Stamp + Sync),
+        recover: impl FnOnce(&WriteLock<'m>) -> Result<T, E>,
+    ) -> Result<(WriteLock<'m>, T), E> {
+        let lock = self.whole_lock(clock)?;
+        let recovered = recover(&lock)?;
+        Ok((lock, recovered))
+    }
+
+    /// Takes the lock, and fails when events of the journal were lost.
+    fn whole_lock<'m>(&'m self, clock: &'m (dyn Fn() -> Stamp + Sync)) -> Result<WriteLock<'m>, LockError> {
+        let lock = self.lock_over(clock, || Ok(()))?;
         let last = lock.next_seq().saturating_sub(1);
         let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
         match found.map_err(LockError::Store)?.into_iter().next() {
@@ -33,10 +45,11 @@ impl Mirror {
     }
 
     /// Takes the lock, and reads the journal after `before`.
-    pub(super) fn lock_over(
-        &self,
+    pub(super) fn lock_over<'m>(
+        &'m self,
+        clock: &'m (dyn Fn() -> Stamp + Sync),
         before: impl FnOnce() -> Result<(), JournalError>,
-    ) -> Result<WriteLock<'_>, LockError> {
+    ) -> Result<WriteLock<'m>, LockError> {
         let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
         let guard = guard.map_err(|error| match error.kind() {
             StoreErrorKind::Busy => LockError::Busy(error),
@@ -45,6 +58,6 @@ impl Mirror {
         self.is_still_there()?;
         before()?;
         let journal = Journal::open(self.store(), self.who().to_owned())?;
-        Ok(WriteLock::over(self, journal, guard))
+        Ok(WriteLock::over(self, clock, journal, guard))
     }
 }

@@ -8,13 +8,14 @@ use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, Stamp};
 use crate::record::{Event, Phase};
 use crate::store::{Guard, StoreError};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
-#[derive(Debug)]
 #[must_use = "the right to change the mirror is given back when the lock is dropped"]
 pub struct WriteLock<'m> {
     mirror: &'m Mirror,
+    clock: &'m (dyn Fn() -> Stamp + Sync),
     journal: Mutex<Journal>,
     _guard: Guard,
 }
@@ -49,8 +50,13 @@ impl Classify for LockError {
 
 impl<'m> WriteLock<'m> {
     /// Returns the right to change a mirror whose lock is held.
-    pub(super) fn over(mirror: &'m Mirror, journal: Journal, guard: Guard) -> Self {
-        Self { mirror, journal: Mutex::new(journal), _guard: guard }
+    pub(super) fn over(
+        mirror: &'m Mirror,
+        clock: &'m (dyn Fn() -> Stamp + Sync),
+        journal: Journal,
+        guard: Guard,
+    ) -> Self {
+        Self { mirror, clock, journal: Mutex::new(journal), _guard: guard }
     }
 }
 
@@ -58,6 +64,11 @@ impl WriteLock<'_> {
     /// Returns the mirror that may be changed.
     pub fn mirror(&self) -> &Mirror {
         self.mirror
+    }
+
+    /// Returns the time now.
+    pub fn now(&self) -> Stamp {
+        (self.clock)()
     }
 
     /// Writes down what is about to happen and returns the number of the intent.
@@ -97,5 +108,11 @@ impl WriteLock<'_> {
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for WriteLock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteLock").field("mirror", self.mirror).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
-use crate::mirror::{ExpectedError, JournalError, KeptError, LockError};
+use crate::mirror::{ExpectedError, JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::retention::plan::PlanError;
 use crate::progress::Interrupted;
@@ -31,12 +31,9 @@ pub enum ActError {
     /// No plan could be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// An earlier command's leftovers could not be settled.
+    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The mirror could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
 }
 
 /// Lets `?` turn the errors of a step into those of an operation.
@@ -59,7 +56,6 @@ impl Classify for ActError {
             Self::NotInTrash(_) | Self::TrashUnread { .. } => ErrorKind::Failed.into(),
             Self::Plan(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
         }
     }
 }

@@ -7,7 +7,7 @@ use mirrorkeep::model::{BuildId, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::publish::{Named, PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
-use mirrorkeep::progress::Stop;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Fault, ObjectStore, Posix, Spy, Store};
 use object_store::memory::InMemory;
 use std::fs;
@@ -120,7 +120,7 @@ impl Scene {
     fn findings(&self, at: Stamp) -> Vec<String> {
         let mirror = open(self.store()).unwrap();
         let report =
-            mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), at)
+            mirrorkeep::ops::check::check(&Session::new(&mirror, &|| at), &RelPath::root(), Terms::default())
                 .unwrap();
         let found = report.findings.iter().filter(|found| found.code.as_str().starts_with("stage-"));
         found.map(|found| format!("{} {}: {}", found.code, found.path, found.found)).collect()
@@ -129,8 +129,12 @@ impl Scene {
     /// Prunes when the clock says `at`, and returns the stages that are cleared.
     fn prune(&self, at: Stamp, mode: Mode) -> Vec<String> {
         let how = Pruning { any_clock: true, ..Pruning::default() };
-        let report =
-            mirrorkeep::ops::retention::prune(&open(self.store()).unwrap(), &how, mode, &move || at).unwrap();
+        let report = mirrorkeep::ops::retention::prune(
+            &Session::new(&open(self.store()).unwrap(), &move || at),
+            &how,
+            mode,
+        )
+        .unwrap();
         assert!(report.failures.is_empty(), "{:?}", report.failures);
         report.stages.iter().map(|stage| format!("{} {}", stage.path, stage.bytes)).collect()
     }

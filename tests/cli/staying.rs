@@ -5,6 +5,7 @@ use crate::support::view::{self, chain};
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{BuildId, Stamp};
 use mirrorkeep::ops::Mode;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Posix, Spy, Store};
 use serde_json::Value;
 use std::fs;
@@ -125,9 +126,15 @@ fn a_build_from_the_future_of_the_file_system_is_refused() {
     let [warning] = &*report.warnings else { panic!("{:?}", report.warnings) };
     assert!(warning.contains("the last event of the mirror is dated") && warning.contains("in the future"));
     let green = "a=b".parse().unwrap();
-    mirrorkeep::ops::alias::label(&open(&rig), &build(ONE), &[green], &[], Mode::Real, &|| stamp(0))
-        .map_err(chain)
-        .unwrap();
+    mirrorkeep::ops::alias::label(
+        &Session::new(&open(&rig), &|| stamp(0)),
+        &build(ONE),
+        &[green],
+        &[],
+        Mode::Real,
+    )
+    .map_err(chain)
+    .unwrap();
 }
 
 #[test]

@@ -8,6 +8,7 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::Scope;
 use mirrorkeep::ops::copy::{CopyOutcome, CopyReport, Copying};
 use mirrorkeep::record::LinkEntry;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use scene::{Home, ISO, In, ONE, PAIRS, TWO, build, copy, copy_between, everything, open, source};
 use std::sync::Arc;
@@ -208,7 +209,14 @@ fn a_name_that_was_set_back_is_followed_when_that_is_permitted() {
     let alias = "master/centos/latest_build".parse().unwrap();
     let back = Permit { backwards: true, no_success: false };
     let one = format!("master/centos/{ONE}").parse().unwrap();
-    mirrorkeep::commit::set(&from.mirror().lock().unwrap(), &alias, &one, back, scene::now()).unwrap();
+    mirrorkeep::commit::set(
+        &Session::new(from.mirror(), &scene::now).begin().unwrap(),
+        &alias,
+        &one,
+        back,
+        scene::now(),
+    )
+    .unwrap();
     let report = copy(&from, &to).unwrap();
     assert!(report.left[0].why.contains("newer"), "{report:?}");
     assert_eq!(to.leads("latest_build"), TWO);
@@ -272,7 +280,11 @@ fn a_link_that_leads_to_no_build_is_refused() {
         manifest.links[0].text = text.to_owned();
         let path = "outputs/iso/turn".parse().unwrap();
         manifest.links.push(LinkEntry { path, text: through.to_owned() });
-        from.mirror().lock().unwrap().keep_manifest(&build(ONE), &manifest).unwrap();
+        Session::new(from.mirror(), &scene::now)
+            .begin()
+            .unwrap()
+            .keep_manifest(&build(ONE), &manifest)
+            .unwrap();
         let refused = copy(&from, &to).unwrap_err();
         assert!(refused.contains("image.iso") && refused.contains("neither into its build"), "{refused}");
         assert!(!to.builds().contains(&ONE.to_owned()));

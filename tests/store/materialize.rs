@@ -7,7 +7,7 @@ use mirrorkeep::mirror::{Materialized, Mirror};
 use mirrorkeep::model::{Digest, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::alias::{Followed, MaterializeError, Switched};
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Kind, Put, Spy, Store, StoreErrorKind};
 use std::fs;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn follow(mirror: &Mirror, at: Stamp) -> Result<Vec<Switched>, MaterializeError>
 
 fn followed(mirror: &Mirror, at: Stamp) -> Result<Followed, MaterializeError> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| mirrorkeep::ops::alias::follow(mirror, &Unwatched, &Stop::new(), &|| at))
+    alone.install(|| mirrorkeep::ops::alias::follow(&Session::new(mirror, &|| at)))
 }
 
 fn later() -> Stamp {
@@ -60,7 +60,14 @@ fn later() -> Stamp {
 fn point(home: &Home, name: &str) {
     let permit = Permit { backwards: true, no_success: false };
     let target = path(&format!("master/centos/{name}"));
-    mirrorkeep::commit::set(&home.mirror().lock().unwrap(), &path(ALIAS), &target, permit, now()).unwrap();
+    mirrorkeep::commit::set(
+        &Session::new(home.mirror(), &now).begin().unwrap(),
+        &path(ALIAS),
+        &target,
+        permit,
+        now(),
+    )
+    .unwrap();
 }
 
 /// Returns the generations that lie below the name, whole or in part.
@@ -129,7 +136,8 @@ fn a_name_without_a_copy_leaves_nothing() {
         let (home, _) = materialized();
         let alias = path(ALIAS);
         if by == "remove" {
-            mirrorkeep::commit::remove(&home.mirror().lock().unwrap(), &alias, now()).unwrap();
+            mirrorkeep::commit::remove(&Session::new(home.mirror(), &now).begin().unwrap(), &alias, now())
+                .unwrap();
         } else {
             mirrorkeep::ops::alias::dematerialize(home.mirror(), &alias, Mode::Real).unwrap();
         }
@@ -146,13 +154,13 @@ fn a_name_without_a_copy_leaves_nothing() {
 fn a_name_that_was_removed_is_set_again_while_its_copies_still_lie_there() {
     let (home, work) = materialized();
     let alias = path(ALIAS);
-    mirrorkeep::commit::remove(&home.mirror().lock().unwrap(), &alias, now()).unwrap();
+    mirrorkeep::commit::remove(&Session::new(home.mirror(), &now).begin().unwrap(), &alias, now()).unwrap();
     follow(home.mirror(), now()).unwrap();
     assert_eq!(read(home.mirror()), Ok(None));
     point(&home, ONE);
     follow(home.mirror(), now()).unwrap();
     assert_eq!((home.leads("latest_build"), read(home.mirror())), (ONE.to_owned(), Ok(Some(ONE.to_owned()))));
-    mirrorkeep::commit::remove(&home.mirror().lock().unwrap(), &alias, now()).unwrap();
+    mirrorkeep::commit::remove(&Session::new(home.mirror(), &now).begin().unwrap(), &alias, now()).unwrap();
     // Whoever publishes sets it, too.
     next(&home, &work, TWO);
     follow(home.mirror(), now()).unwrap();
@@ -164,8 +172,14 @@ fn a_name_that_was_removed_is_set_again_while_its_copies_still_lie_there() {
 fn the_last_copy_stays_while_its_name_leads_to_no_build() {
     let (home, work) = materialized();
     let (alias, elsewhere) = (path(ALIAS), path("master"));
-    mirrorkeep::commit::set(&home.mirror().lock().unwrap(), &alias, &elsewhere, Permit::default(), now())
-        .unwrap();
+    mirrorkeep::commit::set(
+        &Session::new(home.mirror(), &now).begin().unwrap(),
+        &alias,
+        &elsewhere,
+        Permit::default(),
+        now(),
+    )
+    .unwrap();
     let done = followed(home.mirror(), later()).unwrap();
     assert_eq!((done.switched, done.stay), (vec![], vec![alias]));
     assert_eq!(read(home.mirror()), Ok(Some(ONE.to_owned())));
@@ -244,7 +258,7 @@ fn every_call(fault: Fault) {
                 tell(format!("left {left:?}"));
             }
             // A pointer that moved without its event being told has it told by the next command.
-            let settled = mirrorkeep::recover::settle(&home.mirror().lock().unwrap(), &now).unwrap();
+            let settled = mirrorkeep::recover::begin(home.mirror(), &now).unwrap().1;
             if settled.iter().any(|settled| settled.what != mirrorkeep::recover::SettledAs::Noted) {
                 tell(format!("{settled:?}"));
             }

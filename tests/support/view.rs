@@ -7,7 +7,7 @@ use mirrorkeep::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Adopting, Changed, Scope, SumsIn, Trust};
 use mirrorkeep::ops::publish::{PublishReport, Publishing};
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::sign::{SignWith, Signers};
 use mirrorkeep::source::SourceSpec;
 use mirrorkeep::store::{Kind, Share};
@@ -120,8 +120,7 @@ pub(crate) fn adopt(
     let (trust, mode) = (Trust::Bytes, Mode::Real);
     let adopting = Adopting { scope, sums, trust, changed, created: None, mode };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let left =
-        alone.install(|| mirrorkeep::ops::adopt::adopt(mirror, &adopting, &Unwatched, &Stop::new(), now));
+    let left = alone.install(|| mirrorkeep::ops::adopt::adopt(&Session::new(mirror, now), &adopting));
     let left = left.map_err(chain)?.left;
     if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
@@ -160,9 +159,7 @@ pub(crate) fn publish(
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<PublishReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone.install(|| {
-        mirrorkeep::ops::publish::publish(mirror, publishing, now, &Unwatched, &Stop::new()).map_err(chain)
-    })
+    alone.install(|| mirrorkeep::ops::publish::publish(&Session::new(mirror, now), publishing).map_err(chain))
 }
 
 /// The key with which builds are signed that are signed.

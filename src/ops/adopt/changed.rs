@@ -7,19 +7,19 @@
 use crate::census::Census;
 use crate::commit::repoint::{Moved, pointed_at};
 use crate::decide::check::{SeenBuild, changes};
-use crate::mirror::{Fact, Mirror, look_at_tree};
-use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
+use crate::mirror::{Fact, look_at_tree};
+use crate::model::{BuildId, Digest, Outcome, RelPath};
 use crate::ops::adopt::request::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, Stopped};
 use crate::ops::adopt::taking::Taking;
 use crate::ops::observe::look::Looking;
 use crate::ops::{ActError, Mode};
 use crate::record::{BuildRecord, EventKind};
-use crate::recover::settle;
+use crate::session::Session;
 use std::collections::BTreeSet;
 
 /// Makes the record of a build again whose tree is not what its manifest says; nothing when it is.
 pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>, Stopped> {
-    let mirror = taking.mirror;
+    let mirror = taking.session.mirror();
     let refuse = |why: String| Err(Stopped::Build(why));
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let Some(before) = mirror.record(id)? else { return Ok(None) };
@@ -57,12 +57,12 @@ fn is_stale(before: &BuildRecord, seen: &SeenBuild) -> bool {
 
 /// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
 pub(crate) fn settle_rest(
-    mirror: &Mirror,
+    session: &Session<'_>,
     adopting: &Adopting,
     census: &Census,
     report: &mut AdoptReport,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<bool, ActError> {
+    let mirror = session.mirror();
     let told = mirror.told()?;
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let known: BTreeSet<BuildId> = mirror.recorded()?.into_iter().chain(told.builds).collect();
@@ -78,7 +78,7 @@ pub(crate) fn settle_rest(
             report.left.push(LeftAlone { path: id.to_string(), why });
             continue;
         }
-        if adopting.mode == Mode::Trial || forget(mirror, &id, clock)? {
+        if adopting.mode == Mode::Trial || forget(session, &id)? {
             report.forgotten.push(id);
         }
     }
@@ -92,7 +92,7 @@ pub(crate) fn settle_rest(
             }
             Scope::Build(_) => false,
         };
-        if within && let Some(moved) = note(mirror, adopting.mode, alias, led.as_ref(), clock)? {
+        if within && let Some(moved) = note(session, adopting.mode, alias, led.as_ref())? {
             report.noted.push(moved);
         }
     }
@@ -100,13 +100,12 @@ pub(crate) fn settle_rest(
 }
 
 /// Lets go of what is kept of a build, unless it is back.
-fn forget(mirror: &Mirror, id: &BuildId, clock: &dyn Fn() -> Stamp) -> Result<bool, ActError> {
-    let lock = mirror.lock()?;
-    settle(&lock, clock)?;
-    if mirror.has_build(id)? {
+fn forget(session: &Session<'_>, id: &BuildId) -> Result<bool, ActError> {
+    let lock = session.begin()?;
+    if lock.mirror().has_build(id)? {
         return Ok(false);
     }
-    let (now, fact) = (clock(), || Fact::new(EventKind::Lost, id));
+    let (now, fact) = (lock.now(), || Fact::new(EventKind::Lost, id));
     let intent = lock.intend(now, fact())?;
     lock.forget(id)?;
     lock.tell(now, fact(), Some(intent))?;
@@ -115,12 +114,12 @@ fn forget(mirror: &Mirror, id: &BuildId, clock: &dyn Fn() -> Stamp) -> Result<bo
 
 /// Writes down where an alias leads, if that is not where it `led`; a link that leads out of the mirror is no alias.
 fn note(
-    mirror: &Mirror,
+    session: &Session<'_>,
     mode: Mode,
     alias: &RelPath,
     led: Option<&RelPath>,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<Option<Moved>, ActError> {
+    let mirror = session.mirror();
     let leads = || -> Result<Option<Option<RelPath>>, ActError> {
         let to = pointed_at(mirror, alias)?;
         let is_there = mirror.store().look(alias)?.is_some();
@@ -128,8 +127,7 @@ fn note(
     };
     let Some(mut to) = leads()? else { return Ok(None) };
     if mode == Mode::Real {
-        let lock = mirror.lock()?;
-        settle(&lock, clock)?;
+        let lock = session.begin()?;
         match leads()? {
             Some(now) => to = now,
             None => return Ok(None),
@@ -138,7 +136,7 @@ fn note(
         let shown = |path: Option<&RelPath>| path.map(|path| path.as_str().to_owned());
         let fact = Fact::new(kind, alias).with("from", shown(led)).with("by_hand", true);
         let fact = if to.is_some() { fact.with("to", shown(to.as_ref())) } else { fact };
-        lock.tell(clock(), fact, None)?;
+        lock.tell(lock.now(), fact, None)?;
     }
     Ok(Some(Moved { alias: alias.clone(), from: led.cloned(), to }))
 }

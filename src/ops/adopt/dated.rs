@@ -12,7 +12,6 @@ use crate::ops::Mode;
 use crate::ops::adopt::request::{Adopted, Stopped};
 use crate::ops::adopt::taking::Taking;
 use crate::record::{BuildRecord, EventKind, Origin};
-use crate::recover::settle;
 
 impl Taking<'_> {
     /// Takes over a build that was made at that time.
@@ -28,11 +27,8 @@ impl Taking<'_> {
     pub(crate) fn date(&self, id: &BuildId, at: Stamp) -> Result<Option<Adopted>, Stopped> {
         self.is_undated(id)?;
         let refuse = |why: String| Err(Stopped::Build(why));
-        let lock = self.mirror.lock()?;
-        if self.adopting.mode == Mode::Real {
-            settle(&lock, self.clock)?;
-        }
-        let Some(before) = self.mirror.record(id)? else {
+        let lock = if self.adopting.mode == Mode::Real { Some(self.session.begin()?) } else { None };
+        let Some(before) = self.session.mirror().record(id)? else {
             return refuse("its record went during that time".to_owned());
         };
         if before.created == Some(at) {
@@ -41,14 +37,14 @@ impl Taking<'_> {
         if let (Origin::Published, Some(known)) = (before.origin, before.created) {
             return refuse(format!("it was published with the time {}", known.iso()));
         }
-        if let Some(problem) = look_at_build(self.mirror, id)?.problem {
+        if let Some(problem) = look_at_build(self.session.mirror(), id)?.problem {
             return refuse(problem);
         }
         let published = before.published.filter(|published| *published >= at);
         let record = BuildRecord { created: Some(at), published, ..before.clone() };
         let adopted = Adopted {
             id: id.clone(),
-            path: self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path()),
+            path: self.session.mirror().layout().build_path(id).unwrap_or_else(|_| id.as_path()),
             created: record.created,
             result: record.result,
             files: record.files,
@@ -57,15 +53,13 @@ impl Taking<'_> {
             unread: Vec::new(),
             unfit: Vec::new(),
         };
-        if self.adopting.mode == Mode::Trial {
-            return Ok(Some(adopted));
-        }
+        let Some(lock) = lock else { return Ok(Some(adopted)) };
         let fact = Fact::new(EventKind::Adopted, id)
             .with("result", record.result.as_str())
             .with("created", at.iso())
             .with("files", record.files)
             .with("bytes", record.bytes);
-        let now = (self.clock)();
+        let now = lock.now();
         let intent = lock.intend(now, fact.clone())?;
         let stands =
             say(&lock, id, || lock.renew_record(&before, &record), || lock.renew_record(&record, &before))?;
@@ -79,7 +73,7 @@ impl Taking<'_> {
 
     /// Fails when the name of a build has its time, which counts.
     fn is_undated(&self, id: &BuildId) -> Result<(), Stopped> {
-        match self.mirror.layout().created(id) {
+        match self.session.mirror().layout().created(id) {
             Created::Unnamed => Ok(()),
             Created::At(at, _) => {
                 Err(Stopped::Build(format!("its name says that it was made at {}", at.iso())))

@@ -16,29 +16,23 @@ use crate::commit::unsealed::{Unsealed, Whose};
 use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::{ActError, Mode};
-use crate::progress::{Stop, Watch};
 use crate::record::Origin;
-use crate::recover::settle;
+use crate::session::Session;
 use request::Stopped;
 pub use request::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList};
 pub(crate) use taking::Remembered;
 use taking::Taking;
 
 /// Takes over the builds of a scope that have no record yet.
-pub fn adopt(
-    mirror: &Mirror,
-    adopting: &Adopting,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<AdoptReport, ActError> {
+pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, ActError> {
+    let mirror = session.mirror();
     if adopting.mode == Mode::Real {
-        settle(&mirror.lock()?, clock)?;
+        drop(session.begin()?);
     }
-    let survey = survey(mirror, clock())?;
+    let survey = survey(mirror, session.now())?;
     let mut report = AdoptReport::default();
     let recorded = mirror.recorded()?;
-    let laid = laid_down(mirror, adopting, &mut report, clock())?;
+    let laid = laid_down(mirror, adopting, &mut report, session.now())?;
     let mut found = false;
     let laid = laid.iter().map(|(id, census)| (id.clone(), census));
     for (id, census) in survey.census.builds().chain(laid) {
@@ -46,13 +40,13 @@ pub fn adopt(
             continue;
         }
         found = true;
-        stop.check()?;
+        session.check_cancelled()?;
         let known = recorded.binary_search(&id).is_ok();
         if known && adopting.changed == Changed::Leave && adopting.created.is_none() {
             report.already += 1;
             continue;
         }
-        let taking = Taking { mirror, adopting, origin: Origin::Adopted, before: None, watch, stop, clock };
+        let taking = Taking { session, adopting, origin: Origin::Adopted, before: None };
         let taken = match (known, adopting.created) {
             (true, Some(at)) => taking.date(&id, at),
             (true, None) => changed::again(taking, &id),
@@ -72,10 +66,10 @@ pub fn adopt(
     }
     let catalogued = mirror.store().abilities().lists_versions;
     if catalogued && adopting.mode == Mode::Real && !report.adopted.is_empty() {
-        mirror.lock()?.keep_catalogues(None)?;
+        session.begin()?.keep_catalogues(None)?;
     }
     if adopting.changed != Changed::Leave {
-        found |= changed::settle_rest(mirror, adopting, &survey.census, &mut report, clock)?;
+        found |= changed::settle_rest(session, adopting, &survey.census, &mut report)?;
     }
     match &adopting.scope {
         Scope::Build(id) if !found => return Err(crate::commit::CommitError::NoBuild(id.clone()).into()),
@@ -126,21 +120,14 @@ fn laid_down(
 }
 
 /// Makes the record of one build again from its tree and from what the journal knows.
-pub(crate) fn rebuild(
-    mirror: &Mirror,
-    id: &BuildId,
-    remembered: &Remembered,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), String> {
+pub(crate) fn rebuild(session: &Session<'_>, id: &BuildId, remembered: &Remembered) -> Result<(), String> {
     let (sums, trust) = (SumsIn::Record, Trust::Bytes);
     let scope = Scope::Build(id.clone());
     let (changed, mode) = (Changed::Leave, Mode::Real);
     let adopting = &Adopting { scope, sums, trust, changed, created: None, mode };
-    let mut census = look_at_build(mirror, id).map_err(|error| chain(&error))?;
+    let mut census = look_at_build(session.mirror(), id).map_err(|error| chain(&error))?;
     remembered.fill(id, &mut census);
-    let taking = Taking { mirror, adopting, origin: Origin::Rebuilt, before: None, watch, stop, clock };
+    let taking = Taking { session, adopting, origin: Origin::Rebuilt, before: None };
     match taking.build(id, &census) {
         Ok(_) => Ok(()),
         Err(Stopped::Build(why)) => Err(why),

@@ -1,25 +1,22 @@
 //! Reading the files of a build that is taken over, each once and on many threads.
 
-use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath, is_sums};
 use crate::ops::adopt::request::{Stopped, Trust};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, digest};
-use crate::progress::{Stop, Watch};
 use crate::record::{FileEntry, LinkEntry, Manifest};
+use crate::session::Session;
 use crate::store::Entry;
 use rayon::prelude::*;
 
 /// Reads the files of a build, on many threads.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
-    pub(crate) mirror: &'a Mirror,
+    pub(crate) session: &'a Session<'a>,
     pub(crate) disk: Option<&'a Disk>,
     pub(crate) trust: Trust,
     /// What to do where a file differs from its list.
     pub(crate) hint: &'a str,
-    pub(crate) watch: &'a dyn Watch,
-    pub(crate) stop: &'a Stop,
 }
 
 impl Reading<'_> {
@@ -38,7 +35,8 @@ impl Reading<'_> {
         }
         // The largest first, so that no thread is left with it at the end.
         files.sort_by(|a, b| b.1.size.cmp(&a.1.size).then_with(|| a.0.cmp(b.0)));
-        self.watch.expect(root.as_str(), files.len() as u64, files.iter().map(|(_, entry)| entry.size).sum());
+        let bytes = files.iter().map(|(_, entry)| entry.size).sum();
+        self.session.progress().expect(root.as_str(), files.len() as u64, bytes);
         let files: Vec<Result<FileEntry, Stopped>> = files
             .into_par_iter()
             .with_max_len(1)
@@ -65,7 +63,7 @@ impl Reading<'_> {
         entry: &Entry,
         listed: Option<&(Digest, Option<u64>)>,
     ) -> Result<FileEntry, Stopped> {
-        self.stop.check()?;
+        self.session.check_cancelled()?;
         let believed = listed.filter(|(_, size)| size.is_none_or(|size| size == entry.size));
         let digest = match believed.filter(|_| self.trust == Trust::Lists) {
             Some((digest, _)) => *digest,
@@ -75,15 +73,15 @@ impl Reading<'_> {
             let why = format!("`{at}` differs from the list of checksums beside it");
             return Err(Stopped::Build(format!("{why}{}", self.hint)));
         }
-        let after = self.mirror.store().look(&root.join(at))?;
+        let after = self.session.mirror().store().look(&root.join(at))?;
         let as_before = |after: &Entry| {
             (after.size, after.ctime) == (entry.size, entry.ctime)
-                && (!self.mirror.store().abilities().lists_times || after.mtime == entry.mtime)
+                && (!self.session.mirror().store().abilities().lists_times || after.mtime == entry.mtime)
         };
         let Some(after) = after.filter(as_before) else {
             return Err(Stopped::Build(format!("`{at}` changed while it was read")));
         };
-        self.watch.file(at);
+        self.session.progress().file(at);
         Ok(FileEntry {
             path: at.clone(),
             size: entry.size,
@@ -96,8 +94,8 @@ impl Reading<'_> {
     }
 
     pub(crate) fn digest(&self, root: &RelPath, at: &RelPath) -> Result<Digest, Stopped> {
-        let read = digest(self.mirror, self.disk, &root.join(at), self.watch, self.stop);
-        self.stop.check()?;
+        let read = digest(self.session, self.disk, &root.join(at));
+        self.session.check_cancelled()?;
         read.map_err(|error| Stopped::Build(format!("`{at}` cannot be read: {error}")))
     }
 }

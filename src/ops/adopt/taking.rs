@@ -12,9 +12,8 @@ use crate::ops::adopt::reading::Reading;
 use crate::ops::adopt::request::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
-use crate::progress::{Stop, Watch};
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase};
-use crate::recover::settle;
+use crate::session::Session;
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
 use std::collections::HashMap;
 
@@ -23,14 +22,11 @@ const FILLING: i64 = 24 * 3600;
 
 /// Takes builds over.
 pub(crate) struct Taking<'a> {
-    pub(crate) mirror: &'a Mirror,
+    pub(crate) session: &'a Session<'a>,
     pub(crate) adopting: &'a Adopting,
     pub(crate) origin: Origin,
     /// The record that the new one takes the place of.
     pub(crate) before: Option<BuildRecord>,
-    pub(crate) watch: &'a dyn Watch,
-    pub(crate) stop: &'a Stop,
-    pub(crate) clock: &'a dyn Fn() -> Stamp,
 }
 
 impl Taking<'_> {
@@ -40,19 +36,19 @@ impl Taking<'_> {
         if let Some(problem) = &census.problem {
             return refuse(problem.clone());
         }
-        let path = self.mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-        let before = self.mirror.store().look(&path)?;
+        let path = self.session.mirror().layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let before = self.session.mirror().store().look(&path)?;
         if before.is_none() {
             return refuse("it is gone by now".to_owned());
         }
-        let held = holdings(&self.mirror.apart(), id, &path);
+        let held = holdings(&self.session.mirror().apart(), id, &path);
         if let Some((at, why)) = held.unread.first() {
             return refuse(format!("`{at}` cannot be looked at: {why}"));
         }
         if let Some(unfit) = held.unfit.first() {
             return refuse(unfit.clone());
         }
-        let idle = (self.clock)().unix() - held.changed;
+        let idle = self.session.now().unix() - held.changed;
         if census.result == Outcome::Partial && idle < FILLING {
             return refuse(
                 "it has no result yet and changed within a day: it may still be filled".to_owned(),
@@ -60,28 +56,23 @@ impl Taking<'_> {
         }
         let lists = if self.before.is_some() { Lists::Replaced } else { Lists::Others };
         let rewrite = self.before.is_some() && self.adopting.changed == Changed::Rewrite;
-        let listed = if rewrite { Listed::default() } else { listed(self.mirror, id, &path, &held, lists) };
+        let listed =
+            if rewrite { Listed::default() } else { listed(self.session.mirror(), id, &path, &held, lists) };
         if let Some((at, why)) = listed.damaged.first() {
             return refuse(format!("the list of checksums `{at}` cannot be read: {why}"));
         }
         if let Some(at) = listed.disagreed.first() {
             return refuse(format!("`{at}` differs from a list of checksums beside it: they disagree"));
         }
-        let disk = Disk::of(self.mirror);
+        let disk = Disk::of(self.session.mirror());
         let hint = match self.before {
             Some(_) => {
                 format!("; `mirrorkeep adopt --changed --rewrite-sums {id}` takes the files as they are")
             }
             None => String::new(),
         };
-        let reading = Reading {
-            hint: &hint,
-            mirror: self.mirror,
-            disk: disk.as_ref(),
-            trust: self.adopting.trust,
-            watch: self.watch,
-            stop: self.stop,
-        };
+        let reading =
+            Reading { hint: &hint, session: self.session, disk: disk.as_ref(), trust: self.adopting.trust };
         let manifest = reading.manifest(&path, &held, &listed)?;
         let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
         let known = listed.files.keys().filter(|at| held.files.contains_key(*at)).count();
@@ -148,22 +139,21 @@ impl Taking<'_> {
     ) -> Result<(), Stopped> {
         let id = record.id.clone();
         let ticket = self.ticket(&id)?;
-        let lock = self.mirror.lock()?;
-        settle(&lock, self.clock)?;
+        let lock = self.session.begin()?;
         if ticket.is_some() {
             self.is_nobodys(&id)?;
         }
-        let there = self.mirror.store().look(path)?;
+        let there = self.session.mirror().store().look(path)?;
         if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
-        if !self.mirror.store().abilities().inodes && !self.is_as_read(&id, path, manifest)? {
+        if !self.session.mirror().store().abilities().inodes && !self.is_as_read(&id, path, manifest)? {
             return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
         }
-        if self.mirror.record(&id)? != self.before {
+        if self.session.mirror().record(&id)? != self.before {
             return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
         }
-        let now = (self.clock)();
+        let now = self.session.now();
         let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
             let text = sums_of(manifest);
             record.sums = Some(Digest::of(text.as_bytes()));
@@ -192,18 +182,18 @@ impl Taking<'_> {
         if let Some(text) = rewritten {
             // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
             // speaks of another list still, and the next run makes both again.
-            self.mirror.store().put(&at, text.as_bytes(), Put::Replace)?;
+            self.session.mirror().store().put(&at, text.as_bytes(), Put::Replace)?;
         } else if let Some(text) = written {
-            self.mirror.store().put(&at, text.as_bytes(), Put::Create)?;
+            self.session.mirror().store().put(&at, text.as_bytes(), Put::Create)?;
         }
         lock.keep_manifest(&id, manifest)?;
         match self.before {
-            None => protocol(self.mirror).enter(&lock, &record)?,
+            None => protocol(self.session.mirror()).enter(&lock, &record)?,
             Some(_) => lock.keep_record(&record)?,
         }
         lock.tell(now, done, Some(intent))?;
         if ticket.is_some() {
-            self.mirror.store().discard(&stage_of(&id))?;
+            self.session.mirror().store().discard(&stage_of(&id))?;
         }
         Ok(())
     }
@@ -215,7 +205,7 @@ impl Taking<'_> {
         if self.before.is_some() {
             return Ok(None);
         }
-        match protocol(self.mirror).adopting(self.mirror, id) {
+        match protocol(self.session.mirror()).adopting(self.session.mirror(), id) {
             Err(error) if error.kind() == StoreErrorKind::Busy => {
                 Err(Stopped::Build("it is being published or swept".to_owned()))
             }
@@ -226,10 +216,10 @@ impl Taking<'_> {
     /// Fails when the files without a seal are those of a publisher, or of a build that went since they were found.
     fn is_nobodys(&self, id: &BuildId) -> Result<(), Stopped> {
         let refuse = |why: &str| Err(Stopped::Build(why.to_owned()));
-        if Underway::read(self.mirror.store(), &stage_of(id))?.is_some() {
+        if Underway::read(self.session.mirror().store(), &stage_of(id))?.is_some() {
             return refuse("it is being published");
         }
-        let (trashed, sure) = trashed(self.mirror)?;
+        let (trashed, sure) = trashed(self.session.mirror())?;
         if trashed.contains(id) {
             return refuse("it was pruned meanwhile");
         }
@@ -241,13 +231,15 @@ impl Taking<'_> {
 
     /// Returns whether the store lists what was read, and nothing else.
     fn is_as_read(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, KeptError> {
-        let apart = self.mirror.apart().of(id)?;
+        let apart = self.session.mirror().apart().of(id)?;
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
         let links = manifest.links.iter().map(|link| (path.join(&link.path), None));
         let mut wanted: HashMap<RelPath, Option<u64>> = files.chain(links).collect();
         let left_out = |inner: RelPath| is_sums(inner.as_str()) || apart.contains(&inner);
         let counts = |at: &RelPath| !at.below(path).is_some_and(left_out);
-        for found in self.mirror.store().below(path)?.into_iter().filter(|found| counts(&found.path)) {
+        for found in
+            self.session.mirror().store().below(path)?.into_iter().filter(|found| counts(&found.path))
+        {
             match wanted.remove(&found.path) {
                 Some(size) if size.is_none_or(|size| size == found.size) => {}
                 _ => return Ok(false),

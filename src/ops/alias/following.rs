@@ -2,12 +2,11 @@
 //!
 //! Whoever is here holds the ticket of the alias, so that a generation that is not whole is nobody's work in progress.
 
-use crate::mirror::{Fact, Generation, Materialized, Mirror};
+use crate::mirror::{Fact, Generation, Materialized};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
 use crate::ops::alias::materialize::{Followed, MaterializeError, Switched, leads_to};
-use crate::progress::{Stop, Watch};
 use crate::record::{EventKind, Manifest};
-use crate::recover::settle;
+use crate::session::Session;
 use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, waiting};
 use rayon::prelude::*;
@@ -43,27 +42,20 @@ enum Done {
 
 /// Bringing one alias up to date.
 struct Following<'a> {
-    mirror: &'a Mirror,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
-    clock: &'a dyn Fn() -> Stamp,
+    session: &'a Session<'a>,
 }
 
 /// Brings the copies below all aliases up to date, and removes those whose time is over.
 ///
 /// For whoever moved names; it costs one listing where no alias has a copy. One that somebody else is at is left to
 /// them. Of several that fail the first is returned, after all were tried.
-pub fn follow(
-    mirror: &Mirror,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Followed, MaterializeError> {
+pub fn follow(session: &Session<'_>) -> Result<Followed, MaterializeError> {
+    let mirror = session.mirror();
     let (mut followed, mut failed) = (Followed::default(), None);
     if !mirror.store().abilities().symlinks {
         for alias in mirror.materialized()? {
-            stop.check()?;
-            match (Following { mirror, watch, stop, clock }).follow(&alias) {
+            session.check_cancelled()?;
+            match (Following { session }).follow(&alias) {
                 Ok(Done::Nothing) => {}
                 Ok(Done::Switched(switched)) => followed.switched.push(switched),
                 Ok(Done::Stays) => followed.stay.push(alias),
@@ -77,8 +69,8 @@ pub fn follow(
 impl Following<'_> {
     /// Makes the copy below an alias that of the build that it leads to, and removes those whose time is over.
     fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
-        let Some(_held) = self.mirror.materializing(alias)? else { return Ok(Done::Nothing) };
-        let Some(mut state) = self.mirror.materialized_as(alias)? else { return Ok(Done::Nothing) };
+        let Some(_held) = self.session.mirror().materializing(alias)? else { return Ok(Done::Nothing) };
+        let Some(mut state) = self.session.mirror().materialized_as(alias)? else { return Ok(Done::Nothing) };
         let before = self.current(alias)?;
         let mut removed = 0;
         for _ in 0..TRIES {
@@ -101,7 +93,7 @@ impl Following<'_> {
             if right {
                 let of = is.map(|is| is.of.clone());
                 if state.generations.is_empty() && wanted.is_none() {
-                    self.mirror.forget_materialized(alias)?;
+                    self.session.mirror().forget_materialized(alias)?;
                 }
                 if current == before && removed == 0 {
                     return Ok(Done::Nothing);
@@ -120,24 +112,26 @@ impl Following<'_> {
     /// Returns the name of the generation that counts.
     fn current(&self, alias: &RelPath) -> Result<Option<String>, StoreError> {
         let pointer = Materialized::pointer(alias);
-        Ok(self.mirror.store().look(&pointer)?.and_then(|entry| entry.link))
+        Ok(self.session.mirror().store().look(&pointer)?.and_then(|entry| entry.link))
     }
 
     /// Returns of which build a copy is to be there.
     fn wanted(&self, state: &Materialized) -> Result<Wants, MaterializeError> {
-        let there = self.mirror.store().look(&state.alias)?.is_some_and(|entry| entry.kind == Kind::Link);
+        let there =
+            self.session.mirror().store().look(&state.alias)?.is_some_and(|entry| entry.kind == Kind::Link);
         if !state.wanted || !there {
             return Ok(Wants::Nothing);
         }
-        let Some(id) = leads_to(self.mirror, &state.alias)? else { return Ok(Wants::Last) };
-        let record = self.mirror.record(&id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
-        let place = self.mirror.layout().build_path(&id).unwrap_or_default();
+        let Some(id) = leads_to(self.session.mirror(), &state.alias)? else { return Ok(Wants::Last) };
+        let record =
+            self.session.mirror().record(&id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
+        let place = self.session.mirror().layout().build_path(&id).unwrap_or_default();
         Ok(Wants::Copy((id, place, record.sums)))
     }
 
     /// Removes what is half-made and what has stayed long enough, and gives a term to what counts no more.
     fn clear(&self, state: &mut Materialized, wanted: Option<&Wanted>) -> Result<u64, MaterializeError> {
-        let (now, current) = ((self.clock)(), self.current(&state.alias)?);
+        let (now, current) = (self.session.now(), self.current(&state.alias)?);
         let mut left = Materialized { generations: Vec::new(), ..state.clone() };
         let mut removed = 0;
         for generation in &state.generations {
@@ -149,7 +143,7 @@ impl Following<'_> {
                 // A switch that was cut off leaves the term of the time when it counted no more.
                 stays.until = None;
             } else if over {
-                let swept = self.mirror.store().sweep(&state.at(generation));
+                let swept = self.session.mirror().store().sweep(&state.at(generation));
                 if let Some(error) = swept.failures.into_iter().next() {
                     return Err(error.into());
                 }
@@ -167,7 +161,7 @@ impl Following<'_> {
     /// Writes down what is there now.
     fn keep(&self, state: &mut Materialized, after: Materialized) -> Result<(), StoreError> {
         if *state != after {
-            self.mirror.keep_materialized(Some(state), &after)?;
+            self.session.mirror().keep_materialized(Some(state), &after)?;
             *state = after;
         }
         Ok(())
@@ -185,7 +179,8 @@ impl Following<'_> {
         if let Some(ready) = state.generations.iter().find(|one| ready(one)).map(|one| one.name.clone()) {
             return self.point(state, Some(&ready));
         }
-        let manifest = self.mirror.manifest(id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
+        let manifest =
+            self.session.mirror().manifest(id)?.ok_or_else(|| MaterializeError::NoRecord(id.clone()))?;
         let name = format!("{}-{}", id.name, state.next);
         let files = (manifest.files.len() + manifest.links.len()) as u64 + 1;
         let (whole, until, bytes) = (false, None, manifest.bytes());
@@ -194,7 +189,9 @@ impl Following<'_> {
         begun.generations.push(generation.clone());
         self.keep(state, begun)?;
         self.copy(&generation.of, &state.at(&generation), &manifest)?;
-        if !self.mirror.has_build(id)? || self.mirror.record(id)?.and_then(|record| record.sums) != sums {
+        if !self.session.mirror().has_build(id)?
+            || self.session.mirror().record(id)?.and_then(|record| record.sums) != sums
+        {
             // It went while it was copied: what is there is no build any more.
             return Ok(());
         }
@@ -208,8 +205,12 @@ impl Following<'_> {
 
     /// Has the store copy every object of a build, and compares what is listed then.
     fn copy(&self, from: &RelPath, to: &RelPath, manifest: &Manifest) -> Result<(), MaterializeError> {
-        let store = self.mirror.store();
-        self.watch.expect("copying below the alias", manifest.files.len() as u64, manifest.bytes());
+        let store = self.session.mirror().store();
+        self.session.progress().expect(
+            "copying below the alias",
+            manifest.files.len() as u64,
+            manifest.bytes(),
+        );
         let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
         let look =
             store.look(&from.join(&sums))?.ok_or_else(|| MaterializeError::Missing(from.join(&sums)))?;
@@ -221,7 +222,7 @@ impl Following<'_> {
             signed.map(|one| (one.file.parse().unwrap_or_default(), one.bytes.len() as u64)).collect();
         files.extend(signed.iter().map(|(path, size)| (path, *size, 0o444, None)));
         let one = |(path, size, mode, digest): &(&RelPath, u64, u32, Option<Digest>)| {
-            self.stop.check()?;
+            self.session.check_cancelled()?;
             let (old, new) = (from.join(path), to.join(path));
             let fill = Fill { mode: *mode, mtime: None };
             if store.share(&old, &new, Share::Link, fill)? == Shared::No {
@@ -232,8 +233,8 @@ impl Following<'_> {
                     return Err(MaterializeError::Missing(old));
                 }
             }
-            self.watch.bytes(*size);
-            self.watch.file(path);
+            self.session.progress().bytes(*size);
+            self.session.progress().file(path);
             Ok(())
         };
         waiting(store, AT_ONCE)?.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
@@ -259,16 +260,15 @@ impl Following<'_> {
     fn point(&self, state: &mut Materialized, name: Option<&str>) -> Result<(), MaterializeError> {
         let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
         let before = self.current(&alias)?;
-        let lock = self.mirror.lock()?;
-        settle(&lock, self.clock)?;
+        let lock = self.session.begin()?;
         let fact = || {
             Fact::new(EventKind::Materialized, &alias).with("from", before.clone()).with("generation", name)
         };
-        let now = (self.clock)();
+        let now = self.session.now();
         let intent = lock.intend(now, fact())?;
         let done = match name.and_then(|name| alias.child(name).ok()) {
-            Some(target) => self.mirror.store().point(&pointer, &target),
-            None => self.mirror.store().remove(&pointer),
+            Some(target) => self.session.mirror().store().point(&pointer, &target),
+            None => self.session.mirror().store().remove(&pointer),
         };
         if let Err(error) = done {
             // It can fail after it happened: then the next command finds it so and writes it down.

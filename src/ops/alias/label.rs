@@ -3,11 +3,12 @@
 use crate::commit::handshake::say;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{Fact, JournalError, KeptError, LockError, Mirror, WriteLock, builds_of};
+use crate::mirror::{Fact, JournalError, KeptError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
 use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
-use crate::recover::{RecoverError, settle};
+use crate::recover::RecoverError;
+use crate::session::Session;
 use crate::store::StoreError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -41,12 +42,9 @@ pub enum LabelActError {
     /// It has no record.
     #[error("`{0}` was laid down by others and has no record yet")]
     NoRecord(BuildId),
-    /// An earlier command's leftovers could not be settled.
+    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The mirror could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// What is kept of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -68,7 +66,6 @@ impl Classify for LabelActError {
             Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
             Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error) => error.class(),
             Self::Journal(error) => error.class(),
@@ -99,24 +96,21 @@ pub(crate) fn relabel(
 
 /// Sets labels of a build and takes those away that are named in `drop`.
 pub fn label(
-    mirror: &Mirror,
+    session: &Session<'_>,
     id: &BuildId,
     set: &[Label],
     drop: &[String],
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<LabelReport, LabelActError> {
+    let mirror = session.mirror();
     mirror.layout().build_path(id)?;
-    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
-    if let Some(lock) = &lock {
-        settle(lock, clock)?;
-    }
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
     if !mirror.has_build(id)? {
         return Err(LabelActError::NoBuild(id.clone()));
     }
     let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
     let mut record = old.clone();
-    let now = clock();
+    let now = session.now();
     for label in set {
         if record.labels.get(label.key()).is_none_or(|old| old.value != label.value()) {
             let who = Some(mirror.who().to_owned());

@@ -6,7 +6,7 @@
 //! On a POSIX mirror there is nothing to do, since a symlink is all of this.
 
 use crate::layout::Place;
-use crate::mirror::{JournalError, KeptError, LockError, Materialized, Mirror, Resolved};
+use crate::mirror::{JournalError, KeptError, Materialized, Mirror, Resolved};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::Mode;
 use crate::progress::Interrupted;
@@ -90,12 +90,9 @@ pub enum MaterializeError {
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
-    /// An earlier command's leftovers could not be settled.
+    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The mirror could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -119,7 +116,6 @@ impl Classify for MaterializeError {
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Kept(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),

@@ -3,13 +3,13 @@
 use crate::commit::repoint::repoint;
 use crate::decide::check::{Mend, MendKind};
 use crate::layout::Place;
-use crate::mirror::{Mirror, chain};
-use crate::model::{RelPath, Stamp};
+use crate::mirror::chain;
+use crate::model::RelPath;
 use crate::ops::ActError;
 use crate::ops::adopt::{Remembered, rebuild};
 use crate::ops::observe::disk::Disk;
-use crate::progress::{Stop, Watch};
-use crate::recover::{abandoned, settle, stale};
+use crate::recover::{abandoned, stale};
+use crate::session::Session;
 use crate::store::{Kind, Uploads};
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -25,19 +25,12 @@ pub struct Mended {
 }
 
 /// Mends in the order of the list; goes on after a failure and tells every one.
-pub fn mend(
-    mirror: &Mirror,
-    mends: Vec<Mend>,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Vec<Mended>, ActError> {
-    settle(&mirror.lock()?, clock)?;
-    let disk = Disk::of(mirror);
-    let mending = Mending { mirror, disk, remembered: OnceCell::new(), watch, stop, clock };
+pub fn mend(session: &Session<'_>, mends: Vec<Mend>) -> Result<Vec<Mended>, ActError> {
+    drop(session.begin()?);
+    let mending = Mending { session, disk: Disk::of(session.mirror()), remembered: OnceCell::new() };
     let mut done = Vec::new();
     for mend in mends {
-        stop.check()?;
+        session.check_cancelled()?;
         let failure = mending.one(&mend).err();
         done.push(Mended { mend, failure });
     }
@@ -45,26 +38,21 @@ pub fn mend(
 }
 
 struct Mending<'a> {
-    mirror: &'a Mirror,
+    session: &'a Session<'a>,
     disk: Option<Disk>,
     /// Read when the first lost record is made again, for all of them.
     remembered: OnceCell<Remembered>,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
-    clock: &'a dyn Fn() -> Stamp,
 }
 
 impl Mending<'_> {
     fn one(&self, mend: &Mend) -> Result<(), String> {
-        let mirror = self.mirror;
+        let (session, mirror) = (self.session, self.session.mirror());
         // The root is shown as a dot.
         let shown = if mend.path == "." { "" } else { &mend.path };
         let path: RelPath = shown.parse().map_err(|error| format!("{error}"))?;
         match mend.what {
             MendKind::Record => match mirror.layout().place(&path) {
-                Place::Build { build } => {
-                    rebuild(mirror, &build, self.remembered()?, self.watch, self.stop, self.clock)
-                }
+                Place::Build { build } => rebuild(session, &build, self.remembered()?),
                 _ => Err("it is no build".to_owned()),
             },
             MendKind::Open => {
@@ -76,19 +64,19 @@ impl Mending<'_> {
             MendKind::Relink => {
                 let to: RelPath =
                     mend.to.as_deref().unwrap_or_default().parse().map_err(|error| format!("{error}"))?;
-                let lock = mirror.lock().map_err(|error| chain(&error))?;
-                repoint(&lock, &path, &to, (self.clock)()).map(drop).map_err(|error| chain(&error))
+                let lock = session.begin().map_err(|error| chain(&error))?;
+                repoint(&lock, &path, &to, session.now()).map(drop).map_err(|error| chain(&error))
             }
             MendKind::Clear => {
-                let _lock = mirror.lock().map_err(|error| chain(&error))?;
-                let stale = stale(mirror, (self.clock)()).map_err(|error| chain(&error))?;
+                let _lock = session.begin().map_err(|error| chain(&error))?;
+                let stale = stale(mirror, session.now()).map_err(|error| chain(&error))?;
                 if !stale.contains(&path) {
                     return Ok(());
                 }
                 mirror.store().discard(&path).map(drop).map_err(|error| chain(&error))
             }
             MendKind::GiveUp => {
-                let left = abandoned(mirror, Uploads::All, (self.clock)()).map_err(|error| chain(&error))?;
+                let left = abandoned(mirror, Uploads::All, session.now()).map_err(|error| chain(&error))?;
                 let mut left = left.iter().filter(|upload| upload.to == path);
                 left.try_for_each(|upload| mirror.store().give_up(upload)).map_err(|error| chain(&error))
             }
@@ -99,7 +87,7 @@ impl Mending<'_> {
         if let Some(read) = self.remembered.get() {
             return Ok(read);
         }
-        let read = Remembered::of(self.mirror).map_err(|error| chain(&error))?;
+        let read = Remembered::of(self.session.mirror()).map_err(|error| chain(&error))?;
         Ok(self.remembered.get_or_init(|| read))
     }
 }

@@ -15,13 +15,13 @@ use crate::decide::check::{Finding, Seen, SeenBuild, Terms, comply, comply_build
 use crate::mirror::{
     Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
 };
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::look::{Looking, Outside};
-use crate::progress::Stop;
 use crate::record::{BuildRecord, Origin};
 use crate::recover::{abandoned, left_stages, stale};
+use crate::session::Session;
 use crate::store::{Kind, StoreError, Uploads};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -38,20 +38,15 @@ pub struct CheckReport {
 }
 
 /// Holds what is there, or what is there below `scope`, against the layout.
-pub fn check(
-    mirror: &Mirror,
-    scope: &RelPath,
-    terms: Terms<'_>,
-    stop: &Stop,
-    now: Stamp,
-) -> Result<CheckReport, ActError> {
+pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result<CheckReport, ActError> {
+    let (mirror, now) = (session.mirror(), session.now());
     let disk = Disk::of(mirror);
     let looking = Looking { mirror, disk: disk.as_ref() };
     let outside = looking.outside()?;
     let (apart, parts) = (mirror.apart(), Mutex::new(Parts::default()));
     let look = |id: &BuildId, record: Kept| {
         let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-        if stop.check().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
+        if session.check_cancelled().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
             return look_knowing(mirror, id, record?);
         }
         let is_published = |record: &BuildRecord| record.origin == Origin::Published;
@@ -71,7 +66,7 @@ pub fn check(
         looked
     };
     let surveyed = survey_by(mirror, now, &look)?;
-    stop.check()?;
+    session.check_cancelled()?;
     let (damaged, unread) = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;

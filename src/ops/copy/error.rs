@@ -3,7 +3,7 @@
 use crate::commit::CommitError;
 use crate::commit::repoint::RepointError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LockError};
+use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stream};
 use crate::ops::publish::PublishError;
 use crate::recover::RecoverError;
@@ -77,12 +77,9 @@ pub enum CopyError {
     /// The target could not be asked.
     #[error("cannot look at the target")]
     Kept(#[from] KeptError),
-    /// An earlier command's leftovers could not be settled.
+    /// The lock could not be taken, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The target could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// The journal of the target cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -110,7 +107,6 @@ impl Classify for CopyError {
             Self::Publish(error) => error.class(),
             Self::Repoint(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
         }
@@ -126,8 +122,8 @@ impl CopyError {
     /// Returns whether every other build would fail alike: nobody may write there, or nothing more fits.
     pub(crate) fn ends_all(&self) -> bool {
         match self {
-            Self::Lock(_) | Self::Recover(_) | Self::Journal(_) | Self::Repoint(_) => return true,
-            Self::Publish(PublishError::Lock(_) | PublishError::Recover(_) | PublishError::Journal(_)) => {
+            Self::Recover(_) | Self::Journal(_) | Self::Repoint(_) => return true,
+            Self::Publish(PublishError::Recover(_) | PublishError::Journal(_)) => {
                 return true;
             }
             Self::Publish(PublishError::Trash(error)) if !matches!(**error, CommitError::Store(_)) => {

@@ -8,7 +8,6 @@ use crate::ops::Mode;
 use crate::ops::alias::label::relabel;
 use crate::ops::copy::{Copy, CopyError};
 use crate::record::{BuildRecord, LabelValue, Labels};
-use crate::recover::settle;
 use serde_json::{Map, Value};
 
 impl Copy<'_> {
@@ -19,8 +18,7 @@ impl Copy<'_> {
         if newer.is_empty() || self.copying.mode == Mode::Trial {
             return Ok(newer.into_iter().map(|(key, _)| key).collect());
         }
-        let lock = self.to.lock()?;
-        settle(&lock, self.clock)?;
+        let lock = self.session.begin()?;
         // Somebody may have said something meanwhile, or taken the build away.
         let Some(old) = self.to.record(id)? else { return Ok(Vec::new()) };
         let mut record = old.clone();
@@ -31,7 +29,7 @@ impl Copy<'_> {
         for (key, label) in newer {
             record.labels.insert(key, label);
         }
-        let stands = relabel(&lock, &old, &record, said, (self.clock)())?;
+        let stands = relabel(&lock, &old, &record, said, lock.now())?;
         Ok(if stands { keys } else { Vec::new() })
     }
 }

@@ -16,16 +16,16 @@ pub use error::CopyError;
 use crate::commit::filling::{Check, Filling, Tally};
 use crate::commit::repoint::{Moved, Permit};
 use crate::mirror::{Mirror, build_of, chain};
-use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Stamp};
+use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
 use crate::ops::publish::{
-    Named, Prepared, PublishError, PublishOutcome, PublishReport, Publishing, lay_out, report, strays,
-    there_already, without_directories,
+    Named, Prepared, PublishError, PublishOutcome, PublishReport, PublishRun, Publishing, strays,
+    without_directories,
 };
 use crate::ops::retention::report::Failure;
-use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, Manifest};
+use crate::session::Session;
 use crate::sign::{Checksums, Signers, there as signatures};
 use crate::source::gather::leads_to;
 use crate::source::{Lines, Source, hash};
@@ -121,19 +121,13 @@ pub struct LeftName {
     pub why: String,
 }
 
-/// Copies builds of the mirror `from` into the mirror `to`, the oldest first, and then the names that lead to them.
+/// Copies builds of the mirror `from` into the session's mirror, the oldest first, and then the names that lead to them.
 ///
 /// Fails before anything is touched when the choice or the layouts are wrong; afterwards each failure ends its build
 /// and is in the report, but for what would end every other as well.
-pub fn copy(
-    from: &Mirror,
-    to: &Mirror,
-    copying: &Copying,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &(dyn Fn() -> Stamp + Sync),
-) -> Result<CopyReport, CopyError> {
-    let copy = Copy { from, to, copying, watch, stop, clock };
+pub fn copy(from: &Mirror, session: &Session<'_>, copying: &Copying) -> Result<CopyReport, CopyError> {
+    let to = session.mirror();
+    let copy = Copy { from, to, session, copying };
     if !(from.store().abilities().slow_calls || to.store().abilities().slow_calls) {
         return copy.run();
     }
@@ -145,10 +139,8 @@ pub fn copy(
 struct Copy<'a> {
     from: &'a Mirror,
     to: &'a Mirror,
+    session: &'a Session<'a>,
     copying: &'a Copying,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
-    clock: &'a (dyn Fn() -> Stamp + Sync),
 }
 
 impl Copy<'_> {
@@ -157,7 +149,7 @@ impl Copy<'_> {
         let mut report = CopyReport::default();
         let mut coming: BTreeSet<&BuildId> = chosen.order.iter().collect();
         for id in &chosen.order {
-            if self.stop.check().is_err() {
+            if self.session.check_cancelled().is_err() {
                 report.interrupted = true;
                 return Ok(report);
             }
@@ -200,10 +192,11 @@ impl Copy<'_> {
             }
         }
         let publishing = as_publishing(id, record.result);
+        let run = PublishRun { session: self.session, publishing: &publishing };
         let prepared = self.prepare(id, record.clone(), manifest)?;
         let mut done = match self.copying.mode {
-            Mode::Real => lay_out(self.to, &publishing, prepared, self.clock, self.watch, self.stop)?,
-            Mode::Trial => self.tried(&publishing, &prepared)?,
+            Mode::Real => run.lay_out(prepared)?,
+            Mode::Trial => tried(&run, &prepared)?,
         };
         warnings.append(&mut done.warnings);
         let labels = match done.outcome {
@@ -258,15 +251,6 @@ impl Copy<'_> {
         Ok(Some(bytes))
     }
 
-    /// Returns what bringing a build would do.
-    fn tried(&self, publishing: &Publishing, prepared: &Prepared) -> Result<PublishReport, CopyError> {
-        if let Some(there) = there_already(self.to, publishing, prepared, self.watch, self.stop)? {
-            return Ok(there);
-        }
-        let size = (prepared.source.files.len() as u64, prepared.source.bytes());
-        Ok(report(publishing, prepared, size, &Tally::default(), Vec::new(), PublishOutcome::Trial))
-    }
-
     /// Moves the names, unless there is none that could lead to what came.
     fn move_names(&self, chosen: &Chosen, report: &mut CopyReport) {
         let there: BTreeSet<BuildId> = report.builds.iter().map(|copied| copied.id.clone()).collect();
@@ -293,6 +277,15 @@ fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyEr
         None => Ok(()),
         Some((at, text)) => Err(CopyError::LinkOut { at: at.clone(), text: text.escape_debug().to_string() }),
     }
+}
+
+/// Returns what bringing a build would do.
+fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<PublishReport, CopyError> {
+    if let Some(there) = run.there_already(prepared)? {
+        return Ok(there);
+    }
+    let size = (prepared.source.files.len() as u64, prepared.source.bytes());
+    Ok(run.report(prepared, size, &Tally::default(), PublishOutcome::Trial))
 }
 
 /// Returns how a build is published that comes from another mirror.

@@ -11,7 +11,6 @@ use crate::model::{BuildId, RelPath, Stream};
 use crate::ops::Mode;
 use crate::ops::copy::choose::Chosen;
 use crate::ops::copy::{Copy, CopyError, CopyReport, LeftName};
-use crate::recover::settle;
 use std::collections::BTreeSet;
 
 /// A name of the source and what it points at there.
@@ -33,8 +32,7 @@ impl Copy<'_> {
         if self.copying.mode == Mode::Trial {
             return self.try_names(names, report);
         }
-        let lock = self.to.lock()?;
-        settle(&lock, self.clock)?;
+        let lock = self.session.begin()?;
         let own: BTreeSet<RelPath> = names.iter().map(|name| name.alias.clone()).collect();
         // A name that points at another waits for that one.
         loop {
@@ -58,8 +56,8 @@ impl Copy<'_> {
         }
         let streams: BTreeSet<&Stream> = there.iter().map(|id| &id.stream).collect();
         for stream in streams {
-            self.follow_rules(&lock, stream, there, &own, report)?;
-            let (moved, warnings) = legacy(&lock, stream, (self.clock)())?;
+            self.follow_rules(&lock, stream, (there, &own), report)?;
+            let (moved, warnings) = legacy(&lock, stream, lock.now())?;
             report.aliases.extend(moved);
             report.warnings.extend(warnings);
         }
@@ -93,7 +91,7 @@ impl Copy<'_> {
             return Ok(());
         }
         match may_point(self.to, alias, target, self.copying.permit) {
-            Ok(()) => report.aliases.push(repoint(lock, alias, target, (self.clock)())?),
+            Ok(()) => report.aliases.push(repoint(lock, alias, target, lock.now())?),
             Err(error) if is_refusal(&error) => report.left.push(left(name, &error)),
             Err(error) => return Err(error.into()),
         }
@@ -128,8 +126,7 @@ impl Copy<'_> {
         &self,
         lock: &WriteLock<'_>,
         stream: &Stream,
-        there: &BTreeSet<BuildId>,
-        own: &BTreeSet<RelPath>,
+        (there, own): (&BTreeSet<BuildId>, &BTreeSet<RelPath>),
         report: &mut CopyReport,
     ) -> Result<(), CopyError> {
         let builds = builds_of(self.to, stream, None)?;
@@ -144,7 +141,7 @@ impl Copy<'_> {
             for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))?.moves {
                 if !own.contains(&alias) {
                     let target = self.to.layout().build_path(&to)?;
-                    report.aliases.push(repoint(lock, &alias, &target, (self.clock)())?);
+                    report.aliases.push(repoint(lock, &alias, &target, lock.now())?);
                 }
             }
         }

@@ -3,8 +3,8 @@
 use crate::mirror::{Apart, Mirror, chain};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use crate::ops::observe::disk::Disk;
-use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, ForeignList, ForeignRead, Origin, Sums};
+use crate::session::Session;
 use crate::source::{Watched, hash};
 use crate::store::{Entry, Kind, Scanned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,17 +194,12 @@ impl Listed {
 }
 
 /// Reads a file of the mirror for its digest, leaving nothing of it in memory where that can be had.
-pub(crate) fn digest(
-    mirror: &Mirror,
-    disk: Option<&Disk>,
-    at: &RelPath,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> io::Result<Digest> {
+pub(crate) fn digest(session: &Session<'_>, disk: Option<&Disk>, at: &RelPath) -> io::Result<Digest> {
+    let (watch, stop) = (session.progress(), session.stop());
     match disk {
         Some(disk) => hash(&mut Watched { from: disk.read_once(at)?, watch, stop }),
         None => {
-            let from = mirror.store().open(at).map_err(io::Error::other)?;
+            let from = session.mirror().store().open(at).map_err(io::Error::other)?;
             hash(&mut Watched { from, watch, stop })
         }
     }

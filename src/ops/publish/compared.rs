@@ -1,46 +1,71 @@
 //! Whether a build is there already: with the same content publishing it changes nothing, with other content it fails.
 
 use crate::commit::filling::{StageError, Tally};
-use crate::mirror::Mirror;
 use crate::model::{Digest, Outcome, RelPath};
 use crate::ops::publish::error::PublishError;
-use crate::ops::publish::outcome::{PublishOutcome, PublishReport, report};
+use crate::ops::publish::outcome::{PublishOutcome, PublishReport};
 use crate::ops::publish::prepared::Prepared;
-use crate::ops::publish::request::Publishing;
-use crate::progress::{Stop, Watch};
+use crate::ops::publish::run::PublishRun;
 use crate::record::{Change, FileEntry, LinkEntry, Manifest};
 use crate::source::{SourceEntry, Watched, hash};
 use rayon::prelude::*;
 
-/// Returns the report of a build that is there already with the same content, or fails when it is another.
-pub(crate) fn there_already(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<Option<PublishReport>, PublishError> {
-    let id = &publishing.id;
-    if !mirror.has_build(id)? {
-        return Ok(None);
+impl PublishRun<'_> {
+    /// Returns the report of a build that is there already with the same content, or fails when it is another.
+    pub(crate) fn there_already(&self, prepared: &Prepared) -> Result<Option<PublishReport>, PublishError> {
+        let (id, mirror) = (&self.publishing.id, self.session.mirror());
+        if !mirror.has_build(id)? {
+            return Ok(None);
+        }
+        let (Some(record), Some(manifest)) = (mirror.record(id)?, mirror.manifest(id)?) else {
+            return Err(PublishError::Foreign(id.clone()));
+        };
+        self.session.progress().expect(
+            "comparing",
+            prepared.source.files.len() as u64,
+            prepared.source.bytes(),
+        );
+        let wanted = self.wanted(prepared)?;
+        let mut changes = manifest.changes(&wanted);
+        if prepared.moved {
+            changes.retain(|change| !is_left_by_moving(change, &manifest, prepared, record.result));
+        }
+        if !changes.is_empty() {
+            return Err(PublishError::Differs { id: id.clone(), changes });
+        }
+        let size = (manifest.files.len() as u64, manifest.bytes());
+        let mut report = self.report(prepared, size, &Tally::default(), PublishOutcome::Unchanged);
+        report.result = record.result;
+        Ok(Some(report))
     }
-    let (Some(record), Some(manifest)) = (mirror.record(id)?, mirror.manifest(id)?) else {
-        return Err(PublishError::Foreign(id.clone()));
-    };
-    watch.expect("comparing", prepared.source.files.len() as u64, prepared.source.bytes());
-    let wanted = wanted(prepared, watch, stop)?;
-    let mut changes = manifest.changes(&wanted);
-    if prepared.moved {
-        changes.retain(|change| !is_left_by_moving(change, &manifest, prepared, record.result));
+
+    /// Returns what the build would hold, by reading the whole source.
+    fn wanted(&self, prepared: &Prepared) -> Result<Manifest, PublishError> {
+        let (watch, stop) = (self.session.progress(), self.session.stop());
+        let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
+            if let Some(digest) = entry.digest() {
+                return Ok(file_entry(&entry.to, entry.size, digest, entry.mode()));
+            }
+            let mut open = entry.open()?;
+            let digest = hash(&mut Watched { from: &mut open, watch, stop });
+            let digest = digest.map_err(|source| match stop.check() {
+                Err(interrupted) => StageError::from(interrupted),
+                Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
+            })?;
+            entry.unchanged(&open)?;
+            watch.file(&entry.to);
+            Ok(file_entry(&entry.to, entry.size, digest, entry.mode()))
+        };
+        let files: Result<Vec<FileEntry>, StageError> = prepared.source.files.par_iter().map(read).collect();
+        let mut files = files?;
+        let own = prepared.own.iter();
+        files.extend(own.map(|(to, bytes)| file_entry(to, bytes.len() as u64, Digest::of(bytes), 0o444)));
+        let links = prepared.source.links.iter();
+        let links = links.map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() }).collect();
+        let mut manifest = Manifest { files, links, dirs: prepared.source.dirs.clone() };
+        manifest.sort();
+        Ok(manifest)
     }
-    if !changes.is_empty() {
-        return Err(PublishError::Differs { id: id.clone(), changes });
-    }
-    let size = (manifest.files.len() as u64, manifest.bytes());
-    let mut report =
-        report(publishing, prepared, size, &Tally::default(), Vec::new(), PublishOutcome::Unchanged);
-    report.result = record.result;
-    Ok(Some(report))
 }
 
 /// Returns whether a source differs from its build only since the files of the build were moved out of it: a file is
@@ -54,33 +79,6 @@ fn is_left_by_moving(change: &Change, manifest: &Manifest, prepared: &Prepared, 
         Change::Added(path) => prepared.result != result && prepared.own.iter().any(|(own, _)| own == path),
         Change::Changed(_) => false,
     }
-}
-
-/// Returns what the build would hold, by reading the whole source.
-fn wanted(prepared: &Prepared, watch: &dyn Watch, stop: &Stop) -> Result<Manifest, PublishError> {
-    let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
-        if let Some(digest) = entry.digest() {
-            return Ok(file_entry(&entry.to, entry.size, digest, entry.mode()));
-        }
-        let mut open = entry.open()?;
-        let digest = hash(&mut Watched { from: &mut open, watch, stop });
-        let digest = digest.map_err(|source| match stop.check() {
-            Err(interrupted) => StageError::from(interrupted),
-            Ok(()) => StageError::Read { path: entry.from().display().to_string(), source },
-        })?;
-        entry.unchanged(&open)?;
-        watch.file(&entry.to);
-        Ok(file_entry(&entry.to, entry.size, digest, entry.mode()))
-    };
-    let files: Result<Vec<FileEntry>, StageError> = prepared.source.files.par_iter().map(read).collect();
-    let mut files = files?;
-    let own = prepared.own.iter();
-    files.extend(own.map(|(to, bytes)| file_entry(to, bytes.len() as u64, Digest::of(bytes), 0o444)));
-    let links = prepared.source.links.iter();
-    let links = links.map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() }).collect();
-    let mut manifest = Manifest { files, links, dirs: prepared.source.dirs.clone() };
-    manifest.sort();
-    Ok(manifest)
 }
 
 fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry {

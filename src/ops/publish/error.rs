@@ -6,7 +6,7 @@ use crate::commit::protocol::BeginError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, LockError};
+use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
@@ -132,12 +132,9 @@ pub enum PublishError {
     /// It could not be made visible.
     #[error(transparent)]
     Reveal(#[from] RevealError),
-    /// An earlier command's leftovers could not be settled.
+    /// The lock could not be taken, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The mirror could not be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] KeptError),
@@ -189,7 +186,6 @@ impl Classify for PublishError {
             Self::Stage(error) => error.class(),
             Self::Reveal(error) => error.class(),
             Self::Recover(error) => error.class(),
-            Self::Lock(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Repoint(error @ RepointError::Store(_)) => {
                 error.class().or_hint("`mirrorkeep recover` tries again")

@@ -13,57 +13,45 @@ mod error;
 mod outcome;
 mod prepared;
 mod request;
+mod run;
 
-pub(crate) use compared::there_already;
 pub use error::PublishError;
-pub(crate) use outcome::report;
 pub use outcome::{PublishOutcome, PublishReport};
 pub(crate) use prepared::{Prepared, record, strays, without_directories};
 use prepared::{clocks, prepare};
 pub use request::{ContextFrom, Named, Publishing};
-use steps::{earlier, is_shared, leave, published_meanwhile, show};
+pub(crate) use run::PublishRun;
+use steps::{is_shared, leave};
 
 use crate::commit::choose::protocol;
 use crate::commit::filling::{StageError, Tally};
 use crate::commit::protocol::{Begun, StagedBuild};
-use crate::decide::Reuse;
 use crate::mirror::{Mirror, chain};
 use crate::model::{Label, Stamp};
 use crate::ops::Mode;
 use crate::ops::alias::label::label;
-use crate::progress::{Stop, Watch};
-use crate::recover::settle;
+use crate::session::Session;
 use crate::source::SourceEntry;
 use crate::store::{StoreError, StoreErrorKind, Take};
 use claiming::claim_of;
 use rayon::prelude::*;
 
-/// Publishes a build; `clock` tells the time, and is asked when a time is written down.
-pub fn publish(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<PublishReport, PublishError> {
-    let mut prepared = prepare(mirror, publishing, clock())?;
-    let first = resumed(mirror, publishing, &mut prepared, clock())?;
+/// Publishes a build.
+pub fn publish(session: &Session<'_>, publishing: &Publishing) -> Result<PublishReport, PublishError> {
+    let mirror = session.mirror();
+    let mut prepared = prepare(mirror, publishing, session.now())?;
+    let first = resumed(mirror, publishing, &mut prepared, session.now())?;
     let publishing = first.as_ref().unwrap_or(publishing);
-    let mut report = lay_out(mirror, publishing, prepared, clock, watch, stop)?;
+    let mut report = PublishRun { session, publishing }.lay_out(prepared)?;
     if report.outcome == PublishOutcome::Unchanged {
-        label_again(mirror, publishing, &mut report, clock);
+        label_again(session, publishing, &mut report);
     }
     Ok(report)
 }
 
 /// Sets the labels that a build that was there lacks, and warns of those that say something else.
-fn label_again(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    report: &mut PublishReport,
-    clock: &dyn Fn() -> Stamp,
-) {
-    let id = &publishing.id;
+fn label_again(session: &Session<'_>, publishing: &Publishing, report: &mut PublishReport) {
+    let (mirror, id) = (session.mirror(), &publishing.id);
     let labels = mirror.record(id).ok().flatten().map(|record| record.labels).unwrap_or_default();
     let (others, new): (Vec<&Label>, Vec<&Label>) =
         publishing.labels.iter().partition(|label| labels.get(label.key()).is_some());
@@ -80,7 +68,7 @@ fn label_again(
     if new.is_empty() {
         return;
     }
-    match label(mirror, id, &new, &[], Mode::Real, clock) {
+    match label(session, id, &new, &[], Mode::Real) {
         Ok(labelled) => report.aliases.extend(labelled.aliases),
         Err(error) => report.warnings.push(format!("the labels could not be set: {}", chain(&error))),
     }
@@ -110,137 +98,109 @@ fn resumed(
     Ok(Some(first))
 }
 
-/// Lays a build out that is prepared, and makes it visible.
-pub(crate) fn lay_out(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    mut prepared: Prepared,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<PublishReport, PublishError> {
-    let last = {
-        let lock = mirror.lock()?;
-        settle(&lock, clock)?;
-        lock.last_event()
-    };
-    if let Some(mut report) = there_already(mirror, publishing, &prepared, watch, stop)? {
-        if publishing.filling.take == Some(Take::Move) {
-            // What a try that was cut off had published and not yet removed.
-            let files = prepared.source.files.par_iter();
-            let ours = |entry: &&SourceEntry| {
-                is_shared(mirror, &prepared, entry)
-                    || prepared.moved && !mirror.store().abilities().shares_files
-            };
-            report.warnings.extend(leave(files.filter(ours)));
-        }
-        return Ok(report);
-    }
-    if prepared.known.is_none() {
-        let warnings = clocks(mirror, &prepared, &publishing.id, last, clock())?;
-        prepared.warnings.extend(warnings);
-    }
-    let id = &publishing.id;
-    let mut staged = protocol(mirror).stage(mirror, id, &prepared.path)?;
-    if let Some(report) = published_meanwhile(mirror, publishing, &prepared, clock, watch, stop)? {
-        staged.leave()?;
-        return Ok(report);
-    }
-    let note = &mut || prepared.claim.as_ref().map_or(Ok(()), |claim| claim.note(mirror.store()));
-    match staged.begin(id, note)? {
-        Begun::Ready => {}
-        Begun::InTrash => return Err(PublishError::InTrash(id.clone())),
-        Begun::Foreign => return Err(PublishError::Foreign(id.clone())),
-    }
-    let tally = match fill(mirror, publishing, &prepared, &mut *staged, watch, stop) {
-        Ok(tally) => tally,
-        Err(error) => {
-            if !error.leaves_a_good_stage() {
-                staged.give_up();
-            }
-            return Err(error.into());
-        }
-    };
-    // Without a signature the stage stays as it is for the next try.
-    prepared.sign(publishing, staged.manifest())?;
-    let sealed =
-        staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), &prepared.sums)?;
-    stop.check()?;
-    show(mirror, publishing, prepared, sealed, &tally, clock)
-}
-
 /// Says what publishing would do, and changes nothing.
-pub fn try_publish(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<PublishReport, PublishError> {
-    let prepared = prepare(mirror, publishing, clock())?;
-    if let Some(report) = there_already(mirror, publishing, &prepared, watch, stop)? {
+pub fn try_publish(session: &Session<'_>, publishing: &Publishing) -> Result<PublishReport, PublishError> {
+    let (mirror, run) = (session.mirror(), PublishRun { session, publishing });
+    let prepared = prepare(mirror, publishing, session.now())?;
+    if let Some(report) = run.there_already(&prepared)? {
         return Ok(report);
     }
     if !protocol(mirror).is_place_free(mirror, &publishing.id).map_err(Box::new)? {
         return Err(PublishError::InTrash(publishing.id.clone()));
     }
-    fits(mirror, publishing, &prepared, watch)?;
+    run.fits(&prepared)?;
     let tally = Tally::default();
-    let mut report = report(publishing, &prepared, (0, 0), &tally, Vec::new(), PublishOutcome::Trial);
+    let mut report = run.report(&prepared, (0, 0), &tally, PublishOutcome::Trial);
     report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
     report.bytes =
         prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
     Ok(report)
 }
 
-/// Fails when the bytes of a build cannot be there beside what is there: as few as they can be, files counted as shared
-/// that have the size of a file in an earlier build.
-fn fits(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    watch: &dyn Watch,
-) -> Result<(), PublishError> {
-    if publishing.filling.take.is_some() {
-        return Ok(());
+impl PublishRun<'_> {
+    /// Lays a build out that is prepared, and makes it visible.
+    pub(crate) fn lay_out(&self, mut prepared: Prepared) -> Result<PublishReport, PublishError> {
+        let (mirror, publishing) = (self.session.mirror(), self.publishing);
+        let last = self.session.begin()?.last_event();
+        if let Some(mut report) = self.there_already(&prepared)? {
+            if publishing.filling.take == Some(Take::Move) {
+                // What a try that was cut off had published and not yet removed.
+                let files = prepared.source.files.par_iter();
+                let ours = |entry: &&SourceEntry| {
+                    is_shared(mirror, &prepared, entry)
+                        || prepared.moved && !mirror.store().abilities().shares_files
+                };
+                report.warnings.extend(leave(files.filter(ours)));
+            }
+            return Ok(report);
+        }
+        if prepared.known.is_none() {
+            let warnings = clocks(mirror, &prepared, &publishing.id, last, self.session.now())?;
+            prepared.warnings.extend(warnings);
+        }
+        let id = &publishing.id;
+        let mut staged = protocol(mirror).stage(mirror, id, &prepared.path)?;
+        if let Some(report) = self.published_meanwhile(&prepared)? {
+            staged.leave()?;
+            return Ok(report);
+        }
+        let note = &mut || prepared.claim.as_ref().map_or(Ok(()), |claim| claim.note(mirror.store()));
+        match staged.begin(id, note)? {
+            Begun::Ready => {}
+            Begun::InTrash => return Err(PublishError::InTrash(id.clone())),
+            Begun::Foreign => return Err(PublishError::Foreign(id.clone())),
+        }
+        let tally = match self.fill(&prepared, &mut *staged) {
+            Ok(tally) => tally,
+            Err(error) => {
+                if !error.leaves_a_good_stage() {
+                    staged.give_up();
+                }
+                return Err(error.into());
+            }
+        };
+        // Without a signature the stage stays as it is for the next try.
+        prepared.sign(publishing, staged.manifest())?;
+        let sealed =
+            staged.seal(record(mirror, publishing, &prepared)?, prepared.path.clone(), &prepared.sums)?;
+        self.session.check_cancelled()?;
+        self.show(prepared, sealed, &tally)
     }
-    let Some(space) = mirror.store().space()? else { return Ok(()) };
-    if prepared.source.bytes() <= space.free {
-        return Ok(());
-    }
-    let reuse = match publishing.filling.dedupe {
-        Some(_) => earlier(mirror, publishing, prepared, watch),
-        None => Reuse::default(),
-    };
-    let new = prepared.source.files.iter().filter(|file| !reuse.has_size(file.size));
-    let bytes: u64 = new.map(|file| file.size).sum();
-    if bytes > space.free {
-        let why = format!("No space left on device: {bytes} bytes are needed, and {} are free", space.free);
-        let error = StoreError::because(StoreErrorKind::NoSpace, "write", &prepared.path, &why);
-        return Err(StageError::from(error).into());
-    }
-    Ok(())
-}
 
-/// Fills a stage with everything that belongs to the build.
-fn fill(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    staged: &mut dyn StagedBuild,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<Tally, StageError> {
-    watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
-    let reuse = match publishing.filling.dedupe {
-        Some(_) => earlier(mirror, publishing, prepared, watch),
-        None => Reuse::default(),
-    };
-    let tally = staged.fill(&prepared.source, &reuse, publishing.filling, watch, stop)?;
-    for (to, bytes) in &prepared.own {
-        staged.add(to, bytes)?;
+    /// Fails when the bytes of a build cannot be there beside what is there: as few as they can be, files counted as shared
+    /// that have the size of a file in an earlier build.
+    fn fits(&self, prepared: &Prepared) -> Result<(), PublishError> {
+        if self.publishing.filling.take.is_some() {
+            return Ok(());
+        }
+        let Some(space) = self.session.mirror().store().space()? else { return Ok(()) };
+        if prepared.source.bytes() <= space.free {
+            return Ok(());
+        }
+        let reuse = self.earlier(prepared);
+        let new = prepared.source.files.iter().filter(|file| !reuse.has_size(file.size));
+        let bytes: u64 = new.map(|file| file.size).sum();
+        if bytes > space.free {
+            let why =
+                format!("No space left on device: {bytes} bytes are needed, and {} are free", space.free);
+            let error = StoreError::because(StoreErrorKind::NoSpace, "write", &prepared.path, &why);
+            return Err(StageError::from(error).into());
+        }
+        Ok(())
     }
-    Ok(tally)
+
+    /// Fills a stage with everything that belongs to the build.
+    fn fill(&self, prepared: &Prepared, staged: &mut dyn StagedBuild) -> Result<Tally, StageError> {
+        let watch = self.session.progress();
+        watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
+        let reuse = self.earlier(prepared);
+        let tally =
+            staged.fill(&prepared.source, &reuse, self.publishing.filling, watch, self.session.stop())?;
+        for (to, bytes) in &prepared.own {
+            staged.add(to, bytes)?;
+        }
+        Ok(tally)
+    }
 }
 
 impl StageError {

@@ -3,7 +3,7 @@
 use crate::commit::{Moved, Tally};
 use crate::model::{BuildId, Outcome, RelPath};
 use crate::ops::publish::prepared::Prepared;
-use crate::ops::publish::request::Publishing;
+use crate::ops::publish::run::PublishRun;
 use crate::sign::Signature;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
@@ -57,30 +57,32 @@ pub enum PublishOutcome {
     Trial,
 }
 
-pub(crate) fn report(
-    publishing: &Publishing,
-    prepared: &Prepared,
-    (files, bytes): (u64, u64),
-    tally: &Tally,
-    aliases: Vec<Moved>,
-    outcome: PublishOutcome,
-) -> PublishReport {
-    PublishReport {
-        id: publishing.id.clone(),
-        path: prepared.path.clone(),
-        outcome,
-        result: prepared.result,
-        files,
-        bytes,
-        copied_bytes: tally.copied.load(Ordering::Relaxed),
-        shared_files: tally.shared.load(Ordering::Relaxed),
-        shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
-        joined_files: tally.joined.load(Ordering::Relaxed),
-        joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
-        excluded: prepared.source.excluded,
-        resumed_files: tally.resumed.load(Ordering::Relaxed),
-        signatures: prepared.sums.signatures.clone(),
-        aliases,
-        warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
+impl PublishRun<'_> {
+    /// Returns the report of a build with so many files and bytes.
+    pub(crate) fn report(
+        &self,
+        prepared: &Prepared,
+        (files, bytes): (u64, u64),
+        tally: &Tally,
+        outcome: PublishOutcome,
+    ) -> PublishReport {
+        PublishReport {
+            id: self.publishing.id.clone(),
+            path: prepared.path.clone(),
+            outcome,
+            result: prepared.result,
+            files,
+            bytes,
+            copied_bytes: tally.copied.load(Ordering::Relaxed),
+            shared_files: tally.shared.load(Ordering::Relaxed),
+            shared_bytes: tally.shared_bytes.load(Ordering::Relaxed),
+            joined_files: tally.joined.load(Ordering::Relaxed),
+            joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
+            excluded: prepared.source.excluded,
+            resumed_files: tally.resumed.load(Ordering::Relaxed),
+            signatures: prepared.sums.signatures.clone(),
+            aliases: Vec::new(),
+            warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
+        }
     }
 }

@@ -4,14 +4,11 @@ use crate::commit::reveal::{Revealed, reveal};
 use crate::commit::{Sealed, Tally};
 use crate::decide::{Reuse, Whose};
 use crate::mirror::{Mirror, builds_of};
-use crate::model::{BuildId, Stamp, Stream};
-use crate::ops::publish::compared::there_already;
+use crate::model::{BuildId, Stream};
 use crate::ops::publish::error::PublishError;
-use crate::ops::publish::outcome::{PublishOutcome, PublishReport, report};
+use crate::ops::publish::outcome::{PublishOutcome, PublishReport};
 use crate::ops::publish::prepared::Prepared;
-use crate::ops::publish::request::Publishing;
-use crate::progress::{Stop, Watch};
-use crate::recover::settle;
+use crate::ops::publish::run::PublishRun;
 use crate::source::SourceEntry;
 use crate::store::Take;
 use rayon::prelude::*;
@@ -20,74 +17,70 @@ use std::collections::BTreeMap;
 /// How many earlier builds of the stream are asked for bytes that are there already.
 const ASKED: usize = 30;
 
-/// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
-/// before that was told.
-pub(crate) fn published_meanwhile(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    clock: &dyn Fn() -> Stamp,
-    watch: &dyn Watch,
-    stop: &Stop,
-) -> Result<Option<PublishReport>, PublishError> {
-    if mirror.has_build(&publishing.id)? {
-        settle(&mirror.lock()?, clock)?;
+impl PublishRun<'_> {
+    /// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
+    /// before that was told.
+    pub(crate) fn published_meanwhile(
+        &self,
+        prepared: &Prepared,
+    ) -> Result<Option<PublishReport>, PublishError> {
+        if self.session.mirror().has_build(&self.publishing.id)? {
+            drop(self.session.begin()?);
+        }
+        self.there_already(prepared)
     }
-    there_already(mirror, publishing, prepared, watch, stop)
-}
 
-/// Makes a build visible whose files are all there, and says what was done.
-pub(crate) fn show(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    mut prepared: Prepared,
-    mut sealed: Sealed,
-    tally: &Tally,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<PublishReport, PublishError> {
-    let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
-    sealed.moved = publishing.filling.take == Some(Take::Move);
-    let lock = mirror.lock()?;
-    settle(&lock, clock)?;
-    let Revealed { aliases, warnings } = reveal(&lock, sealed, prepared.names(), clock)?;
-    prepared.warnings.extend(warnings);
-    drop(lock);
-    if publishing.filling.take == Some(Take::Move) {
-        prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+    /// Makes a build visible whose files are all there, and says what was done.
+    pub(crate) fn show(
+        &self,
+        mut prepared: Prepared,
+        mut sealed: Sealed,
+        tally: &Tally,
+    ) -> Result<PublishReport, PublishError> {
+        let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
+        sealed.moved = self.publishing.filling.take == Some(Take::Move);
+        let lock = self.session.begin()?;
+        let Revealed { aliases, warnings } = reveal(&lock, sealed, prepared.names())?;
+        prepared.warnings.extend(warnings);
+        drop(lock);
+        if self.publishing.filling.take == Some(Take::Move) {
+            prepared.warnings.extend(leave(prepared.source.files.par_iter()));
+        }
+        Ok(PublishReport { aliases, ..self.report(&prepared, size, tally, PublishOutcome::Published) })
     }
-    Ok(report(publishing, &prepared, size, tally, aliases, PublishOutcome::Published))
-}
 
-/// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
-/// not reused.
-pub(crate) fn earlier(
-    mirror: &Mirror,
-    publishing: &Publishing,
-    prepared: &Prepared,
-    watch: &dyn Watch,
-) -> Reuse {
-    let stream = &publishing.id.stream;
-    let mut builds = match builds_of(mirror, stream, None) {
-        Ok(builds) => builds,
-        Err(error) => {
-            watch.say(&format!("earlier builds are not reused: {error}"));
+    /// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
+    /// not reused.
+    ///
+    /// Nothing is reused when the request says so.
+    pub(crate) fn earlier(&self, prepared: &Prepared) -> Reuse {
+        if self.publishing.filling.dedupe.is_none() {
             return Reuse::default();
         }
-    };
-    builds.retain(|build| build.problem.is_none());
-    builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
-    let sizes = prepared.source.files.iter().map(|file| file.size).collect();
-    let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
-    let mut asked: Vec<BuildId> = Vec::new();
-    asked.extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
-    let own = asked.len();
-    asked.extend(last_of_others(mirror, stream, &mut changed));
-    // One manifest at a time: each is as large as the build.
-    let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
-        let whose = if index < own { Whose::Own } else { Whose::Other };
-        Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
-    });
-    Reuse::of(found, &sizes, &changed)
+        let (mirror, stream) = (self.session.mirror(), &self.publishing.id.stream);
+        let mut builds = match builds_of(mirror, stream, None) {
+            Ok(builds) => builds,
+            Err(error) => {
+                self.session.progress().say(&format!("earlier builds are not reused: {error}"));
+                return Reuse::default();
+            }
+        };
+        builds.retain(|build| build.problem.is_none());
+        builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
+        let sizes = prepared.source.files.iter().map(|file| file.size).collect();
+        let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
+        let mut asked: Vec<BuildId> = Vec::new();
+        asked
+            .extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
+        let own = asked.len();
+        asked.extend(last_of_others(mirror, stream, &mut changed));
+        // One manifest at a time: each is as large as the build.
+        let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
+            let whose = if index < own { Whose::Own } else { Whose::Other };
+            Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
+        });
+        Reuse::of(found, &sizes, &changed)
+    }
 }
 
 /// Returns whether a file of the source and the published one are two names for the same bytes.

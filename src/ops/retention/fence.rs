@@ -5,7 +5,7 @@
 
 use crate::decide::{Fate, PartFate, Past, Verdict};
 use crate::mirror::{WriteLock, look_at_build, mounted_at, pointing};
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::plan::{Planned, judged};
 use std::collections::{HashMap, HashSet};
@@ -35,14 +35,9 @@ impl Fence {
     }
 
     /// Judges everything anew when another command changed something since the last turn.
-    pub(crate) fn renew(
-        &mut self,
-        lock: &WriteLock<'_>,
-        planned: &mut Planned,
-        now: Stamp,
-    ) -> Result<(), ActError> {
+    pub(crate) fn renew(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         if lock.next_seq() != self.seq {
-            self.judge(lock, planned, now)?;
+            self.judge(lock, planned)?;
         }
         Ok(())
     }
@@ -58,7 +53,7 @@ impl Fence {
     }
 
     /// What the plan lets go may only become less.
-    fn judge(&mut self, lock: &WriteLock<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    fn judge(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         // The clock was looked at for the plan, and what it frees was measured then.
         let base = Past {
             accepted: planned.accepted,
@@ -67,7 +62,7 @@ impl Fence {
             measured: planned.measured.clone(),
             ..Past::default()
         };
-        let again = judged(lock.mirror(), Some(planned.policy.clone()), now, base)?;
+        let again = judged(lock.mirror(), Some(planned.policy.clone()), lock.now(), base)?;
         let fresh: HashMap<&BuildId, &Verdict> =
             again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
         for verdict in &mut planned.plan.builds {
@@ -96,21 +91,20 @@ impl Fence {
         lock: &WriteLock<'_>,
         planned: &mut Planned,
         id: &BuildId,
-        now: Stamp,
     ) -> Result<Option<String>, ActError> {
         let mirror = lock.mirror();
         mirror.layout().build_path(id)?;
         if !mirror.has_build(id)? {
             return Ok(Some("it is gone already".to_owned()));
         }
-        self.refresh(lock, planned, now)?;
+        self.refresh(lock, planned)?;
         let verdict = planned.plan.verdict(id);
         if verdict.is_none_or(|verdict| verdict.fate != Fate::Expire) {
             let why =
                 verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
             return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
         }
-        self.shelters(lock, id, now)
+        self.shelters(lock, id)
     }
 
     /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
@@ -119,10 +113,9 @@ impl Fence {
         lock: &WriteLock<'_>,
         planned: &mut Planned,
         id: &BuildId,
-        now: Stamp,
     ) -> Result<Option<String>, ActError> {
         match self.once_said(lock, planned, id)? {
-            None => self.protects(lock, planned, id, now),
+            None => self.protects(lock, planned, id),
             why => Ok(why),
         }
     }
@@ -141,14 +134,9 @@ impl Fence {
     }
 
     /// Returns which hold or link protects a build now, whatever the plan says.
-    pub(crate) fn shelters(
-        &self,
-        lock: &WriteLock<'_>,
-        id: &BuildId,
-        now: Stamp,
-    ) -> Result<Option<String>, ActError> {
+    pub(crate) fn shelters(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Option<String>, ActError> {
         let mirror = lock.mirror();
-        let path = mirror.layout().build_path(id)?;
+        let (path, now) = (mirror.layout().build_path(id)?, lock.now());
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
         }
@@ -162,25 +150,20 @@ impl Fence {
     }
 
     /// Looks at the links again when the last look is too old.
-    pub(crate) fn refresh(
-        &mut self,
-        lock: &WriteLock<'_>,
-        planned: &mut Planned,
-        now: Stamp,
-    ) -> Result<(), ActError> {
+    pub(crate) fn refresh(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
-            self.look(lock, planned, now)?;
+            self.look(lock, planned)?;
         }
         Ok(())
     }
 
     /// Reads every link outside the builds; builds that appeared without a word may need any other.
-    fn look(&mut self, lock: &WriteLock<'_>, planned: &mut Planned, now: Stamp) -> Result<(), ActError> {
+    fn look(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         let at = Instant::now();
         let mut found = pointing(lock.mirror())?;
         let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
         if found.builds.iter().any(|id| !known.contains(id)) {
-            self.judge(lock, planned, now)?;
+            self.judge(lock, planned)?;
             found = pointing(lock.mirror())?;
         }
         self.seen = Some(Seen { at, targets: found.targets, mounts: lock.mirror().store().mounts()? });

@@ -6,7 +6,7 @@
 
 use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
-use crate::mirror::{Chosen, Fact, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
+use crate::mirror::{Chosen, Fact, LockError, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::judged;
@@ -258,7 +258,7 @@ fn bucket() -> Arc<ObjectStore> {
         id: "a test".to_owned(),
     };
     let mirror = Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
-    let lock = mirror.lock().unwrap();
+    let lock = locked(&mirror);
     for build in [BUILD, NEWER] {
         store.put(&at(&format!("{build}/outputs/logs/log")), b"x", Put::Create).unwrap();
         lock.seal(&record(build)).unwrap();
@@ -267,6 +267,11 @@ fn bucket() -> Arc<ObjectStore> {
     store.point(&at("master/centos/latest_build"), &at(NEWER)).unwrap();
     drop(lock);
     store
+}
+
+/// Takes the lock and recovers nothing: what the other side has begun is not over.
+fn locked(mirror: &Mirror) -> WriteLock<'_> {
+    mirror.lock_and_recover(&now, |_| Ok::<_, LockError>(())).unwrap().0
 }
 
 /// What one side came to: whether it has its way.
@@ -278,7 +283,7 @@ fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let policy = Policy::load(POLICY, "test").unwrap();
     let mut planned = judged(mirror, Some(policy), now(), crate::decide::Past::default()).unwrap();
     let mut fence = Fence::new(lock.next_seq());
-    assert_eq!(fence.protects(lock, &mut planned, &id(BUILD), now()).unwrap(), None);
+    assert_eq!(fence.protects(lock, &mut planned, &id(BUILD)).unwrap(), None);
     let (what, inode) = (TicketKind::Build, (0, 0));
     let ticket = Ticket {
         ticket: 1,
@@ -292,7 +297,7 @@ fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     };
     let trashed = Trashed { at: RelPath::own("trash/000000000009"), ticket };
     meet();
-    let parted = part(lock, &trashed, || fence.once_more(lock, &mut planned, &id(BUILD), now()));
+    let parted = part(lock, &trashed, || fence.once_more(lock, &mut planned, &id(BUILD)));
     parted.map(|why| why.is_none()).map_err(|error| crate::mirror::chain(&error))
 }
 
@@ -350,7 +355,7 @@ fn run(order: &[Side], protects: Protects) -> Run {
     let side = |side: Side, does: &(dyn Fn(&WriteLock<'_>, &dyn Fn()) -> End + Sync)| {
         let store = Stepped { inner: Arc::clone(&inner), side, turns: Arc::clone(&turns) };
         let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
-        let end = does(&mirror.lock().unwrap(), &meet);
+        let end = does(&locked(&mirror), &meet);
         turns.0.lock().unwrap().done.push(side);
         turns.1.notify_all();
         end

@@ -2,11 +2,10 @@
 
 use crate::commit::trash::find_unread;
 use crate::commit::untrash::{bring_back, find};
-use crate::mirror::Mirror;
-use crate::model::{BuildId, Stamp};
+use crate::model::BuildId;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
-use crate::recover::settle;
+use crate::session::Session;
 use serde::Serialize;
 
 /// What holding or letting go did.
@@ -28,16 +27,10 @@ pub(crate) fn person(who: &str) -> String {
 }
 
 /// Holds a build.
-pub fn hold(
-    mirror: &Mirror,
-    id: &BuildId,
-    hold: Hold,
-    mode: Mode,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<HoldReport, ActError> {
+pub fn hold(session: &Session<'_>, id: &BuildId, hold: Hold, mode: Mode) -> Result<HoldReport, ActError> {
     let hold = Hold { who: person(&hold.who), ..hold };
     let same = |held: &Hold| held.why == hold.why && held.until == hold.until;
-    change(mirror, id, EventKind::Held, mode, clock, |holds| {
+    change(session, id, EventKind::Held, mode, |holds| {
         if !holds.iter().any(same) {
             holds.push(hold.clone());
         }
@@ -46,34 +39,30 @@ pub fn hold(
 
 /// Takes back the holds of a build: those with that reason, or all.
 pub fn unhold(
-    mirror: &Mirror,
+    session: &Session<'_>,
     id: &BuildId,
     why: Option<&str>,
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<HoldReport, ActError> {
-    change(mirror, id, EventKind::Unheld, mode, clock, |holds| {
+    change(session, id, EventKind::Unheld, mode, |holds| {
         holds.retain(|hold| why.is_some_and(|why| hold.why != why));
     })
 }
 
 fn change(
-    mirror: &Mirror,
+    session: &Session<'_>,
     id: &BuildId,
     what: EventKind,
     mode: Mode,
-    clock: &dyn Fn() -> Stamp,
     change: impl Fn(&mut Vec<Hold>),
 ) -> Result<HoldReport, ActError> {
+    let mirror = session.mirror();
     mirror.layout().build_path(id)?;
-    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
-    if let Some(lock) = &lock {
-        settle(lock, clock)?;
-    }
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
     let there = mirror.has_build(id)?;
     let trashed = if there { None } else { find(mirror, id)? };
     let trashed = match (trashed, &lock) {
-        (None, Some(lock)) if !there && what == EventKind::Held => find_unread(lock, id, clock())?,
+        (None, Some(lock)) if !there && what == EventKind::Held => find_unread(lock, id, lock.now())?,
         (trashed, _) => trashed,
     };
     let before = mirror.holds_of(id)?;
@@ -87,10 +76,10 @@ fn change(
     let restored = comes_back.is_some();
     if let Some(lock) = &lock {
         if changed {
-            crate::commit::holds::write(lock, id, what, &holds, clock())?;
+            crate::commit::holds::write(lock, id, what, &holds, lock.now())?;
         }
         if let Some(trashed) = comes_back {
-            bring_back(lock, &trashed, clock)?;
+            bring_back(lock, &trashed)?;
         }
     }
     Ok(HoldReport { id: id.clone(), holds, restored, changed })

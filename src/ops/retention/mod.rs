@@ -10,6 +10,7 @@ pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod report;
 pub(crate) mod restore;
+mod run;
 pub(crate) mod sharing;
 pub(crate) mod sweep;
 pub(crate) mod trim;

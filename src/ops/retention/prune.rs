@@ -14,12 +14,12 @@ use crate::ops::retention::concern::concerns;
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
-use crate::ops::retention::sweep::Which;
-use crate::ops::retention::trim;
+use crate::ops::retention::run::PruneRun;
+use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
-use crate::progress::go_on;
 use crate::record::EventKind;
-use crate::recover::{LeftStage, clear_old_stages, left_stages, settle};
+use crate::recover::{LeftStage, RecoverError, clear_old_stages, left_stages};
+use crate::session::Session;
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -28,25 +28,21 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_secs(1);
 
 /// Lets go what the policy lets go.
-pub fn prune(
-    mirror: &Mirror,
-    how: &Pruning,
-    mode: Mode,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<PruneReport, ActError> {
+pub fn prune(session: &Session<'_>, how: &Pruning, mode: Mode) -> Result<PruneReport, ActError> {
+    let mirror = session.mirror();
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
-        let planned = weighed(mirror, None, clock(), base)?;
+        let planned = weighed(mirror, None, session.now(), base)?;
         let findings = concerns(mirror, &planned.census);
         let mut report = PruneReport { findings, ..empty(planned.plan) };
         if report.outcome != PlanOutcome::Refused {
-            let (left, failures) = left_stages(mirror, clock())?;
+            let (left, failures) = left_stages(mirror, session.now())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
             report.failures = failures.iter().map(unread).collect();
         }
         return Ok(report);
     }
-    reserve::with_help(mirror, || run(mirror, how, clock))
+    reserve::with_help(mirror, || run(session, how))
 }
 
 fn empty(plan: Plan) -> PruneReport {
@@ -68,13 +64,10 @@ fn unread((path, error): &(RelPath, StoreError)) -> Failure {
     Failure { path: path.to_string(), error: chain(error) }
 }
 
-fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<PruneReport, ActError> {
-    let seq = {
-        let lock = mirror.lock()?;
-        settle(&lock, clock)?;
-        lock.next_seq()
-    };
-    let now = clock();
+fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
+    let mirror = session.mirror();
+    let seq = session.begin()?.next_seq();
+    let now = session.now();
     let base = Past {
         accepted: how.accepted,
         any_clock: how.any_clock,
@@ -84,28 +77,29 @@ fn run(mirror: &Mirror, how: &Pruning, clock: &dyn Fn() -> Stamp) -> Result<Prun
             .map(Option::unwrap_or_default),
         ..Past::default()
     };
-    let mut planned = weighed(mirror, None, now, base)?;
+    let planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
     report.findings = concerns(mirror, &planned.census);
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
-    let (stages, failures) = clear_old_stages(mirror, clock)?;
+    let (stages, failures) = clear_old_stages(mirror, session.clock())?;
     report.stages = stages;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
-    let mut fence = Fence::new(seq);
     let order = order(&planned);
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
-    send(mirror, &mut planned, &mut fence, &later, &mut report, how, clock)?;
-    trim::all(mirror, &mut planned, &mut fence, &mut report, how, clock)?;
-    let needed: HashSet<BuildId> = needed(&planned, &report);
-    report.trash = crate::ops::retention::sweep::run(mirror, Which::Due, &needed, how.stop.as_ref(), clock)?;
+    let mut run = PruneRun { session, planned, recheck: Fence::new(seq), report };
+    run.send(&later)?;
+    run.trim()?;
+    let needed: HashSet<BuildId> = needed(&run.planned, &run.report);
+    run.report.trash = sweep::run(session, Which::Due, &needed)?;
     if let Some(wanted) = pressed {
-        press(mirror, &mut planned, &mut fence, (&at_once, wanted), &mut report, how, clock)?;
+        run.press(&at_once, wanted)?;
     }
-    remember(mirror, &planned, &report, now, fence.last())?;
+    let PruneRun { planned, recheck, report, .. } = run;
+    remember(mirror, &planned, &report, now, recheck.last())?;
     Ok(report)
 }
 
@@ -145,138 +139,133 @@ fn order(planned: &Planned) -> Vec<BuildId> {
     order
 }
 
-/// Moves builds into the trash, a turn of the lock at a time.
-fn send(
-    mirror: &Mirror,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    builds: &[BuildId],
-    report: &mut PruneReport,
-    how: &Pruning,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
-    let mut left = builds.iter();
-    let mut next = left.next();
-    while next.is_some() {
-        let lock = mirror.lock()?;
-        settle(&lock, clock)?;
-        fence.renew(&lock, planned, clock())?;
-        let turn = Instant::now();
-        while let Some(id) = next.filter(|_| turn.elapsed() < TURN) {
-            go_on(how.stop.as_ref())?;
-            next = left.next();
-            match fence.protects(&lock, planned, id, clock())? {
-                Some(why) => report.skipped.push(Skipped { id: id.clone(), why }),
-                None => {
-                    let until = planned.policy.trash.after(clock(), planned.policy.zone);
-                    match throw(&lock, planned, fence, id, until, clock) {
-                        Ok(Some(why)) => report.skipped.push(Skipped { id: id.clone(), why }),
-                        Ok(None) => report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until }),
-                        Err(error) if error.is_no_space() => return Err(error),
-                        Err(error) => {
-                            report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+impl PruneRun<'_> {
+    /// Moves builds into the trash, a turn of the lock at a time.
+    fn send(&mut self, builds: &[BuildId]) -> Result<(), ActError> {
+        let mut left = builds.iter();
+        let mut next = left.next();
+        while next.is_some() {
+            let lock = self.session.begin()?;
+            self.recheck.renew(&lock, &mut self.planned)?;
+            let turn = Instant::now();
+            while let Some(id) = next.filter(|_| turn.elapsed() < TURN) {
+                self.session.check_cancelled()?;
+                next = left.next();
+                match self.recheck.protects(&lock, &mut self.planned, id)? {
+                    Some(why) => self.report.skipped.push(Skipped { id: id.clone(), why }),
+                    None => {
+                        let until = self.planned.policy.trash.after(lock.now(), self.planned.policy.zone);
+                        match self.throw(&lock, id, until) {
+                            Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
+                            Ok(None) => {
+                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until })
+                            }
+                            Err(error) if error.is_no_space() => return Err(error),
+                            Err(error) => {
+                                self.report
+                                    .failures
+                                    .push(Failure { path: id.to_string(), error: chain(&error) });
+                            }
                         }
                     }
                 }
             }
+            self.recheck.leave(&lock);
         }
-        fence.leave(&lock);
+        Ok(())
     }
-    Ok(())
-}
 
-/// Moves one build into the trash, or says what protects it after all.
-fn throw(
-    lock: &WriteLock<'_>,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    id: &BuildId,
-    until: Stamp,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Option<String>, ActError> {
-    let mirror = lock.mirror();
-    let path = mirror.layout().build_path(id)?;
-    let store = mirror.store();
-    let protocol = protocol(mirror);
-    let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(None) };
-    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let at = lock.next_in_trash()?;
-    let now = clock();
-    let ticket =
-        Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
-    let trashed = Trashed { at, ticket };
-    let fact = Fact::new(EventKind::Pruned, id)
-        .with("trash", trashed.at.as_str())
-        .with("plan", planned.plan.digest.to_string())
-        .with("until", until.iso());
-    // The lock was taken by a handle; what readers open is the path.
-    mirror.is_at_its_path().map_err(LockError::from)?;
-    let intent = lock.intend(now, fact.clone())?;
-    let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
-    let moved = ticket
-        .map_err(ActError::from)
-        .and_then(|()| handshake::part(lock, &trashed, || fence.once_more(lock, planned, id, clock())));
-    if !matches!(moved, Ok(None)) {
-        // A move that failed after it happened is finished by whoever comes next.
-        if !protocol.is_trashed(mirror, &trashed)? {
-            protocol.unmark(lock, id)?;
-            protocol.throw_out(mirror, &trashed.at)?;
-            lock.undo(clock(), fact, intent)?;
+    /// Moves one build into the trash, or says what protects it after all.
+    fn throw(
+        &mut self,
+        lock: &WriteLock<'_>,
+        id: &BuildId,
+        until: Stamp,
+    ) -> Result<Option<String>, ActError> {
+        let mirror = lock.mirror();
+        let path = mirror.layout().build_path(id)?;
+        let store = mirror.store();
+        let protocol = protocol(mirror);
+        let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(None) };
+        let bytes = self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
+        let at = lock.next_in_trash()?;
+        let now = lock.now();
+        let ticket = Ticket {
+            ticket: 1,
+            id: id.clone(),
+            path,
+            what: TicketKind::Build,
+            since: now,
+            until,
+            bytes,
+            inode,
+        };
+        let trashed = Trashed { at, ticket };
+        let fact = Fact::new(EventKind::Pruned, id)
+            .with("trash", trashed.at.as_str())
+            .with("plan", self.planned.plan.digest.to_string())
+            .with("until", until.iso());
+        // The lock was taken by a handle; what readers open is the path.
+        mirror.is_at_its_path().map_err(LockError::from).map_err(RecoverError::from)?;
+        let intent = lock.intend(now, fact.clone())?;
+        let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
+        let moved = ticket.map_err(ActError::from).and_then(|()| {
+            handshake::part(lock, &trashed, || self.recheck.once_more(lock, &mut self.planned, id))
+        });
+        if !matches!(moved, Ok(None)) {
+            // A move that failed after it happened is finished by whoever comes next.
+            if !protocol.is_trashed(mirror, &trashed)? {
+                protocol.unmark(lock, id)?;
+                protocol.throw_out(mirror, &trashed.at)?;
+                lock.undo(lock.now(), fact, intent)?;
+            }
+            return moved;
         }
-        return moved;
+        protocol.follow(lock, &trashed)?;
+        lock.tell(lock.now(), fact, Some(intent))?;
+        Ok(None)
     }
-    protocol.follow(lock, &trashed)?;
-    lock.tell(clock(), fact, Some(intent))?;
-    Ok(None)
+
+    /// Frees the disk: the trash first, then what only pressure lets go, measuring after each.
+    fn press(&mut self, at_once: &[BuildId], wanted: u64) -> Result<(), ActError> {
+        let mirror = self.session.mirror();
+        let free = || Ok::<u64, ActError>(mirror.store().space()?.map_or(u64::MAX, |space| space.free));
+        let mut builds = at_once.iter().peekable();
+        let mut gone: HashSet<&BuildId> = HashSet::new();
+        loop {
+            self.session.check_cancelled()?;
+            // Builds that need each other go together, also when the first of them freed enough.
+            let lost = builds.peek().is_some_and(|id| {
+                let build = self.planned.census.build(id);
+                build.is_some_and(|build| build.requires.iter().any(|wanted| gone.contains(wanted)))
+            });
+            let enough = free()? >= wanted;
+            if enough && !lost {
+                return Ok(());
+            }
+            let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
+            if let Some(oldest) = waiting.first() {
+                let lock = self.session.begin()?;
+                crate::commit::sweep::mark_one(&lock, oldest, lock.now())?;
+                drop(lock);
+                self.report.trash.swept.push(oldest.ticket.id.clone());
+                sweep::finish(self.session, &mut self.report.trash)?;
+                continue;
+            }
+            let Some(id) = builds.next() else {
+                self.report.outcome = PlanOutcome::Shortfall;
+                return Ok(());
+            };
+            self.send(std::slice::from_ref(id))?;
+            gone.insert(id);
+        }
+    }
 }
 
 /// Returns how many bytes must be free in the end, when the disk is under pressure.
 fn pressed(planned: &Planned) -> Option<u64> {
     let (pressure, space) = (planned.policy.pressure?, planned.space?);
     planned.is_pressed().then(|| pressure.until_free.of(space.total))
-}
-
-/// Frees the disk: the trash first, then what only pressure lets go, measuring after each.
-fn press(
-    mirror: &Mirror,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    (at_once, wanted): (&[BuildId], u64),
-    report: &mut PruneReport,
-    how: &Pruning,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
-    let free = || Ok::<u64, ActError>(mirror.store().space()?.map_or(u64::MAX, |space| space.free));
-    let mut builds = at_once.iter().peekable();
-    let mut gone: HashSet<&BuildId> = HashSet::new();
-    loop {
-        go_on(how.stop.as_ref())?;
-        // Builds that need each other go together, also when the first of them freed enough.
-        let lost = builds.peek().is_some_and(|id| {
-            let build = planned.census.build(id);
-            build.is_some_and(|build| build.requires.iter().any(|wanted| gone.contains(wanted)))
-        });
-        let enough = free()? >= wanted;
-        if enough && !lost {
-            return Ok(());
-        }
-        let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
-        if let Some(oldest) = waiting.first() {
-            let lock = mirror.lock()?;
-            settle(&lock, clock)?;
-            crate::commit::sweep::mark_one(&lock, oldest, clock())?;
-            drop(lock);
-            report.trash.swept.push(oldest.ticket.id.clone());
-            crate::ops::retention::sweep::finish(mirror, &mut report.trash, how.stop.as_ref())?;
-            continue;
-        }
-        let Some(id) = builds.next() else {
-            report.outcome = PlanOutcome::Shortfall;
-            return Ok(());
-        };
-        send(mirror, planned, fence, std::slice::from_ref(id), report, how, clock)?;
-        gone.insert(id);
-    }
 }
 
 /// Returns what the kept builds need.

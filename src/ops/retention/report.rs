@@ -3,7 +3,6 @@
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::model::{BuildId, Digest, Stamp};
 use crate::ops::retention::concern::Concern;
-use crate::progress::Stop;
 use crate::recover::LeftStage;
 use serde::Serialize;
 
@@ -14,8 +13,6 @@ pub struct Pruning {
     pub accepted: Option<Digest>,
     /// Whether the clock is right, whatever the last run and the clock of the store say.
     pub any_clock: bool,
-    /// A wish to stop.
-    pub stop: Option<Stop>,
 }
 
 /// What a run of prune did.

@@ -10,7 +10,7 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::hold;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
-use crate::recover::settle;
+use crate::session::Session;
 use serde::Serialize;
 
 /// The reason of the hold that a restored build has.
@@ -28,20 +28,15 @@ pub struct Restored {
 }
 
 /// Takes a build back from the trash, or the parts that were taken out of one.
-pub fn restore(
-    mirror: &Mirror,
-    id: &BuildId,
-    mode: Mode,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Restored, ActError> {
+pub fn restore(session: &Session<'_>, id: &BuildId, mode: Mode) -> Result<Restored, ActError> {
+    let mirror = session.mirror();
     mirror.layout().build_path(id)?;
-    let lock = if mode == Mode::Real { Some(mirror.lock()?) } else { None };
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
     if let Some(lock) = &lock {
-        settle(lock, clock)?;
         clear(lock, &mirror.trash()?)?;
     }
     let found = match (find(mirror, id)?, &lock) {
-        (None, Some(lock)) => find_unread(lock, id, clock())?,
+        (None, Some(lock)) => find_unread(lock, id, lock.now())?,
         (found, _) => found,
     };
     let Some(trashed) = found else {
@@ -58,7 +53,7 @@ pub fn restore(
         }
         (TicketKind::Untrimmed, false) => return Err(crate::commit::CommitError::NoBuild(id.clone()).into()),
     }
-    let now = clock();
+    let now = session.now();
     let until = now.checked_add(RESTORE_TERM);
     if let Some(lock) = &lock {
         let mut holds = mirror.holds_of(id)?;
@@ -67,7 +62,7 @@ pub fn restore(
         holds.retain(|hold| hold.why != why);
         holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
         crate::commit::holds::write(lock, id, EventKind::Held, &holds, now)?;
-        bring_back(lock, &trashed, clock)?;
+        bring_back(lock, &trashed)?;
     }
     Ok(Restored { id: id.clone(), path, held_until: until })
 }

@@ -7,12 +7,11 @@ use crate::commit::choose::protocol;
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
-use crate::mirror::{Mirror, TicketKind, Trashed, WriteLock, chain, pointing};
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::mirror::{TicketKind, Trashed, WriteLock, chain, pointing};
+use crate::model::{BuildId, RelPath};
 use crate::ops::retention::report::{Failure, SweepReport};
 use crate::ops::{ActError, Mode};
-use crate::progress::Stop;
-use crate::recover::settle;
+use crate::session::Session;
 use std::collections::{HashMap, HashSet};
 
 /// Which builds of the trash go.
@@ -25,37 +24,29 @@ pub(crate) enum Which {
 }
 
 /// Empties the trash now.
-pub fn sweep(
-    mirror: &Mirror,
-    mode: Mode,
-    stop: Option<&Stop>,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<SweepReport, ActError> {
+pub fn sweep(session: &Session<'_>, mode: Mode) -> Result<SweepReport, ActError> {
     if mode == Mode::Trial {
-        let trash = mirror.trash()?;
+        let trash = session.mirror().trash()?;
         let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
         let failures = unreadable(trash.strange);
         return Ok(SweepReport { swept, failures, ..SweepReport::default() });
     }
-    reserve::with_help(mirror, || run(mirror, Which::All, &HashSet::new(), stop, clock))
+    reserve::with_help(session.mirror(), || run(session, Which::All, &HashSet::new()))
 }
 
 /// Brings back what is needed, then sweeps what may go.
 pub(crate) fn run(
-    mirror: &Mirror,
+    session: &Session<'_>,
     which: Which,
     needed: &HashSet<BuildId>,
-    stop: Option<&Stop>,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<SweepReport, ActError> {
     let mut report = SweepReport::default();
     {
-        let lock = mirror.lock()?;
-        settle(&lock, clock)?;
-        salvage(&lock, needed, &mut report, clock)?;
-        mark(&lock, which, &mut report, clock)?;
+        let lock = session.begin()?;
+        salvage(&lock, needed, &mut report)?;
+        mark(&lock, which, &mut report)?;
     }
-    finish(mirror, &mut report, stop)?;
+    finish(session, &mut report)?;
     Ok(report)
 }
 
@@ -64,7 +55,6 @@ pub(crate) fn salvage(
     lock: &WriteLock<'_>,
     needed: &HashSet<BuildId>,
     report: &mut SweepReport,
-    clock: &dyn Fn() -> Stamp,
 ) -> Result<(), ActError> {
     let mirror = lock.mirror();
     let waiting: Vec<Trashed> = mirror
@@ -76,7 +66,7 @@ pub(crate) fn salvage(
     if waiting.is_empty() {
         return Ok(());
     }
-    let now = clock();
+    let now = lock.now();
     mirror.refuse_lost_holds(None, now)?;
     let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
     for trashed in waiting {
@@ -86,7 +76,7 @@ pub(crate) fn salvage(
         if !named && !held && !needed.contains(&ticket.id) {
             continue;
         }
-        match bring_back(lock, &trashed, clock) {
+        match bring_back(lock, &trashed) {
             Ok(()) => report.restored.push(ticket.id.clone()),
             Err(error) => {
                 report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
@@ -97,14 +87,9 @@ pub(crate) fn salvage(
 }
 
 /// Tells and marks what goes, so that it cannot come back.
-pub(crate) fn mark(
-    lock: &WriteLock<'_>,
-    which: Which,
-    report: &mut SweepReport,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
+pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport) -> Result<(), ActError> {
     let trash = lock.mirror().trash()?;
-    let now = clock();
+    let now = lock.now();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
     for trashed in protocol(lock.mirror()).due(&trash.waiting, &over) {
         mark_one(lock, trashed, now)?;
@@ -126,12 +111,13 @@ fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
 }
 
 /// Removes everything that is marked, outside the lock.
-pub(crate) fn finish(mirror: &Mirror, report: &mut SweepReport, stop: Option<&Stop>) -> Result<(), ActError> {
+pub(crate) fn finish(session: &Session<'_>, report: &mut SweepReport) -> Result<(), ActError> {
+    let mirror = session.mirror();
     let going = mirror.trash()?.going;
     // Looked at before the ticket may go.
     let ids: HashMap<RelPath, BuildId> =
         going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
-    for (at, swept) in protocol(mirror).sweep(mirror, going, stop)? {
+    for (at, swept) in protocol(mirror).sweep(mirror, going, Some(session.stop()))? {
         report.entries += swept.removed;
         if let Some(id) = ids.get(&at).filter(|_| !swept.failures.is_empty()) {
             // Part of it stays.

@@ -10,60 +10,15 @@ use crate::commit::handshake::while_marked;
 use crate::commit::protocol::Prepared;
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
-use crate::mirror::{Fact, JournalError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::mirror::{Fact, JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
-use crate::ops::retention::fence::Fence;
 use crate::ops::retention::parts::{goes, named};
-use crate::ops::retention::plan::Planned;
-use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, parts};
-use crate::progress::go_on;
+use crate::ops::retention::report::{Failure, Gone, Skipped, parts};
+use crate::ops::retention::run::PruneRun;
 use crate::record::EventKind;
-use crate::recover::settle;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
-
-/// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
-pub(crate) fn all(
-    mirror: &Mirror,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    report: &mut PruneReport,
-    how: &Pruning,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
-    let store = mirror.store();
-    let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
-        Err(error) if error.kind() == StoreErrorKind::Busy => {
-            let why = "another prune is taking parts out; what it leaves waits for the next run";
-            report.plan.warnings.push(why.to_owned());
-            return Ok(());
-        }
-        alone => alone?,
-    };
-    clear(store)?;
-    for (id, names) in parts(&planned.plan) {
-        go_on(how.stop.as_ref())?;
-        let going = named(&planned.policy, &id, &names);
-        match one(mirror, planned, fence, &id, &going, clock) {
-            Ok(Trimmed::Done(gone)) => report.trimmed.push(gone),
-            Ok(Trimmed::Nothing) => {}
-            // Another command changed the build during that time; what is left is for the next run.
-            Ok(Trimmed::Skipped(why)) => {
-                clear(store).ok();
-                report.skipped.push(Skipped { id, why });
-            }
-            Err(error) => {
-                clear(store).ok();
-                if error.is_no_space() {
-                    return Err(error);
-                }
-                report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
-            }
-        }
-    }
-    Ok(())
-}
 
 /// What became of the parts of one build.
 enum Trimmed {
@@ -73,6 +28,132 @@ enum Trimmed {
     Nothing,
     /// They stay, for that reason.
     Skipped(String),
+}
+
+impl PruneRun<'_> {
+    /// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
+    pub(crate) fn trim(&mut self) -> Result<(), ActError> {
+        let mirror = self.session.mirror();
+        let store = mirror.store();
+        let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
+            Err(error) if error.kind() == StoreErrorKind::Busy => {
+                let why = "another prune is taking parts out; what it leaves waits for the next run";
+                self.report.plan.warnings.push(why.to_owned());
+                return Ok(());
+            }
+            alone => alone?,
+        };
+        clear(store)?;
+        for (id, names) in parts(&self.planned.plan) {
+            self.session.check_cancelled()?;
+            let going = named(&self.planned.policy, &id, &names);
+            match self.trim_one(&id, &going) {
+                Ok(Trimmed::Done(gone)) => self.report.trimmed.push(gone),
+                Ok(Trimmed::Nothing) => {}
+                // Another command changed the build during that time; what is left is for the next run.
+                Ok(Trimmed::Skipped(why)) => {
+                    clear(store).ok();
+                    self.report.skipped.push(Skipped { id, why });
+                }
+                Err(error) => {
+                    clear(store).ok();
+                    if error.is_no_space() {
+                        return Err(error);
+                    }
+                    self.report.failures.push(Failure { path: id.to_string(), error: chain(&error) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes parts out of one build; where the lock does not keep others out, its protections are looked at again.
+    fn trim_one(&mut self, id: &BuildId, going: &[Part]) -> Result<Trimmed, ActError> {
+        let mirror = self.session.mirror();
+        let path = mirror.layout().build_path(id)?;
+        let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
+        let skipped = |why: &str| Ok(Trimmed::Skipped(why.to_owned()));
+        // Looked at before the lock is taken, since a build does not change.
+        let trim = match protocol(mirror).prepare_trim(mirror, id, &path, &|inner| goes(going, inner))? {
+            Prepared::Missing => return Ok(Trimmed::Nothing),
+            Prepared::Nothing => return self.note_only(id, &names).map(|()| Trimmed::Nothing),
+            Prepared::Changed(why) => return skipped(why),
+            Prepared::Ready(trim) => trim,
+        };
+        let lock = self.session.begin()?;
+        if let Some(why) = self.stays(&lock, id)? {
+            return Ok(Trimmed::Skipped(why));
+        }
+        if let Some(why) = trim.outdated(mirror)? {
+            return skipped(why);
+        }
+        let bytes = self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
+        let trashed = self.untrimmed(&lock, id, path, (trim.frees(bytes), trim.identity()))?;
+        let now = trashed.ticket.since;
+        let fact = trimmed(&trashed, &names, trim.rest());
+        let intent = lock.intend(now, trim.intent(fact.clone(), &trashed))?;
+        let once_more = || match self.recheck.once_said(&lock, &self.planned, id)? {
+            None => self.sheltered(&lock, id),
+            why => Ok(why),
+        };
+        let done = trim.keep(&lock, &trashed).map_err(ActError::from).and_then(|()| {
+            while_marked(&lock, id, once_more, || Ok(trim.carry_out(&lock, &trashed, &names)?))
+        });
+        if !matches!(done, Ok(None)) {
+            // What failed after it began is finished by the next command.
+            if trim.undo(&lock, &trashed)? {
+                lock.undo(lock.now(), fact, intent)?;
+            }
+            return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
+        }
+        lock.tell(lock.now(), fact, Some(intent))?;
+        self.recheck.leave(&lock);
+        Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+    }
+
+    /// Returns what the trash is told of a build whose parts go.
+    fn untrimmed(
+        &self,
+        lock: &WriteLock<'_>,
+        id: &BuildId,
+        path: RelPath,
+        (bytes, inode): (u64, (u64, u64)),
+    ) -> Result<Trashed, JournalError> {
+        let (id, what, since) = (id.clone(), TicketKind::Untrimmed, lock.now());
+        let until = self.planned.policy.trash.after(since, self.planned.policy.zone);
+        let at = lock.next_in_trash()?;
+        Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
+    }
+
+    /// Returns why the parts of a build must stay after all.
+    fn stays(&mut self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Option<String>, ActError> {
+        self.recheck.renew(lock, &mut self.planned)?;
+        self.sheltered(lock, id)
+    }
+
+    /// Returns the same by the plan as it is, and by what protects the build now.
+    fn sheltered(&mut self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Option<String>, ActError> {
+        self.recheck.refresh(lock, &mut self.planned)?;
+        let verdict = self.planned.plan.verdict(id);
+        if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
+            return Ok(Some("it is judged otherwise now".to_owned()));
+        }
+        self.recheck.shelters(lock, id)
+    }
+
+    /// Notes in the record that a part is gone which was never there.
+    fn note_only(&self, id: &BuildId, names: &[String]) -> Result<(), ActError> {
+        let lock = self.session.begin()?;
+        if let Some(mut record) = lock.mirror().record(id)? {
+            let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
+            if !new.is_empty() {
+                let before = record.clone();
+                record.trimmed.extend(new);
+                lock.renew_record(&before, &record)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
@@ -88,73 +169,6 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes parts out of one build; where the lock does not keep others out, its protections are looked at again.
-fn one(
-    mirror: &Mirror,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    id: &BuildId,
-    going: &[Part],
-    clock: &dyn Fn() -> Stamp,
-) -> Result<Trimmed, ActError> {
-    let path = mirror.layout().build_path(id)?;
-    let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-    let skipped = |why: &str| Ok(Trimmed::Skipped(why.to_owned()));
-    // Looked at before the lock is taken, since a build does not change.
-    let trim = match protocol(mirror).prepare_trim(mirror, id, &path, &|inner| goes(going, inner))? {
-        Prepared::Missing => return Ok(Trimmed::Nothing),
-        Prepared::Nothing => return note_only(mirror, id, &names, clock).map(|()| Trimmed::Nothing),
-        Prepared::Changed(why) => return skipped(why),
-        Prepared::Ready(trim) => trim,
-    };
-    let lock = mirror.lock()?;
-    settle(&lock, clock)?;
-    if let Some(why) = stays(&lock, planned, fence, id, clock())? {
-        return Ok(Trimmed::Skipped(why));
-    }
-    if let Some(why) = trim.outdated(mirror)? {
-        return skipped(why);
-    }
-    let now = clock();
-    let bytes = planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-    let trashed = untrimmed(&lock, planned, id, path, (trim.frees(bytes), trim.identity()), now)?;
-    let fact = trimmed(&trashed, &names, trim.rest());
-    let intent = lock.intend(now, trim.intent(fact.clone(), &trashed))?;
-    let once_more = || match fence.once_said(&lock, planned, id)? {
-        None => sheltered(&lock, planned, fence, id, clock()),
-        why => Ok(why),
-    };
-    let done = trim
-        .keep(&lock, &trashed)
-        .map_err(ActError::from)
-        .and_then(|()| while_marked(&lock, id, once_more, || Ok(trim.carry_out(&lock, &trashed, &names)?)));
-    if !matches!(done, Ok(None)) {
-        // What failed after it began is finished by the next command.
-        if trim.undo(&lock, &trashed)? {
-            lock.undo(clock(), fact, intent)?;
-        }
-        return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
-    }
-    lock.tell(clock(), fact, Some(intent))?;
-    fence.leave(&lock);
-    Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
-}
-
-/// Returns what the trash is told of a build whose parts go.
-fn untrimmed(
-    lock: &WriteLock<'_>,
-    planned: &Planned,
-    id: &BuildId,
-    path: RelPath,
-    (bytes, inode): (u64, (u64, u64)),
-    since: Stamp,
-) -> Result<Trashed, JournalError> {
-    let (id, what) = (id.clone(), TicketKind::Untrimmed);
-    let until = planned.policy.trash.after(since, planned.policy.zone);
-    let at = lock.next_in_trash()?;
-    Ok(Trashed { at, ticket: Ticket { ticket: 1, id, path, what, since, until, bytes, inode } })
-}
-
 /// Returns what the journal is told.
 fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> Fact {
     Fact::new(EventKind::Trimmed, &trashed.ticket.id)
@@ -163,52 +177,4 @@ fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> F
         .with("files", files)
         .with("bytes", bytes)
         .with("until", trashed.ticket.until.iso())
-}
-
-/// Returns why the parts of a build must stay after all.
-fn stays(
-    lock: &WriteLock<'_>,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    id: &BuildId,
-    now: Stamp,
-) -> Result<Option<String>, ActError> {
-    fence.renew(lock, planned, now)?;
-    sheltered(lock, planned, fence, id, now)
-}
-
-/// Returns the same by the plan as it is, and by what protects the build now.
-fn sheltered(
-    lock: &WriteLock<'_>,
-    planned: &mut Planned,
-    fence: &mut Fence,
-    id: &BuildId,
-    now: Stamp,
-) -> Result<Option<String>, ActError> {
-    fence.refresh(lock, planned, now)?;
-    let verdict = planned.plan.verdict(id);
-    if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
-        return Ok(Some("it is judged otherwise now".to_owned()));
-    }
-    fence.shelters(lock, id, now)
-}
-
-/// Notes in the record that a part is gone which was never there.
-fn note_only(
-    mirror: &Mirror,
-    id: &BuildId,
-    names: &[String],
-    clock: &dyn Fn() -> Stamp,
-) -> Result<(), ActError> {
-    let lock = mirror.lock()?;
-    settle(&lock, clock)?;
-    if let Some(mut record) = mirror.record(id)? {
-        let new = names.iter().filter(|name| !record.trimmed.contains(name)).cloned().collect::<Vec<_>>();
-        if !new.is_empty() {
-            let before = record.clone();
-            record.trimmed.extend(new);
-            lock.renew_record(&before, &record)?;
-        }
-    }
-    Ok(())
 }

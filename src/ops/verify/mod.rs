@@ -15,11 +15,11 @@ pub use report::{Fault, FaultKind, VerifyReport};
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
 use crate::mirror::{Apart, Mirror, chain, survey};
-use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
+use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, Lists, complete, digest, holdings, listed};
-use crate::progress::{Stop, Watch};
+use crate::session::Session;
 use crate::sign::Keys;
 use crate::store::{Entry, waiting};
 use cursor::Cursor;
@@ -92,25 +92,18 @@ struct Job {
 
 /// Reads files and compares them.
 struct Reading<'a> {
-    mirror: &'a Mirror,
+    session: &'a Session<'a>,
     disk: Option<Disk>,
-    by: By,
+    verifying: &'a Verifying,
     threads: Option<rayon::ThreadPool>,
-    watch: &'a dyn Watch,
-    stop: &'a Stop,
     /// What was read of files with more than one name.
     shared: Mutex<HashMap<(u64, u64), Digest>>,
 }
 
 /// Holds bytes against the digests that were written down for them.
-pub fn verify(
-    mirror: &Mirror,
-    verifying: &Verifying,
-    watch: &dyn Watch,
-    stop: &Stop,
-    clock: &dyn Fn() -> Stamp,
-) -> Result<VerifyReport, ActError> {
-    let survey = survey(mirror, clock())?;
+pub fn verify(session: &Session<'_>, verifying: &Verifying) -> Result<VerifyReport, ActError> {
+    let mirror = session.mirror();
+    let survey = survey(mirror, session.now())?;
     let mut report = VerifyReport::default();
     let absent = absent::look(mirror, (&survey.census, &survey.troubles), &verifying.which, &mut report);
     let mut order: Vec<BuildId> = survey.census.builds().map(|(id, _)| id).collect();
@@ -128,16 +121,14 @@ pub fn verify(
         Which::Sample(hundredths) => Track::sample(mirror, Portion::of(cost(&survey.census), *hundredths))?,
     };
     let reading = Reading {
-        mirror,
+        session,
         disk: Disk::of(mirror),
-        by: verifying.by,
+        verifying,
         threads: if mirror.store().abilities().slow_calls {
             Some(waiting(mirror.store(), AT_ONCE)?)
         } else {
             None
         },
-        watch,
-        stop,
         shared: Mutex::new(HashMap::new()),
     };
     report.resumed.clone_from(&track.started);
@@ -146,31 +137,31 @@ pub fn verify(
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
     }
     let (apart, mut batch) = (mirror.apart(), Vec::<Job>::new());
-    watch.expect("verifying", 0, cost(&survey.census));
+    session.progress().expect("verifying", 0, cost(&survey.census));
     for id in track.order(order) {
         let part = track.part(&id);
         let Some(census) = survey.census.build(&id) else { continue };
-        let mut jobs = look(mirror, &apart, &id, census, &verifying.keys, &mut report);
+        let mut jobs = reading.look(&apart, &id, census, &mut report);
         jobs.retain(|job| part.has(&job.at));
         for job in jobs {
             if !track.portion.take(job.entry.size) {
-                reading.read(std::mem::take(&mut batch), &mut track, &mut report, clock);
-                track.keep(mirror, clock(), &mut report);
+                reading.read(std::mem::take(&mut batch), &mut track, &mut report);
+                track.keep(mirror, session.now(), &mut report);
                 return Ok(report.sorted());
             }
             let waiting = track.grew(job.entry.size);
             batch.push(job);
             if batch.len() >= BATCH || waiting >= BATCH_BYTES {
-                reading.read(std::mem::take(&mut batch), &mut track, &mut report, clock);
+                reading.read(std::mem::take(&mut batch), &mut track, &mut report);
                 if report.interrupted {
                     return Ok(report.sorted());
                 }
             }
         }
     }
-    reading.read(batch, &mut track, &mut report, clock);
+    reading.read(batch, &mut track, &mut report);
     if !report.interrupted {
-        track.finish(mirror, clock(), &mut report);
+        track.finish(mirror, session.now(), &mut report);
     }
     Ok(report.sorted())
 }
@@ -181,72 +172,6 @@ fn cost(census: &Census) -> u64 {
         build.bytes.unwrap_or_default().saturating_add(file_cost(0) * build.files.unwrap_or_default())
     };
     census.builds().map(|(_, build)| each(build)).fold(0, u64::saturating_add)
-}
-
-/// Compares the names in a build with its list, and returns the files that must be read, by path.
-fn look(
-    mirror: &Mirror,
-    apart: &Apart<'_>,
-    id: &BuildId,
-    census: &BuildCensus,
-    keys: &Keys,
-    report: &mut VerifyReport,
-) -> Vec<Job> {
-    let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let held = holdings(apart, id, &root);
-    let record = mirror.record(id);
-    let lists = Lists::of(record.as_ref().ok().and_then(Option::as_ref));
-    let mut list = listed(mirror, id, &root, &held, lists);
-    if list.by == ListedBy::Sums && lists == Lists::Others {
-        complete(mirror, id, &mut list);
-    }
-    for (at, why) in &list.unread {
-        report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
-    }
-    if mirror.store().abilities().lists_sizes {
-        sizes(mirror, id, &mut list);
-    }
-    report.builds += 1;
-    signed::look(mirror, keys, (&root, census), &held, report);
-    let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
-    for (at, why) in &held.unread {
-        tell(at, FaultKind::Unreadable, why);
-    }
-    for (at, why) in &list.damaged {
-        tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
-    }
-    for at in &list.disagreed {
-        tell(at, FaultKind::Changed, "the lists of checksums disagree about it");
-    }
-    let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
-    let published = match record {
-        Ok(record) => record.and_then(|record| record.sums),
-        Err(error) => {
-            tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
-            None
-        }
-    };
-    if published.is_some() && !held.files.contains_key(&sums) {
-        tell(&sums, FaultKind::Missing, "it was there when the build was published");
-    }
-    if list.by == ListedBy::Nobody {
-        if mirror.has_build(id).unwrap_or(true) {
-            report.unlisted.push(id.clone());
-        }
-        return Vec::new();
-    }
-    names(mirror, census, &root, &held, &list, report);
-    let mut jobs: Vec<Job> = Vec::new();
-    let listed = list.files.iter().map(|(at, (digest, size))| (at, *digest, *size));
-    let own = published.map(|digest| (&sums, digest, None));
-    for (at, wanted, size) in listed.chain(own) {
-        if let Some(entry) = held.files.get(at) {
-            let (root, at, entry) = (root.clone(), at.clone(), entry.clone());
-            jobs.push(Job { id: id.clone(), root, at, entry, wanted, size });
-        }
-    }
-    jobs.sort_by(|a, b| a.at.cmp(&b.at));
-    jobs
 }
 
 /// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
@@ -262,8 +187,7 @@ fn sizes(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
 /// Tells which files are missing and which nobody listed.
 fn names(
     mirror: &Mirror,
-    census: &BuildCensus,
-    root: &RelPath,
+    (census, root): (&BuildCensus, &RelPath),
     held: &Holdings,
     list: &Listed,
     report: &mut VerifyReport,
@@ -287,14 +211,74 @@ fn names(
 }
 
 impl Reading<'_> {
-    /// Reads a batch of files, and remembers how far it came.
-    fn read(
+    /// Compares the names in a build with its list, and returns the files that must be read, by path.
+    fn look(
         &self,
-        mut batch: Vec<Job>,
-        track: &mut Track,
+        apart: &Apart<'_>,
+        id: &BuildId,
+        census: &BuildCensus,
         report: &mut VerifyReport,
-        clock: &dyn Fn() -> Stamp,
-    ) {
+    ) -> Vec<Job> {
+        let mirror = self.session.mirror();
+        let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let held = holdings(apart, id, &root);
+        let record = mirror.record(id);
+        let lists = Lists::of(record.as_ref().ok().and_then(Option::as_ref));
+        let mut list = listed(mirror, id, &root, &held, lists);
+        if list.by == ListedBy::Sums && lists == Lists::Others {
+            complete(mirror, id, &mut list);
+        }
+        for (at, why) in &list.unread {
+            report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
+        }
+        if mirror.store().abilities().lists_sizes {
+            sizes(mirror, id, &mut list);
+        }
+        report.builds += 1;
+        signed::look(mirror, &self.verifying.keys, (&root, census), &held, report);
+        let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
+        for (at, why) in &held.unread {
+            tell(at, FaultKind::Unreadable, why);
+        }
+        for (at, why) in &list.damaged {
+            tell(at, FaultKind::Changed, &format!("the list cannot be read: {why}"));
+        }
+        for at in &list.disagreed {
+            tell(at, FaultKind::Changed, "the lists of checksums disagree about it");
+        }
+        let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
+        let published = match record {
+            Ok(record) => record.and_then(|record| record.sums),
+            Err(error) => {
+                tell(&RelPath::root(), FaultKind::Unreadable, &chain(&error));
+                None
+            }
+        };
+        if published.is_some() && !held.files.contains_key(&sums) {
+            tell(&sums, FaultKind::Missing, "it was there when the build was published");
+        }
+        if list.by == ListedBy::Nobody {
+            if mirror.has_build(id).unwrap_or(true) {
+                report.unlisted.push(id.clone());
+            }
+            return Vec::new();
+        }
+        names(mirror, (census, &root), &held, &list, report);
+        let mut jobs: Vec<Job> = Vec::new();
+        let listed = list.files.iter().map(|(at, (digest, size))| (at, *digest, *size));
+        let own = published.map(|digest| (&sums, digest, None));
+        for (at, wanted, size) in listed.chain(own) {
+            if let Some(entry) = held.files.get(at) {
+                let (root, at, entry) = (root.clone(), at.clone(), entry.clone());
+                jobs.push(Job { id: id.clone(), root, at, entry, wanted, size });
+            }
+        }
+        jobs.sort_by(|a, b| a.at.cmp(&b.at));
+        jobs
+    }
+
+    /// Reads a batch of files, and remembers how far it came.
+    fn read(&self, mut batch: Vec<Job>, track: &mut Track, report: &mut VerifyReport) {
         track.read_all();
         let Some(last) = batch.last().map(|job| Cursor::at(&job.id, &job.at)) else { return };
         // The largest first, so that no thread is left with it at the end.
@@ -304,18 +288,18 @@ impl Reading<'_> {
             Some(threads) => threads.install(compare),
             None => compare(),
         };
-        if self.stop.check().is_err() {
+        if self.session.check_cancelled().is_err() {
             // What was read of this batch is read again by the next run.
             report.interrupted = true;
-            track.keep(self.mirror, clock(), report);
+            track.keep(self.session.mirror(), self.session.now(), report);
         } else {
             track.passed(last);
-            track.keep_at_times(self.mirror, clock(), report);
+            track.keep_at_times(self.session.mirror(), self.session.now(), report);
         }
         for (job, fault) in batch.iter().zip(faults) {
             if let Some((what, why)) = fault
                 // A build that was pruned meanwhile has no faults.
-                && self.mirror.has_build(&job.id).unwrap_or(true)
+                && self.session.mirror().has_build(&job.id).unwrap_or(true)
             {
                 report.fault(&job.root.join(&job.at), what, &why);
             }
@@ -328,19 +312,20 @@ impl Reading<'_> {
 
     /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
     fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
-        if self.by == By::Notes
-            && self.mirror.store().abilities().keeps_digests
-            && let Some(noted) = self.mirror.store().noted_digest(at).map_err(std::io::Error::other)?
+        if self.verifying.by == By::Notes
+            && self.session.mirror().store().abilities().keeps_digests
+            && let Some(noted) =
+                self.session.mirror().store().noted_digest(at).map_err(std::io::Error::other)?
         {
-            self.watch.bytes(size);
+            self.session.progress().bytes(size);
             return Ok(noted);
         }
-        digest(self.mirror, self.disk.as_ref(), at, self.watch, self.stop)
+        digest(self.session, self.disk.as_ref(), at)
     }
 
     /// Reads one file; nothing when it is what it should be, or when somebody asked to stop.
     fn compare(&self, job: &Job) -> Option<(FaultKind, String)> {
-        if self.stop.check().is_err() {
+        if self.session.check_cancelled().is_err() {
             return None;
         }
         if let Some(size) = job.size.filter(|size| *size != job.entry.size) {
@@ -355,7 +340,7 @@ impl Reading<'_> {
                 let at = job.root.join(&job.at);
                 match self.digest(&at, job.entry.size) {
                     Ok(digest) => digest,
-                    Err(_) if self.stop.check().is_err() => return None,
+                    Err(_) if self.session.check_cancelled().is_err() => return None,
                     Err(error) => return Some((FaultKind::Unreadable, error.to_string())),
                 }
             }
@@ -363,7 +348,7 @@ impl Reading<'_> {
         if many {
             shared().insert(job.entry.inode, found);
         }
-        self.watch.file(&job.at);
+        self.session.progress().file(&job.at);
         (found != job.wanted)
             .then(|| (FaultKind::Changed, format!("sha256 {found}, {} is listed", job.wanted)))
     }

@@ -4,6 +4,7 @@ use super::scene::{BUILDS, Scene, build, now, open, prune, prune_patiently};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::record::{EventKind, Hold, Phase};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Spy, Store};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -63,7 +64,12 @@ fn a_build_that_is_held_survives() {
         let mirror = open(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())).unwrap();
         let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
         // While the prune has the lock, nobody else can hold anything.
-        drop(mirrorkeep::ops::retention::hold(&mirror, &build(BUILDS[0]), hold, Mode::Real, &now));
+        drop(mirrorkeep::ops::retention::hold(
+            &Session::new(&mirror, &now),
+            &build(BUILDS[0]),
+            hold,
+            Mode::Real,
+        ));
     }
     at_every_call(hold, |scene| {
         let mirror = open(scene.store())?;
@@ -80,7 +86,7 @@ fn a_build_that_an_alias_is_set_to_survives() {
         let alias = "master/centos/current-tripleo".parse().unwrap();
         let target = format!("master/centos/{}", BUILDS[0]).parse().unwrap();
         let permit = Permit { backwards: true, no_success: true };
-        if let Ok(lock) = mirror.lock() {
+        if let Ok(lock) = Session::new(&mirror, &now).begin() {
             drop(mirrorkeep::commit::set(&lock, &alias, &target, permit, now()));
         }
     }

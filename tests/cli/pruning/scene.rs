@@ -7,6 +7,7 @@ use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,18 +41,24 @@ pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
     let report =
-        mirrorkeep::ops::retention::prune(mirror, &Pruning::default(), Mode::Real, &now).map_err(chain)?;
+        mirrorkeep::ops::retention::prune(&Session::new(mirror, &now), &Pruning::default(), Mode::Real)
+            .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
 }
 
 pub(super) fn sweep(store: Arc<dyn Store>) -> Result<(), String> {
-    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report =
+        mirrorkeep::ops::retention::sweep(&Session::new(&open(store)?, &now), Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
 pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
-    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[0]), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(
+        &Session::new(&open(store)?, &now),
+        &build(BUILDS[0]),
+        Mode::Real,
+    ) {
         // A try that was cut off may have come far enough.
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
@@ -59,7 +66,11 @@ pub(super) fn restore(store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
-    match mirrorkeep::ops::retention::restore(&open(store)?, &build(BUILDS[2]), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(
+        &Session::new(&open(store)?, &now),
+        &build(BUILDS[2]),
+        Mode::Real,
+    ) {
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
@@ -221,8 +232,7 @@ impl Scene {
             let held = mirror.holds_of(&build(name)).unwrap().len().min(1);
             end.push(format!("{name} {record:?} {files:?} held {held}"));
         }
-        let lock = mirror.lock().unwrap();
-        end.push(format!("unsettled {}", lock.unsettled().len()));
+        end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.sort();
         end
     }

@@ -5,6 +5,7 @@ use crate::support::twice::{Left, every_read, every_read_after};
 use mirrorkeep::mirror::GOING;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Spy, Store};
 use std::collections::BTreeSet;
 use std::fs;
@@ -105,7 +106,7 @@ impl Left for Scene {
             let in_place = self.stream().join(name).is_dir();
             let trashed = waiting.iter().any(|trashed| trashed.ticket.id == build(name));
             if !in_place || name == BUILDS[2] && trashed {
-                mirrorkeep::ops::retention::restore(&mirror, &build(name), Mode::Real, &now)
+                mirrorkeep::ops::retention::restore(&Session::new(&mirror, &now), &build(name), Mode::Real)
                     .map_err(|error| format!("{name}: {}", chain(error)))?;
             }
             if name == BUILDS[2] && trashed && !parts.is_dir() {

@@ -6,7 +6,7 @@ use mirrorkeep::decide::check::Terms;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::verify::{By, Verifying, Which};
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::sign::{Keys, SignWith, Signers};
 use mirrorkeep::store::Put;
 use std::fs;
@@ -46,18 +46,19 @@ impl Work {
     fn faults(&self, home: &Home) -> Vec<String> {
         let keys = Keys::open(&[], std::slice::from_ref(&self.public)).unwrap();
         let verifying = Verifying { which: Which::All { anew: true }, by: By::Bytes, keys };
-        let report =
-            mirrorkeep::ops::verify::verify(home.mirror(), &verifying, &Unwatched, &Stop::new(), &now)
-                .unwrap();
+        let report = mirrorkeep::ops::verify::verify(&Session::new(home.mirror(), &now), &verifying).unwrap();
         assert!(report.builds > 0);
         report.faults.iter().map(|fault| format!("{} {}", fault.what, fault.path)).collect()
     }
 }
 
 fn checked(home: &Home) -> Vec<String> {
-    let report =
-        mirrorkeep::ops::check::check(home.mirror(), &RelPath::root(), Terms::default(), &Stop::new(), now())
-            .unwrap();
+    let report = mirrorkeep::ops::check::check(
+        &Session::new(home.mirror(), &|| now()),
+        &RelPath::root(),
+        Terms::default(),
+    )
+    .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
 }
 
@@ -100,7 +101,7 @@ fn a_copy_below_an_alias_has_the_signature() {
     let alias = path("master/centos/latest_build");
     work.publish(&home, ONE);
     mirrorkeep::ops::alias::materialize(home.mirror(), &alias, 0, Mode::Real).unwrap();
-    mirrorkeep::ops::alias::follow(home.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
+    mirrorkeep::ops::alias::follow(&Session::new(home.mirror(), &now)).unwrap();
     let ends = |found: &RelPath| found.name() == SIGNATURE;
     let found = home.store().below(&alias).unwrap();
     assert_eq!(found.iter().filter(|found| ends(&found.path)).count(), 1);

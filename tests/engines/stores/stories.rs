@@ -5,7 +5,7 @@ use crate::store::contract::cut_off;
 use mirrorkeep::decide::check::{Mend, MendKind, Terms, mends};
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{RelPath, Stamp};
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Put, Store, Uploads};
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,9 +231,12 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
     let mirror = Mirror::open(Arc::new(store), "a test", Duration::ZERO).unwrap();
     for (hours, found) in [(23, Vec::new()), (25, wanted)] {
         let then = Stamp::from_instant(chrono::Utc::now()).unwrap().checked_add(hours * 3600).unwrap();
-        let report =
-            mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), then)
-                .unwrap();
+        let report = mirrorkeep::ops::check::check(
+            &Session::new(&mirror, &|| then),
+            &RelPath::root(),
+            Terms::default(),
+        )
+        .unwrap();
         let told: Vec<Mend> =
             mends(&report.findings).into_iter().filter(|mend| mend.what == MendKind::GiveUp).collect();
         assert_eq!(
@@ -241,7 +244,7 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
             found,
             "{hours}"
         );
-        mirrorkeep::ops::check::mend(&mirror, told, &Unwatched, &Stop::new(), &|| then).unwrap();
+        mirrorkeep::ops::check::mend(&Session::new(&mirror, &|| then), told).unwrap();
     }
     assert_eq!(mirror.store().unfinished(Uploads::All).unwrap(), []);
 }

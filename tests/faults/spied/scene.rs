@@ -7,8 +7,8 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope, SumsIn};
 use mirrorkeep::ops::publish::Publishing;
 use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
-use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +46,7 @@ pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(),
 pub(super) fn label(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     let green = "sanity=green".parse().unwrap();
-    mirrorkeep::ops::alias::label(&mirror, &build(ONE), &[green], &[], Mode::Real, &now)
+    mirrorkeep::ops::alias::label(&Session::new(&mirror, &now), &build(ONE), &[green], &[], Mode::Real)
         .map(drop)
         .map_err(chain)
 }
@@ -66,9 +66,7 @@ pub(super) fn verify(store: Arc<dyn Store>) -> Result<VerifyReport, String> {
     let verifying =
         Verifying { which: Which::All { anew: true }, by: By::Bytes, keys: mirrorkeep::sign::Keys::none() };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    alone
-        .install(|| mirrorkeep::ops::verify::verify(&mirror, &verifying, &Unwatched, &Stop::new(), &now))
-        .map_err(chain)
+    alone.install(|| mirrorkeep::ops::verify::verify(&Session::new(&mirror, &now), &verifying)).map_err(chain)
 }
 
 /// Takes for right that a build changed, another is gone, and an alias was moved by hand.
@@ -112,9 +110,8 @@ pub(super) fn adopt_dated(scene: &Scene, store: Arc<dyn Store>) -> Result<(), St
         created: Stamp::from_unix(1_532_563_200),
         mode: Mode::Real,
     };
-    let left = mirrorkeep::ops::adopt::adopt(&open(store)?, &adopting, &Unwatched, &Stop::new(), &now)
-        .map_err(chain)?
-        .left;
+    let left =
+        mirrorkeep::ops::adopt::adopt(&Session::new(&open(store)?, &now), &adopting).map_err(chain)?.left;
     if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
 
@@ -137,7 +134,7 @@ pub(super) fn recover(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), Strin
 /// Says something else of the first build.
 pub(super) fn say_another(_scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let seen = "seen=yes".parse().unwrap();
-    mirrorkeep::ops::alias::label(&open(store)?, &build(ONE), &[seen], &[], Mode::Real, &now)
+    mirrorkeep::ops::alias::label(&Session::new(&open(store)?, &now), &build(ONE), &[seen], &[], Mode::Real)
         .map(drop)
         .map_err(chain)
 }

@@ -7,7 +7,7 @@ use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::copy::{CopyReport, Copying};
 use mirrorkeep::ops::publish::Publishing;
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
 use object_store::memory::InMemory;
@@ -110,14 +110,20 @@ impl Home {
     pub(crate) fn publish_by(&self, signers: Signers, work: &Path, name: &str, requires: &[&str]) {
         let requires = requires.iter().map(|name| build(name)).collect();
         let publishing = Publishing { requires, signers, ..view::publishing(build(name), work) };
-        mirrorkeep::ops::publish::publish(self.mirror(), &publishing, &now, &Unwatched, &Stop::new())
-            .unwrap();
+        mirrorkeep::ops::publish::publish(&Session::new(self.mirror(), &now), &publishing).unwrap();
     }
 
     /// Says something of a build.
     pub(crate) fn label(&self, name: &str, label: &str) {
         let label = label.parse().unwrap();
-        mirrorkeep::ops::alias::label(self.mirror(), &build(name), &[label], &[], Mode::Real, &now).unwrap();
+        mirrorkeep::ops::alias::label(
+            &Session::new(self.mirror(), &now),
+            &build(name),
+            &[label],
+            &[],
+            Mode::Real,
+        )
+        .unwrap();
     }
 
     /// Puts other bytes of the same number into a file, behind the back of everybody.
@@ -251,8 +257,7 @@ pub(crate) fn copy(from: &Home, to: &Home) -> Result<CopyReport, String> {
 /// Copies on one thread, so that the calls come in one order.
 pub(crate) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Result<CopyReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let report =
-        alone.install(|| mirrorkeep::ops::copy::copy(from, to, copying, &Unwatched, &Stop::new(), &now));
+    let report = alone.install(|| mirrorkeep::ops::copy::copy(from, &Session::new(to, &now), copying));
     let report = report.map_err(chain)?;
     match report.failures.first() {
         None => Ok(report),

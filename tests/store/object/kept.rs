@@ -8,7 +8,7 @@ use mirrorkeep::model::{Classify, ErrorKind, RelPath};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
 use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Put, Spy, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,9 @@ fn path(text: &str) -> RelPath {
 /// Returns the findings of a check, each as its code and its path.
 pub(super) fn checked(scene: &Scene) -> Vec<String> {
     let report = mirrorkeep::ops::check::check(
-        &open(scene.store()),
+        &Session::new(&open(scene.store()), &|| now()),
         &RelPath::root(),
         Terms::default(),
-        &Stop::new(),
-        now(),
     )
     .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
@@ -36,7 +34,7 @@ pub(super) fn checked(scene: &Scene) -> Vec<String> {
 
 fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
     let verifying = Verifying { which: Which::All { anew: true }, by, keys: mirrorkeep::sign::Keys::none() };
-    mirrorkeep::ops::verify::verify(&open(store), &verifying, &Unwatched, &Stop::new(), &now).unwrap()
+    mirrorkeep::ops::verify::verify(&Session::new(&open(store), &now), &verifying).unwrap()
 }
 
 /// Returns the faults that verifying finds, each as what it is and its path.
@@ -60,7 +58,8 @@ fn a_check_asks_once_a_build_and_not_for_each_file() {
     let scene = Scene::new();
     let spy = Arc::new(Spy::new(scene.store()));
     let mirror = open(Arc::<Spy>::clone(&spy));
-    mirrorkeep::ops::check::check(&mirror, &RelPath::root(), Terms::default(), &Stop::new(), now()).unwrap();
+    mirrorkeep::ops::check::check(&Session::new(&mirror, &|| now()), &RelPath::root(), Terms::default())
+        .unwrap();
     let asked: Vec<String> = spy.calls().iter().map(ToString::to_string).collect();
     let of_files = asked.iter().filter(|call| call.contains(".rpm"));
     assert_eq!(of_files.count(), 0, "{asked:?}");
@@ -153,7 +152,8 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
     let plan = mirrorkeep::ops::retention::plan(&open(scene.store()), None, now(), None).unwrap().plan;
     let accepted = Pruning { accepted: Some(plan.digest), ..Pruning::default() };
-    mirrorkeep::ops::retention::prune(&open(scene.store()), &accepted, Mode::Real, &now).unwrap();
+    mirrorkeep::ops::retention::prune(&Session::new(&open(scene.store()), &now), &accepted, Mode::Real)
+        .unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
     scene.misleads_nobody().unwrap();
 }
@@ -191,14 +191,14 @@ fn what_a_publisher_sends_or_a_prune_left_is_not_taken_over() {
 fn an_object_that_is_not_a_lock_is_named_with_what_to_do() {
     let scene = Scene::new();
     scene.store().put(&path(".mirrorkeep/lock"), b"hands off", Put::Replace).unwrap();
-    let error = open(scene.store()).lock().unwrap_err();
+    let error = Session::new(&open(scene.store()), &now).begin().unwrap_err();
     assert!(view::chain(&error).contains("cannot read the lock `.mirrorkeep/lock`"), "{error:?}");
     let class = error.class();
     assert_eq!(class.kind, ErrorKind::Refused);
     assert!(class.hint.unwrap().contains("then delete the object `.mirrorkeep/lock`"));
     // The command that helps does.
     scene.store().remove(&path(".mirrorkeep/lock")).unwrap();
-    drop(open(scene.store()).lock().unwrap());
+    drop(Session::new(&open(scene.store()), &now).begin().unwrap());
 }
 
 #[test]

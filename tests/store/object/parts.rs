@@ -10,6 +10,7 @@ use crate::support::view::{SIGNATURE, signature, signed_rightly};
 use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::verify::By;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Put, Spy, Store, StoreErrorKind};
 use std::sync::{Arc, Mutex};
 
@@ -73,7 +74,7 @@ fn restore_all(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     let waits = |trashed: &mirrorkeep::mirror::Trashed| trashed.ticket.id == build(ONE);
     loop {
-        match mirrorkeep::ops::retention::restore(&mirror, &build(ONE), Mode::Real, &now) {
+        match mirrorkeep::ops::retention::restore(&Session::new(&mirror, &now), &build(ONE), Mode::Real) {
             // Whoever tries again after it worked is told that nothing is in the trash.
             Err(mirrorkeep::ops::ActError::NotInTrash(_))
                 if mirror.record(&build(ONE)).is_ok_and(|is| is.is_some_and(|is| is.trimmed.is_empty())) =>

@@ -8,6 +8,7 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
 use mirrorkeep::ops::publish::{PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
 use object_store::memory::InMemory;
 use std::fs;
@@ -52,14 +53,18 @@ pub(super) fn publish_one_again(scene: &Scene, store: Arc<dyn Store>) -> Result<
 
 pub(super) fn label_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let green = "sanity=green".parse().unwrap();
-    mirrorkeep::ops::alias::label(&open(store)?, &build(ONE), &[green], &[], Mode::Real, &now)
+    mirrorkeep::ops::alias::label(&Session::new(&open(store)?, &now), &build(ONE), &[green], &[], Mode::Real)
         .map(drop)
         .map_err(chain)
 }
 
 pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    let report = mirrorkeep::ops::retention::prune(&open(store)?, &Pruning::default(), Mode::Real, &now)
-        .map_err(chain)?;
+    let report = mirrorkeep::ops::retention::prune(
+        &Session::new(&open(store)?, &now),
+        &Pruning::default(),
+        Mode::Real,
+    )
+    .map_err(chain)?;
     let done = report.failures.is_empty() && report.outcome == PlanOutcome::Ok;
     if done { Ok(()) } else { Err(format!("{:?} {:?}", report.outcome, report.failures)) }
 }
@@ -67,7 +72,7 @@ pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let mirror = open(store)?;
     // Whoever tries again after it worked is told that nothing is in the trash.
-    match mirrorkeep::ops::retention::restore(&mirror, &build(ONE), Mode::Real, &now) {
+    match mirrorkeep::ops::retention::restore(&Session::new(&mirror, &now), &build(ONE), Mode::Real) {
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) if mirror.has_build(&build(ONE)).map_err(chain)? => {
             Ok(())
         }
@@ -76,7 +81,8 @@ pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String
 }
 
 pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report =
+        mirrorkeep::ops::retention::sweep(&Session::new(&open(store)?, &now), Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
@@ -201,7 +207,7 @@ impl Scene {
     pub(super) fn end_terms(&self) {
         for mut trashed in self.mirror().trash().unwrap().waiting {
             trashed.ticket.until = "20181210T000000Z".parse().unwrap();
-            self.mirror().lock().unwrap().keep_ticket(&trashed).unwrap();
+            Session::new(self.mirror(), &now).begin().unwrap().keep_ticket(&trashed).unwrap();
         }
     }
 

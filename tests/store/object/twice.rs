@@ -6,6 +6,7 @@ use crate::support::twice::{Left, every_read};
 use crate::support::view::chain;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::recover::Stages;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::Store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -96,8 +97,12 @@ impl Left for Scene {
         for name in had {
             let trashed = waiting.iter().any(|trashed| trashed.ticket.id == build(name));
             if trashed || !self.mirror().has_build(&build(name)).map_err(chain)? {
-                mirrorkeep::ops::retention::restore(self.mirror(), &build(name), Mode::Real, &now)
-                    .map_err(|error| format!("{name}: {}", chain(error)))?;
+                mirrorkeep::ops::retention::restore(
+                    &Session::new(self.mirror(), &now),
+                    &build(name),
+                    Mode::Real,
+                )
+                .map_err(|error| format!("{name}: {}", chain(error)))?;
             }
             if !self.mirror().has_build(&build(name)).map_err(chain)? {
                 return Err(format!("{name} is lost"));

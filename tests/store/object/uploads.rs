@@ -4,8 +4,8 @@ use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::store::contract::cut_off;
 use mirrorkeep::decide::check::{Mend, Terms, mends};
 use mirrorkeep::model::{RelPath, Stamp};
-use mirrorkeep::progress::{Stop, Unwatched};
 use mirrorkeep::recover::{Settled, SettledAs, Stages};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Put, Uploads};
 
 const MINUTE: i64 = 60;
@@ -34,11 +34,9 @@ fn later(minutes: i64) -> Stamp {
 fn to_mend(scene: &Scene, minutes: i64) -> Vec<Mend> {
     let mirror = open(scene.store()).unwrap();
     let report = mirrorkeep::ops::check::check(
-        &mirror,
+        &Session::new(&mirror, &|| later(minutes)),
         &RelPath::root(),
         Terms::default(),
-        &Stop::new(),
-        later(minutes),
     );
     mends(&report.unwrap().findings)
 }
@@ -53,10 +51,8 @@ fn a_check_tells_of_them_once_no_sign_of_life_came_for_an_hour_and_mends_it() {
     let mirror = open(scene.store()).unwrap();
     // One that came back to life meanwhile is left alone.
     for (minutes, left) in [(55, 1), (65, 0)] {
-        let mended = mirrorkeep::ops::check::mend(&mirror, wanted.clone(), &Unwatched, &Stop::new(), &|| {
-            later(minutes)
-        })
-        .unwrap();
+        let mended =
+            mirrorkeep::ops::check::mend(&Session::new(&mirror, &|| later(minutes)), wanted.clone()).unwrap();
         assert_eq!(mended.iter().filter_map(|mended| mended.failure.clone()).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(sent(&scene).len(), left);
     }
@@ -115,11 +111,8 @@ fn what_is_no_note_of_an_upload_goes_without_harm() {
     let own = |name: &str| format!(".mirrorkeep/uploads/{name}");
     assert_eq!(found, [own("1"), own("2"), own("3"), format!("master/centos/{ONE}/SHA256SUMS")]);
     mirrorkeep::ops::check::mend(
-        scene.mirror(),
+        &Session::new(scene.mirror(), &|| later(65)),
         to_mend(&scene, 65)[..3].to_vec(),
-        &Unwatched,
-        &Stop::new(),
-        &|| later(65),
     )
     .unwrap();
     assert_eq!(sent(&scene).len(), 1);

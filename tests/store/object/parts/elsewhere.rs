@@ -6,7 +6,7 @@ use crate::store::object::scene::{ONE, Scene, build, now};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::model::{Digest, RelPath};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::progress::{Stop, Unwatched};
+use mirrorkeep::session::Session;
 use mirrorkeep::store::Store;
 
 const ALIAS: &str = "master/centos/latest_build";
@@ -41,10 +41,16 @@ fn a_copy_below_a_name_has_what_the_build_has_now_and_keeps_it() {
     let scene = trimmed();
     let alias: RelPath = ALIAS.parse().unwrap();
     let permit = Permit { backwards: true, no_success: false };
-    mirrorkeep::commit::set(&scene.mirror().lock().unwrap(), &alias, &build(ONE).as_path(), permit, now())
-        .unwrap();
+    mirrorkeep::commit::set(
+        &Session::new(scene.mirror(), &now).begin().unwrap(),
+        &alias,
+        &build(ONE).as_path(),
+        permit,
+        now(),
+    )
+    .unwrap();
     mirrorkeep::ops::alias::materialize(scene.mirror(), &alias, 3600, Mode::Real).unwrap();
-    let followed = mirrorkeep::ops::alias::follow(scene.mirror(), &Unwatched, &Stop::new(), &now).unwrap();
+    let followed = mirrorkeep::ops::alias::follow(&Session::new(scene.mirror(), &now)).unwrap();
     assert_eq!(followed.switched.len(), 1);
     let reads = |scene: &Scene| {
         let store = scene.store();

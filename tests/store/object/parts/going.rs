@@ -7,6 +7,7 @@ use crate::store::object::scene::{self, ONE, Scene, TWO, build, now};
 use mirrorkeep::model::RelPath;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::record::Manifest;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Put, Spy};
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ fn exactly_the_parts_go_when_their_term_is_over() {
     assert!(scene.store().below(&RelPath::own("trash")).unwrap().is_empty());
     reads_well(&*scene.store()).unwrap();
     let refused =
-        mirrorkeep::ops::retention::restore(scene.mirror(), &build(ONE), Mode::Real, &now).unwrap_err();
+        mirrorkeep::ops::retention::restore(&Session::new(scene.mirror(), &now), &build(ONE), Mode::Real)
+            .unwrap_err();
     assert_eq!(refused.to_string(), format!("`{}` is not in the trash", build(ONE)));
 }
 
@@ -52,7 +54,7 @@ fn what_the_build_has_again_does_not_go_with_an_old_mark() {
     let scene = trimmed();
     let whole = scene.store().read(&scene.trash_file("files"), 1 << 20).unwrap();
     sweep_until_the_objects_go(&scene);
-    let lock = scene.mirror().lock().unwrap();
+    let lock = Session::new(scene.mirror(), &scene::now).begin().unwrap();
     let (now, _) = Manifest::parse(&whole).unwrap().split(|path| path.as_str() == PARTS[1]);
     lock.keep_manifest(&build(ONE), &now).unwrap();
     drop(lock);
@@ -142,7 +144,7 @@ fn later_parts_wait_for_earlier_ones_since_these_come_back_with_them() {
     trim(&scene, scene.store()).unwrap();
     scene.end_terms();
     // Only the term of the later one is over.
-    scene.mirror().lock().unwrap().keep_ticket(&first[0]).unwrap();
+    Session::new(scene.mirror(), &scene::now).begin().unwrap().keep_ticket(&first[0]).unwrap();
     trim(&scene, scene.store()).unwrap();
     assert_eq!(scene.mirror().trash().unwrap().waiting.len(), 2);
     assert_eq!(there(&scene), PARTS);
