@@ -10,8 +10,9 @@ use mirrorkeep::model::{Digest, RelPath, SUMS_NAME, is_sums};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::publish::Publishing;
 use mirrorkeep::ops::retention::{PruneReport, Pruning, SweepReport};
-use mirrorkeep::record::Sums;
+use mirrorkeep::record::{EventKind, Phase, Sums};
 use mirrorkeep::recover::Stages;
+use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Kind, Spy, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -159,6 +160,15 @@ impl Scene {
         bytes
     }
 
+    /// Returns the numbers of the intents that have no outcome.
+    fn unsettled(&self) -> Vec<u64> {
+        use EventKind::{Pruned, Published, Restored, Swept, Trimmed};
+        let events = self.home.mirror().history(&[Published, Pruned, Trimmed, Restored, Swept]).unwrap();
+        let settled: BTreeSet<u64> = events.iter().filter_map(|event| event.settles).collect();
+        let intents = events.iter().filter(|event| event.phase == Phase::Intent).map(|event| event.seq);
+        intents.filter(|seq| !settled.contains(seq)).collect()
+    }
+
     fn recover(&self) -> Result<(), String> {
         mirrorkeep::recover::recover(self.home.mirror(), Stages::Discard, &now).map(drop).map_err(chain)
     }
@@ -185,7 +195,8 @@ fn publish_three(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 fn pruned(store: Arc<dyn Store>, hours: i64) -> Result<PruneReport, String> {
     let how = Pruning { any_clock: true, ..Pruning::default() };
     let clock = || now().checked_add(hours * 3600).unwrap();
-    let report = mirrorkeep::ops::retention::prune(&open(store)?, &how, Mode::Real, &clock).map_err(chain)?;
+    let report = mirrorkeep::ops::retention::prune(&Session::new(&open(store)?, &clock), &how, Mode::Real)
+        .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(report) } else { Err(format!("{failures:?}")) }
 }
@@ -200,11 +211,14 @@ fn prune_a_day_later(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
-    mirrorkeep::ops::retention::restore(&open(store)?, &build(ONE), Mode::Real, &now).map(drop).map_err(chain)
+    mirrorkeep::ops::retention::restore(&Session::new(&open(store)?, &now), &build(ONE), Mode::Real)
+        .map(drop)
+        .map_err(chain)
 }
 
 fn swept(store: Arc<dyn Store>) -> Result<SweepReport, String> {
-    let report = mirrorkeep::ops::retention::sweep(&open(store)?, Mode::Real, None, &now).map_err(chain)?;
+    let report =
+        mirrorkeep::ops::retention::sweep(&Session::new(&open(store)?, &now), Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(report) } else { Err(format!("{:?}", report.failures)) }
 }
 
@@ -272,8 +286,8 @@ fn survives_every_stop(ready: &Scene, step: Step, of: &str) {
     let ends = |scene: &Scene| {
         scene.recover()?;
         is_either(&scene.view(), &before, &after)?;
-        let lock = scene.home.mirror().lock().map_err(chain)?;
-        if lock.unsettled().is_empty() { Ok(()) } else { Err(format!("open: {:?}", lock.unsettled())) }
+        let open = scene.unsettled();
+        if open.is_empty() { Ok(()) } else { Err(format!("without outcome: {open:?}")) }
     };
     at_every_stop(
         ready,
@@ -377,8 +391,12 @@ fn a_sweep_removes_only_what_is_marked(kind: In) {
         if !view.trash.iter().any(|(name, _)| name == TWO) {
             return Err(format!("{:?}", view.trash));
         }
-        mirrorkeep::ops::retention::restore(scene.home.mirror(), &build(TWO), Mode::Real, &now)
-            .map_err(chain)?;
+        mirrorkeep::ops::retention::restore(
+            &Session::new(scene.home.mirror(), &now),
+            &build(TWO),
+            Mode::Real,
+        )
+        .map_err(chain)?;
         if scene.content(TWO) == two { Ok(()) } else { Err("it came back as another".to_owned()) }
     };
     at_every_stop(&scene, prune_a_day_later, &[("a sweep removes only what is marked", &survives)]);
