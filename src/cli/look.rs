@@ -11,6 +11,7 @@ use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, Stream, shown};
+use crate::ops::Mode;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -201,7 +202,7 @@ fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(make::choose(name)?.1),
         None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
-        None => Ok(make::choose("starlingx")?.1),
+        None => Ok(make::choose(Layout::DEFAULT)?.1),
     }
 }
 
@@ -225,6 +226,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
                 say::file(layout.text());
             }
         }
+        LayoutVerb::Set { layout, dry_run } => set_layout(setting, &layout, dry_run)?,
         LayoutVerb::Path { id, stream, git_branch, distro, field, build, layout } => {
             let layout = layout_of(setting, layout.as_deref())?;
             let id = match id {
@@ -251,6 +253,29 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
             placed(setting, &path, &layout.place(&path));
         }
     }
+    Ok(())
+}
+
+fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
+    let (chosen, layout) = make::choose(name)?;
+    let mirror = setting.open()?;
+    let session = setting.session(&mirror);
+    let report = crate::ops::settings::set_layout(&session, (&chosen, &layout), Mode::of(dry_run))?;
+    if setting.json {
+        say::json(&json!({"layout": 1, "dry_run": dry_run, "report": report}));
+        return Ok(());
+    }
+    let would = if dry_run { "would be " } else { "is " };
+    for alias in &report.unruled {
+        say::out(&format!("{}  no rule moves it any more\n", shown(alias)));
+    }
+    for alias in &report.ruled {
+        say::out(&format!("{}  a rule moves it from the next publish on\n", shown(alias)));
+    }
+    say::out(&match report.changed {
+        true => format!("the layout `{}` {would}in force\n", shown(&report.after)),
+        false => format!("the layout `{}` is in force already\n", shown(&report.after)),
+    });
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::decide::{
 };
 use crate::mirror::survey;
 use crate::model::{BuildId, Stream};
+use crate::ops::Mode;
 use crate::render::Series;
 use crate::{model, render};
 use serde_json::{Value, json};
@@ -44,8 +45,16 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
             return forward(setting, policy.as_deref(), census.as_ref(), how, svg.as_deref());
         }
         PolicyVerb::Diff { old, new, census, at } => {
-            return diff(setting, (old, new), census.as_deref(), at.as_deref());
+            let census_file = census.as_deref();
+            let (old, new) = (choose(old)?.1, choose(new)?.1);
+            let (json, text) = difference(setting, (&old, &new), census_file, at.as_deref())?;
+            if setting.json {
+                say::json(&json);
+            } else {
+                say::out(&text);
+            }
         }
+        PolicyVerb::Set { policy, dry_run } => set(setting, policy, *dry_run)?,
     }
     Ok(Exit::Done)
 }
@@ -300,13 +309,46 @@ fn freed(
     Ok(known.collect())
 }
 
-fn diff(setting: &Setting, (old, new): (&str, &str), file: Option<&Path>, at: Option<&str>) -> Outcome<Exit> {
-    let (old, new) = (choose(old)?.1, choose(new)?.1);
+/// Puts a policy in force, and says what that changes for the builds that are there.
+fn set(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
+    let (chosen, new) = choose(name)?;
+    let mirror = setting.open()?;
+    let changes = match mirror.policy()? {
+        Some(_) => {
+            let old = crate::ops::retention::policy_of(&mirror)?;
+            Some(difference(setting, (&old, &new), None, None)?)
+        }
+        None => None,
+    };
+    let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
+    if setting.json {
+        let changes = changes.map(|(json, _)| json);
+        say::json(&json!({"policy": 1, "dry_run": dry_run, "report": report, "changes": changes}));
+        return Ok(());
+    }
+    if let Some((_, text)) = changes {
+        say::out(&text);
+    }
+    let would = if dry_run { "would be" } else { "is" };
+    say::out(&match report.changed {
+        true => format!("the policy `{}` {would} in force\n", model::shown(&report.after)),
+        false => format!("the policy `{}` is in force already\n", model::shown(&report.after)),
+    });
+    Ok(())
+}
+
+/// Returns what an edit of a policy changes, as JSON and as text.
+fn difference(
+    setting: &Setting,
+    (old, new): (&Policy, &Policy),
+    file: Option<&Path>,
+    at: Option<&str>,
+) -> Outcome<(Value, String)> {
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
-    let [before, after] = [&old, &new].map(|policy| retain(&census, policy, at, &Past::default()));
-    let were = freed(setting, &old, &census, &before, file)?;
-    let are = freed(setting, &new, &census, &after, file)?;
+    let [before, after] = [old, new].map(|policy| retain(&census, policy, at, &Past::default()));
+    let were = freed(setting, old, &census, &before, file)?;
+    let are = freed(setting, new, &census, &after, file)?;
     let pairs = before.builds.iter().zip(&after.builds);
     let mut rows: Vec<Row<'_>> = pairs.filter_map(|(before, after)| Row::of(before, after)).collect();
     for row in &mut rows {
@@ -325,24 +367,22 @@ fn diff(setting: &Setting, (old, new): (&str, &str), file: Option<&Path>, at: Op
         DiffTotals::of(rows, sum(&are, stream).saturating_sub(sum(&were, stream)))
     };
     let all: Vec<&Row<'_>> = rows.iter().collect();
-    if setting.json {
-        let list: Vec<Value> = (rows.iter())
-            .map(|row| {
-                json!({"id": row.after.id, "change": row.change, "parts": row.parts, "bytes": row.bytes,
-                    "old": row.before, "new": row.after})
-            })
-            .collect();
-        say::json(&json!({"diff": 1, "at": at, "builds": list, "totals": totals(&all, None)}));
-        return Ok(Exit::Done);
-    }
+    let list: Vec<Value> = (rows.iter())
+        .map(|row| {
+            json!({"id": row.after.id, "change": row.change, "parts": row.parts, "bytes": row.bytes,
+                "old": row.before, "new": row.after})
+        })
+        .collect();
+    let json = json!({"diff": 1, "at": at, "builds": list, "totals": totals(&all, None)});
+    let mut text = String::new();
     let groups: Vec<&[&Row<'_>]> = all.chunk_by(|a, b| a.after.id.stream == b.after.id.stream).collect();
     for group in &groups {
-        group.iter().for_each(|row| say::out(&row.lines()));
+        group.iter().for_each(|row| text.push_str(&row.lines()));
         let stream = group.first().map(|row| &row.after.id.stream);
         if let Some(stream) = stream.filter(|_| groups.len() > 1) {
-            say::out(&format!("  {stream}: {}", totals(group, Some(stream)).line()));
+            text.push_str(&format!("  {stream}: {}", totals(group, Some(stream)).line()));
         }
     }
-    say::out(&totals(&all, None).line());
-    Ok(Exit::Done)
+    text.push_str(&totals(&all, None).line());
+    Ok((json, text))
 }

@@ -90,7 +90,8 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     bar.finish();
     let report = report?;
     if makes && args.dry_run {
-        say::note(&format!("would make a mirror at `{}` with the layout `starlingx`", setting.mirror));
+        let layout = Layout::DEFAULT;
+        say::note(&format!("would make a mirror at `{}` with the layout `{layout}`", setting.mirror));
     }
     for warning in &report.warnings {
         say::note(&format!("warning: {warning}"));
@@ -154,8 +155,8 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     let mut specs = Vec::new();
     if let Some(source) = &args.source {
         if !source.is_dir() {
-            let why = if source.exists() { "is no directory" } else { "does not exist" };
-            let wanted = "a directory that holds inputs/ and outputs/ is wanted";
+            let why = if source.exists() { "is not a directory" } else { "does not exist" };
+            let wanted = "expected the directory that the build left";
             return Err(Usage(format!("the source `{}` {why}; {wanted}", source.display())).into());
         }
         match &args.recipe {
@@ -193,16 +194,21 @@ fn unmade(error: std::io::Error) -> StoreError {
 /// Returns an empty mirror in a directory that goes with the command: everything is checked against it before one is made.
 fn not_there_yet(setting: &Setting, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
-    let (layout, _) = make::choose("starlingx")?;
+    let (layout, _) = make::choose(Layout::DEFAULT)?;
     let setup = Setup { layout, policy: None, id: String::new() };
     Ok(Mirror::init(Arc::new(Posix::open(dir)?), &setup, &setting.who, setting.wait)?)
 }
 
 /// Makes a mirror where nothing is yet.
 fn make_one(setting: &Setting) -> Outcome<Mirror> {
-    let mirror =
-        make::create(setting, "starlingx", make::policy_for(&make::choose("starlingx")?.1, None)?, None)?;
-    say::note(&format!("made a new mirror at `{}` with the layout `starlingx`", setting.mirror));
+    let mirror = make::create(
+        setting,
+        Layout::DEFAULT,
+        make::policy_for(&make::choose(Layout::DEFAULT)?.1, None)?,
+        None,
+    )?;
+    let layout = Layout::DEFAULT;
+    say::note(&format!("made a new mirror at `{}` with the layout `{layout}`", setting.mirror));
     Ok(mirror)
 }
 

@@ -17,7 +17,10 @@ pub struct BranchPlace {
 
 impl Layout {
     /// Returns the stream into which a git branch or tag is built; `given` says the fields that it does not.
+    ///
+    /// The branch may be named as git and build servers name it, such as `refs/heads/main` or `origin/main`.
     pub fn branch(&self, branch: &str, given: &BTreeMap<String, String>) -> Result<BranchPlace, NoPlace> {
+        let branch = short_name(branch);
         let refuse = |why: String| NoPlace {
             layout: self.name().to_owned(),
             thing: format!("the branch `{}`", branch.escape_debug()),
@@ -64,5 +67,44 @@ impl Layout {
         let stream: Stream = stream.write(&values)?.parse().map_err(|error| format!("{error}"))?;
         self.stream_class(&stream).map_err(|error| error.why)?;
         Ok(stream)
+    }
+}
+
+/// Returns the name of a branch or tag without the namespace of its reference and without its remote.
+///
+/// The forms are those of `git help revisions`; of bare remotes only `origin`, which `git clone` makes, is known.
+fn short_name(reference: &str) -> &str {
+    let local = ["refs/heads/", "heads/", "refs/tags/", "tags/"];
+    if let Some(name) = local.iter().find_map(|space| reference.strip_prefix(space)) {
+        return name;
+    }
+    let remote = ["refs/remotes/", "remotes/"].iter().find_map(|space| reference.strip_prefix(space));
+    match remote.and_then(|name| name.split_once('/')) {
+        Some((_, name)) => name,
+        None => reference.strip_prefix("origin/").unwrap_or(reference),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_shortened_to_the_branch() {
+        for (reference, branch) in [
+            ("main", "main"),
+            ("origin/master", "master"),
+            ("origin/feature/x", "feature/x"),
+            ("refs/heads/feature/x", "feature/x"),
+            ("heads/main", "main"),
+            ("refs/tags/v2.1", "v2.1"),
+            ("refs/remotes/upstream/main", "main"),
+            ("remotes/origin/main", "main"),
+            ("feature/origin/x", "feature/origin/x"),
+            ("origin", "origin"),
+            ("", ""),
+        ] {
+            assert_eq!(short_name(reference), branch, "{reference}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use super::Layout;
 
 /// Each shipped layout by its name.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
+    ("generic", include_str!("../../layouts/generic.yaml")),
     ("starlingx", include_str!("../../layouts/starlingx.yaml")),
     ("starlingx-debian", include_str!("../../layouts/starlingx-debian.yaml")),
     ("rdo-trunk", include_str!("../../layouts/rdo-trunk.yaml")),
@@ -12,6 +13,9 @@ const SHIPPED: [(&str, &str); 5] = [
 ];
 
 impl Layout {
+    /// The name of the layout that a mirror gets when none is named.
+    pub const DEFAULT: &'static str = "generic";
+
     /// Returns the YAML of a shipped layout.
     pub fn shipped(name: &str) -> Option<&'static str> {
         SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)

@@ -44,6 +44,14 @@ pub enum MirrorError {
         "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
     )]
     Replaced(String),
+    /// The line of its settings that names a layout or policy is not where it can be changed.
+    #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
+    NotEdited {
+        /// The key.
+        key: &'static str,
+        /// What it should say.
+        name: String,
+    },
     /// Another process is making or changing it.
     #[error("the mirror is busy")]
     Busy(#[source] StoreError),
@@ -73,6 +81,9 @@ impl Classify for MirrorError {
             Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
                 ErrorKind::Refused.into()
             }
+            Self::NotEdited { key, name } => ErrorKind::Refused.hint(format!(
+                "write `{key}: {name}` on a line of its own, without space before it, and run the same command again"
+            )),
             Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
             Self::Already(_) => ErrorKind::Failed.into(),
             Self::Busy(_) => ErrorKind::Busy.into(),

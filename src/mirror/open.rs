@@ -234,11 +234,11 @@ impl Mirror {
     }
 }
 
-fn is_file(name: &str) -> bool {
+pub(super) fn is_file(name: &str) -> bool {
     name.ends_with(".yaml")
 }
 
-fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
+pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
     let bytes = store.read(&RelPath::own(name), LIMIT)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

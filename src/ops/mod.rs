@@ -13,6 +13,7 @@ mod mode;
 mod observe;
 pub mod publish;
 pub mod retention;
+pub mod settings;
 pub mod status;
 pub mod verify;
 

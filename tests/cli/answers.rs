@@ -76,9 +76,11 @@ fn every_field_of_an_answer_is_told() {
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
-    let calls: [&[&str]; 10] = [
+    let calls: [&[&str]; 12] = [
         &["check"],
         &["status"],
+        &["policy", "set", "starlingx", "--dry-run"],
+        &["layout", "set", "generic", "--dry-run"],
         &["check", "--fix", "--dry-run"],
         &["check", "--fix"],
         &["verify", "--all"],
@@ -138,6 +140,8 @@ fn every_answer_carries_the_version_of_its_form() {
         ("hold", &["unhold", &newer]),
         ("policy", &["policy", "list"]),
         ("policy", &["policy", "show"]),
+        ("policy", &["policy", "set", "starlingx", "--dry-run"]),
+        ("layout", &["layout", "set", "generic", "--dry-run"]),
         ("lint", &["policy", "lint", "starlingx"]),
         ("test", &["policy", "test", "starlingx"]),
         ("simulate", &["policy", "simulate", "--for", "3d"]),

@@ -163,12 +163,13 @@ fn where_no_mirror_is_the_hint_asks_for_the_mount_first() {
 #[test]
 fn a_publish_that_cannot_be_makes_no_mirror() {
     let rig = Rig::new();
-    let empty = rig.work("empty");
+    let (work, empty) = (rig.work("leaves"), rig.work("empty"));
     fs::create_dir(&empty).unwrap();
-    let (work, empty) = (rig.work("outputs"), empty);
+    fs::create_dir(&work).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", work.join("link")).unwrap();
     let (work, empty) = (work.to_str().unwrap(), empty.to_str().unwrap());
     for (code, args) in [
-        (2, &[work, "--stream", "nix/centos"][..]),
+        (2, &[work, "--stream", "nix/7"][..]),
         (2, &[work, "--stream", "master/centos", "--build", "latest"]),
         (2, &[work, "--stream", "master/centos", "--label", "odd"]),
         (2, &[work, "--stream", "master/centos", "--exclude", "["]),

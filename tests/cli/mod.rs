@@ -14,6 +14,7 @@ pub(crate) mod pruning;
 pub(crate) mod publish;
 pub(crate) mod readme;
 pub(crate) mod resuming;
+pub(crate) mod settings;
 pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod staying;

@@ -286,10 +286,13 @@ fn branches_go_where_the_layout_maps_them() {
     #[track_caller]
     fn case(branch: &str, expected: &str) {
         let rig = Rig::new();
-        let args = ["layout", "path", "--git-branch", branch, "--distro", "centos", "--build", ONE];
+        let branch = ["layout", "path", "--layout", "starlingx", "--git-branch", branch];
+        let args = [&branch[..], &["--distro", "centos", "--build", ONE]].concat();
         assert_eq!(rig.ok(&args).trim(), format!("{expected}/centos/{ONE}"));
     }
     case("master", "master");
+    case("origin/master", "master");
+    case("refs/heads/f/centos8", "feature/centos8");
     case("f/centos8", "feature/centos8");
     for milestone in ["m/2018.10.b3", "m2018.10.b3", "2018.10.b3"] {
         case(milestone, "milestone/2018.10");

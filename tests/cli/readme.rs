@@ -41,6 +41,7 @@ fn the_nightly_recipe_of_the_readme_shows_prunes_restores_and_holds() {
         let plan = rig.json(&["plan"]);
         let digest = plan["digest"].as_str().unwrap();
         let args = args.replace("sha256:…", digest).replace("'bug 7'", "bug-7");
+        let args = args.replace("main/debian/20260531T020000Z", "master/centos/20181204T060000Z");
         let args: Vec<&str> = args.split_whitespace().collect();
         rig.ok(&args);
         verbs.push(args[0].to_owned());
@@ -73,4 +74,25 @@ fn the_exit_codes_that_the_readme_lists_are_those_of_the_help() {
         let told = help.lines().any(|line| line.trim_start().starts_with(&format!("{code}    ")));
         assert!(told, "{code} is not in {help}");
     }
+}
+
+/// Runs every command of the tutorial, one block after the other, in an empty directory.
+#[test]
+fn the_tutorial_does_what_it_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tutorial.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() > 8, "{} blocks", blocks.len());
+    let place = tempfile::tempdir().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_mirrorkeep")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", &blocks.concat()]).current_dir(place.path()).env("PATH", path);
+    let output = shell.output().unwrap();
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{told}");
+    let stream = place.path().join("mirror/main/debian");
+    assert_eq!(fs::read_link(stream.join("latest_build")).unwrap().to_str(), Some("20260602T020000Z"));
+    assert_eq!(fs::read_link(stream.join("latest_green_build")).unwrap().to_str(), Some("20260601T020000Z"));
+    assert!(said.contains("the policy `policy.yaml` is in force"), "{said}");
 }

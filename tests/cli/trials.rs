@@ -153,6 +153,8 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("check", 5, &["check", "--fix", "--dry-run"]),
         ("adopt", 0, &["adopt", "--write-sums", "--dry-run"]),
         ("recover", 0, &["recover", "--dry-run"]),
+        ("policy set", 0, &["policy", "set", "starlingx", "--dry-run"]),
+        ("layout set", 0, &["layout", "set", "generic", "--dry-run"]),
     ];
     let parent = rig.mirror("..");
     let before = snapshot(&parent);
@@ -221,9 +223,9 @@ fn a_dry_run_of_publish_fails_where_the_real_one_would() {
     let said = rig.ends(0, &[&dry[..], &["--init"]].concat());
     assert!(said.contains("would make a mirror at") && said.contains("would publish"), "{said}");
     assert!(!rig.mirror("").exists());
-    rig.write("outputs/nowhere/x", "x");
-    rig.fails(1, "no place", &[&dry[..], &["--init"]].concat());
-    fs::remove_dir_all(rig.work("outputs/nowhere")).unwrap();
+    symlink("/etc/passwd", rig.work("outputs/leaves")).unwrap();
+    rig.fails(1, "outputs/leaves", &[&dry[..], &["--init"]].concat());
+    fs::remove_file(rig.work("outputs/leaves")).unwrap();
     fs::create_dir(rig.mirror("")).unwrap();
     let _small = Mounted::tmpfs(&rig.mirror(""), "size=2m");
     rig.ok(&["init"]);

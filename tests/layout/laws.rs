@@ -21,6 +21,10 @@ const HASH: &str = "[0-9a-f]{40}_[0-9a-f]{8}(_[0-9a-f]{8}){0,2}";
 /// The shapes of the ids of each layout, as regular expressions in which `STAMP` and `DATE` stand for any time.
 fn shapes(layout: &str) -> Vec<String> {
     match layout {
+        "generic" => vec![
+            "(main|develop|v[0-9])(/(debian|el[0-9]|windows-11)(/(x86_64|arm64))?)?/STAMP".to_owned(),
+            format!("(feature|release|topic)/{NAME}(/(debian|el[0-9])(/x86_64)?)?/STAMP"),
+        ],
         "starlingx" => vec![
             "master/(centos|debian)/STAMP".to_owned(),
             format!("(feature|release|milestone)/{NAME}/(centos|debian)/STAMP"),

@@ -18,7 +18,8 @@ pub(crate) struct Line<'a> {
     link: Option<&'a str>,
 }
 
-pub(crate) const SAMPLES: [(&str, &str); 5] = [
+pub(crate) const SAMPLES: [(&str, &str); 6] = [
+    ("generic", include_str!("../../fixtures/trees/generic.txt")),
     ("starlingx", include_str!("../../fixtures/trees/starlingx.txt")),
     ("starlingx-debian", include_str!("../../fixtures/trees/starlingx-debian.txt")),
     ("rdo-trunk", include_str!("../../fixtures/trees/rdo-trunk.txt")),

@@ -61,10 +61,14 @@ impl Rig {
         self.command(args).output().unwrap()
     }
 
-    /// Returns the binary on the mirror, which the environment names, not yet started.
+    /// Returns the binary on the mirror, which the environment names, not yet started; `init` gets the layout `starlingx`
+    /// where the arguments name none.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
         command.env("MIRRORKEEP_MIRROR", self.mirror("")).args(args);
+        if args.contains(&"init") && !args.iter().any(|arg| arg.starts_with("--layout") || *arg == "--help") {
+            command.args(["--layout", "starlingx"]);
+        }
         command
     }
 
@@ -107,7 +111,7 @@ impl Rig {
         let work = self.work("");
         let mut args = vec!["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", build];
         if !self.mirror(".mirrorkeep/mirror.yaml").exists() {
-            args.push("--init");
+            self.ok(&["init"]);
         }
         args.extend(more);
         self.ok(&args)

@@ -153,6 +153,15 @@ pub(in crate::cli) enum PolicyVerb {
         #[arg(long, value_name = "STAMP")]
         at: Option<String>,
     },
+    /// Put a policy in force in the mirror, and show what that changes
+    #[command(after_help = "Example:\n  mirrorkeep policy set policy.yaml --dry-run")]
+    Set {
+        /// A shipped policy or a policy file
+        policy: String,
+        /// Show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write the JSON schema of policy files
     Schema,
 }

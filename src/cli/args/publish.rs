@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InitArgs {
     /// A shipped layout by name, or a layout file
-    #[arg(long, default_value = "starlingx", value_name = "NAME|FILE")]
+    #[arg(long, default_value = crate::layout::Layout::DEFAULT, value_name = "NAME|FILE")]
     pub(in crate::cli) layout: String,
     /// A shipped policy by name, a policy file, or `none`; the one that suits the layout without this
     #[arg(long, value_name = "NAME|FILE")]
@@ -29,7 +29,7 @@ pub(in crate::cli) enum WritersArg {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PublishArgs {
-    /// The directory that holds inputs/ and outputs/
+    /// The directory to publish
     #[arg(required_unless_present = "add")]
     pub(in crate::cli) source: Option<PathBuf>,
     /// The line of builds, such as master/centos
@@ -40,7 +40,7 @@ pub(in crate::cli) struct PublishArgs {
         conflicts_with = "git_branch"
     )]
     pub(in crate::cli) stream: Option<String>,
-    /// The git branch or tag that was built, instead of --stream
+    /// The git branch or tag that was built, such as main or origin/main, instead of --stream
     #[arg(long, value_name = "BRANCH")]
     pub(in crate::cli) git_branch: Option<String>,
     /// The distribution that was built, with --git-branch
@@ -210,6 +210,15 @@ pub(in crate::cli) enum LayoutVerb {
         /// A shipped layout or a layout file
         #[arg(long, value_name = "NAME|FILE")]
         layout: Option<String>,
+    },
+    /// Put a layout in force in the mirror, in which every build keeps its path
+    #[command(after_help = "Example:\n  mirrorkeep layout set layout.yaml --dry-run")]
+    Set {
+        /// A shipped layout or a layout file
+        layout: String,
+        /// Show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say the path of a build
     Path {

@@ -3,8 +3,9 @@
 use super::Policy;
 
 /// Each shipped policy by its name.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("fedora-compose", include_str!("../../../policies/fedora-compose.yaml")),
+    ("generic", include_str!("../../../policies/generic.yaml")),
     ("openstack-tarballs", include_str!("../../../policies/openstack-tarballs.yaml")),
     ("rdo-trunk", include_str!("../../../policies/rdo-trunk.yaml")),
     ("starlingx", include_str!("../../../policies/starlingx.yaml")),

@@ -1,0 +1,142 @@
+//! Putting another policy or layout in force in a mirror that has builds already.
+//!
+//! A layout in which a build would lose its place is refused, so that every build keeps its path and its id.
+
+use super::{ActError, Mode};
+use crate::layout::Layout;
+use crate::mirror::{Chosen, InForce, MirrorError};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Stream};
+use crate::session::Session;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How many of the builds that stand in the way are named.
+const NAMED: usize = 3;
+
+/// Says why a policy or layout was not put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Builds would have no place any more, or another one.
+    #[error("the layout `{layout}` has no place for {}", named(.builds))]
+    Displaced {
+        /// The layout.
+        layout: String,
+        /// Those builds, in the mirror and in the trash.
+        builds: Vec<BuildId>,
+    },
+    /// The mirror's settings could not be changed.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// A step of it failed.
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+fn named(builds: &[BuildId]) -> String {
+    let names: Vec<String> = builds.iter().take(NAMED).map(|id| format!("`{id}`")).collect();
+    match builds.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+impl Classify for SettingsError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Displaced { .. } => ErrorKind::Refused.hint(
+                "add a stream to the layout that gives each of these builds the path that it has; \
+                 `mirrorkeep layout place PATH --layout FILE` shows what a path is in it",
+            ),
+            Self::Mirror(error) => error.class(),
+            Self::Act(error) => error.class(),
+        }
+    }
+}
+
+/// What putting something in force did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingReport {
+    /// What was in force before, by its name in `mirror.yaml`.
+    pub before: Option<String>,
+    /// What is in force now, or would be in a dry run.
+    pub after: String,
+    /// Whether anything changed, or would.
+    pub changed: bool,
+    /// Aliases that no rule moves any more, by their streams.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unruled: Vec<String>,
+    /// Aliases that a rule moves from now on, by their streams.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ruled: Vec<String>,
+}
+
+/// Puts a policy in force. The next prune waits for `--accept` where the edit makes builds expire.
+pub fn set_policy(
+    session: &Session<'_>,
+    chosen: &Chosen,
+    mode: Mode,
+) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
+    let (before, text) = match mirror.policy()? {
+        Some((name, text)) => (Some(name), text),
+        None => (None, None),
+    };
+    put(session, InForce::Policy, chosen, (before, text), mode)
+}
+
+/// Puts a layout in force in which every build of the mirror and of its trash keeps its path.
+pub fn set_layout(
+    session: &Session<'_>,
+    (chosen, layout): (&Chosen, &Layout),
+    mode: Mode,
+) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
+    let old = mirror.layout();
+    let trashed =
+        mirror.trash().map_err(ActError::from)?.waiting.into_iter().map(|trashed| trashed.ticket.id);
+    let known: BTreeSet<BuildId> =
+        mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).collect();
+    let displaced = |id: &&BuildId| old.build_path(id).ok() != layout.build_path(id).ok();
+    let builds: Vec<BuildId> = known.iter().filter(displaced).cloned().collect();
+    if !builds.is_empty() {
+        return Err(SettingsError::Displaced { layout: layout.name().to_owned(), builds });
+    }
+    let before = (Some(mirror.config().layout.clone()), Some(old.text().to_owned()));
+    let mut report = put(session, InForce::Layout, chosen, before, mode)?;
+    let streams: BTreeSet<&Stream> = known.iter().map(|id| &id.stream).collect();
+    let [were, are] = [old, layout].map(|layout| ruled(layout, &streams));
+    report.unruled = were.difference(&are).cloned().collect();
+    report.ruled = are.difference(&were).cloned().collect();
+    Ok(report)
+}
+
+/// Returns the paths of the aliases that the rules of a layout move in these streams.
+fn ruled(layout: &Layout, streams: &BTreeSet<&Stream>) -> BTreeSet<String> {
+    let of = |stream: &&Stream| {
+        let home = layout.stream_path(stream).ok()?;
+        let rules = layout.aliases_of(stream, &BTreeSet::new()).ok()?;
+        Some(rules.into_iter().map(move |rule| format!("{home}/{}", rule.name)).collect::<Vec<_>>())
+    };
+    streams.iter().filter_map(of).flatten().collect()
+}
+
+fn put(
+    session: &Session<'_>,
+    which: InForce,
+    chosen: &Chosen,
+    (before, text): (Option<String>, Option<String>),
+    mode: Mode,
+) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
+    let after = mirror.name_in_force(which, chosen);
+    let same_text = match chosen {
+        Chosen::Shipped(_) => true,
+        Chosen::File(new) => text.as_ref() == Some(new),
+    };
+    let changed = before.as_ref() != Some(&after) || !same_text;
+    if changed && mode == Mode::Real {
+        let lock = session.begin().map_err(ActError::from)?;
+        mirror.put_in_force(which, chosen, &lock)?;
+    }
+    Ok(SettingReport { before, after, changed, unruled: Vec::new(), ruled: Vec::new() })
+}
