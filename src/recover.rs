@@ -14,7 +14,7 @@ use crate::commit::stage::{Sealed, Underway, clear, is_held, touched};
 use crate::commit::untrash::{RESTORE_TERM, find};
 use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
-    ExpectedError, Fact, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
+    ExpectedError, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold};
@@ -22,6 +22,9 @@ use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, U
 use serde::Serialize;
 use std::time::Duration;
 use tracing::info;
+
+/// What a publisher writes into its stage, beside its ticket.
+const PARTS: [&str; 6] = ["tree", "progress", "manifest", "seal.json", "claim.json", "upload.json"];
 
 /// How long an unfinished temporary file is left to its writer, in seconds.
 const TEMPORARY_TERM: i64 = 3600;
@@ -121,11 +124,8 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
         lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent)).collect();
     let mut settled = settled?;
     let open = lock.unsettled();
-    let needed = |at: &RelPath| {
-        let stage =
-            |intent: &Event| intent.details.get("stage").and_then(|stage| stage.as_str().map(str::to_owned));
-        open.iter().any(|intent| stage(intent).as_deref() == Some(at.as_str()))
-    };
+    let stages: Vec<RelPath> = open.iter().filter_map(|intent| intent.stated().stage).collect();
+    let needed = |at: &RelPath| stages.contains(at);
     for at in children(lock.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
         // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
         // waits for the next command.
@@ -138,6 +138,8 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
                 }
             }
             Ok(false) => {}
+            // `recover` and `check` report what is not a stage.
+            Err(_) if matches!(unknown_stage(lock.mirror().store(), &at), Ok(Some(_))) => {}
             Err(error) => settled.push(left(lock, at.as_str(), &chain(&error))),
         }
     }
@@ -151,7 +153,7 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
 /// stage stayed behind.
 fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
-    Ok(tree.is_none() && !is_awaited(mirror, stage)?)
+    Ok(tree.is_none() && !is_awaited(mirror, stage)? && unknown_stage(mirror.store(), stage)?.is_none())
 }
 
 /// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
@@ -170,11 +172,10 @@ fn left(lock: &WriteLock<'_>, to: &str, why: &str) -> Settled {
 }
 
 fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverError> {
-    let fact = || Fact { what: intent.what, to: intent.to.clone(), details: intent.details.clone() };
     let happened = match intent.what {
         EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
-                let revealed = finish(lock, sealed, Names::Follow, intent.seq)
+                let revealed = finish(lock, sealed, Names::Follow, lock.resume(intent))
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 // Its own publisher can report them no more.
                 for warning in revealed.warnings {
@@ -204,10 +205,10 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
         },
     };
     if happened {
-        lock.tell(lock.now(), fact(), Some(intent.seq))?;
+        lock.resume(intent).done(lock.now())?;
         return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
     }
-    lock.undo(lock.now(), fact(), intent.seq)?;
+    lock.resume(intent).undone(lock.now())?;
     Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
 }
 
@@ -216,28 +217,25 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
     Ok(match intent.what {
         EventKind::Aliased | EventKind::Unaliased => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
-            let wanted = intent.details.get("to").and_then(|to| to.as_str()?.parse::<RelPath>().ok());
-            pointed_at(lock.mirror(), &alias)? == wanted
+            pointed_at(lock.mirror(), &alias)? == intent.stated().to
         }
         EventKind::Materialized => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             let there = lock.mirror().store().look(&Materialized::pointer(&alias))?;
-            let wanted = intent.details.get("generation").and_then(|name| name.as_str());
-            there.and_then(|entry| entry.link).as_deref() == wanted
+            there.and_then(|entry| entry.link) == intent.stated().generation
         }
         EventKind::Labelled => {
             let id: Option<BuildId> = intent.to.parse().ok();
             let record = id.map(|id| lock.mirror().record(&id)).transpose()?.flatten();
             let labels = record.map(|record| record.labels).unwrap_or_default();
-            intent.details.get("labels").and_then(|labels| labels.as_object()).is_some_and(|wanted| {
+            intent.stated().labels.is_some_and(|wanted| {
                 wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
             })
         }
         EventKind::Held | EventKind::Unheld => {
             let holds =
                 intent.to.parse::<BuildId>().ok().map(|id| lock.mirror().holds_of(&id)).transpose()?;
-            // Holds are plain data.
-            holds.and_then(|holds| serde_json::to_value(holds).ok()).as_ref() == intent.details.get("holds")
+            holds == intent.stated().holds
         }
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
@@ -272,7 +270,7 @@ pub fn recover(
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    for (at, _) in mirror.trash()?.strange {
+    for (at, _) in mirror.trash()?.unread() {
         match trash::renew_ticket(&lock, &at, until) {
             Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),
             Ok(None) => settled.push(left(
@@ -292,6 +290,18 @@ pub fn recover(
         settled.push(Settled { to: upload.to.to_string(), what: SettledAs::Cleared });
     }
     for at in children(mirror, "stage")? {
+        if let Ok(Some(bytes)) = unknown_stage(store, &at) {
+            if stages == Stages::Discard {
+                store.discard(&at)?;
+                settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+            } else {
+                let why = format!(
+                    "it is not a stage, and has {bytes} bytes; `mirrorkeep recover --discard-stages` removes it"
+                );
+                settled.push(left(&lock, at.as_str(), &why));
+            }
+            continue;
+        }
         let what = match clear_stage(&lock, &at, stages, now) {
             // One that cannot be cleared stops no other, and is reported once.
             Err(RecoverError::Store(error)) => {
@@ -438,23 +448,64 @@ impl LeftStage {
 
 /// Returns the stages that [`recover`] clears when it discards them; nothing is taken or changed.
 pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreError> {
-    let (left, mut failures) = left_stages(mirror, now)?;
-    if failures.is_empty() { Ok(left) } else { Err(failures.swap_remove(0).1) }
+    let mut found = left_stages(mirror, now)?;
+    if !found.failures.is_empty() {
+        return Err(found.failures.swap_remove(0).1);
+    }
+    let unknown = |(path, bytes)| LeftStage { path, age: 0, bytes };
+    found.left.extend(found.unknown.into_iter().map(unknown));
+    Ok(found.left)
 }
 
-/// Stages that were left, and those that could not be looked at.
-pub(crate) type LeftStages = (Vec<LeftStage>, Vec<(RelPath, StoreError)>);
+/// What was found among the stages.
+#[derive(Debug, Default)]
+pub(crate) struct LeftStages {
+    /// Stages that were left.
+    pub(crate) left: Vec<LeftStage>,
+    /// Stages that could not be looked at, or not be cleared.
+    pub(crate) failures: Vec<(RelPath, StoreError)>,
+    /// What is not a stage, and its bytes.
+    pub(crate) unknown: Vec<(RelPath, u64)>,
+}
 
 /// Returns the stages that no process holds; nothing is taken or changed.
 pub(crate) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, StoreError> {
     let mut found = LeftStages::default();
     for path in children(mirror, "stage")? {
-        match left_stage(mirror, &path, now) {
-            Ok(left) => found.0.extend(left),
-            Err(error) => found.1.push((path, error)),
+        let looked = match unknown_stage(mirror.store(), &path) {
+            Ok(None) => left_stage(mirror, &path, now).map(|left| found.left.extend(left)),
+            unknown => unknown.map(|bytes| found.unknown.extend(bytes.map(|bytes| (path.clone(), bytes)))),
+        };
+        if let Err(error) = looked {
+            found.failures.push((path, error));
         }
     }
     Ok(found)
+}
+
+/// Returns the bytes of something among the stages that is not a stage: a file, or a directory that has more than a
+/// publisher writes.
+fn unknown_stage(store: &dyn Store, path: &RelPath) -> Result<Option<u64>, StoreError> {
+    let Some(entry) = store.look(path)? else { return Ok(None) };
+    let is_stage = entry.kind == Kind::Dir && {
+        let listing = match store.list(path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            listing => listing?,
+        };
+        let known = |name: &str, kind: Kind| match name {
+            "ticket" => kind != Kind::Dir || !store.abilities().directories,
+            name => PARTS.contains(&name) || name.starts_with("ticket."),
+        };
+        listing.odd.is_empty() && listing.entries.iter().all(|entry| known(&entry.name, entry.kind))
+    };
+    if is_stage {
+        return Ok(None);
+    }
+    let files = Walked::of(store, path).map(|walked| {
+        let files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File);
+        files.map(|(_, _, entry)| entry.size).sum::<u64>()
+    });
+    Ok(Some(if entry.kind == Kind::Dir { files? } else { entry.size }))
 }
 
 fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<LeftStage>, StoreError> {
@@ -486,15 +537,15 @@ pub(crate) fn clear_old_stages(
     mirror: &Mirror,
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<LeftStages, RecoverError> {
-    let (left, failures) = left_stages(mirror, clock())?;
-    let mut done: LeftStages = (Vec::new(), failures);
+    let LeftStages { left, failures, unknown } = left_stages(mirror, clock())?;
+    let mut done = LeftStages { left: Vec::new(), failures, unknown };
     for stage in left.into_iter().filter(LeftStage::is_old) {
         // A prune recovered before this.
         let (lock, ()) = mirror.lock_and_recover(clock, |_| Ok::<_, RecoverError>(()))?;
         match clear_stage(&lock, &stage.path, Stages::Wait, clock()) {
-            Ok(SettledAs::Cleared) => done.0.push(stage),
+            Ok(SettledAs::Cleared) => done.left.push(stage),
             Ok(_) => {}
-            Err(RecoverError::Store(error)) => done.1.push((stage.path, error)),
+            Err(RecoverError::Store(error)) => done.failures.push((stage.path, error)),
             Err(error) => return Err(error),
         }
     }
@@ -514,4 +565,48 @@ fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
 fn age(store: &dyn Store, at: &RelPath, now: Stamp) -> Result<i64, StoreError> {
     let entry = store.look(at)?.filter(|entry| entry.kind != Kind::Link);
     Ok(entry.map(|entry| now.unix() - entry.ctime).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::{Chosen, Setup};
+    use crate::record::{Payload, Phase};
+    use crate::store::ObjectStore;
+    use std::sync::Arc;
+
+    fn now() -> Stamp {
+        Stamp::default()
+    }
+
+    /// Drops an intent that an alias is to be set, after `before` the drop; returns how the next command settles it.
+    fn dropped(before: impl FnOnce(&Mirror, &RelPath, &RelPath)) -> (Vec<SettledAs>, Phase) {
+        let setup =
+            Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "a test".to_owned() };
+        let store = Arc::new(ObjectStore::in_memory().unwrap());
+        let mirror = Mirror::init(store, &setup, "a test", Duration::ZERO).unwrap();
+        let alias: RelPath = "master/centos/stable".parse().unwrap();
+        let to: RelPath = "master/centos/20181205T060000Z".parse().unwrap();
+        {
+            let (lock, _) = begin(&mirror, &now).unwrap();
+            let payload = Payload::Aliased { from: None, to: to.clone(), by_hand: false };
+            let pending = lock.begin(now(), &alias, &payload).unwrap();
+            before(&mirror, &alias, &to);
+            drop(pending);
+        }
+        assert_eq!(mirror.unsettled().unwrap().len(), 1);
+        let (lock, settled) = begin(&mirror, &now).unwrap();
+        assert_eq!(lock.unsettled(), []);
+        assert!(settled.iter().all(|settled| settled.to == alias.as_str()), "{settled:?}");
+        let last = mirror.history(&[EventKind::Aliased]).unwrap().pop().unwrap();
+        assert_eq!((last.settles, last.stated().to), (Some(1), Some(to)));
+        (settled.iter().map(|settled| settled.what).collect(), last.phase)
+    }
+
+    #[test]
+    fn an_intent_that_is_dropped_is_recovered_by_the_next_command() {
+        assert_eq!(dropped(|_, _, _| ()), (vec![SettledAs::Undone], Phase::Undone));
+        let set = |mirror: &Mirror, alias: &RelPath, to: &RelPath| mirror.store().point(alias, to).unwrap();
+        assert_eq!(dropped(set), (vec![SettledAs::Noted], Phase::Done));
+    }
 }

@@ -4,7 +4,7 @@ use super::args::{LayoutVerb, ListArgs};
 use super::context::Setting;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
-use super::surveyed::looked_at;
+use super::surveyed::{looked_at, looked_to_show};
 use super::{make, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
@@ -22,7 +22,7 @@ pub(super) fn census(setting: &Setting) -> Outcome {
 
 pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
     let mirror = setting.open()?;
-    let census = looked_at(&mirror)?;
+    let (census, decidable) = looked_to_show(&mirror)?;
     let wanted: Option<Stream> = args
         .stream
         .as_ref()
@@ -33,7 +33,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
         mirror.layout().stream_path(stream)?;
     }
     let builds = census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream));
-    let judged = judged(&mirror, &census);
+    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
     let rows: Vec<Value> =
         builds.map(|(id, build)| described(&mirror, &census, &id, build, judged.get(&id))).collect();
     if setting.json {
@@ -130,12 +130,12 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let mirror = setting.open()?;
     let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
     mirror.layout().build_path(&id)?;
-    let census = looked_at(&mirror)?;
+    let (census, decidable) = looked_to_show(&mirror)?;
     let Some(build) = census.build(&id) else {
         crate::ops::retention::not_trashed(&mirror, &id)?;
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
-    let judged = judged(&mirror, &census);
+    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
     if setting.json {
         let mut value = described(&mirror, &census, &id, build, verdict);

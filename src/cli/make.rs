@@ -6,7 +6,7 @@ use super::exit::{Outcome, Usage};
 use super::owner::refuse_root;
 use super::say;
 use super::site::say_what_lacks;
-use super::surveyed::looked_at;
+use super::surveyed::looked_to_show;
 use crate::commit::{Moved, Permit};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
@@ -241,7 +241,7 @@ pub(super) fn recover(
 }
 
 fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
-    let census = looked_at(mirror)?;
+    let (census, _) = looked_to_show(mirror)?;
     let symlinks = mirror.store().abilities().symlinks;
     let materialized = if symlinks { Vec::new() } else { mirror.materialized()? };
     if setting.json {

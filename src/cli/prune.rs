@@ -42,12 +42,14 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
     if args.dry_run {
         if setting.json {
-            say::json(&Trial { plan: &report.plan, stages: &report.stages, findings: &report.findings });
+            let PruneReport { plan, stages, findings, failures, .. } = &report;
+            say::json(&Trial { plan, stages, findings, failures });
         } else {
             super::plan::show(setting, &report.plan);
             say::note("dry run: this is what prune would do; nothing was changed");
             stages(&report.stages, "would clear");
         }
+        report.failures.iter().for_each(failure);
         report.findings.iter().for_each(finding);
         return Ok(exit(&report));
     }
@@ -56,14 +58,14 @@ pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
     } else {
         tell(&report);
     }
-    if !report.failures.is_empty() || !report.trash.failures.is_empty() {
-        return Ok(Exit::Failed);
-    }
     Ok(exit(&report))
 }
 
-/// Returns how a run ended whose work was done: as the plan says, or with findings.
+/// Returns how a run ended: with failures, as the plan says, or with findings.
 fn exit(report: &PruneReport) -> Exit {
+    if !report.failures.is_empty() || !report.trash.failures.is_empty() {
+        return Exit::Failed;
+    }
     match Exit::from(report.outcome) {
         Exit::Done if !report.findings.is_empty() => Exit::Findings,
         exit => exit,
@@ -83,6 +85,7 @@ struct Trial<'a> {
     plan: &'a Plan,
     stages: &'a [LeftStage],
     findings: &'a [Concern],
+    failures: &'a [Failure],
 }
 
 /// Lists stages of interrupted publishes.

@@ -4,12 +4,27 @@ use super::exit::Outcome;
 use super::say;
 use crate::census::Census;
 use crate::cli::context::now;
-use crate::mirror::{Mirror, survey};
-use crate::model::BuildId;
+use crate::mirror::{Mirror, Survey, chain, survey, survey_to_show};
+use crate::model::{BuildId, Classify};
 
 /// Surveys the mirror and says what could not be read.
 pub(super) fn looked_at(mirror: &Mirror) -> Outcome<Census> {
-    let survey = survey(mirror, now())?;
+    Ok(reported(mirror, survey(mirror, now())?))
+}
+
+/// Does the same for a verb that only shows builds and needs no journal; returns also whether the policy can be applied,
+/// which needs one.
+pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Census, bool)> {
+    let (survey, unread) = survey_to_show(mirror, now())?;
+    if let Some(error) = &unread {
+        let hint = error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        let why = chain(error);
+        mirror.warnings().add(format!("{why}: what depends on it, such as verdicts, is left out{hint}"));
+    }
+    Ok((reported(mirror, survey), unread.is_none()))
+}
+
+fn reported(mirror: &Mirror, survey: Survey) -> Census {
     survey.troubles.iter().for_each(say::trouble);
     let recorded = mirror.recorded().unwrap_or_default();
     let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
@@ -25,5 +40,5 @@ pub(super) fn looked_at(mirror: &Mirror) -> Outcome<Census> {
             )),
         }
     }
-    Ok(survey.census)
+    survey.census
 }

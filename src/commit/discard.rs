@@ -1,6 +1,6 @@
 //! Names beside the mirror, in the trash and where trees are written before they are moved.
 
-use crate::mirror::{GOING, Trashed};
+use crate::mirror::GOING;
 use crate::model::RelPath;
 use crate::store::{Store, StoreError};
 
@@ -18,10 +18,4 @@ pub(crate) fn is_listed(store: &dyn Store, at: &RelPath, name: &str) -> Result<b
         Err(error) if error.is_not_found() => Ok(false),
         listing => Ok(listing?.entries.iter().any(|entry| entry.name == name)),
     }
-}
-
-/// Returns what an intent notes of the tree, so that it is known again when the ticket cannot be read.
-pub(crate) fn noted(trashed: &Trashed) -> serde_json::Value {
-    let (device, inode) = trashed.ticket.inode;
-    serde_json::json!([device, inode])
 }

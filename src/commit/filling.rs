@@ -107,7 +107,9 @@ impl Tally {
 impl Classify for StageError {
     fn class(&self) -> Class {
         match self {
-            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Busy(_) => ErrorKind::Busy.hint(
+                "run the same command again when that has ended: where its content is the same, there is nothing left to do, and a build without `--build` gets a name of its own",
+            ),
             Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),

@@ -2,9 +2,9 @@
 
 use crate::commit::CommitError;
 use crate::commit::handshake::say;
-use crate::mirror::{Fact, WriteLock};
+use crate::mirror::WriteLock;
 use crate::model::{BuildId, Stamp};
-use crate::record::{EventKind, Hold};
+use crate::record::{EventKind, Hold, Payload};
 
 /// Writes the holds of a build down, with the event.
 pub(crate) fn write(
@@ -16,19 +16,20 @@ pub(crate) fn write(
 ) -> Result<(), CommitError> {
     // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
     lock.mirror().refuse_lost_holds(Some(id), now)?;
-    // Holds are plain data.
-    let list = serde_json::to_value(holds).unwrap_or_default();
-    let fact = Fact::new(what, id).with("holds", list);
     let (before, there) = (lock.mirror().holds_of(id)?, lock.mirror().has_build(id)?);
-    let intent = lock.intend(now, fact.clone())?;
+    let payload = match what {
+        EventKind::Unheld => Payload::Unheld { holds: holds.to_vec() },
+        _ => Payload::Held { holds: holds.to_vec() },
+    };
+    let pending = lock.begin(now, id, &payload)?;
     let keep = || lock.keep_holds(id, holds.to_vec());
     // What is not there, because it waits in the trash, comes back when it is held.
     if !there || what != EventKind::Held {
         keep()?;
     } else if !say(lock, id, keep, || lock.keep_holds(id, before))? {
-        lock.undo(now, fact, intent)?;
+        pending.undone(now)?;
         return Err(CommitError::Going(id.clone()));
     }
-    lock.tell(now, fact, Some(intent))?;
+    pending.done(now)?;
     Ok(())
 }

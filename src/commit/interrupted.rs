@@ -81,24 +81,26 @@ impl<'a> Interrupted<'a> {
 
     /// Returns the device and inode that the intent noted of the build.
     pub(crate) fn noted(&self) -> Option<(u64, u64)> {
-        let noted = self.intent.details.get("inode")?;
-        serde_json::from_value(noted.clone()).ok()
+        self.intent.stated().inode
     }
 
     /// Returns the kind of ticket that the intent noted.
     pub(crate) fn kind(&self) -> Option<TicketKind> {
-        serde_json::from_value(self.intent.details.get("kind")?.clone()).ok()
+        match self.intent.stated().kind.as_deref() {
+            Some("build") => Some(TicketKind::Build),
+            Some("untrimmed") => Some(TicketKind::Untrimmed),
+            _ => None,
+        }
     }
 
     /// Returns whether the intent noted a kind of ticket, readable or not.
     pub(crate) fn has_kind(&self) -> bool {
-        self.intent.details.contains_key("kind")
+        self.intent.stated().kind.is_some()
     }
 
     /// Returns the names of the parts that the intent speaks of.
     pub(crate) fn parts(&self) -> Vec<String> {
-        let names = self.intent.details.get("parts").and_then(|parts| parts.as_array());
-        names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+        self.intent.stated().parts.unwrap_or_default()
     }
 
     /// Returns whether there is a ticket that cannot be used.

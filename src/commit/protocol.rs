@@ -9,7 +9,7 @@ use crate::commit::stage::Sealed;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
-use crate::mirror::{Fact, JournalError, KeptError, Mirror, Trashed, WriteLock};
+use crate::mirror::{JournalError, KeptError, Mirror, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::progress::{Stop, Watch};
 use crate::record::{BuildRecord, Event, Manifest};
@@ -70,7 +70,7 @@ pub(crate) trait CommitProtocol {
         &self,
         lock: &WriteLock<'_>,
         trashed: &Trashed,
-        tell: &mut dyn FnMut() -> Result<(), JournalError>,
+        tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError>;
 
     /// Looks at a build of which everything is to be taken out that `goes`, before the lock is taken.
@@ -233,8 +233,8 @@ pub(crate) trait Trim {
     /// Returns how the build changed since it was looked at.
     fn outdated(&self, mirror: &Mirror) -> Result<Option<&'static str>, CommitError>;
 
-    /// Returns an intent with what recovery needs.
-    fn intent(&self, fact: Fact, trashed: &Trashed) -> Fact;
+    /// Returns the identity that the intent notes for recovery; nothing where recovery needs none.
+    fn noted(&self) -> Option<(u64, u64)>;
 
     /// Keeps in the trash what the build is now.
     fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;

@@ -7,11 +7,12 @@ use crate::census::BuildCensus;
 use crate::commit::handshake;
 use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
-use crate::mirror::{Fact, JournalError, KeptError, Mirror, Resolved, WriteLock, look_at_build};
+use crate::mirror::{JournalError, KeptError, Mirror, Resolved, WriteLock, look_at_build};
 use crate::model::{
-    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, unprintable,
+    BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, shell_word,
+    unprintable,
 };
-use crate::record::EventKind;
+use crate::record::Payload;
 use crate::store::{Kind, StoreError};
 use serde::Serialize;
 
@@ -84,8 +85,14 @@ pub enum RepointError {
 impl Classify for RepointError {
     fn class(&self) -> Class {
         match self {
-            Self::Backwards { .. } => ErrorKind::Failed.hint("--allow-backwards permits it"),
-            Self::NoSuccess { .. } => ErrorKind::Failed.hint("--allow-unsuccessful permits it"),
+            Self::Backwards { alias, target, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep alias set --allow-backwards {} {target}` sets it all the same",
+                shell_word(alias.as_str().as_ref())
+            )),
+            Self::NoSuccess { alias, target, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep alias set --allow-unsuccessful {} {target}` sets it all the same",
+                shell_word(alias.as_str().as_ref())
+            )),
             Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
@@ -231,27 +238,24 @@ pub(crate) fn repoint(
     now: Stamp,
 ) -> Result<Moved, RepointError> {
     let from = pointed_at(lock.mirror(), alias)?;
-    let fact = || {
-        let from = from.as_ref().map(|from| from.as_str().to_owned());
-        Fact::new(EventKind::Aliased, alias).with("from", from).with("to", target.as_str())
-    };
-    let intent = lock.intend(now, fact())?;
+    let payload = Payload::Aliased { from: from.clone(), to: target.clone(), by_hand: false };
+    let pending = lock.begin(now, alias, &payload)?;
     match handshake::point(lock, alias, from.as_ref(), target) {
         Ok(true) => {}
         Ok(false) => {
-            lock.undo(now, fact(), intent)?;
+            pending.undone(now)?;
             let why = "another command lets it go at this moment".to_owned();
             return Err(RepointError::Target { alias: alias.clone(), target: target.clone(), why });
         }
         Err(error) => {
             // It can fail after it happened: then the next command finds it so and writes it down.
             if pointed_at(lock.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
-                lock.undo(now, fact(), intent)?;
+                pending.undone(now)?;
             }
             return Err(error.into());
         }
     }
-    lock.tell(now, fact(), Some(intent))?;
+    pending.done(now)?;
     Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })
 }
 
@@ -379,12 +383,8 @@ pub fn remove(lock: &WriteLock<'_>, alias: &RelPath, now: Stamp) -> Result<Moved
     let store = lock.mirror().store();
     may_remove(lock.mirror(), alias)?;
     let from = pointed_at(lock.mirror(), alias)?;
-    let fact = || {
-        let from = from.as_ref().map(|from| from.as_str().to_owned());
-        Fact::new(EventKind::Unaliased, alias).with("from", from)
-    };
-    let intent = lock.intend(now, fact())?;
+    let pending = lock.begin(now, alias, &Payload::Unaliased { from: from.clone(), by_hand: false })?;
     store.remove(alias)?;
-    lock.tell(now, fact(), Some(intent))?;
+    pending.done(now)?;
     Ok(Moved { alias: alias.clone(), from, to: None })
 }

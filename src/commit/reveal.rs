@@ -7,22 +7,21 @@ use crate::commit::choose::protocol;
 use crate::commit::protocol::Progress;
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
 use crate::commit::stage::{Sealed, since};
-use crate::mirror::{Fact, JournalError, KeptError, Mirror, MirrorError, WriteLock, builds_of, chain};
+use crate::mirror::{JournalError, KeptError, Mirror, MirrorError, Pending, WriteLock, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
-use crate::record::{EventKind, Phase};
+use crate::record::{EventKind, Payload, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use std::time::Duration;
 use tracing::info;
 
 /// The detail of an intent that says that files leave their source when the build is published.
-const TAKE: &str = "take";
 const MOVE: &str = "move";
 
 /// Returns whether a build took its files out of their source when it was last published.
 pub(crate) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
     let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
     let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
-    Ok(last.is_some_and(|intent| intent.details.get(TAKE).is_some_and(|take| take == MOVE)))
+    Ok(last.is_some_and(|intent| intent.stated().take.as_deref() == Some(MOVE)))
 }
 
 /// When the names that depend on a build move.
@@ -94,28 +93,26 @@ pub(crate) fn reveal(
     names: Names,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
-    let fact = Fact::new(EventKind::Published, &id)
-        .with("result", sealed.seal.record.result.as_str())
-        .with("stage", sealed.at.as_str());
-    let fact = if sealed.moved { fact.with(TAKE, MOVE) } else { fact };
+    let (result, stage) = (sealed.seal.record.result, sealed.at.clone());
+    let payload = Payload::Publish { result, stage, take: sealed.moved.then_some(MOVE) };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; what readers open is the path.
     lock.mirror().is_at_its_path()?;
-    let intent = lock.intend(lock.now(), fact.clone())?;
+    let pending = lock.begin(lock.now(), &id, &payload)?;
     let protocol = protocol(lock.mirror());
     if let Err(error) = protocol.commit(lock, &mut sealed, lock.now()) {
         match protocol.progress(lock.mirror(), &sealed) {
             Progress::Nothing => {}
-            Progress::Done => return finish(lock, sealed, names, intent),
+            Progress::Done => return finish(lock, sealed, names, pending),
             Progress::Unknown => return Err(RevealError::Unsure(id, error)),
         }
-        lock.undo(lock.now(), fact, intent)?;
+        pending.undone(lock.now())?;
         return Err(match error.kind() {
             StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => RevealError::AlreadyPublished(id),
             _ => RevealError::Move(id, error),
         });
     }
-    finish(lock, sealed, names, intent)
+    finish(lock, sealed, names, pending)
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
@@ -123,7 +120,7 @@ pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
     names: Names,
-    intent: u64,
+    pending: Pending<'_>,
 ) -> Result<Revealed, RevealError> {
     let now = lock.now();
     let mut record = sealed.seal.record.clone();
@@ -143,12 +140,9 @@ pub(crate) fn finish(
     if names == Names::Follow {
         follow(lock, &id, now, &mut revealed)?;
     }
-    let fact = Fact::new(EventKind::Published, &id)
-        .with("result", record.result.as_str())
-        .with("created", record.created.map(Stamp::iso))
-        .with("files", record.files)
-        .with("bytes", record.bytes);
-    lock.tell(now, fact, Some(intent))?;
+    let (result, created) = (record.result, record.created);
+    pending
+        .done_as(now, &Payload::Published { result, created, files: record.files, bytes: record.bytes })?;
     if let Err(error) = lock.keep_catalogues(Some(&id.stream)) {
         revealed
             .warnings
@@ -160,7 +154,7 @@ pub(crate) fn finish(
     let discarded = held.and_then(|_held| store.discard(&sealed.at));
     // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
     if let Err(error) = discarded
-        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy)
+        && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy | StoreErrorKind::NotFound)
     {
         revealed.warnings.push(format!("the stage `{}` could not be cleared: {error}", sealed.at));
     }

@@ -3,9 +3,9 @@
 use crate::commit::CommitError;
 use crate::commit::choose::protocol;
 use crate::commit::discard::{going, is_listed};
-use crate::mirror::{Fact, Trash, Trashed, WriteLock};
+use crate::mirror::{Trash, Trashed, WriteLock};
 use crate::model::{RelPath, Stamp};
-use crate::record::EventKind;
+use crate::record::Payload;
 
 /// Clears tickets without a tree: nothing is under way while we hold the lock, so they are left behind.
 pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<(), CommitError> {
@@ -21,10 +21,9 @@ pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<(), CommitErr
 
 /// Tells and marks one.
 pub(crate) fn mark_one(lock: &WriteLock<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, CommitError> {
-    let fact = Fact::new(EventKind::Swept, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let intent = lock.intend(now, fact.clone())?;
+    let pending = lock.begin(now, &trashed.ticket.id, &Payload::Swept { trash: trashed.at.clone() })?;
     let going = going(&trashed.at);
     protocol(lock.mirror()).mark_swept(lock, trashed, &going)?;
-    lock.tell(now, fact, Some(intent))?;
+    pending.done(now)?;
     Ok(going)
 }

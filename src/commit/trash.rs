@@ -17,7 +17,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
 /// build itself is known to be in its place.
 pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
-    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let named = intent.stated().trash;
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
         return Ok(Settling::Undone);
@@ -34,7 +34,7 @@ pub(crate) fn is_denied(error: &CommitError) -> bool {
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
 pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) -> String {
     let store = lock.mirror().store();
-    let named = intent.details.get("trash").and_then(|at| at.as_str()?.parse::<RelPath>().ok());
+    let named = intent.stated().trash;
     let places = named.into_iter().flat_map(|at| [going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
     let own = owner(&RelPath::own("mirror.yaml"));
@@ -75,10 +75,7 @@ pub(crate) fn renew_ticket(
     let Some(there) = store.look(&at.child(mirror.trash_sign()).unwrap_or_default())? else {
         return Ok(None);
     };
-    let of_this = |event: &Event| {
-        let trash = event.details.get("trash").and_then(|trash| trash.as_str());
-        event.phase == Phase::Done && trash == Some(at.as_str())
-    };
+    let of_this = |event: &Event| event.phase == Phase::Done && event.stated().trash.as_ref() == Some(at);
     let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?;
     let event = events.iter().rfind(|event| of_this(event)).cloned();
     // What is there came in exchange for what went back to its place.

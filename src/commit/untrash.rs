@@ -2,10 +2,9 @@
 
 use crate::commit::CommitError;
 use crate::commit::choose::protocol;
-use crate::commit::discard::noted;
-use crate::mirror::{Fact, Mirror, Trashed, WriteLock};
+use crate::mirror::{Mirror, Trashed, WriteLock};
 use crate::model::BuildId;
-use crate::record::EventKind;
+use crate::record::Payload;
 use crate::store::Entry;
 
 /// How long a restored build is held, in seconds.
@@ -21,12 +20,13 @@ pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), 
     let protocol = protocol(lock.mirror());
     protocol.may_untrash(lock.mirror(), trashed)?;
     let trashed = &known_again(lock, trashed)?;
-    let fact = Fact::new(EventKind::Restored, &trashed.ticket.id).with("trash", trashed.at.as_str());
-    let kind = serde_json::to_value(trashed.ticket.what).unwrap_or_default();
-    let noted = fact.clone().with("inode", noted(trashed)).with("kind", kind);
-    let intent = lock.intend(lock.now(), noted)?;
+    let (ticket, trash) = (&trashed.ticket, trashed.at.clone());
+    let kind = Some(ticket.what.to_string());
+    let payload = Payload::Restored { trash: trash.clone(), inode: Some(ticket.inode), kind };
+    let done = Payload::Restored { trash, inode: None, kind: None };
+    let pending = lock.begin(lock.now(), &ticket.id, &payload)?;
     protocol.untrash(lock, trashed)?;
-    protocol.end_untrash(lock, trashed, &mut || lock.tell(lock.now(), fact.clone(), Some(intent)).map(drop))
+    protocol.end_untrash(lock, trashed, Box::new(|| pending.done_as(lock.now(), &done)))
 }
 
 /// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.

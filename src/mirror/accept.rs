@@ -7,7 +7,7 @@ use super::anchors::Anchors;
 use super::journal::{self, LIMIT, Segment, files, parse, segment_path};
 use super::{AnchorError, Fact, JournalError, LockError, Mirror, WriteLock};
 use crate::model::{RelPath, Stamp};
-use crate::record::{Event, EventKind};
+use crate::record::{Event, Payload};
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ impl Mirror {
     ) -> Result<(WriteLock<'m>, u64), LockError> {
         let mut cut = 0;
         let lock = self.lock_over(clock, || {
-            cut = sort_out(self.store())?;
+            cut = sort_out(self.store(), &self.config().id)?;
             Ok(())
         })?;
         Ok((lock, cut))
@@ -80,14 +80,13 @@ impl WriteLock<'_> {
             let open = self.unsettled();
             self.skip_to(next);
             // What cannot be settled stays open, and only the last segment can hold what is open.
-            for Event { what, to, details, .. } in open {
-                self.intend(now, Fact { what, to, details })?;
+            for intent in open {
+                self.intend(now, Fact::of(&intent))?;
             }
         }
-        // Numbers are plain data.
-        let stated = serde_json::to_value(missing).unwrap_or_default();
-        let fact = Fact::new(EventKind::Recovered, &self.mirror().config().id).with("missing", stated);
-        Ok(Accepted { missing: missing.to_vec(), seq: self.tell(now, fact, None)? })
+        let payload = Payload::Recovered { missing: missing.to_vec() };
+        let seq = self.note(now, &self.mirror().config().id, &payload)?;
+        Ok(Accepted { missing: missing.to_vec(), seq })
     }
 }
 
@@ -99,13 +98,19 @@ fn gap(error: &AnchorError) -> Option<(u64, u64)> {
     }
 }
 
-/// Makes whole segments of every event that can be read; of two with one number the first stays. Returns how many
+/// Makes whole segments of every event that can be read; of two with one number the first stays, and a file that states
+/// the id of another mirror has no event of this one. Returns how many
 /// damaged lines followed the last event; a last line without its end was never written as a whole.
-fn sort_out(store: &dyn Store) -> Result<u64, JournalError> {
+fn sort_out(store: &dyn Store, mirror: &str) -> Result<u64, JournalError> {
     let mut read: Vec<(RelPath, Vec<u8>)> = Vec::new();
     for at in files(store)? {
         let bytes = store.read(&at, LIMIT)?;
-        read.push((at, bytes));
+        if journal::stated_by(&bytes).is_some_and(|id| id != mirror) {
+            set_aside(store, &at, &bytes)?;
+            store.remove(&at)?;
+        } else {
+            read.push((at, bytes));
+        }
     }
     // Those with the name of a segment come first.
     read.sort_by_key(|(at, _)| (Segment::named(at.clone()).is_none(), at.clone()));

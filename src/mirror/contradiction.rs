@@ -49,10 +49,10 @@ pub enum AnchorError {
         /// The number of the last event of the journal.
         last: u64,
     },
-    /// The last run of prune was in another mirror.
+    /// The journal or the last run of prune is of another mirror.
     #[error("`{at}` is of the mirror `{found}`; expected `{expected}`, the id in `.mirrorkeep/mirror.yaml`")]
     OtherMirror {
-        /// The file of the last run.
+        /// The segment of the journal, or the file of the last run.
         at: RelPath,
         /// The id that it states.
         found: String,

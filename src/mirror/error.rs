@@ -18,7 +18,7 @@ pub enum MirrorError {
         place: String,
         /// What is there.
         what: Vec<&'static str>,
-        /// Its id, as the last run of prune states it.
+        /// Its id, as the last run of prune or the journal states it.
         id: Option<String>,
     },
     /// There is one already.
@@ -71,7 +71,7 @@ impl Classify for MirrorError {
             Self::Lost { id, .. } => {
                 let id = id.as_ref().map_or_else(
                     || "`id` (any text that no other mirror has)".to_owned(),
-                    |id| format!("`id: {id}` (as in last-run.json)"),
+                    |id| format!("`id: {id}` (as in last-run.json or the journal)"),
                 );
                 ErrorKind::Refused.hint(format!(
                     "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout` and \

@@ -41,9 +41,7 @@ impl Stated {
     fn of(events: &[Event]) -> Self {
         let mut stated = Self::default();
         for event in events.iter().filter(|event| STATING.contains(&event.what)) {
-            let holds =
-                event.details.get("holds").and_then(|holds| serde_json::from_value(holds.clone()).ok());
-            let (Ok(id), Some(holds)) = (event.to.parse(), holds) else { continue };
+            let (Ok(id), Some(holds)) = (event.to.parse(), event.stated().holds) else { continue };
             let may = stated.0.entry(id).or_insert_with(|| vec![(0, Vec::new())]);
             match event.phase {
                 Phase::Intent => may.push((event.seq, holds)),

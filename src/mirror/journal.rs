@@ -6,7 +6,7 @@
 
 use super::AnchorError;
 use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
-use crate::record::{Event, EventKind, Phase};
+use crate::record::{Event, EventKind, Payload, Phase};
 use crate::store::{Append, Put, Store, StoreError, StoreErrorKind};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -15,6 +15,9 @@ use tracing::info;
 
 /// A segment that has grown to this many bytes is followed by a new one.
 const SEGMENT: usize = 256 * 1024;
+
+/// The detail of the first event of a segment that states the id of the mirror.
+const MIRROR: &str = "mirror";
 
 /// The ending of a segment's name.
 const ENDING: &str = ".jsonl";
@@ -31,6 +34,10 @@ pub struct Journal {
     open: Vec<Event>,
     /// When the last event of those that were read happened.
     last: Option<Stamp>,
+    /// The id of the mirror, which the first line of each segment states.
+    mirror: Option<String>,
+    /// The segment that was read and the id that it states; earlier versions wrote none.
+    states: Option<(RelPath, String)>,
     /// Whether a line may stand at the end that was not written as a whole, or not told as written.
     torn: bool,
     /// What the segment holds, where a lock can run out: a line is added only to what was read or written here.
@@ -71,26 +78,24 @@ impl Classify for JournalError {
 
 /// What an event says, without its place in the journal.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub(super) struct Fact {
     /// What happens.
-    pub what: EventKind,
+    pub(super) what: EventKind,
     /// To which build, alias or mirror.
-    pub to: String,
+    pub(super) to: String,
     /// What else belongs to it.
-    pub details: Map<String, Value>,
+    pub(super) details: Map<String, Value>,
 }
 
 impl Fact {
-    /// Returns a fact without details.
-    pub fn new(what: EventKind, to: impl ToString) -> Self {
-        Self { what, to: to.to_string(), details: Map::new() }
+    /// Returns what an event of a build, an alias or the mirror states.
+    pub(super) fn new(to: impl ToString, payload: &Payload) -> Self {
+        Self { what: payload.kind(), to: to.to_string(), details: payload.details() }
     }
 
-    /// Adds a detail.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(key.to_owned(), value.into());
-        self
+    /// Returns what an event states.
+    pub(super) fn of(event: &Event) -> Self {
+        Self { what: event.what, to: event.to.clone(), details: event.details.clone() }
     }
 }
 
@@ -106,6 +111,8 @@ impl Journal {
                 next: 1,
                 open: Vec::new(),
                 last: None,
+                mirror: None,
+                states: None,
                 torn: false,
                 held,
             });
@@ -122,16 +129,29 @@ impl Journal {
         if whole < bytes.len() {
             store.put(&segment, bytes.get(..whole).unwrap_or_default(), Put::Replace)?;
         }
+        let states = stated(&events).map(|id| (segment.clone(), id));
         let next = events.last().map_or(first, |event| event.seq + 1);
         let last = events.last().map(|event| event.at);
         let open = open_intents(events);
         if whole > SEGMENT && open.is_empty() {
-            return Ok(Self { by, segment: segment_path(next), next, open, last, torn: false, held });
+            let segment = segment_path(next);
+            return Ok(Self { by, segment, next, open, last, mirror: None, states, torn: false, held });
         }
         if let Some(held) = &mut held {
             held.extend_from_slice(bytes.get(..whole).unwrap_or_default());
         }
-        Ok(Self { by, segment, next, open, last, torn: false, held })
+        Ok(Self { by, segment, next, open, last, mirror: None, states, torn: false, held })
+    }
+
+    /// Lets the first line of each new segment state the id of the mirror.
+    #[must_use]
+    pub(super) fn stating(self, mirror: &str) -> Self {
+        Self { mirror: Some(mirror.to_owned()), ..self }
+    }
+
+    /// Fails when the segment that was read states the id of another mirror than `expected`.
+    pub(super) fn is_of(&self, expected: &str) -> Result<(), AnchorError> {
+        self.states.iter().try_for_each(|(segment, id)| same_mirror(segment, id, expected))
     }
 
     /// Returns the intents that have no outcome yet, oldest first.
@@ -160,22 +180,21 @@ impl Journal {
 
     /// Writes what is about to happen and returns its number.
     pub(super) fn intend(&mut self, store: &dyn Store, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
-        let event = self.write(store, at, Phase::Intent, fact, None)?;
+        let event = self.write(store, at, (Phase::Intent, None), fact)?;
         let seq = event.seq;
         self.open.push(event);
         Ok(seq)
     }
 
-    /// Writes what happened; `settles` is the number of its intent.
+    /// Writes what did or did not happen, with the number of its intent.
     pub(super) fn tell(
         &mut self,
         store: &dyn Store,
         at: Stamp,
-        phase: Phase,
+        (phase, settles): (Phase, Option<u64>),
         fact: Fact,
-        settles: Option<u64>,
     ) -> Result<u64, JournalError> {
-        let event = self.write(store, at, phase, fact, settles)?;
+        let event = self.write(store, at, (phase, settles), fact)?;
         self.open.retain(|intent| Some(intent.seq) != settles);
         Ok(event.seq)
     }
@@ -184,14 +203,19 @@ impl Journal {
         &mut self,
         store: &dyn Store,
         at: Stamp,
-        phase: Phase,
+        (phase, settles): (Phase, Option<u64>),
         fact: Fact,
-        settles: Option<u64>,
     ) -> Result<Event, JournalError> {
         if self.torn {
             self.mend(store)?;
         }
-        let Fact { what, to, details } = fact;
+        self.begin_when_full();
+        let Fact { what, to, mut details } = fact;
+        if self.segment == segment_path(self.next)
+            && let Some(mirror) = &self.mirror
+        {
+            details.insert(MIRROR.to_owned(), mirror.as_str().into());
+        }
         let event =
             Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
         let line = event.write();
@@ -206,17 +230,24 @@ impl Journal {
         Ok(event)
     }
 
+    /// Lets the next line begin a segment, where each line is written with all of its segment and that has grown long.
+    fn begin_when_full(&mut self) {
+        if let Some(held) = &mut self.held
+            && held.len() > SEGMENT
+            && self.open.is_empty()
+        {
+            // Where the next line belongs follows from what was written alone, so that two holders meet there.
+            self.segment = segment_path(self.next);
+            held.clear();
+        }
+    }
+
     /// Adds a line; where a lock can run out, only to what was read or written here, so that two holders who do not
     /// know of each other never give two events one number.
     fn append(&mut self, store: &dyn Store, line: &[u8]) -> Result<(), StoreError> {
         let Some(held) = &mut self.held else {
             return store.append(&self.segment, line, Append::Durable);
         };
-        if held.len() > SEGMENT && self.open.is_empty() {
-            // Where the next line belongs follows from what was written alone, so that two holders meet there.
-            self.segment = segment_path(self.next);
-            held.clear();
-        }
         let grown = [held, line].concat();
         if held.is_empty() {
             begin(store, &self.segment, &grown)?;
@@ -302,6 +333,12 @@ pub(super) fn last_event(store: &dyn Store) -> Result<u64, JournalError> {
     Ok(history(store, &[])?.last)
 }
 
+/// Returns the id of the mirror that the last segment with one states.
+pub(super) fn mirror_id(store: &dyn Store) -> Option<String> {
+    let segments = segments(store).ok()?;
+    segments.iter().rev().find_map(|segment| stated_by(&store.read(&segment.at, LIMIT).ok()?))
+}
+
 /// Fails when an empty segment does not follow the last event before it.
 fn follows(store: &dyn Store, at: &RelPath, first: u64, before: Option<Segment>) -> Result<(), JournalError> {
     let expected = match before {
@@ -326,24 +363,56 @@ pub(super) struct History {
     pub(super) last: u64,
     /// Where events are missing of which nobody accepted the loss.
     pub(super) wrong: Vec<AnchorError>,
+    /// The segments that state the id of a mirror, and the id.
+    stated: Vec<(RelPath, String)>,
+}
+
+impl History {
+    /// Returns which segments state the id of another mirror than `expected`.
+    pub(super) fn of_others(&self, expected: &str) -> Vec<AnchorError> {
+        let wrong = |(segment, id): &(RelPath, String)| same_mirror(segment, id, expected).err();
+        self.stated.iter().filter_map(wrong).collect()
+    }
+}
+
+/// Returns the id of the mirror that the first event of a segment states.
+fn stated(events: &[Event]) -> Option<String> {
+    Some(events.first()?.details.get(MIRROR)?.as_str()?.to_owned())
+}
+
+/// Returns the id of the mirror that a file of the journal states at its beginning, as far as it can be read.
+pub(super) fn stated_by(bytes: &[u8]) -> Option<String> {
+    stated(&[Event::parse(bytes.split(|byte| *byte == b'\n').next()?).ok()?])
+}
+
+/// Fails when a segment states the id of another mirror.
+fn same_mirror(segment: &RelPath, found: &str, expected: &str) -> Result<(), AnchorError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (at, found, expected) = (segment.clone(), found.to_owned(), expected.to_owned());
+    Err(AnchorError::OtherMirror { at, found, expected })
 }
 
 /// Returns every event of the journal that `wanted` picks by its kind.
 pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History, JournalError> {
-    /// The first and last number of a segment, and its events.
-    type Read = (Option<(u64, u64)>, Vec<Event>);
+    /// The first and last number of a segment, its events, and the id of the mirror that it states.
+    type Read = (Option<(u64, u64)>, Vec<Event>, Option<String>);
     let read = |segment: &Segment| -> Result<Read, JournalError> {
         let bytes = store.read(&segment.at, LIMIT)?;
         let (mut events, _) = parse(&segment.at, &bytes)?;
         let ends = events.first().map(|event| event.seq).zip(events.last().map(|event| event.seq));
+        let mirror = stated(&events);
         events.retain(|event| wanted.contains(&event.what) || event.what == EventKind::Recovered);
-        Ok((ends, events))
+        Ok((ends, events, mirror))
     };
     let (segments, mut wrong) = named(store)?;
     let picked: Vec<_> = segments.par_iter().map(read).collect::<Result<_, _>>()?;
-    let accepted: Vec<(u64, u64)> = picked.iter().flat_map(|(_, events)| events).flat_map(missing).collect();
+    let accepted: Vec<(u64, u64)> =
+        picked.iter().flat_map(|(_, events, _)| events).flat_map(missing).collect();
     let mut last = 0;
-    for (segment, (ends, _)) in segments.iter().zip(&picked) {
+    let mut stated = Vec::new();
+    for (segment, (ends, _, mirror)) in segments.iter().zip(&picked) {
         let (found, end) = ends.unwrap_or((segment.first, segment.first.saturating_sub(1)));
         let (at, expected) = (segment.at.clone(), last + 1);
         if found != segment.first {
@@ -352,16 +421,19 @@ pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History
             wrong.push(AnchorError::Gap { segment: at, expected, found });
         }
         last = end.max(last);
+        stated.extend(mirror.clone().map(|mirror| (segment.at.clone(), mirror)));
     }
-    let events = picked.into_iter().flat_map(|(_, events)| events);
+    let events = picked.into_iter().flat_map(|(_, events, _)| events);
     let events = events.filter(|event| wanted.contains(&event.what)).collect();
-    Ok(History { events, last, wrong })
+    Ok(History { events, last, wrong, stated })
 }
 
 /// Returns which events an event states as lost, each run of them by its first and last number.
 fn missing(event: &Event) -> Vec<(u64, u64)> {
-    let stated = event.details.get("missing").filter(|_| event.what == EventKind::Recovered);
-    stated.and_then(|stated| serde_json::from_value(stated.clone()).ok()).unwrap_or_default()
+    if event.what != EventKind::Recovered {
+        return Vec::new();
+    }
+    event.stated().missing.unwrap_or_default()
 }
 
 /// Returns the events with these numbers and their outcomes, from the segments in which these begin; a line that cannot
@@ -478,7 +550,7 @@ mod tests {
         let store = Spy::new(inner).with(3, Fault::Lose(io)).with(4, Fault::Fail(io));
         let mut journal = Journal::open(&store, "a test".to_owned()).unwrap();
         let at = Stamp::default();
-        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        let fact = |to: &str| Fact::new(to, &Payload::Labelled { labels: Map::new() });
         journal.intend(&store, at, fact("told")).unwrap();
         journal.intend(&store, at, fact("not told")).unwrap_err();
         journal.intend(&store, at, fact("the next")).unwrap();
@@ -490,7 +562,7 @@ mod tests {
     fn of_two_who_hold_a_lock_that_ran_out_one_writes_and_the_other_is_refused() {
         let store = ObjectStore::in_memory().unwrap();
         let at = Stamp::default();
-        let fact = |to: &str| Fact::new(EventKind::Labelled, to);
+        let fact = |to: &str| Fact::new(to, &Payload::Labelled { labels: Map::new() });
         for round in 0..2 {
             let mut slept = Journal::open(&store, "a".to_owned()).unwrap();
             let mut next = Journal::open(&store, "b".to_owned()).unwrap();

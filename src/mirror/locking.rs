@@ -25,6 +25,7 @@ impl Mirror {
     /// Takes the lock, and fails when events of the journal were lost.
     fn whole_lock<'m>(&'m self, clock: &'m (dyn Fn() -> Stamp + Sync)) -> Result<WriteLock<'m>, LockError> {
         let lock = self.lock_over(clock, || Ok(()))?;
+        lock.is_of_this_mirror()?;
         let last = lock.next_seq().saturating_sub(1);
         let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
         match found.map_err(LockError::Store)?.into_iter().next() {
@@ -36,7 +37,11 @@ impl Mirror {
     /// Returns the changes that were begun and have no outcome yet, without a lock: one of them may be underway.
     pub fn unsettled(&self) -> Result<Vec<Event>, LockError> {
         let open = journal::unsettled(self.store())?;
-        let last = journal::last_event(self.store())?;
+        let history = journal::history(self.store(), &[])?;
+        if let Some(other) = history.of_others(&self.config().id).into_iter().next() {
+            return Err(LockError::Journal(other.into()));
+        }
+        let last = history.last;
         let found = Anchors::read(self).and_then(|anchors| anchors.contradict(self, last));
         match found.map_err(LockError::Store)?.into_iter().next() {
             Some(lost) => Err(LockError::Journal(lost.into())),
@@ -57,7 +62,7 @@ impl Mirror {
         })?;
         self.is_still_there()?;
         before()?;
-        let journal = Journal::open(self.store(), self.who().to_owned())?;
+        let journal = Journal::open(self.store(), self.who().to_owned())?.stating(&self.config().id);
         Ok(WriteLock::over(self, clock, journal, guard))
     }
 }

@@ -3,6 +3,7 @@
 use super::bucket::Bucket;
 use super::directory::Directory;
 use super::handle::ReadProtocol;
+use super::journal::mirror_id;
 use super::statements::Statements;
 use super::{AliasConfig, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
@@ -269,6 +270,7 @@ fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
     let last = store.read(&RelPath::own("last-run.json"), 64 << 20).ok();
     let last = last.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     let id = last.and_then(|last| Some(last.get("mirror")?.as_str()?.to_owned()));
+    let id = id.or_else(|| mirror_id(store));
     Ok(Some(MirrorError::Lost { place: store.shown(), what, id }))
 }
 

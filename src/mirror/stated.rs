@@ -64,7 +64,8 @@ impl Mirror {
             EventKind::Trimmed => TicketKind::Untrimmed,
             _ => return Err(format!("event {} of the journal did not fill it", event.seq)),
         };
-        let trash = event.details.get("trash").and_then(|trash| trash.as_str());
+        let said = event.stated();
+        let trash = said.trash.as_ref().map(RelPath::as_str);
         if event.phase != Phase::Intent || trash != Some(at.as_str().trim_end_matches(GOING)) {
             return Err(format!("event {} of the journal did not fill it", event.seq));
         }
@@ -83,9 +84,7 @@ impl Mirror {
         if ticket.since != event.at && Some(ticket.since) != *settled {
             return differs("the time", &ticket.since, &event.at);
         }
-        let noted: Option<(u64, u64)> =
-            event.details.get("inode").and_then(|noted| serde_json::from_value(noted.clone()).ok());
-        if let Some(noted) = noted.filter(|noted| noted.1 != ticket.inode.1) {
+        if let Some(noted) = said.inode.filter(|noted| noted.1 != ticket.inode.1) {
             // It was noted again after the mirror moved to another disk, or is not that of the tree.
             let tree = at.child("tree").unwrap_or_default();
             let there = self.store().look(&tree).map_err(|error| super::chain(&error))?;

@@ -30,7 +30,7 @@ pub(crate) fn number_of(at: &RelPath) -> Option<u64> {
 
 /// Returns the last instant at which a build can come back, as an event states it.
 pub(crate) fn term_of(event: &Event) -> Option<Stamp> {
-    serde_json::from_value(event.details.get("until")?.clone()).ok()
+    event.stated().until
 }
 
 impl Statements {

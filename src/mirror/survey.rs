@@ -14,10 +14,11 @@ use super::{
 };
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use rayon::prelude::*;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use tracing::info;
 
@@ -68,8 +69,33 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
 /// How one build is looked at.
 type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync + 'a;
 
+/// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
+/// where the journal cannot be used.
+pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<JournalError>), JournalError> {
+    let unread = Cell::new(None);
+    let without = |error| {
+        unread.set(Some(error));
+        Ok(History { unread: true, ..History::default() })
+    };
+    let survey = surveyed(mirror, at, &|id, record| look_knowing(mirror, id, record?), &without)?;
+    let lost = survey.lost.first().map(|lost| lost.clone().into());
+    Ok((survey, unread.into_inner().or(lost)))
+}
+
 /// Does the same where whoever asks looks at the builds, each once, on many threads.
 pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
+    surveyed(mirror, at, look, &Err)
+}
+
+/// What takes the place of a journal that cannot be used.
+type Without<'a> = dyn Fn(JournalError) -> Result<History, JournalError> + 'a;
+
+fn surveyed(
+    mirror: &Mirror,
+    at: Stamp,
+    look: &Look<'_>,
+    without: &Without<'_>,
+) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
     let readable = match mirror.holds() {
@@ -103,14 +129,15 @@ pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, 
     let held = held.collect();
     // Before the journal, which then has come at least as far.
     let anchors = Anchors::read(mirror);
-    let history = History::read(mirror)?;
+    let history = History::read(mirror).or_else(without)?;
     let mut lost = history.wrong.clone();
     match anchors.and_then(|anchors| anchors.contradict(mirror, history.last)) {
-        Ok(found) => lost.extend(found),
+        Ok(found) if !history.unread => lost.extend(found),
+        Ok(_) => {}
         Err(error) => found.troubles.push(Trouble { path: RelPath::own("trash"), error: error.into() }),
     }
     let mut unheld = Vec::new();
-    if readable {
+    if readable && !history.unread {
         match lost_holds(mirror, &history.holds, holds.clone(), at) {
             Ok(lost) => unheld = lost,
             Err(ExpectedError::Kept(error)) => {
@@ -346,13 +373,16 @@ struct History {
     last: u64,
     /// Where events are missing.
     wrong: Vec<AnchorError>,
+    /// Whether the journal could not be used.
+    unread: bool,
 }
 
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
         let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
         let read = journal::history(mirror.store(), &[&wanted[..], &STATING].concat())?;
-        let mut history = Self { last: read.last, wrong: read.wrong, ..Self::default() };
+        let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
+        let mut history = Self { last: read.last, wrong, ..Self::default() };
         for event in read.events {
             if STATING.contains(&event.what) {
                 history.holds.push(event);
@@ -361,19 +391,18 @@ impl History {
             if event.phase != Phase::Done {
                 continue;
             }
-            let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
             if event.what == EventKind::Pruned {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Published {
                 history.published.extend(event.to.parse::<BuildId>());
-                let created = detail("created").and_then(|created| created.parse().ok());
-                if let (Ok(id), Some(created), Some("success")) =
-                    (event.to.parse::<BuildId>(), created, detail("result"))
+                let said = event.stated();
+                if let (Ok(id), Some(created), Some(Outcome::Success)) =
+                    (event.to.parse::<BuildId>(), said.created, said.result)
                 {
                     history.successes.entry(id.stream).or_default().push((created, event.at));
                 }
             } else if let Ok(path) = event.to.parse() {
-                let from = detail("from").and_then(|from| from.parse().ok());
+                let from = event.stated().from;
                 history.moves.entry(path).or_default().push(AliasMove { from, at: event.at });
             }
         }

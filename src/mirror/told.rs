@@ -79,7 +79,7 @@ impl Told {
                 }
             }
             (EventKind::Aliased | EventKind::Unaliased, Phase::Done) => {
-                let to = event.details.get("to").and_then(|to| to.as_str()?.parse().ok());
+                let to = event.stated().to;
                 if let Ok(alias) = event.to.parse() {
                     self.aliases.insert(alias, to);
                 }

@@ -3,7 +3,9 @@
 //! A directory of the trash holds `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
 //! whose name ends in `.going` is being swept and cannot come back.
 
+use super::journal::last_event;
 use super::records::RECORD_LIMIT;
+use super::statements::number_of;
 use super::{AnchorError, GOING, JournalError, KeptError, Mirror, Tree, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
@@ -67,6 +69,15 @@ pub struct Trash {
     pub empty: Vec<RelPath>,
     /// Directories without a ticket that can be read.
     pub strange: Vec<(RelPath, String)>,
+    /// Such directories that no event of the journal can have made: nothing was pruned into them.
+    pub alien: Vec<(RelPath, String)>,
+}
+
+impl Trash {
+    /// Returns every directory without a ticket that can be read, whoever made it.
+    pub fn unread(self) -> impl Iterator<Item = (RelPath, String)> {
+        self.strange.into_iter().chain(self.alien)
+    }
 }
 
 impl fmt::Display for TicketKind {
@@ -127,6 +138,12 @@ impl Mirror {
                 Ok((trashed, false)) => trash.empty.push(trashed.at),
                 Err(strange) => trash.strange.push(strange),
             }
+        }
+        if !trash.strange.is_empty()
+            && let Ok(last) = last_event(self.store())
+        {
+            let is_alien = |(at, _): &(RelPath, String)| number_of(at).is_none_or(|number| number > last);
+            (trash.alien, trash.strange) = std::mem::take(&mut trash.strange).into_iter().partition(is_alien);
         }
         trash.waiting.sort_by(|a, b| (a.ticket.since, &a.at).cmp(&(b.ticket.since, &b.at)));
         Ok(trash)

@@ -4,9 +4,9 @@
 //! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
 //! damaged. It is released when its value is dropped, and by the kernel when the process dies.
 
-use super::{Fact, Journal, JournalError, Mirror, MirrorError};
+use super::{Fact, Journal, JournalError, Mirror, MirrorError, Pending};
 use crate::model::{Class, Classify, ErrorKind, Stamp};
-use crate::record::{Event, Phase};
+use crate::record::{Event, Payload, Phase};
 use crate::store::{Guard, StoreError};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -71,19 +71,41 @@ impl WriteLock<'_> {
         (self.clock)()
     }
 
-    /// Writes down what is about to happen and returns the number of the intent.
-    pub fn intend(&self, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
+    /// Writes down what is about to happen; the intent is to be followed by its outcome.
+    pub fn begin(
+        &self,
+        at: Stamp,
+        to: impl ToString,
+        payload: &Payload,
+    ) -> Result<Pending<'_>, JournalError> {
+        let fact = Fact::new(to, payload);
+        let seq = self.intend(at, fact.clone())?;
+        Ok(Pending::new(self, seq, fact))
+    }
+
+    /// Returns an intent that an interrupted command left, to be followed by its outcome.
+    pub fn resume(&self, intent: &Event) -> Pending<'_> {
+        Pending::new(self, intent.seq, Fact::of(intent))
+    }
+
+    /// Writes down what happened without an intent.
+    pub fn note(&self, at: Stamp, to: impl ToString, payload: &Payload) -> Result<u64, JournalError> {
+        self.outcome(at, (Phase::Done, None), Fact::new(to, payload))
+    }
+
+    /// Writes down an intent.
+    pub(super) fn intend(&self, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
         self.journal().intend(self.mirror.store(), at, fact)
     }
 
-    /// Writes down what happened, and which intent that settles.
-    pub fn tell(&self, at: Stamp, fact: Fact, settles: Option<u64>) -> Result<u64, JournalError> {
-        self.journal().tell(self.mirror.store(), at, Phase::Done, fact, settles)
-    }
-
-    /// Writes down that what was intended did not happen.
-    pub fn undo(&self, at: Stamp, fact: Fact, settles: u64) -> Result<u64, JournalError> {
-        self.journal().tell(self.mirror.store(), at, Phase::Undone, fact, Some(settles))
+    /// Writes down the outcome of the intent with that number.
+    pub(super) fn outcome(
+        &self,
+        at: Stamp,
+        outcome: (Phase, Option<u64>),
+        fact: Fact,
+    ) -> Result<u64, JournalError> {
+        self.journal().tell(self.mirror.store(), at, outcome, fact)
     }
 
     /// Returns when the last event before this lock happened.
@@ -99,6 +121,11 @@ impl WriteLock<'_> {
     /// Returns the intents that an interrupted command left, oldest first.
     pub fn unsettled(&self) -> Vec<Event> {
         self.journal().unsettled().to_vec()
+    }
+
+    /// Fails when the journal states the id of another mirror.
+    pub(super) fn is_of_this_mirror(&self) -> Result<(), JournalError> {
+        Ok(self.journal().is_of(&self.mirror.config().id)?)
     }
 
     /// Lets the journal continue with a higher number.

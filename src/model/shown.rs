@@ -29,20 +29,33 @@ pub fn named(c: char) -> String {
     format!("{kind}U+{:04X}", u32::from(c))
 }
 
-/// Returns whether a character changes how the text around it is shown, or is not seen at all.
+/// Returns whether a character changes how the text around it is shown, is not seen at all, or looks like a blank.
+///
+/// These are the control characters, the code points that Unicode lists as `Default_Ignorable_Code_Point`, annotations,
+/// all white space but the plain blank, and the Braille pattern without dots.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
+        || c.is_whitespace() && c != ' '
         || matches!(
             c,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -101,6 +114,7 @@ mod tests {
             ("\u{1b}[2K", "\\u{1b}[2K"),
             ("\u{9b}2K\u{7f}", "\\u{9b}2K\\u{7f}"),
             ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
+            ("a\u{a0}b\u{34f}\u{3164}\u{2800}\u{3000}", "a\\u{a0}b\\u{34f}\\u{3164}\\u{2800}\\u{3000}"),
             ("a\u{200b}\u{feff}\u{2028}\u{2029}", "a\\u{200b}\\u{feff}\\u{2028}\\u{2029}"),
         ] {
             assert_eq!(shown(text), wanted);

@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub mod history;
 mod mode;
 mod observe;
+pub(crate) mod op_error;
 pub mod publish;
 pub mod retention;
 pub mod settings;
@@ -19,3 +20,4 @@ pub mod verify;
 
 pub use error::ActError;
 pub use mode::Mode;
+pub use op_error::OpError;

@@ -9,6 +9,7 @@ mod event;
 mod foreign;
 mod inodes;
 mod manifest;
+mod payload;
 mod said;
 mod sums;
 
@@ -21,5 +22,6 @@ pub use inodes::Inodes;
 pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
+pub use payload::{Details, Payload};
 pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

@@ -23,7 +23,8 @@ const HOPS: usize = 40;
 impl Source {
     /// Looks at everything that is to be taken, and reads none of it yet.
     pub fn gather(specs: &[SourceSpec], apart: Apart<'_>) -> Result<Self, SourceError> {
-        let mut gathering = Gathering { apart, ..Gathering::default() };
+        let unused = apart.exclude.iter().collect();
+        let mut gathering = Gathering { apart, unused, ..Gathering::default() };
         for spec in specs {
             gathering.walk(spec);
         }
@@ -45,12 +46,7 @@ pub struct Apart<'a> {
 impl Apart<'_> {
     /// Returns whether what is at a path below the source is left out.
     fn excludes(&self, below: &Path) -> bool {
-        let fits = |pattern: &glob::Pattern| {
-            let name = below.file_name().unwrap_or_default();
-            let by_name = !pattern.as_str().contains('/');
-            pattern.matches(&below.to_string_lossy()) || by_name && pattern.matches(&name.to_string_lossy())
-        };
-        self.exclude.iter().any(fits)
+        self.exclude.iter().any(|pattern| fits(pattern, below))
     }
 
     /// Returns the marker that is left out with what is at a path below the source.
@@ -67,10 +63,21 @@ impl Apart<'_> {
     }
 }
 
+/// Returns whether a pattern of what is left out matches a path below the source.
+fn fits(pattern: &glob::Pattern, below: &Path) -> bool {
+    let name = below.file_name().unwrap_or_default();
+    let by_name = !pattern.as_str().contains('/');
+    pattern.matches(&below.to_string_lossy()) || by_name && pattern.matches(&name.to_string_lossy())
+}
+
 #[derive(Debug, Default)]
 struct Gathering<'a> {
     apart: Apart<'a>,
     excluded: u64,
+    /// The patterns of what is left out that have matched nothing yet.
+    unused: Vec<&'a glob::Pattern>,
+    /// Whether a directory was left out, of which nothing below was looked at.
+    unseen: bool,
     /// Files that not everybody may read.
     private: Vec<RelPath>,
     files: Vec<SourceEntry>,
@@ -132,7 +139,9 @@ impl Gathering<'_> {
                     self.problems.push(SourceProblem::Marker { path: shown(entry.path()), marker });
                 }
                 self.excluded += 1;
+                self.unused.retain(|pattern| !fits(pattern, below));
                 if entry.file_type().is_dir() {
+                    self.unseen = true;
                     walker.skip_current_dir();
                 }
                 continue;
@@ -250,6 +259,7 @@ impl Gathering<'_> {
             self.warnings.push(text);
         }
         self.leftovers();
+        self.unused();
         let texts: HashMap<&str, &str> =
             self.links.iter().map(|link| (link.to.as_str(), &*link.text)).collect();
         for Link { to, text, from } in &self.links {
@@ -273,6 +283,18 @@ impl Gathering<'_> {
         let links = self.links.into_iter().map(|link| (link.to, link.text)).collect();
         let (files, warnings, excluded) = (self.files, self.warnings, self.excluded);
         Ok(Source { files, links, dirs, warnings, excluded })
+    }
+
+    /// Warns of patterns of what is left out that match nothing.
+    fn unused(&mut self) {
+        let beyond = if self.unseen { " outside the directories that are left out" } else { "" };
+        let warning = |pattern: &&glob::Pattern| {
+            format!(
+                "`--exclude '{}'` matches nothing in the source{beyond}",
+                crate::model::shown(pattern.as_str())
+            )
+        };
+        self.warnings.extend(self.unused.iter().map(warning));
     }
 
     /// Finds what goes to one place, and files where another source needs a directory.

@@ -190,3 +190,55 @@ fn sums_of_a_changed_build_are_written_again_from_its_bytes_when_asked_for() {
     rig.ok(&rewrite);
     rig.ok(&["verify", "--all"]);
 }
+
+#[test]
+fn the_hint_for_an_alias_that_was_moved_by_hand_works_when_it_is_pasted() {
+    let rig = published();
+    let alias = rig.mirror("master/centos/latest_build");
+    fs::remove_file(&alias).unwrap();
+    symlink(DAYS[1], &alias).unwrap();
+    let findings = rig.json_ends(5, &["check"])["findings"].clone();
+    let moved = findings.as_array().unwrap().iter().find(|found| found["code"] == "alias-moved").unwrap();
+    let hint = moved["hint"].as_str().unwrap();
+    let command = hint.split('`').nth(1).unwrap().strip_prefix("mirrorkeep ").unwrap();
+    rig.ok(&command.split(' ').collect::<Vec<_>>());
+    assert_eq!(told(&rig), wanted(&[]));
+}
+
+#[test]
+fn the_hint_for_a_build_that_changed_names_it() {
+    let rig = published();
+    overwrite(&rig, &format!("{}/outputs/iso/bootimage.iso", at(0)), "another image");
+    let said = rig.ends(5, &["check"]);
+    let id = at(0);
+    assert!(said.contains(&format!("`mirrorkeep adopt --changed --rewrite-sums {id}`")), "{said}");
+    rig.ok(&["adopt", "--changed", "--rewrite-sums", &id]);
+    assert_eq!(told(&rig), wanted(&[]));
+}
+
+#[test]
+fn a_file_that_several_builds_share_is_reported_once_when_its_bytes_changed() {
+    let rig = Rig::new();
+    rig.policy("keep: [{ last: 1 }]");
+    rig.write("outputs/CONTEXT", &format!("(cd ./a && git checkout -f {})\n", "1".repeat(40)));
+    for day in DAYS {
+        rig.write("outputs/iso/own.iso", day);
+        rig.publish(day, &[]);
+    }
+    overwrite(&rig, &format!("{}/outputs/iso/bootimage.iso", at(1)), "another image");
+    assert_eq!(told(&rig), wanted(&[("build-changed", &at(0))]));
+    let said = rig.ends(5, &["check"]);
+    let shared = format!(
+        "1 changed: `outputs/iso/bootimage.iso`; 2 other builds share the bytes: `{}`, `{}`",
+        at(1),
+        at(2)
+    );
+    assert!(said.contains(&shared), "{said}");
+    // What one build has alone is reported beside it, and with its own build.
+    for day in [0, 2] {
+        overwrite(&rig, &format!("{}/outputs/iso/own.iso", at(day)), "another");
+    }
+    assert_eq!(told(&rig), wanted(&[("build-changed", &at(0)), ("build-changed", &at(2))]));
+    let said = rig.ends(5, &["check"]);
+    assert!(said.contains(&format!("{shared}; 1 changed: `outputs/iso/own.iso`")), "{said}");
+}

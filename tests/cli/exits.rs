@@ -251,3 +251,47 @@ fn an_answer_that_is_lost_ends_with_1_whatever_it_said() {
     }
     rig.fails(5, "", &["check"]);
 }
+
+#[test]
+fn verbs_that_only_show_builds_go_on_without_the_journal() {
+    let rig = mirror();
+    assert_eq!(rig.json(&["show", ID])["verdict"], "keep");
+    let segment = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let text = fs::read_to_string(&segment).unwrap();
+    let said = "warning: the journal is damaged at line 1 of `.mirrorkeep/journal/000000000001.jsonl`";
+    let empty = "warning: the journal in `.mirrorkeep/journal` has no event";
+    for (text, said) in [(text.replacen("\"seq\"", "\"sEq\"", 1), said), (String::new(), empty)] {
+        fs::write(&segment, text).unwrap();
+        for args in [&["list"][..], &["show", ID], &["alias", "list"]] {
+            let told = rig.ends(0, args);
+            assert!(told.contains(ONE) && told.contains(said), "{told}");
+            assert!(told.contains("`mirrorkeep recover --accept-journal`"), "{told}");
+        }
+        assert_eq!(rig.ok(&["resolve", "master/centos/latest_build"]), format!("{ID}\n"));
+        // What a policy says needs the journal.
+        assert!(rig.json(&["list"])["builds"][0]["verdict"].is_null());
+        assert!(rig.json(&["show", ID])["verdict"].is_null());
+        for args in [&["plan"][..], &["explain", ID], &["prune", "--dry-run"]] {
+            rig.fails(3, "`mirrorkeep recover --accept-journal`", args);
+        }
+    }
+}
+
+#[test]
+fn an_alias_that_a_person_set_to_a_failed_build_is_no_fault() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]").builds([ONE, TWO]);
+    rig.publish(THREE, &["--result", "fail"]);
+    let alias = "master/centos/latest_build";
+    rig.ok(&["alias", "set", alias, THREE, "--allow-unsuccessful"]);
+    rig.ok(&["prune"]);
+    rig.ok(&["prune", "--dry-run"]);
+    let findings = rig.json_ends(5, &["check"])["findings"].clone();
+    let unfit = findings.as_array().unwrap().iter().find(|found| found["code"] == "alias-unfit").unwrap();
+    assert_eq!(unfit["severity"], "note");
+    // Set by hand, it is one.
+    rig.ok(&["alias", "set", alias, TWO, "--allow-backwards"]);
+    fs::remove_file(rig.mirror(alias)).unwrap();
+    std::os::unix::fs::symlink(THREE, rig.mirror(alias)).unwrap();
+    assert!(rig.ends(5, &["prune"]).contains("does not meet its condition"));
+}

@@ -1085,3 +1085,28 @@ fn a_file_of_the_own_area_that_is_too_large_is_not_read() {
     }
     rig.ok(&args);
 }
+
+#[test]
+fn a_pattern_that_excludes_nothing_is_a_warning() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    rig.write("outputs/iso/cache/x.part", "x").write("outputs/iso/y.part", "y");
+    let work = rig.work("").display().to_string();
+    let args = ["publish", &work, "--stream", "master/centos", "--build", "20260101T060000Z", "--dry-run"];
+    let publish = |patterns: &[&str]| {
+        let exclude = patterns.iter().flat_map(|pattern| ["--exclude", pattern]);
+        let args: Vec<&str> = args.iter().copied().chain(exclude).collect();
+        rig.json(&args)["warnings"].to_string()
+    };
+    let said = publish(&["*.prt", "*.part", "y.part", "outputs/logs/*"]);
+    assert!(said.contains("`--exclude '*.prt'` matches nothing in the source"), "{said}");
+    assert!(said.contains("`--exclude 'outputs/logs/*'` matches nothing in the source"), "{said}");
+    assert!(!said.contains("'*.part'") && !said.contains("'y.part'"), "{said}");
+    let said = publish(&["cache", "x.part"]);
+    let unseen =
+        "`--exclude 'x.part'` matches nothing in the source outside the directories that are left out";
+    assert!(said.contains(unseen) && !said.contains("'cache'"), "{said}");
+    assert!(
+        rig.ends(0, &[&args[..], &["--exclude", "nope"]].concat()).contains("warning: `--exclude 'nope'`")
+    );
+}

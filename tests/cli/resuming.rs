@@ -208,6 +208,7 @@ fn only_the_same_is_resumed() {
         case(on, |scene, _| scene.write("outputs/iso/bootimage.iso", "another"));
         case(on, |scene, _| scene.write("outputs/iso/more.iso", "more"));
         case(on, |_, second| second.labels.clear());
+        case(on, |_, second| second.exclude = vec![glob::Pattern::new("*.part").unwrap()]);
         case(on, |_, second| second.result = Some(mirrorkeep::model::Outcome::Fail));
         case(on, |_, second| second.named = Named::Given);
         case(on, |_, second| second.id = format!("master/debian/{SECOND}").parse().unwrap());
@@ -356,4 +357,22 @@ fn labels_of_a_build_that_is_there_are_set_or_warned_of() {
         let value = |key: &str| record.labels.get(key).map(|label| label.value.clone());
         assert_eq!((value("kind").as_deref(), value("job").as_deref()), (Some("nightly"), Some("18")));
     }
+}
+
+#[test]
+fn of_two_publishes_in_one_second_the_second_is_told_what_to_do() {
+    use mirrorkeep::model::Classify;
+    let scene = Scene::on_disk();
+    scene.publish(FIRST, None).unwrap();
+    let mirror = open(scene.store()).unwrap();
+    let publish =
+        |publishing: &Publishing| mirrorkeep::ops::publish::publish(&Session::new(&mirror, &now), publishing);
+    let second = publishing(FIRST, &scene.work());
+    let report = publish(&second).unwrap();
+    assert_eq!(report.outcome, mirrorkeep::ops::publish::PublishOutcome::Unchanged);
+    scene.write("outputs/iso/bootimage.iso", "another image");
+    let by_clock = publish(&second).unwrap_err().class().hint.unwrap();
+    assert!(by_clock.contains("run the same command again") && !by_clock.contains("--build"), "{by_clock}");
+    let given = publish(&Publishing { named: Named::Given, ..second }).unwrap_err().class().hint.unwrap();
+    assert!(given.contains("`--build`") && !given.contains("second"), "{given}");
 }

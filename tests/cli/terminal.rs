@@ -158,6 +158,8 @@ fn a_reason_is_one_printable_line() {
         ("a\u{200b}b", "it contains U+200B"),
         ("a\u{2028}b", "it contains U+2028"),
         ("a\u{2029}b", "it contains U+2029"),
+        ("a\u{a0}b", "it contains U+00A0"),
+        ("a\u{3164}b", "it contains U+3164"),
         ("a\u{feff}b", "it contains U+FEFF"),
         (&*"a".repeat(256), "it has 256 characters; 1 to 255"),
     ] {
@@ -205,6 +207,12 @@ fn names_that_are_not_printable_are_refused() {
         ('\u{202e}', "U+202E"),
         ('\u{200b}', "U+200B"),
         ('\u{2028}', "U+2028"),
+        ('\u{a0}', "U+00A0"),
+        ('\u{34f}', "U+034F"),
+        ('\u{2800}', "U+2800"),
+        ('\u{3000}', "U+3000"),
+        ('\u{3164}', "U+3164"),
+        ('\u{fe0f}', "U+FE0F"),
         ('\u{7}', "the control character U+0007"),
     ] {
         let said = format!("contains {point}; rename it with printable characters");

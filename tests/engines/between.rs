@@ -40,7 +40,7 @@ fn builds_go_round_through_mirrors_of_every_kind_and_come_back_the_same() {
     let places = [from.mirror(""), "s3://test/one".into(), "s3://test/two".into(), back.mirror("")];
     let [here, one, two, there] = places.each_ref().map(|place| place.to_str().unwrap());
     for bucket in ["one", "two"] {
-        ok(&weed.command(bucket).arg("init").output().unwrap());
+        ok(&weed.command(bucket).args(["init", "--layout", "starlingx"]).output().unwrap());
     }
     // Killed on the way into the bucket, at several moments.
     for after in [120, 260, 400] {

@@ -59,7 +59,7 @@ impl CommitProtocol for Bucket {
     }
 
     fn committed(&self, mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, CommitError> {
-        let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
+        let stage = intent.stated().stage;
         let id = intent.to.parse::<BuildId>().ok();
         let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
         let (Some(stage), Some(record)) = (stage, record) else { return Ok(None) };
@@ -115,7 +115,7 @@ impl CommitProtocol for Bucket {
         &self,
         lock: &WriteLock<'_>,
         trashed: &Trashed,
-        tell: &mut dyn FnMut() -> Result<(), JournalError>,
+        tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError> {
         // Before it is told: a ticket that stayed would speak of a build that is there.
         self.throw_out(lock.mirror(), &trashed.at)?;

@@ -8,7 +8,7 @@
 use crate::commit::bucket::discard::throw_out;
 use crate::commit::protocol::{Prepared, Trim};
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{Fact, KeptError, Mirror, Trashed, WriteLock, parts_at};
+use crate::mirror::{KeptError, Mirror, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
@@ -61,8 +61,8 @@ impl Trim for Split {
         Ok(if is_same { None } else { Some("it changed since it was looked at") })
     }
 
-    fn intent(&self, fact: Fact, _: &Trashed) -> Fact {
-        fact
+    fn noted(&self) -> Option<(u64, u64)> {
+        None
     }
 
     fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {

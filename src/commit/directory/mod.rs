@@ -15,7 +15,7 @@ use crate::commit::{CommitError, StageError};
 use crate::mirror::{JournalError, KeptError, Mirror, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::progress::{Stop, go_on};
-use crate::record::{BuildRecord, Event};
+use crate::record::{BuildRecord, Event, Manifest, Origin};
 use crate::store::{Guard, StoreError, Swept};
 
 /// Commits by rename.
@@ -48,8 +48,7 @@ impl CommitProtocol for Directory {
     }
 
     fn committed(&self, mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, CommitError> {
-        let stage = intent.details.get("stage").and_then(|stage| stage.as_str()?.parse::<RelPath>().ok());
-        let Some(stage) = stage else { return Ok(None) };
+        let Some(stage) = intent.stated().stage else { return Ok(None) };
         if mirror.store().look(&stage.child("tree").unwrap_or_default())?.is_some() {
             // The tree itself would be in its place: whatever the rest of the stage says, it is not published.
             return Ok(None);
@@ -66,7 +65,7 @@ impl CommitProtocol for Directory {
             sealed => sealed?,
         };
         let Some(sealed) = sealed else {
-            return Ok(None);
+            return recorded(mirror, intent, stage);
         };
         Ok(is_in_place(mirror, &sealed).map_err(KeptError::from)?.then_some(sealed))
     }
@@ -107,7 +106,7 @@ impl CommitProtocol for Directory {
         &self,
         lock: &WriteLock<'_>,
         trashed: &Trashed,
-        tell: &mut dyn FnMut() -> Result<(), JournalError>,
+        tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError> {
         tell()?;
         Ok(self.throw_out(lock.mirror(), &trashed.at)?)
@@ -165,6 +164,22 @@ impl CommitProtocol for Directory {
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         recover::recover(one)
     }
+}
+
+/// Returns a build that is in its place with its record, although its stage is gone: the record is written after the tree
+/// came to its place, and leaves with it.
+fn recorded(mirror: &Mirror, intent: &Event, stage: RelPath) -> Result<Option<Sealed>, CommitError> {
+    let Ok(id) = intent.to.parse::<BuildId>() else { return Ok(None) };
+    if !mirror.has_build(&id)? {
+        return Ok(None);
+    }
+    let result = intent.details.get("result").and_then(|result| result.as_str());
+    let record = mirror
+        .record(&id)?
+        .filter(|record| record.origin == Origin::Published && Some(record.result.as_str()) == result);
+    let Some(record) = record else { return Ok(None) };
+    let path = mirror.layout().build_path(&id).unwrap_or_default();
+    Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)))
 }
 
 /// Returns whether the very tree of a stage is at the build's place.

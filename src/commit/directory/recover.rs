@@ -66,8 +66,9 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
 
 /// Writes down that parts are taken out, which is done.
 fn note_trimmed(one: &Interrupted<'_>, trashed: &Trashed) -> Result<Settling, CommitError> {
-    let number = |key: &str| one.intent.details.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-    tree::record(one.lock, trashed, &one.parts(), (number("files"), number("bytes")))?;
+    let stated = one.intent.stated();
+    let stays = (stated.files.unwrap_or(0), stated.bytes.unwrap_or(0));
+    tree::record(one.lock, trashed, &one.parts(), stays)?;
     Ok(Settling::Happened)
 }
 

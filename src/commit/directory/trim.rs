@@ -3,9 +3,9 @@
 use crate::commit::CommitError;
 use crate::commit::directory::tree::{Rest, any, lay_out, record};
 use crate::commit::directory::untrash::swap;
-use crate::commit::discard::{TRIM_STAGE, noted};
+use crate::commit::discard::TRIM_STAGE;
 use crate::commit::protocol::{Prepared, Trim};
-use crate::mirror::{Fact, Mirror, Trashed, WriteLock};
+use crate::mirror::{Mirror, Trashed, WriteLock};
 use crate::model::RelPath;
 use crate::store::{Entry, StoreError};
 
@@ -66,8 +66,8 @@ impl Trim for Second {
         Ok(if now.is_some_and(|now| now.inode == self.entry.inode) { None } else { Some(GONE) })
     }
 
-    fn intent(&self, fact: Fact, trashed: &Trashed) -> Fact {
-        fact.with("inode", noted(trashed))
+    fn noted(&self) -> Option<(u64, u64)> {
+        Some(self.identity())
     }
 
     fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {

@@ -89,7 +89,7 @@ impl<'m> Staged<'m> {
             return Ok(());
         }
         for name in [SEAL, "progress"] {
-            store.remove(&self.own(name))?;
+            drop_file(store, &self.own(name))?;
         }
         store.discard(&self.own("tree"))?;
         store.append(&progress, format!("{boot}\n").as_bytes(), Append::Quick)?;
@@ -224,13 +224,21 @@ impl<'m> Staged<'m> {
 pub(crate) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
     for name in ["progress", Claim::NAME, SEAL, "manifest", "upload.json"] {
-        store.remove(&own(name))?;
+        drop_file(store, &own(name))?;
     }
     store.discard(&own("tree"))?;
     store.remove(&own("ticket"))?;
     match store.remove_dir(at) {
         // Whoever waited for the ticket has made a new one.
         Err(error) if error.kind() == StoreErrorKind::NotEmpty => Ok(()),
+        done => done,
+    }
+}
+
+/// Removes a file of a stage, or the directory that somebody put in its place.
+fn drop_file(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+    match store.remove(at) {
+        Err(error) if error.kind() == StoreErrorKind::WrongKind => store.discard(at).map(drop),
         done => done,
     }
 }

@@ -1,7 +1,7 @@
 //! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
 
 use crate::census::BuildCensus;
-use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Terms};
+use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Severity, Terms};
 use crate::decide::{Age, meets};
 use crate::layout::{Layout, Place};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -61,8 +61,13 @@ fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
         (Some((text, _)), None) => format!("`{}`", text.escape_debug()),
         (_, to) => shown(to.as_ref()),
     };
-    let finding = Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref()));
-    findings.push(finding.near(told.clone()));
+    let mut finding =
+        Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref())).near(told.clone());
+    if told.is_none() {
+        let hint = "remove it, or let `mirrorkeep adopt --changed` write down where it leads";
+        finding.hint = hint.into();
+    }
+    findings.push(finding);
 }
 
 /// Judges what an alias that leads somewhere leads to.
@@ -80,7 +85,12 @@ fn target(
     let found = format!("`{to}`, {}", build.result);
     if !meets(condition, build) {
         let expected = "a build that meets the condition of the alias";
-        findings.push(Finding::new(Code::AliasUnfit, &alias.path, found, expected).near(newest));
+        let mut finding = Finding::new(Code::AliasUnfit, &alias.path, found, expected).near(newest);
+        // Mirrorkeep points it at such a result only when a person permits that.
+        if !condition.results.contains(&build.result) && alias.told.as_ref() == Some(&Some(to.clone())) {
+            finding.severity = Severity::Note;
+        }
+        findings.push(finding);
     } else if let Some(newest) = newest.filter(|newest| is_newer(seen, layout, newest, &id)) {
         let expected = format!("`{newest}`");
         findings.push(Finding::new(Code::AliasOlder, &alias.path, found, expected).near(Some(newest)));

@@ -2,20 +2,20 @@
 
 use crate::census::BuildCensus;
 use crate::decide::check::{
-    Code, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, lists, marker, plain,
+    Code, Drift, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, lists, marker, plain,
 };
 use crate::layout::{Layout, Place, Stray};
 use crate::model::{Outcome, RelPath, Stamp, is_sums};
 use std::collections::BTreeSet;
 
-/// Judges one build.
+/// Judges one build, and returns what changed in it.
 pub(super) fn judge(
     seen: &SeenBuild,
     census: &BuildCensus,
     layout: &Layout,
     now: Stamp,
     findings: &mut Vec<Finding>,
-) {
+) -> Option<Drift> {
     places(seen, layout, findings);
     plain::judge(&SeenKind::Dir, seen.mode, || seen.path.clone(), findings);
     for dir in &seen.dirs {
@@ -33,11 +33,12 @@ pub(super) fn judge(
     marker::judge(seen, census, layout, now, findings);
     marker::context(seen, census, layout, findings);
     let told = lists::judge(seen, census, layout, findings);
-    drift::judge(seen, layout, &told, findings);
+    let drift = drift::judge(seen, layout, &told, findings);
     if census.result == Outcome::Success && !seen.items().any(|(dir, item)| is_artifact(dir, item, layout)) {
         let expected = "something that was built";
         findings.push(Finding::new(Code::NoArtifact, &seen.path, "markers and logs only", expected));
     }
+    drift
 }
 
 /// Finds what has no place; what lies in a stray directory is told once, and a misspelt marker as such.

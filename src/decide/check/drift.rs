@@ -2,26 +2,107 @@
 //!
 //! Bytes that changed under the same size and time are not told from here: `verify` reads them.
 
-use crate::decide::check::lists::{Named, Tally, names};
+use crate::decide::check::lists::{LISTED, Named, Tally, names};
 use crate::decide::check::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::Layout;
-use crate::model::{RelPath, is_sums};
+use crate::model::{BuildId, RelPath, is_sums};
 use crate::record::{ManifestError, ManifestLine, manifest_lines};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Holds the manifest against what is there; what SHA256SUMS `told` already is not told again.
-pub(super) fn judge(seen: &SeenBuild, layout: &Layout, told: &BTreeSet<String>, findings: &mut Vec<Finding>) {
-    match changes(seen, layout, told) {
-        Ok(None) => {}
-        Ok(Some(found)) => {
-            let expected = "what was published or taken in, by size and time";
-            findings.push(Finding::new(Code::BuildChanged, &seen.path, found, expected));
-        }
-        Err(error) => {
-            let why = format!("its manifest: {error}");
-            findings.push(Finding::new(Code::RecordDamaged, &seen.path, why, "what mirrorkeep wrote"));
+/// How many changed files with several names are compared with those of other builds, of one build.
+const COMPARED: usize = 1000;
+
+/// A file with several names, by device and inode.
+type Inode = (u64, u64);
+
+/// What changed in one build.
+#[derive(Debug, Clone)]
+pub struct Drift {
+    id: BuildId,
+    path: RelPath,
+    changed: Paths,
+    gone: Paths,
+    new: Paths,
+    /// Changed files that have another name, maybe in another build.
+    linked: Vec<(Inode, String)>,
+}
+
+/// The first of many paths, and how many there are.
+#[derive(Debug, Clone, Default)]
+struct Paths {
+    count: usize,
+    first: Vec<String>,
+}
+
+impl Paths {
+    fn of(paths: impl IntoIterator<Item = String>) -> Self {
+        let mut all = Self::default();
+        paths.into_iter().for_each(|path| all.add(path));
+        all
+    }
+
+    fn add(&mut self, path: String) {
+        self.count += 1;
+        let at = self.first.partition_point(|before| *before < path);
+        self.first.insert(at, path);
+        self.first.truncate(LISTED);
+    }
+
+    /// Returns how many there are and the first of them, with what they are; nothing where there is none.
+    fn are(&self, what: &str) -> Option<String> {
+        (self.count > 0).then(|| format!("{} {what}: {}", self.count, names(&self.first, self.count)))
+    }
+}
+
+/// Returns what changed in a build, of what is not in `told`; a manifest that cannot be read is a finding.
+pub(super) fn judge(
+    seen: &SeenBuild,
+    layout: &Layout,
+    told: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) -> Option<Drift> {
+    drift(seen, layout, told).unwrap_or_else(|error| {
+        let why = format!("its manifest: {error}");
+        findings.push(Finding::new(Code::RecordDamaged, &seen.path, why, "what mirrorkeep wrote"));
+        None
+    })
+}
+
+/// Returns the findings of builds that changed: a changed file that several builds share is reported once, in the first.
+pub fn comply_drift(mut drifts: Vec<Drift>) -> Vec<Finding> {
+    drifts.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut sharing: HashMap<Inode, BTreeSet<usize>> = HashMap::new();
+    for (nth, drift) in drifts.iter().enumerate() {
+        for (inode, _) in &drift.linked {
+            sharing.entry(*inode).or_default().insert(nth);
         }
     }
+    let builds: Vec<String> = drifts.iter().map(|drift| drift.id.to_string()).collect();
+    let finding = |(nth, mut drift): (usize, Drift)| {
+        let mut shared: BTreeMap<&BTreeSet<usize>, Paths> = BTreeMap::new();
+        for (inode, path) in std::mem::take(&mut drift.linked) {
+            match sharing.get(&inode) {
+                Some(all) if all.len() > 1 && all.first() == Some(&nth) => {
+                    shared.entry(all).or_default().add(path)
+                }
+                Some(all) if all.len() > 1 => {}
+                _ => drift.changed.add(path),
+            }
+        }
+        let shared = shared.into_iter().filter_map(|(all, paths)| {
+            let others: Vec<String> =
+                all.iter().skip(1).filter_map(|nth| builds.get(*nth).cloned()).collect();
+            let (count, listed) = (others.len(), names(&others, others.len()));
+            let builds = if count == 1 { "build" } else { "builds" };
+            Some(format!("{}; {count} other {builds} share the bytes: {listed}", paths.are("changed")?))
+        });
+        let found: Vec<String> = shared.chain(drift.differences()).collect();
+        (!found.is_empty()).then(|| {
+            let expected = "what was published or taken in, by size and time";
+            Finding::new(Code::BuildChanged, &drift.path, found.join("; "), expected).of(&drift.id)
+        })
+    };
+    drifts.into_iter().enumerate().filter_map(finding).collect()
 }
 
 /// Returns in words what changed since the manifest was written, of what is not in `told`; nothing when nothing did.
@@ -30,39 +111,58 @@ pub fn changes(
     layout: &Layout,
     told: &BTreeSet<String>,
 ) -> Result<Option<String>, ManifestError> {
+    let Some(mut drift) = drift(seen, layout, told)? else { return Ok(None) };
+    for (_, path) in std::mem::take(&mut drift.linked) {
+        drift.changed.add(path);
+    }
+    Ok(Some(drift.differences().collect::<Vec<_>>().join("; ")))
+}
+
+impl Drift {
+    /// Returns each kind of difference in words.
+    fn differences(&self) -> impl Iterator<Item = String> {
+        let all = [(&self.changed, "changed"), (&self.gone, "gone"), (&self.new, "new")];
+        all.into_iter().filter_map(|(paths, what)| paths.are(what))
+    }
+}
+
+fn drift(seen: &SeenBuild, layout: &Layout, told: &BTreeSet<String>) -> Result<Option<Drift>, ManifestError> {
     let Some(bytes) = &seen.manifest else { return Ok(None) };
     let mut tally = Tally::of(seen);
-    let (mut changed, mut gone) = (Vec::new(), Vec::new());
+    let (mut changed, mut gone, mut linked) = (Paths::default(), Paths::default(), Vec::new());
     for line in manifest_lines(bytes) {
         let line = line?;
         let path = line.path();
+        let is_told = || told.contains(path);
         match (tally.name(path), &line) {
-            (Named::Nothing, ManifestLine::File(_) | ManifestLine::Link { .. }) => gone.push(path.to_owned()),
+            (Named::Nothing, ManifestLine::File(_) | ManifestLine::Link { .. }) if !is_told() => {
+                gone.add(path.to_owned());
+            }
             (Named::Item(item), ManifestLine::File(file)) => {
                 let same_time = item.mtime.is_none_or(|mtime| mtime == file.mtime);
-                if item.kind != SeenKind::File || item.size != file.size || !same_time {
-                    changed.push(path.to_owned());
+                let same = item.kind == SeenKind::File && item.size == file.size && same_time;
+                match item.linked.filter(|_| linked.len() < COMPARED) {
+                    _ if same || is_told() => {}
+                    Some(inode) => linked.push((inode, path.to_owned())),
+                    None => changed.add(path.to_owned()),
                 }
             }
             (Named::Item(item), ManifestLine::Link { text, .. }) => {
-                if !matches!(&item.kind, SeenKind::Link(found, _) if found == text) {
-                    changed.push(path.to_owned());
+                if !matches!(&item.kind, SeenKind::Link(found, _) if found == text) && !is_told() {
+                    changed.add(path.to_owned());
                 }
             }
-            (_, ManifestLine::Dir(_)) | (Named::Twice, _) => {}
+            (_, ManifestLine::Dir(_)) | (Named::Twice | Named::Nothing, _) => {}
         }
     }
-    let added = tally.rest().filter(|(_, item)| matches!(item.kind, SeenKind::File | SeenKind::Link(..)));
-    let added = added.map(|(dir, item)| dir.at(item));
-    let said = |path: &RelPath| layout.is_said(path) || is_sums(path.as_str());
-    let added = added.filter(|path| !said(path)).map(|path| path.as_str().to_owned());
-    let mut found = Vec::new();
-    for (what, mut all) in [("changed", changed), ("gone", gone), ("new", added.collect::<Vec<_>>())] {
-        all.retain(|path| !told.contains(path));
-        all.sort();
-        if !all.is_empty() {
-            found.push(format!("{} {what}: {}", all.len(), names(&all)));
-        }
+    let new = tally.rest().filter(|(_, item)| matches!(item.kind, SeenKind::File | SeenKind::Link(..)));
+    let new = new.map(|(dir, item)| dir.at(item));
+    let said =
+        |path: &RelPath| layout.is_said(path) || is_sums(path.as_str()) || told.contains(path.as_str());
+    let new = Paths::of(new.filter(|path| !said(path)).map(|path| path.as_str().to_owned()));
+    if changed.count + gone.count + new.count + linked.len() == 0 {
+        return Ok(None);
     }
-    Ok(Some(found.join("; ")).filter(|found| !found.is_empty()))
+    let (id, path) = (seen.id.clone(), seen.path.clone());
+    Ok(Some(Drift { id, path, changed, gone, new, linked }))
 }

@@ -1,6 +1,7 @@
 //! One finding: what is wrong where, and what would be right.
 
 use crate::decide::check::{Code, Severity};
+use crate::model::{BuildId, shell_word};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -31,7 +32,7 @@ impl Finding {
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self {
+        let finding = Self {
             path: path.to_string(),
             code,
             severity: code.severity(),
@@ -39,13 +40,33 @@ impl Finding {
             expected: expected.into(),
             nearest: None,
             hint: Cow::Borrowed(code.hint()),
-        }
+        };
+        let path = finding.path.clone();
+        finding.knowing("ALIAS", &path)
     }
 
     /// Returns the finding with the path that would do.
     #[must_use]
     pub fn near(mut self, nearest: Option<impl ToString>) -> Self {
-        self.nearest = nearest.map(|nearest| nearest.to_string());
+        let Some(nearest) = nearest.map(|nearest| nearest.to_string()) else { return self };
+        self.nearest = Some(nearest.clone());
+        self.knowing("BUILD", &nearest)
+    }
+
+    /// Returns the finding with a hint that names the build.
+    #[must_use]
+    pub fn of(self, id: &BuildId) -> Self {
+        self.knowing("ID", &id.to_string())
+    }
+
+    /// Puts a value in the place of the word that stands for it in the hint.
+    fn knowing(mut self, word: &str, value: &str) -> Self {
+        let is_it = |part: &str| part.trim_end_matches(|c| "`,;".contains(c)) == word;
+        if self.hint.split(' ').any(is_it) {
+            let value = shell_word(value.as_ref());
+            let filled = |part| if is_it(part) { part.replace(word, &value) } else { part.to_owned() };
+            self.hint = self.hint.split(' ').map(filled).collect::<Vec<_>>().join(" ").into();
+        }
         self
     }
 }

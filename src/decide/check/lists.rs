@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// How many names a finding lists.
-const LISTED: usize = 3;
+pub(super) const LISTED: usize = 3;
 
 /// Which things of a build a list has named so far.
 ///
@@ -95,15 +95,15 @@ pub(super) fn judge(
     }
     let gone = gone_parts(seen, &missing);
     if !gone.is_empty() {
-        let found = format!("no {}", names(&gone));
+        let found = format!("no {}", names(&gone, gone.len()));
         findings.push(Finding::new(Code::HalfDeleted, &seen.path, found, "what SHA256SUMS lists"));
     } else if !missing.is_empty() || !extra.is_empty() {
         let mut found = Vec::new();
         if !missing.is_empty() {
-            found.push(format!("{} not there: {}", missing.len(), names(&missing)));
+            found.push(format!("{} not there: {}", missing.len(), names(&missing, missing.len())));
         }
         if !extra.is_empty() {
-            found.push(format!("{} not listed: {}", extra.len(), names(&extra)));
+            found.push(format!("{} not listed: {}", extra.len(), names(&extra, extra.len())));
         }
         findings.push(Finding::new(Code::SumsDiffer, at, found.join("; "), "every file but itself"));
     }
@@ -171,11 +171,11 @@ fn gone_parts(seen: &SeenBuild, missing: &[String]) -> Vec<String> {
     gone
 }
 
-/// Names the first of many.
-pub(super) fn names(all: &[String]) -> String {
-    let mut shown: Vec<String> = all.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
-    if all.len() > LISTED {
-        shown.push(format!("and {} more", all.len() - LISTED));
+/// Names the first of `count`.
+pub(super) fn names(first: &[String], count: usize) -> String {
+    let mut shown: Vec<String> = first.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    if count > LISTED {
+        shown.push(format!("and {} more", count - LISTED));
     }
     shown.join(", ")
 }

@@ -17,7 +17,7 @@ mod seen;
 mod streams;
 
 pub use code::{Code, Severity};
-pub use drift::changes;
+pub use drift::{Drift, changes, comply_drift};
 pub use finding::Finding;
 pub use mend::{Mend, MendKind, mends};
 pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
@@ -55,8 +55,9 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     for (path, why) in &seen.unread {
         findings.push(Finding::new(Code::CannotRead, path, why, "a path that can be read"));
     }
-    for (path, how) in &seen.unheld {
-        findings.push(Finding::new(Code::HoldsLost, path, how, "every hold that the journal states"));
+    for (path, how, id) in &seen.unheld {
+        let finding = Finding::new(Code::HoldsLost, path, how, "every hold that the journal states");
+        findings.push(finding.of(id));
     }
     for (path, how) in &seen.lost {
         findings.push(Finding::new(Code::JournalLost, path, how, "a journal with every event"));
@@ -72,6 +73,13 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
         let code = if *age < STAGE_TERM { Code::StageWaiting } else { Code::StageStale };
         let found = format!("an interrupted publish left {bytes} bytes there, {}", ago(*age));
         findings.push(Finding::new(code, path, &found, "nothing"));
+    }
+    for (path, bytes) in &seen.unknown_stages {
+        let found = format!("{bytes} bytes that no publish left");
+        findings.push(Finding::new(Code::StageUnknown, path, found, "nothing"));
+    }
+    for (path, why) in &seen.locks {
+        findings.push(Finding::new(Code::LockDamaged, path, why, "a file that can be locked, or nothing"));
     }
     for path in &seen.uploads {
         let found = "parts of it were sent, and the upload never came to its end";
@@ -95,14 +103,20 @@ fn ago(seconds: i64) -> String {
     }
 }
 
-/// Returns what is wrong inside one build, as far as `census` does not say that it must be so.
-pub fn comply_build(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, now: Stamp) -> Vec<Finding> {
+/// Returns what is wrong inside one build, as far as `census` does not say that it must be so, and what changed in it, of
+/// which [`comply_drift`] makes findings.
+pub fn comply_build(
+    seen: &SeenBuild,
+    census: &BuildCensus,
+    layout: &Layout,
+    now: Stamp,
+) -> (Vec<Finding>, Option<Drift>) {
     let mut findings = Vec::new();
-    build::judge(seen, census, layout, now, &mut findings);
+    let drift = build::judge(seen, census, layout, now, &mut findings);
     for (path, why) in &seen.unread {
         findings.push(Finding::new(Code::CannotRead, seen.path.join(path), why, "a path that can be read"));
     }
     findings.sort();
     findings.dedup();
-    findings
+    (findings, drift)
 }

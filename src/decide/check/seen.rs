@@ -28,12 +28,16 @@ pub struct Seen {
     pub stale: Vec<RelPath>,
     /// Stages that interrupted publishes left and no process holds: their age in seconds, and their bytes.
     pub stages: Vec<(RelPath, i64, u64)>,
+    /// Things among the stages that are none, and their bytes.
+    pub unknown_stages: Vec<(RelPath, u64)>,
+    /// Locks that cannot be locked, and why not.
+    pub locks: Vec<(RelPath, String)>,
     /// Files that somebody began to send to an object store in parts, long ago, and that never arrived.
     pub uploads: Vec<RelPath>,
     /// Places of builds in an object store where files lie and no seal says that it is a build; whose they are.
     pub unsealed: Vec<(RelPath, String)>,
-    /// Holds that the journal states and the file at that path lacks, and how.
-    pub unheld: Vec<(RelPath, String)>,
+    /// Holds that the journal states and the file at that path lacks, how, and of which build.
+    pub unheld: Vec<(RelPath, String, BuildId)>,
     /// Where the journal and what refers to it contradict each other, and how.
     pub lost: Vec<(RelPath, String)>,
     /// What could not be looked at, and why not.
@@ -163,6 +167,8 @@ pub struct SeenItem {
     pub size: u64,
     /// When it was last written, in nanoseconds since 1970; nothing where the store does not keep that.
     pub mtime: Option<i128>,
+    /// Device and inode of a file with several names.
+    pub linked: Option<(u64, u64)>,
 }
 
 impl SeenBuild {

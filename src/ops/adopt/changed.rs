@@ -7,13 +7,13 @@
 use crate::census::Census;
 use crate::commit::repoint::{Moved, pointed_at};
 use crate::decide::check::{SeenBuild, changes};
-use crate::mirror::{Fact, look_at_tree};
+use crate::mirror::look_at_tree;
 use crate::model::{BuildId, Digest, Outcome, RelPath};
 use crate::ops::adopt::request::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, Stopped};
 use crate::ops::adopt::taking::Taking;
 use crate::ops::observe::look::Looking;
 use crate::ops::{ActError, Mode};
-use crate::record::{BuildRecord, EventKind};
+use crate::record::{BuildRecord, Payload};
 use crate::session::Session;
 use std::collections::BTreeSet;
 
@@ -105,10 +105,10 @@ fn forget(session: &Session<'_>, id: &BuildId) -> Result<bool, ActError> {
     if lock.mirror().has_build(id)? {
         return Ok(false);
     }
-    let (now, fact) = (lock.now(), || Fact::new(EventKind::Lost, id));
-    let intent = lock.intend(now, fact())?;
+    let now = lock.now();
+    let pending = lock.begin(now, id, &Payload::Lost {})?;
     lock.forget(id)?;
-    lock.tell(now, fact(), Some(intent))?;
+    pending.done(now)?;
     Ok(true)
 }
 
@@ -132,11 +132,12 @@ fn note(
             Some(now) => to = now,
             None => return Ok(None),
         }
-        let kind = if to.is_some() { EventKind::Aliased } else { EventKind::Unaliased };
-        let shown = |path: Option<&RelPath>| path.map(|path| path.as_str().to_owned());
-        let fact = Fact::new(kind, alias).with("from", shown(led)).with("by_hand", true);
-        let fact = if to.is_some() { fact.with("to", shown(to.as_ref())) } else { fact };
-        lock.tell(lock.now(), fact, None)?;
+        let (from, by_hand) = (led.cloned(), true);
+        let payload = match to.clone() {
+            Some(to) => Payload::Aliased { from, to, by_hand },
+            None => Payload::Unaliased { from, by_hand },
+        };
+        lock.note(lock.now(), alias, &payload)?;
     }
     Ok(Some(Moved { alias: alias.clone(), from: led.cloned(), to }))
 }

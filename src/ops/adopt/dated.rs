@@ -6,12 +6,12 @@
 use crate::census::BuildCensus;
 use crate::commit::handshake::say;
 use crate::layout::Created;
-use crate::mirror::{Fact, look_at_build};
+use crate::mirror::look_at_build;
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
 use crate::ops::adopt::request::{Adopted, Stopped};
 use crate::ops::adopt::taking::Taking;
-use crate::record::{BuildRecord, EventKind, Origin};
+use crate::record::{BuildRecord, Origin, Payload};
 
 impl Taking<'_> {
     /// Takes over a build that was made at that time.
@@ -54,20 +54,17 @@ impl Taking<'_> {
             unfit: Vec::new(),
         };
         let Some(lock) = lock else { return Ok(Some(adopted)) };
-        let fact = Fact::new(EventKind::Adopted, id)
-            .with("result", record.result.as_str())
-            .with("created", at.iso())
-            .with("files", record.files)
-            .with("bytes", record.bytes);
+        let (result, files, bytes) = (record.result, record.files, record.bytes);
+        let payload = Payload::Dated { result, created: at, files, bytes };
         let now = lock.now();
-        let intent = lock.intend(now, fact.clone())?;
+        let pending = lock.begin(now, id, &payload)?;
         let stands =
             say(&lock, id, || lock.renew_record(&before, &record), || lock.renew_record(&record, &before))?;
         if !stands {
-            lock.undo(now, fact, intent)?;
+            pending.undone(now)?;
             return refuse("it is being pruned at this moment".to_owned());
         }
-        lock.tell(now, fact, Some(intent))?;
+        pending.done(now)?;
         Ok(Some(adopted))
     }
 

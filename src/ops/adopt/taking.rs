@@ -5,14 +5,16 @@ use crate::commit::adopted::{content, sums_of};
 use crate::commit::choose::protocol;
 use crate::commit::stage::{Underway, stage_of};
 use crate::commit::unsealed::trashed;
-use crate::mirror::{Fact, JournalError, KeptError, Mirror};
-use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, Stamp, is_sums};
+use crate::mirror::{JournalError, KeptError, Mirror};
+use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, is_sums};
 use crate::ops::Mode;
 use crate::ops::adopt::reading::Reading;
 use crate::ops::adopt::request::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
-use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Phase};
+use crate::record::{
+    BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Payload, Phase,
+};
 use crate::session::Session;
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
 use std::collections::HashMap;
@@ -163,21 +165,19 @@ impl Taking<'_> {
         };
         // Where a record is there before, only these tell whether the new one took its place.
         let (content, sums) = match &self.before {
-            Some(_) => (Some(content(manifest).to_string()), record.sums.map(|sums| sums.to_string())),
+            Some(_) => (Some(content(manifest)), record.sums),
             None => (None, None),
         };
-        let fact = || {
-            Fact::new(EventKind::Adopted, &id)
-                .with("result", record.result.as_str())
-                .with("created", record.created.map(Stamp::iso))
-                .with("files", record.files)
-                .with("bytes", record.bytes)
-                .with("rebuilt", self.origin == Origin::Rebuilt)
-                .with("content", content.clone())
-                .with("sums", sums.clone())
+        let payload = Payload::Adopted {
+            result: record.result,
+            created: record.created,
+            files: record.files,
+            bytes: record.bytes,
+            rebuilt: self.origin == Origin::Rebuilt,
+            content,
+            sums,
         };
-        let (intent, done) = (fact(), fact());
-        let intent = lock.intend(now, intent)?;
+        let pending = lock.begin(now, &id, &payload)?;
         let at = path.child(SUMS_NAME).unwrap_or_default();
         if let Some(text) = rewritten {
             // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
@@ -191,7 +191,7 @@ impl Taking<'_> {
             None => protocol(self.session.mirror()).enter(&lock, &record)?,
             Some(_) => lock.keep_record(&record)?,
         }
-        lock.tell(now, done, Some(intent))?;
+        pending.done(now)?;
         if ticket.is_some() {
             self.session.mirror().store().discard(&stage_of(&id))?;
         }
@@ -271,14 +271,14 @@ impl Remembered {
             if event.what == EventKind::Published {
                 build.published = Some(event.at);
             }
-            let said = |key: &str| event.details.get(key);
-            if let Some(result) = said("result").and_then(|result| result.as_str()?.parse().ok()) {
+            let said = event.stated();
+            if let Some(result) = said.result {
                 build.result = result;
             }
-            if undated && let Some(at) = said("created").and_then(|created| created.as_str()?.parse().ok()) {
+            if undated && let Some(at) = said.created {
                 build.created = Some(at);
             }
-            for (key, value) in said("labels").and_then(|labels| labels.as_object()).into_iter().flatten() {
+            for (key, value) in said.labels.iter().flatten() {
                 match value.as_str() {
                     Some(value) => {
                         let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));

@@ -2,10 +2,10 @@
 //!
 //! Whoever is here holds the ticket of the alias, so that a generation that is not whole is nobody's work in progress.
 
-use crate::mirror::{Fact, Generation, Materialized};
+use crate::mirror::{Generation, Materialized};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
 use crate::ops::alias::materialize::{Followed, MaterializeError, Switched, leads_to};
-use crate::record::{EventKind, Manifest};
+use crate::record::{Manifest, Payload};
 use crate::session::Session;
 use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, waiting};
@@ -261,11 +261,9 @@ impl Following<'_> {
         let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
         let before = self.current(&alias)?;
         let lock = self.session.begin()?;
-        let fact = || {
-            Fact::new(EventKind::Materialized, &alias).with("from", before.clone()).with("generation", name)
-        };
-        let now = self.session.now();
-        let intent = lock.intend(now, fact())?;
+        let payload = Payload::Materialized { from: before.clone(), generation: name.map(str::to_owned) };
+        let now = lock.now();
+        let pending = lock.begin(now, &alias, &payload)?;
         let done = match name.and_then(|name| alias.child(name).ok()) {
             Some(target) => self.session.mirror().store().point(&pointer, &target),
             None => self.session.mirror().store().remove(&pointer),
@@ -273,11 +271,11 @@ impl Following<'_> {
         if let Err(error) = done {
             // It can fail after it happened: then the next command finds it so and writes it down.
             if self.current(&alias).is_ok_and(|at| at.as_deref() != name) {
-                lock.undo(now, fact(), intent)?;
+                pending.undone(now)?;
             }
             return Err(error.into());
         }
-        lock.tell(now, fact(), Some(intent))?;
+        pending.done(now)?;
         drop(lock);
         let until = now.checked_add(state.keep).unwrap_or(Stamp::MAX);
         let mut after = state.clone();

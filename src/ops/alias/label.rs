@@ -3,10 +3,11 @@
 use crate::commit::handshake::say;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{Fact, JournalError, KeptError, WriteLock, builds_of};
+use crate::mirror::{JournalError, KeptError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
-use crate::record::{BuildRecord, EventKind, LabelValue, Labels, as_object};
+use crate::ops::op_error::{OpError, shares};
+use crate::record::{BuildRecord, LabelValue, Labels, Payload, as_object};
 use crate::recover::RecoverError;
 use crate::session::Session;
 use crate::store::StoreError;
@@ -42,22 +43,18 @@ pub enum LabelActError {
     /// It has no record.
     #[error("`{0}` was laid down by others and has no record yet")]
     NoRecord(BuildId),
-    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
+    /// What can come in the way of every operation.
     #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// What is kept of the build cannot be read.
-    #[error(transparent)]
-    Kept(#[from] KeptError),
+    Op(#[from] OpError),
     /// The label stands, but a name could not be moved.
     #[error("the label is set, but a name could not be moved")]
     Repoint(#[from] RepointError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
     /// The store failed.
     #[error("cannot label the build")]
     Store(#[from] StoreError),
 }
+
+shares!(LabelActError: RecoverError, KeptError, JournalError);
 
 impl Classify for LabelActError {
     fn class(&self) -> Class {
@@ -65,10 +62,8 @@ impl Classify for LabelActError {
             Self::NoPlace(error) => error.class(),
             Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
             Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
-            Self::Recover(error) => error.class(),
-            Self::Kept(error) => error.class(),
+            Self::Op(error) => error.class(),
             Self::Repoint(error) => error.class(),
-            Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
         }
     }
@@ -83,13 +78,12 @@ pub(crate) fn relabel(
     said: Map<String, Value>,
     now: Stamp,
 ) -> Result<bool, JournalError> {
-    let fact = Fact::new(EventKind::Labelled, &new.id).with("labels", said);
-    let intent = lock.intend(now, fact.clone())?;
+    let pending = lock.begin(now, &new.id, &Payload::Labelled { labels: said })?;
     let stands = say(lock, &new.id, || lock.renew_record(old, new), || lock.renew_record(new, old))?;
     if stands {
-        lock.tell(now, fact, Some(intent))?;
+        pending.done(now)?;
     } else {
-        lock.undo(now, fact, intent)?;
+        pending.undone(now)?;
     }
     Ok(stands)
 }

@@ -9,6 +9,7 @@ use crate::layout::Place;
 use crate::mirror::{JournalError, KeptError, Materialized, Mirror, Resolved};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::Mode;
+use crate::ops::op_error::{OpError, shares};
 use crate::progress::Interrupted;
 use crate::record::Manifest;
 use crate::recover::RecoverError;
@@ -87,22 +88,15 @@ pub enum MaterializeError {
     /// A file of the build is missing.
     #[error("`{0}` is missing or damaged, so that the build cannot be copied")]
     Missing(RelPath),
-    /// What is kept of a build cannot be read.
+    /// What can come in the way of every operation.
     #[error(transparent)]
-    Kept(#[from] KeptError),
-    /// The mirror could not be locked, or what an interrupted command left could not be recovered.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    Op(#[from] OpError),
     /// The store failed.
     #[error("cannot copy the build below its alias")]
     Store(#[from] StoreError),
-    /// Asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
 }
+
+shares!(MaterializeError: RecoverError, KeptError, JournalError, Interrupted);
 
 impl Classify for MaterializeError {
     fn class(&self) -> Class {
@@ -114,11 +108,8 @@ impl Classify for MaterializeError {
                 ErrorKind::Failed.into()
             }
             Self::Busy(_) => ErrorKind::Busy.into(),
-            Self::Kept(error) => error.class(),
-            Self::Recover(error) => error.class(),
-            Self::Journal(error) => error.class(),
+            Self::Op(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::Interrupted(error) => error.class(),
         }
     }
 }

@@ -11,7 +11,7 @@ pub use mend::{Mended, mend};
 use crate::census::{BuildCensus, Census};
 use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
-use crate::decide::check::{Finding, Seen, SeenBuild, Terms, comply, comply_build};
+use crate::decide::check::{Drift, Finding, Seen, SeenBuild, Terms, comply, comply_build, comply_drift};
 use crate::mirror::{
     Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
 };
@@ -20,7 +20,7 @@ use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::look::{Looking, Outside};
 use crate::record::{BuildRecord, Origin};
-use crate::recover::{abandoned, left_stages, stale};
+use crate::recover::{LeftStages, abandoned, left_stages, stale};
 use crate::session::Session;
 use crate::store::{Kind, StoreError, Uploads};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,19 +60,19 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .err()
             .map(|error| BuildCensus { problem: Some(chain(error)), ..named(mirror, id) });
         if let Some(census) = looked.as_ref().ok().or(damaged.as_ref()) {
-            let findings = comply_build(&seen, census, mirror.layout(), now);
-            parts.lock().unwrap_or_else(PoisonError::into_inner).add(&seen, findings);
+            let (findings, drift) = comply_build(&seen, census, mirror.layout(), now);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).add(&seen, findings, drift);
         }
         looked
     };
     let surveyed = survey_by(mirror, now, &look)?;
     session.check_cancelled()?;
     let (damaged, unread) = unread(mirror, &surveyed.troubles);
-    let Parts { mut report, tops } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
     let told = mirror.told()?;
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
-    let (left, unseen) = left_stages(mirror, now)?;
+    let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
     let seen = Seen {
@@ -87,8 +87,12 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: protocol(mirror).unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
+        unknown_stages: unknown,
+        locks: locks(mirror),
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
-        unheld: surveyed.lost_holds.iter().map(|lost| (lost.path(), lost.error().to_string())).collect(),
+        unheld: (surveyed.lost_holds.into_iter())
+            .map(|lost| (lost.path(), lost.error().to_string(), lost.id))
+            .collect(),
         lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
         unread: hidden
             .into_iter()
@@ -98,6 +102,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(trash::wrong(mirror, now)?)
             .collect(),
     };
+    report.findings.extend(comply_drift(drifts));
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.retain(|found| is_below(&found.path, scope));
     report.findings.sort();
@@ -105,15 +110,31 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     Ok(report)
 }
 
+/// Returns the locks of the mirror that cannot be locked.
+fn locks(mirror: &Mirror) -> Vec<(RelPath, String)> {
+    let wrong = |at: RelPath| {
+        let store = mirror.store();
+        let why = match store.look(&at).and_then(|found| Ok((found, store.is_held(&at)?))) {
+            Ok((Some(entry), _)) if entry.kind != Kind::File => "it is not a file".to_owned(),
+            Ok(_) => return None,
+            Err(error) => chain(&error),
+        };
+        Some((at, why))
+    };
+    ["lock", "trim.lock"].into_iter().map(RelPath::own).filter_map(wrong).collect()
+}
+
 /// What the looks at the builds leave.
 #[derive(Default)]
 struct Parts {
     report: CheckReport,
     tops: BTreeMap<BuildId, BTreeSet<String>>,
+    drifts: Vec<Drift>,
 }
 
 impl Parts {
-    fn add(&mut self, seen: &SeenBuild, findings: Vec<Finding>) {
+    fn add(&mut self, seen: &SeenBuild, findings: Vec<Finding>, drift: Option<Drift>) {
+        self.drifts.extend(drift);
         self.report.builds += 1;
         self.report.entries += seen.items().count() as u64;
         self.report.findings.extend(findings);

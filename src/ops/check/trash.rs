@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returns each directory of the trash whose build may be lost, and why.
 pub(super) fn wrong(mirror: &Mirror, now: Stamp) -> Result<Vec<(RelPath, String)>, ActError> {
     let mut found: Vec<(RelPath, String)> = Vec::new();
-    for (at, why) in mirror.trash()?.strange {
+    for (at, why) in mirror.trash()?.unread() {
         let hint =
             "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
         found.push((at, format!("{why}; {hint}")));
@@ -33,11 +33,11 @@ fn gone(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<RelPath, (String, Stamp)
     let kinds = [EventKind::Pruned, EventKind::Trimmed, EventKind::Restored, EventKind::Swept];
     let mut stated = BTreeMap::new();
     for event in mirror.history(&kinds)? {
-        let detail = |key: &str| event.details.get(key).and_then(|value| value.as_str());
-        let Some(at) = detail("trash").and_then(|at| at.parse::<RelPath>().ok()) else { continue };
+        let said = event.stated();
+        let Some(at) = said.trash else { continue };
         match (event.what, event.phase) {
             (EventKind::Pruned | EventKind::Trimmed, Phase::Done) => {
-                if let Some(until) = detail("until").and_then(|until| until.parse::<Stamp>().ok()) {
+                if let Some(until) = said.until {
                     stated.insert(at, (event.to, until));
                 }
             }

@@ -5,6 +5,7 @@ use crate::commit::repoint::RepointError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stream};
+use crate::ops::op_error::{OpError, shares};
 use crate::ops::publish::PublishError;
 use crate::recover::RecoverError;
 use crate::store::{StoreError, StoreErrorKind};
@@ -77,12 +78,9 @@ pub enum CopyError {
     /// The target could not be asked.
     #[error("cannot look at the target")]
     Kept(#[from] KeptError),
-    /// The lock could not be taken, or what an interrupted command left could not be recovered.
+    /// What can come in the way of every operation.
     #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// The journal of the target cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    Op(#[from] OpError),
     /// The store failed.
     #[error("cannot reach the target")]
     Store(#[from] StoreError),
@@ -90,6 +88,8 @@ pub enum CopyError {
     #[error("cannot make the digest of the checksums")]
     Hash(#[source] std::io::Error),
 }
+
+shares!(CopyError: RecoverError, JournalError);
 
 impl Classify for CopyError {
     fn class(&self) -> Class {
@@ -106,8 +106,7 @@ impl Classify for CopyError {
             Self::Source(_, error) | Self::Kept(error) => error.class(),
             Self::Publish(error) => error.class(),
             Self::Repoint(error) => error.class(),
-            Self::Recover(error) => error.class(),
-            Self::Journal(error) => error.class(),
+            Self::Op(error) => error.class(),
             Self::Store(error) => error.class(),
         }
     }
@@ -122,8 +121,8 @@ impl CopyError {
     /// Returns whether every other build would fail alike: nobody may write there, or nothing more fits.
     pub(crate) fn ends_all(&self) -> bool {
         match self {
-            Self::Recover(_) | Self::Journal(_) | Self::Repoint(_) => return true,
-            Self::Publish(PublishError::Recover(_) | PublishError::Journal(_)) => {
+            Self::Op(_) | Self::Repoint(_) => return true,
+            Self::Publish(PublishError::Op(OpError::Recover(_) | OpError::Journal(_))) => {
                 return true;
             }
             Self::Publish(PublishError::Trash(error)) if !matches!(**error, CommitError::Store(_)) => {

@@ -44,15 +44,13 @@ impl About {
         let within = |place: &str| {
             event.to.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let named = |key: &str| {
-            let place = self.build.as_ref().map(RelPath::as_str);
-            place.is_some() && event.details.get(key).and_then(|value| value.as_str()) == place
-        };
+        let said = event.stated();
+        let is_build = |place: Option<RelPath>| place.is_some() && place == self.build;
         within(&self.text)
             || self.stream.as_ref().is_some_and(|place| within(place.as_str()))
             || self.matches(&event.to)
-            || named("to")
-            || named("from")
+            || is_build(said.to)
+            || is_build(said.from)
     }
 
     /// Returns whether the pattern matches a path or a directory above it.

@@ -106,6 +106,7 @@ impl Looking<'_> {
                     kind: self.kind(|| above.child(&name).unwrap_or_default(), &entry),
                     mode: entry.mode,
                     size: entry.size,
+                    linked: (entry.kind == Kind::File && entry.names > 1).then_some(entry.inode),
                     mtime: self.mirror.store().abilities().lists_times.then_some(entry.mtime),
                     name,
                 })

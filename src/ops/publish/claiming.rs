@@ -30,9 +30,11 @@ fn digest(publishing: &Publishing, source: &Source) -> Digest {
         .map(|file| (&file.to, file.size, file.mtime.unwrap_or_default().to_string(), file.executable))
         .collect();
     let labels: Vec<_> = publishing.labels.iter().map(|label| (label.key(), label.value())).collect();
+    let mut excluded: Vec<&str> = publishing.exclude.iter().map(glob::Pattern::as_str).collect();
+    excluded.sort_unstable();
     let what = (
         (&publishing.id.stream, publishing.result, context, labels, &publishing.requires),
-        (sources, files, &source.links, &source.dirs),
+        (sources, excluded, files, &source.links, &source.dirs),
     );
     // It is plain data.
     Digest::of(&serde_json::to_vec(&what).unwrap_or_default())

@@ -31,7 +31,7 @@ impl PublishRun<'_> {
             changes.retain(|change| !is_left_by_moving(change, &manifest, prepared, record.result));
         }
         if !changes.is_empty() {
-            return Err(PublishError::Differs { id: id.clone(), changes });
+            return Err(PublishError::Differs { id: id.clone(), changes, named: self.publishing.named });
         }
         let size = (manifest.files.len() as u64, manifest.bytes());
         let mut report = self.report(prepared, size, &Tally::default(), PublishOutcome::Unchanged);

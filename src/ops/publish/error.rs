@@ -8,6 +8,8 @@ use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, KeptError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
+use crate::ops::op_error::{OpError, shares};
+use crate::ops::publish::request::Named;
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
@@ -111,13 +113,15 @@ pub enum PublishError {
         id: BuildId,
         /// What differs.
         changes: Vec<Change>,
+        /// How the build got its name.
+        named: Named,
     },
     /// A build is there that mirrorkeep did not publish.
     #[error("`{0}` is there already, but was laid down by others")]
     Foreign(BuildId),
     /// It waits in the trash, whose bytes lie where it would go.
     #[error(
-        "`{0}` is in the trash; `mirrorkeep restore` takes it back, `mirrorkeep sweep` makes room for another"
+        "`{0}` is in the trash; `mirrorkeep restore {0}` takes it back, `mirrorkeep sweep` makes room for another"
     )]
     InTrash(BuildId),
     /// The trash cannot be read.
@@ -132,25 +136,18 @@ pub enum PublishError {
     /// It could not be made visible.
     #[error(transparent)]
     Reveal(#[from] RevealError),
-    /// The lock could not be taken, or what an interrupted command left could not be recovered.
+    /// What can come in the way of every operation.
     #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// What is kept of a build cannot be read.
-    #[error(transparent)]
-    Kept(#[from] KeptError),
+    Op(#[from] OpError),
     /// An alias could not be moved; the build itself is published.
     #[error("the build is published, but a name could not be moved")]
     Repoint(#[from] RepointError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
-    /// Asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
 }
+
+shares!(PublishError: RecoverError, KeptError, JournalError, Interrupted);
 
 impl Classify for PublishError {
     fn class(&self) -> Class {
@@ -158,9 +155,11 @@ impl Classify for PublishError {
             Self::NoPlace(error) => error.class(),
             Self::Future(..) => ErrorKind::Usage.into(),
             Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
-            Self::Differs { .. } => {
-                ErrorKind::Failed.hint("a published build never changes; publish under another name with `--build`, or run it again where the clock names the build")
-            }
+            Self::Differs { named: Named::Given, .. } => ErrorKind::Failed
+                .hint("a published build never changes; publish under another name with `--build`"),
+            Self::Differs { named: Named::ByClock, .. } => ErrorKind::Failed.hint(
+                "another publish took the name that the clock gives in this second; run the same command again, which takes the name of a later second",
+            ),
             Self::Apart { .. } => ErrorKind::Failed
                 .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
             Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(
@@ -185,15 +184,12 @@ impl Classify for PublishError {
             Self::Trash(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Reveal(error) => error.class(),
-            Self::Recover(error) => error.class(),
-            Self::Kept(error) => error.class(),
+            Self::Op(error) => error.class(),
             Self::Repoint(error @ RepointError::Store(_)) => {
                 error.class().or_hint("`mirrorkeep recover` tries again")
             }
             Self::Repoint(error) => error.class(),
-            Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::Interrupted(error) => error.class(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::model::{BuildId, RelPath};
 use crate::store::Kind;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// One thing that a person must look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,10 +21,35 @@ pub struct Concern {
     pub hint: Option<String>,
 }
 
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.path, self.why)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+/// Returns what is reported of directories that no event made.
+pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
+    let concern = |(path, why): (RelPath, String)| {
+        let why =
+            format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
+        Concern { path, why, hint: Some("move it out of the mirror".to_owned()) }
+    };
+    alien.into_iter().map(concern).collect()
+}
+
 /// Returns the required aliases that resolve to nothing, and the builds that vanished.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     let required = census.aliases.iter().filter(|alias| alias.required);
-    let mut concerns: Vec<Concern> = required.filter_map(|alias| broken(mirror, census, alias)).collect();
+    let mut concerns: Vec<Concern> = Vec::new();
+    for alias in required {
+        let Some(broken) = broken(mirror, census, alias) else { continue };
+        // Read only where something is broken. What cannot be read permits nothing.
+        let stated = || mirror.told().ok().and_then(|told| told.aliases.get(&alias.path).cloned().flatten());
+        if !broken.by_result || alias.target.is_none() || stated() != alias.target {
+            concerns.push(broken.concern);
+        }
+    }
     match vanished(mirror, census) {
         Ok(vanished) => concerns.extend(vanished.into_iter().map(|id| Concern {
             path: mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()),
@@ -39,8 +65,16 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     concerns
 }
 
+/// What is wrong with a required alias.
+struct Broken {
+    concern: Concern,
+    /// Whether it resolves to a build whose result its rule does not allow: mirrorkeep sets it so only when a person
+    /// permits that.
+    by_result: bool,
+}
+
 /// Returns what is wrong with a required alias: it resolves to nothing, or to a build that its rule does not allow.
-fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Concern> {
+fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broken> {
     let path = &alias.path;
     let (stream, rule) = ruled(mirror, census, path)?;
     let age = |build: &BuildCensus| (build.created, build.seq, build.build.clone());
@@ -55,12 +89,13 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Conce
         (None, _) => {
             let other = mirror.look(path).ok().flatten().is_some_and(|entry| entry.kind != Kind::Link);
             if other {
-                return Some(Concern {
+                let concern = Concern {
                     path: path.clone(),
                     why: "the required alias is broken: something that is no symlink is in its place"
                         .to_owned(),
                     hint: Some("move it away; the next publish makes the alias".to_owned()),
-                });
+                };
+                return Some(Broken { concern, by_result: false });
             }
             alias.problem.clone().unwrap_or_else(|| "it resolves to nothing".to_owned())
         }
@@ -74,7 +109,9 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Conce
             if current.is_some_and(|current| age(build) < age(current)) { " --allow-backwards" } else { "" };
         format!("`mirrorkeep alias set{back} {path} {}` sets it to the newest build that fits", build.build)
     });
-    Some(Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint })
+    let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
+    let concern = Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint };
+    Some(Broken { concern, by_result })
 }
 
 /// Returns the stream of an alias, and its rule.

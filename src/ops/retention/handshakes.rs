@@ -6,11 +6,11 @@
 
 use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
-use crate::mirror::{Chosen, Fact, LockError, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
+use crate::mirror::{Chosen, LockError, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::judged;
-use crate::record::{BuildRecord, EventKind, Hold, LabelValue, Origin};
+use crate::record::{BuildRecord, Hold, LabelValue, Origin, Payload};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, ObjectStore, Pointer,
     Put, Result, Scan, Share, Shared, SourceFile, Space, Store, StoreErrorKind, Swept, Take, Unfinished,
@@ -262,7 +262,8 @@ fn bucket() -> Arc<ObjectStore> {
     for build in [BUILD, NEWER] {
         store.put(&at(&format!("{build}/outputs/logs/log")), b"x", Put::Create).unwrap();
         lock.seal(&record(build)).unwrap();
-        lock.tell(Stamp::default(), Fact::new(EventKind::Published, build), None).unwrap();
+        let published = Payload::Published { result: Outcome::Success, created: None, files: 1, bytes: 1 };
+        lock.note(Stamp::default(), build, &published).unwrap();
     }
     store.point(&at("master/centos/latest_build"), &at(NEWER)).unwrap();
     drop(lock);

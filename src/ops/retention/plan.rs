@@ -12,6 +12,8 @@ use crate::mirror::{
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
+use crate::ops::retention::concern::alien;
+use crate::ops::retention::report::unreadable;
 use crate::store::{Kind, Put, StoreError, Walked};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -112,12 +114,22 @@ pub fn plan(
     accepted: Option<Digest>,
 ) -> Result<Planned, PlanError> {
     let base = Past { accepted, ..Past::default() };
-    weighed(mirror, policy, now, base)
+    shown(mirror, weighed(mirror, policy, now, base)?)
+}
+
+/// Adds warnings of what a prune reports of the trash.
+fn shown(mirror: &Mirror, mut planned: Planned) -> Result<Planned, PlanError> {
+    let trash = mirror.trash()?;
+    let warnings = &mut planned.plan.warnings;
+    warnings
+        .extend(unreadable(trash.strange).into_iter().map(|lost| format!("`{}`: {}", lost.path, lost.error)));
+    warnings.extend(alien(trash.alien).iter().map(ToString::to_string));
+    Ok(planned)
 }
 
 /// Returns what may go at `at`, any instant: clocks are not compared.
 pub fn plan_at(mirror: &Mirror, policy: Option<Policy>, at: Stamp) -> Result<Planned, PlanError> {
-    weighed(mirror, policy, at, Past { any_clock: true, ..Past::default() })
+    shown(mirror, weighed(mirror, policy, at, Past { any_clock: true, ..Past::default() })?)
 }
 
 /// Returns what may go, with the bytes that are really freed.

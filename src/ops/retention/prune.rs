@@ -8,17 +8,17 @@
 use crate::commit::choose::protocol;
 use crate::commit::{handshake, reserve};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::{Fact, LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::retention::concern::concerns;
+use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
-use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
+use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport, unreadable};
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
-use crate::record::EventKind;
-use crate::recover::{LeftStage, RecoverError, clear_old_stages, left_stages};
+use crate::record::Payload;
+use crate::recover::{LeftStage, LeftStages, RecoverError, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -33,12 +33,13 @@ pub fn prune(session: &Session<'_>, how: &Pruning, mode: Mode) -> Result<PruneRe
     if mode == Mode::Trial {
         let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
         let planned = weighed(mirror, None, session.now(), base)?;
-        let findings = concerns(mirror, &planned.census);
+        let trash = mirror.trash()?;
+        let findings = [concerns(mirror, &planned.census), alien(trash.alien)].concat();
         let mut report = PruneReport { findings, ..empty(planned.plan) };
         if report.outcome != PlanOutcome::Refused {
-            let (left, failures) = left_stages(mirror, session.now())?;
+            let LeftStages { left, failures, .. } = left_stages(mirror, session.now())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
-            report.failures = failures.iter().map(unread).collect();
+            report.failures = failures.iter().map(unread).chain(unreadable(trash.strange)).collect();
         }
         return Ok(report);
     }
@@ -79,12 +80,12 @@ fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
     };
     let planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
-    report.findings = concerns(mirror, &planned.census);
+    report.findings = [concerns(mirror, &planned.census), alien(mirror.trash()?.alien)].concat();
     if planned.plan.outcome == PlanOutcome::Refused {
         return Ok(report);
     }
-    let (stages, failures) = clear_old_stages(mirror, session.clock())?;
-    report.stages = stages;
+    let LeftStages { left, failures, .. } = clear_old_stages(mirror, session.clock())?;
+    report.stages = left;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
     let order = order(&planned);
@@ -158,7 +159,7 @@ impl PruneRun<'_> {
                         match self.throw(&lock, id, until) {
                             Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                             Ok(None) => {
-                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until })
+                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until });
                             }
                             Err(error) if error.is_no_space() => return Err(error),
                             Err(error) => {
@@ -201,13 +202,10 @@ impl PruneRun<'_> {
             inode,
         };
         let trashed = Trashed { at, ticket };
-        let fact = Fact::new(EventKind::Pruned, id)
-            .with("trash", trashed.at.as_str())
-            .with("plan", self.planned.plan.digest.to_string())
-            .with("until", until.iso());
+        let (trash, plan) = (trashed.at.clone(), self.planned.plan.digest);
         // The lock was taken by a handle; what readers open is the path.
         mirror.is_at_its_path().map_err(LockError::from).map_err(RecoverError::from)?;
-        let intent = lock.intend(now, fact.clone())?;
+        let pending = lock.begin(now, id, &Payload::Pruned { trash, plan, until })?;
         let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
         let moved = ticket.map_err(ActError::from).and_then(|()| {
             handshake::part(lock, &trashed, || self.recheck.once_more(lock, &mut self.planned, id))
@@ -217,12 +215,12 @@ impl PruneRun<'_> {
             if !protocol.is_trashed(mirror, &trashed)? {
                 protocol.unmark(lock, id)?;
                 protocol.throw_out(mirror, &trashed.at)?;
-                lock.undo(lock.now(), fact, intent)?;
+                pending.undone(lock.now())?;
             }
             return moved;
         }
         protocol.follow(lock, &trashed)?;
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done(lock.now())?;
         Ok(None)
     }
 

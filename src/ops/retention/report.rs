@@ -1,7 +1,7 @@
 //! How a prune is carried out, and what it did.
 
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
-use crate::model::{BuildId, Digest, Stamp};
+use crate::model::{BuildId, Digest, RelPath, Stamp};
 use crate::ops::retention::concern::Concern;
 use crate::recover::LeftStage;
 use serde::Serialize;
@@ -88,4 +88,12 @@ pub struct SweepReport {
     pub entries: u64,
     /// What could not be removed.
     pub failures: Vec<Failure>,
+}
+
+/// Returns what is reported of directories whose ticket cannot be used.
+pub(crate) fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
+    let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
+    let failure =
+        |(path, why): (RelPath, String)| Failure { path: path.to_string(), error: format!("{why}; {hint}") };
+    strange.into_iter().map(failure).collect()
 }

@@ -9,7 +9,8 @@ use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
 use crate::mirror::{TicketKind, Trashed, WriteLock, chain, pointing};
 use crate::model::{BuildId, RelPath};
-use crate::ops::retention::report::{Failure, SweepReport};
+use crate::ops::retention::concern::alien;
+use crate::ops::retention::report::{Failure, SweepReport, unreadable};
 use crate::ops::{ActError, Mode};
 use crate::session::Session;
 use std::collections::{HashMap, HashSet};
@@ -28,6 +29,7 @@ pub fn sweep(session: &Session<'_>, mode: Mode) -> Result<SweepReport, ActError>
     if mode == Mode::Trial {
         let trash = session.mirror().trash()?;
         let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        alien(trash.alien).iter().for_each(|found| session.mirror().warnings().add(found.to_string()));
         let failures = unreadable(trash.strange);
         return Ok(SweepReport { swept, failures, ..SweepReport::default() });
     }
@@ -98,16 +100,12 @@ pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport)
         }
     }
     clear(lock, &trash)?;
+    if which == Which::All {
+        // A prune reports them as findings.
+        alien(trash.alien).iter().for_each(|found| lock.mirror().warnings().add(found.to_string()));
+    }
     report.failures.extend(unreadable(trash.strange));
     Ok(())
-}
-
-/// Returns what is reported of directories whose ticket cannot be used.
-fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
-    let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
-    let failure =
-        |(path, why): (RelPath, String)| Failure { path: path.to_string(), error: format!("{why}; {hint}") };
-    strange.into_iter().map(failure).collect()
 }
 
 /// Removes everything that is marked, outside the lock.

@@ -10,13 +10,13 @@ use crate::commit::handshake::while_marked;
 use crate::commit::protocol::Prepared;
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
-use crate::mirror::{Fact, JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::parts::{goes, named};
 use crate::ops::retention::report::{Failure, Gone, Skipped, parts};
 use crate::ops::retention::run::PruneRun;
-use crate::record::EventKind;
+use crate::record::Payload;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
 
@@ -89,9 +89,8 @@ impl PruneRun<'_> {
         }
         let bytes = self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
         let trashed = self.untrimmed(&lock, id, path, (trim.frees(bytes), trim.identity()))?;
-        let now = trashed.ticket.since;
-        let fact = trimmed(&trashed, &names, trim.rest());
-        let intent = lock.intend(now, trim.intent(fact.clone(), &trashed))?;
+        let trimmed = |inode| trimmed(&trashed, &names, trim.rest(), inode);
+        let pending = lock.begin(trashed.ticket.since, id, &trimmed(trim.noted()))?;
         let once_more = || match self.recheck.once_said(&lock, &self.planned, id)? {
             None => self.sheltered(&lock, id),
             why => Ok(why),
@@ -102,11 +101,11 @@ impl PruneRun<'_> {
         if !matches!(done, Ok(None)) {
             // What failed after it began is finished by the next command.
             if trim.undo(&lock, &trashed)? {
-                lock.undo(lock.now(), fact, intent)?;
+                pending.undone(lock.now())?;
             }
             return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
         }
-        lock.tell(lock.now(), fact, Some(intent))?;
+        pending.done_as(lock.now(), &trimmed(None))?;
         self.recheck.leave(&lock);
         Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
@@ -170,11 +169,12 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
 }
 
 /// Returns what the journal is told.
-fn trimmed(trashed: &Trashed, names: &[String], (files, bytes): (u64, u64)) -> Fact {
-    Fact::new(EventKind::Trimmed, &trashed.ticket.id)
-        .with("trash", trashed.at.as_str())
-        .with("parts", names.to_vec())
-        .with("files", files)
-        .with("bytes", bytes)
-        .with("until", trashed.ticket.until.iso())
+fn trimmed(
+    trashed: &Trashed,
+    names: &[String],
+    (files, bytes): (u64, u64),
+    inode: Option<(u64, u64)>,
+) -> Payload {
+    let (trash, parts, until) = (trashed.at.clone(), names.to_vec(), trashed.ticket.until);
+    Payload::Trimmed { trash, parts, files, bytes, until, inode }
 }

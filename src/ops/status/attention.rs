@@ -70,15 +70,23 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
     found
 }
 
-/// Returns the stages that nobody came back for, and those that cannot be looked at.
-pub(super) fn of_stages(stages: &[LeftStage], unread: &[(RelPath, StoreError)]) -> Vec<Concern> {
+/// Returns the stages that nobody came back for, those that cannot be looked at, and what is not a stage.
+pub(super) fn of_stages(
+    stages: &[LeftStage],
+    unread: &[(RelPath, StoreError)],
+    unknown: &[(RelPath, u64)],
+) -> Vec<Concern> {
     let old = stages.iter().filter(|stage| stage.is_old()).map(|stage| {
         let days = super::counted(stage.age.unsigned_abs() / 86400, "day");
         let why = format!("an interrupted publish left it {days} ago");
         concern(stage.path.clone(), why, Some("the next prune clears it, and so does `mirrorkeep recover`"))
     });
     let unread = unread.iter().map(|(path, error)| concern(path.clone(), chain(error), None));
-    old.chain(unread).collect()
+    let unknown = unknown.iter().map(|(path, bytes)| {
+        let why = format!("it is not a stage, and has {bytes} bytes");
+        concern(path.clone(), why, Some("`mirrorkeep recover --discard-stages` removes it"))
+    });
+    old.chain(unread).chain(unknown).collect()
 }
 
 /// Returns whether the last check found errors; a warning is listed and asks for nobody at night.

@@ -21,7 +21,7 @@ use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::retention::concern::{Concern, concerns};
 use crate::ops::retention::plan::{PlanError, judged};
-use crate::recover::{LeftStage, left_stages};
+use crate::recover::{LeftStage, LeftStages, left_stages};
 use serde::Serialize;
 
 /// How many seconds of publishing show how fast the disk fills.
@@ -111,8 +111,8 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
     attention.extend(unplanned.iter().map(|error| attention::of_plan_error(error)));
     let (trash, odd) = trashed::of(mirror, at)?;
     attention.extend(odd);
-    let (stages, unread) = left_stages(mirror, at)?;
-    attention.extend(attention::of_stages(&stages, &unread));
+    let LeftStages { left: stages, failures, unknown } = left_stages(mirror, at)?;
+    attention.extend(attention::of_stages(&stages, &failures, &unknown));
     let holds = held(mirror, &census);
     let last = LastRun::read(mirror).map_err(PlanError::from);
     let prune = plan.as_ref().map(|plan| pruning(plan, last.as_ref().ok().and_then(Option::as_ref)));

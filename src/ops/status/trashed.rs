@@ -3,7 +3,7 @@
 use crate::mirror::{Mirror, TicketKind, Trash};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
-use crate::ops::retention::concern::Concern;
+use crate::ops::retention::concern::{Concern, alien};
 use serde::Serialize;
 
 /// A build in the trash, or what it was before parts were taken out.
@@ -67,12 +67,12 @@ pub(super) fn of(mirror: &Mirror, at: Stamp) -> Result<(TrashStatus, Vec<Concern
         due: waiting.iter().filter(|one| one.until < at).count() as u64,
         next: waiting.iter().map(|one| one.until).filter(|until| *until >= at).min(),
         going: trash.going.len() as u64,
-        unreadable: trash.strange.len() as u64,
+        unreadable: (trash.strange.len() + trash.alien.len()) as u64,
     };
     let odd = trash.strange.into_iter().map(|(path, why)| Concern {
         path,
         why: format!("its ticket cannot be read: {why}"),
         hint: Some("`mirrorkeep recover` writes it again from the journal".to_owned()),
     });
-    Ok((status, odd.collect()))
+    Ok((status, odd.chain(alien(trash.alien)).collect()))
 }

@@ -432,6 +432,16 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
         |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_399, 7)),
     ),
+    (
+        Code::StageUnknown,
+        |s| s.seen.unknown_stages.push((path(".mirrorkeep/stage/x"), 7)),
+        |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
+    ),
+    (
+        Code::LockDamaged,
+        |s| s.seen.locks.push((path(".mirrorkeep/lock"), "Is a directory".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
         Code::JournalLost,
@@ -441,9 +451,11 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     (
         Code::HoldsLost,
         |s| {
-            s.seen
-                .unheld
-                .push((path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"), "lost".to_owned()));
+            s.seen.unheld.push((
+                path(".mirrorkeep/holds/master/centos/20181205T060000Z.json"),
+                "lost".to_owned(),
+                "master/centos/20181205T060000Z".parse().unwrap(),
+            ));
         },
         |s| ignore(s.outside("release", DIR)),
     ),

@@ -59,6 +59,30 @@ fn the_page_of_findings_is_printed_from_the_table() {
     assert_eq!(page, mirrorkeep::render::findings_page(), "run `mirrorkeep check --list > docs/findings.md`");
 }
 
+#[test]
+fn no_hint_leaves_open_what_is_known() {
+    for (code, shows, _) in CASES {
+        let mut sight = Sight::good();
+        shows(&mut sight);
+        for found in sight.findings() {
+            let words: Vec<&str> = found.hint.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+            let open = |word: &str| words.contains(&word);
+            assert!(!open("ALIAS") && !open("ID"), "{code}: {}", found.hint);
+            assert!(found.nearest.is_none() || !open("BUILD"), "{code}: {}", found.hint);
+        }
+    }
+}
+
+#[test]
+fn a_hint_sets_the_alias_that_was_moved_back() {
+    let mut sight = Sight::good();
+    sight.seen.aliases[0].told = Some(Some(sight::path("master/centos/it's 1")));
+    let found = sight.findings();
+    let moved = found.iter().find(|found| found.code == Code::AliasMoved).unwrap();
+    let command = format!("`mirrorkeep alias set {} 'master/centos/it'\\''s 1'`", moved.path);
+    assert!(moved.hint.contains(&command), "{}", moved.hint);
+}
+
 fn all_findings(chosen: &[usize]) -> Vec<Finding> {
     let mut sight = Sight::good();
     for index in chosen {

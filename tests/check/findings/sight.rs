@@ -3,7 +3,7 @@
 use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
 use mirrorkeep::decide::check::{
     Finding, Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
-    comply_build,
+    comply_build, comply_drift,
 };
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::{Condition, Layout};
@@ -82,6 +82,8 @@ impl Sight {
             tops: BTreeMap::new(),
             stale: Vec::new(),
             stages: Vec::new(),
+            unknown_stages: Vec::new(),
+            locks: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),
             unheld: Vec::new(),
@@ -177,7 +179,9 @@ impl Sight {
         let mut found = comply(&self.seen, &self.layout, terms);
         for build in &self.builds {
             let census = self.seen.census.build(&build.id).unwrap();
-            found.extend(comply_build(build, census, &self.layout, self.seen.census.at));
+            let (findings, drift) = comply_build(build, census, &self.layout, self.seen.census.at);
+            found.extend(findings);
+            found.extend(comply_drift(drift.into_iter().collect()));
         }
         found.sort();
         found.dedup();
@@ -215,7 +219,8 @@ impl Spoil for SeenBuild {
             self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
         }
         let mode = if kind == SeenKind::Dir { 0o755 } else { 0o444 };
-        let item = SeenItem { name: at.name().to_owned(), kind, mode, size: 5, mtime: Some(WRITTEN) };
+        let item =
+            SeenItem { name: at.name().to_owned(), kind, mode, size: 5, mtime: Some(WRITTEN), linked: None };
         let items = self.items_in(&above);
         items.push(item);
         items.sort_by(|a, b| a.name.cmp(&b.name));

@@ -280,10 +280,21 @@ fn a_directory_of_the_trash_with_a_number_that_no_event_can_have_blocks_nothing(
     for name in ["18446744073709551615", "99999999999999999999999", "9999999999999", "kept"] {
         let rig = pruned();
         fs::create_dir(rig.mirror(".mirrorkeep/trash").join(name)).unwrap();
-        for args in [&["prune"][..], &["sweep", "--dry-run"]] {
-            let output = rig.run(args);
-            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        // A run of the plan reports it as the run itself does, and nothing fails.
+        for (code, args) in [
+            (5, &["prune"][..]),
+            (5, &["prune", "--dry-run"]),
+            (0, &["plan"]),
+            (0, &["sweep", "--dry-run"]),
+            (0, &["sweep"]),
+        ] {
+            let rig = rig.copy();
+            let told = rig.ends(code, args);
             assert!(!told.contains("panicked") && !told.contains("journal ends"), "{name}: {told}");
+            assert!(
+                told.contains("no event of the journal made this directory") && told.contains(name),
+                "{told}"
+            );
         }
         let findings = rig.json_ends(5, &["check"])["findings"].to_string();
         assert!(findings.contains(name), "{findings}");
@@ -292,4 +303,55 @@ fn a_directory_of_the_trash_with_a_number_that_no_event_can_have_blocks_nothing(
         rig.ok(&["restore", &format!("master/centos/{A}")]);
         rig.sums_hold(&format!("master/centos/{A}"));
     }
+}
+
+/// Puts the journal of another mirror into the place of the one that is there.
+fn swap_journal(rig: &Rig, other: &Rig) {
+    let journal = rig.mirror(".mirrorkeep/journal");
+    fs::remove_dir_all(&journal).unwrap();
+    let mut copy = std::process::Command::new("cp");
+    copy.arg("-a").args([other.mirror(".mirrorkeep/journal"), journal]);
+    assert!(copy.status().unwrap().success());
+}
+
+#[test]
+fn a_journal_of_another_mirror_is_refused_and_can_be_accepted() {
+    let (rig, other) = (pruned(), pruned());
+    swap_journal(&rig, &other);
+    let settings = fs::read_to_string(rig.mirror(".mirrorkeep/mirror.yaml")).unwrap();
+    let id = settings.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    refused(&rig, &format!("expected `{id}`, the id in `.mirrorkeep/mirror.yaml`"));
+    rig.fails(
+        REFUSED,
+        "`.mirrorkeep/journal/000000000001.jsonl` is of the mirror `",
+        &["recover", "--dry-run"],
+    );
+    accepted(&rig);
+    // Nothing of it counts, and nothing of it is lost.
+    let aside = fs::read(segment(&rig, "000000000001.jsonl.damaged-1")).unwrap();
+    assert_eq!(aside, fs::read(first(&other)).unwrap());
+}
+
+#[test]
+fn a_journal_of_an_older_version_without_the_id_of_its_mirror_is_accepted() {
+    let rig = pruned();
+    let text = fs::read_to_string(first(&rig)).unwrap();
+    let (head, rest) = text.split_once('\n').unwrap();
+    let mut event = mirrorkeep::record::Event::parse(head.as_bytes()).unwrap();
+    assert!(event.details.remove("mirror").is_some());
+    assert!(!rest.contains("\"mirror\""), "{rest}");
+    fs::write(first(&rig), event.write() + rest).unwrap();
+    CHANGING.iter().for_each(|args| drop(rig.ok(args)));
+    rig.ok(&["plan"]);
+    rig.ok(&["recover", "--dry-run"]);
+}
+
+#[test]
+fn lost_settings_name_the_id_that_the_journal_states() {
+    let rig = pruned();
+    let settings = fs::read_to_string(rig.mirror(".mirrorkeep/mirror.yaml")).unwrap();
+    let id = settings.lines().find(|line| line.starts_with("id: ")).unwrap();
+    fs::remove_file(rig.mirror(".mirrorkeep/mirror.yaml")).unwrap();
+    fs::remove_file(rig.mirror(".mirrorkeep/last-run.json")).unwrap();
+    rig.fails(REFUSED, &format!("`{id}` (as in last-run.json or the journal)"), &["list"]);
 }

@@ -505,7 +505,89 @@ fn a_file_among_the_stages_stops_no_other_from_being_cleared() {
     assert!(!stages.join("2-last").exists(), "{output:?}");
     for name in ["0-file", "1-odd"] {
         assert_eq!(told.matches(name).count(), 1, "{told}");
+        assert!(!stages.join(name).exists(), "{told}");
     }
+}
+
+#[test]
+fn what_is_no_stage_is_found_with_its_size_and_removed_only_on_request() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    let stages = rig.mirror(".mirrorkeep/stage");
+    fs::write(stages.join("0-file"), "1234567").unwrap();
+    fs::create_dir_all(stages.join("1-dir/below")).unwrap();
+    fs::write(stages.join("1-dir/below/x"), "12345").unwrap();
+    fs::create_dir_all(stages.join("2-odd/ticket")).unwrap();
+    rig.ok(&["prune"]);
+    rig.ok(&["recover"]);
+    let findings = rig.json_ends(5, &["check"])["findings"].clone();
+    for (name, bytes) in [("0-file", 7), ("1-dir", 5), ("2-odd", 0)] {
+        let path = format!(".mirrorkeep/stage/{name}");
+        let found = findings.as_array().unwrap().iter().find(|found| found["path"] == *path).unwrap();
+        assert_eq!(found["code"], "stage-unknown");
+        assert_eq!(found["found"], format!("{bytes} bytes that no publish left"));
+        assert!(stages.join(name).exists());
+    }
+    assert!(rig.ok(&["recover", "--discard-stages", "--dry-run"]).contains("0-file (7 B)"));
+    rig.ok(&["recover", "--discard-stages"]);
+    assert_eq!(fs::read_dir(&stages).unwrap().count(), 0);
+}
+
+#[test]
+fn a_lock_that_cannot_be_locked_is_found() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    for name in ["lock", "trim.lock"] {
+        let lock = rig.mirror(".mirrorkeep").join(name);
+        fs::remove_file(&lock).ok();
+        fs::create_dir(&lock).unwrap();
+        let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+        assert!(findings.contains("lock-damaged") && findings.contains(name), "{findings}");
+        fs::remove_dir(&lock).unwrap();
+        assert!(!rig.ends(5, &["check"]).contains("lock-damaged"));
+    }
+}
+
+#[test]
+fn a_publish_whose_stage_is_gone_is_told_as_done_where_its_build_is_in_place() {
+    let rig = Rig::new();
+    rig.builds([A]);
+    let segment = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let text = fs::read_to_string(&segment).unwrap();
+    let (intent, _) = text.split_once('\n').unwrap();
+    fs::write(&segment, format!("{intent}\n")).unwrap();
+    fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
+    let told = rig.ok(&["recover"]);
+    assert!(told.contains(&format!("finished: master/centos/{A}")), "{told}");
+    assert_eq!(rig.latest().as_deref(), Some(A));
+    let text = fs::read_to_string(&segment).unwrap();
+    assert!(text.contains("\"phase\":\"done\",\"what\":\"published\"") && !text.contains("undone"), "{text}");
+    // Another build that is in its place without a record is not taken for it.
+    let other = format!("master/centos/{B}");
+    let rig = Rig::new();
+    rig.builds([A, B]);
+    let segment = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let text = fs::read_to_string(&segment).unwrap();
+    let of_b = |line: &&str| line.contains(&format!("\"to\":\"{other}\""));
+    let end = text.find(text.lines().find(of_b).unwrap()).unwrap();
+    let end = end + text[end..].find('\n').unwrap() + 1;
+    fs::write(&segment, &text[..end]).unwrap();
+    fs::remove_file(rig.mirror(".mirrorkeep/builds").join(format!("{other}.json"))).unwrap();
+    assert!(rig.ok(&["recover"]).contains(&format!("undone: {other}")));
+}
+
+#[test]
+fn a_lost_ticket_is_reported_by_plan_and_by_both_kinds_of_prune() {
+    let (rig, tickets) = two_in_the_trash();
+    fs::remove_file(&tickets[0]).unwrap();
+    let at = tickets[0].parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    for (code, args) in [(0, &["plan"][..]), (1, &["prune", "--dry-run"]), (1, &["prune"])] {
+        let told = rig.ends(code, args);
+        let hint = "`mirrorkeep recover` writes its ticket again";
+        assert!(told.contains(&at) && told.matches(hint).count() == 1, "{args:?}: {told}");
+    }
+    assert!(rig.json_ends(1, &["prune", "--dry-run"])["failures"][0]["path"].to_string().contains(&at));
+    assert!(rig.json(&["plan"])["warnings"].to_string().contains(&at));
 }
 
 #[test]

@@ -39,7 +39,8 @@ impl<'e> Bucket<'e> {
         bucket.write("outputs/iso/bootimage.iso", "image");
         let policy = bucket.dir.path().join("policy.yaml");
         fs::write(&policy, POLICY).unwrap();
-        bucket.made = bucket.ends(0, &["init", "--policy", policy.to_str().unwrap()]);
+        bucket.made =
+            bucket.ends(0, &["init", "--layout", "starlingx", "--policy", policy.to_str().unwrap()]);
         bucket
     }
 

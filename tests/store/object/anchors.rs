@@ -57,3 +57,35 @@ fn taking_the_lock_asks_twice_for_what_refers_to_the_journal() {
     assert_eq!(asked.count(), 2, "{calls:?}");
     assert!(calls.len() <= 8, "{calls:?}");
 }
+
+#[test]
+fn a_journal_of_another_mirror_is_refused_and_can_be_accepted() {
+    let scene = Scene::new();
+    publish_two(&scene, scene.store()).unwrap();
+    prune(&scene, scene.store()).unwrap();
+    let journal = scene.store().read(&scene::segment(), 1 << 20).unwrap();
+    let journal = String::from_utf8(journal).unwrap();
+    let (head, rest) = journal.split_once('\n').unwrap();
+    let mut event = mirrorkeep::record::Event::parse(head.as_bytes()).unwrap();
+    assert_eq!(event.details.insert("mirror".to_owned(), "another".into()), Some("x".into()));
+    let other = event.write() + rest;
+    scene.store().put(&scene::segment(), other.as_bytes(), Put::Replace).unwrap();
+    let before = scene.state();
+    for act in [label_one, prune, restore_one] {
+        let refused = act(&scene, scene.store()).unwrap_err();
+        assert!(refused.contains("is of the mirror `another`; expected `x`"), "{refused}");
+    }
+    assert_eq!(scene.state(), before);
+    accept(&scene, scene.store()).unwrap();
+    restore_one(&scene, scene.store()).unwrap();
+    assert_eq!(scene.builds(), [ONE, TWO]);
+    prune(&scene, scene.store()).unwrap();
+    // Those of earlier versions state none.
+    event.details.remove("mirror");
+    let old = event.write() + rest;
+    let scene = Scene::new();
+    publish_two(&scene, scene.store()).unwrap();
+    prune(&scene, scene.store()).unwrap();
+    scene.store().put(&scene::segment(), old.as_bytes(), Put::Replace).unwrap();
+    restore_one(&scene, scene.store()).unwrap();
+}

@@ -8,6 +8,7 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
 use mirrorkeep::ops::publish::{PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::record::Event;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
 use object_store::memory::InMemory;
@@ -203,12 +204,27 @@ impl Scene {
         self.store.put(&RelPath::own("policy.yaml"), text.as_bytes(), Put::Replace).unwrap();
     }
 
-    /// Lets the term of everything in the trash be over.
+    /// Lets the term of everything in the trash be over: tickets, and the events that state their terms, end it where it began.
     pub(super) fn end_terms(&self) {
+        let journal = RelPath::own("journal");
         for mut trashed in self.mirror().trash().unwrap().waiting {
-            trashed.ticket.until = "20181210T000000Z".parse().unwrap();
-            Session::new(self.mirror(), &now).begin().unwrap().keep_ticket(&trashed).unwrap();
+            for segment in self.store.below(&journal).unwrap() {
+                let text = self.store.read(&segment.path, 1 << 20).unwrap();
+                let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+                let mut ended = String::new();
+                for mut event in lines.map(|line| Event::parse(line).unwrap()) {
+                    let at = event.at.iso();
+                    event.details.entry("until").and_modify(|until| *until = at.into());
+                    ended += &event.write();
+                }
+                self.store.put(&segment.path, ended.as_bytes(), Put::Replace).unwrap();
+            }
+            trashed.ticket.until = trashed.ticket.since;
+            let mirror = open(self.store()).unwrap();
+            Session::new(&mirror, &now).begin().unwrap().keep_ticket(&trashed).unwrap();
         }
+        // A term includes its last second.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
     }
 
     /// Returns where a file of that name lies in the trash.

@@ -1,0 +1,39 @@
+//! An intent of the journal that has no outcome yet.
+
+use super::{Fact, JournalError, WriteLock};
+use crate::model::Stamp;
+use crate::record::{Payload, Phase};
+
+/// An intent that is to be followed by its outcome.
+///
+/// Dropped without one, it stays open, as after a kill: the next command looks whether the change happened, and writes
+/// the outcome.
+#[derive(Debug)]
+#[must_use = "an intent without an outcome is left to the next command; call `done` or `undone`"]
+pub struct Pending<'l> {
+    lock: &'l WriteLock<'l>,
+    seq: u64,
+    fact: Fact,
+}
+
+impl<'l> Pending<'l> {
+    pub(super) fn new(lock: &'l WriteLock<'l>, seq: u64, fact: Fact) -> Self {
+        Self { lock, seq, fact }
+    }
+
+    /// Writes down that it happened.
+    pub fn done(self, at: Stamp) -> Result<(), JournalError> {
+        self.lock.outcome(at, (Phase::Done, Some(self.seq)), self.fact).map(drop)
+    }
+
+    /// Writes down that it happened, with what is known only now.
+    pub fn done_as(self, at: Stamp, payload: &Payload) -> Result<(), JournalError> {
+        let fact = Fact::new(&self.fact.to, payload);
+        self.lock.outcome(at, (Phase::Done, Some(self.seq)), fact).map(drop)
+    }
+
+    /// Writes down that it did not happen, and that the mirror is as it was.
+    pub fn undone(self, at: Stamp) -> Result<(), JournalError> {
+        self.lock.outcome(at, (Phase::Undone, Some(self.seq)), self.fact).map(drop)
+    }
+}
