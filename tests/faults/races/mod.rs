@@ -88,7 +88,8 @@ impl World {
         if done {
             self.count(what);
         } else if code != Some(1) || !or.iter().any(|word| said.contains(word)) {
-            self.fail(format!("{args:?} ended with {code:?}: {said}"));
+            let answer = String::from_utf8_lossy(&output.stdout);
+            self.fail(format!("{args:?} ended with {code:?}: {said}{answer}"));
         }
         done
     }
