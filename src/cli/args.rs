@@ -1,13 +1,17 @@
 //! Exactly what can be typed.
 
+mod color;
 mod look;
 mod prune;
 mod publish;
 mod status;
 mod transfer;
+mod withdraw;
 
+pub(super) use color::ColorArg;
 pub(super) use look::{
-    CheckArgs, ExplainArgs, FormatArg, ListArgs, PlanArgs, PlanFrom, PolicyVerb, VerifyArgs,
+    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb, ResultFilter,
+    SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
 pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
@@ -15,6 +19,7 @@ pub(super) use publish::{
 };
 pub(super) use status::{LogArgs, StatusArgs};
 pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, RedirectsArgs, ServerArg};
+pub(super) use withdraw::WithdrawArgs;
 
 use super::site::Site;
 use crate::model::{LineError, check_line};
@@ -56,9 +61,31 @@ Only mirrorkeep's own events are logged; keys, passwords and query strings never
 Credentials and settings of an object store, such as \fBAWS_ACCESS_KEY_ID\fR and \fBAWS_ENDPOINT_URL\fR.
 ";
 
+/// The section of the manual page that names the files of a mirror.
+pub(super) const FILES: &str = r".SH FILES
+.TP
+\fI.mirrorkeep/mirror.yaml\fR
+The settings of the mirror: layout, policy, names and declared paths.
+.TP
+\fI.mirrorkeep/policy.yaml\fR, \fI.mirrorkeep/layout.yaml\fR
+The policy and the layout of the mirror, where they are not ones that ship.
+.TP
+\fI.mirrorkeep/journal/\fR
+What happened; \fBmirrorkeep log\fR shows it.
+.TP
+\fI.mirrorkeep/trash/\fR
+Builds that can come back; \fBmirrorkeep trash list\fR lists them.
+.TP
+\fI<stream>/latest_build\fR, …
+Names, as symlinks.
+.TP
+\fI<build>/SHA256SUMS\fR
+The checksums of a build, for \fBsha256sum \-c\fR.
+";
+
 /// Publishes build trees into a mirror and keeps the names that point at them true.
 #[derive(Debug, Parser)]
-#[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100)]
+#[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100, next_help_heading = "Global options")]
 pub(super) struct Cli {
     #[arg(
         help = "The directory of the mirror, or its address: s3://bucket/prefix, gs://…, az://…, file:///…",
@@ -73,13 +100,19 @@ pub(super) struct Cli {
     /// Write the answer as JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Print no warnings and notes, and show no progress; errors and answers remain
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Colours: on a terminal, always or never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto)]
+    pub(super) color: ColorArg,
     /// Log each step to standard error; -vv also logs each request to the store, -vvv each HTTP request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
-    /// How many threads work at once; as many as there are processors without this
+    /// Number of threads [default: number of CPUs]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) jobs: Option<u16>,
-    /// How many seconds to wait for somebody else who holds the lock
+    /// Number of seconds to wait for a lock that another process holds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
     pub(super) wait: u64,
     /// The person who runs the command, for the journal and for holds [default: the user]
@@ -103,7 +136,7 @@ fn actor(text: &str) -> Result<String, LineError> {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make a mirror in a directory; what lies there already stays as it is
+    /// Make a mirror in a directory or bucket; existing files stay as they are
     #[command(
         after_help = "Examples:\n  mirrorkeep --mirror /srv/mirror init\n  mirrorkeep --mirror /srv/mirror init --layout my-layout.yaml"
     )]
@@ -115,7 +148,7 @@ pub(super) enum Verb {
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success
   mirrorkeep publish out/ --stream master/centos --sign gpg:releases@example.org --sign minisign:release.key")]
     Publish(PublishArgs),
-    /// Copy builds of one mirror into another, of any kind, and move the names that lead to them
+    /// Copy builds from one mirror to another, and move the names that point at them
     #[command(after_help = "Examples:
   mirrorkeep copy /srv/mirror s3://bucket/mirror
   mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
@@ -138,48 +171,62 @@ Examples:
   mirrorkeep log master/centos/latest_build --limit 10
   mirrorkeep log master/centos/20181205T060000Z")]
     Log(LogArgs),
-    /// List the builds, with result, age, size, labels and aliases
+    /// List the builds, with result, age, size, labels and names
+    #[command(after_help = "A header is shown on a terminal only, so that in a pipe every line is a build.
+
+Examples:
+  mirrorkeep list 'release/*' --result success --since 30d
+  mirrorkeep list --sort size --limit 10")]
     List(ListArgs),
     /// Show one build
     Show {
-        /// The build, such as master/centos/20181205T060000Z
+        /// The build, such as master/centos/20181205T060000Z, or a name that resolves to one
         id: String,
     },
-    /// Write down everything that is there as JSON
+    /// Print everything that is in the mirror as JSON
     Census,
-    /// Say something of a build, such as sanity=green; aliases that depend on it move
+    /// Set or remove labels of a build, such as sanity=green; names that depend on them move
     #[command(after_help = "Example:\n  mirrorkeep label master/centos/20181205T060000Z sanity=green")]
     Label(LabelArgs),
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
-    /// Print the build or directory that a name leads to
+    /// Print the build or directory that a name resolves to
     #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
     Resolve {
         /// The name
         alias: String,
     },
-    /// Write what other programs need to know of a mirror
+    /// Write configuration for other programs, such as redirects for web servers
     #[command(subcommand)]
     Export(ExportVerb),
     /// Show the layout, the path of a build, or what a path is
     #[command(subcommand)]
     Layout(LayoutVerb),
-    /// Say of every build what the policy lets go, and why; changes nothing
+    /// Show which builds would be pruned, and why
     #[command(after_help = "Examples:
   mirrorkeep plan
   mirrorkeep plan --policy edited.yaml --at 2026-07-01T00:00:00Z
   mirrorkeep --json plan --census census.json --policy starlingx --at 2026-06-15T03:00:00Z")]
     Plan(PlanArgs),
-    /// Tell the whole story of one build: every reason, until when, and how narrowly each rule missed it
+    /// Explain why one build is kept or pruned, and how narrowly each rule missed it
     Explain(ExplainArgs),
-    /// Let go what the policy lets go: into the trash, and out of the trash what has waited long enough
+    /// Move expired builds to the trash, and delete what has been there long enough
     #[command(after_help = "Examples:
   mirrorkeep prune --dry-run
   mirrorkeep prune
   mirrorkeep prune --accept sha256:…   carries out exactly the plan that `plan` showed, brakes notwithstanding")]
     Prune(PruneArgs),
-    /// Take a build back from the trash; it is held for 14 days
+    /// Take one build out of the mirror, for a reason such as a leaked secret; its names move on
+    #[command(
+        after_help = "The build goes to the trash, `restore` brings it back, and `log` keeps the reason.
+
+Examples:
+  mirrorkeep withdraw master/centos/20181205T060000Z --why 'contains a private key' --dry-run
+  mirrorkeep withdraw master/centos/20181205T060000Z --why 'contains a private key' --purge"
+    )]
+    Withdraw(WithdrawArgs),
+    /// Bring a build back from the trash; it is held for 14 days
     Restore {
         /// The build
         id: String,
@@ -187,51 +234,54 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
-    /// Empty the trash now
+    /// List what is in the trash
+    #[command(subcommand)]
+    Trash(TrashVerb),
+    /// Delete everything in the trash now
     Sweep {
-        /// Remove at most that many files a second
+        /// Maximum number of files to remove per second
         #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
         max_rate: Option<u32>,
-        /// Whether everybody else's reads and writes come first
+        /// Whether the reads and writes of other processes come first
         #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
         io_priority: IoPriority,
-        /// Only say what would go
+        /// Only report what would be deleted
         #[arg(long)]
         dry_run: bool,
     },
-    /// Wish that a build stay, with a reason
+    /// Protect a build from pruning, or list what is protected
     #[command(
         after_help = "Examples:\n  mirrorkeep hold master/centos/20181205T060000Z --why 'bug 1234' --until 2019-01-31\n  mirrorkeep hold master/centos/20181205T060000Z --why 'release candidate' --until 14d"
     )]
     Hold(HoldArgs),
-    /// Take holds of a build back
+    /// Remove holds from a build
     Unhold {
         /// The build
         id: String,
         /// Only the holds with this reason
         #[arg(long)]
         why: Option<String>,
-        /// Only say what would change
+        /// Only report what would change
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check a policy, try its examples, run it forward, compare two
+    /// Check, test, simulate and compare policies
     #[command(subcommand)]
     Policy(PolicyVerb),
-    /// Hold what is there against the layout: places, names, modes, markers, links, records
+    /// Check the structure of the mirror against its layout
     #[command(after_help = "Examples:
   mirrorkeep check
   mirrorkeep check master/centos --format sarif > findings.sarif
   mirrorkeep check --fix --dry-run")]
     Check(CheckArgs),
-    /// Hold bytes against the checksums that were written down for them
+    /// Check file contents against recorded checksums
     #[command(after_help = "Examples:
   mirrorkeep verify master/centos/20181205T060000Z
   mirrorkeep verify --all            goes on where an interrupted run ended
   mirrorkeep verify --all --keyring releases.gpg   also wants every build signed by one of these keys
   mirrorkeep verify --sample 5%      every night: all is covered in twenty nights")]
     Verify(VerifyArgs),
-    /// Take over builds that others laid down; no byte of theirs is moved or changed
+    /// Record builds that other tools copied in; no byte of them is changed
     #[command(after_help = "Examples:
   mirrorkeep adopt --dry-run
   mirrorkeep adopt master/centos
@@ -252,13 +302,17 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
-    /// Write shell completions to standard output
+    /// Print shell completions
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Write the manual page to standard output
-    Man,
+    /// Print the manual page, or write a page for each verb into a directory
+    Man {
+        /// Write a page for each verb into this directory, which is made
+        #[arg(long, value_name = "DIR")]
+        out: Option<std::path::PathBuf>,
+    },
 }
 
 impl Verb {
@@ -269,6 +323,7 @@ impl Verb {
             | Self::Label(LabelArgs { dry_run, .. })
             | Self::Copy(CopyArgs { dry_run, .. })
             | Self::Prune(PruneArgs { dry_run, .. })
+            | Self::Withdraw(WithdrawArgs { dry_run, .. })
             | Self::Sweep { dry_run, .. }
             | Self::Recover { dry_run, .. } => !dry_run,
             Self::Alias(verb) => match verb {
@@ -299,6 +354,8 @@ impl Verb {
                 | Self::Status(_)
                 | Self::Log(_)
                 | Self::List(_)
+                | Self::Trash(_)
+                | Self::Hold(HoldArgs { verb: Some(_), .. })
                 | Self::Show { .. }
                 | Self::Census
                 | Self::Alias(AliasVerb::List)
@@ -309,7 +366,7 @@ impl Verb {
                 | Self::Explain(_)
                 | Self::Policy(_)
                 | Self::Completions { .. }
-                | Self::Man
+                | Self::Man { .. }
         )
     }
 }

@@ -1,17 +1,19 @@
-//! Verbs that only look: `list`, `show`, `census`, `layout`, `alias list`.
+//! Verbs that only look: `show`, `census`, `layout`, `alias list`.
 
-use super::args::{LayoutVerb, ListArgs};
+use super::args::LayoutVerb;
 use super::context::Setting;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::{looked_at, looked_to_show};
-use super::{make, say};
+use super::{make, naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Past, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved};
-use crate::model::{BuildId, RelPath, Stream, shown};
+use crate::model::{BuildId, RelPath, shown};
 use crate::ops::Mode;
+use crate::ops::withdraw::{Tombstone, tombstone};
+use crate::render::person;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -20,46 +22,15 @@ pub(super) fn census(setting: &Setting) -> Outcome {
     Ok(())
 }
 
-pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
-    let mirror = setting.open()?;
-    let (census, decidable) = looked_to_show(&mirror)?;
-    let wanted: Option<Stream> = args
-        .stream
-        .as_ref()
-        .map(|text| text.parse())
-        .transpose()
-        .map_err(|error| Usage(format!("{error}")))?;
-    if let Some(stream) = &wanted {
-        mirror.layout().stream_path(stream)?;
-    }
-    let builds = census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream));
-    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
-    let rows: Vec<Value> =
-        builds.map(|(id, build)| described(&mirror, &census, &id, build, judged.get(&id))).collect();
-    if setting.json {
-        say::data(&json!({"list": 1, "at": census.at, "builds": rows}));
-        return Ok(());
-    }
-    for (id, build) in
-        census.builds().filter(|(id, _)| wanted.as_ref().is_none_or(|stream| id.stream == *stream))
-    {
-        say::out(&row(&census, &mirror, &id, build, judged.get(&id)));
-    }
-    if rows.is_empty() {
-        say::note("no builds");
-    }
-    Ok(())
-}
-
 /// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
-fn judged(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
+pub(super) fn judged(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
     let Ok(policy) = crate::ops::retention::policy_of(mirror) else { return HashMap::new() };
     let plan = retain(census, &policy, census.at, &Past::default());
     plan.builds.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
 }
 
 /// Returns until when a build is kept, in a word.
-fn kept(verdict: Option<&Verdict>) -> String {
+pub(super) fn kept(verdict: Option<&Verdict>) -> String {
     match verdict.map(|verdict| (verdict.fate, verdict.kept_until)) {
         None => String::new(),
         Some((Fate::Keep, Some(until))) => format!("until {}", until.spell("%Y-%m-%d")),
@@ -68,44 +39,13 @@ fn kept(verdict: Option<&Verdict>) -> String {
     }
 }
 
-fn row(
-    census: &Census,
-    mirror: &Mirror,
-    id: &BuildId,
-    build: &BuildCensus,
-    verdict: Option<&Verdict>,
-) -> String {
-    let age = build.created.map_or("?".to_owned(), |created| {
-        let seconds = census.at.since(created).max(0);
-        match seconds {
-            0..3600 => format!("{}m", seconds / 60),
-            3600..172_800 => format!("{}h", seconds / 3600),
-            _ => format!("{}d", seconds / 86_400),
-        }
-    });
-    let size = build.bytes.map_or("?".to_owned(), say::bytes);
-    let labels: Vec<String> =
-        build.labels.iter().map(|(key, label)| format!("{key}={}", label.value)).collect();
-    let names: Vec<String> =
-        names(mirror, census, id).iter().map(|alias| alias.path.name().to_owned()).collect();
-    let problem = build.problem.as_ref().map(|problem| format!("! {problem}")).unwrap_or_default();
-    let tail = [labels.join(" "), names.join(" "), problem].join("  ");
-    let line = format!(
-        "{id}  {:<8} {age:>5} {size:>11}  {:<16}  {}",
-        build.result,
-        kept(verdict),
-        shown(tail.trim())
-    );
-    format!("{}\n", line.trim_end())
-}
-
 /// Returns the aliases that lead to a build.
-fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Vec<&'a AliasCensus> {
+pub(super) fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Vec<&'a AliasCensus> {
     let Ok(path) = mirror.layout().build_path(id) else { return Vec::new() };
     census.aliases.iter().filter(|alias| alias.target.as_ref() == Some(&path)).collect()
 }
 
-fn described(
+pub(super) fn described(
     mirror: &Mirror,
     census: &Census,
     id: &BuildId,
@@ -128,10 +68,13 @@ fn described(
 
 pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
     let mirror = setting.open()?;
-    let id: BuildId = id.parse().map_err(|error| Usage(format!("{error}")))?;
-    mirror.layout().build_path(&id)?;
+    let id = naming::build(&mirror, id)?;
     let (census, decidable) = looked_to_show(&mirror)?;
     let Some(build) = census.build(&id) else {
+        if let Some(Tombstone { at, by, why }) = tombstone(&mirror, &id)? {
+            let (at, by, why) = (at.iso(), shown(person(&by)), shown(&why));
+            say::note(&format!("`{id}` was withdrawn at {at} by {by}: {why}"));
+        }
         crate::ops::retention::not_trashed(&mirror, &id)?;
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };

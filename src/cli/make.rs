@@ -4,14 +4,14 @@ use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::context::{Setting, now};
 use super::exit::{Outcome, Usage};
 use super::owner::refuse_root;
-use super::say;
 use super::site::say_what_lacks;
 use super::surveyed::looked_to_show;
+use super::{naming, say};
 use crate::commit::{Moved, Permit};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::model::{BuildId, Label, RelPath, shown};
+use crate::model::{Label, RelPath, shown};
 use crate::ops::Mode;
 use crate::recover::Stages;
 use serde_json::json;
@@ -94,11 +94,11 @@ pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
 }
 
 pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
-    let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
     let labels = labels.map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
     let mode = Mode::of(args.dry_run);
     let mirror = setting.open()?;
+    let id = naming::build(&mirror, &args.id)?;
     let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
     if setting.json {
         say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));

@@ -3,7 +3,7 @@
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::context::{Setting, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::say;
+use super::{naming, say};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
 use crate::decide::{Past, Plan, retain};
@@ -41,7 +41,11 @@ pub(super) fn show(setting: &Setting, plan: &Plan) {
 }
 
 pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
-    let id: BuildId = args.id.parse().map_err(|error| Usage(format!("{error}")))?;
+    let id: BuildId = match &args.from.census {
+        // Nothing is known of names there that a build could be named by.
+        Some(_) => args.id.parse().map_err(|error| Usage(format!("{error}")))?,
+        None => naming::build(&setting.open()?, &args.id)?,
+    };
     let Made { plan, policy } = make(setting, &args.from)?;
     let Some(verdict) = plan.verdict(&id) else {
         if args.from.census.is_none() {

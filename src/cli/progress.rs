@@ -17,7 +17,7 @@ pub(super) struct Bar {
 impl Bar {
     /// Returns a bar that shows nothing yet; it stays hidden where standard error is not a terminal or has the log.
     pub(super) fn new() -> Self {
-        let bar = if log::is_on() { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        let bar = if log::is_on() || say::is_quiet() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let shape = "{prefix} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style);

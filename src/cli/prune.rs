@@ -3,7 +3,7 @@
 use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::context::{Setting, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::{say, when};
+use super::{naming, say, when};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
@@ -11,6 +11,7 @@ use crate::model::{BuildId, Digest, Stamp, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::{Failure, HoldReport, PruneReport, Pruning, SweepReport};
+use crate::ops::withdraw::tombstone;
 use crate::record::Hold;
 use crate::recover::LeftStage;
 use serde::Serialize;
@@ -215,8 +216,12 @@ pub(super) fn sweep(
 }
 
 pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
-    let mirror = setting.open()?;
-    let restored = crate::ops::retention::restore(&setting.session(&mirror), &build(id)?, Mode::of(dry_run))?;
+    let (mirror, id) = (setting.open()?, build(id)?);
+    let withdrawn = tombstone(&mirror, &id)?;
+    let restored = crate::ops::retention::restore(&setting.session(&mirror), &id, Mode::of(dry_run))?;
+    if let Some(tombstone) = withdrawn {
+        say::note(&format!("warning: it was withdrawn at {}: {}", tombstone.at.iso(), shown(&tombstone.why)));
+    }
     if setting.json {
         say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
     } else {
@@ -229,17 +234,17 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
 }
 
 pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
-    let id = build(&args.id)?;
-    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let (named, why) = (args.id.as_deref().unwrap_or_default(), args.why.as_deref().unwrap_or_default());
+    check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
     let at = now();
     let until = args.until.as_deref().map(|text| when::future("--until", text, at)).transpose()?;
     if let Some(until) = until.filter(|until| *until < at) {
         return Err(Usage(format!("--until {} is past", until.iso())).into());
     }
-    let wanted = Hold { who: setting.who.clone(), why: args.why.clone(), until, since: Some(at) };
+    let wanted = Hold { who: setting.who.clone(), why: why.to_owned(), until, since: Some(at) };
     let mirror = setting.open()?;
-    let mode = Mode::of(args.dry_run);
-    let report = crate::ops::retention::hold(&setting.session(&mirror), &id, wanted, mode)?;
+    let id = naming::build(&mirror, named)?;
+    let report = crate::ops::retention::hold(&setting.session(&mirror), &id, wanted, Mode::of(args.dry_run))?;
     told(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
@@ -259,9 +264,9 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
 
 pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
     let mirror = setting.open()?;
-    let mode = Mode::of(dry_run);
-    let report = crate::ops::retention::unhold(&setting.session(&mirror), &build(id)?, why, mode)?;
-    told(setting, &report, ("let go of", "remove holds of"), dry_run);
+    let id = naming::build(&mirror, id)?;
+    let report = crate::ops::retention::unhold(&setting.session(&mirror), &id, why, Mode::of(dry_run))?;
+    told(setting, &report, ("removed the hold on", "remove the hold on"), dry_run);
     Ok(())
 }
 

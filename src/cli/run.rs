@@ -1,13 +1,14 @@
 //! One place for errors, causes, hints and exit codes.
 
-use super::args::{Cli, ENVIRONMENT, ExportVerb, Verb};
+use super::args::{Cli, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
 use super::context::{Setting, who};
-use super::exit::{Exit, Failed, Outcome};
+use super::exit::{Exit, Outcome, Usage};
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::site::Site;
 use super::{
-    adopt, check, copy, export, journal, log, look, make, plan, policy, prune, publish, say, status, verify,
+    adopt, check, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune, publish,
+    say, status, verify, withdraw,
 };
 use crate::mirror::Warnings;
 use crate::model::{Classify, ErrorKind};
@@ -23,7 +24,7 @@ use tracing::info;
 
 /// Reads the arguments, runs one verb and returns the exit code.
 pub fn main() -> ExitCode {
-    let read = Cli::command().try_get_matches().and_then(|typed| {
+    let read = guide::command().try_get_matches().and_then(|typed| {
         let cli = Cli::from_arg_matches(&typed).map_err(|error| error.format(&mut Cli::command()))?;
         Ok((cli, typed))
     });
@@ -33,13 +34,11 @@ pub fn main() -> ExitCode {
             cli
         }
         Err(error) => {
-            // `--help` and `--version` are answers, too.
-            say::written(error.print());
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return ended(code);
+            return ended(not_read(&error));
         }
     };
     log::start(cli.verbose);
+    say::settle(cli.quiet, cli.color);
     info!("mirrorkeep {} started", env!("CARGO_PKG_VERSION"));
     more_files();
     let stop = Stop::new();
@@ -81,10 +80,33 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let other = other_owner(&touched).filter(|_| error.class.kind == ErrorKind::Denied);
             let owner = other.and_then(|other| Some(format!("{other}; {}", other.class().hint?)));
-            say::failure(&*error.error, error.class.hint.as_deref().or(owner.as_deref()));
-            ended(Exit::from(error.class.kind) as u8)
+            let (code, hint) =
+                (Exit::from(error.class.kind) as u8, error.class.hint.as_deref().or(owner.as_deref()));
+            say::failure(&*error.error, hint);
+            if setting.json {
+                say::failure_as_json(&say::causes(&*error.error).join(": "), error.class.kind, hint, code);
+            }
+            ended(code)
         }
     }
+}
+
+/// Says why the arguments cannot be used, or shows the help that was asked for; returns the exit code.
+fn not_read(error: &clap::Error) -> u8 {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    let hint = guide::elsewhere(error);
+    match &hint {
+        Some(hint) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
+        // `--help` and `--version` are answers, too.
+        None => say::written(error.print()),
+    }
+    let json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        say::failure_as_json(&text, ErrorKind::Usage, hint.as_deref(), code);
+    }
+    code
 }
 
 /// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.
@@ -110,7 +132,7 @@ fn more_files() {
 fn ended(code: u8) -> ExitCode {
     info!("ended with code {code}");
     let Some(why) = say::lost() else { return ExitCode::from(code) };
-    say::note(&format!("error: cannot write to standard output: {why}"));
+    say::always(&format!("error: cannot write to standard output: {why}"));
     // Whoever reads the code must not take part of an answer for all of it.
     let answers = [Exit::Done, Exit::Withheld, Exit::Findings, Exit::Blocked, Exit::Shortfall];
     let answered = answers.into_iter().any(|exit| exit as u8 == code);
@@ -152,7 +174,8 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Copy(args) => return copy::copy(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
         Verb::Log(args) => journal::log(setting, &args)?,
-        Verb::List(args) => look::list(setting, &args)?,
+        Verb::List(args) => list::list(setting, &args)?,
+        Verb::Trash(TrashVerb::List(filter)) => list::trash(setting, &filter)?,
         Verb::Show { id } => look::show(setting, &id)?,
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
@@ -161,10 +184,12 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
         Verb::Plan(args) => return plan::plan(setting, &args),
         Verb::Explain(args) => return plan::explain(setting, &args),
         Verb::Prune(args) => return prune::prune(setting, &args),
+        Verb::Withdraw(args) => return withdraw::withdraw(setting, &args),
         Verb::Restore { id, dry_run } => prune::restore(setting, &id, dry_run)?,
         Verb::Sweep { max_rate, io_priority, dry_run } => {
             return prune::sweep(setting, max_rate, io_priority, dry_run);
         }
+        Verb::Hold(HoldArgs { verb: Some(HoldVerb::List(filter)), .. }) => list::holds(setting, &filter)?,
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
@@ -186,18 +211,7 @@ fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
                 say::verbatim(&text);
             }
         }
-        Verb::Man => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut text)
-                .map_err(|error| Failed(error.to_string()))?;
-            let text = String::from_utf8_lossy(&text) + ENVIRONMENT;
-            if setting.json {
-                say::data(&json!({"man": 1, "text": text}));
-            } else {
-                say::verbatim(&text);
-            }
-        }
+        Verb::Man { out } => man::man(setting, out.as_deref())?,
     }
     Ok(Exit::Done)
 }

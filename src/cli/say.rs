@@ -1,19 +1,25 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
+use super::args::ColorArg;
 use crate::mirror::{Trouble, chain};
-use crate::model::{shell_word, shown};
+use crate::model::{ErrorKind, shell_word, shown};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
+use serde_json::json;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();
+
+/// Whether notes, warnings and progress are left out.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// How the commands in messages begin, when `--mirror` was given.
 static CALL: OnceLock<String> = OnceLock::new();
@@ -89,16 +95,38 @@ pub(super) fn lost() -> Option<&'static str> {
     LOST.get().map(String::as_str)
 }
 
-/// Writes one line to standard error, with what a terminal would act on escaped.
+/// Settles what is written beside answers, and whether there are colours.
+pub(super) fn settle(quiet: bool, color: ColorArg) {
+    QUIET.store(quiet, Ordering::Relaxed);
+    match color {
+        ColorArg::Auto => {}
+        ColorArg::Always => ColorChoice::Always.write_global(),
+        ColorArg::Never => ColorChoice::Never.write_global(),
+    }
+}
+
+/// Returns whether notes, warnings and progress are left out.
+pub(super) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Writes a warning or note as one line to standard error, with what a terminal would act on escaped; nothing with `-q`.
 pub(super) fn note(text: &str) {
+    if !is_quiet() {
+        always(text);
+    }
+}
+
+/// Writes one line to standard error, also with `-q`.
+pub(super) fn always(text: &str) {
     writeln!(std::io::stderr().lock(), "{}", shown(&addressed(text))).ok();
 }
 
-/// Writes a message of several lines to standard error; all lines but the first are indented.
+/// Writes an error of several lines to standard error; all lines but the first are indented.
 pub(super) fn notes(text: &str) {
     for (number, line) in text.lines().enumerate() {
         let indent = if number > 0 && !line.starts_with("  ") { "  " } else { "" };
-        note(&format!("{indent}{line}"));
+        always(&format!("{indent}{line}"));
     }
 }
 
@@ -187,24 +215,37 @@ pub(super) fn data(value: &impl Serialize) {
     written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
 }
 
+/// Returns an error and its causes, each once.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    // Transparent errors repeat their source.
+    texts.dedup();
+    texts
+}
+
 /// Writes an error, its causes, and one thing to do.
 pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
-    notes(&format!("error: {error}"));
-    let mut before = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        next = cause.source();
-        let text = cause.to_string();
-        // Transparent errors repeat their source.
-        if text != before {
-            notes(&format!("caused by: {text}"));
-        }
-        before = text;
+    for (number, text) in causes(error).iter().enumerate() {
+        let what = if number == 0 { "error" } else { "caused by" };
+        notes(&format!("{what}: {text}"));
     }
     if let Some(hint) = hint {
-        note("");
+        always("");
         notes(&format!("hint: {hint}"));
     }
+}
+
+/// Writes an error as one JSON object on a line of standard error, the last one.
+pub(super) fn failure_as_json(error: &str, kind: ErrorKind, hint: Option<&str>, exit: u8) {
+    let line = |text: &str| shown(&addressed(text)).into_owned();
+    let (error, hint) = (line(error), hint.map(line));
+    let object = json!({"error": error, "kind": kind.as_str(), "hint": hint, "exit": exit});
+    writeln!(io::stderr().lock(), "{object}").ok();
 }
 
 /// Returns whether standard output shows colours: on a terminal that has them, unless `NO_COLOR`, `CLICOLOR` or

@@ -4,7 +4,7 @@ use super::args::VerifyArgs;
 use super::context::Setting;
 use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
-use super::{say, sign};
+use super::{naming, say, sign};
 use crate::mirror::{Mirror, builds_of};
 use crate::model::{BuildId, shown};
 use crate::ops::adopt::Scope;
@@ -46,7 +46,11 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
 fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
     let mut builds = Vec::new();
     for name in named {
-        match super::adopt::scope(mirror.layout(), name)? {
+        let scope = match super::adopt::scope(mirror.layout(), name) {
+            Err(error) => naming::named(mirror, name)?.map(Scope::Build).ok_or(error),
+            scope => scope,
+        };
+        match scope? {
             Scope::Build(id) => builds.push(id),
             Scope::Stream(stream) => {
                 let found = builds_of(mirror, &stream, None)?.into_iter();

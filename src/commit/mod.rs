@@ -19,6 +19,7 @@ pub(crate) mod reserve;
 pub(crate) mod reveal;
 pub(crate) mod stage;
 pub(crate) mod sweep;
+pub(crate) mod throw;
 pub(crate) mod trash;
 pub(crate) mod unsealed;
 pub(crate) mod untrash;

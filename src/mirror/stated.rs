@@ -105,6 +105,14 @@ impl Mirror {
         Ok(())
     }
 
+    /// Returns why a build in the trash was withdrawn; nothing where a prune moved it there, or the event is lost.
+    pub(crate) fn withdrawn(&self, trashed: &Trashed) -> Option<String> {
+        let number = number_of(&trashed.at)?;
+        self.learn(std::iter::once(&trashed.at)).ok()?;
+        let stated = self.statements().known().get(&number).cloned()?;
+        stated.event.stated().why
+    }
+
     /// Compares a ticket whose event is lost with the record beside it.
     fn compare_record(&self, at: &RelPath, ticket: &Ticket) -> Result<(), String> {
         if ticket.until < ticket.since {

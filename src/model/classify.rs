@@ -43,6 +43,19 @@ pub trait Classify {
 }
 
 impl ErrorKind {
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Full => "full",
+            Self::Denied => "denied",
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Busy => "busy",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// Returns this kind with something to do.
     pub fn hint(self, hint: impl Into<String>) -> Class {
         Class { kind: self, hint: Some(hint.into()) }

@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
-use crate::mirror::{ExpectedError, JournalError, KeptError};
+use crate::mirror::{ExpectedError, JournalError, KeptError, LockError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::retention::plan::PlanError;
 use crate::progress::Interrupted;
@@ -48,6 +48,12 @@ macro_rules! steps {
 }
 
 steps!(NoPlace, KeptError, JournalError, StoreError, Interrupted, ExpectedError);
+
+impl From<LockError> for ActError {
+    fn from(error: LockError) -> Self {
+        Self::Recover(error.into())
+    }
+}
 
 impl Classify for ActError {
     fn class(&self) -> Class {

@@ -9,6 +9,7 @@ pub mod check;
 pub mod copy;
 pub(crate) mod error;
 pub mod history;
+pub mod matching;
 mod mode;
 mod observe;
 pub(crate) mod op_error;
@@ -17,6 +18,7 @@ pub mod retention;
 pub mod settings;
 pub mod status;
 pub mod verify;
+pub mod withdraw;
 
 pub use error::ActError;
 pub use mode::Mode;

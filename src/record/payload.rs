@@ -79,8 +79,12 @@ pub enum Payload {
     Pruned {
         /// Its directory of the trash.
         trash: RelPath,
-        /// The plan that deletes it.
-        plan: Digest,
+        /// The plan that deletes it; nothing where a person withdrew it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan: Option<Digest>,
+        /// Why a person withdrew it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
@@ -222,6 +226,8 @@ pub struct Details {
     pub parts: Option<Vec<String>>,
     #[serde(deserialize_with = "or_nothing")]
     pub until: Option<Stamp>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub why: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub inode: Option<(u64, u64)>,
     #[serde(deserialize_with = "or_nothing")]

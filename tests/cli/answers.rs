@@ -41,7 +41,7 @@ fn every_field_of_an_answer_is_told() {
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
-    let calls: [&[&str]; 23] = [
+    let calls: [&[&str]; 25] = [
         &["status", "--shared"],
         &["plan"],
         &["explain", &oldest],
@@ -49,9 +49,11 @@ fn every_field_of_an_answer_is_told() {
         &["census"],
         &["show", &trimmed],
         &["prune"],
+        &["trash", "list"],
         &["restore", &oldest],
         &["hold", &oldest, "--why", "a test"],
         &["list"],
+        &["hold", "list"],
         &["unhold", &oldest],
         &["sweep", "--dry-run"],
         &["sweep"],
@@ -74,6 +76,7 @@ fn every_field_of_an_answer_is_told() {
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     fields(&rig.json(&["copy", &here, &there]), &mut found);
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
+    fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
     let calls: [&[&str]; 12] = [
@@ -116,6 +119,9 @@ fn every_answer_carries_the_version_of_its_form() {
         ("publish", &publish),
         ("status", &["status"]),
         ("log", &["log"]),
+        ("withdraw", &["withdraw", &newer, "--why", "a test", "--dry-run"]),
+        ("trash", &["trash", "list"]),
+        ("hold", &["hold", "list"]),
         ("list", &["list"]),
         ("show", &["show", &newer]),
         ("census", &["census"]),

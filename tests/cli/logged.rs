@@ -30,6 +30,8 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         &publish,
         "status",
         "log",
+        "trash list",
+        "hold list",
         "list",
         &format!("show {BUILD}"),
         "census",
@@ -54,6 +56,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "verify --all",
         "adopt",
         "recover",
+        &format!("withdraw {BUILD} --why test --dry-run"),
         &format!("copy {here} {other}"),
     ];
     all.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()

@@ -64,9 +64,11 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 26] = [
+    let calls: [&[&str]; 30] = [
         &["status"],
         &["log"],
+        &["hold", "list"],
+        &["trash", "list"],
         &["list"],
         &["show", ID],
         &["alias", "list"],
@@ -90,6 +92,8 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["label", ID, "other=1"],
         &["unhold", ID, "--dry-run"],
         &["restore", &format!("master/centos/{NAME}")],
+        &["withdraw", ID, "--why", "secret"],
+        &["withdraw", ID, "--why", "secret", "--force", "--dry-run"],
         &["recover"],
     ];
     for args in calls {

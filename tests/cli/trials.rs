@@ -15,6 +15,8 @@ const D: &str = "master/centos/20181207T060000Z";
 const READERS: &[&str] = &[
     "status",
     "log",
+    "trash list",
+    "hold list",
     "list",
     "show",
     "census",
@@ -58,6 +60,9 @@ const DONE: &[&str] = &[
     "removed",
     "moved",
     "let go",
+    "withdrew",
+    "deleted",
+    "overrode",
     "labelled",
     "came back",
     "is gone",
@@ -90,11 +95,12 @@ fn snapshot(root: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Returns the verbs that a help text lists.
+/// Returns the verbs that a help text lists, at the top in groups.
 fn verbs(help: &str) -> Vec<String> {
-    let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
-    let lines = list.lines().take_while(|line| !line.trim().is_empty());
-    let verbs = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let groups = help.split("\nPublish:\n").nth(1).and_then(|text| text.split("\nGlobal options").next());
+    let below = || help.split("\nCommands:\n").nth(1).and_then(|text| text.split("\n\n").next());
+    let list = groups.or_else(below).unwrap_or_default();
+    let verbs = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     verbs.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
@@ -146,6 +152,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("export redirects", 0, &["export", "redirects", "--for", "nginx", "--out", out, "--dry-run"]),
         ("plan", 0, &["plan", "--publish", "--dry-run"]),
         ("prune", 0, &["prune", "--dry-run"]),
+        ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),
         ("restore", 0, &["restore", A, "--dry-run"]),
         ("sweep", 0, &["sweep", "--dry-run"]),
         ("hold", 0, &["hold", C, "--why", "bug 8", "--dry-run"]),

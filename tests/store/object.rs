@@ -121,6 +121,8 @@ broken! {
     pruning: [publish_two] prune;
     restoring: [publish_two prune] restore_one;
     sweeping: [publish_two prune] sweep;
+    withdrawing: [publish_two] withdraw;
+    purging: [publish_two] purge;
     adopting: [lay_down] adopt;
     accepting: [publish_two prune lose_events] accept;
     accepting_all: [publish_two prune lose_journal] accept;

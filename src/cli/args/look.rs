@@ -166,8 +166,87 @@ pub(in crate::cli) enum PolicyVerb {
     Schema,
 }
 
+/// Which streams are listed.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StreamFilter {
+    /// Only this stream, or streams that match a pattern such as 'release/*/centos'
+    #[arg(value_name = "STREAM")]
+    pub(in crate::cli) only: Option<String>,
+    /// The same; may be given many times
+    #[arg(long, value_name = "STREAM")]
+    pub(in crate::cli) stream: Vec<String>,
+}
+
+impl StreamFilter {
+    /// Returns every stream and pattern that was given.
+    pub(in crate::cli) fn all(&self) -> impl Iterator<Item = &String> {
+        self.only.iter().chain(&self.stream)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArgs {
-    /// Only this stream
-    pub(in crate::cli) stream: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) streams: StreamFilter,
+    /// Only builds with this result; may be given many times
+    #[arg(long, value_enum)]
+    pub(in crate::cli) result: Vec<ResultFilter>,
+    /// Only builds with this label, or with this value of it; may be given many times, and all must fit
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub(in crate::cli) label: Vec<String>,
+    /// Only builds that are held
+    #[arg(long)]
+    pub(in crate::cli) held: bool,
+    /// List what is in the trash, as `trash list` does
+    #[arg(long, conflicts_with_all = ["result", "label", "held", "since", "sort", "limit"])]
+    pub(in crate::cli) trash: bool,
+    /// Only builds made since a time, a day, or so long ago, such as 7d
+    #[arg(long, value_name = "TIME|DAY|SPAN")]
+    pub(in crate::cli) since: Option<String>,
+    /// Order of the builds
+    #[arg(long, value_enum, default_value_t = SortArg::Id)]
+    pub(in crate::cli) sort: SortArg,
+    /// Only the first N, in this order
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ResultFilter {
+    /// It succeeded
+    Success,
+    /// It failed
+    Fail,
+    /// Nothing was new, so nothing was built
+    Empty,
+    /// It has no result
+    Partial,
+    /// Its result is not known
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum SortArg {
+    /// By stream, the oldest first
+    Id,
+    /// The newest first
+    Created,
+    /// The last published first
+    Published,
+    /// The largest first
+    Size,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum TrashVerb {
+    /// List what is in the trash, and until when it can come back
+    #[command(after_help = "Example:\n  mirrorkeep trash list 'release/*'")]
+    List(StreamFilter),
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum HoldVerb {
+    /// List every hold, with who, why and until when
+    #[command(after_help = "Example:\n  mirrorkeep hold list 'release/*'")]
+    List(StreamFilter),
 }

@@ -1,5 +1,6 @@
 //! What can be typed to let builds go and to keep them.
 
+use super::look::HoldVerb;
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -31,12 +32,16 @@ pub(in crate::cli) enum IoPriority {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(in crate::cli) struct HoldArgs {
-    /// The build
-    pub(in crate::cli) id: String,
+    #[command(subcommand)]
+    pub(in crate::cli) verb: Option<HoldVerb>,
+    /// The build, or a name that resolves to one
+    #[arg(required = true)]
+    pub(in crate::cli) id: Option<String>,
     /// What for, in 1 to 255 printable characters
-    #[arg(long)]
-    pub(in crate::cli) why: String,
+    #[arg(long, required = true)]
+    pub(in crate::cli) why: Option<String>,
     /// Expiry: a UTC time, a day (to its end) or a span from now such as 7d [default: until `unhold`]
     #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) until: Option<String>,

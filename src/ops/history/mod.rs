@@ -3,8 +3,8 @@
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp, Stream};
 use crate::ops::ActError;
+use crate::ops::matching::Matching;
 use crate::record::{Event, EventKind, Phase};
-use glob::Pattern;
 
 /// Which events are returned.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct About {
     /// The text as it was given.
     text: String,
     /// The text as a pattern of streams.
-    pattern: Pattern,
+    pattern: Matching,
     /// The place of a stream, where the text is one that has another place than its name.
     stream: Option<RelPath>,
     /// The place of a build, where the text is one: names that led to it are about it, too.
@@ -34,7 +34,7 @@ impl About {
     /// Reads what events are about; fails where it is not a pattern that can be used.
     pub fn read(mirror: &Mirror, text: &str) -> Result<Self, glob::PatternError> {
         let text = text.trim_end_matches('/').to_owned();
-        let pattern = Pattern::new(&text)?;
+        let pattern = Matching::read(&text)?;
         let stream = text.parse::<Stream>().ok().and_then(|stream| mirror.layout().stream_path(&stream).ok());
         let build = text.parse::<BuildId>().ok().and_then(|id| mirror.layout().build_path(&id).ok());
         Ok(Self { text, pattern, stream, build })
@@ -48,16 +48,9 @@ impl About {
         let is_build = |place: Option<RelPath>| place.is_some() && place == self.build;
         within(&self.text)
             || self.stream.as_ref().is_some_and(|place| within(place.as_str()))
-            || self.matches(&event.to)
+            || self.pattern.has(&event.to)
             || is_build(said.to)
             || is_build(said.from)
-    }
-
-    /// Returns whether the pattern matches a path or a directory above it.
-    fn matches(&self, to: &str) -> bool {
-        let whole = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
-        let ends = to.match_indices('/').map(|(at, _)| at).chain([to.len()]);
-        ends.filter_map(|end| to.get(..end)).any(|above| self.pattern.matches_with(above, whole))
     }
 }
 

@@ -5,10 +5,10 @@
 //! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
-use crate::commit::choose::protocol;
-use crate::commit::{handshake, reserve};
+use crate::commit::reserve;
+use crate::commit::throw::{Leaving, Thrown};
 use crate::decide::{Fate, Past, Plan, PlanOutcome};
-use crate::mirror::{LastRun, LockError, Mirror, Ticket, TicketKind, Trashed, WriteLock, chain};
+use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::fence::Fence;
@@ -17,8 +17,7 @@ use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
-use crate::record::Payload;
-use crate::recover::{LeftStage, LeftStages, RecoverError, clear_old_stages, left_stages};
+use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -183,45 +182,18 @@ impl PruneRun<'_> {
         id: &BuildId,
         until: Stamp,
     ) -> Result<Option<String>, ActError> {
-        let mirror = lock.mirror();
-        let path = mirror.layout().build_path(id)?;
-        let store = mirror.store();
-        let protocol = protocol(mirror);
-        let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(None) };
-        let bytes = self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
-        let at = lock.next_in_trash()?;
-        let now = lock.now();
-        let ticket = Ticket {
-            ticket: 1,
+        let leaving = Leaving {
             id: id.clone(),
-            path,
-            what: TicketKind::Build,
-            since: now,
             until,
-            bytes,
-            inode,
+            bytes: self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0),
+            plan: Some(self.planned.plan.digest),
+            why: None,
         };
-        let trashed = Trashed { at, ticket };
-        let (trash, plan) = (trashed.at.clone(), self.planned.plan.digest);
-        // The lock was taken by a handle; what readers open is the path.
-        mirror.is_at_its_path().map_err(LockError::from).map_err(RecoverError::from)?;
-        let pending = lock.begin(now, id, &Payload::Pruned { trash, plan, until })?;
-        let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
-        let moved = ticket.map_err(ActError::from).and_then(|()| {
-            handshake::part(lock, &trashed, || self.recheck.once_more(lock, &mut self.planned, id))
-        });
-        if !matches!(moved, Ok(None)) {
-            // A move that failed after it happened is finished by whoever comes next.
-            if !protocol.is_trashed(mirror, &trashed)? {
-                protocol.unmark(lock, id)?;
-                protocol.throw_out(mirror, &trashed.at)?;
-                pending.undone(lock.now())?;
-            }
-            return moved;
-        }
-        protocol.follow(lock, &trashed)?;
-        pending.done(lock.now())?;
-        Ok(None)
+        let protects = || self.recheck.once_more(lock, &mut self.planned, id);
+        Ok(match crate::commit::throw::throw::<ActError>(lock, leaving, protects)? {
+            Thrown::Gone | Thrown::Missing => None,
+            Thrown::Stays(why) => Some(why),
+        })
     }
 
     /// Frees the disk: the trash first, then what only pressure lets go, measuring after each.

@@ -64,6 +64,8 @@ pub(crate) fn salvage(
         .waiting
         .into_iter()
         .filter(|trashed| trashed.ticket.what == TicketKind::Build)
+        // Only a person brings back what a person withdrew.
+        .filter(|trashed| mirror.withdrawn(trashed).is_none())
         .collect();
     if waiting.is_empty() {
         return Ok(());

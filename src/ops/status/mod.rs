@@ -108,7 +108,7 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
     let Looked { census, troubles, plan, space, unplanned } = look(mirror, at)?;
     let mut attention = concerns(mirror, &census);
     attention.extend(attention::of_troubles(&troubles));
-    attention.extend(unplanned.iter().map(|error| attention::of_plan_error(error)));
+    attention.extend(unplanned.iter().map(attention::of_plan_error));
     let (trash, odd) = trashed::of(mirror, at)?;
     attention.extend(odd);
     let LeftStages { left: stages, failures, unknown } = left_stages(mirror, at)?;

@@ -21,6 +21,8 @@ pub struct TrashedBuild {
     pub until: Stamp,
     /// How many bytes it had.
     pub bytes: u64,
+    /// Why it was withdrawn; nothing where a prune moved it there.
+    pub why: Option<String>,
 }
 
 /// What is in the trash, added up.
@@ -42,10 +44,10 @@ pub struct TrashStatus {
 
 /// Returns what can come back from the trash, oldest first.
 pub fn trashed(mirror: &Mirror) -> Result<Vec<TrashedBuild>, ActError> {
-    Ok(listed(&mirror.trash()?))
+    Ok(listed(mirror, &mirror.trash()?))
 }
 
-fn listed(trash: &Trash) -> Vec<TrashedBuild> {
+fn listed(mirror: &Mirror, trash: &Trash) -> Vec<TrashedBuild> {
     let one = |trashed: &crate::mirror::Trashed| TrashedBuild {
         id: trashed.ticket.id.clone(),
         what: trashed.ticket.what,
@@ -53,6 +55,7 @@ fn listed(trash: &Trash) -> Vec<TrashedBuild> {
         since: trashed.ticket.since,
         until: trashed.ticket.until,
         bytes: trashed.ticket.bytes,
+        why: mirror.withdrawn(trashed),
     };
     trash.waiting.iter().map(one).collect()
 }
@@ -60,7 +63,7 @@ fn listed(trash: &Trash) -> Vec<TrashedBuild> {
 /// Returns what is in the trash, and the directories of it that cannot be read.
 pub(super) fn of(mirror: &Mirror, at: Stamp) -> Result<(TrashStatus, Vec<Concern>), ActError> {
     let trash = mirror.trash()?;
-    let waiting = listed(&trash);
+    let waiting = listed(mirror, &trash);
     let status = TrashStatus {
         builds: waiting.len() as u64,
         bytes: waiting.iter().map(|one| one.bytes).fold(0, u64::saturating_add),

@@ -7,6 +7,8 @@ use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::withdraw::Withdrawing;
+use mirrorkeep::record::Hold;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub(super) type Act = fn(Arc<dyn Store>) -> Result<(), String>;
 
 pub(super) struct Scene {
     dir: tempfile::TempDir,
+    /// Whether the newest build is withdrawn, so that its name moves to the one before.
+    withdraws: bool,
     /// Kept for the scenes that come after this one.
     _template: Arc<tempfile::TempDir>,
 }
@@ -74,6 +78,24 @@ pub(super) fn restore_part(store: Arc<dyn Store>) -> Result<(), String> {
         Err(mirrorkeep::ops::ActError::NotInTrash(_)) => Ok(()),
         done => done.map(drop).map_err(chain),
     }
+}
+
+/// Withdraws the newest build, to which the name points and which is held.
+pub(super) fn withdraw(store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, false)
+}
+
+/// Does the same and deletes its bytes.
+pub(super) fn purge(store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, true)
+}
+
+fn take_back(store: Arc<dyn Store>, purge: bool) -> Result<(), String> {
+    let what = Withdrawing { id: build(BUILDS[3]), why: "a secret".to_owned(), force: true, purge };
+    let mirror = open(store)?;
+    let report = mirrorkeep::ops::withdraw::withdraw(&Session::new(&mirror, &now), &what, Mode::Real)
+        .map_err(chain)?;
+    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 
 /// Accepts that events are lost.
@@ -128,13 +150,23 @@ impl Scene {
         let from = template.path().join("mirror");
         let copied = Command::new("cp").arg("-a").arg(from).arg(dir.path()).status().unwrap();
         assert!(copied.success());
-        Self { dir, _template: template }
+        Self { dir, withdraws: false, _template: template }
     }
 
     /// Returns a scene that was pruned.
     pub(super) fn pruned() -> Self {
         let scene = Self::new();
         prune(scene.store()).unwrap();
+        scene
+    }
+
+    /// Returns a pruned scene of which the newest build is held and to be withdrawn.
+    pub(super) fn withdrawing() -> Self {
+        let scene = Self { withdraws: true, ..Self::pruned() };
+        let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
+        let mirror = open(scene.store()).unwrap();
+        mirrorkeep::ops::retention::hold(&Session::new(&mirror, &now), &build(BUILDS[3]), hold, Mode::Real)
+            .unwrap();
         scene
     }
 
@@ -199,7 +231,8 @@ impl Scene {
             sums_hold(&path).map_err(|why| format!("{name}: {why}"))?;
         }
         let latest = fs::read_link(self.stream().join("latest_build")).map_err(|error| error.to_string())?;
-        if latest == Path::new(BUILDS[3]) {
+        let moved = self.withdraws && latest == Path::new(BUILDS[2]);
+        if latest == Path::new(BUILDS[3]) || moved {
             Ok(())
         } else {
             Err(format!("latest_build is {}", latest.display()))

@@ -1,7 +1,7 @@
 //! Every store call of a prune, a sweep and a restore gone wrong in every way: nothing half-made is seen, and a
 //! rerun ends where an undisturbed run does.
 
-use super::scene::{Act, Scene, accept, prune, restore, restore_part, sweep};
+use super::scene::{Act, Scene, accept, prune, purge, restore, restore_part, sweep, withdraw};
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use std::io::Write;
 use std::sync::Arc;
@@ -32,6 +32,16 @@ fn a_restore_that_breaks_anywhere_is_finished_by_the_next() {
 #[test]
 fn a_restore_of_a_part_that_breaks_anywhere_is_finished_by_the_next() {
     everywhere(Scene::pruned, restore_part, Scene::end_but_sweeping);
+}
+
+#[test]
+fn a_withdrawal_that_breaks_anywhere_is_finished_by_the_next() {
+    everywhere(Scene::withdrawing, withdraw, Scene::end);
+}
+
+#[test]
+fn a_withdrawal_that_purges_and_breaks_anywhere_is_finished_by_the_next() {
+    everywhere(Scene::withdrawing, purge, Scene::end);
 }
 
 #[test]

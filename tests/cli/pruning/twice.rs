@@ -1,6 +1,8 @@
 //! In a directory: a command that is stopped anywhere, and then one read of the next command that fails.
 
-use super::scene::{self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep};
+use super::scene::{
+    self, BUILDS, Scene, build, chain, now, open, prune, restore, restore_part, sweep, withdraw,
+};
 use crate::support::twice::{Left, every_read, every_read_after};
 use mirrorkeep::mirror::GOING;
 use mirrorkeep::ops::Mode;
@@ -32,6 +34,11 @@ fn a_read_that_fails_after_a_restore_that_was_stopped_loses_no_build() {
 #[test]
 fn a_read_that_fails_after_a_restore_of_parts_that_was_stopped_loses_no_build() {
     every_read(STRIDE, Scene::pruned, |_, store| restore_part(store));
+}
+
+#[test]
+fn a_read_that_fails_after_a_withdrawal_that_was_stopped_loses_no_build() {
+    every_read(STRIDE, Scene::withdrawing, |_, store| withdraw(store));
 }
 
 /// Returns the first and the last call of a restore of parts after the journal has it that they are back.

@@ -55,6 +55,21 @@ fn a_restore_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
     torture(&[whole, part], STRIDE, 8);
 }
 
+#[test]
+fn a_withdrawal_that_is_cut_off_or_fails_anywhere_converges_on_rerun() {
+    let _kept = templates();
+    let one = |name, command| Story { visible: visible_but_newest, ..story(name, pruned, command) };
+    let whole = one("withdraw", |_| args(&["withdraw", &newest(), "--why", "secret"]));
+    let purge =
+        one("withdraw and purge", |_| args(&["withdraw", &newest(), "--why", "secret", "--purge", "--yes"]));
+    torture(&[whole, purge], STRIDE, 8);
+}
+
+/// Returns the newest build.
+fn newest() -> String {
+    format!("master/centos/{}", BUILDS[4])
+}
+
 fn story(name: &'static str, begin: fn() -> Rig, command: fn(&Rig) -> Vec<String>) -> Story {
     Story { name, begin, command, fits, visible, again: |output| output.status.success(), end }
 }
@@ -109,6 +124,15 @@ fn pruned() -> Rig {
 
 /// Every directory of the stream is a whole build, and the newest is where it was.
 fn visible(rig: &Rig) -> Result<(), String> {
+    visible_with(rig, &[BUILDS[4]])
+}
+
+/// The same while the newest is withdrawn: its name leads to it or to the one before.
+fn visible_but_newest(rig: &Rig) -> Result<(), String> {
+    visible_with(rig, &[BUILDS[4], BUILDS[3]])
+}
+
+fn visible_with(rig: &Rig, newest: &[&str]) -> Result<(), String> {
     let stream = rig.mirror("master/centos");
     let mut seen = 0;
     for entry in fs::read_dir(&stream).unwrap() {
@@ -121,7 +145,11 @@ fn visible(rig: &Rig) -> Result<(), String> {
         }
     }
     match rig.latest().as_deref() {
-        Some(latest) if latest == BUILDS[4] && seen >= 2 && stream.join(latest).exists() => Ok(()),
+        Some(latest)
+            if newest.contains(&latest) && seen + newest.len() >= 3 && stream.join(latest).exists() =>
+        {
+            Ok(())
+        }
         other => Err(format!("latest_build is {other:?}, and {seen} builds are there")),
     }
 }

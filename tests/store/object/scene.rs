@@ -8,6 +8,7 @@ use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
 use mirrorkeep::ops::publish::{PublishReport, Publishing};
 use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::record::Event;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, ObjectStore, Put, Store};
@@ -84,6 +85,24 @@ pub(super) fn restore_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String
 pub(super) fn sweep(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let report =
         mirrorkeep::ops::retention::sweep(&Session::new(&open(store)?, &now), Mode::Real).map_err(chain)?;
+    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+/// Withdraws the newer of two builds.
+pub(super) fn withdraw(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, false)
+}
+
+/// Does the same and deletes its bytes.
+pub(super) fn purge(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    take_back(store, true)
+}
+
+fn take_back(store: Arc<dyn Store>, purge: bool) -> Result<(), String> {
+    let what = Withdrawing { id: build(TWO), why: "a secret".to_owned(), force: false, purge };
+    let mirror = open(store)?;
+    let report = mirrorkeep::ops::withdraw::withdraw(&Session::new(&mirror, &now), &what, Mode::Real)
+        .map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
 }
 

@@ -50,6 +50,12 @@ fn a_read_that_fails_after_a_restore_of_parts_that_was_stopped_loses_no_build() 
     every_read(STRIDE, || ready.fork(), scene::restore_one);
 }
 
+#[test]
+fn a_read_that_fails_after_a_withdrawal_that_was_stopped_loses_no_build() {
+    let ready = two_builds();
+    every_read(STRIDE, || ready.fork(), scene::withdraw);
+}
+
 fn two_builds() -> Scene {
     let scene = Scene::new();
     scene::publish_two(&scene, scene.store()).unwrap();

@@ -1,0 +1,105 @@
+//! The help of the whole program: verbs in groups, and the right verb for a word of another tool.
+
+use super::args::Cli;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory};
+
+/// The groups of verbs, in the order of the help.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Publish", &["publish", "copy", "adopt", "label", "alias"]),
+    ("Look", &["status", "list", "show", "log", "resolve", "plan", "explain", "check", "verify", "census"]),
+    ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
+    ("Set up", &["init", "layout", "policy", "export", "recover", "completions", "man", "help"]),
+];
+
+/// Words that people know from other tools, and what does that here.
+const ELSEWHERE: [(&[&str], &str); 16] = [
+    (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
+    (
+        &["rm", "delete", "del", "remove", "forget"],
+        "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove NAME` a name",
+    ),
+    (
+        &["gc", "clean", "cleanup", "expire", "purge"],
+        "`mirrorkeep prune` deletes what the policy no longer keeps, and `mirrorkeep sweep` empties the trash",
+    ),
+    (&["history", "events", "journal", "audit"], "`mirrorkeep log` shows what happened"),
+    (
+        &["info", "stat", "stats", "df", "du", "size"],
+        "`mirrorkeep status` shows the state of the mirror, and `mirrorkeep show ID` a build",
+    ),
+    (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` brings a build back from the trash"),
+    (&["tag", "mark", "annotate"], "`mirrorkeep label ID KEY=VALUE` labels a build"),
+    (&["holds", "pins"], "`mirrorkeep hold list` lists the holds"),
+    (&["pin", "lock", "protect", "keep"], "`mirrorkeep hold ID --why TEXT` protects a build from pruning"),
+    (
+        &["latest", "link", "ln"],
+        "`mirrorkeep resolve NAME` prints where a name leads, and `mirrorkeep alias set NAME ID` sets one",
+    ),
+    (
+        &["fsck", "doctor", "lint"],
+        "`mirrorkeep check` checks the structure, `mirrorkeep verify --all` the contents",
+    ),
+    (
+        &["repair", "fix", "unlock"],
+        "`mirrorkeep recover` finishes what was interrupted, and `mirrorkeep check --fix` fixes what can be fixed safely",
+    ),
+    (&["config", "settings"], "`mirrorkeep layout show` and `mirrorkeep policy show` show what is in force"),
+    (&["simulate", "forecast"], "`mirrorkeep policy simulate --for 30d` runs the policy forward"),
+    (
+        &["import", "push", "upload", "add", "put"],
+        "`mirrorkeep publish DIR --stream STREAM` publishes a build, and `mirrorkeep adopt` takes over what is there",
+    ),
+    (&["version"], "`mirrorkeep --version` prints the version"),
+];
+
+/// Returns the command line with its help in groups.
+pub(super) fn command() -> Command {
+    let command = Cli::command();
+    let about = |verb: &str| {
+        let found = command.get_subcommands().find(|command| command.get_name() == verb);
+        let about = found.and_then(Command::get_about).map(ToString::to_string);
+        about.unwrap_or_else(|| "Show the help of a verb".to_owned())
+    };
+    let widest = GROUPS.iter().flat_map(|(_, verbs)| *verbs).map(|verb| verb.len()).max().unwrap_or_default();
+    let mut groups = String::new();
+    for (group, verbs) in GROUPS {
+        groups += &format!("\n{group}:\n");
+        for verb in verbs {
+            groups += &format!("  {verb:<widest$}  {}\n", about(verb));
+        }
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options, for every verb:\n{{options}}{{after-help}}"
+    );
+    command.help_template(template)
+}
+
+/// Returns the right verb for one that does not exist, if it is known from other tools.
+pub(super) fn elsewhere(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let (_, hint) = ELSEWHERE.iter().find(|(words, _)| words.contains(&typed.as_str()))?;
+    Some((*hint).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_in_one_group_and_no_word_of_another_tool_is_a_verb() {
+        let command = Cli::command();
+        let mut verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        verbs.push("help");
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, verbs)| *verbs).copied().collect();
+        for words in ELSEWHERE.iter().map(|(words, _)| *words) {
+            assert!(words.iter().all(|word| !verbs.contains(word)), "{words:?}");
+        }
+        verbs.sort_unstable();
+        grouped.sort_unstable();
+        assert_eq!(grouped, verbs);
+    }
+}

@@ -1,0 +1,246 @@
+//! Verbs that list: `list`, `trash list`, `hold list`.
+
+use super::args::{ListArgs, ResultFilter, SortArg, StreamFilter};
+use super::context::{Setting, now};
+use super::exit::{Outcome, Usage};
+use super::look::{described, judged, kept, names};
+use super::surveyed::looked_to_show;
+use super::{say, when};
+use crate::census::{BuildCensus, Census};
+use crate::decide::Verdict;
+use crate::mirror::{Mirror, TicketKind};
+use crate::model::{BuildId, Outcome as Result_, Stamp, Stream};
+use crate::ops::matching::Matching;
+use crate::ops::status::{held, trashed};
+use crate::render::{self, Align, Paint, table};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::io::IsTerminal;
+
+/// Returns how a header is shown: on a terminal only, so that every line in a pipe is an entry.
+fn header() -> Option<Paint> {
+    std::io::stdout().is_terminal().then(say::paint)
+}
+
+/// Streams that were chosen; all without any.
+struct Chosen(Vec<Matching>);
+
+impl Chosen {
+    /// Reads streams and patterns; a stream must have a place in the layout.
+    fn read(mirror: &Mirror, filter: &StreamFilter) -> Outcome<Self> {
+        let mut chosen = Vec::new();
+        for text in filter.all() {
+            if !Matching::is_pattern(text) {
+                let stream: Stream = text.parse().map_err(|error| Usage(format!("{error}")))?;
+                mirror.layout().stream_path(&stream)?;
+            }
+            let pattern = Matching::read(text);
+            chosen.push(pattern.map_err(|error| Usage(format!("`{text}` is not a pattern: {error}")))?);
+        }
+        Ok(Self(chosen))
+    }
+
+    fn has(&self, id: &BuildId) -> bool {
+        self.0.is_empty() || self.0.iter().any(|pattern| pattern.has(id.stream.as_str()))
+    }
+}
+
+/// What a build must be to be listed.
+struct Filter {
+    streams: Chosen,
+    results: Vec<Result_>,
+    /// Keys, and values where they count.
+    labels: Vec<(String, Option<String>)>,
+    held: bool,
+    since: Option<Stamp>,
+}
+
+impl Filter {
+    fn read(mirror: &Mirror, args: &ListArgs, now: Stamp) -> Outcome<Self> {
+        let label = |text: &String| match text.split_once('=') {
+            Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+            None => (text.clone(), None),
+        };
+        Ok(Self {
+            streams: Chosen::read(mirror, &args.streams)?,
+            results: args.result.iter().map(|result| result.outcome()).collect(),
+            labels: args.label.iter().map(label).collect(),
+            held: args.held,
+            since: args.since.as_deref().map(|text| when::past("--since", text, now)).transpose()?,
+        })
+    }
+
+    fn has(&self, id: &BuildId, build: &BuildCensus, now: Stamp) -> bool {
+        let labelled = |(key, value): &(String, Option<String>)| {
+            let found = build.labels.get(key);
+            found.is_some_and(|found| value.as_ref().is_none_or(|value| found.value == *value))
+        };
+        self.streams.has(id)
+            && (self.results.is_empty() || self.results.contains(&build.result))
+            && self.labels.iter().all(labelled)
+            && (!self.held || build.holds.iter().any(|hold| hold.is_active(now)))
+            && self.since.is_none_or(|since| build.created.is_some_and(|created| created >= since))
+    }
+}
+
+pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
+    if args.trash {
+        return trash(setting, &args.streams);
+    }
+    let mirror = setting.open()?;
+    let filter = Filter::read(&mirror, args, now())?;
+    let (census, decidable) = looked_to_show(&mirror)?;
+    let mut builds: Vec<(BuildId, &BuildCensus)> =
+        census.builds().filter(|(id, build)| filter.has(id, build, census.at)).collect();
+    match args.sort {
+        SortArg::Id => {}
+        SortArg::Created => builds.sort_by_key(|(_, build)| Reverse((build.created, build.seq))),
+        SortArg::Published => builds.sort_by_key(|(_, build)| Reverse(build.published)),
+        SortArg::Size => builds.sort_by_key(|(_, build)| Reverse(build.bytes)),
+    }
+    builds.truncate(args.limit.unwrap_or(usize::MAX));
+    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
+    if setting.json {
+        let one =
+            |(id, build): &(BuildId, &BuildCensus)| described(&mirror, &census, id, build, judged.get(id));
+        let rows: Vec<Value> = builds.iter().map(one).collect();
+        say::data(&json!({"list": 1, "at": census.at, "builds": rows}));
+        return Ok(());
+    }
+    let one = |(id, build): &(BuildId, &BuildCensus)| row(&census, &mirror, id, build, judged.get(id));
+    let rows: Vec<Vec<String>> = builds.iter().map(one).collect();
+    let columns = [
+        ("BUILD", Align::Left),
+        ("RESULT", Align::Left),
+        ("AGE", Align::Right),
+        ("SIZE", Align::Right),
+        ("KEPT", Align::Left),
+        ("LABELS, NAMES", Align::Left),
+    ];
+    show(&columns, &rows, "no builds");
+    Ok(())
+}
+
+/// Writes a table, or that there is nothing.
+fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) {
+    if rows.is_empty() {
+        return say::note(none);
+    }
+    say::out(&table(columns, rows, header()));
+}
+
+fn row(
+    census: &Census,
+    mirror: &Mirror,
+    id: &BuildId,
+    build: &BuildCensus,
+    verdict: Option<&Verdict>,
+) -> Vec<String> {
+    let age = build.created.map_or("?".to_owned(), |created| render::age(census.at.since(created)));
+    let labels = build.labels.iter().map(|(key, label)| format!("{key}={}", label.value));
+    let names = names(mirror, census, id).into_iter().map(|alias| alias.path.name().to_owned());
+    let problem = build.problem.as_ref().map(|problem| format!("! {problem}"));
+    let about: Vec<String> = labels.chain(names).chain(problem).collect();
+    vec![
+        id.to_string(),
+        build.result.to_string(),
+        age,
+        build.bytes.map_or("?".to_owned(), say::bytes),
+        kept(verdict),
+        about.join("  "),
+    ]
+}
+
+/// Lists what is in the trash.
+pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
+    let mirror = setting.open()?;
+    let chosen = Chosen::read(&mirror, filter)?;
+    let mut builds = trashed(&mirror)?;
+    builds.retain(|one| chosen.has(&one.id));
+    let at = now();
+    if setting.json {
+        say::data(&json!({"trash": 1, "at": at, "builds": builds}));
+        return Ok(());
+    }
+    let row = |one: &crate::ops::status::TrashedBuild| {
+        let what = match one.what {
+            TicketKind::Build => "build",
+            TicketKind::Untrimmed => "parts",
+        };
+        let left = if one.until < at { "due".to_owned() } else { render::age(one.until.since(at)) };
+        vec![
+            one.id.to_string(),
+            what.to_owned(),
+            one.since.iso(),
+            one.until.iso(),
+            left,
+            say::bytes(one.bytes),
+            one.why.as_ref().map(|why| format!("withdrawn: {why}")).unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = builds.iter().map(row).collect();
+    let columns = [
+        ("BUILD", Align::Left),
+        ("WHAT", Align::Left),
+        ("SINCE", Align::Left),
+        ("UNTIL", Align::Left),
+        ("LEFT", Align::Right),
+        ("SIZE", Align::Right),
+        ("WHY", Align::Left),
+    ];
+    show(&columns, &rows, "the trash is empty");
+    Ok(())
+}
+
+/// Lists every hold.
+pub(super) fn holds(setting: &Setting, filter: &StreamFilter) -> Outcome {
+    let mirror = setting.open()?;
+    let chosen = Chosen::read(&mirror, filter)?;
+    let (census, _) = looked_to_show(&mirror)?;
+    let mut holds = held(&mirror, &census);
+    holds.retain(|hold| chosen.has(&hold.id));
+    if setting.json {
+        say::data(&json!({"hold": 1, "at": census.at, "holds": holds}));
+        return Ok(());
+    }
+    let row = |hold: &crate::ops::status::HeldBuild| {
+        let state = match (hold.active, hold.present, hold.old) {
+            (false, ..) => "over",
+            (true, false, _) => "no such build",
+            (true, true, true) => "old",
+            (true, true, false) => "",
+        };
+        vec![
+            hold.id.to_string(),
+            hold.since.map_or("?".to_owned(), Stamp::iso),
+            hold.until.map_or("no term".to_owned(), Stamp::iso),
+            state.to_owned(),
+            hold.who.clone(),
+            hold.why.clone(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = holds.iter().map(row).collect();
+    let columns = [
+        ("BUILD", Align::Left),
+        ("SINCE", Align::Left),
+        ("UNTIL", Align::Left),
+        ("STATE", Align::Left),
+        ("WHO", Align::Left),
+        ("WHY", Align::Left),
+    ];
+    show(&columns, &rows, "no holds");
+    Ok(())
+}
+
+impl ResultFilter {
+    fn outcome(self) -> Result_ {
+        match self {
+            Self::Success => Result_::Success,
+            Self::Fail => Result_::Fail,
+            Self::Empty => Result_::Empty,
+            Self::Partial => Result_::Partial,
+            Self::Unknown => Result_::Unknown,
+        }
+    }
+}

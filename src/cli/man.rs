@@ -1,0 +1,56 @@
+//! Manual pages: one for the program, or one for it and each verb, with the variables and files that they share.
+
+use super::args::{ENVIRONMENT, FILES};
+use super::context::Setting;
+use super::exit::{Failed, Outcome};
+use super::{guide, say};
+use clap::Command;
+use clap_mangen::Man;
+use serde_json::json;
+use std::path::Path;
+
+pub(super) fn man(setting: &Setting, out: Option<&Path>) -> Outcome {
+    let Some(dir) = out else {
+        let text = page(guide::command())?;
+        if setting.json {
+            say::data(&json!({"man": 1, "text": text}));
+        } else {
+            say::verbatim(&text);
+        }
+        return Ok(());
+    };
+    let failed = |error: std::io::Error| Failed(format!("cannot write into `{}`: {error}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let mut command = guide::command();
+    // Fills in the names by which verbs are called and the options of every verb.
+    command.build();
+    let mut files = Vec::new();
+    for (name, text) in pages(&command, "mirrorkeep")? {
+        let file = format!("{name}.1");
+        std::fs::write(dir.join(&file), text).map_err(failed)?;
+        files.push(file);
+    }
+    if setting.json {
+        say::data(&json!({"man": 1, "files": files}));
+    } else {
+        say::out(&format!("wrote {} into `{}`\n", say::count(files.len() as u64, "page"), dir.display()));
+    }
+    Ok(())
+}
+
+/// Returns the page of a command and of every verb below it, each with its name.
+fn pages(command: &Command, name: &str) -> Outcome<Vec<(String, String)>> {
+    // The page of a verb is found by its whole name, `man mirrorkeep-alias-set`.
+    let own = command.clone().name(name.to_owned()).display_name(name);
+    let mut found = vec![(name.to_owned(), page(own)?)];
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        found.extend(pages(verb, &format!("{name}-{}", verb.get_name()))?);
+    }
+    Ok(found)
+}
+
+fn page(command: Command) -> Outcome<String> {
+    let mut text = Vec::new();
+    Man::new(command).render(&mut text).map_err(|error| Failed(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned() + ENVIRONMENT + FILES)
+}

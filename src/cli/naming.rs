@@ -1,0 +1,43 @@
+//! Builds as people name them: by ID, or by a name in the mirror that resolves to one.
+
+use super::exit::{Outcome, Usage};
+use crate::layout::Place;
+use crate::mirror::{Mirror, Resolved};
+use crate::model::{BuildId, RelPath};
+
+/// Returns the build that a text names: an ID, or a name such as `master/centos/latest_build` that resolves to a build.
+pub(super) fn build(mirror: &Mirror, text: &str) -> Outcome<BuildId> {
+    let read: Result<BuildId, _> = text.parse();
+    if let Ok(id) = &read
+        && mirror.layout().build_path(id).is_ok()
+    {
+        return Ok(id.clone());
+    }
+    if let Some(id) = named(mirror, text)? {
+        return Ok(id);
+    }
+    let id = read.map_err(|error| Usage(format!("{error}")))?;
+    // It has no place there, and the error says why.
+    mirror.layout().build_path(&id)?;
+    Ok(id)
+}
+
+/// Returns the build to which a name resolves; nothing where the text is not a name in the mirror.
+pub(super) fn named(mirror: &Mirror, text: &str) -> Outcome<Option<BuildId>> {
+    let Ok(path) = text.trim_end_matches('/').parse::<RelPath>() else { return Ok(None) };
+    if path.is_root() || path.is_own() {
+        return Ok(None);
+    }
+    // What cannot be looked at is not a name; what follows says what it is.
+    let Ok(resolved) = mirror.resolve(&path) else { return Ok(None) };
+    match resolved {
+        Resolved::To(target) if target != path => match mirror.layout().place(&target) {
+            Place::Build { build } => Ok(Some(build)),
+            _ => Err(Usage(format!("`{path}` resolves to `{target}`, which is not a build")).into()),
+        },
+        Resolved::Dangles(target) if target != path => {
+            Err(Usage(format!("`{path}` resolves to no build: nothing is at `{target}`")).into())
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,97 @@
+//! The verb `withdraw`: one build that must not be in the mirror is taken back.
+
+use super::args::WithdrawArgs;
+use super::context::Setting;
+use super::exit::{Exit, Failed, Outcome, Usage};
+use super::{naming, say};
+use crate::model::{BuildId, check_line, shown};
+use crate::ops::Mode;
+use crate::ops::withdraw::{WithdrawReport, Withdrawing};
+use serde_json::json;
+use std::io::{BufRead, IsTerminal};
+
+pub(super) fn withdraw(setting: &Setting, args: &WithdrawArgs) -> Outcome<Exit> {
+    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let mirror = setting.open()?;
+    let id = naming::build(&mirror, &args.id)?;
+    let what = Withdrawing { id, why: args.why.clone(), force: args.force, purge: args.purge };
+    let session = setting.session(&mirror);
+    let run = |mode| crate::ops::withdraw::withdraw(&session, &what, mode);
+    if args.purge && !args.yes && !args.dry_run {
+        // What would be refused is refused before anything is asked.
+        let trial = run(Mode::Trial)?;
+        if !setting.json {
+            tell(&trial, Mode::Trial);
+        }
+        confirm(&what.id)?;
+    }
+    let mode = Mode::of(args.dry_run);
+    let report = run(mode)?;
+    if setting.json {
+        say::json(&json!({"withdraw": 1, "dry_run": args.dry_run, "report": report}));
+    } else {
+        tell(&report, mode);
+    }
+    Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Asks for the ID of the build; what is deleted at once does not come back.
+fn confirm(id: &BuildId) -> Outcome {
+    if !std::io::stdin().is_terminal() {
+        let why = "--purge deletes for good and asks for the ID on a terminal; --yes confirms it elsewhere";
+        return Err(Usage(why.to_owned()).into());
+    }
+    say::always(&format!("type `{id}` to delete it for good:"));
+    let mut typed = String::new();
+    let read = std::io::stdin().lock().read_line(&mut typed);
+    read.map_err(|error| Failed(format!("cannot read the confirmation: {error}")))?;
+    if typed.trim() == id.to_string() {
+        Ok(())
+    } else {
+        Err(Usage("not confirmed; nothing was changed".to_owned()).into())
+    }
+}
+
+fn tell(report: &WithdrawReport, mode: Mode) {
+    let trial = mode == Mode::Trial;
+    let done = match (report.already, report.purged, trial) {
+        (false, false, false) => "withdrew",
+        (false, false, true) => "would withdraw",
+        (false, true, false) => "withdrew and deleted",
+        (false, true, true) => "would withdraw and delete",
+        (true, false, false) => "already withdrawn:",
+        (true, false, true) => "would change nothing: already withdrawn:",
+        (true, true, false) => "deleted, withdrawn before:",
+        (true, true, true) => "would delete, withdrawn before:",
+    };
+    let until = report.until.filter(|_| !report.purged);
+    let until = until.map(|until| format!(" (it can come back until {})", until.iso())).unwrap_or_default();
+    say::out(&format!("{done} {}: {}{until}\n", report.id, shown(&report.why)));
+    for moved in &report.moved {
+        let to = moved.to.as_ref().map(ToString::to_string).unwrap_or_default();
+        let set = if trial { "would set " } else { "" };
+        say::out(&format!("  {set}{} -> {to}\n", moved.alias));
+    }
+    for left in &report.left {
+        let dangles = if trial { "would resolve to nothing" } else { "resolves to nothing now" };
+        say::note(&format!("warning: `{}` {dangles}: {}", left.alias, left.why));
+    }
+    for protection in &report.protections {
+        let overrode = if trial { "would override" } else { "overrode" };
+        say::note(&format!("{overrode}: {}", shown(protection)));
+    }
+    if report.shared_files > 0 {
+        let stay = if trial { "would stay there" } else { "stay there" };
+        say::note(&format!(
+            "warning: other builds share {} of it ({}), which {stay}",
+            say::count(report.shared_files, "file"),
+            say::bytes(report.shared_bytes)
+        ));
+    }
+    for copy in &report.copies {
+        say::note(&format!("warning: `{copy}` is a copy of it that stays for its term"));
+    }
+    for failure in &report.failures {
+        say::note(&format!("failed: {}: {}", failure.path, failure.error));
+    }
+}

@@ -1,0 +1,165 @@
+//! Taking one build back that must not be in the mirror: its names move on, it goes to the trash, and the reason stays.
+//!
+//! Steps and their order are in `docs/decisions/0011-withdraw.md`. No rule of the policy has a say; what people and other
+//! builds protect needs `force`.
+
+mod error;
+mod names;
+mod protections;
+mod report;
+mod request;
+mod tombstone;
+
+pub use error::WithdrawError;
+pub use report::{LeftName, WithdrawReport};
+pub use request::Withdrawing;
+pub use tombstone::{Tombstone, tombstone};
+
+use crate::census::Census;
+use crate::commit::choose::protocol;
+use crate::commit::throw::{Leaving, Thrown, throw};
+use crate::commit::untrash::RESTORE_TERM;
+use crate::commit::{Moved, Permit, set, sweep};
+use crate::mirror::{JournalError, Mirror, Trashed, WriteLock, survey};
+use crate::model::{BuildId, Stamp};
+use crate::ops::retention::policy_of;
+use crate::ops::retention::{SweepReport, plan::PlanError};
+use crate::ops::{ActError, Mode};
+use crate::record::{EventKind, Hold};
+use crate::session::Session;
+use names::Names;
+use protections::{Protections, hides, protections};
+
+/// Withdraws a build.
+pub fn withdraw(
+    session: &Session<'_>,
+    what: &Withdrawing,
+    mode: Mode,
+) -> Result<WithdrawReport, WithdrawError> {
+    let mirror = session.mirror();
+    let path = mirror.layout().build_path(&what.id).map_err(ActError::from)?;
+    let mut report = WithdrawReport::of(what, path);
+    let lock = if mode == Mode::Real { Some(session.begin().map_err(ActError::from)?) } else { None };
+    if mirror.has_build(&what.id).map_err(ActError::from)? {
+        leave(session, lock.as_ref(), what, &mut report)?;
+    } else {
+        again(mirror, what, &mut report)?;
+    }
+    report.purged = what.purge;
+    let Some(lock) = lock.filter(|_| what.purge) else { return Ok(report) };
+    purge(&lock, &what.id)?;
+    drop(lock);
+    let mut swept = SweepReport::default();
+    crate::ops::retention::sweep::finish(session, &mut swept)?;
+    report.removed = swept.entries;
+    report.failures = swept.failures;
+    Ok(report)
+}
+
+/// Moves a build that is there into the trash, its names before it.
+fn leave(
+    session: &Session<'_>,
+    lock: Option<&WriteLock<'_>>,
+    what: &Withdrawing,
+    report: &mut WithdrawReport,
+) -> Result<(), WithdrawError> {
+    let (mirror, now) = (session.mirror(), session.now());
+    let survey = survey(mirror, now).map_err(ActError::from)?;
+    if let Some(lost) = survey.lost.first() {
+        return Err(ActError::from(JournalError::from(lost.clone())).into());
+    }
+    let census = &survey.census;
+    let Protections { held, others, mounted } = protections(mirror, &survey, &what.id)?;
+    if let Some(why) = mounted {
+        return Err(WithdrawError::Mounted { id: what.id.clone(), why });
+    }
+    report.protections = held.iter().map(protections::line).collect();
+    report.protections.extend(others);
+    if !report.protections.is_empty() && !what.force {
+        let protections = std::mem::take(&mut report.protections);
+        return Err(WithdrawError::Protected { id: what.id.clone(), protections });
+    }
+    let Names { moves, left } = names::of(mirror, census, &what.id)?;
+    if let Some((path, why)) = hides(mirror, &survey, &what.id, !moves.is_empty() || !left.is_empty()) {
+        return Err(WithdrawError::Unreadable { id: what.id.clone(), path, why });
+    }
+    report.left = left;
+    report.copies = names::copies(mirror, &report.path)?;
+    report.share(mirror)?;
+    let until = term(mirror, now)?;
+    report.until = Some(until);
+    let Some(lock) = lock else {
+        let path = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+        let from = Some(report.path.clone());
+        report.moved = (moves.into_iter())
+            .map(|(alias, to)| Moved { alias, from: from.clone(), to: Some(path(&to)) })
+            .collect();
+        return Ok(());
+    };
+    // The rule that chose the build allows it, whatever its result.
+    let permit = Permit { backwards: true, no_success: true };
+    for (alias, to) in moves {
+        let target = mirror.layout().build_path(&to).map_err(ActError::from)?;
+        report.moved.push(set(lock, &alias, &target, permit, lock.now())?);
+    }
+    if !held.is_empty() {
+        let rest: Vec<Hold> = mirror.holds_of(&what.id).map_err(ActError::from)?;
+        let rest: Vec<Hold> = rest.into_iter().filter(|hold| !hold.is_active(now)).collect();
+        crate::commit::holds::write(lock, &what.id, EventKind::Unheld, &rest, lock.now())
+            .map_err(ActError::from)?;
+    }
+    let leaving = Leaving {
+        id: what.id.clone(),
+        until,
+        bytes: bytes(census, &what.id),
+        plan: None,
+        why: Some(what.why.clone()),
+    };
+    let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
+    match throw::<ActError>(lock, leaving, protects)? {
+        Thrown::Gone => Ok(()),
+        Thrown::Stays(why) => Err(WithdrawError::Protected { id: what.id.clone(), protections: vec![why] }),
+        Thrown::Missing => Err(ActError::from(crate::commit::CommitError::NoBuild(what.id.clone())).into()),
+    }
+}
+
+fn bytes(census: &Census, id: &BuildId) -> u64 {
+    census.build(id).and_then(|build| build.bytes).unwrap_or_default()
+}
+
+/// Returns until when a build that goes now can come back: as the policy says, and 14 days without one.
+fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
+    match policy_of(mirror) {
+        Ok(policy) => Ok(policy.trash.after(now, policy.zone)),
+        Err(PlanError::NoPolicy | PlanError::Policy(_) | PlanError::NotShipped(_)) => {
+            Ok(now.checked_add(RESTORE_TERM).unwrap_or(now))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks at a build that is not there: an earlier try may have come so far, or a prune took it.
+fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Result<(), WithdrawError> {
+    let id = &what.id;
+    let trashed = crate::commit::untrash::find(mirror, id).map_err(ActError::from)?;
+    let withdrawn = tombstone(mirror, id).map_err(ActError::from)?;
+    report.already = withdrawn.is_some();
+    report.until = trashed.as_ref().map(|trashed| trashed.ticket.until);
+    match (withdrawn, trashed) {
+        (Some(_), _) => Ok(()),
+        (None, Some(_)) if what.purge => Ok(()),
+        (None, Some(trashed)) => Err(WithdrawError::Pruned { id: id.clone(), until: trashed.ticket.until }),
+        (None, None) => Err(ActError::from(crate::commit::CommitError::NoBuild(id.clone())).into()),
+    }
+}
+
+/// Marks everything that is in the trash of a build, parts that were taken out of it included, so that none comes back.
+fn purge(lock: &WriteLock<'_>, id: &BuildId) -> Result<(), ActError> {
+    let mirror = lock.mirror();
+    let trash = mirror.trash()?;
+    let of_it = |trashed: &Trashed| trashed.ticket.id == *id;
+    for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
+        sweep::mark_one(lock, trashed, lock.now())?;
+    }
+    Ok(())
+}

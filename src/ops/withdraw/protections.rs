@@ -1,0 +1,65 @@
+//! What protects a build from being withdrawn.
+
+use crate::layout::Place;
+use crate::mirror::{Mirror, Survey, Trouble, chain, mounted_at};
+use crate::model::{BuildId, RelPath, shown};
+use crate::ops::ActError;
+use crate::record::Hold;
+
+/// What protects a build.
+pub(super) struct Protections {
+    /// Active holds, which force removes.
+    pub(super) held: Vec<Hold>,
+    /// Anything else that force overrides, one thing each.
+    pub(super) others: Vec<String>,
+    /// What is mounted in it, which nothing overrides.
+    pub(super) mounted: Option<String>,
+}
+
+/// Returns a hold as one line.
+pub(super) fn line(hold: &Hold) -> String {
+    shown(&format!("hold: {} ({})", hold.why, hold.who)).into_owned()
+}
+
+/// Returns what protects a build; what cannot be read may protect it.
+pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Result<Protections, ActError> {
+    let census = &survey.census;
+    let path = mirror.layout().build_path(id)?;
+    let mount = mirror.store().mounts()?.into_iter().find(|mount| mount.is_within(&path));
+    let mut others = Vec::new();
+    if let Some(build) = census.build(id) {
+        others.extend(build.leases.iter().map(|lease| format!("lease: {}", lease.who)));
+        let locked = build.locked_until.filter(|until| *until >= census.at);
+        others.extend(locked.map(|until| format!("lock: until {}", until.iso())));
+    }
+    let needs = census.builds().filter(|(other, build)| other != id && build.requires.contains(id));
+    others.extend(needs.map(|(other, _)| format!("requires: {other} needs it")));
+    let unread = survey.troubles.iter().filter(|one| is_of_another_stream(mirror, id, one));
+    others.extend(unread.map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
+    let held = census.build(id).map(|build| build.holds.clone()).unwrap_or_default();
+    let held = held.into_iter().filter(|hold| hold.is_active(census.at)).collect();
+    let others = others.iter().map(|one: &String| shown(one).into_owned()).collect();
+    Ok(Protections { held, others, mounted: mount.map(|mount| mounted_at(&mount)) })
+}
+
+/// Returns whether a trouble is with a build of another stream, which may need this one.
+fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Trouble) -> bool {
+    matches!(mirror.layout().place(&trouble.path), Place::Build { build } if build.stream != id.stream)
+}
+
+/// Returns what cannot be read and may hide a name, or a build to which a name could move.
+///
+/// A build of the stream counts only where names move.
+pub(super) fn hides(
+    mirror: &Mirror,
+    survey: &Survey,
+    id: &BuildId,
+    names: bool,
+) -> Option<(RelPath, String)> {
+    let hides = |trouble: &&Trouble| match mirror.layout().place(&trouble.path) {
+        Place::Build { build } => names && build.stream == id.stream && build != *id,
+        _ => true,
+    };
+    let found = survey.troubles.iter().find(hides)?;
+    Some((found.path.clone(), chain(&found.error)))
+}
