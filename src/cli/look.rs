@@ -215,9 +215,10 @@ fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
     for alias in &report.ruled {
         say::out(&format!("{}  a rule moves it from the next publish on\n", shown(alias)));
     }
-    say::out(&match report.changed {
-        true => format!("the layout `{}` {would}in force\n", shown(&report.after)),
-        false => format!("the layout `{}` is in force already\n", shown(&report.after)),
+    say::out(&if report.changed {
+        format!("the layout `{}` {would}in force\n", shown(&report.after))
+    } else {
+        format!("the layout `{}` is in force already\n", shown(&report.after))
     });
     Ok(())
 }

@@ -330,9 +330,10 @@ fn set(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
         say::out(&text);
     }
     let would = if dry_run { "would be" } else { "is" };
-    say::out(&match report.changed {
-        true => format!("the policy `{}` {would} in force\n", model::shown(&report.after)),
-        false => format!("the policy `{}` is in force already\n", model::shown(&report.after)),
+    say::out(&if report.changed {
+        format!("the policy `{}` {would} in force\n", model::shown(&report.after))
+    } else {
+        format!("the policy `{}` is in force already\n", model::shown(&report.after))
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Fact, JournalError, WriteLock};
 use crate::model::Stamp;
-use crate::record::{Payload, Phase};
+use crate::record::{Event, Payload, Phase};
 
 /// An intent that is to be followed by its outcome.
 ///
@@ -16,11 +16,7 @@ pub struct Pending<'l> {
     fact: Fact,
 }
 
-impl<'l> Pending<'l> {
-    pub(super) fn new(lock: &'l WriteLock<'l>, seq: u64, fact: Fact) -> Self {
-        Self { lock, seq, fact }
-    }
-
+impl Pending<'_> {
     /// Writes down that it happened.
     pub fn done(self, at: Stamp) -> Result<(), JournalError> {
         self.lock.outcome(at, (Phase::Done, Some(self.seq)), self.fact).map(drop)
@@ -35,5 +31,24 @@ impl<'l> Pending<'l> {
     /// Writes down that it did not happen, and that the mirror is as it was.
     pub fn undone(self, at: Stamp) -> Result<(), JournalError> {
         self.lock.outcome(at, (Phase::Undone, Some(self.seq)), self.fact).map(drop)
+    }
+}
+
+impl WriteLock<'_> {
+    /// Writes down what is about to happen; the intent is to be followed by its outcome.
+    pub fn begin(
+        &self,
+        at: Stamp,
+        to: impl ToString,
+        payload: &Payload,
+    ) -> Result<Pending<'_>, JournalError> {
+        let fact = Fact::new(to, payload);
+        let seq = self.intend(at, fact.clone())?;
+        Ok(Pending { lock: self, seq, fact })
+    }
+
+    /// Returns an intent that an interrupted command left, to be followed by its outcome.
+    pub fn resume(&self, intent: &Event) -> Pending<'_> {
+        Pending { lock: self, seq: intent.seq, fact: Fact::of(intent) }
     }
 }

@@ -4,7 +4,7 @@
 //! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
 //! damaged. It is released when its value is dropped, and by the kernel when the process dies.
 
-use super::{Fact, Journal, JournalError, Mirror, MirrorError, Pending};
+use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, Stamp};
 use crate::record::{Event, Payload, Phase};
 use crate::store::{Guard, StoreError};
@@ -69,23 +69,6 @@ impl WriteLock<'_> {
     /// Returns the time now.
     pub fn now(&self) -> Stamp {
         (self.clock)()
-    }
-
-    /// Writes down what is about to happen; the intent is to be followed by its outcome.
-    pub fn begin(
-        &self,
-        at: Stamp,
-        to: impl ToString,
-        payload: &Payload,
-    ) -> Result<Pending<'_>, JournalError> {
-        let fact = Fact::new(to, payload);
-        let seq = self.intend(at, fact.clone())?;
-        Ok(Pending::new(self, seq, fact))
-    }
-
-    /// Returns an intent that an interrupted command left, to be followed by its outcome.
-    pub fn resume(&self, intent: &Event) -> Pending<'_> {
-        Pending::new(self, intent.seq, Fact::of(intent))
     }
 
     /// Writes down what happened without an intent.

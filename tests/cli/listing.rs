@@ -101,7 +101,9 @@ fn the_trash_and_the_holds_are_listed() {
     assert_eq!((gone["id"].as_str(), gone["what"].as_str()), (Some(&*id("20181202T060000Z")), Some("build")));
     let text = rig.ok(&["trash", "list"]);
     assert!(text.contains("20181202T060000Z  build  2") && text.lines().count() == 1, "{text}");
-    assert_eq!(rig.ok(&["list", "--trash"]), text);
+    // How much time is left may be another by then.
+    let stated = |text: &str| text.split_whitespace().take(4).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(stated(&rig.ok(&["list", "--trash"])), stated(&text));
     assert!(rig.ends(0, &["trash", "list", "release/*"]).contains("the trash is empty"));
     let holds = rig.json(&["hold", "list"]);
     let hold = &holds["holds"].as_array().unwrap()[0];

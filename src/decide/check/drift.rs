@@ -83,7 +83,7 @@ pub fn comply_drift(mut drifts: Vec<Drift>) -> Vec<Finding> {
         for (inode, path) in std::mem::take(&mut drift.linked) {
             match sharing.get(&inode) {
                 Some(all) if all.len() > 1 && all.first() == Some(&nth) => {
-                    shared.entry(all).or_default().add(path)
+                    shared.entry(all).or_default().add(path);
                 }
                 Some(all) if all.len() > 1 => {}
                 _ => drift.changed.add(path),

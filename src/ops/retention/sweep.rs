@@ -29,7 +29,9 @@ pub fn sweep(session: &Session<'_>, mode: Mode) -> Result<SweepReport, ActError>
     if mode == Mode::Trial {
         let trash = session.mirror().trash()?;
         let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
-        alien(trash.alien).iter().for_each(|found| session.mirror().warnings().add(found.to_string()));
+        for found in alien(trash.alien) {
+            session.mirror().warnings().add(found.to_string());
+        }
         let failures = unreadable(trash.strange);
         return Ok(SweepReport { swept, failures, ..SweepReport::default() });
     }
@@ -104,7 +106,9 @@ pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport)
     clear(lock, &trash)?;
     if which == Which::All {
         // A prune reports them as findings.
-        alien(trash.alien).iter().for_each(|found| lock.mirror().warnings().add(found.to_string()));
+        for found in alien(trash.alien) {
+            lock.mirror().warnings().add(found.to_string());
+        }
     }
     report.failures.extend(unreadable(trash.strange));
     Ok(())
