@@ -5,18 +5,19 @@
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
 use crate::commit::adopted::is_taken;
+use crate::commit::bucket::give_up_below;
+use crate::commit::choose::protocol;
+use crate::commit::interrupted::Settling;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{Names, RevealError, finish};
 use crate::commit::stage::{Sealed, Underway, clear, is_held, touched};
-use crate::commit::trash::Settling;
 use crate::commit::untrash::{RESTORE_TERM, find};
-use crate::commit::upload::give_up_below;
 use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
     ExpectedError, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
-use crate::record::{Event, EventKind, Hold, Manifest, Origin};
+use crate::record::{Event, EventKind, Hold};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
 use serde::Serialize;
 use std::time::Duration;
@@ -249,58 +250,13 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
     })
 }
 
-/// Returns the stage of a publish that came past its commit point: the very tree of the stage lies in its place.
+/// Returns the build of a publish that came past its commit point.
 fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
-    let stage = intent.stated().stage;
-    if mirror.by_seal() {
-        let id = intent.to.parse::<BuildId>().ok();
-        let record = id.map(|id| mirror.record(&id)).transpose()?.flatten();
-        let (Some(stage), Some(record)) = (stage, record) else { return Ok(None) };
-        let path = mirror.layout().build_path(&record.id).unwrap_or_default();
-        return Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)));
-    }
-    let Some(stage) = stage else { return Ok(None) };
-    if mirror.store().look(&stage.child("tree").unwrap_or_default())?.is_some() {
-        // The tree itself would be in its place: whatever the rest of the stage says, it is not published.
-        return Ok(None);
-    }
-    let sealed = match Sealed::read(mirror, &stage) {
-        Err(error) if is_damage(error.kind()) => {
-            let to = &intent.to;
-            mirror.warnings().add(format!(
-                "`{to}` cannot be finished: {}; if it is in its place, `mirrorkeep adopt {to}` records it",
-                chain(&error)
-            ));
-            None
-        }
-        sealed => sealed?,
-    };
-    let Some(sealed) = sealed else {
-        return recorded(mirror, intent, stage);
-    };
-    Ok(sealed.is_in_place(mirror)?.then_some(sealed))
-}
-
-/// Returns a build that is in its place with its record, although its stage is gone: the record is written after the tree
-/// came to its place, and leaves with it.
-fn recorded(mirror: &Mirror, intent: &Event, stage: RelPath) -> Result<Option<Sealed>, RecoverError> {
-    let Ok(id) = intent.to.parse::<BuildId>() else { return Ok(None) };
-    if !mirror.has_build(&id)? {
-        return Ok(None);
-    }
-    let result = intent.details.get("result").and_then(|result| result.as_str());
-    let record = mirror
-        .record(&id)?
-        .filter(|record| record.origin == Origin::Published && Some(record.result.as_str()) == result);
-    let Some(record) = record else { return Ok(None) };
-    let path = mirror.layout().build_path(&id).unwrap_or_default();
-    Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)))
-}
-
-/// Returns whether an error speaks of what is there, and not of a disk or a right that fails for the moment.
-fn is_damage(kind: StoreErrorKind) -> bool {
-    use StoreErrorKind::{Damaged, NotFound, TooLarge, WrongKind};
-    matches!(kind, Damaged | NotFound | TooLarge | WrongKind)
+    protocol(mirror).committed(mirror, intent).map_err(|error| match error {
+        CommitError::Store(error) => error.into(),
+        CommitError::Kept(error) => error.into(),
+        error => RecoverError::Trash(intent.to.clone(), Box::new(error)),
+    })
 }
 
 /// Finishes and clears whatever interrupted commands left.
@@ -454,7 +410,7 @@ fn clear_stage(
     }
     let underway = match Underway::read(store, at) {
         // Nothing names the place of its files any more; `check` finds them.
-        Err(error) if stages == Stages::Discard && is_damage(error.kind()) => None,
+        Err(error) if stages == Stages::Discard && error.kind().is_damage() => None,
         underway => underway?,
     };
     if let Some(underway) = underway {

@@ -242,7 +242,8 @@ pub(super) fn recover(
 
 fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
     let (census, _) = looked_to_show(mirror)?;
-    let materialized = if mirror.by_seal() { mirror.materialized()? } else { Vec::new() };
+    let symlinks = mirror.store().abilities().symlinks;
+    let materialized = if symlinks { Vec::new() } else { mirror.materialized()? };
     if setting.json {
         let list = &census.aliases;
         say::json(&json!({"aliases": 1, "at": census.at, "list": list, "materialized": materialized}));

@@ -6,6 +6,8 @@
 //! it came too late. Of any two at least one sees the other. Not promised to one who sleeps between its last look and
 //! the removal of the seal for longer than the lock's term: object stores have no conditional removal.
 
+use crate::commit::choose::protocol;
+use crate::commit::protocol::Marked;
 use crate::mirror::{Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::store::StoreError;
@@ -13,17 +15,18 @@ use crate::store::StoreError;
 /// What somebody says when they look again.
 pub(crate) type Protected = Option<String>;
 
-/// Takes a build away by its seal; nothing happens when `protects` then says that something protects it, which is returned.
+/// Moves a build into the trash, unless `protects` says that something protects it, which is returned.
 pub(crate) fn part<E: From<StoreError>>(
     lock: &WriteLock<'_>,
     trashed: &Trashed,
     protects: impl FnOnce() -> Result<Protected, E>,
 ) -> Result<Protected, E> {
-    while_marked(lock, &trashed.ticket.id, protects, || Ok(lock.put_away(trashed)?))
+    while_marked(lock, &trashed.ticket.id, protects, || Ok(protocol(lock.mirror()).trash(lock, trashed)?))
 }
 
 /// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
 ///
+/// `protects` is asked only where another command could have written a protection without seeing the mark.
 /// Where that fails, the mark stays for whoever clears up.
 pub(crate) fn while_marked<E: From<StoreError>>(
     lock: &WriteLock<'_>,
@@ -31,12 +34,15 @@ pub(crate) fn while_marked<E: From<StoreError>>(
     protects: impl FnOnce() -> Result<Protected, E>,
     act: impl FnOnce() -> Result<(), E>,
 ) -> Result<Protected, E> {
-    lock.mark_going(id)?;
-    let why = protects()?;
+    let protocol = protocol(lock.mirror());
+    let why = match protocol.mark(lock, id)? {
+        Marked::LookAgain => protects()?,
+        Marked::Alone => None,
+    };
     if why.is_none() {
         act()?;
     }
-    lock.unmark(id)?;
+    protocol.unmark(lock, id)?;
     Ok(why)
 }
 

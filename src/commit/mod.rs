@@ -3,13 +3,16 @@
 //! Everything here works under a lock that the caller holds, and looks at nothing that an interrupted command left.
 
 pub(crate) mod adopted;
-pub(crate) mod apart;
-pub(crate) mod discard;
+pub(crate) mod bucket;
+pub(crate) mod choose;
+pub(crate) mod directory;
+mod discard;
 mod error;
 pub(crate) mod filling;
 pub(crate) mod handshake;
 pub(crate) mod holds;
-pub(crate) mod places;
+pub(crate) mod interrupted;
+pub(crate) mod protocol;
 pub(crate) mod reading;
 pub(crate) mod repoint;
 pub(crate) mod reserve;
@@ -18,11 +21,10 @@ pub(crate) mod stage;
 pub(crate) mod sweep;
 pub(crate) mod throw;
 pub(crate) mod trash;
-pub(crate) mod tree;
 pub(crate) mod unsealed;
 pub(crate) mod untrash;
-pub(crate) mod upload;
 
+pub(crate) use discard::TRIM_STAGE;
 pub use error::CommitError;
 pub use filling::{Check, Filling, StageError, Tally};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};

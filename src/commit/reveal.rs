@@ -3,11 +3,13 @@
 //! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
 //! and event are finished by this call or by the next command that changes anything.
 
+use crate::commit::choose::protocol;
+use crate::commit::protocol::Progress;
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
-use crate::commit::stage::Sealed;
+use crate::commit::stage::{Sealed, since};
 use crate::mirror::{JournalError, KeptError, Mirror, MirrorError, Pending, WriteLock, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
-use crate::record::{BuildRecord, EventKind, Payload, Phase};
+use crate::record::{EventKind, Payload, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 use std::time::Duration;
 use tracing::info;
@@ -97,18 +99,12 @@ pub(crate) fn reveal(
     // The lock was taken by a handle; what readers open is the path.
     lock.mirror().is_at_its_path()?;
     let pending = lock.begin(lock.now(), &id, &payload)?;
-    let done = if lock.mirror().by_seal() {
-        put_seal(lock, &mut sealed, lock.now())
-    } else {
-        lock.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
-    };
-    if let Err(error) = done {
-        match sealed.is_in_place(lock.mirror()) {
-            Ok(false) => {}
-            // The seal is ours, byte for byte, and only the answer was lost.
-            Ok(true) if lock.mirror().by_seal() => return finish(lock, sealed, names, pending),
-            // A move can fail after it happened: then it is not taken back, and the next command finishes it.
-            _ => return Err(RevealError::Unsure(id, error)),
+    let protocol = protocol(lock.mirror());
+    if let Err(error) = protocol.commit(lock, &mut sealed, lock.now()) {
+        match protocol.progress(lock.mirror(), &sealed) {
+            Progress::Nothing => {}
+            Progress::Done => return finish(lock, sealed, names, pending),
+            Progress::Unknown => return Err(RevealError::Unsure(id, error)),
         }
         pending.undone(lock.now())?;
         return Err(match error.kind() {
@@ -117,22 +113,6 @@ pub(crate) fn reveal(
         });
     }
     finish(lock, sealed, names, pending)
-}
-
-/// Puts the seal of a build whose files are in place, the manifest before it.
-fn put_seal(lock: &WriteLock<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
-    let record = &mut sealed.seal.record;
-    record.published = Some(now);
-    since(record, now);
-    lock.keep_manifest(&record.id, &sealed.manifest)?;
-    lock.seal(record)
-}
-
-/// Notes since when the labels stand that were not said in another mirror before.
-fn since(record: &mut BuildRecord, now: Stamp) {
-    for (_, label) in record.labels.iter_mut() {
-        label.since.get_or_insert(now);
-    }
 }
 
 /// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.

@@ -1,6 +1,6 @@
 //! Moving one build into the trash: the ticket first, then the tree in one step, then what is kept of it.
 
-use crate::commit::discard::throw_out;
+use crate::commit::choose::protocol;
 use crate::commit::{CommitError, handshake};
 use crate::mirror::{LockError, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Digest, Stamp};
@@ -45,12 +45,8 @@ where
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
     let Leaving { id, until, bytes, plan, why } = leaving;
     let path = mirror.layout().build_path(&id).map_err(CommitError::from)?;
-    let inode = if mirror.by_seal() {
-        (0, 0)
-    } else {
-        let Some(tree) = store.look(&path)? else { return Ok(Thrown::Missing) };
-        tree.inode
-    };
+    let protocol = protocol(mirror);
+    let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(Thrown::Missing) };
     let at = lock.next_in_trash().map_err(CommitError::from)?;
     let now = lock.now();
     let ticket =
@@ -61,29 +57,17 @@ where
     mirror.is_at_its_path().map_err(LockError::from)?;
     let pending = lock.begin(now, &id, &payload).map_err(CommitError::from)?;
     let ticket = store.make_dir(&trashed.at).and_then(|()| lock.keep_ticket(&trashed));
-    let moved = ticket.map_err(E::from).and_then(|()| {
-        if mirror.by_seal() {
-            return handshake::part(lock, &trashed, protects);
-        }
-        store.reveal(&trashed.ticket.path, &trashed.tree())?;
-        Ok(None)
-    });
+    let moved = ticket.map_err(E::from).and_then(|()| handshake::part(lock, &trashed, protects));
     if !matches!(moved, Ok(None)) {
         // A move that failed after it happened is finished by the next command.
-        let stayed =
-            if mirror.by_seal() { mirror.has_build(&id)? } else { store.look(&trashed.tree())?.is_none() };
-        if stayed {
-            if mirror.by_seal() {
-                lock.unmark(&id)?;
-            }
-            throw_out(store, &trashed.at)?;
+        if !protocol.is_trashed(mirror, &trashed)? {
+            protocol.unmark(lock, &id)?;
+            protocol.throw_out(mirror, &trashed.at)?;
             pending.undone(lock.now()).map_err(CommitError::from)?;
         }
         return Ok(moved?.map_or(Thrown::Missing, Thrown::Stays));
     }
-    if !mirror.by_seal() {
-        lock.file_away(&trashed.at, &id)?;
-    }
+    protocol.follow(lock, &trashed)?;
     pending.done(lock.now()).map_err(CommitError::from)?;
     Ok(Thrown::Gone)
 }

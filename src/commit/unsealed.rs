@@ -27,13 +27,10 @@ pub(crate) enum Whose {
     Unsure,
 }
 
-/// Returns everything that lies at the place of a build without being one; nothing where trees are builds.
+/// Returns everything that lies at the place of a build without being one, where trees are not moved.
 ///
 /// What waits in the trash or is being swept lies there as well, and is left out.
 pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, KeptError> {
-    if !mirror.by_seal() {
-        return Ok(Vec::new());
-    }
     // The trash first: what comes back from it meanwhile has a seal then.
     let (trashed, sure) = trashed(mirror)?;
     let sending = sending(mirror, now)?;

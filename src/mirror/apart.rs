@@ -59,10 +59,7 @@ impl Apart<'_> {
     /// Each time the trash is listed once; only what came since is read.
     pub fn of(&self, id: &BuildId) -> Result<HashSet<RelPath>, KeptError> {
         let mut apart = HashSet::new();
-        if !self.mirror.by_seal() {
-            return Ok(apart);
-        }
-        for at in self.mirror.kept_in(&RelPath::own("trash"))? {
+        for at in self.mirror.protocol.parts_in_place(self.mirror)? {
             if self.whose(&at)?.as_ref() == Some(id)
                 && let Some(parts) = self.mirror.parts_in(&at)?
             {

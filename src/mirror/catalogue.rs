@@ -102,7 +102,7 @@ impl WriteLock<'_> {
     /// Writes the catalogues of one stream or of all anew, where enough seals are missing from them.
     pub fn keep_catalogues(&self, stream: Option<&Stream>) -> Result<(), KeptError> {
         let mirror = self.mirror();
-        if !mirror.by_seal() {
+        if !mirror.store().abilities().lists_versions {
             return Ok(());
         }
         let mut streams: BTreeMap<Stream, Vec<Listed>> = BTreeMap::new();

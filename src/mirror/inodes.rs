@@ -17,8 +17,7 @@ const ENDING: &str = ".ctimes";
 impl Mirror {
     /// Returns the notes on a stream's last published build; nothing where they are missing or cannot be used.
     pub fn inodes(&self, stream: &Stream) -> Option<Inodes> {
-        if self.by_seal() {
-            // Nothing there has an inode.
+        if !self.store().abilities().inodes {
             return None;
         }
         Inodes::parse(&self.store().read(&place(stream), LIMIT).ok()?)

@@ -48,18 +48,18 @@ struct Seen {
 
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
 pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
-    if mirror.by_seal() {
+    if mirror.store().abilities().slow_calls {
         return waiting(mirror.store(), AT_ONCE)?.install(|| listed(mirror));
     }
     let Seen { links, builds, .. } = walk(mirror, &RelPath::root())?;
     let leads = |link: RelPath| Ok((link.clone(), mirror.resolve(&link)?));
     let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
-    Ok(Links { links, builds })
+    Ok(Links { links, builds: mirror.protocol.builds(mirror, builds)? })
 }
 
 /// Reads every directory outside the builds; the first that cannot be read ends it.
 pub fn pointing(mirror: &Mirror) -> Result<Pointing, KeptError> {
-    if mirror.by_seal() {
+    if mirror.store().abilities().slow_calls {
         return waiting(mirror.store(), AT_ONCE)?.install(|| pointed(mirror));
     }
     pointed(mirror)
@@ -68,12 +68,13 @@ pub fn pointing(mirror: &Mirror) -> Result<Pointing, KeptError> {
 fn pointed(mirror: &Mirror) -> Result<Pointing, KeptError> {
     let seen = walk(mirror, &RelPath::root())?;
     let (others, odd) = (seen.others.clone(), seen.odd.clone());
-    let (resolved, builds) = if mirror.by_seal() {
+    let (resolved, builds) = if mirror.store().abilities().slow_calls {
         let Links { links, builds } = known(mirror, seen)?;
         (links, builds)
     } else {
         let leads = |link: RelPath| Ok((link.clone(), leads(mirror, &link)?));
-        (seen.links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?, seen.builds)
+        let links = seen.links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+        (links, mirror.protocol.builds(mirror, seen.builds)?)
     };
     let mut targets: Vec<(RelPath, RelPath)> =
         resolved.into_iter().filter_map(|(link, to)| Some((link, to.path()?))).collect();
@@ -92,8 +93,8 @@ fn listed(mirror: &Mirror) -> Result<Links, KeptError> {
 
 /// Follows each link of an object store through what was listed.
 fn known(mirror: &Mirror, seen: Seen) -> Result<Links, KeptError> {
-    let Seen { links, dirs, .. } = seen;
-    let builds = mirror.sealed(None)?;
+    let Seen { links, dirs, builds, .. } = seen;
+    let builds = mirror.protocol.builds(mirror, builds)?;
     let known = Known { mirror, dirs: dirs.iter().collect(), sealed: builds.iter().collect() };
     let leads = |link: RelPath| Ok((link.clone(), known.resolve(&link)?));
     let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
@@ -174,7 +175,7 @@ fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, KeptError> {
         Place::Above | Place::Stream { .. } => walk(mirror, &dir)?,
         Place::Build { build } => Seen { builds: vec![build], ..Seen::default() },
         // What lies below a name there is our own copy of what it leads to.
-        Place::Alias { .. } if mirror.by_seal() => Seen::default(),
+        Place::Alias { .. } if !mirror.store().abilities().symlinks => Seen::default(),
         _ => Seen { others: vec![dir.clone()], ..Seen::default() },
     };
     seen.dirs.push(dir);

@@ -87,7 +87,7 @@ impl Mirror {
     pub fn named(&self, alias: &RelPath) -> Result<Option<Entry>, StoreError> {
         let found = self.store().look(alias)?;
         let is_dir = found.as_ref().is_some_and(|entry| entry.kind == Kind::Dir);
-        if is_dir && self.by_seal() && self.materialized_as(alias)?.is_some() {
+        if is_dir && !self.store().abilities().symlinks && self.materialized_as(alias)?.is_some() {
             return Ok(None);
         }
         Ok(found)

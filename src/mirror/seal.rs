@@ -5,7 +5,7 @@
 //! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
 //! they guess: they see objects, not builds.
 
-use super::{KeptError, Mirror, Resolved, Trashed, Tree, WriteLock, build_of, resolve};
+use super::{KeptError, Mirror, Resolved, Trashed, Tree, WriteLock, resolve};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
@@ -14,66 +14,18 @@ use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
 const LIMIT: u64 = 16 << 20;
 
 impl Mirror {
-    /// Returns whether builds are told by their seals, since the store moves no trees.
-    pub fn by_seal(&self) -> bool {
-        !self.store().abilities().moves_trees
-    }
-
-    /// Returns whether a build is there for readers.
-    pub fn has_build(&self, id: &BuildId) -> Result<bool, StoreError> {
-        if self.by_seal() {
-            return Ok(self.store().look(&Tree::Builds.at(id))?.is_some());
-        }
-        match self.layout().build_path(id) {
-            Ok(path) => Ok(self.store().look(&path)?.is_some()),
-            Err(_) => Ok(false),
-        }
-    }
-
     /// Returns what is at a path for readers: nothing, when it lies in a build that is not there.
     pub fn look(&self, at: &RelPath) -> Result<Option<Entry>, StoreError> {
         let found = self.store().look(at)?;
-        if found.is_some() && self.is_hidden(at)? { Ok(None) } else { Ok(found) }
+        if found.is_some() && self.protocol.is_hidden(self, at)? { Ok(None) } else { Ok(found) }
     }
 
     /// Returns where a path leads for readers.
     pub fn resolve(&self, path: &RelPath) -> Result<Resolved, StoreError> {
         Ok(match resolve(self.store(), path)? {
-            Resolved::To(target) if self.is_hidden(&target)? => Resolved::Dangles(target),
+            Resolved::To(target) if self.protocol.is_hidden(self, &target)? => Resolved::Dangles(target),
             resolved => resolved,
         })
-    }
-
-    /// Returns whether a build is going or gone, so that what was said of it just now came too late.
-    ///
-    /// Whoever lets a build go marks it, looks at what protects it, removes the seal and only then the mark; whoever
-    /// protects it writes first and asks here then. The mark is read before the seal: once it is gone, so is the seal.
-    pub fn is_going(&self, id: &BuildId) -> Result<bool, StoreError> {
-        if !self.by_seal() {
-            return Ok(false);
-        }
-        Ok(self.store().look(&Tree::Going.at(id))?.is_some() || !self.has_build(id)?)
-    }
-
-    /// Returns whether a path leads into a build that is going or gone.
-    pub fn leads_to_going(&self, path: &RelPath) -> Result<bool, StoreError> {
-        if !self.by_seal() {
-            return Ok(false);
-        }
-        match resolve(self.store(), path)? {
-            Resolved::To(at) | Resolved::Dangles(at) => {
-                build_of(self, &at).map_or(Ok(false), |id| self.is_going(&id))
-            }
-            Resolved::Loops | Resolved::Leaves(_) => Ok(false),
-        }
-    }
-
-    /// Returns whether a path lies in a build without its seal.
-    fn is_hidden(&self, at: &RelPath) -> Result<bool, StoreError> {
-        if !self.by_seal() {
-            return Ok(false);
-        }
-        build_of(self, at).map_or(Ok(false), |id| Ok(!self.has_build(&id)?))
     }
 
     /// Removes the files of a build whose seal is gone, and what was kept of it.
@@ -95,7 +47,7 @@ impl Mirror {
     ///
     /// Some object stores show a directory long after its last object went, so that only objects are believed.
     pub fn kept_in(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
-        if self.by_seal() {
+        if !self.store().abilities().directories {
             let below = self.store().below(dir)?;
             let first = |path: &RelPath| dir.child(path.below(dir)?.names().next()?).ok();
             let mut paths: Vec<RelPath> = below.iter().filter_map(|found| first(&found.path)).collect();

@@ -2,7 +2,8 @@
 //!
 //! A command that is killed between the two leaves the old one in force, and a file that nothing names.
 
-use super::open::{Chosen, MirrorError, is_file};
+use super::MirrorError;
+use super::open::{Chosen, is_file};
 use super::{Mirror, MirrorConfig, WriteLock};
 use crate::model::{Document, RelPath};
 use crate::store::Put;

@@ -9,8 +9,9 @@ use super::catalogue::Sealed;
 use super::held::{STATING, lost_holds};
 use super::leading::{Leading, below_odd, below_other, leads};
 use super::look::{look_knowing, named};
-use super::records::Kept;
-use super::{AnchorError, ExpectedError, JournalError, KeptError, LostHolds, Mirror, Resolved, journal};
+use super::{
+    AnchorError, ExpectedError, JournalError, Kept, KeptError, LostHolds, Mirror, Resolved, journal,
+};
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
 use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
@@ -116,11 +117,9 @@ fn surveyed(
     };
     let wanted = Wanted { mirror, holds: &holds, mounts: &mounts, only: None, look };
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
-    if mirror.by_seal() {
-        match mirror.sealed_records(None) {
-            Ok(seals) => found = found.and(sealed(&wanted, seals)),
-            Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
-        }
+    match mirror.protocol.unmet(mirror, None) {
+        Ok(builds) => found = found.and(unmet(&wanted, builds)),
+        Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
     }
     let is_there = |id: &BuildId| {
         let builds = found.streams.get(&id.stream);
@@ -265,17 +264,18 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
     match &place {
         Place::Root | Place::Above | Place::Stream { .. } if kind == Kind::Dir => walk(wanted, &path, &place),
         Place::Build { build: id } if kind == Kind::Dir => {
-            // Where seals count, these lie together elsewhere.
-            let asked = !wanted.mirror.by_seal() && wanted.only.is_none_or(|stream| id.stream == *stream);
-            if asked { build(wanted, id, &path, wanted.mirror.record(id)) } else { Found::default() }
+            let asked = wanted.only.is_none_or(|stream| id.stream == *stream);
+            let kept = if asked { wanted.mirror.protocol.met(wanted.mirror, id) } else { None };
+            kept.map_or_else(Found::default, |kept| build(wanted, id, &path, kept))
         }
         Place::Inside { .. } | Place::Own => Found::default(),
         Place::Beside { .. } | Place::Declared { .. } => other(wanted, &path, kind),
         Place::Stray(stray) => stray_at(&path, stray.why.clone()).and(other(wanted, &path, kind)),
         Place::Alias { .. } => {
             let found = stray_at(&path, "an alias is a symlink; this is none".to_owned());
-            // In an object store it is our own copy of what the alias leads to.
-            if wanted.mirror.by_seal() { found } else { found.and(other(wanted, &path, kind)) }
+            // Where an alias cannot be a symlink, it is our own copy of what the alias leads to.
+            let symlinks = wanted.mirror.store().abilities().symlinks;
+            if symlinks { found.and(other(wanted, &path, kind)) } else { found }
         }
         _ if wanted.mirror.layout().is_declared(&path) => Found::default(),
         _ => stray_at(&path, "a directory is wanted there".to_owned()),
@@ -294,9 +294,9 @@ fn stray_at(path: &RelPath, why: String) -> Found {
     Found { strays: vec![StrayCensus { path: path.to_string(), why }], ..Found::default() }
 }
 
-/// Looks at the builds that have a seal.
-fn sealed(wanted: &Wanted<'_>, seals: Vec<Sealed>) -> Found {
-    let found: Vec<Found> = seals
+/// Looks at builds that no walk meets.
+fn unmet(wanted: &Wanted<'_>, builds: Vec<Sealed>) -> Found {
+    let found: Vec<Found> = builds
         .into_par_iter()
         .map(|(id, record)| match wanted.mirror.layout().build_path(&id) {
             Ok(path) => build(wanted, &id, &path, record),
@@ -342,11 +342,10 @@ pub fn builds_of(
     let mut found = Found::default();
     let look = |id: &BuildId, record: Kept| look_knowing(mirror, id, record?);
     let wanted = Wanted { mirror, holds: &BTreeMap::new(), mounts: &[], only: Some(stream), look: &look };
-    if mirror.by_seal() {
-        found = sealed(&wanted, mirror.sealed_records(Some(stream))?);
-    } else if mirror.store().look(&dir)?.is_some() {
+    if mirror.protocol.is_walked(mirror, &dir)? {
         found = walk(&wanted, &dir, &mirror.layout().place(&dir));
     }
+    found = found.and(unmet(&wanted, mirror.protocol.unmet(mirror, Some(stream))?));
     for trouble in found.troubles {
         match mirror.layout().place(&trouble.path) {
             Place::Build { build: id } if Some(&id.name) != needed => {}

@@ -125,8 +125,7 @@ impl Mirror {
         let read = |at: RelPath| match ticket(&at) {
             Ok(ticket) => {
                 let trashed = Trashed { at, ticket };
-                // The tree of a build that is told by its seal stays where it was.
-                let sign = if self.by_seal() { trashed.record() } else { trashed.tree() };
+                let sign = trashed.at.child(self.trash_sign()).unwrap_or_default();
                 let there = self.store().look(&sign)?.is_some();
                 Ok(Ok((trashed, there)))
             }
@@ -148,6 +147,13 @@ impl Mirror {
         }
         trash.waiting.sort_by(|a, b| (a.ticket.since, &a.at).cmp(&(b.ticket.since, &b.at)));
         Ok(trash)
+    }
+
+    /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
+    pub fn in_trash(&self, id: &BuildId) -> Result<Option<Trashed>, KeptError> {
+        let waiting = self.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
+        let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
+        Ok(waiting.max_by_key(rank))
     }
 
     /// Returns the record that lies in a directory of the trash; `NotFound` when none does.

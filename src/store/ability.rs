@@ -28,6 +28,28 @@ pub struct Abilities {
     /// A listing comes in the order of the names; nothing depends on it.
     #[serde(default)]
     pub lists_in_order: bool,
+    /// A call takes milliseconds, so that many run at once and a listing stands for single calls; known by the kind of
+    /// store and not written down, as all that follow.
+    #[serde(skip)]
+    pub slow_calls: bool,
+    /// Files and directories have a device and inode, by which they are known again under another name.
+    #[serde(skip)]
+    pub inodes: bool,
+    /// A listing has the time that each file carries.
+    #[serde(skip)]
+    pub lists_times: bool,
+    /// A listing has the size of each file, at no further cost.
+    #[serde(skip)]
+    pub lists_sizes: bool,
+    /// A listing has the version of each file, which changes whenever the file is written.
+    #[serde(skip)]
+    pub lists_versions: bool,
+    /// The digest of a file is kept beside it, as far as its writer noted it.
+    #[serde(skip)]
+    pub keeps_digests: bool,
+    /// The store has a limited number of bytes and files, and can be full.
+    #[serde(skip)]
+    pub can_fill_up: bool,
 }
 
 /// What was taken for granted before it was written down.

@@ -42,6 +42,13 @@ pub enum StoreErrorKind {
     Io,
 }
 
+impl StoreErrorKind {
+    /// Returns whether this speaks of what is there, and not of a disk or a right that fails for the moment.
+    pub fn is_damage(self) -> bool {
+        matches!(self, Self::Damaged | Self::NotFound | Self::TooLarge | Self::WrongKind)
+    }
+}
+
 /// Says what was being done to which path, and what came in the way.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} `{at}`")]

@@ -4,5 +4,6 @@ pub(crate) mod contract;
 pub(crate) mod copy;
 pub(crate) mod materialize;
 pub(crate) mod object;
+pub(crate) mod protocol;
 pub(crate) mod record;
 pub(crate) mod tls;

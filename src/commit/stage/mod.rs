@@ -11,7 +11,7 @@ mod staged;
 pub(crate) use claim::{Claim, is_held, touched};
 pub use place::STAGE_TERM;
 pub(crate) use place::stage_of;
-pub(crate) use sealed::Underway;
 pub use sealed::{Seal, Sealed};
+pub(crate) use sealed::{Underway, since};
 pub use staged::Staged;
 pub(crate) use staged::clear;

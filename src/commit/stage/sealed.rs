@@ -1,7 +1,7 @@
 //! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
 
-use crate::mirror::{KeptError, MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
-use crate::model::{BuildId, RelPath};
+use crate::mirror::{MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{BuildRecord, Manifest};
 use crate::store::{Guard, Store, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
@@ -95,17 +95,15 @@ impl Sealed {
         Self { at, seal, manifest, ticket, moved: false }
     }
 
-    /// Returns whether the very tree of this stage lies at the build's place, or its seal is there.
-    pub(crate) fn is_in_place(&self, mirror: &Mirror) -> Result<bool, KeptError> {
-        if mirror.by_seal() {
-            return Ok(mirror.record(&self.seal.record.id)?.as_ref() == Some(&self.seal.record));
-        }
-        let there = mirror.store().look(&self.seal.path)?;
-        Ok(there.is_some_and(|entry| entry.inode.1 == self.seal.inode.1))
-    }
-
     /// Returns where the finished tree lies now.
     pub(crate) fn tree(&self) -> RelPath {
         self.at.child("tree").unwrap_or_default()
+    }
+}
+
+/// Notes since when the labels stand that were not said in another mirror before.
+pub(crate) fn since(record: &mut BuildRecord, now: Stamp) {
+    for (_, label) in record.labels.iter_mut() {
+        label.since.get_or_insert(now);
     }
 }

@@ -11,7 +11,8 @@ mod request;
 mod taking;
 
 use crate::census::BuildCensus;
-use crate::commit::unsealed::{Unsealed, Whose, unsealed};
+use crate::commit::choose::protocol;
+use crate::commit::unsealed::{Unsealed, Whose};
 use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::{ActError, Mode};
@@ -63,7 +64,8 @@ pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, 
             Err(Stopped::All(error)) => return Err(error),
         }
     }
-    if mirror.by_seal() && adopting.mode == Mode::Real && !report.adopted.is_empty() {
+    let catalogued = mirror.store().abilities().lists_versions;
+    if catalogued && adopting.mode == Mode::Real && !report.adopted.is_empty() {
         session.begin()?.keep_catalogues(None)?;
     }
     if adopting.changed != Changed::Leave {
@@ -93,7 +95,7 @@ fn laid_down(
     now: Stamp,
 ) -> Result<Vec<(BuildId, BuildCensus)>, ActError> {
     let mut laid = Vec::new();
-    for Unsealed { id, path, whose } in unsealed(mirror, now)? {
+    for Unsealed { id, path, whose } in protocol(mirror).unsealed(mirror, now)? {
         let why = match whose {
             Whose::Others => match look_knowing(mirror, &id, None) {
                 Ok(census) => {

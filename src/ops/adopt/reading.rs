@@ -74,10 +74,9 @@ impl Reading<'_> {
             return Err(Stopped::Build(format!("{why}{}", self.hint)));
         }
         let after = self.session.mirror().store().look(&root.join(at))?;
-        // A listing does not tell the time that a file carries.
         let as_before = |after: &Entry| {
             (after.size, after.ctime) == (entry.size, entry.ctime)
-                && (self.session.mirror().by_seal() || after.mtime == entry.mtime)
+                && (!self.session.mirror().store().abilities().lists_times || after.mtime == entry.mtime)
         };
         let Some(after) = after.filter(as_before) else {
             return Err(Stopped::Build(format!("`{at}` changed while it was read")));

@@ -2,6 +2,7 @@
 
 use crate::census::{BuildCensus, LabelCensus};
 use crate::commit::adopted::{content, sums_of};
+use crate::commit::choose::protocol;
 use crate::commit::stage::{Underway, stage_of};
 use crate::commit::unsealed::trashed;
 use crate::mirror::{JournalError, KeptError, Mirror};
@@ -17,7 +18,6 @@ use crate::record::{
 use crate::session::Session;
 use crate::store::{Entry, Guard, Put, StoreErrorKind};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// How long a build without a result may still be filled by its publisher, in seconds.
 const FILLING: i64 = 24 * 3600;
@@ -149,7 +149,7 @@ impl Taking<'_> {
         if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
-        if self.session.mirror().by_seal() && !self.is_as_read(&id, path, manifest)? {
+        if !self.session.mirror().store().abilities().inodes && !self.is_as_read(&id, path, manifest)? {
             return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
         }
         if self.session.mirror().record(&id)? != self.before {
@@ -187,10 +187,9 @@ impl Taking<'_> {
             self.session.mirror().store().put(&at, text.as_bytes(), Put::Create)?;
         }
         lock.keep_manifest(&id, manifest)?;
-        if self.session.mirror().by_seal() && self.before.is_none() {
-            lock.seal(&record)?;
-        } else {
-            lock.keep_record(&record)?;
+        match self.before {
+            None => protocol(self.session.mirror()).enter(&lock, &record)?,
+            Some(_) => lock.keep_record(&record)?,
         }
         pending.done(now)?;
         if ticket.is_some() {
@@ -203,15 +202,14 @@ impl Taking<'_> {
 impl Taking<'_> {
     /// Takes the ticket of a build that is to get its seal, so that nobody sends or sweeps it meanwhile.
     fn ticket(&self, id: &BuildId) -> Result<Option<Guard>, Stopped> {
-        if !self.session.mirror().by_seal() || self.before.is_some() {
+        if self.before.is_some() {
             return Ok(None);
         }
-        let at = stage_of(id).child("ticket").unwrap_or_default();
-        match self.session.mirror().store().lock(&at, self.session.mirror().who(), Duration::ZERO) {
+        match protocol(self.session.mirror()).adopting(self.session.mirror(), id) {
             Err(error) if error.kind() == StoreErrorKind::Busy => {
                 Err(Stopped::Build("it is being published or swept".to_owned()))
             }
-            ticket => Ok(Some(ticket?)),
+            ticket => Ok(ticket?),
         }
     }
 

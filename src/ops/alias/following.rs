@@ -52,7 +52,7 @@ struct Following<'a> {
 pub fn follow(session: &Session<'_>) -> Result<Followed, MaterializeError> {
     let mirror = session.mirror();
     let (mut followed, mut failed) = (Followed::default(), None);
-    if mirror.by_seal() {
+    if !mirror.store().abilities().symlinks {
         for alias in mirror.materialized()? {
             session.check_cancelled()?;
             match (Following { session }).follow(&alias) {

@@ -121,7 +121,7 @@ pub fn materialize(
     keep: i64,
     mode: Mode,
 ) -> Result<Cost, MaterializeError> {
-    if !mirror.by_seal() {
+    if mirror.store().abilities().symlinks {
         return Err(MaterializeError::Symlinks(mirror.store().shown()));
     }
     let entry = mirror.store().look(alias)?;

@@ -9,7 +9,8 @@ mod trash;
 pub use mend::{Mended, mend};
 
 use crate::census::{BuildCensus, Census};
-use crate::commit::unsealed::{Unsealed, Whose, unsealed};
+use crate::commit::choose::protocol;
+use crate::commit::unsealed::{Unsealed, Whose};
 use crate::decide::check::{Drift, Finding, Seen, SeenBuild, Terms, comply, comply_build, comply_drift};
 use crate::mirror::{
     Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
@@ -85,7 +86,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         tops,
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
-        unsealed: unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
+        unsealed: protocol(mirror).unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         unknown_stages: unknown,
         locks: locks(mirror),
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),

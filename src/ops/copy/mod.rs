@@ -128,7 +128,7 @@ pub struct LeftName {
 pub fn copy(from: &Mirror, session: &Session<'_>, copying: &Copying) -> Result<CopyReport, CopyError> {
     let to = session.mirror();
     let copy = Copy { from, to, session, copying };
-    if !(from.by_seal() || to.by_seal()) {
+    if !(from.store().abilities().slow_calls || to.store().abilities().slow_calls) {
         return copy.run();
     }
     let threads = waiting(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
@@ -220,7 +220,7 @@ impl Copy<'_> {
         if !strays.is_empty() {
             return Err(PublishError::Strays(strays).into());
         }
-        if self.from.by_seal()
+        if !self.from.store().abilities().directories
             && let Some(there) = self.to.manifest(id)?
         {
             // Of empty directories an object store says nothing, so those that are there are no difference.

@@ -107,8 +107,7 @@ impl Looking<'_> {
                     mode: entry.mode,
                     size: entry.size,
                     linked: (entry.kind == Kind::File && entry.names > 1).then_some(entry.inode),
-                    // A listing does not tell the times that the files carry.
-                    mtime: (!self.mirror.by_seal()).then_some(entry.mtime),
+                    mtime: self.mirror.store().abilities().lists_times.then_some(entry.mtime),
                     name,
                 })
                 .collect();

@@ -2,6 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::commit::filling::StageError;
+use crate::commit::protocol::BeginError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
@@ -216,4 +217,14 @@ fn differences(changes: &[Change]) -> String {
         Change::Changed(path) => format!("changed: {path}"),
     });
     told(&lines.collect::<Vec<_>>())
+}
+
+impl From<BeginError> for PublishError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Stage(error) => error.into(),
+            BeginError::Trash(error) => Box::new(error).into(),
+            BeginError::Note(error) => error.into(),
+        }
+    }
 }

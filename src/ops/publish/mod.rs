@@ -5,7 +5,6 @@
 //! event from what the stage's seal says. Publishing the same build with the same content again succeeds and
 //! changes nothing; with other content it fails and says what differs.
 
-mod send;
 mod steps;
 
 mod claiming;
@@ -24,9 +23,9 @@ pub use request::{ContextFrom, Named, Publishing};
 pub(crate) use run::PublishRun;
 use steps::{is_shared, leave};
 
+use crate::commit::choose::protocol;
 use crate::commit::filling::{StageError, Tally};
-use crate::commit::stage::Staged;
-use crate::commit::untrash::find;
+use crate::commit::protocol::{Begun, StagedBuild};
 use crate::mirror::{Mirror, chain};
 use crate::model::{Label, Stamp};
 use crate::ops::Mode;
@@ -106,7 +105,7 @@ pub fn try_publish(session: &Session<'_>, publishing: &Publishing) -> Result<Pub
     if let Some(report) = run.there_already(&prepared)? {
         return Ok(report);
     }
-    if mirror.by_seal() && find(mirror, &publishing.id).map_err(Box::new)?.is_some() {
+    if !protocol(mirror).is_place_free(mirror, &publishing.id).map_err(Box::new)? {
         return Err(PublishError::InTrash(publishing.id.clone()));
     }
     run.fits(&prepared)?;
@@ -128,7 +127,8 @@ impl PublishRun<'_> {
                 // What a try that was cut off had published and not yet removed.
                 let files = prepared.source.files.par_iter();
                 let ours = |entry: &&SourceEntry| {
-                    is_shared(mirror, &prepared, entry) || prepared.moved && mirror.by_seal()
+                    is_shared(mirror, &prepared, entry)
+                        || prepared.moved && !mirror.store().abilities().shares_files
                 };
                 report.warnings.extend(leave(files.filter(ours)));
             }
@@ -138,24 +138,23 @@ impl PublishRun<'_> {
             let warnings = clocks(mirror, &prepared, &publishing.id, last, self.session.now())?;
             prepared.warnings.extend(warnings);
         }
-        if mirror.by_seal() {
-            return self.send(prepared);
-        }
-        let mut staged = Staged::open(mirror, &publishing.id, mirror.who(), mirror.wait())?;
+        let id = &publishing.id;
+        let mut staged = protocol(mirror).stage(mirror, id, &prepared.path)?;
         if let Some(report) = self.published_meanwhile(&prepared)? {
-            staged.discard()?;
+            staged.leave()?;
             return Ok(report);
         }
-        staged.resume()?;
-        if let Some(claim) = &prepared.claim {
-            claim.note(mirror.store())?;
+        let note = &mut || prepared.claim.as_ref().map_or(Ok(()), |claim| claim.note(mirror.store()));
+        match staged.begin(id, note)? {
+            Begun::Ready => {}
+            Begun::InTrash => return Err(PublishError::InTrash(id.clone())),
+            Begun::Foreign => return Err(PublishError::Foreign(id.clone())),
         }
-        let filled = self.fill(&prepared, &mut staged);
-        let tally = match filled {
+        let tally = match self.fill(&prepared, &mut *staged) {
             Ok(tally) => tally,
             Err(error) => {
                 if !error.leaves_a_good_stage() {
-                    staged.discard().ok();
+                    staged.give_up();
                 }
                 return Err(error.into());
             }
@@ -191,7 +190,7 @@ impl PublishRun<'_> {
     }
 
     /// Fills a stage with everything that belongs to the build.
-    fn fill(&self, prepared: &Prepared, staged: &mut Staged<'_>) -> Result<Tally, StageError> {
+    fn fill(&self, prepared: &Prepared, staged: &mut dyn StagedBuild) -> Result<Tally, StageError> {
         let watch = self.session.progress();
         watch.expect("publishing", prepared.source.files.len() as u64, prepared.source.bytes());
         let reuse = self.earlier(prepared);

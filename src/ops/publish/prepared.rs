@@ -111,7 +111,7 @@ pub(crate) fn prepare(
     }
     let moved =
         publishing.filling.take == Some(Take::Move) && mirror.has_build(id)? && was_moved(mirror, id)?;
-    let root = if mirror.by_seal() { None } else { mirror.store().look(&RelPath::root())? };
+    let root = if mirror.store().abilities().inodes { mirror.store().look(&RelPath::root())? } else { None };
     let markers = mirror.layout().markers();
     let kept: Vec<RelPath> =
         markers.results.iter().flat_map(|marker| &marker.paths).chain(&markers.hold).cloned().collect();
@@ -180,7 +180,7 @@ fn gathered(specs: &[SourceSpec], apart: Apart<'_>, moved: bool) -> Result<Sourc
 
 /// Leaves empty directories out where the mirror cannot keep them, and says so.
 pub(crate) fn without_directories(mirror: &Mirror, source: &mut Source) -> Option<String> {
-    if !mirror.by_seal() || source.dirs.is_empty() {
+    if mirror.store().abilities().directories || source.dirs.is_empty() {
         return None;
     }
     let count = std::mem::take(&mut source.dirs).len();
@@ -256,7 +256,7 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
 
 /// Fails when files would be moved or linked out of the mirror itself, whose builds never change.
 fn is_no_part_of(mirror: &Mirror, sources: &[SourceSpec]) -> Result<(), PublishError> {
-    if mirror.by_seal() {
+    if !mirror.store().abilities().inodes {
         return Ok(());
     }
     let Some(root) = mirror.store().look(&RelPath::root())?.map(|entry| entry.inode) else { return Ok(()) };

@@ -100,7 +100,7 @@ pub(crate) fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) ->
 
 /// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
 fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
-    if mirror.by_seal() {
+    if !mirror.store().abilities().inodes {
         return Vec::new();
     }
     let streams = mirror.noted_streams().unwrap_or_default();

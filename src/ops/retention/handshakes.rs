@@ -7,13 +7,14 @@
 use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
 use crate::mirror::{Chosen, LockError, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
-use crate::model::{BuildId, Outcome, RelPath, Stamp};
+use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
 use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::judged;
 use crate::record::{BuildRecord, Hold, LabelValue, Origin, Payload};
 use crate::store::{
-    Abilities, Append, Below, Entry, Fill, Filled, Guard, Listing, ObjectStore, Put, Result, Share, Shared,
-    SourceFile, Store, StoreErrorKind, Take,
+    Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, ObjectStore, Pointer,
+    Put, Result, Scan, Share, Shared, SourceFile, Space, Store, StoreErrorKind, Swept, Take, Unfinished,
+    Uploads,
 };
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex};
@@ -85,6 +86,7 @@ impl Stepped {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Store for Stepped {
     fn abilities(&self) -> Abilities {
         self.inner.abilities()
@@ -155,6 +157,54 @@ impl Store for Stepped {
     }
     fn discard(&self, at: &RelPath) -> Result<u64> {
         self.inner.discard(at)
+    }
+    fn is_at_its_path(&self) -> Result<bool> {
+        self.inner.is_at_its_path()
+    }
+    fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
+        self.inner.noted_digest(at)
+    }
+    fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
+        self.step("link_text", at, || self.inner.link_text(at))
+    }
+    fn scan(&self, dir: &RelPath) -> Result<Scan> {
+        self.step("scan", dir, || self.inner.scan(dir))
+    }
+    fn target(&self, at: &RelPath) -> Result<LinkTarget> {
+        self.step("target", at, || self.inner.target(at))
+    }
+    fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.step("pointers", dir, || self.inner.pointers(dir))
+    }
+    fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
+        self.step("odd_pointers", dir, || self.inner.odd_pointers(dir))
+    }
+    fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
+        self.inner.remove_all(these)
+    }
+    fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
+        self.inner.fill_known(at, from, how, digest)
+    }
+    fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
+        self.inner.unfinished(which)
+    }
+    fn give_up(&self, upload: &Unfinished) -> Result<()> {
+        self.inner.give_up(upload)
+    }
+    fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
+        self.inner.exchange(one, other)
+    }
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
+    }
+    fn mounts(&self) -> Result<Vec<RelPath>> {
+        self.inner.mounts()
+    }
+    fn sweep(&self, at: &RelPath) -> Swept {
+        self.inner.sweep(at)
+    }
+    fn pace(&self, entries_a_second: Option<std::num::NonZeroU32>) {
+        self.inner.pace(entries_a_second);
     }
 }
 

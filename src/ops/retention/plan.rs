@@ -271,7 +271,7 @@ fn freed(
     verdicts: &[&Verdict],
 ) -> Vec<Result<u64, StoreError>> {
     // No two builds share bytes there: what a build has is what it frees.
-    let apart = mirror.by_seal();
+    let apart = !mirror.store().abilities().shares_files;
     let whole = |verdict: &Verdict| apart && verdict.fate != Fate::Keep;
     let trees: Vec<Result<Vec<File>, StoreError>> = (verdicts.par_iter())
         .map(|verdict| if whole(verdict) { Ok(Vec::new()) } else { files(mirror, policy, verdict) })

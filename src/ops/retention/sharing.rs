@@ -19,7 +19,7 @@ struct Tree {
 /// of a stream `bytes` has these files and `bytes_alone` has not what its predecessor has, too: that is what one more
 /// build like it adds. A build that cannot be read keeps the sizes that it had, and is returned with the reason.
 pub fn share_out(mirror: &Mirror, census: &mut Census) -> Vec<(BuildId, StoreError)> {
-    if mirror.by_seal() {
+    if !mirror.store().abilities().shares_files {
         // No two builds share bytes there.
         return Vec::new();
     }

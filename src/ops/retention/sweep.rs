@@ -3,6 +3,7 @@
 //! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
+use crate::commit::choose::protocol;
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
@@ -12,7 +13,6 @@ use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::{Failure, SweepReport, unreadable};
 use crate::ops::{ActError, Mode};
 use crate::session::Session;
-use crate::store::Swept;
 use std::collections::{HashMap, HashSet};
 
 /// Which builds of the trash go.
@@ -97,12 +97,7 @@ pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport)
     let trash = lock.mirror().trash()?;
     let now = lock.now();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
-    let due: Vec<&Trashed> = if lock.mirror().by_seal() {
-        crate::commit::places::due(&trash.waiting, over)
-    } else {
-        trash.waiting.iter().filter(|trashed| over(trashed)).collect()
-    };
-    for trashed in due {
+    for trashed in protocol(lock.mirror()).due(&trash.waiting, &over) {
         mark_one(lock, trashed, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
@@ -126,13 +121,7 @@ pub(crate) fn finish(session: &Session<'_>, report: &mut SweepReport) -> Result<
     // Looked at before the ticket may go.
     let ids: HashMap<RelPath, BuildId> =
         going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
-    let swept: Vec<(RelPath, Swept)> = if mirror.by_seal() {
-        crate::commit::places::finish(mirror, going, Some(session.stop()))?
-    } else {
-        let one = |at: RelPath| session.check_cancelled().map(|()| (at.clone(), mirror.store().sweep(&at)));
-        going.into_iter().map(one).collect::<Result<_, _>>()?
-    };
-    for (at, swept) in swept {
+    for (at, swept) in protocol(mirror).sweep(mirror, going, Some(session.stop()))? {
         report.entries += swept.removed;
         if let Some(id) = ids.get(&at).filter(|_| !swept.failures.is_empty()) {
             // Part of it stays.

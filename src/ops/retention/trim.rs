@@ -2,12 +2,12 @@
 //!
 //! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
 //! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
-//! of checksums becomes another, and the objects stay for the term of the trash (`apart.rs`).
+//! of checksums becomes another, and the objects stay for the term of the trash (`commit/bucket/trim.rs`).
 
-use crate::commit::apart::Split;
-use crate::commit::tree::{any, lay_out, record};
-use crate::commit::untrash::swap;
-use crate::commit::{apart, handshake};
+use crate::commit::TRIM_STAGE;
+use crate::commit::choose::protocol;
+use crate::commit::handshake::while_marked;
+use crate::commit::protocol::Prepared;
 use crate::decide::PartFate;
 use crate::decide::policy::Part;
 use crate::mirror::{JournalError, Ticket, TicketKind, Trashed, WriteLock, chain};
@@ -19,9 +19,6 @@ use crate::ops::retention::run::PruneRun;
 use crate::record::Payload;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
-
-/// How the name of a tree begins that is being laid out.
-const STAGE: &str = "trim-";
 
 /// What became of the parts of one build.
 enum Trimmed {
@@ -50,9 +47,7 @@ impl PruneRun<'_> {
         for (id, names) in parts(&self.planned.plan) {
             self.session.check_cancelled()?;
             let going = named(&self.planned.policy, &id, &names);
-            let one =
-                if mirror.by_seal() { self.trim_objects(&id, &going) } else { self.trim_tree(&id, &going) };
-            match one {
+            match self.trim_one(&id, &going) {
                 Ok(Trimmed::Done(gone)) => self.report.trimmed.push(gone),
                 Ok(Trimmed::Nothing) => {}
                 // Another command changed the build during that time; what is left is for the next run.
@@ -72,99 +67,45 @@ impl PruneRun<'_> {
         Ok(())
     }
 
-    /// Takes parts out by laying out a second tree without them.
-    fn trim_tree(&mut self, id: &BuildId, going: &[Part]) -> Result<Trimmed, ActError> {
-        let mirror = self.session.mirror();
-        let path = mirror.layout().build_path(id)?;
-        let store = mirror.store();
-        let goes = |inner: &RelPath| goes(going, inner);
-        let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-        let Some(entry) = store.look(&path)? else { return Ok(Trimmed::Nothing) };
-        let is_same = || store.look(&path).map(|now| now.is_some_and(|now| now.inode == entry.inode));
-        let gone = || Trimmed::Skipped("another command moved or replaced it".to_owned());
-        // A tree that another command moves away is found half, or not at all.
-        let found = any(store, &path, &goes);
-        if found.is_err() && !is_same()? {
-            return Ok(gone());
-        }
-        if !found? {
-            return self.note_only(id, &names).map(|()| Trimmed::Nothing);
-        }
-        // Laid out before the lock is taken, since a build does not change.
-        let stage = RelPath::own(&format!("tmp/{STAGE}{}", uuid::Uuid::new_v4().simple()));
-        let rest = lay_out(store, &path, &stage.child("tree").unwrap_or_default(), &goes);
-        if rest.is_err() && !is_same()? {
-            return Ok(gone());
-        }
-        let rest = rest?;
-        store.settle(&stage)?;
-        let lock = self.session.begin()?;
-        if let Some(why) = self.stays(&lock, id)? {
-            return Ok(Trimmed::Skipped(why));
-        }
-        if !is_same()? {
-            return Ok(gone());
-        }
-        let bytes = self
-            .planned
-            .census
-            .build(id)
-            .and_then(|build| build.bytes)
-            .unwrap_or(0)
-            .saturating_sub(rest.bytes);
-        let trashed = self.untrimmed(&lock, id, path, (bytes, entry.inode))?;
-        let now = trashed.ticket.since;
-        let trimmed = |inode| trimmed(&trashed, &names, (rest.files, rest.bytes), inode);
-        let pending = lock.begin(now, id, &trimmed(Some(trashed.ticket.inode)))?;
-        store.reveal(&stage, &trashed.at)?;
-        lock.keep_ticket(&trashed)?;
-        let laid = store.look(&trashed.tree())?.map(|entry| entry.inode).unwrap_or_default();
-        swap(store, &trashed.ticket.path, &trashed.tree(), laid)?;
-        record(&lock, &trashed, &names, (rest.files, rest.bytes))?;
-        pending.done_as(lock.now(), &trimmed(None))?;
-        self.recheck.leave(&lock);
-        Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
-    }
-
-    /// Takes parts out where trees are not moved; the mark lets whoever protects the build meanwhile notice.
-    fn trim_objects(&mut self, id: &BuildId, going: &[Part]) -> Result<Trimmed, ActError> {
+    /// Takes parts out of one build; where the lock does not keep others out, its protections are looked at again.
+    fn trim_one(&mut self, id: &BuildId, going: &[Part]) -> Result<Trimmed, ActError> {
         let mirror = self.session.mirror();
         let path = mirror.layout().build_path(id)?;
         let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
-        if !mirror.has_build(id)? {
-            return Ok(Trimmed::Nothing);
-        }
+        let skipped = |why: &str| Ok(Trimmed::Skipped(why.to_owned()));
         // Looked at before the lock is taken, since a build does not change.
-        let Some(split) = Split::of(mirror, id, &path, |inner| goes(going, inner))? else {
-            return self.note_only(id, &names).map(|()| Trimmed::Nothing);
+        let trim = match protocol(mirror).prepare_trim(mirror, id, &path, &|inner| goes(going, inner))? {
+            Prepared::Missing => return Ok(Trimmed::Nothing),
+            Prepared::Nothing => return self.note_only(id, &names).map(|()| Trimmed::Nothing),
+            Prepared::Changed(why) => return skipped(why),
+            Prepared::Ready(trim) => trim,
         };
         let lock = self.session.begin()?;
         if let Some(why) = self.stays(&lock, id)? {
             return Ok(Trimmed::Skipped(why));
         }
-        if !split.is_of(mirror.record(id)?.as_ref()) {
-            return Ok(Trimmed::Skipped("it changed since it was looked at".to_owned()));
+        if let Some(why) = trim.outdated(mirror)? {
+            return skipped(why);
         }
-        let trashed = self.untrimmed(&lock, id, path.clone(), (split.goes(), (0, 0)))?;
-        let now = trashed.ticket.since;
-        let pending = lock.begin(now, id, &trimmed(&trashed, &names, split.stays(), None))?;
+        let bytes = self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0);
+        let trashed = self.untrimmed(&lock, id, path, (trim.frees(bytes), trim.identity()))?;
+        let trimmed = |inode| trimmed(&trashed, &names, trim.rest(), inode);
+        let pending = lock.begin(trashed.ticket.since, id, &trimmed(trim.noted()))?;
         let once_more = || match self.recheck.once_said(&lock, &self.planned, id)? {
             None => self.sheltered(&lock, id),
             why => Ok(why),
         };
-        let done = split.note(&lock, &trashed).map_err(ActError::from).and_then(|()| {
-            handshake::while_marked(&lock, id, once_more, || Ok(split.carry_out(&lock, &path, &names)?))
+        let done = trim.keep(&lock, &trashed).map_err(ActError::from).and_then(|()| {
+            while_marked(&lock, id, once_more, || Ok(trim.carry_out(&lock, &trashed, &names)?))
         });
         if !matches!(done, Ok(None)) {
-            // What failed after it began is finished by whoever comes next.
-            if !apart::has_begun(mirror, &trashed)? {
-                apart::give_up(&lock, &trashed)?;
-                lock.unmark(id)?;
+            // What failed after it began is finished by the next command.
+            if trim.undo(&lock, &trashed)? {
                 pending.undone(lock.now())?;
             }
             return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
         }
-        pending.done(lock.now())?;
+        pending.done_as(lock.now(), &trimmed(None))?;
         self.recheck.leave(&lock);
         Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
@@ -221,7 +162,7 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
         Err(error) if error.is_not_found() => return Ok(()),
         listing => listing?.entries,
     };
-    for entry in entries.iter().filter(|entry| entry.name.starts_with(STAGE)) {
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(TRIM_STAGE)) {
         store.discard(&tmp.child(&entry.name).unwrap_or_default())?;
     }
     Ok(())

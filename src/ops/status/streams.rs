@@ -121,9 +121,8 @@ type Files = HashMap<(u64, u64), u64>;
 /// Measures which bytes builds share, by walking every tree.
 pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
     let mut found = Shared { streams: HashMap::new(), all: 0, unread: Vec::new() };
-    // No two builds share bytes in an object store.
-    let ids: Vec<BuildId> =
-        if mirror.by_seal() { Vec::new() } else { census.builds().map(|(id, _)| id).collect() };
+    let shares = mirror.store().abilities().shares_files;
+    let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).filter(|_| shares).collect();
     let path = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let walked: Vec<Result<Files, StoreError>> =
         ids.par_iter().map(|id| files(&Walked::of(mirror.store(), &path(id))?)).collect();

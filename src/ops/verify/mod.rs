@@ -124,7 +124,11 @@ pub fn verify(session: &Session<'_>, verifying: &Verifying) -> Result<VerifyRepo
         session,
         disk: Disk::of(mirror),
         verifying,
-        threads: if mirror.by_seal() { Some(waiting(mirror.store(), AT_ONCE)?) } else { None },
+        threads: if mirror.store().abilities().slow_calls {
+            Some(waiting(mirror.store(), AT_ONCE)?)
+        } else {
+            None
+        },
         shared: Mutex::new(HashMap::new()),
     };
     report.resumed.clone_from(&track.started);
@@ -227,7 +231,7 @@ impl Reading<'_> {
         for (at, why) in &list.unread {
             report.warnings.push(format!("`{}`: {why}; the other lines count", root.join(at)));
         }
-        if mirror.by_seal() {
+        if mirror.store().abilities().lists_sizes {
             sizes(mirror, id, &mut list);
         }
         report.builds += 1;
@@ -309,7 +313,7 @@ impl Reading<'_> {
     /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
     fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
         if self.verifying.by == By::Notes
-            && self.session.mirror().by_seal()
+            && self.session.mirror().store().abilities().keeps_digests
             && let Some(noted) =
                 self.session.mirror().store().noted_digest(at).map_err(std::io::Error::other)?
         {

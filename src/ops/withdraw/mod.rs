@@ -16,6 +16,7 @@ pub use request::Withdrawing;
 pub use tombstone::{Tombstone, tombstone};
 
 use crate::census::Census;
+use crate::commit::choose::protocol;
 use crate::commit::throw::{Leaving, Thrown, throw};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set, sweep};
@@ -157,12 +158,7 @@ fn purge(lock: &WriteLock<'_>, id: &BuildId) -> Result<(), ActError> {
     let mirror = lock.mirror();
     let trash = mirror.trash()?;
     let of_it = |trashed: &Trashed| trashed.ticket.id == *id;
-    let due: Vec<&Trashed> = if mirror.by_seal() {
-        crate::commit::places::due(&trash.waiting, of_it)
-    } else {
-        trash.waiting.iter().filter(|trashed| of_it(trashed)).collect()
-    };
-    for trashed in due {
+    for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
         sweep::mark_one(lock, trashed, lock.now())?;
     }
     Ok(())

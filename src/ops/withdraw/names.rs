@@ -85,7 +85,7 @@ pub(super) fn protects(
 /// Returns the copies of a build below names of an object store.
 pub(super) fn copies(mirror: &Mirror, path: &RelPath) -> Result<Vec<RelPath>, ActError> {
     let mut copies = Vec::new();
-    if mirror.by_seal() {
+    if !mirror.store().abilities().symlinks {
         for alias in mirror.materialized()? {
             let Some(state) = mirror.materialized_as(&alias)? else { continue };
             copies.extend(state.generations.iter().filter(|one| one.of == *path).map(|one| state.at(one)));

@@ -74,7 +74,7 @@ impl WithdrawReport {
 
     /// Counts the files that have names outside the build; what cannot be read counts for nothing.
     pub(super) fn share(&mut self, mirror: &Mirror) -> Result<(), ActError> {
-        if mirror.by_seal() {
+        if !mirror.store().abilities().shares_files {
             // No two builds share bytes there.
             return Ok(());
         }

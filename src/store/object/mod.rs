@@ -148,6 +148,13 @@ impl Store for ObjectStore {
             notes,
             copies,
             lists_in_order,
+            slow_calls: true,
+            inodes: false,
+            lists_times: false,
+            lists_sizes: true,
+            lists_versions: true,
+            keeps_digests: true,
+            can_fill_up: false,
         }
     }
 

@@ -70,6 +70,13 @@ impl Store for Posix {
             notes: false,
             copies: false,
             lists_in_order: true,
+            slow_calls: false,
+            inodes: true,
+            lists_times: true,
+            lists_sizes: false,
+            lists_versions: false,
+            keeps_digests: false,
+            can_fill_up: true,
         }
     }
 

@@ -52,12 +52,17 @@ fn temporary() -> tempfile::TempDir {
 impl Home {
     /// Makes an empty mirror.
     pub(crate) fn new(kind: In, layout: Chosen) -> Self {
+        Self::with_policy(kind, layout, None)
+    }
+
+    /// Makes an empty mirror with a policy.
+    pub(crate) fn with_policy(kind: In, layout: Chosen, policy: Option<Chosen>) -> Self {
         let home = Self::over(match kind {
             In::Dir => Kept::Dir(temporary()),
             In::Bucket => Kept::Bucket(Arc::new(InMemory::new())),
         });
         let id = uuid::Uuid::new_v4().to_string();
-        Mirror::init(home.store(), &Setup { layout, policy: None, id }, "a test", Duration::ZERO).unwrap();
+        Mirror::init(home.store(), &Setup { layout, policy, id }, "a test", Duration::ZERO).unwrap();
         home
     }
 

@@ -5,7 +5,7 @@
 //! meanwhile; what was cut off goes with the next sweep.
 
 use crate::commit::CommitError;
-use crate::commit::discard::throw_out;
+use crate::commit::bucket::discard::throw_out;
 use crate::commit::stage::{Underway, stage_of};
 use crate::mirror::{KeptError, Mirror, Ticket, TicketKind, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, RelPath, is_sums};
@@ -26,7 +26,7 @@ type Marked = Vec<(RelPath, Ticket)>;
 ///
 /// Parts go with their build: they never outlive it. Later parts of a build wait for earlier ones, since these come
 /// back as they were before, with the later ones.
-pub(crate) fn due(waiting: &[Trashed], over: impl Fn(&Trashed) -> bool) -> Vec<&Trashed> {
+pub(crate) fn due<'t>(waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -> Vec<&'t Trashed> {
     let is_build = |trashed: &Trashed| trashed.ticket.what == TicketKind::Build;
     let builds: HashSet<&BuildId> =
         waiting.iter().filter(|one| is_build(one) && over(one)).map(|one| &one.ticket.id).collect();

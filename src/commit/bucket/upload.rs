@@ -38,7 +38,7 @@ const LARGE_AT_ONCE: usize = 3;
 #[derive(Debug)]
 #[must_use = "what was sent is invisible until it is sealed"]
 pub(crate) struct Upload<'m> {
-    mirror: &'m Mirror,
+    pub(super) mirror: &'m Mirror,
     at: RelPath,
     path: RelPath,
     ticket: Guard,

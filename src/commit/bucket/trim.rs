@@ -5,7 +5,8 @@
 //! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
 //! changes is undone, and what is cut off later is finished.
 
-use crate::commit::discard::throw_out;
+use crate::commit::bucket::discard::throw_out;
+use crate::commit::protocol::{Prepared, Trim};
 use crate::commit::{CommitError, KEPT_LIMIT};
 use crate::mirror::{KeptError, Mirror, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 /// A build that is about to lose parts: what it is, and what is to be left of it.
 #[derive(Debug)]
-pub(crate) struct Split {
+struct Split {
     before: BuildRecord,
     /// The manifest as it is.
     whole: Vec<u8>,
@@ -28,9 +29,68 @@ pub(crate) struct Split {
     signed: Option<(Vec<u8>, Vec<Signature>)>,
 }
 
+/// Looks at a build of which everything is to be taken out that `goes`.
+pub(super) fn prepare(
+    mirror: &Mirror,
+    id: &BuildId,
+    path: &RelPath,
+    goes: &dyn Fn(&RelPath) -> bool,
+) -> Result<Prepared, CommitError> {
+    if !mirror.has_build(id)? {
+        return Ok(Prepared::Missing);
+    }
+    let split = Split::of(mirror, id, path, goes)?;
+    Ok(split.map_or(Prepared::Nothing, |split| Prepared::Ready(Box::new(split))))
+}
+
+impl Trim for Split {
+    fn rest(&self) -> (u64, u64) {
+        self.stays()
+    }
+
+    fn frees(&self, _: u64) -> u64 {
+        self.parts.bytes()
+    }
+
+    fn identity(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    fn outdated(&self, mirror: &Mirror) -> Result<Option<&'static str>, CommitError> {
+        let is_same = self.is_of(mirror.record(&self.before.id)?.as_ref());
+        Ok(if is_same { None } else { Some("it changed since it was looked at") })
+    }
+
+    fn noted(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+        self.note(lock, trashed)
+    }
+
+    fn carry_out(
+        &self,
+        lock: &WriteLock<'_>,
+        trashed: &Trashed,
+        names: &[String],
+    ) -> Result<(), CommitError> {
+        self.reduce(lock, &trashed.ticket.path, names)
+    }
+
+    fn undo(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<bool, CommitError> {
+        if has_begun(lock.mirror(), trashed)? {
+            return Ok(false);
+        }
+        give_up(lock, trashed)?;
+        lock.unmark(&self.before.id)?;
+        Ok(true)
+    }
+}
+
 impl Split {
     /// Looks at a build whose parts go; nothing when it has nothing that `goes`.
-    pub(crate) fn of(
+    fn of(
         mirror: &Mirror,
         id: &BuildId,
         root: &RelPath,
@@ -68,24 +128,19 @@ impl Split {
     }
 
     /// Returns how many files and bytes stay.
-    pub(crate) fn stays(&self) -> (u64, u64) {
+    fn stays(&self) -> (u64, u64) {
         (self.rest.files.len() as u64, self.rest.bytes())
     }
 
-    /// Returns how many bytes go.
-    pub(crate) fn goes(&self) -> u64 {
-        self.parts.bytes()
-    }
-
     /// Returns whether a record speaks of the build as it was looked at, whatever was said of it since.
-    pub(crate) fn is_of(&self, record: Option<&BuildRecord>) -> bool {
+    fn is_of(&self, record: Option<&BuildRecord>) -> bool {
         record.is_some_and(|record| {
             BuildRecord { labels: self.before.labels.clone(), ..record.clone() } == self.before
         })
     }
 
     /// Writes down what the build was, the record last: without it a ticket speaks of nothing.
-    pub(crate) fn note(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
+    fn note(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
         lock.keep_ticket(trashed)?;
         let store = lock.mirror().store();
         let put = |at: &RelPath, bytes: &[u8]| store.put(at, bytes, Put::Replace);
@@ -101,12 +156,7 @@ impl Split {
     }
 
     /// Makes the build what is left of it; doing it again finishes what was cut off.
-    pub(crate) fn carry_out(
-        &self,
-        lock: &WriteLock<'_>,
-        root: &RelPath,
-        names: &[String],
-    ) -> Result<(), CommitError> {
+    fn reduce(&self, lock: &WriteLock<'_>, root: &RelPath, names: &[String]) -> Result<(), CommitError> {
         let (mirror, id) = (lock.mirror(), &self.before.id);
         let mut sums = self.before.sums;
         if let Some((list, signatures)) = &self.signed {
@@ -131,10 +181,10 @@ impl Split {
 }
 
 /// Settles the taking out of parts that was cut off, and returns whether it happened.
-pub(crate) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
+pub(super) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
     let happened = has_begun(lock.mirror(), trashed)?;
     if happened {
-        Split::again(lock.mirror(), trashed)?.carry_out(lock, &trashed.ticket.path, names)?;
+        Split::again(lock.mirror(), trashed)?.reduce(lock, &trashed.ticket.path, names)?;
     } else {
         give_up(lock, trashed)?;
     }
@@ -143,7 +193,7 @@ pub(crate) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) 
 }
 
 /// Returns whether the build is what is left of it already, or on its way there.
-pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
+fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
     let store = mirror.store();
     let list = read(store, &sums_at(&trashed.at), KEPT_LIMIT)?;
     if list.is_some() && list != read(store, &sums_at(&trashed.ticket.path), KEPT_LIMIT)? {
@@ -153,14 +203,14 @@ pub(crate) fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, Comm
 }
 
 /// Lets a build be what it is, of which nothing but signatures went yet.
-pub(crate) fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lock.mirror().store();
     sign_again(store, trashed)?;
     Ok(throw_out(store, &trashed.at)?)
 }
 
 /// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
-pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+pub(super) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let (mirror, id) = (lock.mirror(), &trashed.ticket.id);
     let store = mirror.store();
     let now = mirror.record(id)?.ok_or_else(|| CommitError::NoBuild(id.clone()))?;
@@ -176,7 +226,7 @@ pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), Co
 }
 
 /// Fails unless everything that a build had is still there, by one listing.
-pub(crate) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError> {
+pub(super) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError> {
     let (store, id, root) = (mirror.store(), &trashed.ticket.id, &trashed.ticket.path);
     let whole = parsed(&store.read(&trashed.manifest(), KEPT_LIMIT)?, id)?;
     let there: HashMap<RelPath, (Kind, u64)> =

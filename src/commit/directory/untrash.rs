@@ -1,0 +1,64 @@
+//! Moving a tree back from the trash to its place.
+
+use crate::commit::CommitError;
+use crate::mirror::{KeptError, TicketKind, Trashed, WriteLock};
+use crate::model::RelPath;
+use crate::record::BuildRecord;
+use crate::store::{Put, Store, StoreError, StoreErrorKind};
+
+/// Moves record, manifest and tree back; doing it again finishes what was cut off.
+pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let store = lock.mirror().store();
+    if trashed.ticket.what == TicketKind::Untrimmed {
+        keep_labels(lock, trashed)?;
+    }
+    lock.file_back(trashed)?;
+    let tree = trashed.tree();
+    if store.look(&tree)?.is_none() {
+        return Ok(());
+    }
+    let path = &trashed.ticket.path;
+    if store.look(path)?.is_some_and(|entry| entry.inode.1 == trashed.ticket.inode.1) {
+        return Ok(());
+    }
+    let moved = match trashed.ticket.what {
+        TicketKind::Build => store.reveal(&tree, path),
+        TicketKind::Untrimmed => swap(store, path, &tree, trashed.ticket.inode),
+    };
+    moved.map_err(|error| match error.kind() {
+        StoreErrorKind::AlreadyExists | StoreErrorKind::NotEmpty => {
+            CommitError::Occupied { id: trashed.ticket.id.clone(), path: path.clone() }
+        }
+        _ => error.into(),
+    })
+}
+
+/// Copies the labels that a build got since its parts were taken out into the record that comes back with them.
+fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
+    let (store, id) = (lock.mirror().store(), &trashed.ticket.id);
+    let Some(now) = lock.mirror().record(id)? else { return Ok(()) };
+    let before = match lock.mirror().record_in(trashed) {
+        Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
+        before => before?,
+    };
+    if before.labels != now.labels {
+        let after = BuildRecord { labels: now.labels, ..before };
+        store.put(&trashed.record(), after.write().as_bytes(), Put::Replace)?;
+    }
+    Ok(())
+}
+
+/// Exchanges two trees, so that the one with that inode is at `path`, also when the store does it twice.
+pub(crate) fn swap(
+    store: &dyn Store,
+    path: &RelPath,
+    tree: &RelPath,
+    wanted: (u64, u64),
+) -> Result<(), StoreError> {
+    store.exchange(path, tree)?;
+    match store.look(path)? {
+        // Both lie on one file system, whose number may be another after the machine was started again.
+        Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,66 @@
+//! Builds in a store that moves no trees: the marker object of a build, its seal, makes it visible.
+//!
+//! The files of a build are written one by one, at the place where they stay. The build is there when its seal is
+//! there. The command that removes a build marks it, looks at what protects it, removes the seal and only then the
+//! mark; a command that protects it writes first and asks then. The mark is read before the seal: once the mark is gone, so
+//! is the seal.
+
+use super::handle::{CommitsBy, ReadProtocol};
+use super::{Kept, KeptError, Mirror, Resolved, Tree, build_of, resolve};
+use crate::model::{BuildId, RelPath, Stream};
+use crate::store::StoreError;
+
+/// Finds builds by their seals.
+#[derive(Debug)]
+pub(super) struct Bucket;
+
+impl ReadProtocol for Bucket {
+    fn commits_by(&self) -> CommitsBy {
+        CommitsBy::Marker
+    }
+
+    fn contains(&self, mirror: &Mirror, id: &BuildId) -> Result<bool, StoreError> {
+        Ok(mirror.store().look(&Tree::Builds.at(id))?.is_some())
+    }
+
+    fn is_hidden(&self, mirror: &Mirror, at: &RelPath) -> Result<bool, StoreError> {
+        build_of(mirror, at).map_or(Ok(false), |id| Ok(!self.contains(mirror, &id)?))
+    }
+
+    fn is_removing(&self, mirror: &Mirror, id: &BuildId) -> Result<bool, StoreError> {
+        Ok(mirror.store().look(&Tree::Going.at(id))?.is_some() || !self.contains(mirror, id)?)
+    }
+
+    fn leads_to_removing(&self, mirror: &Mirror, path: &RelPath) -> Result<bool, StoreError> {
+        match resolve(mirror.store(), path)? {
+            Resolved::To(at) | Resolved::Dangles(at) => {
+                build_of(mirror, &at).map_or(Ok(false), |id| self.is_removing(mirror, &id))
+            }
+            Resolved::Loops | Resolved::Leaves(_) => Ok(false),
+        }
+    }
+
+    fn met(&self, _: &Mirror, _: &BuildId) -> Option<Kept> {
+        None
+    }
+
+    fn unmet(&self, mirror: &Mirror, stream: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, KeptError> {
+        mirror.sealed_records(stream)
+    }
+
+    fn is_walked(&self, _: &Mirror, _: &RelPath) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn builds(&self, mirror: &Mirror, _: Vec<BuildId>) -> Result<Vec<BuildId>, KeptError> {
+        mirror.sealed(None)
+    }
+
+    fn trash_sign(&self) -> &'static str {
+        "record.json"
+    }
+
+    fn parts_in_place(&self, mirror: &Mirror) -> Result<Vec<RelPath>, StoreError> {
+        mirror.kept_in(&RelPath::own("trash"))
+    }
+}

@@ -1,0 +1,97 @@
+//! Why a mirror cannot be opened, made or locked.
+
+use super::FORMAT;
+use crate::layout::LayoutError;
+use crate::model::{Class, Classify, ErrorKind, Problem, shell_word};
+use crate::store::StoreError;
+
+/// Says why a mirror cannot be opened or made.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// There is none.
+    #[error("`{0}` is no mirror: it has no .mirrorkeep/mirror.yaml")]
+    NotAMirror(String),
+    /// What a mirror keeps is there, but not the file that says which mirror it is.
+    #[error("`{place}` lost its .mirrorkeep/mirror.yaml: {} of a mirror is there", what.join(", "))]
+    Lost {
+        /// Where.
+        place: String,
+        /// What is there.
+        what: Vec<&'static str>,
+        /// Its id, as the last run of prune or the journal states it.
+        id: Option<String>,
+    },
+    /// There is one already.
+    #[error("`{0}` is a mirror already")]
+    Already(String),
+    /// Its settings cannot be used.
+    #[error("the mirror's settings cannot be used:\n  {}", shown(.0))]
+    Config(Vec<Problem>),
+    /// It was made by another version.
+    #[error("`.mirrorkeep/mirror.yaml` has format {0}; this version reads {FORMAT}")]
+    Format(u32),
+    /// Its layout cannot be used.
+    #[error("the mirror's layout cannot be used")]
+    Layout(#[source] LayoutError),
+    /// It names a layout that does not ship.
+    #[error("no layout `{0}` ships with this program; `mirrorkeep layout list` names them")]
+    NoLayout(String),
+    /// Another mirror lies there than the one that was opened.
+    #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
+    OtherMirror(String),
+    /// The directory that was opened is not at its path any more.
+    #[error(
+        "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
+    )]
+    Replaced(String),
+    /// The line of its settings that names a layout or policy is not where it can be changed.
+    #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
+    NotEdited {
+        /// The key.
+        key: &'static str,
+        /// What it should say.
+        name: String,
+    },
+    /// Another process is making or changing it.
+    #[error("the mirror is busy")]
+    Busy(#[source] StoreError),
+    /// The store failed.
+    #[error("cannot reach the mirror")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for MirrorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
+                "look first whether its disk is mounted; where no mirror was yet, \
+                 `mirrorkeep --mirror {} init` makes one; another place is given with --mirror",
+                shell_word(path.as_ref())
+            )),
+            Self::Lost { id, .. } => {
+                let id = id.as_ref().map_or_else(
+                    || "`id` (any text that no other mirror has)".to_owned(),
+                    |id| format!("`id: {id}` (as in last-run.json or the journal)"),
+                );
+                ErrorKind::Refused.hint(format!(
+                    "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout` and \
+                     `policy`: the name of one that ships, or `layout.yaml` or `policy.yaml` where .mirrorkeep has that file"
+                ))
+            }
+            Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
+                ErrorKind::Refused.into()
+            }
+            Self::NotEdited { key, name } => ErrorKind::Refused.hint(format!(
+                "write `{key}: {name}` on a line of its own, without space before it, and run the same command again"
+            )),
+            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Busy(_) => ErrorKind::Busy.into(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}

@@ -1,0 +1,59 @@
+//! Why what is kept of a build cannot be read.
+
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::record::{BuildRecord, ManifestError, RecordError};
+use crate::store::StoreError;
+
+/// What is kept of a build, as it could be read.
+pub type Kept = Result<Option<BuildRecord>, KeptError>;
+
+/// Says why what is kept of a build cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// The record is damaged.
+    #[error("the record of `{0}` cannot be used")]
+    Record(BuildId, #[source] RecordError),
+    /// The manifest is damaged.
+    #[error("the manifest of `{0}` cannot be used")]
+    Manifest(BuildId, #[source] ManifestError),
+    /// The list of what was taken out of a build is damaged.
+    #[error("the list of parts `{0}` cannot be used")]
+    Parts(RelPath, #[source] ManifestError),
+    /// The holds are damaged.
+    #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
+    Holds(BuildId, #[source] serde_json::Error),
+    /// A hold that the journal states is not in the file.
+    #[error("the journal states the hold `{why}` of `{id}`, but `{at}` does not have it")]
+    LostHolds {
+        /// Which build.
+        id: BuildId,
+        /// The file.
+        at: RelPath,
+        /// The reasons of the holds.
+        why: String,
+    },
+    /// A file among the holds that is not ours.
+    #[error("`{0}` among the holds is no list of holds")]
+    StrangeHold(RelPath),
+    /// A file among the seals that is not ours.
+    #[error("`{0}` among the records is that of no build")]
+    StrangeSeal(RelPath),
+    /// The store failed.
+    #[error("cannot read what is kept of the builds")]
+    Store(#[from] StoreError),
+}
+
+impl Classify for KeptError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+            )),
+            Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
+                ErrorKind::Failed.into()
+            }
+            Self::Store(error) => error.class(),
+        }
+    }
+}
