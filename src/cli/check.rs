@@ -6,8 +6,9 @@ use super::exit::{Exit, Failed, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
-use crate::decide::check::{Code, Mend, Severity, Terms, mends};
+use crate::decide::check::{Code, Grouped, Mend, Severity, Terms, grouped, mends};
 use crate::decide::policy::Span;
+use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
 use crate::ops::check::{CheckReport, Mended};
@@ -48,7 +49,7 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
         // For `status`; who may only read checks as well without it.
         crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
-    show(setting, args, &report, &wanted, &mended)?;
+    show(setting, args, mirror.layout(), &report, (&wanted, &mended))?;
     let grave = report.findings.iter().any(|found| found.severity < Severity::Note);
     let failed = mended.iter().any(|one| one.failure.is_some());
     Ok(if failed {
@@ -87,13 +88,19 @@ fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Men
 fn show(
     setting: &Setting,
     args: &CheckArgs,
+    layout: &Layout,
     report: &CheckReport,
-    wanted: &[Mend],
-    mended: &[Mended],
+    (wanted, mended): (&[Mend], &[Mended]),
 ) -> Outcome {
     let findings = &report.findings;
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&render::findings(findings, say::paint())),
+        FormatArg::Text if !setting.json => {
+            let shown = match args.all {
+                true => findings.iter().map(Grouped::One).collect(),
+                false => grouped(findings, layout),
+            };
+            say::out(&render::findings(&shown, say::paint()));
+        }
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
             say::json(&json!({

@@ -44,6 +44,9 @@ pub(in crate::cli) struct CheckArgs {
     /// How the findings are written to standard output
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(in crate::cli) format: FormatArg,
+    /// List every finding; without it, more than three of one code in one stream are one line of text
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
     /// Also find streams without a success for that long, such as 7d; those that are kept for ever are left out
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
@@ -54,7 +57,7 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, requires = "fix")]
     pub(in crate::cli) dry_run: bool,
     /// Write docs/findings.md, the table of all codes, to standard output
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all"])]
     pub(in crate::cli) list: bool,
 }
 
