@@ -39,13 +39,13 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     let session = setting.session(&mirror);
     let look = || crate::ops::check::check(&session, &scope, terms);
     let mut report = look()?;
-    let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
+    let wanted = if args.mend.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();
-    if args.fix && !args.dry_run {
+    if args.mend.fix && !args.mend.dry_run {
         mended = fix(setting, &mirror, wanted.clone())?;
         report = look()?;
     }
-    if scope.is_root() && !args.dry_run && refuse_root(&setting.mirror).is_ok() {
+    if scope.is_root() && !args.mend.dry_run && refuse_root(&setting.mirror).is_ok() {
         // For `status`; who may only read checks as well without it.
         crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
@@ -95,9 +95,10 @@ fn show(
     let findings = &report.findings;
     match args.format {
         FormatArg::Text if !setting.json => {
-            let shown = match args.all {
-                true => findings.iter().map(Grouped::One).collect(),
-                false => grouped(findings, layout),
+            let shown = if args.all {
+                findings.iter().map(Grouped::One).collect()
+            } else {
+                grouped(findings, layout)
             };
             say::out(&render::findings(&shown, say::paint()));
         }
@@ -113,15 +114,15 @@ fn show(
                 },
                 "builds": report.builds,
                 "entries": report.entries,
-                "mends": if args.dry_run { Some(wanted) } else { None },
-                "mended": if args.fix && !args.dry_run { Some(mended) } else { None },
+                "mends": if args.mend.dry_run { Some(wanted) } else { None },
+                "mended": if args.mend.fix && !args.mend.dry_run { Some(mended) } else { None },
             }));
             return Ok(());
         }
         FormatArg::Sarif => say::json(&render::sarif(findings)),
         FormatArg::Junit => say::xml(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
-    for mend in wanted.iter().filter(|_| args.dry_run) {
+    for mend in wanted.iter().filter(|_| args.mend.dry_run) {
         say::note(&format!("would {mend}"));
     }
     for one in mended {
