@@ -13,7 +13,8 @@ use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
 use crate::decide::check::{Drift, Finding, Seen, SeenBuild, Terms, comply, comply_build, comply_drift};
 use crate::mirror::{
-    Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
+    AnchorError, Kept, KeptError, Mirror, Told, Trouble, chain, look_at_walked, look_knowing, named,
+    survey_by,
 };
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
@@ -70,7 +71,9 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let (damaged, unread) = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
-    let told = mirror.told()?;
+    // What another mirror's journal states is not about this one.
+    let foreign = surveyed.lost.iter().any(AnchorError::is_foreign);
+    let told = if foreign { Told::default() } else { mirror.told()? };
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
@@ -99,7 +102,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(unread)
             .chain(lost)
             .chain(unseen)
-            .chain(trash::wrong(mirror, now)?)
+            .chain(trash::wrong(mirror, now, foreign)?)
             .collect(),
     };
     report.findings.extend(comply_drift(drifts));
