@@ -35,7 +35,8 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
         Err(error) => return Err(error.into()),
     };
     mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
-    let terms = Terms { policy: policy.as_ref(), stalled };
+    let rules = crate::ops::check::rules(&mirror)?;
+    let terms = Terms { policy: policy.as_ref(), stalled, rules: Some(&rules) };
     let session = setting.session(&mirror);
     let look = || crate::ops::check::check(&session, &scope, terms);
     let mut report = look()?;
@@ -101,12 +102,16 @@ fn show(
                 grouped(findings, layout)
             };
             say::out(&render::findings(&shown, say::paint()));
+            if args.all {
+                say::out(&render::ignored(&report.ignored, say::paint()));
+            }
         }
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
             say::json(&json!({
                 "check": 1,
                 "findings": findings,
+                "ignored": report.ignored,
                 "totals": {
                     "error": of(Severity::Error),
                     "warning": of(Severity::Warning),
@@ -137,6 +142,11 @@ fn show(
         say::count(report.entries, "thing")
     );
     let looked = looked.replace("entrys", "entries");
-    say::note(&format!("{} in {looked}", render::findings_total(findings)));
+    let ignored = match report.ignored.len() {
+        0 => String::new(),
+        count if args.all => format!("; {count} ignored"),
+        count => format!("; {count} ignored (`--all` lists them)"),
+    };
+    say::note(&format!("{} in {looked}{ignored}", render::findings_total(findings)));
     Ok(())
 }

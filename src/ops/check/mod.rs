@@ -4,14 +4,18 @@
 //! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
 
 pub(crate) mod mend;
+mod rules;
 mod trash;
 
 pub use mend::{Mended, mend};
+pub use rules::rules;
 
 use crate::census::{BuildCensus, Census};
 use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
-use crate::decide::check::{Drift, Finding, Seen, SeenBuild, Terms, comply, comply_build, comply_drift};
+use crate::decide::check::{
+    Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
+};
 use crate::mirror::{
     Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
 };
@@ -31,6 +35,8 @@ use std::sync::{Mutex, PoisonError};
 pub struct CheckReport {
     /// The findings, sorted by path.
     pub findings: Vec<Finding>,
+    /// Those that mirror.yaml ignores, which do not count.
+    pub ignored: Vec<Ignored>,
     /// How many builds were looked at.
     pub builds: u64,
     /// How many things were looked at in them.
@@ -104,9 +110,13 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     };
     report.findings.extend(comply_drift(drifts));
     report.findings.extend(comply(&seen, mirror.layout(), terms));
-    report.findings.retain(|found| is_below(&found.path, scope));
     report.findings.sort();
     report.findings.dedup();
+    if let Some(rules) = terms.rules {
+        (report.findings, report.ignored) = rules.apply(report.findings, now);
+    }
+    report.findings.retain(|found| is_below(&found.path, scope));
+    report.ignored.retain(|ignored| is_below(&ignored.finding.path, scope));
     Ok(report)
 }
 
