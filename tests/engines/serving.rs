@@ -1,15 +1,16 @@
 //! The configurations of `contrib/`, in the real servers that read them: types, cache times, listings, and what is hidden.
 
 use super::web::{Running, at, encoded};
-use crate::support::rig::Rig;
+use crate::support::rig::{Rig, tree};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const STREAM: &str = "master/centos";
 const FIRST: &str = "20181205T060000Z";
 const SECOND: &str = "20181206T060000Z";
+const THIRD: &str = "20181207T060000Z";
 
 /// As a bucket serves what never changes, and what may.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -54,6 +55,12 @@ const QUOTED: [&str; 5] =
 
 const LONG: &str = "stx-a-package-with-quite-a-long-name-20181205.1234567-89.el7.tis.x86_64 &ä.rpm";
 
+/// Keeps the newest build alone, however young the others are.
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families: [{name: all, match: \"**\", keep: [{last: 1}]}]
+";
+
 /// Returns a mirror with one build, in which everyone may read what the server's configuration alone must hide.
 fn mirrored() -> Rig {
     let rig = Rig::new();
@@ -61,7 +68,9 @@ fn mirrored() -> Rig {
         rig.write(name, name);
     }
     rig.write(&format!("std/{LONG}"), "long");
-    rig.ok(&["init", "--layout", "generic"]);
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&policy, POLICY).unwrap();
+    rig.ok(&["init", "--layout", "generic", "--policy", policy.path().to_str().unwrap()]);
     rig.publish(FIRST, &[]);
     for dir in [rig.mirror("..").as_path(), &rig.mirror(".mirrorkeep")] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
@@ -274,4 +283,99 @@ fn apache_serves_a_mirror_as_the_bucket_does() {
     let listing = String::from_utf8(listing).unwrap();
     assert!(listing.contains(&LONG.replace('&', "&amp;")), "{listing}");
     the_name_moves(&server, &rig);
+}
+
+fn rsyncd(rig: &Rig) -> Running {
+    let root = rig.mirror("").display().to_string();
+    Running::start("rsync", |dir, port| {
+        let config = dir.join("rsyncd.conf");
+        fs::write(&config, contrib("rsyncd.conf", &[("/srv/mirror", root.clone())])).unwrap();
+        let (config, log) = (config.display(), dir.join("log").display().to_string());
+        let options = ["--daemon", "--no-detach", "--address=127.0.0.1"].map(str::to_owned);
+        let more = [format!("--port={port}"), format!("--config={config}"), format!("--log-file={log}")];
+        [&options[..], &more].concat()
+    })
+}
+
+/// Runs rsync from a path of the server to a directory.
+fn rsync(server: &Running, options: &[&str], from: &str, to: &Path) -> Output {
+    let from = format!("rsync://127.0.0.1:{}/mirror/{from}", server.port());
+    Command::new(at("rsync")).args(options).arg(from).arg(to).output().unwrap()
+}
+
+/// Runs rsync on the whole mirror, which must succeed, and returns what it printed.
+#[track_caller]
+fn synced(server: &Running, options: &[&str], to: &Path) -> String {
+    let output = rsync(server, options, "", to);
+    assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Compares a copy with the public part of the mirror.
+#[track_caller]
+fn same(rig: &Rig, copy: &Path) {
+    let own = |line: &String| line.starts_with(".mirrorkeep ") || line.starts_with(".mirrorkeep/");
+    let (all, copied) = (tree(&rig.mirror("")), tree(copy));
+    assert!(all.iter().any(own) && !copied.iter().any(|line| line.contains("mirrorkeep")));
+    assert_eq!(all.into_iter().filter(|line| !own(line)).collect::<Vec<_>>(), copied);
+}
+
+#[test]
+fn rsync_copies_a_mirror_with_its_links_and_deletes_what_prune_deleted() {
+    let rig = mirrored();
+    rig.write("iso/bootimage.iso", "the second image").publish(SECOND, &[]);
+    let server = rsyncd(&rig);
+    let place = tempfile::tempdir().unwrap();
+    let (copy, stream) = (place.path(), place.path().join(STREAM));
+    let latest = || fs::read_link(stream.join("latest_build")).unwrap();
+    let inode = |build: &str, file: &str| fs::metadata(stream.join(build).join(file)).unwrap().ino();
+    synced(&server, &["-aH", "--delete"], copy);
+    same(&rig, copy);
+    assert_eq!(latest(), Path::new(SECOND));
+    assert_eq!(inode(FIRST, "std/a.rpm"), inode(SECOND, "std/a.rpm"));
+    assert_ne!(inode(FIRST, "iso/bootimage.iso"), inode(SECOND, "iso/bootimage.iso"));
+    assert_eq!(synced(&server, &["-aHi", "--delete"], copy), "", "nothing changed");
+
+    // A prune between two syncs; the trash that it fills is sent to no one.
+    rig.write("iso/bootimage.iso", "the third image").publish(THIRD, &[]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [THIRD]);
+    assert!(rig.mirror(".mirrorkeep/trash").read_dir().unwrap().next().is_some());
+    // Files first, then names and deletions: a reader of the copy never meets a name without its build.
+    synced(&server, &["-aH", "--no-links"], copy);
+    assert_eq!(latest(), Path::new(SECOND));
+    assert!([FIRST, SECOND, THIRD].iter().all(|build| stream.join(build).join("std/a.rpm").exists()));
+    synced(&server, &["-aH", "--delete-after"], copy);
+    same(&rig, copy);
+    assert_eq!(latest(), Path::new(THIRD));
+    assert_eq!(synced(&server, &["-aHi", "--delete"], copy), "", "nothing changed");
+}
+
+#[test]
+fn rsync_neither_shows_nor_takes_anything_else() {
+    let rig = mirrored();
+    let server = rsyncd(&rig);
+    let place = tempfile::tempdir().unwrap();
+    let listing = synced(&server, &["--list-only"], place.path());
+    assert!(listing.contains("master") && !listing.contains("mirrorkeep"), "{listing}");
+    for path in [
+        ".mirrorkeep",
+        ".mirrorkeep/",
+        ".mirrorkeep/mirror.yaml",
+        "./.mirrorkeep/mirror.yaml",
+        "master/../.mirrorkeep/mirror.yaml",
+    ] {
+        let output = rsync(&server, &["-a"], path, place.path());
+        assert!(!output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(tree(place.path()), Vec::<String>::new(), "{path}");
+    }
+    let before = tree(&rig.mirror(""));
+    let to = format!("rsync://127.0.0.1:{}/mirror/", server.port());
+    let output = Command::new(at("rsync"))
+        .arg("-a")
+        .args([rig.work("success").to_str().unwrap(), &to])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("read only"), "{output:?}");
+    assert_eq!(tree(&rig.mirror("")), before);
 }
