@@ -340,7 +340,7 @@ impl Verb {
     /// Returns whether the verb may write into the mirror.
     pub(super) fn writes(&self) -> bool {
         match self {
-            Self::Check(args) => args.fix,
+            Self::Check(args) => args.mend.fix,
             Self::Plan(args) => args.publish,
             verb => verb.changes(),
         }

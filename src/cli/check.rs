@@ -6,8 +6,9 @@ use super::exit::{Exit, Failed, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
-use crate::decide::check::{Code, Mend, Severity, Terms, mends};
+use crate::decide::check::{Code, Grouped, Mend, Severity, Terms, grouped, mends};
 use crate::decide::policy::Span;
+use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
 use crate::ops::check::{CheckReport, Mended};
@@ -38,17 +39,17 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     let session = setting.session(&mirror);
     let look = || crate::ops::check::check(&session, &scope, terms);
     let mut report = look()?;
-    let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
+    let wanted = if args.mend.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();
-    if args.fix && !args.dry_run {
+    if args.mend.fix && !args.mend.dry_run {
         mended = fix(setting, &mirror, wanted.clone())?;
         report = look()?;
     }
-    if scope.is_root() && !args.dry_run && refuse_root(&setting.mirror).is_ok() {
+    if scope.is_root() && !args.mend.dry_run && refuse_root(&setting.mirror).is_ok() {
         // For `status`; who may only read checks as well without it.
         crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
-    show(setting, args, &report, &wanted, &mended)?;
+    show(setting, args, mirror.layout(), &report, (&wanted, &mended))?;
     let grave = report.findings.iter().any(|found| found.severity < Severity::Note);
     let failed = mended.iter().any(|one| one.failure.is_some());
     Ok(if failed {
@@ -87,13 +88,20 @@ fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Men
 fn show(
     setting: &Setting,
     args: &CheckArgs,
+    layout: &Layout,
     report: &CheckReport,
-    wanted: &[Mend],
-    mended: &[Mended],
+    (wanted, mended): (&[Mend], &[Mended]),
 ) -> Outcome {
     let findings = &report.findings;
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&render::findings(findings, say::paint())),
+        FormatArg::Text if !setting.json => {
+            let shown = if args.all {
+                findings.iter().map(Grouped::One).collect()
+            } else {
+                grouped(findings, layout)
+            };
+            say::out(&render::findings(&shown, say::paint()));
+        }
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
             say::json(&json!({
@@ -106,15 +114,15 @@ fn show(
                 },
                 "builds": report.builds,
                 "entries": report.entries,
-                "mends": if args.dry_run { Some(wanted) } else { None },
-                "mended": if args.fix && !args.dry_run { Some(mended) } else { None },
+                "mends": if args.mend.dry_run { Some(wanted) } else { None },
+                "mended": if args.mend.fix && !args.mend.dry_run { Some(mended) } else { None },
             }));
             return Ok(());
         }
         FormatArg::Sarif => say::json(&render::sarif(findings)),
         FormatArg::Junit => say::xml(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
-    for mend in wanted.iter().filter(|_| args.dry_run) {
+    for mend in wanted.iter().filter(|_| args.mend.dry_run) {
         say::note(&format!("would {mend}"));
     }
     for one in mended {

@@ -37,6 +37,17 @@ pub(in crate::cli) struct ExplainArgs {
     pub(in crate::cli) from: PlanFrom,
 }
 
+/// Whether findings are fixed.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MendArgs {
+    /// Fix what is safe to fix: lost records, absolute aliases, unreadable modes, stale temporary files
+    #[arg(long)]
+    pub(in crate::cli) fix: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long, requires = "fix")]
+    pub(in crate::cli) dry_run: bool,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CheckArgs {
     /// Only this path of the mirror, with everything below it
@@ -44,17 +55,16 @@ pub(in crate::cli) struct CheckArgs {
     /// Format of the findings
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(in crate::cli) format: FormatArg,
+    /// List every finding; otherwise more than three of one code in one stream become one line of text
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
     /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
-    /// Fix what is safe to fix: lost records, absolute aliases, unreadable modes, stale temporary files
-    #[arg(long)]
-    pub(in crate::cli) fix: bool,
-    /// Show what would be done, and change nothing
-    #[arg(long, requires = "fix")]
-    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) mend: MendArgs,
     /// Print the table of all findings, docs/findings.md
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all"])]
     pub(in crate::cli) list: bool,
 }
 

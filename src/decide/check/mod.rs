@@ -8,6 +8,7 @@ mod build;
 mod code;
 mod drift;
 mod finding;
+mod group;
 mod lists;
 mod marker;
 mod mend;
@@ -19,6 +20,7 @@ mod streams;
 pub use code::{Code, Severity};
 pub use drift::{Drift, changes, comply_drift};
 pub use finding::Finding;
+pub use group::{Grouped, grouped};
 pub use mend::{Mend, MendKind, mends};
 pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
 
