@@ -87,11 +87,16 @@ fn contrib(name: &str, with: &[(&str, String)]) -> String {
     })
 }
 
-fn nginx(rig: &Rig) -> Running {
+/// Starts nginx with these rules for aliases.
+fn nginx(rig: &Rig, rules: &str) -> Running {
     let root = rig.mirror("").display().to_string();
     Running::start("nginx", |dir, port| {
-        let ours = [("listen 80;", format!("listen 127.0.0.1:{port};")), ("/srv/mirror", root.clone())];
+        let ours = [
+            ("listen 80;", format!("listen 127.0.0.1:{port}; include aliases.conf;")),
+            ("/srv/mirror", root.clone()),
+        ];
         fs::write(dir.join("mirror.conf"), contrib("nginx.conf", &ours)).unwrap();
+        fs::write(dir.join("aliases.conf"), rules).unwrap();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
         // As Debian has it, the common types are there and unknown ones are binary.
@@ -171,13 +176,13 @@ fn types_and_cache_times(server: &Running) {
 fn ranges(server: &Running) {
     for (name, kept) in [(FIRST, FOR_EVER), ("latest_build", FOR_A_MINUTE)] {
         let path = format!("/{STREAM}/{name}/iso/bootimage.iso");
-        for (range, bytes, told) in
+        for (range, bytes, part) in
             [("2-4", "o/b", "2-4/17"), ("-4", ".iso", "13-16/17"), ("13-", ".iso", "13-16/17")]
         {
             let (head, body) =
                 answered(server, &path, &format!("Range: bytes={range}\r\n"), "206", Some(kept));
             assert_eq!(body, bytes.as_bytes(), "{head}");
-            assert_eq!(field(&head, "content-range"), Some(&*format!("bytes {told}")));
+            assert_eq!(field(&head, "content-range"), Some(&*format!("bytes {part}")));
         }
         let (head, _) = server.ask(&path, "Range: bytes=17-\r\n");
         assert!(head.contains(" 416 "), "{head}");
@@ -255,7 +260,7 @@ fn shown(listing: &str) -> Vec<String> {
 #[test]
 fn nginx_serves_a_mirror_as_the_bucket_does() {
     let rig = mirrored();
-    let server = nginx(&rig);
+    let server = nginx(&rig, "");
     types_and_cache_times(&server);
     ranges(&server);
     own_area_is_hidden(&server);
@@ -269,6 +274,21 @@ fn nginx_serves_a_mirror_as_the_bucket_does() {
         assert!(names.iter().any(|shown| shown == name), "{names:?}");
     }
     the_name_moves(&server, &rig);
+}
+
+#[test]
+fn one_request_with_the_rules_for_aliases_resolves_a_name() {
+    let rig = mirrored();
+    let server = nginx(&rig, &rig.ok(&["export", "redirects", "--for", "nginx"]));
+    for path in ["latest_build", "latest_build/"] {
+        let (head, _) = answered(&server, &format!("/{STREAM}/{path}"), "", "302", Some(FOR_A_MINUTE));
+        assert_eq!(field(&head, "location"), Some(&*format!("/{STREAM}/{FIRST}/")));
+    }
+    let (head, _) =
+        answered(&server, &format!("/{STREAM}/latest_build/success"), "", "302", Some(FOR_A_MINUTE));
+    let dated = field(&head, "location").unwrap();
+    let (head, _) = answered(&server, dated, "", "200", Some(FOR_EVER));
+    assert_eq!(field(&head, "content-type"), Some(TEXT));
 }
 
 #[test]
@@ -332,6 +352,9 @@ fn rsync_copies_a_mirror_with_its_links_and_deletes_what_prune_deleted() {
     synced(&server, &["-aH", "--delete"], copy);
     same(&rig, copy);
     assert_eq!(latest(), Path::new(SECOND));
+    let listed = rsync(&server, &["--list-only", "-l"], &format!("{STREAM}/latest_build"), copy);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains(&format!("latest_build -> {SECOND}")), "{listed}");
     assert_eq!(inode(FIRST, "std/a.rpm"), inode(SECOND, "std/a.rpm"));
     assert_ne!(inode(FIRST, "iso/bootimage.iso"), inode(SECOND, "iso/bootimage.iso"));
     assert_eq!(synced(&server, &["-aHi", "--delete"], copy), "", "nothing changed");
