@@ -123,3 +123,36 @@ fn what_is_ignored_is_not_fixed() {
     assert!(!record.exists());
     assert_eq!(codes(&rig.json_ends(5, &["check"])["ignored"]), ["record-missing"]);
 }
+
+#[test]
+fn what_is_in_the_baseline_does_not_count_and_what_is_new_does() {
+    let rig = with("");
+    let old = rig.work("../old.json");
+    fs::write(&old, said(&rig, &["--json", "check"]).0).unwrap();
+    let old = old.to_str().unwrap();
+    let (out, err, code) = said(&rig, &["check", "--baseline", old]);
+    assert_eq!((&*out, code), ("", Some(0)));
+    assert!(err.contains("0 errors, 0 warnings, 0 notes") && err.contains("; 2 in the baseline"), "{err}");
+    fs::create_dir(rig.mirror("masters")).unwrap();
+    let answer = rig.json_ends(5, &["check", "--baseline", old]);
+    assert_eq!(codes(&answer["findings"]), ["unknown-class"]);
+    assert_eq!(codes(&answer["known"]), ["context-missing", "context-missing"]);
+    // Its answer is a baseline, too, of all of them.
+    let next = rig.work("../next.json");
+    fs::write(&next, answer.to_string()).unwrap();
+    rig.ok(&["check", "--baseline", next.to_str().unwrap()]);
+    // What `status` states is what is there.
+    assert_eq!(rig.json(&["status"])["check"]["warning"], 2);
+}
+
+#[test]
+fn a_baseline_that_cannot_be_used_is_refused_by_its_name() {
+    let rig = with("");
+    let bad = rig.work("../bad.json");
+    let name = bad.to_str().unwrap().to_owned();
+    rig.fails(2, "cannot read the baseline `", &["check", "--baseline", &name]);
+    for text in ["", "{}", "not JSON", "{\"check\": 1, \"codes\": []}"] {
+        fs::write(&bad, text).unwrap();
+        rig.fails(2, "bad.json` is not a baseline: ", &["check", "--baseline", &name]);
+    }
+}

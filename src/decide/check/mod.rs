@@ -4,6 +4,7 @@
 //! What is not seen is not judged; what could not be read is a finding of its own, never taken for right.
 
 mod aliases;
+mod baseline;
 mod build;
 mod code;
 mod drift;
@@ -18,6 +19,7 @@ mod rules;
 mod seen;
 mod streams;
 
+pub use baseline::Baseline;
 pub use code::{Code, Severity};
 pub use drift::{Drift, changes, comply_drift};
 pub use finding::Finding;

@@ -37,6 +37,8 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// Those that mirror.yaml ignores, which do not count.
     pub ignored: Vec<Ignored>,
+    /// Those that an earlier check reported, where its answer was given; they do not count.
+    pub known: Vec<Finding>,
     /// How many builds were looked at.
     pub builds: u64,
     /// How many things were looked at in them.
