@@ -1,6 +1,6 @@
 //! Findings as people read them: by path, those that repeat counted, and how many there are.
 
-use crate::decide::check::{Code, Finding, Grouped, Severity};
+use crate::decide::check::{Code, Finding, Grouped, Ignored, Severity};
 use crate::model::shown;
 use crate::render::{Paint, count};
 
@@ -47,6 +47,23 @@ fn many(at: &str, findings: &[&Finding], paint: Paint) -> String {
         first.code,
         paths.join(", "),
     )
+}
+
+/// Shows findings that are ignored as text, with the reasons.
+pub fn ignored(found: &[Ignored], paint: Paint) -> String {
+    let mut text = String::new();
+    for Ignored { finding, why, until } in found {
+        let until = until.as_ref().map(|until| format!(" (until {until})")).unwrap_or_default();
+        text.push_str(&format!(
+            "{}: ignored: {} [{}]\n    found     {}\n    why       {}{until}\n",
+            paint.bold(&finding.path),
+            meaning(finding),
+            finding.code,
+            shown(&finding.found),
+            shown(why),
+        ));
+    }
+    text
 }
 
 /// Returns the word for how grave a finding is.

@@ -1,15 +1,16 @@
 //! The configurations of `contrib/`, in the real servers that read them: types, cache times, listings, and what is hidden.
 
 use super::web::{Running, at, encoded};
-use crate::support::rig::Rig;
+use crate::support::rig::{Rig, tree};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const STREAM: &str = "master/centos";
 const FIRST: &str = "20181205T060000Z";
 const SECOND: &str = "20181206T060000Z";
+const THIRD: &str = "20181207T060000Z";
 
 /// As a bucket serves what never changes, and what may.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -54,6 +55,12 @@ const QUOTED: [&str; 5] =
 
 const LONG: &str = "stx-a-package-with-quite-a-long-name-20181205.1234567-89.el7.tis.x86_64 &ä.rpm";
 
+/// Keeps the newest build alone, however young the others are.
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families: [{name: all, match: \"**\", keep: [{last: 1}]}]
+";
+
 /// Returns a mirror with one build, in which everyone may read what the server's configuration alone must hide.
 fn mirrored() -> Rig {
     let rig = Rig::new();
@@ -61,7 +68,9 @@ fn mirrored() -> Rig {
         rig.write(name, name);
     }
     rig.write(&format!("std/{LONG}"), "long");
-    rig.ok(&["init", "--layout", "generic"]);
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&policy, POLICY).unwrap();
+    rig.ok(&["init", "--layout", "generic", "--policy", policy.path().to_str().unwrap()]);
     rig.publish(FIRST, &[]);
     for dir in [rig.mirror("..").as_path(), &rig.mirror(".mirrorkeep")] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
@@ -78,11 +87,16 @@ fn contrib(name: &str, with: &[(&str, String)]) -> String {
     })
 }
 
-fn nginx(rig: &Rig) -> Running {
+/// Starts nginx with these rules for aliases.
+fn nginx(rig: &Rig, rules: &str) -> Running {
     let root = rig.mirror("").display().to_string();
     Running::start("nginx", |dir, port| {
-        let ours = [("listen 80;", format!("listen 127.0.0.1:{port};")), ("/srv/mirror", root.clone())];
+        let ours = [
+            ("listen 80;", format!("listen 127.0.0.1:{port}; include aliases.conf;")),
+            ("/srv/mirror", root.clone()),
+        ];
         fs::write(dir.join("mirror.conf"), contrib("nginx.conf", &ours)).unwrap();
+        fs::write(dir.join("aliases.conf"), rules).unwrap();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
         // As Debian has it, the common types are there and unknown ones are binary.
@@ -162,13 +176,13 @@ fn types_and_cache_times(server: &Running) {
 fn ranges(server: &Running) {
     for (name, kept) in [(FIRST, FOR_EVER), ("latest_build", FOR_A_MINUTE)] {
         let path = format!("/{STREAM}/{name}/iso/bootimage.iso");
-        for (range, bytes, told) in
+        for (range, bytes, part) in
             [("2-4", "o/b", "2-4/17"), ("-4", ".iso", "13-16/17"), ("13-", ".iso", "13-16/17")]
         {
             let (head, body) =
                 answered(server, &path, &format!("Range: bytes={range}\r\n"), "206", Some(kept));
             assert_eq!(body, bytes.as_bytes(), "{head}");
-            assert_eq!(field(&head, "content-range"), Some(&*format!("bytes {told}")));
+            assert_eq!(field(&head, "content-range"), Some(&*format!("bytes {part}")));
         }
         let (head, _) = server.ask(&path, "Range: bytes=17-\r\n");
         assert!(head.contains(" 416 "), "{head}");
@@ -246,7 +260,7 @@ fn shown(listing: &str) -> Vec<String> {
 #[test]
 fn nginx_serves_a_mirror_as_the_bucket_does() {
     let rig = mirrored();
-    let server = nginx(&rig);
+    let server = nginx(&rig, "");
     types_and_cache_times(&server);
     ranges(&server);
     own_area_is_hidden(&server);
@@ -263,6 +277,21 @@ fn nginx_serves_a_mirror_as_the_bucket_does() {
 }
 
 #[test]
+fn one_request_with_the_rules_for_aliases_resolves_a_name() {
+    let rig = mirrored();
+    let server = nginx(&rig, &rig.ok(&["export", "redirects", "--for", "nginx"]));
+    for path in ["latest_build", "latest_build/"] {
+        let (head, _) = answered(&server, &format!("/{STREAM}/{path}"), "", "302", Some(FOR_A_MINUTE));
+        assert_eq!(field(&head, "location"), Some(&*format!("/{STREAM}/{FIRST}/")));
+    }
+    let (head, _) =
+        answered(&server, &format!("/{STREAM}/latest_build/success"), "", "302", Some(FOR_A_MINUTE));
+    let dated = field(&head, "location").unwrap();
+    let (head, _) = answered(&server, dated, "", "200", Some(FOR_EVER));
+    assert_eq!(field(&head, "content-type"), Some(TEXT));
+}
+
+#[test]
 fn apache_serves_a_mirror_as_the_bucket_does() {
     let rig = mirrored();
     let server = apache(&rig);
@@ -274,4 +303,102 @@ fn apache_serves_a_mirror_as_the_bucket_does() {
     let listing = String::from_utf8(listing).unwrap();
     assert!(listing.contains(&LONG.replace('&', "&amp;")), "{listing}");
     the_name_moves(&server, &rig);
+}
+
+fn rsyncd(rig: &Rig) -> Running {
+    let root = rig.mirror("").display().to_string();
+    Running::start("rsync", |dir, port| {
+        let config = dir.join("rsyncd.conf");
+        fs::write(&config, contrib("rsyncd.conf", &[("/srv/mirror", root.clone())])).unwrap();
+        let (config, log) = (config.display(), dir.join("log").display().to_string());
+        let options = ["--daemon", "--no-detach", "--address=127.0.0.1"].map(str::to_owned);
+        let more = [format!("--port={port}"), format!("--config={config}"), format!("--log-file={log}")];
+        [&options[..], &more].concat()
+    })
+}
+
+/// Runs rsync from a path of the server to a directory.
+fn rsync(server: &Running, options: &[&str], from: &str, to: &Path) -> Output {
+    let from = format!("rsync://127.0.0.1:{}/mirror/{from}", server.port());
+    Command::new(at("rsync")).args(options).arg(from).arg(to).output().unwrap()
+}
+
+/// Runs rsync on the whole mirror, which must succeed, and returns what it printed.
+#[track_caller]
+fn synced(server: &Running, options: &[&str], to: &Path) -> String {
+    let output = rsync(server, options, "", to);
+    assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Compares a copy with the public part of the mirror.
+#[track_caller]
+fn same(rig: &Rig, copy: &Path) {
+    let own = |line: &String| line.starts_with(".mirrorkeep ") || line.starts_with(".mirrorkeep/");
+    let (all, copied) = (tree(&rig.mirror("")), tree(copy));
+    assert!(all.iter().any(own) && !copied.iter().any(|line| line.contains("mirrorkeep")));
+    assert_eq!(all.into_iter().filter(|line| !own(line)).collect::<Vec<_>>(), copied);
+}
+
+#[test]
+fn rsync_copies_a_mirror_with_its_links_and_deletes_what_prune_deleted() {
+    let rig = mirrored();
+    rig.write("iso/bootimage.iso", "the second image").publish(SECOND, &[]);
+    let server = rsyncd(&rig);
+    let place = tempfile::tempdir().unwrap();
+    let (copy, stream) = (place.path(), place.path().join(STREAM));
+    let latest = || fs::read_link(stream.join("latest_build")).unwrap();
+    let inode = |build: &str, file: &str| fs::metadata(stream.join(build).join(file)).unwrap().ino();
+    synced(&server, &["-aH", "--delete"], copy);
+    same(&rig, copy);
+    assert_eq!(latest(), Path::new(SECOND));
+    let listed = rsync(&server, &["--list-only", "-l"], &format!("{STREAM}/latest_build"), copy);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains(&format!("latest_build -> {SECOND}")), "{listed}");
+    assert_eq!(inode(FIRST, "std/a.rpm"), inode(SECOND, "std/a.rpm"));
+    assert_ne!(inode(FIRST, "iso/bootimage.iso"), inode(SECOND, "iso/bootimage.iso"));
+    assert_eq!(synced(&server, &["-aHi", "--delete"], copy), "", "nothing changed");
+
+    // A prune between two syncs; the trash that it fills is sent to no one.
+    rig.write("iso/bootimage.iso", "the third image").publish(THIRD, &[]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [THIRD]);
+    assert!(rig.mirror(".mirrorkeep/trash").read_dir().unwrap().next().is_some());
+    // Files first, then names and deletions: a reader of the copy never meets a name without its build.
+    synced(&server, &["-aH", "--no-links"], copy);
+    assert_eq!(latest(), Path::new(SECOND));
+    assert!([FIRST, SECOND, THIRD].iter().all(|build| stream.join(build).join("std/a.rpm").exists()));
+    synced(&server, &["-aH", "--delete-after"], copy);
+    same(&rig, copy);
+    assert_eq!(latest(), Path::new(THIRD));
+    assert_eq!(synced(&server, &["-aHi", "--delete"], copy), "", "nothing changed");
+}
+
+#[test]
+fn rsync_neither_shows_nor_takes_anything_else() {
+    let rig = mirrored();
+    let server = rsyncd(&rig);
+    let place = tempfile::tempdir().unwrap();
+    let listing = synced(&server, &["--list-only"], place.path());
+    assert!(listing.contains("master") && !listing.contains("mirrorkeep"), "{listing}");
+    for path in [
+        ".mirrorkeep",
+        ".mirrorkeep/",
+        ".mirrorkeep/mirror.yaml",
+        "./.mirrorkeep/mirror.yaml",
+        "master/../.mirrorkeep/mirror.yaml",
+    ] {
+        let output = rsync(&server, &["-a"], path, place.path());
+        assert!(!output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(tree(place.path()), Vec::<String>::new(), "{path}");
+    }
+    let before = tree(&rig.mirror(""));
+    let to = format!("rsync://127.0.0.1:{}/mirror/", server.port());
+    let output = Command::new(at("rsync"))
+        .arg("-a")
+        .args([rig.work("success").to_str().unwrap(), &to])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("read only"), "{output:?}");
+    assert_eq!(tree(&rig.mirror("")), before);
 }

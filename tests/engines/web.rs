@@ -35,6 +35,11 @@ impl Running {
         Self { process, port, _dir: dir }
     }
 
+    /// Returns the port on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Returns the head and the body of an answer.
     pub(crate) fn get(&self, path: &str) -> (String, Vec<u8>) {
         self.ask(path, "")

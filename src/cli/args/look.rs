@@ -58,13 +58,16 @@ pub(in crate::cli) struct CheckArgs {
     /// List every finding; otherwise more than three of one code in one stream become one line of text
     #[arg(long)]
     pub(in crate::cli) all: bool,
+    /// Count only findings that are not in this JSON answer of an earlier check
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
     /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) mend: MendArgs,
     /// Print the table of all findings, docs/findings.md
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all"])]
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline"])]
     pub(in crate::cli) list: bool,
 }
 
