@@ -100,9 +100,10 @@ tools:
 		command -v $$program >/dev/null || exit 1; done) || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			strace git gnupg gpgv openssl e2fsprogs xfsprogs btrfs-progs; }
-	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null || \
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null && command -v apache2 >/dev/null && command -v duk >/dev/null && \
+		command -v rsync >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-			nginx apache2-bin duktape; }
+			nginx apache2-bin duktape rsync; }
 	@python3 -m venv -h >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; }
 	@tests/support/servers/install.sh

@@ -230,7 +230,7 @@ Examples:
     Restore {
         /// The build
         id: String,
-        /// Only check
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -245,7 +245,7 @@ Examples:
         /// Whether the reads and writes of other processes come first
         #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
         io_priority: IoPriority,
-        /// Only report what would be deleted
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -261,7 +261,7 @@ Examples:
         /// Only the holds with this reason
         #[arg(long)]
         why: Option<String>,
-        /// Only report what would change
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -295,10 +295,10 @@ Examples:
         /// Continue a journal of which events were lost, above every number that the trash and the last run state
         #[arg(long, conflicts_with = "dry_run")]
         accept_journal: bool,
-        /// Also clear unfinished builds whose publisher may still come back
+        /// Also remove unfinished publishes that could still be resumed
         #[arg(long)]
         discard_stages: bool,
-        /// Only say what would be looked at
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -340,7 +340,7 @@ impl Verb {
     /// Returns whether the verb may write into the mirror.
     pub(super) fn writes(&self) -> bool {
         match self {
-            Self::Check(args) => args.fix,
+            Self::Check(args) => args.mend.fix,
             Self::Plan(args) => args.publish,
             verb => verb.changes(),
         }

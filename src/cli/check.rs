@@ -6,14 +6,16 @@ use super::exit::{Exit, Failed, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
-use crate::decide::check::{Code, Mend, Severity, Terms, mends};
+use crate::decide::check::{Baseline, Code, Grouped, Mend, Severity, Terms, grouped, mends};
 use crate::decide::policy::Span;
+use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
 use crate::ops::check::{CheckReport, Mended};
 use crate::ops::retention::PlanError;
 use crate::render;
 use serde_json::json;
+use std::path::Path;
 
 pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     if args.list {
@@ -24,6 +26,7 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     let scope: RelPath = path.parse().map_err(|error| Usage(format!("{error}")))?;
     let stalled = args.stalled.as_deref().map(str::parse::<Span>).transpose();
     let stalled = stalled.map_err(|error| Usage(error.to_string()))?.map(Span::seconds);
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let mirror = setting.open()?;
     if mirror.store().look(&scope)?.is_none() {
         return Err(Usage(format!("nothing is at `{scope}`")).into());
@@ -34,21 +37,25 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
         Err(error) => return Err(error.into()),
     };
     mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
-    let terms = Terms { policy: policy.as_ref(), stalled };
+    let rules = crate::ops::check::rules(&mirror)?;
+    let terms = Terms { policy: policy.as_ref(), stalled, rules: Some(&rules) };
     let session = setting.session(&mirror);
     let look = || crate::ops::check::check(&session, &scope, terms);
     let mut report = look()?;
-    let wanted = if args.fix { mends(&report.findings) } else { Vec::new() };
+    let wanted = if args.mend.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();
-    if args.fix && !args.dry_run {
+    if args.mend.fix && !args.mend.dry_run {
         mended = fix(setting, &mirror, wanted.clone())?;
         report = look()?;
     }
-    if scope.is_root() && !args.dry_run && refuse_root(&setting.mirror).is_ok() {
+    if scope.is_root() && !args.mend.dry_run && refuse_root(&setting.mirror).is_ok() {
         // For `status`; who may only read checks as well without it.
         crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
-    show(setting, args, &report, &wanted, &mended)?;
+    if let Some(baseline) = &baseline {
+        (report.findings, report.known) = baseline.split(std::mem::take(&mut report.findings));
+    }
+    show(setting, args, mirror.layout(), &report, (&wanted, &mended))?;
     let grave = report.findings.iter().any(|found| found.severity < Severity::Note);
     let failed = mended.iter().any(|one| one.failure.is_some());
     Ok(if failed {
@@ -58,6 +65,14 @@ pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Reads the answer of an earlier check.
+fn read_baseline(path: &Path) -> Outcome<Baseline> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("cannot read the baseline `{}`: {error}", path.display())))?;
+    let baseline = Baseline::parse(&text);
+    Ok(baseline.map_err(|why| Usage(format!("`{}` is not a baseline: {why}", path.display())))?)
 }
 
 /// Writes the table of all codes.
@@ -87,18 +102,30 @@ fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Men
 fn show(
     setting: &Setting,
     args: &CheckArgs,
+    layout: &Layout,
     report: &CheckReport,
-    wanted: &[Mend],
-    mended: &[Mended],
+    (wanted, mended): (&[Mend], &[Mended]),
 ) -> Outcome {
     let findings = &report.findings;
     match args.format {
-        FormatArg::Text if !setting.json => say::out(&render::findings(findings, say::paint())),
+        FormatArg::Text if !setting.json => {
+            let shown = if args.all {
+                findings.iter().map(Grouped::One).collect()
+            } else {
+                grouped(findings, layout)
+            };
+            say::out(&render::findings(&shown, say::paint()));
+            if args.all {
+                say::out(&render::ignored(&report.ignored, say::paint()));
+            }
+        }
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
             say::json(&json!({
                 "check": 1,
                 "findings": findings,
+                "ignored": report.ignored,
+                "known": if args.baseline.is_some() { Some(&report.known) } else { None },
                 "totals": {
                     "error": of(Severity::Error),
                     "warning": of(Severity::Warning),
@@ -106,15 +133,15 @@ fn show(
                 },
                 "builds": report.builds,
                 "entries": report.entries,
-                "mends": if args.dry_run { Some(wanted) } else { None },
-                "mended": if args.fix && !args.dry_run { Some(mended) } else { None },
+                "mends": if args.mend.dry_run { Some(wanted) } else { None },
+                "mended": if args.mend.fix && !args.mend.dry_run { Some(mended) } else { None },
             }));
             return Ok(());
         }
         FormatArg::Sarif => say::json(&render::sarif(findings)),
         FormatArg::Junit => say::xml(&render::junit(findings).map_err(|error| Failed(error.to_string()))?),
     }
-    for mend in wanted.iter().filter(|_| args.dry_run) {
+    for mend in wanted.iter().filter(|_| args.mend.dry_run) {
         say::note(&format!("would {mend}"));
     }
     for one in mended {
@@ -129,6 +156,15 @@ fn show(
         say::count(report.entries, "thing")
     );
     let looked = looked.replace("entrys", "entries");
-    say::note(&format!("{} in {looked}", render::findings_total(findings)));
+    let ignored = match report.ignored.len() {
+        0 => String::new(),
+        count if args.all => format!("; {count} ignored"),
+        count => format!("; {count} ignored (`--all` lists them)"),
+    };
+    let known = match (&args.baseline, report.known.len()) {
+        (None, _) => String::new(),
+        (Some(_), count) => format!("; {count} in the baseline"),
+    };
+    say::note(&format!("{} in {looked}{known}{ignored}", render::findings_total(findings)));
     Ok(())
 }

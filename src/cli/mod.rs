@@ -21,6 +21,7 @@ mod policy;
 mod progress;
 mod prune;
 mod publish;
+mod read;
 mod run;
 mod say;
 mod sign;

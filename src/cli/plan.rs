@@ -92,11 +92,12 @@ pub(super) fn stamp(text: &str) -> Outcome<Stamp> {
 pub(super) fn read_census(file: &Path) -> Outcome<Census> {
     let shown = file.display();
     let mut bytes = Vec::new();
-    let read = match file.to_str() {
-        Some("-") => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
-        _ => std::fs::read(file).map(|read| bytes = read),
-    };
-    read.map_err(|error| Usage(format!("cannot read the census `{shown}`: {error}")))?;
+    if file.to_str() == Some("-") {
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| Usage(format!("cannot read the census `{shown}`: {error}")))?;
+    } else {
+        bytes = super::read::bytes("census", file)?;
+    }
     let census: Census =
         serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is no census: {error}")))?;
     if census.census != CENSUS_VERSION {
@@ -129,8 +130,7 @@ pub(super) fn choose(name: &str) -> Outcome<(crate::mirror::Chosen, Policy)> {
             Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
         );
     }
-    let text = std::fs::read_to_string(name)
-        .map_err(|error| Usage(format!("cannot read the policy `{name}`: {error}")))?;
+    let text = super::read::text("policy", name.as_ref())?;
     let policy = Policy::load(&text, name)?;
     Ok((Chosen::File(text), policy))
 }

@@ -125,8 +125,7 @@ struct Step {
 /// Returns what a recipe takes from a workspace.
 fn read_recipe(file: &Path, workspace: &Path) -> Outcome<Vec<SourceSpec>> {
     let shown = file.display().to_string();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| Usage(format!("cannot read `{shown}`: {error}")))?;
+    let text = super::read::text("recipe", file)?;
     let told = |problems: Vec<Problem>| {
         Usage(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     };

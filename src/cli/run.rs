@@ -11,13 +11,14 @@ use super::{
     say, status, verify, withdraw,
 };
 use crate::mirror::Warnings;
-use crate::model::{Classify, ErrorKind};
+use crate::model::{Classify, ErrorKind, shown, unprintable};
 use crate::ops::alias::Switched;
 use crate::progress::Stop;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing::info;
@@ -98,7 +99,10 @@ fn not_read(error: &clap::Error) -> u8 {
     match &hint {
         Some(hint) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
         // `--help` and `--version` are answers, too.
-        None => say::written(error.print()),
+        None => match escaped(&error.render().to_string()) {
+            Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
+            None => say::written(error.print()),
+        },
     }
     let json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
     if json && error.use_stderr() {
@@ -107,6 +111,20 @@ fn not_read(error: &clap::Error) -> u8 {
         say::failure_as_json(&text, ErrorKind::Usage, hint.as_deref(), code);
     }
     code
+}
+
+/// Returns a message with every argument escaped in which a terminal would act on something, if there is one.
+fn escaped(message: &str) -> Option<String> {
+    let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());
+    let values = words.flat_map(|word| {
+        let value = word.split_once('=').map(|(_, value)| value.to_owned());
+        std::iter::once(word).chain(value)
+    });
+    // Colours are taken out of a message, and with them what looks like one in an argument.
+    let plain = |value: String| [anstream::adapter::strip_str(&value).to_string(), value];
+    let acts: Vec<String> = values.flat_map(plain).filter(|value| unprintable(value).is_some()).collect();
+    let escape = |text: String, value: &String| text.replace(value.as_str(), &shown(value));
+    (!acts.is_empty()).then(|| acts.iter().fold(message.to_owned(), escape))
 }
 
 /// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.

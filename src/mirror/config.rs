@@ -30,9 +30,50 @@ pub struct MirrorConfig {
     /// What operators keep beside the streams, such as `README.txt` or `tools/*`; it is left alone with all below it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<String>,
+    /// What `check` grades differently and ignores; `check` itself validates the codes.
+    #[serde(default, skip_serializing_if = "CheckConfig::is_empty")]
+    pub check: CheckConfig,
     /// What `init` found the store able to do, where that has to be tried out; a directory is simply asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abilities: Option<Abilities>,
+}
+
+/// What this mirror changes of the findings of `check`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys `severity` and `ignore`")]
+pub struct CheckConfig {
+    /// The severity of findings by their code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub severity: BTreeMap<String, String>,
+    /// Findings that do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<IgnoreConfig>,
+}
+
+impl CheckConfig {
+    /// Returns whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.severity.is_empty() && self.ignore.is_empty()
+    }
+}
+
+/// Findings that `check` ignores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an entry such as `{code: context-missing, path: 'release/**', why: built before 2020}`"
+)]
+pub struct IgnoreConfig {
+    /// Their code.
+    pub code: String,
+    /// Where, as a pattern; everywhere without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Why.
+    pub why: String,
+    /// The last day on which they are ignored, in UTC; always without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// An alias that follows the newest build of a stream that meets a condition.

@@ -65,6 +65,11 @@ pub enum AnchorError {
 }
 
 impl AnchorError {
+    /// Returns whether the journal, or the last run, is of another mirror.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::OtherMirror { .. })
+    }
+
     /// Returns the file or directory that the contradiction is about.
     pub fn path(&self) -> &RelPath {
         match self {

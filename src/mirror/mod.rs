@@ -36,7 +36,7 @@ mod write_lock;
 
 pub use accept::Accepted;
 pub use apart::{Apart, parts_at};
-pub use config::{AliasConfig, FORMAT, MirrorConfig};
+pub use config::{AliasConfig, CheckConfig, FORMAT, IgnoreConfig, MirrorConfig};
 pub use contradiction::AnchorError;
 pub use error::MirrorError;
 pub use handle::{CommitsBy, Mirror};

@@ -5,7 +5,7 @@ use super::directory::Directory;
 use super::handle::ReadProtocol;
 use super::journal::mirror_id;
 use super::statements::Statements;
-use super::{AliasConfig, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
+use super::{AliasConfig, CheckConfig, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout};
 use crate::model::{Document, Label, Outcome, RelPath, Stream};
@@ -109,6 +109,7 @@ impl Mirror {
             aliases: Vec::new(),
             legacy: std::collections::BTreeMap::new(),
             declared: Vec::new(),
+            check: CheckConfig::default(),
             abilities: Some(store.abilities()).filter(|abilities| !abilities.moves_trees),
         };
         // Settings are plain data; what YAML cannot hold is not among them.
@@ -147,6 +148,14 @@ impl Mirror {
     /// Returns what `mirror.yaml` says.
     pub fn config(&self) -> &MirrorConfig {
         &self.config
+    }
+
+    /// Returns an error for entries of `mirror.yaml` that cannot be used, each by its path in the file.
+    pub fn unfit_settings(&self, wrong: Vec<(String, String)>) -> Result<MirrorError, MirrorError> {
+        let document = Document::parse(&read_text(self.store(), "mirror.yaml")?, "mirror.yaml");
+        let document = document.map_err(MirrorError::Config)?;
+        let problem = |(path, why): (String, String)| document.problem(&path, why);
+        Ok(MirrorError::Config(wrong.into_iter().map(problem).collect()))
     }
 
     /// Returns the grammar of its paths.

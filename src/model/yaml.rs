@@ -183,9 +183,11 @@ impl fmt::Display for Problem {
         if let Some(mark) = self.mark {
             write!(f, ":{}:{}", mark.line, mark.column)?;
         }
+        // A key or value may have a line end, which must not look like another problem.
+        let line = |text: &str| text.replace('\n', "\\n").replace('\r', "\\r");
         match &*self.path {
-            "" => write!(f, ": {}", self.message),
-            path => write!(f, ": {path}: {}", self.message),
+            "" => write!(f, ": {}", line(&self.message)),
+            path => write!(f, ": {}: {}", line(path), line(&self.message)),
         }
     }
 }

@@ -1,18 +1,24 @@
-//! Findings as people read them: one after the other, by path, and how many there are.
+//! Findings as people read them: by path, those that repeat counted, and how many there are.
 
-use crate::decide::check::{Code, Finding, Severity};
+use crate::decide::check::{Code, Finding, Grouped, Ignored, Severity};
 use crate::model::shown;
 use crate::render::{Paint, count};
 
-/// Shows findings as text; nothing when there are none.
-pub fn findings(found: &[Finding], paint: Paint) -> String {
+/// How many paths of a group are named.
+const NAMED: usize = 3;
+
+/// Shows findings as text, a group in one line; nothing when there are none.
+pub fn findings(found: &[Grouped<'_>], paint: Paint) -> String {
     let mut text = String::new();
-    for one in found {
-        let severity = match one.severity {
-            Severity::Error => paint.red("error"),
-            Severity::Warning => paint.yellow("warning"),
-            Severity::Note => paint.bold("note"),
+    for group in found {
+        let one = match group {
+            Grouped::One(one) => *one,
+            Grouped::Many { at, findings } => {
+                text.push_str(&many(at, findings, paint));
+                continue;
+            }
         };
+        let severity = severity(one, paint);
         text.push_str(&format!("{}: {severity}: {} [{}]\n", paint.bold(&one.path), meaning(one), one.code));
         text.push_str(&format!(
             "    found     {}\n    expected  {}\n",
@@ -25,6 +31,48 @@ pub fn findings(found: &[Finding], paint: Paint) -> String {
         text.push_str(&format!("    hint      {}\n", shown(&one.hint)));
     }
     text
+}
+
+/// Returns the line of findings of one code in one stream.
+fn many(at: &str, findings: &[&Finding], paint: Paint) -> String {
+    let Some(first) = findings.first() else { return String::new() };
+    let paths: Vec<_> = findings.iter().take(NAMED).map(|one| shown(&one.path)).collect();
+    let more = findings.len().saturating_sub(NAMED);
+    format!(
+        "{}: {}: {} times: {} [{}]: {}, and {more} more (`--all` lists them)\n",
+        paint.bold(at),
+        severity(first, paint),
+        findings.len(),
+        meaning(first),
+        first.code,
+        paths.join(", "),
+    )
+}
+
+/// Shows findings that are ignored as text, with the reasons.
+pub fn ignored(found: &[Ignored], paint: Paint) -> String {
+    let mut text = String::new();
+    for Ignored { finding, why, until } in found {
+        let until = until.as_ref().map(|until| format!(" (until {until})")).unwrap_or_default();
+        text.push_str(&format!(
+            "{}: ignored: {} [{}]\n    found     {}\n    why       {}{until}\n",
+            paint.bold(&finding.path),
+            meaning(finding),
+            finding.code,
+            shown(&finding.found),
+            shown(why),
+        ));
+    }
+    text
+}
+
+/// Returns the word for how grave a finding is.
+fn severity(found: &Finding, paint: Paint) -> String {
+    match found.severity {
+        Severity::Error => paint.red("error"),
+        Severity::Warning => paint.yellow("warning"),
+        Severity::Note => paint.bold("note"),
+    }
 }
 
 /// Returns what a finding means, without the full stop.

@@ -14,7 +14,7 @@ mod table;
 
 pub use chart::{Series, chart, svg};
 pub use explain::explain;
-pub use findings::{findings, findings_page, findings_total};
+pub use findings::{findings, findings_page, findings_total, ignored};
 pub use history::{person, sentence};
 pub use junit::junit;
 pub use paint::{Paint, age, bytes, count, screened};

@@ -1,6 +1,7 @@
 //! `check`: a mirror that is right gives nothing, everything nasty is found, and what is safe is mended.
 
 use crate::support::rig::{Rig, lay, tree};
+use mirrorkeep::decide::check::Code;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -296,4 +297,33 @@ fn a_policy_that_is_not_in_force_is_told() {
         assert_eq!(String::from_utf8_lossy(&said).matches(warning).count(), 1, "{args:?}");
     }
     assert!(rig.json(&["plan"])["warnings"].to_string().contains(warning));
+}
+
+#[test]
+fn what_repeats_in_a_stream_is_one_line_and_all_lists_it() {
+    let rig = Rig::new();
+    rig.builds(["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"]);
+    let lines = |args: &[&str]| {
+        let output = rig.run(args);
+        assert_eq!(output.status.code(), Some(5), "{args:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(lines(&["check"]).matches("[context-missing]").count(), 3);
+    rig.builds(["20260104T060000Z", "20260105T060000Z"]);
+    let said = lines(&["check"]);
+    let at = |day: u32| format!("master/centos/2026010{day}T060000Z/outputs/CONTEXT");
+    let wanted = format!(
+        "master/centos: warning: 5 times: {} [context-missing]: {}, {}, {}, and 2 more (`--all` lists them)\n",
+        Code::ContextMissing.meaning().trim_end_matches('.'),
+        at(1),
+        at(2),
+        at(3)
+    );
+    assert_eq!(said, wanted);
+    let all = lines(&["check", "--all"]);
+    assert_eq!((all.matches("[context-missing]").count(), all.lines().count()), (5, 25), "{all}");
+    assert_eq!(codes(&rig, &[]).len(), 5);
+    for (format, each) in [("sarif", "\"ruleId\": \"context-missing\""), ("junit", "<failure ")] {
+        assert_eq!(lines(&["check", "--format", format]).matches(each).count(), 5, "{format}");
+    }
 }

@@ -4,4 +4,5 @@ pub(crate) mod drift;
 pub(crate) mod findings;
 pub(crate) mod mirror;
 pub(crate) mod nasty;
+pub(crate) mod rules;
 pub(crate) mod verify;

@@ -95,3 +95,20 @@ fn settings_in_another_form_are_left_to_the_user_with_the_line() {
     rig.fails(3, "write `policy: generic` on a line of its own", &["policy", "set", "generic"]);
     assert_eq!(settings(&rig), flow);
 }
+
+#[test]
+fn a_file_that_never_ends_is_refused_by_its_kind() {
+    let rig = scene();
+    let pipe = rig.work("pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for args in [
+        &["policy", "set", pipe][..],
+        &["policy", "lint", pipe],
+        &["layout", "set", pipe],
+        &["plan", "--census", pipe, "--policy", "starlingx"],
+        &["publish", "/tmp", "--recipe", pipe, "--stream", "master/centos"],
+    ] {
+        rig.fails(2, "it is not a regular file", args);
+    }
+}

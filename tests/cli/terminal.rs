@@ -245,3 +245,34 @@ fn names_that_are_not_printable_are_refused() {
     }
     assert!(publish(&[]).status.success());
 }
+
+#[test]
+fn arguments_that_are_refused_are_printed_escaped() {
+    let rig = hostile();
+    let option = format!("--by={HOSTILE}");
+    for args in [
+        &["hold", ID, "--why", "w", "--by", HOSTILE][..],
+        &["hold", ID, "--why", "w", &option],
+        &["list", "--sort", HOSTILE],
+        &["list", "--wait", HOSTILE],
+        &["list", HOSTILE],
+        &[HOSTILE],
+    ] {
+        let output = rig.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        printable(args, &output);
+    }
+}
+
+#[test]
+fn keys_of_a_policy_forge_no_line() {
+    let rig = hostile();
+    let policy = rig.work("policy.yaml");
+    let key = serde_json::to_string(HOSTILE).unwrap();
+    fs::write(&policy, format!("version: 1\nfamilies: [{{name: x, match: \"**\", keep: [], {key}: 1}}]\n"))
+        .unwrap();
+    let args = ["policy", "lint", policy.to_str().unwrap()];
+    let output = rig.run(&args);
+    assert_eq!(output.status.code(), Some(2));
+    printable(&args, &output);
+}

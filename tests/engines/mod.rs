@@ -3,4 +3,6 @@
 pub(crate) mod between;
 pub(crate) mod cluster;
 pub(crate) mod redirects;
+pub(crate) mod serving;
 pub(crate) mod stores;
+pub(crate) mod web;

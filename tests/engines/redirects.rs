@@ -1,15 +1,13 @@
 //! Redirects, by the real servers that read them: names with everything in them that a path may hold.
 
+use super::web::{Running, at, encoded};
 use crate::support::rig::Rig;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::render::{Redirect, RedirectError, Server, redirects};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
 /// Names that quoting gets wrong where it can be got wrong.
 const HOSTILE: [&str; 10] = [
@@ -25,71 +23,16 @@ const HOSTILE: [&str; 10] = [
     "^.*(re+gex)[a-z]|~",
 ];
 
-/// A server that a test started; it ends with the value.
-struct Running {
-    process: Child,
-    port: u16,
-    _dir: tempfile::TempDir,
-}
-
-impl Running {
-    /// Starts a program that listens to a free port and waits until it answers.
-    #[track_caller]
-    fn start(program: &str, configure: impl Fn(&Path, u16) -> Vec<String>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let args = configure(dir.path(), port);
-        let log = fs::File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(at(program));
-        command.args(args).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let mut process = command.spawn().unwrap();
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = process.try_wait().unwrap();
-            let log = || fs::read_to_string(dir.path().join("log")).unwrap();
-            assert!(ended.is_none() && started.elapsed() < Duration::from_mins(1), "{program}: {}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { process, port, _dir: dir }
-    }
-
-    /// Returns the head and the body of an answer.
-    fn get(&self, path: &str) -> (String, Vec<u8>) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: mirror\r\n\r\n").unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end + 4..].to_vec())
-    }
-
-    /// Returns where an answer sends its reader: the path and query of a 302 that may be kept for a minute.
-    #[track_caller]
-    fn sends(&self, path: &str) -> String {
-        let (head, _) = self.get(path);
-        assert!(head.contains(" 302 "), "{path}: {head}");
-        assert!(head.to_lowercase().contains("cache-control: public, max-age=60"), "{path}: {head}");
-        assert!(!head.to_lowercase().contains("\nset-cookie"), "{path}: {head}");
-        let to = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
-        let to = to.strip_prefix("http://").map_or(to, |to| &to[to.find('/').unwrap()..]);
-        to.to_owned()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-/// Returns where a program is.
+/// Returns where an answer sends its reader: the path and query of a 302 that may be kept for a minute.
 #[track_caller]
-fn at(program: &str) -> PathBuf {
-    let paths = std::env::var("PATH").unwrap() + ":/usr/sbin";
-    let found = paths.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("`{program}` is missing; `make tools` installs it"))
+fn redirected(server: &Running, path: &str) -> String {
+    let (head, _) = server.get(path);
+    assert!(head.contains(" 302 "), "{path}: {head}");
+    assert!(head.to_lowercase().contains("cache-control: public, max-age=60"), "{path}: {head}");
+    assert!(!head.to_lowercase().contains("\nset-cookie"), "{path}: {head}");
+    let to = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
+    let to = to.strip_prefix("http://").map_or(to, |to| &to[to.find('/').unwrap()..]);
+    to.to_owned()
 }
 
 fn nginx(root: &Path, rules: &str) -> Running {
@@ -124,14 +67,6 @@ fn apache(root: &Path, rules: &str) -> Running {
     })
 }
 
-/// Returns a text as it stands in a URL.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut left = text.as_bytes();
@@ -163,13 +98,13 @@ fn asked(server: &Running, under: &str) {
     for Redirect { from, to } in hostile() {
         let (from, to) = (format!("{under}/{}", from.as_str()), format!("{under}/{}", to.as_str()));
         for below in ["a.rpm", "dir/x y+z.rpm", "dir/%0d%0aSet-Cookie: x", "50% ?#&=ä.iso", ""] {
-            let sent = server.sends(&format!("{}/{}", encoded(&from), encoded(below)));
+            let sent = redirected(server, &format!("{}/{}", encoded(&from), encoded(below)));
             assert_eq!(decoded(&sent), format!("{to}/{below}"), "{sent}");
             assert!(sent.bytes().all(|byte| byte.is_ascii_graphic()), "{sent}");
         }
-        let sent = server.sends(&format!("{}/a.rpm?arch=x86_64&b=%20", encoded(&from)));
+        let sent = redirected(server, &format!("{}/a.rpm?arch=x86_64&b=%20", encoded(&from)));
         assert!(sent.ends_with("/a.rpm?arch=x86_64&b=%20"), "{sent}");
-        let sent = server.sends(&encoded(&from));
+        let sent = redirected(server, &encoded(&from));
         assert_eq!(decoded(&sent).trim_end_matches('/'), to);
         let (head, _) = server.get(&format!("{}x/a.rpm", encoded(&from)));
         assert!(head.contains(" 404 "), "{from}: {head}");
@@ -280,7 +215,8 @@ fn what_was_written_follows_the_names_and_is_the_same_for_the_same() {
     // The server reads the mirror by the rules alone: links are not followed.
     let server = nginx(&rig.mirror(""), &text);
     for (name, build) in [("latest_build", "20181206T060000Z"), ("b \"old\" $build", "20181205T060000Z")] {
-        let sent = server.sends(&format!("/master/centos/{}/outputs/iso/bootimage.iso", encoded(name)));
+        let sent =
+            redirected(&server, &format!("/master/centos/{}/outputs/iso/bootimage.iso", encoded(name)));
         assert_eq!(sent, format!("/master/centos/{build}/outputs/iso/bootimage.iso"));
         assert_eq!(server.get(&sent).1, b"image");
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// What a plan is made from.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PlanFrom {
-    /// The instant for which the plan holds; now without it
+    /// Time of the plan [default: now]
     #[arg(long, value_name = "STAMP")]
     pub(in crate::cli) at: Option<String>,
     /// A census as JSON instead of the mirror; `-` is standard input
@@ -37,24 +37,37 @@ pub(in crate::cli) struct ExplainArgs {
     pub(in crate::cli) from: PlanFrom,
 }
 
+/// Whether findings are fixed.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct CheckArgs {
-    /// Only what lies at or below this path of the mirror
-    pub(in crate::cli) path: Option<String>,
-    /// How the findings are written to standard output
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    pub(in crate::cli) format: FormatArg,
-    /// Also find streams without a success for that long, such as 7d; those that are kept for ever are left out
-    #[arg(long, value_name = "SPAN")]
-    pub(in crate::cli) stalled: Option<String>,
-    /// Mend what can be mended safely: lost records, absolute aliases, unreadable modes, stale temporary files
+pub(in crate::cli) struct MendArgs {
+    /// Fix what is safe to fix: lost records, absolute aliases, unreadable modes, stale temporary files
     #[arg(long)]
     pub(in crate::cli) fix: bool,
-    /// Only say what would be mended
+    /// Show what would be done, and change nothing
     #[arg(long, requires = "fix")]
     pub(in crate::cli) dry_run: bool,
-    /// Write docs/findings.md, the table of all codes, to standard output
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled"])]
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CheckArgs {
+    /// Only this path of the mirror, with everything below it
+    pub(in crate::cli) path: Option<String>,
+    /// Format of the findings
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(in crate::cli) format: FormatArg,
+    /// List every finding; otherwise more than three of one code in one stream become one line of text
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// Count only findings that are not in this JSON answer of an earlier check
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) baseline: Option<PathBuf>,
+    /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
+    #[arg(long, value_name = "SPAN")]
+    pub(in crate::cli) stalled: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) mend: MendArgs,
+    /// Print the table of all findings, docs/findings.md
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline"])]
     pub(in crate::cli) list: bool,
 }
 
@@ -78,19 +91,19 @@ pub(in crate::cli) struct VerifyArgs {
     /// Every build
     #[arg(long, conflicts_with_all = ["ids", "sample"])]
     pub(in crate::cli) all: bool,
-    /// So much of all, from where the last sample ended
+    /// Share of the mirror to verify, continuing after the previous sample
     #[arg(long, value_name = "PERCENT", conflicts_with = "ids")]
     pub(in crate::cli) sample: Option<String>,
-    /// In an object store: read every byte, also of files whose digest the store keeps beside them
+    /// In an object store: read every byte, also where the store keeps a digest
     #[arg(long)]
     pub(in crate::cli) read: bool,
-    /// Want SHA256SUMS.asc of every build, a good OpenPGP signature by a key in this file; may be given many times
+    /// Require SHA256SUMS.asc in every build, a good OpenPGP signature by a key in this file; repeatable
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) keyring: Vec<PathBuf>,
-    /// Want SHA256SUMS.minisig of every build, a good signature by this public key; may be given many times
+    /// Require SHA256SUMS.minisig in every build, a good signature by this public key; repeatable
     #[arg(long, value_name = "FILE|BASE64")]
     pub(in crate::cli) minisign_key: Vec<String>,
-    /// With --all: from the first build, whatever an interrupted run left
+    /// With --all: start from the first build instead of resuming an interrupted run
     #[arg(long, requires = "all")]
     pub(in crate::cli) anew: bool,
 }
@@ -106,7 +119,7 @@ pub(in crate::cli) enum PolicyVerb {
     },
     /// Find what is wrong or odd; with a mirror or census also what fits nothing there
     Lint {
-        /// A shipped policy or a policy file; the mirror's own without it
+        /// Shipped policy or policy file [default: the mirror's own]
         policy: Option<String>,
         /// A census as JSON instead of the mirror
         #[arg(long, value_name = "FILE")]
@@ -114,7 +127,7 @@ pub(in crate::cli) enum PolicyVerb {
     },
     /// Try the examples inside a policy
     Test {
-        /// A shipped policy or a policy file; the mirror's own without it
+        /// Shipped policy or policy file [default: the mirror's own]
         policy: Option<String>,
     },
     /// Run a policy forward: builds and bytes over the coming months
@@ -122,21 +135,21 @@ pub(in crate::cli) enum PolicyVerb {
         after_help = "Example:\n  mirrorkeep policy simulate --for 180d --cadence 24h --svg growth.svg"
     )]
     Simulate {
-        /// A shipped policy or a policy file; the mirror's own without it
+        /// Shipped policy or policy file [default: the mirror's own]
         policy: Option<String>,
         /// A census as JSON instead of the mirror
         #[arg(long, value_name = "FILE")]
         census: Option<PathBuf>,
-        /// From when; now, or the census' instant, without it
+        /// Start [default: the time of the census, or now]
         #[arg(long, value_name = "STAMP")]
         at: Option<String>,
-        /// For how long
+        /// Length of the simulation
         #[arg(long = "for", value_name = "SPAN", default_value = "180d")]
         length: String,
-        /// How often each stream gets a build; as often as in its past without it
+        /// Time between the builds of a stream [default: as in its past]
         #[arg(long, value_name = "SPAN")]
         cadence: Option<String>,
-        /// Also draw it into this file
+        /// Also write a chart to this file
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
     },
@@ -149,7 +162,7 @@ pub(in crate::cli) enum PolicyVerb {
         /// A census as JSON instead of the mirror
         #[arg(long, value_name = "FILE")]
         census: Option<PathBuf>,
-        /// The instant for which both hold; now, or the census' instant, without it
+        /// Time of both plans [default: the time of the census, or now]
         #[arg(long, value_name = "STAMP")]
         at: Option<String>,
     },
@@ -172,7 +185,7 @@ pub(in crate::cli) struct StreamFilter {
     /// Only this stream, or streams that match a pattern such as 'release/*/centos'
     #[arg(value_name = "STREAM")]
     pub(in crate::cli) only: Option<String>,
-    /// The same; may be given many times
+    /// The same; repeatable
     #[arg(long, value_name = "STREAM")]
     pub(in crate::cli) stream: Vec<String>,
 }
@@ -188,10 +201,10 @@ impl StreamFilter {
 pub(in crate::cli) struct ListArgs {
     #[command(flatten)]
     pub(in crate::cli) streams: StreamFilter,
-    /// Only builds with this result; may be given many times
+    /// Only builds with this result; repeatable
     #[arg(long, value_enum)]
     pub(in crate::cli) result: Vec<ResultFilter>,
-    /// Only builds with this label, or with this value of it; may be given many times, and all must fit
+    /// Only builds with this label, or with this value of it; repeatable, and all must fit
     #[arg(long, value_name = "KEY[=VALUE]")]
     pub(in crate::cli) label: Vec<String>,
     /// Only builds that are held
@@ -200,7 +213,7 @@ pub(in crate::cli) struct ListArgs {
     /// List what is in the trash, as `trash list` does
     #[arg(long, conflicts_with_all = ["result", "label", "held", "since", "sort", "limit"])]
     pub(in crate::cli) trash: bool,
-    /// Only builds made since a time, a day, or so long ago, such as 7d
+    /// Only builds made since a time, a day, or a span ago, such as 7d
     #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) since: Option<String>,
     /// Order of the builds

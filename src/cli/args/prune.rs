@@ -5,29 +5,29 @@ use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PruneArgs {
-    /// Carry out the plan with this digest, whatever the brakes say; any other plan is withheld as usual
+    /// Carry out the plan with this digest although a brake stops it; any other plan is withheld as usual
     #[arg(long, value_name = "DIGEST")]
     pub(in crate::cli) accept: Option<String>,
     /// Accept the clock of this machine: go on although it went back or stepped far ahead since the last run, or differs
     /// from that of the file system
     #[arg(long)]
     pub(in crate::cli) accept_clock: bool,
-    /// Remove at most that many files a second
+    /// Maximum number of files to remove per second
     #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) max_rate: Option<u32>,
-    /// Whether everybody else's reads and writes come first
+    /// Whether the reads and writes of other processes come first
     #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
     pub(in crate::cli) io_priority: IoPriority,
-    /// Only say what would go
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum IoPriority {
-    /// After everybody else's
+    /// After those of other processes
     Idle,
-    /// As everybody else's
+    /// Like those of other processes
     Normal,
 }
 
@@ -39,13 +39,13 @@ pub(in crate::cli) struct HoldArgs {
     /// The build, or a name that resolves to one
     #[arg(required = true)]
     pub(in crate::cli) id: Option<String>,
-    /// What for, in 1 to 255 printable characters
+    /// Reason, 1 to 255 printable characters
     #[arg(long, required = true)]
     pub(in crate::cli) why: Option<String>,
     /// Expiry: a UTC time, a day (to its end) or a span from now such as 7d [default: until `unhold`]
     #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) until: Option<String>,
-    /// Only check
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }

@@ -8,13 +8,13 @@ pub(in crate::cli) struct InitArgs {
     /// A shipped layout by name, or a layout file
     #[arg(long, default_value = crate::layout::Layout::DEFAULT, value_name = "NAME|FILE")]
     pub(in crate::cli) layout: String,
-    /// A shipped policy by name, a policy file, or `none`; the one that suits the layout without this
+    /// Shipped policy by name, policy file, or `none` [default: the policy that the layout names]
     #[arg(long, value_name = "NAME|FILE")]
     pub(in crate::cli) policy: Option<String>,
-    /// How many may write at once; as many as the store was found to allow without this
+    /// How many commands may write at once [default: what the store was found to allow]
     #[arg(long, value_enum)]
     pub(in crate::cli) writers: Option<WritersArg>,
-    /// Only say what would be made
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
@@ -32,7 +32,7 @@ pub(in crate::cli) struct PublishArgs {
     /// The directory to publish
     #[arg(required_unless_present = "add")]
     pub(in crate::cli) source: Option<PathBuf>,
-    /// The line of builds, such as master/centos
+    /// Stream, such as main/debian
     #[arg(
         long,
         value_name = "STREAM",
@@ -46,55 +46,55 @@ pub(in crate::cli) struct PublishArgs {
     /// The distribution that was built, with --git-branch
     #[arg(long, value_name = "DISTRO", requires = "git_branch")]
     pub(in crate::cli) distro: Option<String>,
-    /// What else the layout's mapping of branches asks for, such as layer=flock; may be given many times
+    /// Another field that the layout's mapping of branches needs, such as layer=flock; repeatable
     #[arg(long, value_name = "NAME=VALUE", requires = "git_branch")]
     pub(in crate::cli) field: Vec<String>,
-    /// The name of the build; the time now, UTC, without this
+    /// Name of the build [default: the time now in UTC]
     #[arg(long, value_name = "STAMP")]
     pub(in crate::cli) build: Option<String>,
-    /// How the build went; as the marker in the source says without this, and success without a marker
+    /// Result of the build [default: the marker in the source, or success without one]
     #[arg(long, value_enum)]
     pub(in crate::cli) result: Option<ResultArg>,
-    /// A CONTEXT file made elsewhere; every line is checked
+    /// CONTEXT file to publish; every line is checked
     #[arg(long, value_name = "FILE", conflicts_with = "context_from")]
     pub(in crate::cli) context: Option<PathBuf>,
-    /// Make CONTEXT from the git checkouts in and below this directory; what git cannot use is left out with a warning
+    /// Write CONTEXT from the git checkouts in and below this directory; what git cannot use is skipped with a warning
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) context_from: Option<PathBuf>,
-    /// Take the file or directory SRC in at DEST; may be given many times
+    /// Publish the file or directory SRC at DEST; repeatable
     #[arg(long, value_name = "DEST=SRC")]
     pub(in crate::cli) add: Vec<String>,
-    /// Leave out what this pattern matches, such as '*.part': the path below the source, or the name alone where the
-    /// pattern has no `/`; a directory with everything in it. May be given many times
+    /// Exclude paths below the source that match this pattern, or names if it has no `/`, such as '*.part'; a directory
+    /// is excluded with its contents; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) exclude: Vec<String>,
-    /// A file that says which parts of SOURCE go where, for a workspace that is laid out otherwise
+    /// File that maps parts of SOURCE to paths in the build (docs/ci.md)
     #[arg(long, value_name = "FILE", requires = "source")]
     pub(in crate::cli) recipe: Option<PathBuf>,
-    /// Say something of the build from the start; may be given many times
+    /// Label of the build; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub(in crate::cli) label: Vec<String>,
-    /// A build that this one needs; may be given many times
+    /// Build that this one requires; it is kept as long as this one; repeatable
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) requires: Vec<String>,
-    /// How the bytes come in. `link` and `move` need the source on the mirror's file system and make its files
-    /// read-only; with `link` whoever writes to them later changes the published build
+    /// How files enter the mirror. `link` and `move` need the source on the mirror's file system and make its files
+    /// read-only; with `link` a later write to the source changes the published build
     #[arg(long, value_enum, default_value_t = TakeArg::Copy)]
     pub(in crate::cli) take: TakeArg,
-    /// How bytes that earlier builds of the stream hold are shared with them
+    /// How files that earlier builds of the stream have are shared with them
     #[arg(long, value_enum, default_value_t = DedupeArg::Link)]
     pub(in crate::cli) dedupe: DedupeArg,
     /// Sign SHA256SUMS with a secret key of gpg, or with one in a file of minisign, whose password is taken from
-    /// `MIRRORKEEP_MINISIGN_PASSWORD`; may be given many times
+    /// `MIRRORKEEP_MINISIGN_PASSWORD`; repeatable
     #[arg(long, value_name = "gpg:KEYID|minisign:FILE")]
     pub(in crate::cli) sign: Vec<String>,
     /// Trust size, time and inode, as recorded at the last publish, instead of reading unchanged files again
     #[arg(long)]
     pub(in crate::cli) quick: bool,
-    /// Make the mirror first, if the directory is missing or empty; a dry run makes none
+    /// Create the mirror first, if the directory is missing or empty; a dry run creates none
     #[arg(long)]
     pub(in crate::cli) init: bool,
-    /// Check everything and say what would be published
+    /// Check everything, show what would be published, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
@@ -111,11 +111,11 @@ pub(in crate::cli) enum ResultArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum TakeArg {
-    /// Copied: the source stays independent
+    /// Copy them; the source stays independent
     Copy,
-    /// A second name for the source's own file
+    /// Add a second name to the source's file
     Link,
-    /// Moved out of the source
+    /// Move them out of the source
     Move,
 }
 
@@ -136,10 +136,10 @@ pub(in crate::cli) struct LabelArgs {
     /// What is said of it
     #[arg(value_name = "KEY=VALUE", required_unless_present = "remove")]
     pub(in crate::cli) labels: Vec<String>,
-    /// Take the label with this key away
+    /// Remove the label with this key
     #[arg(long, value_name = "KEY")]
     pub(in crate::cli) remove: Vec<String>,
-    /// Only say what would change
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
@@ -155,19 +155,19 @@ pub(in crate::cli) enum AliasVerb {
     Set {
         /// The path of the name, such as `master/centos/latest_build`
         alias: String,
-        /// A build (by id, or by name when the alias lies in its stream) or a directory of the mirror
+        /// A build (by ID, or by name if the alias is in its stream) or a directory of the mirror
         target: String,
-        /// Permit an older build than the one it points at
+        /// Allow an older build than the one that it points to
         #[arg(long)]
         allow_backwards: bool,
-        /// Permit a build that is no success
+        /// Allow a build that is not a success
         #[arg(long)]
         allow_unsuccessful: bool,
-        /// Only check
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// In an object store: keep a copy of the build below the name, for whoever can only read plain keys
+    /// In an object store: keep a copy of the build below the name, for clients that can only read plain keys
     #[command(after_help = "Example:
   mirrorkeep --mirror s3://bucket/mirror alias materialize master/centos/latest_build --dry-run
 
@@ -176,18 +176,18 @@ step: it holds the name of the generation. Every verb that moves names keeps thi
     Materialize {
         /// The path of the name
         alias: String,
-        /// How long the copy before stays when the name moves on
+        /// How long the previous copy stays after the name moved
         #[arg(long, value_name = "SPAN", default_value = "1d")]
         keep: String,
-        /// Only say what it takes
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Keep no copy below the name any more; the one that is there goes when its time is over
+    /// Stop keeping a copy below the name; the existing copy is deleted after its term
     Dematerialize {
         /// The path of the name
         alias: String,
-        /// Only check
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -195,7 +195,7 @@ step: it holds the name of the generation. Every verb that moves names keeps thi
     Remove {
         /// The path of the name
         alias: String,
-        /// Only check
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -222,9 +222,9 @@ pub(in crate::cli) enum LayoutVerb {
     },
     /// Say the path of a build
     Path {
-        /// The build; without it --stream or --git-branch, and --build
+        /// Build; otherwise give --stream or --git-branch, and --build
         id: Option<String>,
-        /// The line of builds
+        /// Stream
         #[arg(long, value_name = "STREAM")]
         stream: Option<String>,
         /// The git branch or tag
@@ -233,10 +233,10 @@ pub(in crate::cli) enum LayoutVerb {
         /// The distribution, with --git-branch
         #[arg(long, value_name = "DISTRO")]
         distro: Option<String>,
-        /// What else the layout's mapping of branches asks for, such as layer=flock
+        /// Another field that the layout's mapping of branches needs, such as layer=flock
         #[arg(long, value_name = "NAME=VALUE")]
         field: Vec<String>,
-        /// The name of the build; the time now, UTC, without this
+        /// Name of the build [default: the time now in UTC]
         #[arg(long, value_name = "STAMP")]
         build: Option<String>,
         /// A shipped layout or a layout file

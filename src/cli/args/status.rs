@@ -14,10 +14,10 @@ pub(in crate::cli) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogArgs {
-    /// A build, a name, a stream, or a pattern of streams such as 'release/*/centos'; everything without it
+    /// A build, a name, a stream, or a pattern of streams such as 'release/*/centos' [default: everything]
     #[arg(value_name = "ID|NAME|STREAM")]
     pub(in crate::cli) about: Option<String>,
-    /// Only events since a time, a day, or so long ago, such as 7d
+    /// Only events since a time, a day, or a span ago, such as 7d
     #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) since: Option<String>,
     /// Only the newest N events

@@ -7,22 +7,22 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CopyArgs {
-    /// The mirror that has the builds, as --mirror takes it; --mirror itself does not count here
+    /// Mirror to copy from, in the forms of --mirror; --mirror itself is not used here
     #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
     pub(in crate::cli) from: Site,
     /// The mirror that they go to; `init` makes one, with a layout that puts them at the same places
     #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
     pub(in crate::cli) to: Site,
-    /// Streams with all their builds, or builds; everything without it
+    /// Streams with all their builds, or builds [default: everything]
     #[arg(value_name = "STREAM|ID")]
     pub(in crate::cli) what: Vec<String>,
-    /// Let names go back to older builds where they do so in the source
+    /// Allow names to move back to older builds as in the source
     #[arg(long)]
     pub(in crate::cli) allow_backwards: bool,
-    /// Let names lead to builds that are no success where they do so in the source
+    /// Allow names to point to builds that are not a success as in the source
     #[arg(long)]
     pub(in crate::cli) allow_unsuccessful: bool,
-    /// Only say what would come and which names would move
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
@@ -38,13 +38,13 @@ pub(in crate::cli) enum ExportVerb {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RedirectsArgs {
-    /// Names; all without it
+    /// Names [default: all]
     #[arg(value_name = "ALIAS")]
     pub(in crate::cli) aliases: Vec<String>,
-    /// For which server
+    /// Server
     #[arg(long = "for", value_enum)]
     pub(in crate::cli) server: ServerArg,
-    /// The path of URLs below which the mirror is served; without it the root, and for a bucket its prefix
+    /// URL path below which the mirror is served [default: the root; for a bucket its prefix]
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) under: Option<String>,
     /// Write into this file, in one step, instead of to standard output
@@ -72,25 +72,25 @@ pub(in crate::cli) enum ServerArg {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(in crate::cli) struct AdoptArgs {
-    /// A stream, such as master/centos, or one build; all that have no record without it
+    /// Stream, such as main/debian, or one build [default: all builds without a record]
     #[arg(value_name = "STREAM|ID")]
     pub(in crate::cli) what: Option<String>,
-    /// Also write SHA256SUMS into builds that have none
+    /// Also write SHA256SUMS to builds that have none
     #[arg(long)]
     pub(in crate::cli) write_sums: bool,
-    /// Believe the lists of checksums beside the files, and read only what no list has
+    /// Trust the checksum lists beside the files, and read only files that no list has
     #[arg(long)]
     pub(in crate::cli) trust_lists: bool,
-    /// Also take for right what changed since: files, builds that are gone, and aliases that were moved by hand
+    /// Also accept what changed: files, builds that are gone, and aliases that were moved by hand
     #[arg(long)]
     pub(in crate::cli) changed: bool,
-    /// With --changed: write SHA256SUMS of changed builds again from their bytes, whatever the lists in them say
+    /// With --changed: write SHA256SUMS of changed builds again from their bytes
     #[arg(long, requires_all = ["changed", "what"])]
     pub(in crate::cli) rewrite_sums: bool,
-    /// Record when the build ID was made, where neither its name nor its files have that: a time, or a day
+    /// Time or day at which the build ID was made, if neither its name nor its files state it
     #[arg(long, value_name = "TIME", requires = "what", conflicts_with = "changed")]
     pub(in crate::cli) created: Option<String>,
-    /// Read everything and say what would be taken over
+    /// Read everything, show what would be recorded, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }

@@ -19,7 +19,7 @@ pub(in crate::cli) struct WithdrawArgs {
     /// Confirm --purge
     #[arg(long, requires = "purge")]
     pub(in crate::cli) yes: bool,
-    /// Only report what would happen
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }

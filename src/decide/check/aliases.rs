@@ -64,7 +64,7 @@ fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
     let mut finding =
         Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref())).near(told.clone());
     if told.is_none() {
-        let hint = "remove it, or let `mirrorkeep adopt --changed` write down where it leads";
+        let hint = "remove it, or record where it points with `mirrorkeep adopt --changed`";
         finding.hint = hint.into();
     }
     findings.push(finding);

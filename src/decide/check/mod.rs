@@ -4,22 +4,28 @@
 //! What is not seen is not judged; what could not be read is a finding of its own, never taken for right.
 
 mod aliases;
+mod baseline;
 mod build;
 mod code;
 mod drift;
 mod finding;
+mod group;
 mod lists;
 mod marker;
 mod mend;
 mod outside;
 mod plain;
+mod rules;
 mod seen;
 mod streams;
 
+pub use baseline::Baseline;
 pub use code::{Code, Severity};
 pub use drift::{Drift, changes, comply_drift};
 pub use finding::Finding;
+pub use group::{Grouped, grouped};
 pub use mend::{Mend, MendKind, mends};
+pub use rules::{IgnoreText, Ignored, Rules};
 pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
 
 use super::policy::Policy;
@@ -34,6 +40,8 @@ pub struct Terms<'a> {
     pub policy: Option<&'a Policy>,
     /// After how many seconds without a success a stream counts as stalled.
     pub stalled: Option<i64>,
+    /// What the mirror changes of the findings, which [`Rules::apply`] does when all are there.
+    pub rules: Option<&'a Rules>,
 }
 
 /// How far a clock may be ahead where no policy says so, in seconds.

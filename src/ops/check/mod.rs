@@ -4,16 +4,21 @@
 //! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
 
 pub(crate) mod mend;
+mod rules;
 mod trash;
 
 pub use mend::{Mended, mend};
+pub use rules::rules;
 
 use crate::census::{BuildCensus, Census};
 use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
-use crate::decide::check::{Drift, Finding, Seen, SeenBuild, Terms, comply, comply_build, comply_drift};
+use crate::decide::check::{
+    Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
+};
 use crate::mirror::{
-    Kept, KeptError, Mirror, Trouble, chain, look_at_walked, look_knowing, named, survey_by,
+    AnchorError, Kept, KeptError, Mirror, Told, Trouble, chain, look_at_walked, look_knowing, named,
+    survey_by,
 };
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
@@ -31,6 +36,10 @@ use std::sync::{Mutex, PoisonError};
 pub struct CheckReport {
     /// The findings, sorted by path.
     pub findings: Vec<Finding>,
+    /// Those that mirror.yaml ignores, which do not count.
+    pub ignored: Vec<Ignored>,
+    /// Those that an earlier check reported, where its answer was given; they do not count.
+    pub known: Vec<Finding>,
     /// How many builds were looked at.
     pub builds: u64,
     /// How many things were looked at in them.
@@ -70,7 +79,9 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let (damaged, unread) = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
-    let told = mirror.told()?;
+    // What another mirror's journal states is not about this one.
+    let foreign = surveyed.lost.iter().any(AnchorError::is_foreign);
+    let told = if foreign { Told::default() } else { mirror.told()? };
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
@@ -99,14 +110,18 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(unread)
             .chain(lost)
             .chain(unseen)
-            .chain(trash::wrong(mirror, now)?)
+            .chain(trash::wrong(mirror, now, foreign)?)
             .collect(),
     };
     report.findings.extend(comply_drift(drifts));
     report.findings.extend(comply(&seen, mirror.layout(), terms));
-    report.findings.retain(|found| is_below(&found.path, scope));
     report.findings.sort();
     report.findings.dedup();
+    if let Some(rules) = terms.rules {
+        (report.findings, report.ignored) = rules.apply(report.findings, now);
+    }
+    report.findings.retain(|found| is_below(&found.path, scope));
+    report.ignored.retain(|ignored| is_below(&ignored.finding.path, scope));
     Ok(report)
 }
 

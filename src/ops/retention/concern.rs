@@ -93,7 +93,7 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broke
                     path: path.clone(),
                     why: "the required alias is broken: something that is no symlink is in its place"
                         .to_owned(),
-                    hint: Some("move it away; the next publish makes the alias".to_owned()),
+                    hint: Some("move it away; the next publish creates the alias".to_owned()),
                 };
                 return Some(Broken { concern, by_result: false });
             }

@@ -1,7 +1,7 @@
 //! For each code what shows it, and a near miss.
 
 use super::sight::{NEWEST, Sight, Spoil, path};
-use mirrorkeep::decide::check::{Code, Leads, SeenKind};
+use mirrorkeep::decide::check::{Code, IgnoreText, Leads, SeenKind};
 use mirrorkeep::model::Outcome;
 
 type Change = fn(&mut Sight);
@@ -459,12 +459,19 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         },
         |s| ignore(s.outside("release", DIR)),
     ),
+    (Code::IgnoreExpired, |s| until(s, "2026-06-02"), |s| until(s, "2026-06-03")),
     (
         Code::CannotRead,
         |s| s.seen.unread.push((path("release"), "denied".to_owned())),
         |s| ignore(s.outside("release", DIR)),
     ),
 ];
+
+/// Lets the mirror ignore something to the end of a day.
+fn until(sight: &mut Sight, day: &str) {
+    let (code, why) = ("context-missing", "they are old");
+    sight.rules.ignore(IgnoreText { code, path: None, why, until: Some(day) }).unwrap();
+}
 
 fn unfinished(sight: &mut Sight, touched: &str) {
     sight.census().result = Outcome::Partial;

@@ -2,7 +2,7 @@
 
 use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
 use mirrorkeep::decide::check::{
-    Finding, Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
+    Finding, Leads, Rules, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
     comply_build, comply_drift,
 };
 use mirrorkeep::decide::policy::Policy;
@@ -18,6 +18,7 @@ pub(super) struct Sight {
     pub(super) layout: Layout,
     pub(super) policy: Policy,
     pub(super) stalled: Option<i64>,
+    pub(super) rules: Rules,
 }
 
 pub(super) const NEWEST: &str = "master/centos/20260603T060000Z";
@@ -90,7 +91,8 @@ impl Sight {
             lost: Vec::new(),
             unread: Vec::new(),
         };
-        let mut sight = Self { seen, builds: Vec::new(), layout, policy, stalled: None };
+        let mut sight =
+            Self { seen, builds: Vec::new(), layout, policy, stalled: None, rules: Rules::default() };
         for day in ["20260601T060000Z", "20260602T060000Z", "20260603T060000Z"] {
             sight.add(&format!("master/centos/{day}"));
         }
@@ -175,7 +177,7 @@ impl Sight {
 
     /// Returns everything that is wrong.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let terms = Terms { policy: Some(&self.policy), stalled: self.stalled };
+        let terms = Terms { policy: Some(&self.policy), stalled: self.stalled, rules: None };
         let mut found = comply(&self.seen, &self.layout, terms);
         for build in &self.builds {
             let census = self.seen.census.build(&build.id).unwrap();
@@ -183,9 +185,7 @@ impl Sight {
             found.extend(findings);
             found.extend(comply_drift(drift.into_iter().collect()));
         }
-        found.sort();
-        found.dedup();
-        found
+        self.rules.apply(found, self.seen.census.at).0
     }
 }
 

@@ -326,10 +326,36 @@ fn a_journal_of_another_mirror_is_refused_and_can_be_accepted() {
         "`.mirrorkeep/journal/000000000001.jsonl` is of the mirror `",
         &["recover", "--dry-run"],
     );
+    // Nothing that it states is held against this mirror.
+    let found = rig.json_ends(5, &["check"]);
+    let codes = found["findings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap());
+    let about: Vec<&str> =
+        codes.filter(|code| ["record-without-tree", "alias-moved"].contains(code)).collect();
+    assert_eq!(about, [""; 0]);
     accepted(&rig);
     // Nothing of it counts, and nothing of it is lost.
     let aside = fs::read(segment(&rig, "000000000001.jsonl.damaged-1")).unwrap();
     assert_eq!(aside, fs::read(first(&other)).unwrap());
+}
+
+/// The journal names another directory of the trash than that from which the build came back.
+#[test]
+fn a_build_that_is_back_is_not_missed_in_the_trash() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]").builds([A, B, C]);
+    let other = rig.copy();
+    rig.ok(&["prune"]);
+    for value in ["a=1", "a=2", "a=3"] {
+        other.ok(&["label", "master/centos/20261003T000000Z", value]);
+    }
+    other.ok(&["prune"]);
+    swap_journal(&rig, &other);
+    rig.ok(&["recover"]);
+    rig.ok(&["restore", "master/centos/20261001T000000Z"]);
+    let found = rig.json_ends(5, &["check"]);
+    let places = found["findings"].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap());
+    let missed: Vec<&str> = places.filter(|path| path.starts_with(".mirrorkeep/trash")).collect();
+    assert_eq!(missed, [""; 0]);
 }
 
 #[test]

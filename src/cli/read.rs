@@ -1,0 +1,23 @@
+//! Files that a user names on the command line, read as a whole.
+
+use super::exit::{Outcome, Usage};
+use std::path::Path;
+
+/// Returns the bytes of a file; fails for one that may never end, such as a named pipe that no process writes to.
+///
+/// The pipes that a shell names by `<(…)` are read.
+pub(super) fn bytes(what: &str, file: &Path) -> Outcome<Vec<u8>> {
+    let shown = file.display();
+    let failed = |error: std::io::Error| Usage(format!("cannot read the {what} `{shown}`: {error}"));
+    let piped = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|place| file.starts_with(place));
+    if !piped && !std::fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(Usage(format!("cannot read the {what} `{shown}`: it is not a regular file")).into());
+    }
+    Ok(std::fs::read(file).map_err(failed)?)
+}
+
+/// Returns the text of a file in UTF-8.
+pub(super) fn text(what: &str, file: &Path) -> Outcome<String> {
+    let wrong = |_| Usage(format!("cannot read the {what} `{}`: it is not UTF-8", file.display()));
+    Ok(String::from_utf8(bytes(what, file)?).map_err(wrong)?)
+}
