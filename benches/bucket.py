@@ -145,7 +145,7 @@ def publish(server, source):
     ours, theirs = [], []
     for n in range(rounds):
         with server() as store:
-            store.keep("m", "init")
+            store.keep("m", "init", "--layout", "starlingx")
             sides = [lambda: ours.append(store.keep("m", "publish", source, "--stream", "master/centos")),
                      lambda: theirs.append(store.rclone("copy", source, "@plain"))]
             for side in sides if n % 2 else reversed(sides):
@@ -162,7 +162,7 @@ def prune(server, source):
     ours, theirs = [], []
     for n in range(rounds):
         with server() as store:
-            store.keep("m", "init", "--policy", policy)
+            store.keep("m", "init", "--layout", "starlingx", "--policy", policy)
             for day in range(BUILDS + 1):
                 store.keep("m", "publish", source, "--stream", "master/centos", "--build", f"201812{day + 1:02}T060000Z")
             for day in range(BUILDS):

@@ -51,7 +51,7 @@ def lay(mirror, files):
     """Lays out a mirror as scripts would."""
     if os.path.exists(mirror):
         return
-    subprocess.run([binary, "--mirror", mirror, "init"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([binary, "--mirror", mirror, "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(stream, [mirror] * streams, range(streams), [files] * streams))
     subprocess.run("sync", check=True)

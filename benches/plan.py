@@ -65,7 +65,7 @@ for policy in ("starlingx", "starlingx-production"):
     measured(f"census file, {policy}, JSON", "--json", "plan", "--census", file, "--policy", policy)
 measured("census file, starlingx, table", "plan", "--census", file, "--policy", "starlingx")
 shutil.rmtree(mirror, ignore_errors=True)
-subprocess.run([binary, "--mirror", mirror, "init"], check=True, stdout=subprocess.DEVNULL)
+subprocess.run([binary, "--mirror", mirror, "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
 tree(mirror)
 measured("100,000 builds on disk, all kept", "--mirror", mirror, "plan", "--at", "2020-01-01T00:00:00Z")
 measured("100,000 builds on disk, most to go", "--mirror", mirror, "plan", "--at", "2026-12-01T00:00:00Z")

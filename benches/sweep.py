@@ -86,7 +86,7 @@ def run(title, make, cold=False):
 
 
 shutil.rmtree(mirror, ignore_errors=True)
-subprocess.run([binary, "--mirror", mirror, "init"], check=True, stdout=subprocess.DEVNULL)
+subprocess.run([binary, "--mirror", mirror, "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
 run("20 builds of 10,000 files, warm", plain)
 run("20 builds of 10,000 files, cold", plain, cold=True)
 run("20 hard-linked builds of 10,000 files, warm", linked)

@@ -73,7 +73,7 @@ if not os.path.exists(build):
     shutil.rmtree(source, ignore_errors=True)
     shutil.rmtree(mirror, ignore_errors=True)
     make()
-    subprocess.run([binary, "--mirror", mirror, "init"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([binary, "--mirror", mirror, "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([binary, "--mirror", mirror, "publish", source, "--stream", "master/centos", "--build", os.path.basename(build)],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(source)
