@@ -11,7 +11,7 @@ use super::{
     say, status, verify, withdraw,
 };
 use crate::mirror::Warnings;
-use crate::model::{Classify, ErrorKind, shown, unprintable};
+use crate::model::{Classify, ErrorKind};
 use crate::ops::alias::Switched;
 use crate::progress::Stop;
 use clap::parser::ValueSource;
@@ -99,7 +99,7 @@ fn not_read(error: &clap::Error) -> u8 {
     match &hint {
         Some(hint) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
         // `--help` and `--version` are answers, too.
-        None => match escaped(&error.render().to_string()) {
+        None => match say::escaped(&error.render().to_string()) {
             Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
             None => say::written(error.print()),
         },
@@ -111,20 +111,6 @@ fn not_read(error: &clap::Error) -> u8 {
         say::failure_as_json(&text, ErrorKind::Usage, hint.as_deref(), code);
     }
     code
-}
-
-/// Returns a message with every argument escaped in which a terminal would act on something, if there is one.
-fn escaped(message: &str) -> Option<String> {
-    let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());
-    let values = words.flat_map(|word| {
-        let value = word.split_once('=').map(|(_, value)| value.to_owned());
-        std::iter::once(word).chain(value)
-    });
-    // Colours are taken out of a message, and with them what looks like one in an argument.
-    let plain = |value: String| [anstream::adapter::strip_str(&value).to_string(), value];
-    let acts: Vec<String> = values.flat_map(plain).filter(|value| unprintable(value).is_some()).collect();
-    let escape = |text: String, value: &String| text.replace(value.as_str(), &shown(value));
-    (!acts.is_empty()).then(|| acts.iter().fold(message.to_owned(), escape))
 }
 
 /// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.

@@ -2,7 +2,7 @@
 
 use super::args::ColorArg;
 use crate::mirror::{Trouble, chain};
-use crate::model::{ErrorKind, shell_word, shown};
+use crate::model::{ErrorKind, shell_word, shown, unprintable};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
@@ -228,11 +228,26 @@ pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     texts
 }
 
+/// Returns a message with every argument of the command line escaped in which a terminal would act on something, or that
+/// has more than one line; nothing where there is none.
+pub(super) fn escaped(message: &str) -> Option<String> {
+    let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());
+    let values = words.flat_map(|word| {
+        let value = word.split_once('=').map(|(_, value)| value.to_owned());
+        std::iter::once(word).chain(value)
+    });
+    // Colours are taken out of a message, and with them what looks like one in an argument.
+    let plain = |value: String| [anstream::adapter::strip_str(&value).to_string(), value];
+    let acts: Vec<String> = values.flat_map(plain).filter(|value| unprintable(value).is_some()).collect();
+    let escape = |text: String, value: &String| text.replace(value.as_str(), &shown(value));
+    (!acts.is_empty()).then(|| acts.iter().fold(message.to_owned(), escape))
+}
+
 /// Writes an error, its causes, and one thing to do.
 pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
     for (number, text) in causes(error).iter().enumerate() {
         let what = if number == 0 { "error" } else { "caused by" };
-        notes(&format!("{what}: {text}"));
+        notes(&format!("{what}: {}", escaped(text).as_ref().unwrap_or(text)));
     }
     if let Some(hint) = hint {
         always("");
