@@ -98,9 +98,9 @@ fn not_read(error: &clap::Error) -> u8 {
     let hint = guide::elsewhere(error);
     match &hint {
         Some(hint) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
-        // `--help` and `--version` are answers, too.
-        None => match say::escaped(&error.render().to_string()) {
+        None => match say::escaped(&error.render().to_string()).filter(|_| error.use_stderr()) {
             Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
+            // `--help` and `--version` are answers, too.
             None => say::written(error.print()),
         },
     }

@@ -262,6 +262,8 @@ fn arguments_that_are_refused_are_printed_escaped() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         printable(args, &output);
     }
+    // An answer goes to standard output, whatever else was typed.
+    assert!(rig.ok(&["list", "--help", HOSTILE]).contains("Usage: mirrorkeep list"));
 }
 
 #[test]
