@@ -81,7 +81,7 @@ pub fn set_policy(
         Some((name, text)) => (Some(name), text),
         None => (None, None),
     };
-    put(session, InForce::Policy, chosen, (before, text), mode)
+    put(session, (InForce::Policy, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
 }
 
 /// Puts a layout in force in which every build of the mirror and of its trash keeps its path.
@@ -92,17 +92,20 @@ pub fn set_layout(
 ) -> Result<SettingReport, SettingsError> {
     let mirror = session.mirror();
     let old = mirror.layout();
-    let trashed =
-        mirror.trash().map_err(ActError::from)?.waiting.into_iter().map(|trashed| trashed.ticket.id);
-    let known: BTreeSet<BuildId> =
-        mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).collect();
-    let displaced = |id: &&BuildId| old.build_path(id).ok() != layout.build_path(id).ok();
-    let builds: Vec<BuildId> = known.iter().filter(displaced).cloned().collect();
-    if !builds.is_empty() {
-        return Err(SettingsError::Displaced { layout: layout.name().to_owned(), builds });
-    }
+    let keeps_paths = || {
+        let trashed =
+            mirror.trash().map_err(ActError::from)?.waiting.into_iter().map(|trashed| trashed.ticket.id);
+        let known: BTreeSet<BuildId> =
+            mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).collect();
+        let displaced = |id: &&BuildId| old.build_path(id).ok() != layout.build_path(id).ok();
+        let builds: Vec<BuildId> = known.iter().filter(displaced).cloned().collect();
+        if !builds.is_empty() {
+            return Err(SettingsError::Displaced { layout: layout.name().to_owned(), builds });
+        }
+        Ok(known)
+    };
     let before = (Some(mirror.config().layout.clone()), Some(old.text().to_owned()));
-    let mut report = put(session, InForce::Layout, chosen, before, mode)?;
+    let (mut report, known) = put(session, (InForce::Layout, chosen), before, mode, keeps_paths)?;
     let streams: BTreeSet<&Stream> = known.iter().map(|id| &id.stream).collect();
     let [were, are] = [old, layout].map(|layout| ruled(layout, &streams));
     report.unruled = were.difference(&are).cloned().collect();
@@ -120,13 +123,14 @@ fn ruled(layout: &Layout, streams: &BTreeSet<&Stream>) -> BTreeSet<String> {
     streams.iter().filter_map(of).flatten().collect()
 }
 
-fn put(
+/// Puts something in force if `check` allows it, which sees what no other command changes any more.
+fn put<T>(
     session: &Session<'_>,
-    which: InForce,
-    chosen: &Chosen,
+    (which, chosen): (InForce, &Chosen),
     (before, text): (Option<String>, Option<String>),
     mode: Mode,
-) -> Result<SettingReport, SettingsError> {
+    check: impl FnOnce() -> Result<T, SettingsError>,
+) -> Result<(SettingReport, T), SettingsError> {
     let mirror = session.mirror();
     let after = mirror.name_in_force(which, chosen);
     let same_text = match chosen {
@@ -134,9 +138,11 @@ fn put(
         Chosen::File(new) => text.as_ref() == Some(new),
     };
     let changed = before.as_ref() != Some(&after) || !same_text;
-    if changed && mode == Mode::Real {
-        let lock = session.begin().map_err(ActError::from)?;
-        mirror.put_in_force(which, chosen, &lock)?;
+    let lock = (changed && mode == Mode::Real).then(|| session.begin());
+    let lock = lock.transpose().map_err(ActError::from)?;
+    let checked = check()?;
+    if let Some(lock) = &lock {
+        mirror.put_in_force(which, chosen, lock)?;
     }
-    Ok(SettingReport { before, after, changed, unruled: Vec::new(), ruled: Vec::new() })
+    Ok((SettingReport { before, after, changed, unruled: Vec::new(), ruled: Vec::new() }, checked))
 }
