@@ -17,6 +17,13 @@ mirror = os.path.join(work, "mirror")
 trash = os.path.join(mirror, ".mirrorkeep", "trash")
 
 
+POLICY = """version: 1
+brakes: { stream: { percent: 100 }, run: { count: 1000 } }
+defaults: { floor: 1, min_age: 0h, superseded_grace: 0h, trash: 1h, failed: [{ within: 1h }] }
+families: [{ name: all, match: "**", keep: [{ last: 1 }] }]
+"""
+
+
 def tree(root, dirs, files):
     for n in range(dirs):
         at = os.path.join(root, f"d{n:03}")
@@ -26,31 +33,48 @@ def tree(root, dirs, files):
                 out.write(b"x" * 200)
 
 
-def plain(root):
-    for n in range(20):
-        tree(os.path.join(root, f"{n:012}", "tree"), 50, 200)
+def plain(roots):
+    for root in roots:
+        tree(root, 50, 200)
 
 
-def linked(root):
+def linked(roots):
     tree(os.path.join(work, "origin"), 50, 200)
-    for n in range(20):
-        os.makedirs(os.path.join(root, f"{n:012}"))
-        subprocess.run(["cp", "-al", os.path.join(work, "origin"), os.path.join(root, f"{n:012}", "tree")], check=True)
+    for root in roots:
+        subprocess.run(["cp", "-al", os.path.join(work, "origin", "."), root], check=True)
 
 
-def wide(root):
-    tree(os.path.join(root, f"{0:012}", "tree"), 1, 100_000)
+def wide(roots):
+    tree(roots[0], 1, 100_000)
 
 
-def tickets(root):
-    """Makes each directory look as prune leaves it."""
-    for name in os.listdir(root):
-        ticket = {
-            "ticket": 1, "id": f"master/centos/2026{name[-4:]}", "path": f"master/centos/2026{name[-4:]}",
-            "what": "build", "since": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z", "bytes": 0, "inode": [0, 0],
-        }
-        with open(os.path.join(root, name, "ticket.json"), "w") as out:
+def pruned(count):
+    """Makes a mirror whose trash has so many small builds, over their term, and returns their trees."""
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    source, policy = os.path.join(work, "small"), os.path.join(work, "policy.yaml")
+    shutil.rmtree(mirror, ignore_errors=True)
+    os.makedirs(os.path.join(source, "outputs", "iso"), exist_ok=True)
+    open(os.path.join(source, "outputs", "iso", "bootimage.iso"), "w").close()
+    with open(policy, "w") as out:
+        out.write(POLICY)
+    keep = [binary, "--mirror", mirror]
+    subprocess.run([*keep, "init", "--layout", "starlingx", "--policy", policy], **quiet)
+    for n in range(count):
+        stamp = f"201811{n + 1:02}T000000Z"
+        subprocess.run([*keep, "publish", source, "--stream", "master/centos", "--build", stamp, "--result", "fail"], **quiet)
+    subprocess.run([*keep, "prune"], **quiet)
+    entries = sorted(os.listdir(trash))
+    assert len(entries) == count, entries
+    for entry in entries:
+        at = os.path.join(trash, entry, "ticket.json")
+        ticket = json.load(open(at))
+        ticket["until"] = ticket["since"]
+        with open(at, "w") as out:
             json.dump(ticket, out)
+    trees = [os.path.join(trash, entry, "tree") for entry in entries]
+    for made in trees:
+        os.chmod(made, 0o755)
+    return trees
 
 
 def timed(command, cold):
@@ -63,19 +87,18 @@ def timed(command, cold):
     return time.perf_counter() - start
 
 
-def run(title, make, cold=False):
+def run(title, make, count=20, cold=False):
     times = {"mirrorkeep sweep": [], "rm -rf": [], "rmz": []}
     for _ in range(rounds):
         for name in times:
             shutil.rmtree(os.path.join(work, "victim"), ignore_errors=True)
             shutil.rmtree(os.path.join(work, "origin"), ignore_errors=True)
-            root = trash if name == "mirrorkeep sweep" else os.path.join(work, "victim")
-            os.makedirs(root, exist_ok=True)
-            make(root)
             if name == "mirrorkeep sweep":
-                tickets(root)
+                make(pruned(count))
                 command = [binary, "--mirror", mirror, "sweep", "--io-priority", "normal"]
             else:
+                root = os.path.join(work, "victim")
+                make([os.path.join(root, f"{n:012}", "tree") for n in range(count)])
                 command = [*({"rm -rf": ["rm", "-rf"], "rmz": [rmz]}[name]), root]
             times[name].append(timed(command, cold))
             assert name != "mirrorkeep sweep" or not os.listdir(trash)
@@ -85,9 +108,7 @@ def run(title, make, cold=False):
         print(f"  {name:20} median {statistics.median(values):6.3f} s  ratio {pairs:5.2f}", flush=True)
 
 
-shutil.rmtree(mirror, ignore_errors=True)
-subprocess.run([binary, "--mirror", mirror, "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
 run("20 builds of 10,000 files, warm", plain)
 run("20 builds of 10,000 files, cold", plain, cold=True)
 run("20 hard-linked builds of 10,000 files, warm", linked)
-run("one directory of 100,000 files, warm", wide)
+run("one directory of 100,000 files, warm", wide, count=1)

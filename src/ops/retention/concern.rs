@@ -7,6 +7,7 @@ use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, RelPath};
 use crate::store::Kind;
 use serde::Serialize;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -42,10 +43,14 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     let required = census.aliases.iter().filter(|alias| alias.required);
     let mut concerns: Vec<Concern> = Vec::new();
+    // Read once, and only where something is broken. What cannot be read permits nothing.
+    let told = OnceCell::new();
     for alias in required {
         let Some(broken) = broken(mirror, census, alias) else { continue };
-        // Read only where something is broken. What cannot be read permits nothing.
-        let stated = || mirror.told().ok().and_then(|told| told.aliases.get(&alias.path).cloned().flatten());
+        let stated = || {
+            let told = told.get_or_init(|| mirror.told().ok()).as_ref();
+            told.and_then(|told| told.aliases.get(&alias.path).cloned().flatten())
+        };
         if !broken.by_result || alias.target.is_none() || stated() != alias.target {
             concerns.push(broken.concern);
         }
