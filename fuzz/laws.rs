@@ -6,7 +6,7 @@
 
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::policy::{Policy, Span};
-use mirrorkeep::decide::{Past, lint, retain};
+use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
 use mirrorkeep::model::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
@@ -224,9 +224,9 @@ fn policy(bytes: &[u8]) {
 
 /// Every build gets one verdict, and the plan is the same again.
 fn judged(census: &Census, policy: &Policy) {
-    let plan = retain(census, policy, census.at, &Past::default());
+    let plan = retain(census, policy, census.at, &PreviousRuns::default());
     assert_eq!(plan.builds.len(), census.builds().count());
-    assert_eq!(retain(census, policy, census.at, &Past::default()).digest, plan.digest);
+    assert_eq!(retain(census, policy, census.at, &PreviousRuns::default()).digest, plan.digest);
 }
 
 fn census(bytes: &[u8]) {
@@ -322,7 +322,7 @@ fn told(bytes: &[u8]) {
     let Some((number, rest)) = choice(bytes) else { return };
     let (Some(layout), Ok(text)) = (shipped(number), str::from_utf8(rest)) else { return };
     let files = AllSame(text);
-    let Ok(told) = layout.told_result(&files);
+    let Ok(told) = layout.result_of(&files);
     assert!(told.problem.is_none() || told.outcome == Outcome::Unknown, "{told:?}");
     let Ok(time) = layout.told_time(&files);
     if let Some(Ok(time)) = time {
@@ -363,7 +363,7 @@ fn own(bytes: &[u8]) {
     let journal = place.starts_with("journal").then(|| summed(rest)).flatten().map(|line| line + "\n");
     let content = journal.as_deref().map_or(rest, str::as_bytes);
     let store = mirror.store();
-    if store.put(&RelPath::own(place), content, Put::Replace).is_err() {
+    if store.put(&RelPath::state(place), content, Put::Replace).is_err() {
         return;
     }
     drop(Mirror::abilities(store));

@@ -18,9 +18,9 @@ pub trait Watch: Sync {
 
 /// A watcher who does not look.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unwatched;
+pub struct NoProgress;
 
-impl Watch for Unwatched {
+impl Watch for NoProgress {
     fn expect(&self, _: &str, _: u64, _: u64) {}
     fn bytes(&self, _: u64) {}
     fn file(&self, _: &RelPath) {}
@@ -29,7 +29,7 @@ impl Watch for Unwatched {
 
 /// A wish to stop at the next safe point, raised by a signal.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct CancelToken(Arc<AtomicBool>);
 
 /// Says that an act stopped because it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ impl Classify for Interrupted {
     }
 }
 
-impl Stop {
+impl CancelToken {
     /// Returns a wish that nobody has raised.
     pub fn new() -> Self {
         Self::default()
@@ -60,6 +60,6 @@ impl Stop {
 }
 
 /// Fails when somebody asked to stop.
-pub(crate) fn go_on(stop: Option<&Stop>) -> Result<(), Interrupted> {
-    stop.map_or(Ok(()), Stop::check)
+pub(crate) fn check_cancelled(stop: Option<&CancelToken>) -> Result<(), Interrupted> {
+    stop.map_or(Ok(()), CancelToken::check)
 }

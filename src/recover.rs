@@ -4,21 +4,21 @@
 //! settled by looking at the tree, and nothing that a reader may have seen is ever rolled back. Clearing away what
 //! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
-use crate::commit::adopted::is_taken;
+use crate::commit::adopted::is_adopted;
 use crate::commit::bucket::give_up_below;
 use crate::commit::choose::protocol;
 use crate::commit::interrupted::Settling;
 use crate::commit::repoint::pointed_at;
-use crate::commit::reveal::{Names, RevealError, finish};
+use crate::commit::reveal::{AliasUpdate, RevealError, finish};
 use crate::commit::stage::{Sealed, Underway, clear, is_held, touched};
 use crate::commit::untrash::{RESTORE_TERM, find};
 use crate::commit::{CommitError, STAGE_TERM, trash};
 use crate::mirror::{
-    ExpectedError, JournalError, KeptError, LastRun, LockError, Materialized, Mirror, WriteLock, chain,
+    ExpectedError, JournalError, LastRun, LockError, Materialized, Mirror, StateError, WriteLock, chain,
 };
 use crate::model::{BuildId, Class, Classify, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold};
-use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, Unfinished, Uploads, Walked};
+use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, TreeSnapshot, Unfinished, Uploads};
 use serde::Serialize;
 use std::time::Duration;
 use tracing::info;
@@ -71,7 +71,7 @@ pub enum RecoverError {
     Trash(String, #[source] Box<CommitError>),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -110,14 +110,14 @@ pub fn begin<'m>(
     mirror: &'m Mirror,
     clock: &'m (dyn Fn() -> Stamp + Sync),
 ) -> Result<(WriteLock<'m>, Vec<Settled>), RecoverError> {
-    mirror.lock_and_recover(clock, settle)
+    mirror.lock_and_recover(clock, recover_pending)
 }
 
 /// Settles every intent that has no outcome yet.
-fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
+fn recover_pending(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
     if !lock.unsettled().is_empty() {
         // What is found done may not be on the disk yet, and is about to be told as done.
-        lock.mirror().store().settle(&RelPath::own(""))?;
+        lock.mirror().store().sync_tree(&RelPath::state(""))?;
     }
     // The last first: what a command did within another comes to an end before that.
     let settled: Result<Vec<Settled>, RecoverError> =
@@ -153,11 +153,13 @@ fn settle(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
 /// stage stayed behind.
 fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
-    Ok(tree.is_none() && !is_awaited(mirror, stage)? && unknown_stage(mirror.store(), stage)?.is_none())
+    Ok(tree.is_none()
+        && !has_pending_upload(mirror, stage)?
+        && unknown_stage(mirror.store(), stage)?.is_none())
 }
 
 /// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
-fn is_awaited(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
+fn has_pending_upload(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     match Underway::read(mirror.store(), stage)? {
         Some(underway) => Ok(!mirror.has_build(&underway.id)?),
         None => Ok(false),
@@ -175,7 +177,7 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
     let happened = match intent.what {
         EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
-                let revealed = finish(lock, sealed, Names::Follow, lock.resume(intent))
+                let revealed = finish(lock, sealed, AliasUpdate::Now, lock.resume(intent))
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
                 // Its own publisher can report them no more.
                 for warning in revealed.warnings {
@@ -187,7 +189,7 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
             Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
-            let settling = match trash::settle(lock, intent) {
+            let settling = match trash::recover_trash(lock, intent) {
                 // What belongs to another user waits for a command of that user, and nothing else waits for it.
                 Err(error) if trash::is_denied(&error) => Settling::Left(trash::denied(lock, intent, &error)),
                 settled => {
@@ -240,7 +242,7 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         // The record is written last, so that it says that all of it is there.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
-            id.map(|id| is_taken(lock.mirror(), &id, intent)).transpose()? == Some(true)
+            id.map(|id| is_adopted(lock.mirror(), &id, intent)).transpose()? == Some(true)
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();
@@ -328,7 +330,7 @@ fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
     for (id, stated) in stated {
         let (mut holds, damaged) = match mirror.holds_of(&id) {
             Ok(holds) => (holds, false),
-            Err(KeptError::Holds(..)) => (Vec::new(), true),
+            Err(StateError::Holds(..)) => (Vec::new(), true),
             Err(error) => {
                 settled.push(left(lock, &id.to_string(), &chain(&error)));
                 continue;
@@ -354,7 +356,7 @@ pub fn accept_loss(
     let (lock, cut) = mirror.lock_despite_loss(clock)?;
     // Before anything is settled: the numbers of the lost events are not given to others.
     let cut = lock.accept_cut(cut, lock.now())?;
-    let mut settled = settle(&lock)?;
+    let mut settled = recover_pending(&lock)?;
     for accepted in cut.into_iter().chain(lock.accept_loss(lock.now())?) {
         let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
         let runs: Vec<String> = runs.collect();
@@ -363,7 +365,7 @@ pub fn accept_loss(
         mirror
             .warnings()
             .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
-        settled.push(Settled { to: RelPath::own("journal").to_string(), what: SettledAs::Accepted });
+        settled.push(Settled { to: RelPath::state("journal").to_string(), what: SettledAs::Accepted });
     }
     LastRun::claim(mirror)?;
     Ok(settled)
@@ -501,7 +503,7 @@ fn unknown_stage(store: &dyn Store, path: &RelPath) -> Result<Option<u64>, Store
     if is_stage {
         return Ok(None);
     }
-    let files = Walked::of(store, path).map(|walked| {
+    let files = TreeSnapshot::of(store, path).map(|walked| {
         let files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File);
         files.map(|(_, _, entry)| entry.size).sum::<u64>()
     });
@@ -522,7 +524,7 @@ fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<Left
     }
     let mut bytes = 0;
     for tree in trees {
-        let walked = Walked::of(store, &tree)?;
+        let walked = TreeSnapshot::of(store, &tree)?;
         let own = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File && entry.names <= 1);
         bytes += own.map(|(_, _, entry)| entry.size).sum::<u64>();
     }
@@ -558,7 +560,7 @@ fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
 }
 
 fn children(mirror: &Mirror, dir: &str) -> Result<Vec<RelPath>, StoreError> {
-    mirror.kept_in(&RelPath::own(dir))
+    mirror.list_state(&RelPath::state(dir))
 }
 
 /// Returns how many seconds ago something was last changed.

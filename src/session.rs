@@ -5,7 +5,7 @@
 
 use crate::mirror::{Mirror, WriteLock};
 use crate::model::Stamp;
-use crate::progress::{Interrupted, Stop, Unwatched, Watch};
+use crate::progress::{CancelToken, Interrupted, NoProgress, Watch};
 use crate::recover::{RecoverError, begin};
 use std::fmt;
 
@@ -15,13 +15,13 @@ pub struct Session<'a> {
     mirror: &'a Mirror,
     clock: &'a (dyn Fn() -> Stamp + Sync),
     progress: &'a dyn Watch,
-    stop: Stop,
+    stop: CancelToken,
 }
 
 impl<'a> Session<'a> {
     /// Returns a session that reports no progress and is never cancelled.
     pub fn new(mirror: &'a Mirror, clock: &'a (dyn Fn() -> Stamp + Sync)) -> Self {
-        Self { mirror, clock, progress: &Unwatched, stop: Stop::new() }
+        Self { mirror, clock, progress: &NoProgress, stop: CancelToken::new() }
     }
 
     /// Returns the session with progress reported to `progress`.
@@ -32,7 +32,7 @@ impl<'a> Session<'a> {
 
     /// Returns the session cancelled by `stop`.
     #[must_use]
-    pub fn cancelled_by(self, stop: &Stop) -> Self {
+    pub fn cancelled_by(self, stop: &CancelToken) -> Self {
         Self { stop: stop.clone(), ..self }
     }
 
@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
     }
 
     /// Returns what cancels the session.
-    pub fn stop(&self) -> &Stop {
+    pub fn stop(&self) -> &CancelToken {
         &self.stop
     }
 

@@ -1,7 +1,7 @@
 //! The verb `adopt`: taking over builds that others laid down.
 
 use super::args::AdoptArgs;
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
 use super::prune::last_second;
@@ -9,10 +9,10 @@ use super::say;
 use crate::layout::{Layout, Place};
 use crate::model::{RelPath, Stamp, shown};
 use crate::ops::Mode;
-use crate::ops::adopt::{AdoptReport, Adopted, Adopting, Changed, Scope, SumsIn, Trust};
+use crate::ops::adopt::{AdoptOptions, AdoptReport, Adopted, Changed, Scope, SumsIn, Trust};
 use serde_json::json;
 
-pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
+pub(super) fn adopt(setting: &Context, args: &AdoptArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let scope = args.what.as_deref().map_or(Ok(Scope::All), |what| scope(mirror.layout(), what))?;
     let created = args.created.as_deref().map(created).transpose()?;
@@ -22,7 +22,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
         )
         .into());
     }
-    let adopting = Adopting {
+    let adopting = AdoptOptions {
         created,
         scope,
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
@@ -50,7 +50,7 @@ pub(super) fn adopt(setting: &Setting, args: &AdoptArgs) -> Outcome<Exit> {
     if setting.json {
         say::json(&json!({"adopt": 1, "dry_run": args.dry_run, "report": report}));
     } else {
-        say::out(&told(&report, adopting.mode));
+        say::out(&render(&report, adopting.mode));
     }
     Ok(if report.left.is_empty() { Exit::Done } else { Exit::Blocked })
 }
@@ -88,7 +88,7 @@ pub(super) fn scope(layout: &Layout, what: &str) -> Outcome<Scope> {
     Ok(Scope::Stream(stream))
 }
 
-fn told(report: &AdoptReport, mode: Mode) -> String {
+fn render(report: &AdoptReport, mode: Mode) -> String {
     let mut text = String::new();
     let trial = |would: &'static str| if mode == Mode::Trial { would } else { "" };
     let build = |one: &Adopted| {

@@ -21,7 +21,7 @@ pub(super) use status::{LogArgs, StatusArgs};
 pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, RedirectsArgs, ServerArg};
 pub(super) use withdraw::WithdrawArgs;
 
-use super::site::Site;
+use super::mirror_url::MirrorUrl;
 use crate::model::{LineError, check_line};
 use clap::builder::TypedValueParser as _;
 use clap::{Parser, Subcommand};
@@ -94,9 +94,9 @@ pub(super) struct Cli {
         env = "MIRRORKEEP_MIRROR",
         value_name = "DIR|URL",
         default_value = "./mirror",
-        value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read)
+        value_parser = clap::builder::OsStringValueParser::new().try_map(MirrorUrl::read)
     )]
-    pub(super) mirror: Site,
+    pub(super) mirror: MirrorUrl,
     /// Write the answer as JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(super) json: bool,

@@ -1,23 +1,23 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
 use super::args::{CheckArgs, FormatArg};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Failed, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
-use crate::decide::check::{Baseline, Code, Grouped, Mend, Severity, Terms, grouped, mends};
+use crate::decide::check::{Baseline, Code, Fix, Grouped, Severity, Terms, grouped, mends};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
-use crate::ops::check::{CheckReport, Mended};
+use crate::ops::check::{CheckReport, FixOutcome};
 use crate::ops::retention::PlanError;
 use crate::render;
 use serde_json::json;
 use std::path::Path;
 
-pub(super) fn check(setting: &Setting, args: &CheckArgs) -> Outcome<Exit> {
+pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     if args.list {
         list(setting, args)?;
         return Ok(Exit::Done);
@@ -76,7 +76,7 @@ fn read_baseline(path: &Path) -> Outcome<Baseline> {
 }
 
 /// Writes the table of all codes.
-fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
+fn list(setting: &Context, args: &CheckArgs) -> Outcome {
     match args.format {
         FormatArg::Text if !setting.json => say::file(&render::findings_page()),
         FormatArg::Text | FormatArg::Json => {
@@ -91,7 +91,7 @@ fn list(setting: &Setting, args: &CheckArgs) -> Outcome {
     Ok(())
 }
 
-fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Mended>> {
+fn fix(setting: &Context, mirror: &Mirror, wanted: Vec<Fix>) -> Outcome<Vec<FixOutcome>> {
     let bar = Bar::new();
     let mended = crate::ops::check::mend(&setting.session(mirror).reporting_to(&bar), wanted);
     bar.finish();
@@ -100,11 +100,11 @@ fn fix(setting: &Setting, mirror: &Mirror, wanted: Vec<Mend>) -> Outcome<Vec<Men
 
 /// Writes the answer to standard output, and what was mended to where it disturbs nobody.
 fn show(
-    setting: &Setting,
+    setting: &Context,
     args: &CheckArgs,
     layout: &Layout,
     report: &CheckReport,
-    (wanted, mended): (&[Mend], &[Mended]),
+    (wanted, mended): (&[Fix], &[FixOutcome]),
 ) -> Outcome {
     let findings = &report.findings;
     match args.format {

@@ -1,17 +1,17 @@
 //! What every command is given: the mirror, the clock, the actor, and how to stop.
 
 use super::exit::Outcome;
+use super::mirror_url::{MirrorUrl, say_what_lacks};
 use super::owner::{name_of, refuse_root};
-use super::site::{Site, say_what_lacks};
 use crate::mirror::{Mirror, Warnings};
 use crate::model::{Stamp, is_unprintable};
-use crate::progress::Stop;
+use crate::progress::CancelToken;
 use crate::session::Session;
 use std::time::Duration;
 
 /// What every verb is given.
-pub(super) struct Setting {
-    pub(super) mirror: Site,
+pub(super) struct Context {
+    pub(super) mirror: MirrorUrl,
     /// Whether the verb is one that changes a mirror.
     pub(super) changes: bool,
     /// Whether the verb may write into the mirror.
@@ -19,12 +19,12 @@ pub(super) struct Setting {
     pub(super) json: bool,
     pub(super) wait: Duration,
     pub(super) who: String,
-    pub(super) stop: Stop,
+    pub(super) stop: CancelToken,
     /// What the mirrors could not do and went on without.
     pub(super) warnings: Warnings,
 }
 
-impl Setting {
+impl Context {
     /// Opens the mirror.
     pub(super) fn open(&self) -> Outcome<Mirror> {
         if self.writes {
@@ -43,7 +43,7 @@ impl Setting {
     }
 
     /// Opens a mirror elsewhere.
-    pub(super) fn open_at(&self, site: &Site) -> Outcome<Mirror> {
+    pub(super) fn open_at(&self, site: &MirrorUrl) -> Outcome<Mirror> {
         Ok(Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings))
     }
 }

@@ -1,25 +1,25 @@
 //! The verb `copy`: builds of one mirror into another.
 
 use super::args::CopyArgs;
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Exit, Outcome};
+use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
-use super::site::say_what_lacks;
 use crate::commit::Permit;
 use crate::model::{Classify, shown};
 use crate::ops::Mode;
-use crate::ops::copy::{Copied, CopyOutcome, CopyReport, Copying};
+use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
 use serde_json::json;
 
-pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
+pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
     refuse_root(&args.to)?;
     say_what_lacks(to.store());
     let what: Outcome<Vec<_>> =
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();
-    let copying = Copying {
+    let copying = CopyOptions {
         what: what?,
         permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful },
         mode: Mode::of(args.dry_run),
@@ -35,7 +35,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
         let (from, to) = (from.store().shown(), to.store().shown());
         say::json(&json!({"copy": 1, "dry_run": args.dry_run, "from": from, "to": to, "report": report}));
     } else {
-        say::out(&told(&report, Mode::of(args.dry_run)));
+        say::out(&render(&report, Mode::of(args.dry_run)));
     }
     for failure in &report.failures {
         say::notes(&format!("error: {}: {}", failure.path, failure.error));
@@ -52,7 +52,7 @@ pub(super) fn copy(setting: &Setting, args: &CopyArgs) -> Outcome<Exit> {
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn told(report: &CopyReport, mode: Mode) -> String {
+fn render(report: &CopyReport, mode: Mode) -> String {
     let mut text = String::new();
     for copied in &report.builds {
         text.push_str(&row(copied, mode));

@@ -1,7 +1,7 @@
 //! The verb `export`: what other programs need to know of a mirror.
 
 use super::args::{RedirectsArgs, ServerArg};
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, Resolved, links};
@@ -28,7 +28,7 @@ impl Classify for WriteError {
     }
 }
 
-pub(super) fn redirects(setting: &Setting, args: &RedirectsArgs) -> Outcome {
+pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
     let mirror = setting.open()?;
     let path =
         |text: &str| text.trim_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));

@@ -1,7 +1,7 @@
 //! The verb `log`: what happened, when, and who did it.
 
 use super::args::LogArgs;
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::{say, when};
 use crate::model::shown;
@@ -9,7 +9,7 @@ use crate::ops::history::{About, Choice};
 use crate::render::{person, sentence};
 use serde_json::{Value, json};
 
-pub(super) fn log(setting: &Setting, args: &LogArgs) -> Outcome {
+pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     let since = args.since.as_deref().map(|text| when::past("--since", text, now())).transpose()?;
     let mirror = setting.open()?;
     let about = args.about.as_deref().map(|text| About::read(&mirror, text)).transpose();

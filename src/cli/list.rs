@@ -1,9 +1,9 @@
 //! Verbs that list: `list`, `trash list`, `hold list`.
 
 use super::args::{ListArgs, ResultFilter, SortArg, StreamFilter};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
-use super::look::{described, judged, kept, names};
+use super::look::{described, kept, names, verdicts};
 use super::surveyed::looked_to_show;
 use super::{say, when};
 use crate::census::{BuildCensus, Census};
@@ -84,7 +84,7 @@ impl Filter {
     }
 }
 
-pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
+pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
     if args.trash {
         return trash(setting, &args.streams);
     }
@@ -100,7 +100,7 @@ pub(super) fn list(setting: &Setting, args: &ListArgs) -> Outcome {
         SortArg::Size => builds.sort_by_key(|(_, build)| Reverse(build.bytes)),
     }
     builds.truncate(args.limit.unwrap_or(usize::MAX));
-    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
+    let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     if setting.json {
         let one =
             |(id, build): &(BuildId, &BuildCensus)| described(&mirror, &census, id, build, judged.get(id));
@@ -153,7 +153,7 @@ fn row(
 }
 
 /// Lists what is in the trash.
-pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
+pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
     let mut builds = trashed(&mirror)?;
@@ -194,7 +194,7 @@ pub(super) fn trash(setting: &Setting, filter: &StreamFilter) -> Outcome {
 }
 
 /// Lists every hold.
-pub(super) fn holds(setting: &Setting, filter: &StreamFilter) -> Outcome {
+pub(super) fn holds(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
     let (census, _) = looked_to_show(&mirror)?;

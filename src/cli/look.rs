@@ -1,13 +1,13 @@
 //! Verbs that only look: `show`, `census`, `layout`, `alias list`.
 
 use super::args::LayoutVerb;
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::{looked_at, looked_to_show};
 use super::{make, naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
-use crate::decide::{Fate, Past, Verdict, retain};
+use crate::decide::{Fate, PreviousRuns, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, shown};
@@ -17,15 +17,15 @@ use crate::render::person;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-pub(super) fn census(setting: &Setting) -> Outcome {
+pub(super) fn census(setting: &Context) -> Outcome {
     say::data(&looked_at(&setting.open()?)?);
     Ok(())
 }
 
 /// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
-pub(super) fn judged(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
+pub(super) fn verdicts(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
     let Ok(policy) = crate::ops::retention::policy_of(mirror) else { return HashMap::new() };
-    let plan = retain(census, &policy, census.at, &Past::default());
+    let plan = retain(census, &policy, census.at, &PreviousRuns::default());
     plan.builds.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
 }
 
@@ -66,7 +66,7 @@ pub(super) fn described(
     value
 }
 
-pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
+pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
     let (census, decidable) = looked_to_show(&mirror)?;
@@ -78,7 +78,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
         crate::ops::retention::not_trashed(&mirror, &id)?;
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
-    let judged = if decidable { judged(&mirror, &census) } else { HashMap::new() };
+    let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
     if setting.json {
         let mut value = described(&mirror, &census, &id, build, verdict);
@@ -116,7 +116,7 @@ pub(super) fn show(setting: &Setting, id: &str) -> Outcome {
 }
 
 /// Prints where a name leads: the build, or the directory above builds.
-pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
+pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
     let path: RelPath = alias.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
     let mirror = setting.open()?;
     let why = match mirror.resolve(&path)? {
@@ -141,7 +141,7 @@ pub(super) fn resolve(setting: &Setting, alias: &str) -> Outcome {
 }
 
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
-fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
+fn layout_of(setting: &Context, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(make::choose(name)?.1),
         None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
@@ -149,7 +149,7 @@ fn layout_of(setting: &Setting, named: Option<&str>) -> Outcome<Layout> {
     }
 }
 
-pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
+pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
     match verb {
         LayoutVerb::List => {
             let names: Vec<&str> = Layout::shipped_names().collect();
@@ -199,7 +199,7 @@ pub(super) fn layout(setting: &Setting, verb: LayoutVerb) -> Outcome {
     Ok(())
 }
 
-fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
+fn set_layout(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let (chosen, layout) = make::choose(name)?;
     let mirror = setting.open()?;
     let session = setting.session(&mirror);
@@ -223,7 +223,7 @@ fn set_layout(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
     Ok(())
 }
 
-fn placed(setting: &Setting, path: &RelPath, place: &Place) {
+fn placed(setting: &Context, path: &RelPath, place: &Place) {
     if setting.json {
         let mut value = serde_json::to_value(place).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {

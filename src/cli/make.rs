@@ -1,10 +1,10 @@
 //! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
 
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
+use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
-use super::site::say_what_lacks;
 use super::surveyed::looked_to_show;
 use super::{naming, say};
 use crate::commit::{Moved, Permit};
@@ -16,7 +16,7 @@ use crate::ops::Mode;
 use crate::recover::Stages;
 use serde_json::json;
 
-pub(super) fn init(setting: &Setting, args: &InitArgs) -> Outcome {
+pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     let layout = choose(&args.layout)?.1;
     let policy = policy_for(&layout, args.policy.as_deref())?;
     let named = policy.as_ref().map(|policy| match policy {
@@ -62,7 +62,7 @@ pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option
 
 /// Makes a mirror: its directory as well when that is not there, and an object store is tried out first.
 pub(super) fn create(
-    setting: &Setting,
+    setting: &Context,
     layout: &str,
     policy: Option<Chosen>,
     writers: Option<WritersArg>,
@@ -92,7 +92,7 @@ pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
     Ok((Chosen::File(text), layout))
 }
 
-pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
+pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
     let labels = labels.map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
     let mode = Mode::of(args.dry_run);
@@ -115,7 +115,7 @@ pub(super) fn label(setting: &Setting, args: &LabelArgs) -> Outcome {
     Ok(())
 }
 
-pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
+pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
     let mirror = setting.open()?;
     let path =
         |text: &str| text.trim_end_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
@@ -171,7 +171,7 @@ pub(super) fn alias(setting: &Setting, verb: AliasVerb) -> Outcome {
 }
 
 /// Lets an alias have a copy of its build below it, and says what that takes.
-fn materialize(setting: &Setting, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
+fn materialize(setting: &Context, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
     let mode = Mode::of(dry_run);
     let cost = crate::ops::alias::materialize(mirror, alias, keep.seconds(), mode)?;
     if setting.json {
@@ -199,7 +199,7 @@ fn moves(moved: &[Moved], mode: Mode) -> String {
 }
 
 pub(super) fn recover(
-    setting: &Setting,
+    setting: &Context,
     accept_journal: bool,
     discard_stages: bool,
     dry_run: bool,
@@ -239,7 +239,7 @@ pub(super) fn recover(
     Ok(())
 }
 
-fn aliases(setting: &Setting, mirror: &Mirror) -> Outcome {
+fn aliases(setting: &Context, mirror: &Mirror) -> Outcome {
     let (census, _) = looked_to_show(mirror)?;
     let symlinks = mirror.store().abilities().symlinks;
     let materialized = if symlinks { Vec::new() } else { mirror.materialized()? };

@@ -1,7 +1,7 @@
 //! Manual pages: one for the program, or one for it and each verb, with the variables and files that they share.
 
 use super::args::{ENVIRONMENT, FILES};
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Failed, Outcome};
 use super::{guide, say};
 use clap::Command;
@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use serde_json::json;
 use std::path::Path;
 
-pub(super) fn man(setting: &Setting, out: Option<&Path>) -> Outcome {
+pub(super) fn man(setting: &Context, out: Option<&Path>) -> Outcome {
     let Some(dir) = out else {
         let text = page(guide::command())?;
         if setting.json {

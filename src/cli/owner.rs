@@ -1,7 +1,7 @@
 //! Who owns a mirror: what root writes in the mirror of another user, that user cannot read or remove later.
 
 use super::exit::Outcome;
-use super::site::Site;
+use super::mirror_url::MirrorUrl;
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR, shell_word};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -26,8 +26,8 @@ impl Classify for OtherOwner {
 }
 
 /// Returns who owns the mirror, if that is somebody else; nothing for an object store.
-pub(super) fn other_owner(site: &Site) -> Option<OtherOwner> {
-    let Site::Dir(dir) = site else { return None };
+pub(super) fn other_owner(site: &MirrorUrl) -> Option<OtherOwner> {
+    let MirrorUrl::Dir(dir) = site else { return None };
     let own = dir.join(OWN_DIR);
     let place = if own.exists() { own } else { dir.clone() };
     let owner = place.metadata().ok()?.uid();
@@ -36,7 +36,7 @@ pub(super) fn other_owner(site: &Site) -> Option<OtherOwner> {
 }
 
 /// Refuses root where the mirror belongs to another user. Every other user is refused by the system.
-pub(super) fn refuse_root(site: &Site) -> Outcome {
+pub(super) fn refuse_root(site: &MirrorUrl) -> Outcome {
     match other_owner(site).filter(|other| other.user == 0) {
         Some(other) => Err(other.into()),
         None => Ok(()),

@@ -1,12 +1,12 @@
 //! Verbs that say what may go: `plan` and `explain`.
 
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::policy::Policy;
-use crate::decide::{Past, Plan, retain};
+use crate::decide::{Plan, PreviousRuns, retain};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
 use crate::render;
@@ -19,7 +19,7 @@ pub(super) struct Made {
     pub(super) policy: Policy,
 }
 
-pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
+pub(super) fn plan(setting: &Context, args: &PlanArgs) -> Outcome<Exit> {
     let Made { plan, .. } = make(setting, &args.from)?;
     if args.publish {
         let written =
@@ -32,7 +32,7 @@ pub(super) fn plan(setting: &Setting, args: &PlanArgs) -> Outcome<Exit> {
 }
 
 /// Shows a plan as JSON or as a table.
-pub(super) fn show(setting: &Setting, plan: &Plan) {
+pub(super) fn show(setting: &Context, plan: &Plan) {
     if setting.json {
         say::json(plan);
     } else {
@@ -40,7 +40,7 @@ pub(super) fn show(setting: &Setting, plan: &Plan) {
     }
 }
 
-pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
+pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
     let id: BuildId = match &args.from.census {
         // Nothing is known of names there that a build could be named by.
         Some(_) => args.id.parse().map_err(|error| Usage(format!("{error}")))?,
@@ -65,12 +65,12 @@ pub(super) fn explain(setting: &Setting, args: &ExplainArgs) -> Outcome<Exit> {
 }
 
 /// Makes a plan from a census file, or from the mirror.
-fn make(setting: &Setting, from: &PlanFrom) -> Outcome<Made> {
+fn make(setting: &Context, from: &PlanFrom) -> Outcome<Made> {
     let at = from.at.as_deref().map(stamp).transpose()?;
     if let Some(file) = &from.census {
         let census = read_census(file)?;
         let policy = choose(from.policy.as_deref().unwrap_or_default())?.1;
-        let plan = retain(&census, &policy, at.unwrap_or(census.at), &Past::default());
+        let plan = retain(&census, &policy, at.unwrap_or(census.at), &PreviousRuns::default());
         return Ok(Made { plan, policy });
     }
     let mirror = setting.open()?;

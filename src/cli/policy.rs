@@ -1,14 +1,14 @@
 //! The verbs of `policy`: is it sound, does it do what its examples say, what will it do, what would an edit change.
 
 use super::args::PolicyVerb;
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::plan::{choose, read_census, stamp};
 use super::say;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
 use crate::decide::{
-    Fate, Forward, PartFate, Past, Plan, SIMULATED, Verdict, coming, lint, retain, simulate,
+    Fate, Forward, PartFate, Plan, PreviousRuns, SIMULATED, Verdict, coming, lint, retain, simulate,
 };
 use crate::mirror::survey;
 use crate::model::{BuildId, Stream};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
+pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
     match verb {
         PolicyVerb::List => {
             let names: Vec<&str> = Policy::shipped_names().collect();
@@ -60,7 +60,7 @@ pub(super) fn policy(setting: &Setting, verb: &PolicyVerb) -> Outcome<Exit> {
 }
 
 /// Returns the policy that was named, or the mirror's.
-fn named(setting: &Setting, name: Option<&str>) -> Outcome<Policy> {
+fn named(setting: &Context, name: Option<&str>) -> Outcome<Policy> {
     match name {
         Some(name) => Ok(choose(name)?.1),
         None => Ok(crate::ops::retention::policy_of(&setting.open()?)?),
@@ -68,14 +68,14 @@ fn named(setting: &Setting, name: Option<&str>) -> Outcome<Policy> {
 }
 
 /// Returns the census of a file, or the mirror's.
-fn census_of(setting: &Setting, file: Option<&Path>) -> Outcome<Census> {
+fn census_of(setting: &Context, file: Option<&Path>) -> Outcome<Census> {
     match file {
         Some(file) => read_census(file),
         None => Ok(survey(&setting.open()?, now())?.census),
     }
 }
 
-fn lint_it(setting: &Setting, name: Option<&str>, file: Option<&Path>) -> Outcome<Exit> {
+fn lint_it(setting: &Context, name: Option<&str>, file: Option<&Path>) -> Outcome<Exit> {
     let policy = named(setting, name)?;
     // A policy that was named is judged by itself, unless a census was, too.
     let census = match (name, file) {
@@ -107,7 +107,7 @@ fn lint_it(setting: &Setting, name: Option<&str>, file: Option<&Path>) -> Outcom
     Ok(if grave { Exit::Findings } else { Exit::Done })
 }
 
-fn test(setting: &Setting, name: Option<&str>) -> Outcome<Exit> {
+fn test(setting: &Context, name: Option<&str>) -> Outcome<Exit> {
     let policy = named(setting, name)?;
     let shown = name.unwrap_or("policy");
     let tried: Vec<_> = policy.tests.iter().map(|test| (test, policy.surprises(test))).collect();
@@ -144,7 +144,7 @@ fn seconds(text: &str) -> Outcome<i64> {
 }
 
 fn forward(
-    setting: &Setting,
+    setting: &Context,
     name: Option<&str>,
     file: Option<&PathBuf>,
     (length, cadence, at): (&str, Option<&str>, Option<&str>),
@@ -291,7 +291,7 @@ impl DiffTotals {
 
 /// Returns how many bytes what a plan deletes of each build frees; a census alone does not have those of parts.
 fn freed(
-    setting: &Setting,
+    setting: &Context,
     policy: &Policy,
     census: &Census,
     plan: &Plan,
@@ -310,7 +310,7 @@ fn freed(
 }
 
 /// Puts a policy in force, and says what that changes for the builds that are there.
-fn set(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
+fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let (chosen, new) = choose(name)?;
     let mirror = setting.open()?;
     let changes = match mirror.policy()? {
@@ -340,14 +340,14 @@ fn set(setting: &Setting, name: &str, dry_run: bool) -> Outcome {
 
 /// Returns what an edit of a policy changes, as JSON and as text.
 fn difference(
-    setting: &Setting,
+    setting: &Context,
     (old, new): (&Policy, &Policy),
     file: Option<&Path>,
     at: Option<&str>,
 ) -> Outcome<(Value, String)> {
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
-    let [before, after] = [old, new].map(|policy| retain(&census, policy, at, &Past::default()));
+    let [before, after] = [old, new].map(|policy| retain(&census, policy, at, &PreviousRuns::default()));
     let were = freed(setting, old, &census, &before, file)?;
     let are = freed(setting, new, &census, &after, file)?;
     let pairs = before.builds.iter().zip(&after.builds);

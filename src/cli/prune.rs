@@ -1,7 +1,7 @@
 //! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
 
 use super::args::{HoldArgs, IoPriority, PruneArgs};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say, when};
 use crate::decide::policy::start_of;
@@ -10,7 +10,7 @@ use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, Stamp, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::retention::concern::Concern;
-use crate::ops::retention::{Failure, HoldReport, PruneReport, Pruning, SweepReport};
+use crate::ops::retention::{Failure, HoldReport, PruneOptions, PruneReport, SweepReport};
 use crate::ops::withdraw::tombstone;
 use crate::record::Hold;
 use crate::recover::LeftStage;
@@ -24,7 +24,7 @@ fn build(id: &str) -> Outcome<BuildId> {
 }
 
 /// Opens the mirror for a verb that removes much: slowly if asked to, and behind everybody who reads.
-fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome<Mirror> {
+fn gently(setting: &Context, rate: Option<u32>, priority: IoPriority) -> Outcome<Mirror> {
     if priority == IoPriority::Idle {
         // Threads that start later are as idle as this one. Where there is no `ionice`, ours are as all others.
         let own = std::process::id().to_string();
@@ -36,10 +36,10 @@ fn gently(setting: &Setting, rate: Option<u32>, priority: IoPriority) -> Outcome
     Ok(mirror)
 }
 
-pub(super) fn prune(setting: &Setting, args: &PruneArgs) -> Outcome<Exit> {
+pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(digest).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
-    let how = Pruning { accepted, any_clock: args.accept_clock };
+    let how = PruneOptions { accepted, any_clock: args.accept_clock };
     let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
     if args.dry_run {
         if setting.json {
@@ -194,7 +194,7 @@ fn failure(failure: &Failure) {
 }
 
 pub(super) fn sweep(
-    setting: &Setting,
+    setting: &Context,
     max_rate: Option<u32>,
     priority: IoPriority,
     dry_run: bool,
@@ -215,7 +215,7 @@ pub(super) fn sweep(
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
+pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
     let (mirror, id) = (setting.open()?, build(id)?);
     let withdrawn = tombstone(&mirror, &id)?;
     let restored = crate::ops::retention::restore(&setting.session(&mirror), &id, Mode::of(dry_run))?;
@@ -233,7 +233,7 @@ pub(super) fn restore(setting: &Setting, id: &str, dry_run: bool) -> Outcome {
     Ok(())
 }
 
-pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
+pub(super) fn hold(setting: &Context, args: &HoldArgs) -> Outcome {
     let (named, why) = (args.id.as_deref().unwrap_or_default(), args.why.as_deref().unwrap_or_default());
     check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
     let at = now();
@@ -245,7 +245,7 @@ pub(super) fn hold(setting: &Setting, args: &HoldArgs) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, named)?;
     let report = crate::ops::retention::hold(&setting.session(&mirror), &id, wanted, Mode::of(args.dry_run))?;
-    told(setting, &report, ("held", "hold"), args.dry_run);
+    report_hold(setting, &report, ("held", "hold"), args.dry_run);
     Ok(())
 }
 
@@ -262,15 +262,15 @@ pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
     }
 }
 
-pub(super) fn unhold(setting: &Setting, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
+pub(super) fn unhold(setting: &Context, id: &str, why: Option<&str>, dry_run: bool) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
     let report = crate::ops::retention::unhold(&setting.session(&mirror), &id, why, Mode::of(dry_run))?;
-    told(setting, &report, ("removed the hold on", "remove the hold on"), dry_run);
+    report_hold(setting, &report, ("removed the hold on", "remove the hold on"), dry_run);
     Ok(())
 }
 
-fn told(setting: &Setting, report: &HoldReport, (done, would): (&str, &str), dry_run: bool) {
+fn report_hold(setting: &Context, report: &HoldReport, (done, would): (&str, &str), dry_run: bool) {
     if setting.json {
         say::data(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
         return;

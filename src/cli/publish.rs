@@ -1,7 +1,7 @@
 //! `publish`: a build server's one command after each build.
 
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::progress::Bar;
 use super::{make, say, sign};
@@ -9,7 +9,7 @@ use crate::commit::{Check, Filling};
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
 use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
-use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, Publishing};
+use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, PublishRequest};
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ struct Answer<'a> {
     report: &'a PublishReport,
 }
 
-pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
+pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(args)?;
     // A new one is made when everything else is found sound.
@@ -47,7 +47,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
         (None, None) => None,
     };
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
-    let publishing = Publishing {
+    let publishing = PublishRequest {
         id,
         named,
         sources,
@@ -99,7 +99,7 @@ pub(super) fn publish(setting: &Setting, args: &PublishArgs) -> Outcome {
     if setting.json {
         say::json(&Answer { publish: 1, report: &report });
     } else {
-        say::out(&told(&report));
+        say::out(&render(&report));
     }
     Ok(())
 }
@@ -191,7 +191,7 @@ fn unmade(error: std::io::Error) -> StoreError {
 }
 
 /// Returns an empty mirror in a directory that goes with the command: everything is checked against it before one is made.
-fn not_there_yet(setting: &Setting, dir: &Path) -> Outcome<Mirror> {
+fn not_there_yet(setting: &Context, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let (layout, _) = make::choose(Layout::DEFAULT)?;
     let setup = Setup { layout, policy: None, id: String::new() };
@@ -199,7 +199,7 @@ fn not_there_yet(setting: &Setting, dir: &Path) -> Outcome<Mirror> {
 }
 
 /// Makes a mirror where nothing is yet.
-fn make_one(setting: &Setting) -> Outcome<Mirror> {
+fn make_one(setting: &Context) -> Outcome<Mirror> {
     let mirror = make::create(
         setting,
         Layout::DEFAULT,
@@ -258,7 +258,7 @@ pub(super) fn build_id(
     Ok((id, named))
 }
 
-fn told(report: &PublishReport) -> String {
+fn render(report: &PublishReport) -> String {
     let done = match report.outcome {
         PublishOutcome::Published => "published",
         PublishOutcome::Unchanged => "already published, unchanged:",

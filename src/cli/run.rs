@@ -1,11 +1,11 @@
 //! One place for errors, causes, hints and exit codes.
 
 use super::args::{Cli, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
-use super::context::{Setting, who};
+use super::context::{Context, who};
 use super::exit::{Exit, Outcome, Usage};
+use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
-use super::site::Site;
 use super::{
     adopt, check, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune, publish,
     say, status, verify, withdraw,
@@ -13,7 +13,7 @@ use super::{
 use crate::mirror::Warnings;
 use crate::model::{Classify, ErrorKind};
 use crate::ops::alias::Switched;
-use crate::progress::Stop;
+use crate::progress::CancelToken;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
@@ -39,10 +39,10 @@ pub fn main() -> ExitCode {
         }
     };
     log::start(cli.verbose);
-    say::settle(cli.quiet, cli.color);
+    say::configure(cli.quiet, cli.color);
     info!("mirrorkeep {} started", env!("CARGO_PKG_VERSION"));
     more_files();
-    let stop = Stop::new();
+    let stop = CancelToken::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // Without the handler the signal ends us at once, which the mirror survives as well.
         signal_hook::flag::register(signal, stop.flag()).ok();
@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
         pool.build_global().ok();
     }
-    let setting = Setting {
+    let setting = Context {
         mirror: cli.mirror,
         changes: cli.verb.changes(),
         writes: cli.verb.writes(),
@@ -118,7 +118,7 @@ fn address(cli: &Cli, typed: &ArgMatches) {
     // The mirrors of a copy are named by its arguments.
     if typed.value_source("mirror") == Some(ValueSource::CommandLine)
         && !matches!(cli.verb, Verb::Copy(_))
-        && !matches!(cli.mirror, Site::Refused(_))
+        && !matches!(cli.mirror, MirrorUrl::Refused(_))
         && let Some(mirror) = typed.get_raw("mirror").and_then(|mut values| values.next_back())
     {
         say::address(mirror);
@@ -144,9 +144,9 @@ fn ended(code: u8) -> ExitCode {
 }
 
 /// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
-fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
+fn follow(setting: &Context, site: Option<&MirrorUrl>, exit: Exit) -> Outcome<Exit> {
     // In a directory a symlink is all that a name has.
-    let Some(site @ Site::Bucket(_)) = site else { return Ok(exit) };
+    let Some(site @ MirrorUrl::Bucket(_)) = site else { return Ok(exit) };
     let bar = Bar::new();
     let mirror = setting.open_at(site)?;
     let followed = crate::ops::alias::follow(&setting.session(&mirror).reporting_to(&bar));
@@ -171,7 +171,7 @@ fn follow(setting: &Setting, site: Option<&Site>, exit: Exit) -> Outcome<Exit> {
     Ok(exit)
 }
 
-fn run(setting: &Setting, verb: Verb) -> Outcome<Exit> {
+fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
     match verb {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,

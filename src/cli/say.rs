@@ -1,7 +1,7 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
 use super::args::ColorArg;
-use crate::mirror::{Trouble, chain};
+use crate::mirror::{Unreadable, chain};
 use crate::model::{ErrorKind, shell_word, shown, unprintable};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
@@ -96,7 +96,7 @@ pub(super) fn lost() -> Option<&'static str> {
 }
 
 /// Settles what is written beside answers, and whether there are colours.
-pub(super) fn settle(quiet: bool, color: ColorArg) {
+pub(super) fn configure(quiet: bool, color: ColorArg) {
     QUIET.store(quiet, Ordering::Relaxed);
     match color {
         ColorArg::Auto => {}
@@ -279,7 +279,7 @@ pub(super) fn columns() -> usize {
 }
 
 /// Says what could not be read.
-pub(super) fn trouble(trouble: &Trouble) {
+pub(super) fn trouble(trouble: &Unreadable) {
     note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
 }
 

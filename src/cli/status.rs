@@ -1,13 +1,13 @@
 //! The verb `status`: the mirror on one screen, and whether a person should look.
 
 use super::args::StatusArgs;
-use super::context::{Setting, now};
+use super::context::{Context, now};
 use super::exit::{Exit, Outcome};
 use super::say;
 use crate::ops::status::Sizes;
 use crate::render;
 
-pub(super) fn status(setting: &Setting, args: &StatusArgs) -> Outcome<Exit> {
+pub(super) fn status(setting: &Context, args: &StatusArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let sizes = if args.shared { Sizes::Shared } else { Sizes::Recorded };
     let status = crate::ops::status::status(&mirror, sizes, now())?;

@@ -1,19 +1,19 @@
 //! The verb `verify`: bytes against the digests that were written down for them.
 
 use super::args::VerifyArgs;
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
 use super::{naming, say, sign};
 use crate::mirror::{Mirror, builds_of};
 use crate::model::{BuildId, shown};
 use crate::ops::adopt::Scope;
-use crate::ops::verify::{By, VerifyReport, Verifying, Which};
+use crate::ops::verify::{By, VerifyOptions, VerifyReport, Which};
 use crate::render::Paint;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
+pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let which = match (args.sample.as_deref(), args.all) {
         (Some(percent), _) => Which::Sample(hundredths(percent)?),
@@ -24,14 +24,14 @@ pub(super) fn verify(setting: &Setting, args: &VerifyArgs) -> Outcome<Exit> {
     let keys = sign::keys(args)?;
     let bar = Bar::new();
     let session = setting.session(&mirror).reporting_to(&bar);
-    let report = crate::ops::verify::verify(&session, &Verifying { which, by, keys });
+    let report = crate::ops::verify::verify(&session, &VerifyOptions { which, by, keys });
     bar.finish();
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));
     if setting.json {
         say::json(&json!({"verify": 1, "report": report}));
     } else {
-        say::out(&told(&report, say::paint()));
+        say::out(&render(&report, say::paint()));
     }
     Ok(if report.interrupted {
         Exit::Interrupted
@@ -84,7 +84,7 @@ fn hundredths(text: &str) -> Outcome<u32> {
     if (1..=10_000).contains(&all) { Ok(all) } else { Err(wrong().into()) }
 }
 
-fn told(report: &VerifyReport, paint: Paint) -> String {
+fn render(report: &VerifyReport, paint: Paint) -> String {
     let mut text = String::new();
     for fault in &report.faults {
         text.push_str(&format!(

@@ -1,7 +1,7 @@
 //! The verb `withdraw`: one build that must not be in the mirror is taken back.
 
 use super::args::WithdrawArgs;
-use super::context::Setting;
+use super::context::Context;
 use super::exit::{Exit, Failed, Outcome, Usage};
 use super::{naming, say};
 use crate::model::{BuildId, check_line, shown};
@@ -10,7 +10,7 @@ use crate::ops::withdraw::{WithdrawReport, Withdrawing};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 
-pub(super) fn withdraw(setting: &Setting, args: &WithdrawArgs) -> Outcome<Exit> {
+pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
     let id = naming::build(&mirror, &args.id)?;

@@ -1,6 +1,6 @@
 //! What tells whether the record of an adopted build was written.
 
-use crate::mirror::{KeptError, Mirror};
+use crate::mirror::{Mirror, StateError};
 use crate::model::{BuildId, Digest};
 use crate::record::{Event, Manifest, Sums};
 
@@ -15,7 +15,7 @@ pub(crate) fn content(manifest: &Manifest) -> Digest {
 }
 
 /// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.
-pub(crate) fn is_taken(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, KeptError> {
+pub(crate) fn is_adopted(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, StateError> {
     let Some(record) = mirror.record(id)? else { return Ok(false) };
     let said = intent.stated();
     if said.created != record.created {

@@ -9,7 +9,7 @@ pub(crate) const TRIM_STAGE: &str = "trim-";
 
 /// Returns where in the trash something lies once it is marked.
 pub(crate) fn going(at: &RelPath) -> RelPath {
-    RelPath::own(&format!("trash/{}{GOING}", at.name()))
+    RelPath::state(&format!("trash/{}{GOING}", at.name()))
 }
 
 /// Returns whether the listing of a directory has that name.

@@ -1,7 +1,7 @@
 //! Why a step that changes what a mirror keeps failed.
 
 use crate::layout::NoPlace;
-use crate::mirror::{ExpectedError, JournalError, KeptError};
+use crate::mirror::{ExpectedError, JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::progress::Interrupted;
 use crate::store::StoreError;
@@ -47,7 +47,7 @@ pub enum CommitError {
     NoManifest(BuildId),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),

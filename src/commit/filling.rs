@@ -72,7 +72,7 @@ pub enum StageError {
     #[error(
         "`{0}` cannot be linked into the mirror (another file system, or not permitted); --take copy can"
     )]
-    Apart(String),
+    CrossDevice(String),
     /// Asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -110,7 +110,7 @@ impl Classify for StageError {
             Self::Busy(_) => ErrorKind::Busy.hint(
                 "run the same command again when that has ended: where its content is the same, there is nothing left to do, and a build without `--build` gets a name of its own",
             ),
-            Self::Source(_) | Self::Read { .. } | Self::Apart(_) => ErrorKind::Failed.into(),
+            Self::Source(_) | Self::Read { .. } | Self::CrossDevice(_) => ErrorKind::Failed.into(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),
         }

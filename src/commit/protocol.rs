@@ -9,9 +9,9 @@ use crate::commit::stage::Sealed;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
-use crate::mirror::{JournalError, KeptError, Mirror, Trashed, WriteLock};
+use crate::mirror::{JournalError, Mirror, StateError, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::record::{BuildRecord, Event, Manifest};
 use crate::sign::Checksums;
 use crate::source::Source;
@@ -94,14 +94,14 @@ pub(crate) trait CommitProtocol {
         &self,
         mirror: &Mirror,
         going: Vec<RelPath>,
-        stop: Option<&Stop>,
+        stop: Option<&CancelToken>,
     ) -> Result<Vec<(RelPath, Swept)>, CommitError>;
 
     /// Removes a directory of the trash, so that what is left when that is interrupted cannot be taken for a build.
-    fn throw_out(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError>;
+    fn delete_trash_entry(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError>;
 
     /// Returns everything at the places of builds that is not one, and does not wait in the trash.
-    fn unsealed(&self, mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, KeptError>;
+    fn unsealed(&self, mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, StateError>;
 
     /// Takes the right to record a build that was written by others, so that it is not published or swept at once.
     fn adopting(&self, mirror: &Mirror, id: &BuildId) -> Result<Option<Guard>, StoreError>;
@@ -152,7 +152,7 @@ pub(crate) trait StagedBuild {
         reuse: &Reuse,
         how: Filling,
         watch: &dyn Watch,
-        stop: &Stop,
+        stop: &CancelToken,
     ) -> Result<Tally, StageError>;
 
     /// Writes a small file of ours, such as a marker.

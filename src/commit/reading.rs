@@ -2,7 +2,7 @@
 
 use crate::commit::filling::{StageError, Tally};
 use crate::model::Digest;
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::source::{OpenSource, SourceEntry, SourceProblem, Watched, hash};
 use crate::store::{Filled, StoreError};
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) watch: &'a dyn Watch,
-    pub(crate) stop: &'a Stop,
+    pub(crate) stop: &'a CancelToken,
     pub(crate) tally: &'a Tally,
 }
 

@@ -7,7 +7,7 @@ use crate::census::BuildCensus;
 use crate::commit::handshake;
 use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
-use crate::mirror::{JournalError, KeptError, Mirror, Resolved, WriteLock, look_at_build};
+use crate::mirror::{JournalError, Mirror, Resolved, StateError, WriteLock, build_info};
 use crate::model::{
     BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, shell_word,
     unprintable,
@@ -73,7 +73,7 @@ pub enum RepointError {
     Missing(RelPath),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -338,7 +338,7 @@ pub fn may_point(
         Resolved::Leaves(text) => return Err(wrong(format!("it leaves the mirror by `{text}`"))),
     }
     let Place::Build { build: id } = mirror.layout().place(target) else { return Ok(()) };
-    let build = look_at_build(mirror, &id)?;
+    let build = build_info(mirror, &id)?;
     if build.result != Outcome::Success && !permit.no_success {
         return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
     }
@@ -347,7 +347,7 @@ pub fn may_point(
         && at.stream == id.stream
         && !permit.backwards
     {
-        let at_build = look_at_build(mirror, &at)?;
+        let at_build = build_info(mirror, &at)?;
         if Age::of(mirror.layout(), &at.stream, &at_build) > Age::of(mirror.layout(), &id.stream, &build) {
             return Err(RepointError::Backwards { alias: alias.clone(), from: real, target: id });
         }

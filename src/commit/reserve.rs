@@ -13,7 +13,7 @@ const BYTES: usize = 256 * 1024;
 const INODES: usize = 7;
 
 fn dir() -> RelPath {
-    RelPath::own("reserve")
+    RelPath::state("reserve")
 }
 
 /// Takes the room, if it is not there yet.

@@ -7,7 +7,7 @@ use crate::commit::choose::protocol;
 use crate::commit::protocol::Progress;
 use crate::commit::repoint::{Moved, RepointError, due, legacy, repoint};
 use crate::commit::stage::{Sealed, since};
-use crate::mirror::{JournalError, KeptError, Mirror, MirrorError, Pending, WriteLock, builds_of, chain};
+use crate::mirror::{JournalError, Mirror, MirrorError, Pending, StateError, WriteLock, builds_of, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stamp};
 use crate::record::{EventKind, Payload, Phase};
 use crate::store::{StoreError, StoreErrorKind};
@@ -26,11 +26,11 @@ pub(crate) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalEr
 
 /// When the names that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Names {
+pub(crate) enum AliasUpdate {
     /// With the build.
-    Follow,
+    Now,
     /// When whoever publishes it and others has come to the end of them.
-    Later,
+    Deferred,
 }
 
 /// What followed from a build becoming visible.
@@ -61,7 +61,7 @@ pub enum RevealError {
     Record(BuildId, #[source] StoreError),
     /// The build is visible; its stream could not be read.
     #[error("the build is published, but its aliases could not be looked at")]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// The build is visible; an alias could not be moved.
     #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
     Repoint(#[from] RepointError),
@@ -90,7 +90,7 @@ impl Classify for RevealError {
 pub(crate) fn reveal(
     lock: &WriteLock<'_>,
     mut sealed: Sealed,
-    names: Names,
+    names: AliasUpdate,
 ) -> Result<Revealed, RevealError> {
     let id = sealed.seal.record.id.clone();
     let (result, stage) = (sealed.seal.record.result, sealed.at.clone());
@@ -119,7 +119,7 @@ pub(crate) fn reveal(
 pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
-    names: Names,
+    names: AliasUpdate,
     pending: Pending<'_>,
 ) -> Result<Revealed, RevealError> {
     let now = lock.now();
@@ -134,10 +134,10 @@ pub(crate) fn finish(
         record.published = Some(now);
         since(&mut record, now);
         lock.keep_manifest(&id, &sealed.manifest).map_err(failed)?;
-        lock.keep_record(&record).map_err(failed)?;
+        lock.write_record(&record).map_err(failed)?;
     }
     let mut revealed = Revealed::default();
-    if names == Names::Follow {
+    if names == AliasUpdate::Now {
         follow(lock, &id, now, &mut revealed)?;
     }
     let (result, created) = (record.result, record.created);

@@ -13,7 +13,7 @@ pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<(), CommitErr
     for at in &trash.empty {
         // One look that found nothing does not decide.
         if !is_listed(store, at, mirror.trash_sign())? {
-            protocol(mirror).throw_out(mirror, at)?;
+            protocol(mirror).delete_trash_entry(mirror, at)?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::commit::discard::going;
 use crate::commit::interrupted::{Interrupted, Settling};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::mirror::{
-    KeptError, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
+    StateError, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase};
@@ -16,9 +16,9 @@ use crate::store::{StoreError, StoreErrorKind};
 ///
 /// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
 /// build itself is known to be in its place.
-pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
+pub(crate) fn recover_trash(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
     let named = intent.stated().trash;
-    let Some(at) = named.filter(|at| at.parent() == Some(RelPath::own("trash"))) else {
+    let Some(at) = named.filter(|at| at.parent() == Some(RelPath::state("trash"))) else {
         // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
         return Ok(Settling::Undone);
     };
@@ -28,7 +28,7 @@ pub(crate) fn settle(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, C
 /// Returns whether this user may not do what would settle an intent.
 pub(crate) fn is_denied(error: &CommitError) -> bool {
     let denied = |error: &StoreError| error.kind() == StoreErrorKind::Denied;
-    matches!(error, CommitError::Store(error) | CommitError::Kept(KeptError::Store(error)) if denied(error))
+    matches!(error, CommitError::Store(error) | CommitError::Kept(StateError::Store(error)) if denied(error))
 }
 
 /// Returns what was denied, and whose the directory of the trash and the mirror are.
@@ -37,7 +37,7 @@ pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) 
     let named = intent.stated().trash;
     let places = named.into_iter().flat_map(|at| [going(&at), at]);
     let owner = |at: &RelPath| store.look(at).ok().flatten().map(|entry| entry.owner.0);
-    let own = owner(&RelPath::own("mirror.yaml"));
+    let own = owner(&RelPath::state("mirror.yaml"));
     let foreign = places.filter_map(|at| Some((owner(&at)?, at))).find(|(user, _)| Some(*user) != own);
     let whose = match (foreign, own) {
         (Some((user, at)), Some(own)) => format!(

@@ -2,7 +2,7 @@
 
 use crate::commit::STAGE_TERM;
 use crate::commit::stage::Underway;
-use crate::mirror::{KeptError, Mirror, laid};
+use crate::mirror::{Mirror, StateError, laid};
 use crate::model::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(crate) enum Whose {
 /// Returns everything that lies at the place of a build without being one, where trees are not moved.
 ///
 /// What waits in the trash or is being swept lies there as well, and is left out.
-pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, KeptError> {
+pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, StateError> {
     // The trash first: what comes back from it meanwhile has a seal then.
     let (trashed, sure) = trashed(mirror)?;
     let sending = sending(mirror, now)?;
@@ -54,7 +54,7 @@ pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, Kep
 }
 
 /// Returns the builds that wait in the trash or are being swept, and whether all of it could be read.
-pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), KeptError> {
+pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), StateError> {
     let trash = mirror.trash()?;
     let (mut trashed, mut sure) = (BTreeSet::new(), trash.strange.is_empty() && trash.empty.is_empty());
     for ticket in trash.going.iter().map(|at| mirror.ticket(at)) {
@@ -68,9 +68,9 @@ pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), Kept
 }
 
 /// Returns the builds of which a publisher noted that it sends them.
-fn sending(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<BuildId, Whose>, KeptError> {
+fn sending(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<BuildId, Whose>, StateError> {
     let mut sending = BTreeMap::new();
-    for stage in mirror.kept_in(&RelPath::own("stage"))? {
+    for stage in mirror.list_state(&RelPath::state("stage"))? {
         if let Some(underway) = Underway::read(mirror.store(), &stage)? {
             let noted = mirror.store().look(&Underway::place(&stage))?;
             let old = noted.is_some_and(|noted| now.unix() - noted.ctime > STAGE_TERM);

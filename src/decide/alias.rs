@@ -69,7 +69,7 @@ pub fn follow<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Outcome, Words};
+    use crate::model::{OneOrMany, Outcome};
     use proptest::prelude::*;
 
     fn build(day: u32, result: Outcome) -> BuildCensus {
@@ -123,7 +123,7 @@ mod tests {
             let labels = [("sanity".to_owned(), value)].into_iter().collect();
             BuildCensus { labels, ..build(1, Outcome::Success) }
         };
-        let values: Words = serde_yaml::from_str("[yellow, green]").unwrap();
+        let values: OneOrMany = serde_yaml::from_str("[yellow, green]").unwrap();
         let condition = Condition { labels: [("sanity".to_owned(), values)].into(), ..latest().when };
         assert!(meets(&condition, &sanity("yellow")) && meets(&condition, &sanity("green")));
         assert!(!meets(&condition, &sanity("red")) && !meets(&condition, &build(1, Outcome::Success)));

@@ -13,8 +13,8 @@ pub use alias::{Age, Current, follow, meets};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};
 pub use retention::{
-    Fate, Lasting, Miss, Near, PLAN_VERSION, PartFate, Past, Plan, PlanOutcome, Reason, Space, Totals,
-    Verdict, retain,
+    Fate, Lasting, Miss, NearMiss, PLAN_VERSION, PartFate, Plan, PlanOutcome, PreviousRuns, Reason, Space,
+    Totals, Verdict, retain,
 };
 pub use reuse::{Held, Reuse, Whose};
 pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};

@@ -2,7 +2,7 @@
 
 use super::policy::Policy;
 use crate::census::{BuildCensus, Census, StreamCensus};
-use crate::decide::retention::{Fate, Past, Verdict, retain};
+use crate::decide::retention::{Fate, PreviousRuns, Verdict, retain};
 use crate::model::{BuildName, Outcome, Stamp};
 use std::collections::HashSet;
 
@@ -63,7 +63,7 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
         for source in &mut sources {
             grow(&mut census, source, now);
         }
-        let plan = retain(&census, policy, now, &Past::default());
+        let plan = retain(&census, policy, now, &PreviousRuns::default());
         let gone: HashSet<_> = plan.expiring().map(|verdict| verdict.id.clone()).collect();
         for stream in &mut census.streams {
             let name = &stream.stream;

@@ -7,7 +7,7 @@ use super::rules::{AliasPattern, Wanted};
 use super::schema::AliasFile;
 use super::template::Values;
 use super::{Layout, NoPlace};
-use crate::model::{Label, Outcome, Stream, Words};
+use crate::model::{Label, OneOrMany, Outcome, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An alias that follows the newest build of a stream that meets a condition.
@@ -27,13 +27,13 @@ pub struct Condition {
     /// One of these results.
     pub results: Vec<Outcome>,
     /// All of these labels, each with one of its values.
-    pub labels: BTreeMap<String, Words>,
+    pub labels: BTreeMap<String, OneOrMany>,
 }
 
 impl Condition {
     /// Returns whether a build with that result and those labels meets the condition.
     pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        let said = |(key, values): (&String, &Words)| label(key).is_some_and(|value| values.has(value));
+        let said = |(key, values): (&String, &OneOrMany)| label(key).is_some_and(|value| values.has(value));
         self.results.contains(&result) && self.labels.iter().all(said)
     }
 }
@@ -86,8 +86,8 @@ impl AliasPattern {
         for (key, wanted) in &self.labels {
             let mut next = Vec::new();
             for (values, labels) in found {
-                let mut add = |values: Values, words: Words| {
-                    let mut labels: BTreeMap<String, Words> = labels.clone();
+                let mut add = |values: Values, words: OneOrMany| {
+                    let mut labels: BTreeMap<String, OneOrMany> = labels.clone();
                     labels.insert(key.clone(), words);
                     next.push((values, labels));
                 };
@@ -98,7 +98,7 @@ impl AliasPattern {
                         for label in said.iter().filter(fitting) {
                             let mut values = values.clone();
                             values.insert(field.name.clone(), label.value().to_owned());
-                            add(values, Words::from(label.value()));
+                            add(values, OneOrMany::from(label.value()));
                         }
                     }
                 }
@@ -172,7 +172,7 @@ impl Loading<'_> {
             labels.push((key.clone(), wanted));
         }
         let mut streams = Vec::new();
-        for text in raw.streams.iter().flat_map(crate::model::Words::as_slice) {
+        for text in raw.streams.iter().flat_map(crate::model::OneOrMany::as_slice) {
             match glob::Pattern::new(text) {
                 Ok(pattern) => streams.push(pattern),
                 Err(error) => self.problem(&format!("{at}.streams"), format!("`{text}`: {error}")),

@@ -28,7 +28,7 @@ pub trait Files {
 
 /// How a build went, as its files tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct MarkerResult {
     /// The result.
     pub outcome: Outcome,
     /// The file that told it; nothing when no marker is there.
@@ -39,7 +39,7 @@ pub struct Told {
 
 impl Layout {
     /// Returns how a build went, as its markers tell.
-    pub fn told_result<F: Files>(&self, files: &F) -> Result<Told, F::Error> {
+    pub fn result_of<F: Files>(&self, files: &F) -> Result<MarkerResult, F::Error> {
         let mut said: Vec<(Outcome, RelPath)> = Vec::new();
         let mut strange = None;
         for marker in &self.markers().results {
@@ -74,12 +74,12 @@ impl Layout {
         }
         // A word that one rule does not know may be another's.
         strange.take_if(|(at, _)| said.iter().any(|(_, told)| told == at));
-        let told = |outcome, marker, problem| Told { outcome, marker, problem };
+        let result = |outcome, marker, problem| MarkerResult { outcome, marker, problem };
         Ok(match (said.as_slice(), strange) {
-            ([], None) => told(self.markers().without, None, None),
-            (_, Some((at, why))) => told(Outcome::Unknown, Some(at), Some(why)),
-            ([(outcome, at)], None) => told(*outcome, Some(at.clone()), None),
-            ([(_, at), ..], None) => told(
+            ([], None) => result(self.markers().without, None, None),
+            (_, Some((at, why))) => result(Outcome::Unknown, Some(at), Some(why)),
+            ([(outcome, at)], None) => result(*outcome, Some(at.clone()), None),
+            ([(_, at), ..], None) => result(
                 Outcome::Unknown,
                 Some(at.clone()),
                 Some("it has more than one result marker".to_owned()),

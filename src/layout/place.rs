@@ -1,8 +1,8 @@
 //! What a path is: every path has exactly one place.
 
 use super::grammar::{Class, Layout};
-use super::mend::mend_inside;
 use super::stray::Stray;
+use super::suggest::mend_inside;
 use super::template::Values;
 use super::tree::Found;
 use crate::model::{BuildId, RelPath, Stream, is_sums};

@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::template::Template;
-use crate::model::{Outcome, Words};
+use crate::model::{OneOrMany, Outcome};
 
 /// One rule of the mapping.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct AliasPattern {
 /// Which values of a label will do.
 #[derive(Debug)]
 pub(super) enum Wanted {
-    Words(Words),
+    Words(OneOrMany),
     /// Any that fits the field; there is an alias for each.
     Each(Field),
 }

@@ -1,6 +1,6 @@
 //! The YAML of a layout, exactly; what it means is made of it in `load`.
 
-use crate::model::Words;
+use crate::model::OneOrMany;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -167,14 +167,14 @@ pub(super) struct AliasFile {
     pub(super) name: String,
     /// In which streams it is known, as a pattern or several; in all without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) streams: Option<Words>,
+    pub(super) streams: Option<OneOrMany>,
     /// The results that count; `success` without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) results: Option<Vec<String>>,
     /// The labels that the build must have, each with one value or a list of those that will do; `{field}` stands
     /// for any value that fits, and makes an alias for each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) labels: BTreeMap<String, Words>,
+    pub(super) labels: BTreeMap<String, OneOrMany>,
     /// Whether nothing of the stream may be pruned while it is missing, dangles or loops.
     #[serde(default)]
     pub(super) required: bool,

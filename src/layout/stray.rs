@@ -1,7 +1,7 @@
 //! Why a path has no place, and the nearest path that has one.
 
 use super::grammar::{Class, Layout};
-use super::mend::{Mended, NAMES, Table, mend_inside, weight};
+use super::suggest::{NAMES, Suggestion, Table, mend_inside, weight};
 use super::template::{Part, Values};
 use serde::Serialize;
 
@@ -114,10 +114,10 @@ impl Layout {
     /// Returns the nearest path outside or inside the builds.
     fn nearest(&self, names: &[&str]) -> Vec<String> {
         let names = names.get(..NAMES).unwrap_or(names);
-        let inside: Vec<Mended> = (0..=names.len())
+        let inside: Vec<Suggestion> = (0..=names.len())
             .map(|at| mend_inside(&self.0.tree, names.get(at..).unwrap_or_default(), &Values::new()))
             .collect();
-        let mut best: Mended = (u32::MAX, Vec::new());
+        let mut best: Suggestion = (u32::MAX, Vec::new());
         for class in &self.0.classes {
             let home = class.home.parts.len();
             let weigh = |at: usize, part: &Part, name: &str| {

@@ -166,7 +166,7 @@ fn damaged_at_the_end(bytes: &[u8]) -> u64 {
 /// Copies a file of the journal to a name that no segment has.
 fn set_aside(store: &dyn Store, at: &RelPath, bytes: &[u8]) -> Result<(), StoreError> {
     for nth in 1_u32.. {
-        let copy = RelPath::own(&format!("journal/{}.damaged-{nth}", at.name()));
+        let copy = RelPath::state(&format!("journal/{}.damaged-{nth}", at.name()));
         match store.put(&copy, bytes, Put::Create) {
             Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
                 if store.read(&copy, LIMIT).is_ok_and(|there| there == bytes) {

@@ -40,7 +40,7 @@ impl Anchors {
     pub(super) fn read(mirror: &Mirror) -> Result<Self, StoreError> {
         let number = |at: RelPath| Some((number_of(&at)?, at));
         let mut numbers: Vec<(u64, RelPath)> =
-            mirror.kept_in(&RelPath::own("trash"))?.into_iter().filter_map(number).collect();
+            mirror.list_state(&RelPath::state("trash"))?.into_iter().filter_map(number).collect();
         let place = last_run();
         let (bytes, unread) = match mirror.store().read(&place, LIMIT) {
             Ok(bytes) => (Some(bytes), None),
@@ -94,7 +94,7 @@ impl Anchors {
 
 /// Returns where the last run of prune leaves what it found.
 fn last_run() -> RelPath {
-    RelPath::own("last-run.json")
+    RelPath::state("last-run.json")
 }
 
 /// Returns something that is there only where an event was written before it.
@@ -104,5 +104,5 @@ fn made_by_events(mirror: &Mirror) -> Result<Option<RelPath>, StoreError> {
             return Ok(Some(at));
         }
     }
-    Ok(mirror.kept_in(&RelPath::own("trash"))?.into_iter().next())
+    Ok(mirror.list_state(&RelPath::state("trash"))?.into_iter().next())
 }

@@ -6,7 +6,7 @@
 //! is the seal.
 
 use super::handle::{CommitsBy, ReadProtocol};
-use super::{Kept, KeptError, Mirror, Resolved, Tree, build_of, resolve};
+use super::{Kept, Mirror, Resolved, StateError, Tree, build_of, resolve};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::store::StoreError;
 
@@ -44,7 +44,7 @@ impl ReadProtocol for Bucket {
         None
     }
 
-    fn unmet(&self, mirror: &Mirror, stream: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, KeptError> {
+    fn unmet(&self, mirror: &Mirror, stream: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, StateError> {
         mirror.sealed_records(stream)
     }
 
@@ -52,7 +52,7 @@ impl ReadProtocol for Bucket {
         Ok(false)
     }
 
-    fn builds(&self, mirror: &Mirror, _: Vec<BuildId>) -> Result<Vec<BuildId>, KeptError> {
+    fn builds(&self, mirror: &Mirror, _: Vec<BuildId>) -> Result<Vec<BuildId>, StateError> {
         mirror.sealed(None)
     }
 
@@ -61,6 +61,6 @@ impl ReadProtocol for Bucket {
     }
 
     fn parts_in_place(&self, mirror: &Mirror) -> Result<Vec<RelPath>, StoreError> {
-        mirror.kept_in(&RelPath::own("trash"))
+        mirror.list_state(&RelPath::state("trash"))
     }
 }

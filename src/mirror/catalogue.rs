@@ -5,7 +5,7 @@
 //! from the seals. It is written by commands that change the mirror, once enough seals are missing from it.
 
 use super::records::RECORD_LIMIT;
-use super::{Kept, KeptError, Mirror, Tree, WriteLock};
+use super::{Kept, Mirror, StateError, Tree, WriteLock};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Below, Put, StoreError};
@@ -51,7 +51,7 @@ impl Mirror {
     /// Returns every build that has a seal, of one stream or of all, and what the seals say.
     ///
     /// A seal that is listed and cannot be found went: some stores list it for a while after one of their machines died.
-    pub(super) fn sealed_records(&self, stream: Option<&Stream>) -> Result<Vec<Sealed>, KeptError> {
+    pub(super) fn sealed_records(&self, stream: Option<&Stream>) -> Result<Vec<Sealed>, StateError> {
         let listed = self.seals(stream)?;
         let streams: BTreeSet<&Stream> = listed.iter().map(|seal| &seal.id.stream).collect();
         let known: HashMap<BuildId, Known> =
@@ -67,13 +67,13 @@ impl Mirror {
     }
 
     /// Returns the seals that the store lists.
-    pub(super) fn seals(&self, stream: Option<&Stream>) -> Result<Vec<Listed>, KeptError> {
-        let top = RelPath::own(Tree::Builds.dir());
+    pub(super) fn seals(&self, stream: Option<&Stream>) -> Result<Vec<Listed>, StateError> {
+        let top = RelPath::state(Tree::Builds.dir());
         let dir = stream.map_or(top.clone(), |stream| top.join(stream.as_path()));
         let mut seals = Vec::new();
         for found in self.store().below(&dir)? {
             let id = Tree::Builds.build_at(&found.path);
-            let id = id.ok_or_else(|| KeptError::StrangeSeal(found.path.clone()))?;
+            let id = id.ok_or_else(|| StateError::StrangeSeal(found.path.clone()))?;
             // A stream may lie below another.
             if stream.is_none_or(|stream| id.stream == *stream) {
                 seals.push(Listed { id, found });
@@ -100,7 +100,7 @@ impl Listed {
 
 impl WriteLock<'_> {
     /// Writes the catalogues of one stream or of all anew, where enough seals are missing from them.
-    pub fn keep_catalogues(&self, stream: Option<&Stream>) -> Result<(), KeptError> {
+    pub fn keep_catalogues(&self, stream: Option<&Stream>) -> Result<(), StateError> {
         let mirror = self.mirror();
         if !mirror.store().abilities().lists_versions {
             return Ok(());
@@ -147,5 +147,5 @@ impl WriteLock<'_> {
 
 /// Returns where the catalogue of a stream lies.
 fn place(stream: &Stream) -> RelPath {
-    RelPath::own(&format!("catalogues/{stream}.json"))
+    RelPath::state(&format!("catalogues/{stream}.json"))
 }

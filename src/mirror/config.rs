@@ -1,6 +1,6 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
-use crate::model::{RelPath, Words};
+use crate::model::{OneOrMany, RelPath};
 use crate::store::Abilities;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ pub struct AliasConfig {
     pub name: String,
     /// Labels that the build must have, each with one value or a list of those that will do.
     #[serde(default)]
-    pub labels: BTreeMap<String, Words>,
+    pub labels: BTreeMap<String, OneOrMany>,
     /// In which streams it is kept, as a pattern; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<String>,

@@ -1,7 +1,7 @@
 //! Builds in a store that moves trees: a directory at the place of a build is the build.
 
 use super::handle::{CommitsBy, ReadProtocol};
-use super::{Kept, KeptError, Mirror};
+use super::{Kept, Mirror, StateError};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::store::StoreError;
 
@@ -37,7 +37,7 @@ impl ReadProtocol for Directory {
         Some(mirror.record(id))
     }
 
-    fn unmet(&self, _: &Mirror, _: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, KeptError> {
+    fn unmet(&self, _: &Mirror, _: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, StateError> {
         Ok(Vec::new())
     }
 
@@ -45,7 +45,7 @@ impl ReadProtocol for Directory {
         Ok(mirror.store().look(dir)?.is_some())
     }
 
-    fn builds(&self, _: &Mirror, met: Vec<BuildId>) -> Result<Vec<BuildId>, KeptError> {
+    fn builds(&self, _: &Mirror, met: Vec<BuildId>) -> Result<Vec<BuildId>, StateError> {
         Ok(met)
     }
 

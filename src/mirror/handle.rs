@@ -4,7 +4,7 @@
 //! object, the seal, is there. `Mirror::open` chooses the protocol once, by the store's abilities; nothing else asks.
 
 use super::statements::Statements;
-use super::{Kept, KeptError, MirrorConfig, Warnings};
+use super::{Kept, MirrorConfig, StateError, Warnings};
 use crate::layout::Layout;
 use crate::model::{BuildId, RelPath, Stream};
 use crate::store::{Store, StoreError};
@@ -57,13 +57,13 @@ pub(crate) trait ReadProtocol: Debug + Send + Sync {
     fn met(&self, mirror: &Mirror, id: &BuildId) -> Option<Kept>;
 
     /// Returns the builds, of one stream or of all, that no walk meets, with what is kept of each.
-    fn unmet(&self, mirror: &Mirror, stream: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, KeptError>;
+    fn unmet(&self, mirror: &Mirror, stream: Option<&Stream>) -> Result<Vec<(BuildId, Kept)>, StateError>;
 
     /// Returns whether a walk of this directory of a stream meets builds.
     fn is_walked(&self, mirror: &Mirror, dir: &RelPath) -> Result<bool, StoreError>;
 
     /// Returns the visible builds of a mirror in which a walk met these directories of builds.
-    fn builds(&self, mirror: &Mirror, met: Vec<BuildId>) -> Result<Vec<BuildId>, KeptError>;
+    fn builds(&self, mirror: &Mirror, met: Vec<BuildId>) -> Result<Vec<BuildId>, StateError>;
 
     /// Returns the name in a directory of the trash whose presence says that a build can come back from it.
     fn trash_sign(&self) -> &'static str;

@@ -3,7 +3,7 @@
 //! A file may have more holds than the journal states, since they only protect. A hold whose term is over protects
 //! nothing, and is not missed.
 
-use super::{ExpectedError, KeptError, Mirror, Tree};
+use super::{ExpectedError, Mirror, StateError, Tree};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Hold, Phase};
 use std::collections::BTreeMap;
@@ -27,9 +27,9 @@ impl LostHolds {
     }
 
     /// Returns why nothing that these holds protect may be removed.
-    pub fn error(&self) -> KeptError {
+    pub fn error(&self) -> StateError {
         let whys: Vec<&str> = self.lacking.iter().map(|hold| &*hold.why).collect();
-        KeptError::LostHolds { id: self.id.clone(), at: self.path(), why: whys.join("`, `") }
+        StateError::LostHolds { id: self.id.clone(), at: self.path(), why: whys.join("`, `") }
     }
 }
 

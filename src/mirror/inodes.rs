@@ -25,10 +25,10 @@ impl Mirror {
 
     /// Returns the streams of which there are notes, the one that was published into last first.
     pub fn noted_streams(&self) -> Result<Vec<Stream>, StoreError> {
-        let mut found = self.store().below(&RelPath::own(DIR))?;
+        let mut found = self.store().below(&RelPath::state(DIR))?;
         found.sort_by(|a, b| b.written.cmp(&a.written).then_with(|| a.path.cmp(&b.path)));
         let stream = |found: Below| {
-            let below = found.path.below(&RelPath::own(DIR))?;
+            let below = found.path.below(&RelPath::state(DIR))?;
             below.as_str().strip_suffix(ENDING)?.parse().ok()
         };
         Ok(found.into_iter().filter_map(stream).collect())
@@ -41,5 +41,5 @@ impl Mirror {
 }
 
 fn place(stream: &Stream) -> RelPath {
-    RelPath::own(&format!("{DIR}/{stream}{ENDING}"))
+    RelPath::state(&format!("{DIR}/{stream}{ENDING}"))
 }

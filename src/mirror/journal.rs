@@ -150,7 +150,7 @@ impl Journal {
     }
 
     /// Fails when the segment that was read states the id of another mirror than `expected`.
-    pub(super) fn is_of(&self, expected: &str) -> Result<(), AnchorError> {
+    pub(super) fn belongs_to(&self, expected: &str) -> Result<(), AnchorError> {
         self.states.iter().try_for_each(|(segment, id)| same_mirror(segment, id, expected))
     }
 
@@ -456,7 +456,7 @@ pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec
 }
 
 pub(super) fn segment_path(first: u64) -> RelPath {
-    RelPath::own(&format!("journal/{first:012}.jsonl"))
+    RelPath::state(&format!("journal/{first:012}.jsonl"))
 }
 
 /// A file of the journal.
@@ -496,7 +496,7 @@ fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>), JournalE
 
 /// Returns every file that has the ending of a segment.
 pub(super) fn files(store: &dyn Store) -> Result<Vec<RelPath>, StoreError> {
-    let dir = RelPath::own("journal");
+    let dir = RelPath::state("journal");
     if store.look(&dir)?.is_none() {
         return Ok(Vec::new());
     }

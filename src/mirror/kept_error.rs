@@ -5,11 +5,11 @@ use crate::record::{BuildRecord, ManifestError, RecordError};
 use crate::store::StoreError;
 
 /// What is kept of a build, as it could be read.
-pub type Kept = Result<Option<BuildRecord>, KeptError>;
+pub type Kept = Result<Option<BuildRecord>, StateError>;
 
 /// Says why what is kept of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum KeptError {
+pub enum StateError {
     /// The record is damaged.
     #[error("the record of `{0}` cannot be used")]
     Record(BuildId, #[source] RecordError),
@@ -43,7 +43,7 @@ pub enum KeptError {
     Store(#[from] StoreError),
 }
 
-impl Classify for KeptError {
+impl Classify for StateError {
     fn class(&self) -> Class {
         match self {
             Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),

@@ -28,7 +28,7 @@ pub(crate) struct LastRun {
 
 impl LastRun {
     fn place() -> RelPath {
-        RelPath::own("last-run.json")
+        RelPath::state("last-run.json")
     }
 
     pub(crate) fn read(mirror: &Mirror) -> Result<Option<Self>, LastRunError> {

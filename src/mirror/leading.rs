@@ -1,6 +1,6 @@
 //! Where links lead, as readers of the mirror follow them.
 
-use super::{KeptError, Mirror, Resolved};
+use super::{Mirror, Resolved, StateError};
 use crate::model::RelPath;
 use crate::store::{LinkTarget, Pointer, StoreError, StoreErrorKind};
 
@@ -18,21 +18,21 @@ pub(super) fn leads(mirror: &Mirror, link: &RelPath) -> Result<Resolved, StoreEr
 }
 
 /// Returns every link below a directory that neither is a build nor leads to any.
-pub(super) fn below_other(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
+pub(super) fn below_other(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, StateError> {
     let found = match mirror.store().pointers(dir) {
         // What a check of the file system found lies there, for its administrator alone.
         Err(error) if error.kind() == StoreErrorKind::Denied && dir.as_str() == "lost+found" => Vec::new(),
         found => found?,
     };
-    told(mirror, found)
+    resolved(mirror, found)
 }
 
 /// Returns every link by a name in a directory that no path can hold, and those below such names.
-pub(super) fn below_odd(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, KeptError> {
-    told(mirror, mirror.store().odd_pointers(dir)?)
+pub(super) fn below_odd(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, StateError> {
+    resolved(mirror, mirror.store().odd_pointers(dir)?)
 }
 
-fn told(mirror: &Mirror, found: Vec<Pointer>) -> Result<Vec<Leading>, KeptError> {
+fn resolved(mirror: &Mirror, found: Vec<Pointer>) -> Result<Vec<Leading>, StateError> {
     let resolved = |Pointer { path, target }| {
         let to = match target {
             LinkTarget::To(target) => Resolved::To(target),

@@ -6,10 +6,10 @@
 
 use super::leading::{below_odd, below_other, leads};
 use super::resolve::{Step, follow, look};
-use super::{KeptError, Mirror, Resolved, build_of};
+use super::{Mirror, Resolved, StateError, build_of};
 use crate::layout::Place;
 use crate::model::{BuildId, RelPath};
-use crate::store::{Kind, StoreError, waiting};
+use crate::store::{Kind, StoreError, io_pool};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
@@ -47,25 +47,25 @@ struct Seen {
 }
 
 /// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
-pub fn links(mirror: &Mirror) -> Result<Links, KeptError> {
+pub fn links(mirror: &Mirror) -> Result<Links, StateError> {
     if mirror.store().abilities().slow_calls {
-        return waiting(mirror.store(), AT_ONCE)?.install(|| listed(mirror));
+        return io_pool(mirror.store(), AT_ONCE)?.install(|| listed(mirror));
     }
     let Seen { links, builds, .. } = walk(mirror, &RelPath::root())?;
     let leads = |link: RelPath| Ok((link.clone(), mirror.resolve(&link)?));
-    let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+    let links = links.into_par_iter().map(leads).collect::<Result<_, StateError>>()?;
     Ok(Links { links, builds: mirror.protocol.builds(mirror, builds)? })
 }
 
 /// Reads every directory outside the builds; the first that cannot be read ends it.
-pub fn pointing(mirror: &Mirror) -> Result<Pointing, KeptError> {
+pub fn pointing(mirror: &Mirror) -> Result<Pointing, StateError> {
     if mirror.store().abilities().slow_calls {
-        return waiting(mirror.store(), AT_ONCE)?.install(|| pointed(mirror));
+        return io_pool(mirror.store(), AT_ONCE)?.install(|| pointed(mirror));
     }
     pointed(mirror)
 }
 
-fn pointed(mirror: &Mirror) -> Result<Pointing, KeptError> {
+fn pointed(mirror: &Mirror) -> Result<Pointing, StateError> {
     let seen = walk(mirror, &RelPath::root())?;
     let (others, odd) = (seen.others.clone(), seen.odd.clone());
     let (resolved, builds) = if mirror.store().abilities().slow_calls {
@@ -73,31 +73,31 @@ fn pointed(mirror: &Mirror) -> Result<Pointing, KeptError> {
         (links, builds)
     } else {
         let leads = |link: RelPath| Ok((link.clone(), leads(mirror, &link)?));
-        let links = seen.links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+        let links = seen.links.into_par_iter().map(leads).collect::<Result<_, StateError>>()?;
         (links, mirror.protocol.builds(mirror, seen.builds)?)
     };
     let mut targets: Vec<(RelPath, RelPath)> =
         resolved.into_iter().filter_map(|(link, to)| Some((link, to.path()?))).collect();
     let deep = others.par_iter().map(|dir| below_other(mirror, dir));
     let deep = deep.chain(odd.par_iter().map(|dir| below_odd(mirror, dir)));
-    for found in deep.collect::<Result<Vec<_>, KeptError>>()? {
+    for found in deep.collect::<Result<Vec<_>, StateError>>()? {
         targets.extend(found.into_iter().filter_map(|(link, to)| Some((link, to.path()?))));
     }
     Ok(Pointing { targets, builds })
 }
 
 /// Reads what an object store lists, and follows each link through that.
-fn listed(mirror: &Mirror) -> Result<Links, KeptError> {
+fn listed(mirror: &Mirror) -> Result<Links, StateError> {
     known(mirror, walk(mirror, &RelPath::root())?)
 }
 
 /// Follows each link of an object store through what was listed.
-fn known(mirror: &Mirror, seen: Seen) -> Result<Links, KeptError> {
+fn known(mirror: &Mirror, seen: Seen) -> Result<Links, StateError> {
     let Seen { links, dirs, builds, .. } = seen;
     let builds = mirror.protocol.builds(mirror, builds)?;
     let known = Known { mirror, dirs: dirs.iter().collect(), sealed: builds.iter().collect() };
     let leads = |link: RelPath| Ok((link.clone(), known.resolve(&link)?));
-    let links = links.into_par_iter().map(leads).collect::<Result<_, KeptError>>()?;
+    let links = links.into_par_iter().map(leads).collect::<Result<_, StateError>>()?;
     Ok(Links { links, builds })
 }
 
@@ -133,15 +133,15 @@ impl Known<'_> {
 }
 
 /// Returns the builds that have a place of their own: in an object store also those that lie there without a seal.
-pub fn laid(mirror: &Mirror) -> Result<Vec<BuildId>, KeptError> {
+pub fn laid(mirror: &Mirror) -> Result<Vec<BuildId>, StateError> {
     let mut builds = walk(mirror, &RelPath::root())?.builds;
     builds.sort();
     Ok(builds)
 }
 
-fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, KeptError> {
+fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, StateError> {
     let listing = mirror.store().list(dir)?;
-    let found: Vec<Result<Seen, KeptError>> = listing
+    let found: Vec<Result<Seen, StateError>> = listing
         .entries
         .into_par_iter()
         .map(|entry| {
@@ -170,7 +170,7 @@ fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, KeptError> {
 }
 
 /// Returns a directory that was listed and what lies in it, where builds can lie below it.
-fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, KeptError> {
+fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, StateError> {
     let mut seen = match mirror.layout().place(&dir) {
         Place::Above | Place::Stream { .. } => walk(mirror, &dir)?,
         Place::Build { build } => Seen { builds: vec![build], ..Seen::default() },

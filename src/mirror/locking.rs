@@ -55,7 +55,7 @@ impl Mirror {
         clock: &'m (dyn Fn() -> Stamp + Sync),
         before: impl FnOnce() -> Result<(), JournalError>,
     ) -> Result<WriteLock<'m>, LockError> {
-        let guard = self.store().lock(&RelPath::own("lock"), self.who(), self.wait());
+        let guard = self.store().lock(&RelPath::state("lock"), self.who(), self.wait());
         let guard = guard.map_err(|error| match error.kind() {
             StoreErrorKind::Busy => LockError::Busy(error),
             _ => LockError::Store(error),

@@ -63,14 +63,14 @@ impl Materialized {
     }
 
     fn place(alias: &RelPath, ending: &str) -> RelPath {
-        RelPath::own(&format!("materialized/{}.{ending}", alias.as_str()))
+        RelPath::state(&format!("materialized/{}.{ending}", alias.as_str()))
     }
 }
 
 impl Mirror {
     /// Returns every alias that has a copy, or of which one is left.
     pub fn materialized(&self) -> Result<Vec<RelPath>, StoreError> {
-        let dir = RelPath::own("materialized");
+        let dir = RelPath::state("materialized");
         let states = self.store().below(&dir)?.into_iter().filter_map(|found| {
             let below = found.path.below(&dir)?;
             below.as_str().strip_suffix(".json")?.parse().ok()

@@ -2,13 +2,14 @@
 
 mod accept;
 mod anchors;
-mod apart;
 mod bucket;
+mod build_info;
 mod catalogue;
 mod config;
 mod contradiction;
 mod directory;
 mod error;
+mod expected;
 mod handle;
 mod held;
 mod inodes;
@@ -18,7 +19,6 @@ mod last_run;
 mod leading;
 mod links;
 mod locking;
-mod look;
 mod materialized;
 mod open;
 mod pending;
@@ -29,24 +29,26 @@ mod settings;
 mod stated;
 mod statements;
 mod survey;
-mod told;
 mod trash;
+mod trimmed;
 mod warnings;
 mod write_lock;
 
 pub use accept::Accepted;
-pub use apart::{Apart, parts_at};
+pub use build_info::{
+    build_info, build_info_from_record, build_info_from_snapshot, build_of, look_at_tree, named,
+};
 pub use config::{AliasConfig, CheckConfig, FORMAT, IgnoreConfig, MirrorConfig};
 pub use contradiction::AnchorError;
 pub use error::MirrorError;
+pub use expected::{ExpectedError, ExpectedState};
 pub use handle::{CommitsBy, Mirror};
 pub use held::LostHolds;
 use journal::Fact;
 pub use journal::{Journal, JournalError};
-pub use kept_error::{Kept, KeptError};
+pub use kept_error::{Kept, StateError};
 pub(crate) use last_run::{LastRun, LastRunError};
 pub use links::{Links, Pointing, laid, links, pointing};
-pub use look::{build_of, look_at_build, look_at_tree, look_at_walked, look_knowing, named};
 pub use materialized::{Generation, Materialized};
 pub use open::{AliasRules, Chosen, Setup};
 pub use pending::Pending;
@@ -57,10 +59,10 @@ pub use settings::InForce;
 pub use statements::GOING;
 pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;
-pub use survey::{Survey, Trouble, builds_of, survey, survey_by, survey_to_show};
-pub use told::{ExpectedError, Told};
+pub use survey::{Survey, Unreadable, builds_of, survey, survey_by, survey_to_show};
 pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{Ticket, TicketKind, Trash, Trashed};
+pub use trimmed::{TrimmedObjects, parts_at};
 pub use warnings::Warnings;
 pub use write_lock::{LockError, WriteLock};
 

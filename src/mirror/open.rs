@@ -76,10 +76,10 @@ impl Mirror {
         who: &str,
         wait: Duration,
     ) -> Result<Self, MirrorError> {
-        let at = RelPath::own("mirror.yaml");
+        let at = RelPath::state("mirror.yaml");
         Self::may_init(&*store)?;
         // Decides between two who make one at the same time, before either puts a file that the other's settings name.
-        let lock = store.lock(&RelPath::own("lock"), who, wait);
+        let lock = store.lock(&RelPath::state("lock"), who, wait);
         let _lock = lock.map_err(|error| match error.kind() {
             StoreErrorKind::Busy => MirrorError::Busy(error),
             _ => MirrorError::Store(error),
@@ -91,7 +91,7 @@ impl Mirror {
             match chosen {
                 Chosen::Shipped(name) => Ok(name.clone()),
                 Chosen::File(text) => {
-                    store.put(&RelPath::own(file), text.as_bytes(), Put::Replace)?;
+                    store.put(&RelPath::state(file), text.as_bytes(), Put::Replace)?;
                     Ok(file.to_owned())
                 }
             }
@@ -99,7 +99,7 @@ impl Mirror {
         let layout = place(&setup.layout, "layout.yaml")?;
         let policy = setup.policy.as_ref().map(|policy| place(policy, "policy.yaml")).transpose()?;
         for dir in ["builds", "holds", "journal", "stage", "tmp", "trash"] {
-            store.make_dir(&RelPath::own(dir))?;
+            store.make_dir(&RelPath::state(dir))?;
         }
         let config = MirrorConfig {
             format: FORMAT,
@@ -124,7 +124,7 @@ impl Mirror {
 
     /// Fails when a mirror cannot be made in a store: one is there already, or what is kept of one.
     pub fn may_init(store: &dyn Store) -> Result<(), MirrorError> {
-        if store.look(&RelPath::own("mirror.yaml"))?.is_some() {
+        if store.look(&RelPath::state("mirror.yaml"))?.is_some() {
             return Err(MirrorError::Already(store.shown()));
         }
         lost(store)?.map_or(Ok(()), Err)
@@ -202,7 +202,8 @@ impl Mirror {
     /// Returns a warning where a file `policy.yaml` is beside mirror.yaml, which names another policy or none.
     pub fn idle_policy(&self) -> Result<Option<String>, MirrorError> {
         let file = "policy.yaml";
-        if self.config.policy.as_deref() == Some(file) || self.store().look(&RelPath::own(file))?.is_none() {
+        if self.config.policy.as_deref() == Some(file) || self.store().look(&RelPath::state(file))?.is_none()
+        {
             return Ok(None);
         }
         let other = match &self.config.policy {
@@ -249,7 +250,7 @@ pub(super) fn is_file(name: &str) -> bool {
 }
 
 pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
-    let bytes = store.read(&RelPath::own(name), LIMIT)?;
+    let bytes = store.read(&RelPath::state(name), LIMIT)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -263,7 +264,7 @@ fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
         ("holds", "the holds"),
     ];
     for (dir, name) in kept {
-        match store.list(&RelPath::own(dir)) {
+        match store.list(&RelPath::state(dir)) {
             Err(error) if error.is_not_found() => {}
             listing => {
                 let listing = listing?;
@@ -276,7 +277,7 @@ fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
     if what.is_empty() {
         return Ok(None);
     }
-    let last = store.read(&RelPath::own("last-run.json"), 64 << 20).ok();
+    let last = store.read(&RelPath::state("last-run.json"), 64 << 20).ok();
     let last = last.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     let id = last.and_then(|last| Some(last.get("mirror")?.as_str()?.to_owned()));
     let id = id.or_else(|| mirror_id(store));

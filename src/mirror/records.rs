@@ -1,6 +1,6 @@
 //! What the own area keeps of each build: its record, its manifest, its holds.
 
-use super::{KeptError, Mirror, WriteLock};
+use super::{Mirror, StateError, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::record::{BuildRecord, Hold, Manifest};
 use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
@@ -38,12 +38,13 @@ pub enum Tree {
 impl Tree {
     pub(super) fn at(self, id: &BuildId) -> RelPath {
         let ending = if self == Self::Manifests { "files" } else { "json" };
-        RelPath::own(&format!("{}/{id}.{ending}", self.dir()))
+        RelPath::state(&format!("{}/{id}.{ending}", self.dir()))
     }
 
     /// Returns the build of which a file is kept at a path.
     pub(super) fn build_at(self, path: &RelPath) -> Option<BuildId> {
-        let id: BuildId = path.below(&RelPath::own(self.dir()))?.as_str().rsplit_once('.')?.0.parse().ok()?;
+        let id: BuildId =
+            path.below(&RelPath::state(self.dir()))?.as_str().rsplit_once('.')?.0.parse().ok()?;
         (self.at(&id) == *path).then_some(id)
     }
 
@@ -59,20 +60,20 @@ impl Tree {
 
 impl Mirror {
     /// Returns the record of a build; nothing when there is none.
-    pub fn record(&self, id: &BuildId) -> Result<Option<BuildRecord>, KeptError> {
+    pub fn record(&self, id: &BuildId) -> Result<Option<BuildRecord>, StateError> {
         match self.store().read(&Tree::Builds.at(id), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
-            Ok(bytes) => {
-                BuildRecord::parse(&bytes, id).map(Some).map_err(|error| KeptError::Record(id.clone(), error))
-            }
+            Ok(bytes) => BuildRecord::parse(&bytes, id)
+                .map(Some)
+                .map_err(|error| StateError::Record(id.clone(), error)),
         }
     }
 
     /// Returns the manifest of a build; nothing when there is none.
-    pub fn manifest(&self, id: &BuildId) -> Result<Option<Manifest>, KeptError> {
+    pub fn manifest(&self, id: &BuildId) -> Result<Option<Manifest>, StateError> {
         let text = self.manifest_text(id)?.map(|bytes| Manifest::parse(&bytes)).transpose();
-        text.map_err(|error| KeptError::Manifest(id.clone(), error))
+        text.map_err(|error| StateError::Manifest(id.clone(), error))
     }
 
     /// Returns the bytes of the manifest of a build; nothing when there is none.
@@ -84,7 +85,7 @@ impl Mirror {
     }
 
     /// Returns every build of which a record is kept, sorted.
-    pub fn recorded(&self) -> Result<Vec<BuildId>, KeptError> {
+    pub fn recorded(&self) -> Result<Vec<BuildId>, StateError> {
         Ok(self.kept_below(Tree::Builds)?.into_iter().filter_map(|(_, id)| id).collect())
     }
 
@@ -97,10 +98,10 @@ impl Mirror {
     }
 
     /// Returns the holds of every build that has any.
-    pub fn holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, KeptError> {
+    pub fn holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, StateError> {
         let mut holds = BTreeMap::new();
         for (at, id) in self.kept_below(Tree::Holds)? {
-            let id = id.ok_or(KeptError::StrangeHold(at))?;
+            let id = id.ok_or(StateError::StrangeHold(at))?;
             let found = self.holds_of(&id)?;
             holds.insert(id, found);
         }
@@ -117,7 +118,7 @@ impl Mirror {
     /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
     /// counts as one, so that whoever reads it fails.
     pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
-        let dir = RelPath::own(tree.dir());
+        let dir = RelPath::state(tree.dir());
         if !self.store().abilities().directories {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());
         }
@@ -144,20 +145,20 @@ impl Mirror {
     }
 
     /// Returns the holds of one build.
-    pub fn holds_of(&self, id: &BuildId) -> Result<Vec<Hold>, KeptError> {
+    pub fn holds_of(&self, id: &BuildId) -> Result<Vec<Hold>, StateError> {
         let bytes = match self.store().read(&Tree::Holds.at(id), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             bytes => bytes?,
         };
         let file: HoldsFile =
-            serde_json::from_slice(&bytes).map_err(|error| KeptError::Holds(id.clone(), error))?;
+            serde_json::from_slice(&bytes).map_err(|error| StateError::Holds(id.clone(), error))?;
         Ok(file.holds)
     }
 }
 
 impl WriteLock<'_> {
     /// Writes the record of a build.
-    pub fn keep_record(&self, record: &BuildRecord) -> Result<(), StoreError> {
+    pub fn write_record(&self, record: &BuildRecord) -> Result<(), StoreError> {
         let at = Tree::Builds.at(&record.id);
         self.mirror().store().put(&at, record.write().as_bytes(), Put::Replace)
     }

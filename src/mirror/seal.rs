@@ -5,7 +5,7 @@
 //! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
 //! they guess: they see objects, not builds.
 
-use super::{KeptError, Mirror, Resolved, Trashed, Tree, WriteLock, resolve};
+use super::{Mirror, Resolved, StateError, Trashed, Tree, WriteLock, resolve};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
@@ -46,7 +46,7 @@ impl Mirror {
     /// Returns the paths of what lies directly in a directory of the own area.
     ///
     /// Some object stores show a directory long after its last object went, so that only objects are believed.
-    pub fn kept_in(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
+    pub fn list_state(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
         if !self.store().abilities().directories {
             let below = self.store().below(dir)?;
             let first = |path: &RelPath| dir.child(path.below(dir)?.names().next()?).ok();
@@ -61,7 +61,7 @@ impl Mirror {
     }
 
     /// Returns every build that has a seal, of one stream or of all, by one listing.
-    pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, KeptError> {
+    pub fn sealed(&self, stream: Option<&Stream>) -> Result<Vec<BuildId>, StateError> {
         Ok(self.seals(stream)?.into_iter().map(|seal| seal.id).collect())
     }
 }

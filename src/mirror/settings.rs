@@ -52,7 +52,7 @@ impl Mirror {
     pub fn put_in_force(&self, which: InForce, chosen: &Chosen, lock: &WriteLock) -> Result<(), MirrorError> {
         let store = lock.mirror().store();
         let name = self.name_in_force(which, chosen);
-        let at = RelPath::own("mirror.yaml");
+        let at = RelPath::state("mirror.yaml");
         let text = super::open::read_text(store, "mirror.yaml")?;
         let wanted = match which {
             InForce::Layout => MirrorConfig { layout: name.clone(), ..self.config().clone() },
@@ -64,7 +64,7 @@ impl Mirror {
             return Err(MirrorError::NotEdited { key: which.key(), name });
         }
         if let Chosen::File(text) = chosen {
-            store.put(&RelPath::own(&name), text.as_bytes(), Put::Replace)?;
+            store.put(&RelPath::state(&name), text.as_bytes(), Put::Replace)?;
         }
         if edited != text {
             store.put(&at, edited.as_bytes(), Put::Replace)?;

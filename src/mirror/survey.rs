@@ -1,16 +1,16 @@
 //! Looking at a mirror: one walk from the root down to the builds makes a census.
 //!
 //! The walk follows no link and goes only where the layout says that builds can be. What cannot be read becomes a
-//! [`Trouble`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
+//! [`Unreadable`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
 //! used as the age of a build.
 
 use super::anchors::Anchors;
+use super::build_info::{build_info_from_record, named};
 use super::catalogue::Sealed;
 use super::held::{STATING, lost_holds};
 use super::leading::{Leading, below_odd, below_other, leads};
-use super::look::{look_knowing, named};
 use super::{
-    AnchorError, ExpectedError, JournalError, Kept, KeptError, LostHolds, Mirror, Resolved, journal,
+    AnchorError, ExpectedError, JournalError, Kept, LostHolds, Mirror, Resolved, StateError, journal,
 };
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
@@ -28,7 +28,7 @@ pub struct Survey {
     /// What was found.
     pub census: Census,
     /// What could not be read.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<Unreadable>,
     /// Whether any build is there that mirrorkeep did not publish.
     pub scripted: bool,
     /// Builds that are held and not there.
@@ -43,11 +43,11 @@ pub struct Survey {
 
 /// Something that could not be read.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct Unreadable {
     /// Where.
     pub path: RelPath,
     /// Why not.
-    pub error: KeptError,
+    pub error: StateError,
 }
 
 /// What the walk has found so far.
@@ -58,16 +58,16 @@ struct Found {
     /// Links in directories that do not lead to builds, and where they lead.
     deep: Vec<Leading>,
     strays: Vec<StrayCensus>,
-    troubles: Vec<Trouble>,
+    troubles: Vec<Unreadable>,
 }
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
-    survey_by(mirror, at, &|id, record| look_knowing(mirror, id, record?))
+    survey_by(mirror, at, &|id, record| build_info_from_record(mirror, id, record?))
 }
 
 /// How one build is looked at.
-type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, KeptError> + Sync + 'a;
+type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync + 'a;
 
 /// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
 /// where the journal cannot be used.
@@ -77,7 +77,7 @@ pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<Jour
         unread.set(Some(error));
         Ok(History { unread: true, ..History::default() })
     };
-    let survey = surveyed(mirror, at, &|id, record| look_knowing(mirror, id, record?), &without)?;
+    let survey = surveyed(mirror, at, &|id, record| build_info_from_record(mirror, id, record?), &without)?;
     let lost = survey.lost.first().map(|lost| lost.clone().into());
     Ok((survey, unread.into_inner().or(lost)))
 }
@@ -104,14 +104,14 @@ fn surveyed(
             true
         }
         Err(error) => {
-            found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+            found.troubles.push(Unreadable { path: RelPath::state("holds"), error });
             false
         }
     };
     let mounts = match mirror.store().mounts() {
         Ok(mounts) => mounts,
         Err(error) => {
-            found.troubles.push(Trouble { path: RelPath::root(), error: error.into() });
+            found.troubles.push(Unreadable { path: RelPath::root(), error: error.into() });
             Vec::new()
         }
     };
@@ -119,7 +119,7 @@ fn surveyed(
     found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
     match mirror.protocol.unmet(mirror, None) {
         Ok(builds) => found = found.and(unmet(&wanted, builds)),
-        Err(error) => found.troubles.push(Trouble { path: RelPath::own("builds"), error }),
+        Err(error) => found.troubles.push(Unreadable { path: RelPath::state("builds"), error }),
     }
     let is_there = |id: &BuildId| {
         let builds = found.streams.get(&id.stream);
@@ -134,14 +134,14 @@ fn surveyed(
     match anchors.and_then(|anchors| anchors.contradict(mirror, history.last)) {
         Ok(found) if !history.unread => lost.extend(found),
         Ok(_) => {}
-        Err(error) => found.troubles.push(Trouble { path: RelPath::own("trash"), error: error.into() }),
+        Err(error) => found.troubles.push(Unreadable { path: RelPath::state("trash"), error: error.into() }),
     }
     let mut unheld = Vec::new();
     if readable && !history.unread {
         match lost_holds(mirror, &history.holds, holds.clone(), at) {
             Ok(lost) => unheld = lost,
             Err(ExpectedError::Kept(error)) => {
-                found.troubles.push(Trouble { path: RelPath::own("holds"), error });
+                found.troubles.push(Unreadable { path: RelPath::state("holds"), error });
             }
             Err(ExpectedError::Journal(error)) => return Err(error),
         }
@@ -152,7 +152,7 @@ fn surveyed(
     let moves = &history.moves;
     let required = required_aliases(mirror, &found);
     let links = std::mem::take(&mut found.links);
-    let seen: Vec<Result<AliasCensus, Trouble>> =
+    let seen: Vec<Result<AliasCensus, Unreadable>> =
         links.par_iter().map(|path| alias(mirror, path, moves, required.contains(path))).collect();
     let mut census = Census::empty(at);
     for alias in seen {
@@ -199,15 +199,15 @@ impl Found {
     }
 
     /// Notes the links below a directory, or that it could not be read, since one that protects may be there.
-    fn leading(dir: &RelPath, links: Result<Vec<Leading>, KeptError>) -> Self {
+    fn leading(dir: &RelPath, links: Result<Vec<Leading>, StateError>) -> Self {
         match links {
             Ok(deep) => Self { deep, ..Self::default() },
             Err(error) => Self::trouble(dir, error),
         }
     }
 
-    fn trouble(path: &RelPath, error: impl Into<KeptError>) -> Self {
-        Self { troubles: vec![Trouble { path: path.clone(), error: error.into() }], ..Self::default() }
+    fn trouble(path: &RelPath, error: impl Into<StateError>) -> Self {
+        Self { troubles: vec![Unreadable { path: path.clone(), error: error.into() }], ..Self::default() }
     }
 }
 
@@ -313,7 +313,7 @@ fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath, record: Kept) -> Fou
         Err(error) => {
             let mut build = named(wanted.mirror, id);
             build.problem = Some(crate::mirror::chain(&error));
-            (build, Some(Trouble { path: path.clone(), error }))
+            (build, Some(Unreadable { path: path.clone(), error }))
         }
     };
     if let Some(mount) = wanted.mounts.iter().find(|mount| mount.is_within(path)) {
@@ -337,10 +337,10 @@ pub fn builds_of(
     mirror: &Mirror,
     stream: &Stream,
     needed: Option<&BuildName>,
-) -> Result<Vec<BuildCensus>, KeptError> {
+) -> Result<Vec<BuildCensus>, StateError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    let look = |id: &BuildId, record: Kept| look_knowing(mirror, id, record?);
+    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
     let wanted = Wanted { mirror, holds: &BTreeMap::new(), mounts: &[], only: Some(stream), look: &look };
     if mirror.protocol.is_walked(mirror, &dir)? {
         found = walk(&wanted, &dir, &mirror.layout().place(&dir));
@@ -453,9 +453,9 @@ fn alias(
     path: &RelPath,
     moves: &BTreeMap<RelPath, Vec<AliasMove>>,
     required: bool,
-) -> Result<AliasCensus, Trouble> {
+) -> Result<AliasCensus, Unreadable> {
     let resolved = leads(mirror, path);
-    let resolved = resolved.map_err(|error| Trouble { path: path.clone(), error: error.into() })?;
+    let resolved = resolved.map_err(|error| Unreadable { path: path.clone(), error: error.into() })?;
     let moves = moves.get(path).cloned().unwrap_or_default();
     Ok(seen_alias(path.clone(), resolved, required, moves))
 }

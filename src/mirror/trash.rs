@@ -6,7 +6,7 @@
 use super::journal::last_event;
 use super::records::RECORD_LIMIT;
 use super::statements::number_of;
-use super::{AnchorError, GOING, JournalError, KeptError, Mirror, Tree, WriteLock};
+use super::{AnchorError, GOING, JournalError, Mirror, StateError, Tree, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
@@ -113,9 +113,9 @@ impl Trashed {
 
 impl Mirror {
     /// Returns what lies in the trash.
-    pub fn trash(&self) -> Result<Trash, KeptError> {
+    pub fn trash(&self) -> Result<Trash, StateError> {
         let mut trash = Trash::default();
-        let kept = self.kept_in(&RelPath::own("trash"))?;
+        let kept = self.list_state(&RelPath::state("trash"))?;
         let (going, others): (Vec<RelPath>, Vec<RelPath>) =
             kept.into_iter().partition(|at| at.name().ends_with(GOING));
         trash.going = going;
@@ -150,23 +150,23 @@ impl Mirror {
     }
 
     /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
-    pub fn in_trash(&self, id: &BuildId) -> Result<Option<Trashed>, KeptError> {
+    pub fn in_trash(&self, id: &BuildId) -> Result<Option<Trashed>, StateError> {
         let waiting = self.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
         let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
         Ok(waiting.max_by_key(rank))
     }
 
     /// Returns the record that lies in a directory of the trash; `NotFound` when none does.
-    pub fn record_in(&self, trashed: &Trashed) -> Result<BuildRecord, KeptError> {
+    pub fn record_in(&self, trashed: &Trashed) -> Result<BuildRecord, StateError> {
         let (bytes, id) = (self.store().read(&trashed.record(), RECORD_LIMIT)?, &trashed.ticket.id);
-        BuildRecord::parse(&bytes, id).map_err(|error| KeptError::Record(id.clone(), error))
+        BuildRecord::parse(&bytes, id).map_err(|error| StateError::Record(id.clone(), error))
     }
 }
 
 impl WriteLock<'_> {
     /// Returns the directory of the trash for what goes by the next event; fails when it is there already.
     pub fn next_in_trash(&self) -> Result<RelPath, JournalError> {
-        let at = RelPath::own(&format!("trash/{:012}", self.next_seq()));
+        let at = RelPath::state(&format!("trash/{:012}", self.next_seq()));
         match self.mirror().store().look(&at)? {
             Some(_) => Err(AnchorError::Taken(at).into()),
             None => Ok(at),
@@ -185,7 +185,7 @@ impl WriteLock<'_> {
         let store = self.mirror().store();
         for (from, to) in kept(at, id) {
             if store.look(&from)?.is_some() && store.look(&to)?.is_none() {
-                store.reveal(&from, &to)?;
+                store.rename_tree(&from, &to)?;
             }
         }
         Ok(())
@@ -197,7 +197,7 @@ impl WriteLock<'_> {
         for (to, from) in kept(&trashed.at, &trashed.ticket.id) {
             if store.look(&from)?.is_some() {
                 store.remove(&to)?;
-                store.reveal(&from, &to)?;
+                store.rename_tree(&from, &to)?;
             }
         }
         Ok(())

@@ -108,7 +108,7 @@ impl WriteLock<'_> {
 
     /// Fails when the journal states the id of another mirror.
     pub(super) fn is_of_this_mirror(&self) -> Result<(), JournalError> {
-        Ok(self.journal().is_of(&self.mirror.config().id)?)
+        Ok(self.journal().belongs_to(&self.mirror.config().id)?)
     }
 
     /// Lets the journal continue with a higher number.

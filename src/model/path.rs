@@ -59,7 +59,7 @@ impl RelPath {
     /// Returns the path of `below` in the own area, such as `lock`; the area itself for an empty text.
     ///
     /// `below` is a name of ours: a text that is no path gives the area itself.
-    pub fn own(below: &str) -> Self {
+    pub fn state(below: &str) -> Self {
         let area = Self(OWN_DIR.into());
         area.child(below).unwrap_or(area)
     }
@@ -284,8 +284,8 @@ mod tests {
     fn a_name_that_goes_on_is_another_one_and_not_below() {
         assert_eq!(path("master2/x").below(&path("master")), None);
         assert_eq!(path("master").below(&path("master")), Some(RelPath::root()));
-        assert_eq!(RelPath::own("lock").as_str(), ".mirrorkeep/lock");
-        assert_eq!(RelPath::own("").as_str(), ".mirrorkeep");
+        assert_eq!(RelPath::state("lock").as_str(), ".mirrorkeep/lock");
+        assert_eq!(RelPath::state("").as_str(), ".mirrorkeep");
     }
 
     #[test]

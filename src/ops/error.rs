@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
-use crate::mirror::{ExpectedError, JournalError, KeptError, LockError};
+use crate::mirror::{ExpectedError, JournalError, LockError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::retention::plan::PlanError;
 use crate::progress::Interrupted;
@@ -47,7 +47,7 @@ macro_rules! steps {
     )*};
 }
 
-steps!(NoPlace, KeptError, JournalError, StoreError, Interrupted, ExpectedError);
+steps!(NoPlace, StateError, JournalError, StoreError, Interrupted, ExpectedError);
 
 impl From<LockError> for ActError {
     fn from(error: LockError) -> Self {

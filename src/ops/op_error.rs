@@ -1,6 +1,6 @@
 //! What can come in the way of every operation that changes a mirror.
 
-use crate::mirror::{JournalError, KeptError};
+use crate::mirror::{JournalError, StateError};
 use crate::model::{Class, Classify};
 use crate::progress::Interrupted;
 use crate::recover::RecoverError;
@@ -13,7 +13,7 @@ pub enum OpError {
     Recover(#[from] RecoverError),
     /// What is kept of a build cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -8,9 +8,9 @@ mod context;
 mod event;
 mod foreign;
 mod inodes;
+mod labels;
 mod manifest;
 mod payload;
-mod said;
 mod sums;
 
 pub use crate::model::version_order;
@@ -19,9 +19,9 @@ pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use foreign::{ForeignError, ForeignList, ForeignRead, ListedFile};
 pub use inodes::Inodes;
+pub use labels::{Hold, LabelValue, Labels, as_object};
 pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
 pub use payload::{Details, Payload};
-pub use said::{Hold, LabelValue, Labels, as_object};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

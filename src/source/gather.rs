@@ -22,7 +22,7 @@ const HOPS: usize = 40;
 
 impl Source {
     /// Looks at everything that is to be taken, and reads none of it yet.
-    pub fn gather(specs: &[SourceSpec], apart: Apart<'_>) -> Result<Self, SourceError> {
+    pub fn gather(specs: &[SourceSpec], apart: Exclusions<'_>) -> Result<Self, SourceError> {
         let unused = apart.exclude.iter().collect();
         let mut gathering = Gathering { apart, unused, ..Gathering::default() };
         for spec in specs {
@@ -34,7 +34,7 @@ impl Source {
 
 /// What of a source is not taken.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Apart<'a> {
+pub struct Exclusions<'a> {
     /// Patterns over the path below the source, or over the last name where a pattern has no `/`.
     pub exclude: &'a [glob::Pattern],
     /// Places in the build whose files say how it went or hold it: these are never left out.
@@ -43,7 +43,7 @@ pub struct Apart<'a> {
     pub mirror: Option<(u64, u64)>,
 }
 
-impl Apart<'_> {
+impl Exclusions<'_> {
     /// Returns whether what is at a path below the source is left out.
     fn excludes(&self, below: &Path) -> bool {
         self.exclude.iter().any(|pattern| fits(pattern, below))
@@ -72,7 +72,7 @@ fn fits(pattern: &glob::Pattern, below: &Path) -> bool {
 
 #[derive(Debug, Default)]
 struct Gathering<'a> {
-    apart: Apart<'a>,
+    apart: Exclusions<'a>,
     excluded: u64,
     /// The patterns of what is left out that have matched nothing yet.
     unused: Vec<&'a glob::Pattern>,

@@ -1,7 +1,7 @@
 //! Reading a file's bytes: the digest alone, without a copy.
 
 use crate::model::{Digest, Hasher};
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use std::cell::RefCell;
 use std::io::{self, Read};
 
@@ -32,7 +32,7 @@ pub struct Watched<'a, R> {
     /// Who is told.
     pub watch: &'a dyn Watch,
     /// Who may ask to stop.
-    pub stop: &'a Stop,
+    pub stop: &'a CancelToken,
 }
 
 impl<R: std::fmt::Debug> std::fmt::Debug for Watched<'_, R> {

@@ -20,7 +20,7 @@ pub use problem::{SourceError, SourceProblem};
 use crate::layout::Files;
 use crate::model::{Digest, RelPath};
 use crate::record::{Manifest, Seen};
-use crate::source::remote::{Elsewhere, Stream};
+use crate::source::remote::{RemoteBuild, Stream};
 use crate::store::{Fill, Store};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -86,7 +86,7 @@ pub(crate) enum Top {
         from: PathBuf,
     },
     /// A build of another mirror.
-    Build(Elsewhere),
+    Build(RemoteBuild),
 }
 
 /// More than a file that says something of a build ever has, in bytes.
@@ -119,7 +119,7 @@ impl Source {
         manifest.sort();
         let links = std::mem::take(&mut manifest.links);
         let dirs = std::mem::take(&mut manifest.dirs);
-        let top = Arc::new(Top::Build(Elsewhere::new(store, root, manifest)));
+        let top = Arc::new(Top::Build(RemoteBuild::new(store, root, manifest)));
         let Top::Build(build) = &*top else { return Self::default() };
         let files = build.files().iter().map(|file| SourceEntry {
             to: file.path.clone(),

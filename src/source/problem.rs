@@ -5,7 +5,7 @@ use std::io;
 
 /// Says what is wrong with a source: everything that was found, at most twenty of it told.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", told(.0))]
+#[error("{}", listed(.0))]
 pub struct SourceError(pub Vec<SourceProblem>);
 
 /// One thing that cannot be published.
@@ -115,7 +115,7 @@ pub enum SourceProblem {
 /// How many problems are told.
 const TOLD: usize = 20;
 
-fn told(problems: &[SourceProblem]) -> String {
+fn listed(problems: &[SourceProblem]) -> String {
     let mut text: Vec<String> = problems.iter().take(TOLD).map(ToString::to_string).collect();
     if problems.len() > TOLD {
         text.push(format!("and {} more", problems.len() - TOLD));

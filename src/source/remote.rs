@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A build of another mirror.
 #[derive(Debug)]
-pub(crate) struct Elsewhere {
+pub(crate) struct RemoteBuild {
     store: Arc<dyn Store>,
     root: RelPath,
     /// Sorted by path.
@@ -40,7 +40,7 @@ struct Reading {
     read: u64,
 }
 
-impl Elsewhere {
+impl RemoteBuild {
     /// Returns the build whose root is at `root` of a store, of which the manifest is known.
     pub(crate) fn new(store: Arc<dyn Store>, root: RelPath, manifest: Manifest) -> Self {
         Self { store, root, manifest }

@@ -225,14 +225,14 @@ impl Store for Logged {
         self.call("link", at, |store| store.link(at, text), ok)
     }
 
-    fn settle(&self, at: &RelPath) -> Result<()> {
-        self.call("settle", at, |store| store.settle(at), ok)?;
+    fn sync_tree(&self, at: &RelPath) -> Result<()> {
+        self.call("settle", at, |store| store.sync_tree(at), ok)?;
         info!("synced {}", At(at));
         Ok(())
     }
 
-    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
-        self.call("reveal", to, |store| store.reveal(from, to), ok)?;
+    fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.call("reveal", to, |store| store.rename_tree(from, to), ok)?;
         info!("moved {} to {}", At(from), At(to));
         Ok(())
     }

@@ -7,12 +7,12 @@
 mod ability;
 mod entry;
 mod error;
+mod io_pool;
 mod logged;
 mod object;
 mod posix;
+mod snapshot;
 mod spy;
-mod waiting;
-mod walked;
 
 pub use ability::Abilities;
 pub use entry::{
@@ -20,12 +20,12 @@ pub use entry::{
     Share, Shared, SourceFile, Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use io_pool::io_pool;
 pub use logged::Logged;
 pub use object::{Conditions, ObjectStore};
 pub use posix::Posix;
+pub use snapshot::TreeSnapshot;
 pub use spy::{Call, Fault, Spy};
-pub use waiting::waiting;
-pub use walked::Walked;
 
 use crate::model::{Digest, RelPath};
 use std::fmt::Debug;
@@ -195,10 +195,10 @@ pub trait Store: Debug + Send + Sync {
     fn link(&self, at: &RelPath, text: &str) -> Result<()>;
 
     /// Returns once everything written below `at` survives a power cut; an error means it must be written again.
-    fn settle(&self, at: &RelPath) -> Result<()>;
+    fn sync_tree(&self, at: &RelPath) -> Result<()>;
 
     /// Moves the tree `from` to the place `to`, where nothing may be, in one step.
-    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()>;
+    fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()>;
 
     /// Lets two trees change places in one step.
     fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {

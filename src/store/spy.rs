@@ -290,12 +290,12 @@ impl Store for Spy {
         self.make("link", at, Does::Write, || self.inner.link(at, text))
     }
 
-    fn settle(&self, at: &RelPath) -> Result<()> {
-        self.make("settle", at, Does::Write, || self.inner.settle(at))
+    fn sync_tree(&self, at: &RelPath) -> Result<()> {
+        self.make("settle", at, Does::Write, || self.inner.sync_tree(at))
     }
 
-    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
-        self.make("reveal", to, Does::Write, || self.inner.reveal(from, to))
+    fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.make("reveal", to, Does::Write, || self.inner.rename_tree(from, to))
     }
 
     fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {

@@ -5,8 +5,8 @@ use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::publish::{Named, PublishReport, Publishing};
-use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::publish::{Named, PublishReport, PublishRequest};
+use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Fault, ObjectStore, Posix, Spy, Store};
 use object_store::memory::InMemory;
@@ -35,9 +35,9 @@ fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
     Mirror::open(store, "a test", Duration::ZERO).map_err(chain)
 }
 
-fn publishing(name: &str, work: &Path) -> Publishing {
+fn publishing(name: &str, work: &Path) -> PublishRequest {
     let id: BuildId = format!("master/centos/{name}").parse().unwrap();
-    Publishing { named: Named::ByClock, ..view::publishing(id, work) }
+    PublishRequest { named: Named::ByClock, ..view::publishing(id, work) }
 }
 
 /// A mirror without builds, a workspace, and where a process that is killed leaves what it did.
@@ -109,7 +109,7 @@ impl Scene {
     }
 
     fn stages(&self) -> Vec<RelPath> {
-        open(self.store()).unwrap().kept_in(&RelPath::own("stage")).unwrap()
+        open(self.store()).unwrap().list_state(&RelPath::state("stage")).unwrap()
     }
 
     fn builds(&self) -> Vec<String> {
@@ -128,7 +128,7 @@ impl Scene {
 
     /// Prunes when the clock says `at`, and returns the stages that are cleared.
     fn prune(&self, at: Stamp, mode: Mode) -> Vec<String> {
-        let how = Pruning { any_clock: true, ..Pruning::default() };
+        let how = PruneOptions { any_clock: true, ..PruneOptions::default() };
         let report = mirrorkeep::ops::retention::prune(
             &Session::new(&open(self.store()).unwrap(), &move || at),
             &how,
@@ -195,7 +195,7 @@ fn a_publish_without_a_name_that_is_killed_anywhere_is_resumed_in_a_bucket() {
 #[test]
 fn only_the_same_is_resumed() {
     #[track_caller]
-    fn case(on: fn() -> Scene, change: fn(&Scene, &mut Publishing)) {
+    fn case(on: fn() -> Scene, change: fn(&Scene, &mut PublishRequest)) {
         let scene = on();
         scene.publish(FIRST, Some(Scene::filled(on) + 1)).unwrap_err();
         let mut second = publishing(SECOND, &scene.work());
@@ -257,7 +257,7 @@ fn what_an_interrupted_publish_left_is_found_and_cleared_after_a_day() {
 
 /// Publishes the workspace and one file beside it, which leave their places.
 fn moving(scene: &Scene, store: Arc<dyn Store>) -> Result<PublishReport, String> {
-    let mut moving = Publishing { named: Named::Given, ..publishing(FIRST, &scene.work()) };
+    let mut moving = PublishRequest { named: Named::Given, ..publishing(FIRST, &scene.work()) };
     moving.filling.take = Some(mirrorkeep::store::Take::Move);
     moving.filling.dedupe = None;
     let (to, from) = ("outputs/iso/beside.iso".parse().unwrap(), scene.dir.path().join("beside.iso"));
@@ -343,8 +343,9 @@ fn labels_of_a_build_that_is_there_are_set_or_warned_of() {
     for on in [Scene::on_disk, Scene::in_bucket] {
         let scene = on();
         let mut publishing = publishing(FIRST, &scene.work());
-        let publish =
-            |publishing: &Publishing| view::publish(&open(scene.store()).unwrap(), publishing, &now).unwrap();
+        let publish = |publishing: &PublishRequest| {
+            view::publish(&open(scene.store()).unwrap(), publishing, &now).unwrap()
+        };
         publish(&publishing);
         publishing.named = Named::Given;
         publishing.labels = ["kind=weekly", "job=18"].map(|label| label.parse().unwrap()).to_vec();
@@ -365,14 +366,15 @@ fn of_two_publishes_in_one_second_the_second_is_told_what_to_do() {
     let scene = Scene::on_disk();
     scene.publish(FIRST, None).unwrap();
     let mirror = open(scene.store()).unwrap();
-    let publish =
-        |publishing: &Publishing| mirrorkeep::ops::publish::publish(&Session::new(&mirror, &now), publishing);
+    let publish = |publishing: &PublishRequest| {
+        mirrorkeep::ops::publish::publish(&Session::new(&mirror, &now), publishing)
+    };
     let second = publishing(FIRST, &scene.work());
     let report = publish(&second).unwrap();
     assert_eq!(report.outcome, mirrorkeep::ops::publish::PublishOutcome::Unchanged);
     scene.write("outputs/iso/bootimage.iso", "another image");
     let by_clock = publish(&second).unwrap_err().class().hint.unwrap();
     assert!(by_clock.contains("run the same command again") && !by_clock.contains("--build"), "{by_clock}");
-    let given = publish(&Publishing { named: Named::Given, ..second }).unwrap_err().class().hint.unwrap();
+    let given = publish(&PublishRequest { named: Named::Given, ..second }).unwrap_err().class().hint.unwrap();
     assert!(given.contains("`--build`") && !given.contains("second"), "{given}");
 }

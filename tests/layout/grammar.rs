@@ -273,11 +273,11 @@ fn a_word_in_a_file_tells_the_result_and_a_strange_one_tells_that_it_is_strange(
         ("STARTED", "partial", ""),
         ("LOST", "unknown", "`STATUS` says `LOST`, which is no result"),
     ] {
-        let told = compose.told_result(&One("STATUS", word)).unwrap();
+        let told = compose.result_of(&One("STATUS", word)).unwrap();
         assert_eq!((told.outcome.as_str(), told.problem.as_deref().unwrap_or_default()), (outcome, problem));
         assert_eq!(told.marker.unwrap().as_str(), "STATUS", "{word}");
     }
-    assert_eq!(compose.told_result(&One("other", "DOOMED")).unwrap().marker, None);
+    assert_eq!(compose.result_of(&One("other", "DOOMED")).unwrap().marker, None);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn a_key_of_a_file_tells_the_time_and_the_result() {
     }
     assert!(time("commits: [{dt_build: [1]}]").contains("is no single word"));
     assert_eq!(trunk.told_time(&One("other", "")).unwrap(), None);
-    let result = |text| trunk.told_result(&One("commit.yaml", text)).unwrap().outcome.as_str();
+    let result = |text| trunk.result_of(&One("commit.yaml", text)).unwrap().outcome.as_str();
     assert_eq!(result("commits: [{status: SUCCESS}]"), "success");
     assert_eq!(result("commits: [{status: RETRY}]"), "fail");
     assert_eq!(result("commits: [{status: 7}]"), "unknown");

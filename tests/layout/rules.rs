@@ -175,7 +175,7 @@ fn the_markers_of_a_build_tell_one_result_or_why_there_is_none() {
         (&[("m", ""), ("STATUS", "ODD\n")], "unknown", "STATUS", "`STATUS` says `ODD`"),
     ];
     for (files, outcome, marker, problem) in rows {
-        let told = layout.told_result(&Texts(files)).unwrap();
+        let told = layout.result_of(&Texts(files)).unwrap();
         assert_eq!(told.outcome.as_str(), outcome, "{files:?}");
         assert_eq!(told.marker.as_ref().map_or("", RelPath::as_str), marker, "{files:?}");
         let why = told.problem.unwrap_or_default();
@@ -191,7 +191,7 @@ fn what_a_build_without_any_marker_is_the_layout_says() {
         ("markers: { without: success }", "success"),
         ("markers: { without: unknown }", "unknown"),
     ] {
-        let told = layout(lines).unwrap().told_result(&Texts(&[])).unwrap();
+        let told = layout(lines).unwrap().result_of(&Texts(&[])).unwrap();
         assert_eq!((told.outcome.as_str(), told.marker), (outcome, None), "{lines}");
     }
 }

@@ -6,7 +6,7 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::Chosen;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::Scope;
-use mirrorkeep::ops::copy::{CopyOutcome, CopyReport, Copying};
+use mirrorkeep::ops::copy::{CopyOptions, CopyOutcome, CopyReport};
 use mirrorkeep::record::LinkEntry;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
@@ -194,7 +194,7 @@ fn labels_follow_what_was_said_last() {
 #[test]
 fn what_a_build_needs_is_there_or_comes_along() {
     let (from, to) = (source(In::Dir), Home::starlingx(In::Bucket));
-    let two = Copying { what: vec![Scope::Build(build(TWO))], ..everything() };
+    let two = CopyOptions { what: vec![Scope::Build(build(TWO))], ..everything() };
     let refused = copy_between(from.mirror(), to.mirror(), &two).unwrap_err();
     assert!(refused.contains(&format!("needs `master/centos/{ONE}`")), "{refused}");
     assert!(to.builds().is_empty());
@@ -220,10 +220,10 @@ fn a_name_that_was_set_back_is_followed_when_that_is_permitted() {
     let report = copy(&from, &to).unwrap();
     assert!(report.left[0].why.contains("newer"), "{report:?}");
     assert_eq!(to.leads("latest_build"), TWO);
-    let permitted = Copying { permit: back, ..everything() };
+    let permitted = CopyOptions { permit: back, ..everything() };
     for mode in [Mode::Trial, Mode::Real] {
         let report =
-            copy_between(from.mirror(), to.mirror(), &Copying { mode, ..permitted.clone() }).unwrap();
+            copy_between(from.mirror(), to.mirror(), &CopyOptions { mode, ..permitted.clone() }).unwrap();
         assert_eq!((report.aliases.len(), report.left.len()), (1, 0), "{report:?}");
     }
     assert_eq!(to.leads("latest_build"), ONE);
@@ -238,7 +238,7 @@ fn a_trial_changes_nothing_and_tells_the_same() {
     for (one, other) in PAIRS {
         let (from, to) = (source(one), Home::starlingx(other));
         let before = to.state();
-        let trial = Copying { mode: Mode::Trial, ..everything() };
+        let trial = CopyOptions { mode: Mode::Trial, ..everything() };
         let told = copy_between(from.mirror(), to.mirror(), &trial).unwrap();
         assert_eq!(to.state(), before);
         let done = copy(&from, &to).unwrap();

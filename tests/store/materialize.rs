@@ -327,7 +327,7 @@ fn what_it_takes_is_told_before() {
 #[test]
 fn a_state_that_was_forged_removes_no_build() {
     let (home, _work) = materialized();
-    let state = RelPath::own(&format!("materialized/{ALIAS}.json"));
+    let state = RelPath::state(&format!("materialized/{ALIAS}.json"));
     let text = String::from_utf8(home.store().read(&state, 1 << 20).unwrap()).unwrap();
     for (is, forged) in [
         (format!("\"{ONE}-1\""), format!("\"../{ONE}\"")),

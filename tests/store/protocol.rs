@@ -8,8 +8,8 @@ use crate::support::view::{self, chain};
 use mirrorkeep::mirror::{Chosen, TicketKind, survey};
 use mirrorkeep::model::{Digest, RelPath, SUMS_NAME, is_sums};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::publish::Publishing;
-use mirrorkeep::ops::retention::{PruneReport, Pruning, SweepReport};
+use mirrorkeep::ops::publish::PublishRequest;
+use mirrorkeep::ops::retention::{PruneOptions, PruneReport, SweepReport};
 use mirrorkeep::record::{EventKind, Phase, Sums};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
@@ -184,7 +184,7 @@ fn write(work: &Path, below: &str, text: &str) {
 type Step = fn(&Scene, Arc<dyn Store>) -> Result<(), String>;
 
 fn publish(scene: &Scene, store: Arc<dyn Store>, name: &str) -> Result<(), String> {
-    let publishing: Publishing = view::publishing(build(name), scene.work.path());
+    let publishing: PublishRequest = view::publishing(build(name), scene.work.path());
     view::publish(&open(store)?, &publishing, &now).map(drop)
 }
 
@@ -193,7 +193,7 @@ fn publish_three(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 fn pruned(store: Arc<dyn Store>, hours: i64) -> Result<PruneReport, String> {
-    let how = Pruning { any_clock: true, ..Pruning::default() };
+    let how = PruneOptions { any_clock: true, ..PruneOptions::default() };
     let clock = || now().checked_add(hours * 3600).unwrap();
     let report = mirrorkeep::ops::retention::prune(&Session::new(&open(store)?, &clock), &how, Mode::Real)
         .map_err(chain)?;
@@ -373,7 +373,7 @@ fn trash_then_untrash_is_identity(kind: In) {
         assert_ne!(scene.view(), before);
         restore_one(&scene, scene.home.store()).unwrap();
         assert_eq!(scene.view(), before, "{policy}");
-        assert!(scene.home.store().below(&RelPath::own("trash")).unwrap().is_empty());
+        assert!(scene.home.store().below(&RelPath::state("trash")).unwrap().is_empty());
     }
 }
 

@@ -5,8 +5,8 @@ use mirrorkeep::commit::{Check, Filling};
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
 use mirrorkeep::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::adopt::{Adopting, Changed, Scope, SumsIn, Trust};
-use mirrorkeep::ops::publish::{PublishReport, Publishing};
+use mirrorkeep::ops::adopt::{AdoptOptions, Changed, Scope, SumsIn, Trust};
+use mirrorkeep::ops::publish::{PublishReport, PublishRequest};
 use mirrorkeep::session::Session;
 use mirrorkeep::sign::{SignWith, Signers};
 use mirrorkeep::source::SourceSpec;
@@ -118,7 +118,7 @@ pub(crate) fn adopt(
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<(), String> {
     let (trust, mode) = (Trust::Bytes, Mode::Real);
-    let adopting = Adopting { scope, sums, trust, changed, created: None, mode };
+    let adopting = AdoptOptions { scope, sums, trust, changed, created: None, mode };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let left = alone.install(|| mirrorkeep::ops::adopt::adopt(&Session::new(mirror, now), &adopting));
     let left = left.map_err(chain)?.left;
@@ -137,8 +137,8 @@ pub(crate) fn chain(error: impl Error) -> String {
 }
 
 /// Returns how what lies at `work` is published as the build `id`.
-pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
-    Publishing {
+pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
+    PublishRequest {
         id,
         named: mirrorkeep::ops::publish::Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
@@ -155,7 +155,7 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> Publishing {
 /// Publishes on one thread, so that the calls come in one order.
 pub(crate) fn publish(
     mirror: &Mirror,
-    publishing: &Publishing,
+    publishing: &PublishRequest,
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<PublishReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();

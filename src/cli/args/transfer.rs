@@ -1,6 +1,6 @@
 //! What can be typed to take builds over, to copy them, and to lead web servers to them.
 
-use crate::cli::site::Site;
+use crate::cli::mirror_url::MirrorUrl;
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CopyArgs {
     /// Mirror to copy from, in the forms of --mirror; --mirror itself is not used here
-    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
-    pub(in crate::cli) from: Site,
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(MirrorUrl::read))]
+    pub(in crate::cli) from: MirrorUrl,
     /// The mirror that they go to; `init` makes one, with a layout that puts them at the same places
-    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(Site::read))]
-    pub(in crate::cli) to: Site,
+    #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(MirrorUrl::read))]
+    pub(in crate::cli) to: MirrorUrl,
     /// Streams with all their builds, or builds [default: everything]
     #[arg(value_name = "STREAM|ID")]
     pub(in crate::cli) what: Vec<String>,

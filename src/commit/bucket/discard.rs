@@ -6,7 +6,7 @@ use crate::store::{Store, StoreError};
 
 /// Removes a directory of the trash: the record first and the ticket last, since without its record a ticket speaks of
 /// nothing that can come back, and all else is known by the ticket.
-pub(crate) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+pub(crate) fn delete_trash_entry(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     if store.look(at)?.is_none() {
         return Ok(());
     }

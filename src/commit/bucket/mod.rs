@@ -15,9 +15,9 @@ use crate::commit::protocol::{CommitProtocol, Marked, Prepared, Progress, Staged
 use crate::commit::stage::{Sealed, since, stage_of};
 use crate::commit::unsealed::{Unsealed, unsealed};
 use crate::commit::{CommitError, StageError};
-use crate::mirror::{JournalError, KeptError, Mirror, TicketKind, Trashed, WriteLock};
+use crate::mirror::{JournalError, Mirror, StateError, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::progress::Stop;
+use crate::progress::CancelToken;
 use crate::record::{BuildRecord, Event, Manifest};
 use crate::store::{Guard, StoreError, StoreErrorKind, Swept};
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl CommitProtocol for Bucket {
         tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError> {
         // Before it is told: a ticket that stayed would speak of a build that is there.
-        self.throw_out(lock.mirror(), &trashed.at)?;
+        self.delete_trash_entry(lock.mirror(), &trashed.at)?;
         Ok(tell()?)
     }
 
@@ -149,16 +149,16 @@ impl CommitProtocol for Bucket {
         &self,
         mirror: &Mirror,
         going: Vec<RelPath>,
-        stop: Option<&Stop>,
+        stop: Option<&CancelToken>,
     ) -> Result<Vec<(RelPath, Swept)>, CommitError> {
         sweep::finish(mirror, going, stop)
     }
 
-    fn throw_out(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError> {
-        discard::throw_out(mirror.store(), at)
+    fn delete_trash_entry(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError> {
+        discard::delete_trash_entry(mirror.store(), at)
     }
 
-    fn unsealed(&self, mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, KeptError> {
+    fn unsealed(&self, mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, StateError> {
         unsealed(mirror, now)
     }
 

@@ -2,7 +2,7 @@
 //! came.
 
 use crate::commit::CommitError;
-use crate::commit::bucket::discard::throw_out;
+use crate::commit::bucket::discard::delete_trash_entry;
 use crate::commit::bucket::trim;
 use crate::commit::discard::going;
 use crate::commit::interrupted::{Interrupted, Settling};
@@ -39,9 +39,9 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     if one.look("record.json")?.is_some()
         && let Some(trashed) = one.trashed(Some(TicketKind::Untrimmed), Some((0, 0)))
     {
-        return Ok(Settling::of(trim::settle(one.lock, &trashed, &one.parts())?));
+        return Ok(Settling::of(trim::recover_trim(one.lock, &trashed, &one.parts())?));
     }
-    throw_out(one.store(), &one.at)?;
+    delete_trash_entry(one.store(), &one.at)?;
     if let Some(id) = one.id() {
         one.lock.unmark(&id)?;
     }
@@ -53,7 +53,7 @@ fn swept(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     let marked = store.look(&Trashed::ticket_in(&going(at)))?.is_some();
     let waits = store.look(at)?.is_some();
     if marked {
-        throw_out(store, at)?;
+        delete_trash_entry(store, at)?;
     } else if waits {
         // The list of what goes is written before the ticket that counts.
         store.discard(&going(at))?;
@@ -82,7 +82,7 @@ fn restored(protocol: &dyn CommitProtocol, one: &Interrupted<'_>) -> Result<Sett
     put_back.transpose()?;
     let back = one.mirror().has_build(id)?;
     if back {
-        throw_out(one.store(), &one.at)?;
+        delete_trash_entry(one.store(), &one.at)?;
     }
     Ok(Settling::of(back))
 }

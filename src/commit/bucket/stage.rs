@@ -8,7 +8,7 @@ use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath};
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::record::{BuildRecord, Manifest};
 use crate::sign::Checksums;
 use crate::source::Source;
@@ -51,7 +51,7 @@ impl StagedBuild for Upload<'_> {
         reuse: &Reuse,
         how: Filling,
         watch: &dyn Watch,
-        stop: &Stop,
+        stop: &CancelToken,
     ) -> Result<Tally, StageError> {
         Upload::fill(self, source, reuse, how, watch, stop)
     }

@@ -5,13 +5,13 @@
 //! meanwhile; what was cut off goes with the next sweep.
 
 use crate::commit::CommitError;
-use crate::commit::bucket::discard::throw_out;
+use crate::commit::bucket::discard::delete_trash_entry;
 use crate::commit::stage::{Underway, stage_of};
-use crate::mirror::{KeptError, Mirror, Ticket, TicketKind, Trashed, WriteLock, parts_at};
+use crate::mirror::{Mirror, StateError, Ticket, TicketKind, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, RelPath, is_sums};
-use crate::progress::{Stop, go_on};
+use crate::progress::{CancelToken, check_cancelled};
 use crate::record::Manifest;
-use crate::store::{Kind, Put, StoreError, StoreErrorKind, Swept, waiting};
+use crate::store::{Kind, Put, StoreError, StoreErrorKind, Swept, io_pool};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -50,14 +50,14 @@ pub(crate) fn mark(lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath) -> 
         store.put(&parts_at(going), parts.write().as_bytes(), Put::Replace)?;
     }
     lock.keep_ticket(&Trashed { at: going.clone(), ticket: trashed.ticket.clone() })?;
-    Ok(throw_out(store, &trashed.at)?)
+    Ok(delete_trash_entry(store, &trashed.at)?)
 }
 
 /// Removes what is marked, several builds at once.
 pub(crate) fn finish(
     mirror: &Mirror,
     going: Vec<RelPath>,
-    stop: Option<&Stop>,
+    stop: Option<&CancelToken>,
 ) -> Result<Vec<(RelPath, Swept)>, CommitError> {
     let (mut swept, mut builds): (Vec<_>, BTreeMap<BuildId, Marked>) = Default::default();
     for at in going {
@@ -71,10 +71,10 @@ pub(crate) fn finish(
         }
     }
     let one = |(id, marked): (BuildId, Marked)| {
-        go_on(stop)?;
+        check_cancelled(stop)?;
         sweep_build(mirror, &id, &marked)
     };
-    let (pool, builds) = (waiting(mirror.store(), AT_ONCE)?, builds.into_iter().collect::<Vec<_>>());
+    let (pool, builds) = (io_pool(mirror.store(), AT_ONCE)?, builds.into_iter().collect::<Vec<_>>());
     let done: Vec<Vec<(RelPath, Swept)>> =
         pool.install(|| builds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, CommitError>>())?;
     swept.extend(done.into_iter().flatten());
@@ -88,7 +88,7 @@ fn is_half_marked(mirror: &Mirror, at: &RelPath) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let unmarked = at.name().trim_end_matches(crate::mirror::GOING);
-    let waits = store.look(&Trashed::ticket_in(&RelPath::own(&format!("trash/{unmarked}"))))?.is_some();
+    let waits = store.look(&Trashed::ticket_in(&RelPath::state(&format!("trash/{unmarked}"))))?.is_some();
     Ok(waits || store.below(at)?.is_empty())
 }
 
@@ -145,7 +145,7 @@ fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept,
         TicketKind::Untrimmed => match going(mirror, at, ticket) {
             Ok(these) if these.is_empty() => Swept::default(),
             Ok(these) => store.remove_all(&these),
-            Err(KeptError::Store(error)) => return Err(error),
+            Err(StateError::Store(error)) => return Err(error),
             Err(error) => return Err(StoreError::of_kind(StoreErrorKind::Io, "sweep", at, error)),
         },
     };
@@ -160,7 +160,7 @@ fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept,
 }
 
 /// Returns the objects of parts that go: those of the list, but for what the build has by now.
-fn going(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Vec<(RelPath, Kind)>, KeptError> {
+fn going(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Vec<(RelPath, Kind)>, StateError> {
     let Some(parts) = mirror.parts_in(at)? else { return Ok(Vec::new()) };
     let has = match mirror.manifest(&ticket.id)? {
         Some(manifest) => manifest,

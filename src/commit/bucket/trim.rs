@@ -5,10 +5,10 @@
 //! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
 //! changes is undone, and what is cut off later is finished.
 
-use crate::commit::bucket::discard::throw_out;
+use crate::commit::bucket::discard::delete_trash_entry;
 use crate::commit::protocol::{Prepared, Trim};
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{KeptError, Mirror, Trashed, WriteLock, parts_at};
+use crate::mirror::{Mirror, StateError, Trashed, WriteLock, parts_at};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::record::{BuildRecord, Manifest, sums_without};
 use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 /// A build that is about to lose parts: what it is, and what is to be left of it.
 #[derive(Debug)]
-struct Split {
+struct TrimSet {
     before: BuildRecord,
     /// The manifest as it is.
     whole: Vec<u8>,
@@ -39,11 +39,11 @@ pub(super) fn prepare(
     if !mirror.has_build(id)? {
         return Ok(Prepared::Missing);
     }
-    let split = Split::of(mirror, id, path, goes)?;
+    let split = TrimSet::of(mirror, id, path, goes)?;
     Ok(split.map_or(Prepared::Nothing, |split| Prepared::Ready(Box::new(split))))
 }
 
-impl Trim for Split {
+impl Trim for TrimSet {
     fn rest(&self) -> (u64, u64) {
         self.stays()
     }
@@ -57,7 +57,7 @@ impl Trim for Split {
     }
 
     fn outdated(&self, mirror: &Mirror) -> Result<Option<&'static str>, CommitError> {
-        let is_same = self.is_of(mirror.record(&self.before.id)?.as_ref());
+        let is_same = self.matches(mirror.record(&self.before.id)?.as_ref());
         Ok(if is_same { None } else { Some("it changed since it was looked at") })
     }
 
@@ -88,7 +88,7 @@ impl Trim for Split {
     }
 }
 
-impl Split {
+impl TrimSet {
     /// Looks at a build whose parts go; nothing when it has nothing that `goes`.
     fn of(
         mirror: &Mirror,
@@ -133,7 +133,7 @@ impl Split {
     }
 
     /// Returns whether a record speaks of the build as it was looked at, whatever was said of it since.
-    fn is_of(&self, record: Option<&BuildRecord>) -> bool {
+    fn matches(&self, record: Option<&BuildRecord>) -> bool {
         record.is_some_and(|record| {
             BuildRecord { labels: self.before.labels.clone(), ..record.clone() } == self.before
         })
@@ -181,10 +181,14 @@ impl Split {
 }
 
 /// Settles the taking out of parts that was cut off, and returns whether it happened.
-pub(super) fn settle(lock: &WriteLock<'_>, trashed: &Trashed, names: &[String]) -> Result<bool, CommitError> {
+pub(super) fn recover_trim(
+    lock: &WriteLock<'_>,
+    trashed: &Trashed,
+    names: &[String],
+) -> Result<bool, CommitError> {
     let happened = has_begun(lock.mirror(), trashed)?;
     if happened {
-        Split::again(lock.mirror(), trashed)?.reduce(lock, &trashed.ticket.path, names)?;
+        TrimSet::again(lock.mirror(), trashed)?.reduce(lock, &trashed.ticket.path, names)?;
     } else {
         give_up(lock, trashed)?;
     }
@@ -206,7 +210,7 @@ fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
 fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lock.mirror().store();
     sign_again(store, trashed)?;
-    Ok(throw_out(store, &trashed.at)?)
+    Ok(delete_trash_entry(store, &trashed.at)?)
 }
 
 /// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
@@ -268,8 +272,8 @@ fn read(store: &dyn Store, at: &RelPath, limit: u64) -> Result<Option<Vec<u8>>, 
     }
 }
 
-fn parsed(manifest: &[u8], id: &BuildId) -> Result<Manifest, KeptError> {
-    Manifest::parse(manifest).map_err(|error| KeptError::Manifest(id.clone(), error))
+fn parsed(manifest: &[u8], id: &BuildId) -> Result<Manifest, StateError> {
+    Manifest::parse(manifest).map_err(|error| StateError::Manifest(id.clone(), error))
 }
 
 fn paths(manifest: &Manifest) -> HashSet<RelPath> {

@@ -11,12 +11,12 @@ use crate::commit::stage::{Sealed, Underway, stage_of};
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME};
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::record::{BuildRecord, FileEntry, LinkEntry, Manifest};
 use crate::sign::Checksums;
 use crate::source::{Source, SourceEntry};
 use crate::store::{
-    Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, Uploads, waiting,
+    Below, Fill, Guard, Kind, Put, Share, Shared, Store, StoreError, StoreErrorKind, Uploads, io_pool,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -97,7 +97,7 @@ impl<'m> Upload<'m> {
         reuse: &Reuse,
         how: Filling,
         watch: &dyn Watch,
-        stop: &Stop,
+        stop: &CancelToken,
     ) -> Result<Tally, StageError> {
         self.clear_other_kinds(source)?;
         let tally = Tally::default();
@@ -212,7 +212,7 @@ impl Sending<'_, '_> {
     fn all(&self, mut files: Vec<&SourceEntry>, at_once: usize) -> Result<Vec<FileEntry>, StageError> {
         // The largest first, so that no thread is left with it at the end.
         files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
-        let pool = waiting(self.store(), at_once)?;
+        let pool = io_pool(self.store(), at_once)?;
         pool.install(|| files.into_par_iter().with_max_len(1).map(|entry| self.bring(entry)).collect())
     }
 

@@ -6,11 +6,11 @@ use crate::store::{Store, StoreError};
 
 /// Removes a directory of the trash: marked first, so that what is left of it when that is interrupted is told from a
 /// build that can come back, and goes with the next sweep.
-pub(crate) fn throw_out(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
+pub(crate) fn delete_trash_entry(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     if store.look(at)?.is_none() {
         return Ok(());
     }
     let going = going(at);
-    store.reveal(at, &going)?;
+    store.rename_tree(at, &going)?;
     store.discard(&going).map(drop)
 }

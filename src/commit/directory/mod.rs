@@ -12,9 +12,9 @@ use crate::commit::protocol::{CommitProtocol, Marked, Prepared, Progress, Staged
 use crate::commit::stage::Sealed;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, StageError};
-use crate::mirror::{JournalError, KeptError, Mirror, Trashed, WriteLock, chain};
+use crate::mirror::{JournalError, Mirror, StateError, Trashed, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::progress::{Stop, go_on};
+use crate::progress::{CancelToken, check_cancelled};
 use crate::record::{BuildRecord, Event, Manifest, Origin};
 use crate::store::{Guard, StoreError, Swept};
 
@@ -36,7 +36,7 @@ impl CommitProtocol for Directory {
     }
 
     fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, _: Stamp) -> Result<(), StoreError> {
-        lock.mirror().store().reveal(&sealed.tree(), &sealed.seal.path)
+        lock.mirror().store().rename_tree(&sealed.tree(), &sealed.seal.path)
     }
 
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress {
@@ -67,7 +67,7 @@ impl CommitProtocol for Directory {
         let Some(sealed) = sealed else {
             return recorded(mirror, intent, stage);
         };
-        Ok(is_in_place(mirror, &sealed).map_err(KeptError::from)?.then_some(sealed))
+        Ok(is_in_place(mirror, &sealed).map_err(StateError::from)?.then_some(sealed))
     }
 
     fn identity(&self, mirror: &Mirror, path: &RelPath) -> Result<Option<(u64, u64)>, StoreError> {
@@ -83,7 +83,7 @@ impl CommitProtocol for Directory {
     }
 
     fn trash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lock.mirror().store().reveal(&trashed.ticket.path, &trashed.tree())
+        lock.mirror().store().rename_tree(&trashed.ticket.path, &trashed.tree())
     }
 
     fn is_trashed(&self, mirror: &Mirror, trashed: &Trashed) -> Result<bool, StoreError> {
@@ -109,7 +109,7 @@ impl CommitProtocol for Directory {
         tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError> {
         tell()?;
-        Ok(self.throw_out(lock.mirror(), &trashed.at)?)
+        Ok(self.delete_trash_entry(lock.mirror(), &trashed.at)?)
     }
 
     fn prepare_trim(
@@ -132,24 +132,24 @@ impl CommitProtocol for Directory {
         trashed: &Trashed,
         going: &RelPath,
     ) -> Result<(), CommitError> {
-        Ok(lock.mirror().store().reveal(&trashed.at, going)?)
+        Ok(lock.mirror().store().rename_tree(&trashed.at, going)?)
     }
 
     fn sweep(
         &self,
         mirror: &Mirror,
         going: Vec<RelPath>,
-        stop: Option<&Stop>,
+        stop: Option<&CancelToken>,
     ) -> Result<Vec<(RelPath, Swept)>, CommitError> {
-        let one = |at: RelPath| go_on(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
+        let one = |at: RelPath| check_cancelled(stop).map(|()| (at.clone(), mirror.store().sweep(&at)));
         Ok(going.into_iter().map(one).collect::<Result<_, _>>()?)
     }
 
-    fn throw_out(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError> {
-        discard::throw_out(mirror.store(), at)
+    fn delete_trash_entry(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError> {
+        discard::delete_trash_entry(mirror.store(), at)
     }
 
-    fn unsealed(&self, _: &Mirror, _: Stamp) -> Result<Vec<Unsealed>, KeptError> {
+    fn unsealed(&self, _: &Mirror, _: Stamp) -> Result<Vec<Unsealed>, StateError> {
         Ok(Vec::new())
     }
 
@@ -158,7 +158,7 @@ impl CommitProtocol for Directory {
     }
 
     fn enter(&self, lock: &WriteLock<'_>, record: &BuildRecord) -> Result<(), StoreError> {
-        lock.keep_record(record)
+        lock.write_record(record)
     }
 
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError> {

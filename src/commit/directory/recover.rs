@@ -1,7 +1,7 @@
 //! Settling what was interrupted where trees are moved: the tree itself and its inode say how far a command came.
 
 use crate::commit::CommitError;
-use crate::commit::directory::discard::throw_out;
+use crate::commit::directory::discard::delete_trash_entry;
 use crate::commit::directory::tree;
 use crate::commit::directory::untrash::put_back;
 use crate::commit::interrupted::{Interrupted, Settling};
@@ -23,7 +23,7 @@ pub(super) fn recover(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
 
 fn pruned(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     if one.look("tree")?.is_none() {
-        throw_out(one.store(), &one.at)?;
+        delete_trash_entry(one.store(), &one.at)?;
         return Ok(Settling::Undone);
     }
     // The tree itself is the proof; only what is kept of the build may not have followed it yet.
@@ -38,7 +38,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     let path = one.id().and_then(|id| one.mirror().layout().build_path(&id).ok());
     let in_place = path.map(|path| store.look(&path)).transpose()?.flatten();
     let Some(tree) = one.look("tree")? else {
-        throw_out(store, &one.at)?;
+        delete_trash_entry(store, &one.at)?;
         return Ok(Settling::Undone);
     };
     let Some(trashed) = one.trashed(Some(TicketKind::Untrimmed), one.noted()) else {
@@ -46,7 +46,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
             return Ok(one.left());
         }
         // The ticket comes before the trees change places.
-        throw_out(store, &one.at)?;
+        delete_trash_entry(store, &one.at)?;
         return Ok(Settling::Undone);
     };
     let wanted = trashed.ticket.inode.1;
@@ -60,7 +60,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         Some(true) => return note_trimmed(one, &trashed),
         Some(false) => {}
     }
-    throw_out(store, &one.at)?;
+    delete_trash_entry(store, &one.at)?;
     Ok(Settling::Undone)
 }
 
@@ -110,7 +110,7 @@ fn restored(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     put_back.transpose()?;
     let back = store.look(path)?.is_some_and(|entry| back(&entry));
     if back {
-        throw_out(store, &one.at)?;
+        delete_trash_entry(store, &one.at)?;
     }
     Ok(Settling::of(back))
 }

@@ -6,7 +6,7 @@ use crate::commit::{Filling, StageError, Tally};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath};
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::record::{BuildRecord, Manifest};
 use crate::sign::Checksums;
 use crate::source::Source;
@@ -38,7 +38,7 @@ impl StagedBuild for Staged<'_> {
         reuse: &Reuse,
         how: Filling,
         watch: &dyn Watch,
-        stop: &Stop,
+        stop: &CancelToken,
     ) -> Result<Tally, StageError> {
         Staged::fill(self, source, reuse, how, watch, stop)
     }

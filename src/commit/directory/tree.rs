@@ -1,7 +1,7 @@
 //! Laying out what stays of a build as a second tree, by hard links.
 
 use crate::commit::{CommitError, KEPT_LIMIT};
-use crate::mirror::{KeptError, Mirror, Trashed, WriteLock};
+use crate::mirror::{Mirror, StateError, Trashed, WriteLock};
 use crate::model::{PathError, RelPath, SUMS_NAME, is_sums};
 use crate::record::{BuildRecord, Manifest, Sums, sums_without};
 use crate::sign::there as signatures;
@@ -130,12 +130,12 @@ pub(crate) fn record(
     let (store, id) = (mirror.store(), &trashed.ticket.id);
     // What was is read where it is: in its place, or in the trash already.
     let old = match mirror.record_in(trashed) {
-        Err(KeptError::Store(error)) if error.is_not_found() => mirror.record(id)?,
+        Err(StateError::Store(error)) if error.is_not_found() => mirror.record(id)?,
         record => Some(record?),
     };
     let manifest = match store.read(&trashed.manifest(), KEPT_LIMIT) {
         Err(error) if error.is_not_found() => mirror.manifest(id)?,
-        bytes => Some(Manifest::parse(&bytes?).map_err(|error| KeptError::Manifest(id.clone(), error))?),
+        bytes => Some(Manifest::parse(&bytes?).map_err(|error| StateError::Manifest(id.clone(), error))?),
     };
     lock.file_away(&trashed.at, id)?;
     if let Some(manifest) = manifest {
@@ -146,7 +146,7 @@ pub(crate) fn record(
         let sums = sums.ok().map(|bytes| crate::model::Digest::of(&bytes));
         let mut trimmed = old.trimmed.clone();
         trimmed.extend(names.iter().filter(|name| !old.trimmed.contains(name)).cloned());
-        lock.keep_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
+        lock.write_record(&BuildRecord { trimmed, files, bytes, sums: sums.or(old.sums), ..old })?;
     }
     Ok(())
 }

@@ -38,13 +38,13 @@ pub(super) fn prepare(
     if !found? {
         return Ok(Prepared::Nothing);
     }
-    let stage = RelPath::own(&format!("tmp/{TRIM_STAGE}{}", uuid::Uuid::new_v4().simple()));
+    let stage = RelPath::state(&format!("tmp/{TRIM_STAGE}{}", uuid::Uuid::new_v4().simple()));
     let rest = lay_out(store, path, &stage.child("tree").unwrap_or_default(), goes);
     if rest.is_err() && !is_same()? {
         return Ok(Prepared::Changed(GONE));
     }
     let rest = rest?;
-    store.settle(&stage)?;
+    store.sync_tree(&stage)?;
     Ok(Prepared::Ready(Box::new(Second { path: path.clone(), stage, rest, entry })))
 }
 
@@ -71,7 +71,7 @@ impl Trim for Second {
     }
 
     fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lock.mirror().store().reveal(&self.stage, &trashed.at)?;
+        lock.mirror().store().rename_tree(&self.stage, &trashed.at)?;
         lock.keep_ticket(trashed)
     }
 

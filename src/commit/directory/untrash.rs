@@ -1,7 +1,7 @@
 //! Moving a tree back from the trash to its place.
 
 use crate::commit::CommitError;
-use crate::mirror::{KeptError, TicketKind, Trashed, WriteLock};
+use crate::mirror::{StateError, TicketKind, Trashed, WriteLock};
 use crate::model::RelPath;
 use crate::record::BuildRecord;
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
@@ -22,7 +22,7 @@ pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), Co
         return Ok(());
     }
     let moved = match trashed.ticket.what {
-        TicketKind::Build => store.reveal(&tree, path),
+        TicketKind::Build => store.rename_tree(&tree, path),
         TicketKind::Untrimmed => swap(store, path, &tree, trashed.ticket.inode),
     };
     moved.map_err(|error| match error.kind() {
@@ -38,7 +38,7 @@ fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitErro
     let (store, id) = (lock.mirror().store(), &trashed.ticket.id);
     let Some(now) = lock.mirror().record(id)? else { return Ok(()) };
     let before = match lock.mirror().record_in(trashed) {
-        Err(KeptError::Store(error)) if error.is_not_found() => return Ok(()),
+        Err(StateError::Store(error)) if error.is_not_found() => return Ok(()),
         before => before?,
     };
     if before.labels != now.labels {

@@ -6,7 +6,7 @@ use crate::commit::stage::staged::Staged;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath};
-use crate::progress::Unwatched;
+use crate::progress::NoProgress;
 use crate::record::{FileEntry, Seen};
 use crate::source::{OpenSource, SourceEntry, Watched, hash};
 use crate::store::{Append, Entry, Shared, SourceFile, Take};
@@ -101,7 +101,7 @@ impl Bringing<'_, '_> {
                     return Ok(digest);
                 }
             }
-            return Err(StageError::Apart(entry.from().display().to_string()));
+            return Err(StageError::CrossDevice(entry.from().display().to_string()));
         }
         let filled = if known.is_some() && written_down.is_none() {
             // Told already while it was hashed.
@@ -141,7 +141,7 @@ impl Bringing<'_, '_> {
     /// Reads a held file and returns whether it has the bytes that were published; what cannot be read has not.
     fn is_right(&self, held: &Held, at: &RelPath) -> Result<bool, StageError> {
         let Ok(from) = self.mirror().store().open(at) else { return Ok(false) };
-        let found = hash(&mut Watched { from, watch: &Unwatched, stop: self.reading.stop });
+        let found = hash(&mut Watched { from, watch: &NoProgress, stop: self.reading.stop });
         self.reading.stop.check()?;
         let right = found.is_ok_and(|digest| digest == held.digest);
         if !right {

@@ -41,7 +41,7 @@ impl Claim {
     pub(crate) fn interrupted(&self, mirror: &Mirror, now: Stamp) -> Result<Option<BuildId>, StoreError> {
         let store = mirror.store();
         let mut found = None;
-        for at in mirror.kept_in(&RelPath::own("stage"))? {
+        for at in mirror.list_state(&RelPath::state("stage"))? {
             // What cannot be read is not resumed.
             let claim = Self::read(store, &at).ok().flatten();
             let Some(claim) = claim.filter(|claim| claim.digest == self.digest) else { continue };

@@ -6,7 +6,7 @@ use crate::commit::stage::bringing::Bringing;
 use crate::commit::stage::joined::Twins;
 use crate::commit::stage::staged::Staged;
 use crate::decide::Reuse;
-use crate::progress::{Stop, Watch};
+use crate::progress::{CancelToken, Watch};
 use crate::record::LinkEntry;
 use crate::source::Source;
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ impl Staged<'_> {
         reuse: &Reuse,
         how: Filling,
         watch: &dyn Watch,
-        stop: &Stop,
+        stop: &CancelToken,
     ) -> Result<Tally, StageError> {
         let store = self.mirror.store();
         self.clear_others(source)?;

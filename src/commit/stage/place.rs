@@ -10,5 +10,5 @@ pub(crate) fn stage_of(id: &BuildId) -> RelPath {
     let digest = Digest::of(id.to_string().as_bytes()).to_string();
     let unique: String = digest.chars().take(12).collect();
     let name: String = id.name.as_str().chars().take(100).collect();
-    RelPath::own(&format!("stage/{name}-{unique}"))
+    RelPath::state(&format!("stage/{name}-{unique}"))
 }

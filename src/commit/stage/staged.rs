@@ -155,7 +155,7 @@ impl<'m> Staged<'m> {
         }
         let (build, changed) = (record.id.name.clone(), self.changed.clone());
         self.mirror.keep_inodes(&record.id.stream, &Inodes { build, changed })?;
-        store.settle(&self.at)?;
+        store.sync_tree(&self.at)?;
         let tree = store.look(&self.own("tree"))?.map(|entry| entry.inode).unwrap_or_default();
         let seal = Seal { seal: 1, path, inode: tree, record };
         let text = serde_json::to_vec(&seal).unwrap_or_default();

@@ -120,7 +120,7 @@ impl Ignore {
         let at = self.path.as_ref().map(|path| format!(" at `{path}`")).unwrap_or_default();
         let until = self.until.map(|until| until.to_string()).unwrap_or_default();
         let found = format!("`{}`{at} was ignored until {until}: {}", self.code, self.why);
-        Finding::new(Code::IgnoreExpired, RelPath::own("mirror.yaml"), found, "an `until` that is not over")
+        Finding::new(Code::IgnoreExpired, RelPath::state("mirror.yaml"), found, "an `until` that is not over")
     }
 }
 

@@ -90,7 +90,7 @@ impl Loading<'_> {
         let tests =
             raw.tests.iter().enumerate().filter_map(|(index, test)| examples::example(self, index, test));
         let tests = tests.collect();
-        let stranger = Family {
+        let fallback_family = Family {
             name: "no family".to_owned(),
             pattern: glob::Pattern::default(),
             split: Vec::new(),
@@ -114,7 +114,7 @@ impl Loading<'_> {
             brakes: self.brakes(&raw.brakes),
             pressure: raw.pressure.as_ref().and_then(|pressure| self.pressure(pressure)),
             families,
-            stranger,
+            fallback_family,
             tests,
         }
     }

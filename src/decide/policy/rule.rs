@@ -29,7 +29,7 @@ pub struct Policy {
     /// The families, first match first.
     pub families: Vec<Family>,
     /// What a stream without a family is treated by: everything stays.
-    pub(super) stranger: Family,
+    pub(super) fallback_family: Family,
     /// Examples that must come out as they say.
     pub tests: Vec<PolicyTest>,
 }
@@ -265,13 +265,13 @@ impl Policy {
     }
 
     /// Returns what a stream without a family is treated by.
-    pub(crate) fn stranger(&self) -> &Family {
-        &self.stranger
+    pub(crate) fn fallback_family(&self) -> &Family {
+        &self.fallback_family
     }
 
     /// Returns the family of a stream, or the one that keeps everything.
     pub fn family_or_stranger(&self, stream: &Stream) -> &Family {
-        self.family(stream).unwrap_or(&self.stranger)
+        self.family(stream).unwrap_or(&self.fallback_family)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::rule::{Expect, Expected, Policy, PolicyTest, TestBuild};
 use crate::census::{AliasCensus, BuildCensus, Census, LabelCensus, StreamCensus};
-use crate::decide::retention::{Fate, PartFate, Past, Verdict, retain};
+use crate::decide::retention::{Fate, PartFate, PreviousRuns, Verdict, retain};
 use crate::model::{BuildId, BuildName};
 use crate::record::Hold;
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub struct Surprise {
 impl Policy {
     /// Tries one example and returns everything that came out otherwise.
     pub fn surprises(&self, test: &PolicyTest) -> Vec<Surprise> {
-        let plan = retain(&census(test), self, test.now, &Past::default());
+        let plan = retain(&census(test), self, test.now, &PreviousRuns::default());
         let look = |(name, wanted): (&BuildName, &Expect)| {
             let id = BuildId::new(test.stream.clone(), name.clone());
             let verdict = plan.verdict(&id)?;

@@ -3,8 +3,8 @@
 use crate::census::Census;
 use crate::decide::policy::{Brake, Policy, PolicyChange};
 use crate::decide::retention::draft::Drafts;
-use crate::decide::retention::past::Past;
 use crate::decide::retention::plan::{Fate, PartFate};
+use crate::decide::retention::previous_runs::PreviousRuns;
 use indicatif::HumanBytes;
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +13,7 @@ pub(super) fn hold(
     drafts: &mut Drafts<'_>,
     census: &Census,
     policy: &Policy,
-    past: &Past,
+    past: &PreviousRuns,
     before: Option<&Drafts<'_>>,
 ) {
     if past.first_run {

@@ -2,9 +2,9 @@
 
 use crate::decide::retention::draft::{Draft, Drafts};
 use crate::decide::retention::keep::{Answer, View, ask};
-use crate::decide::retention::lane::{Item, Lane, Line};
 use crate::decide::retention::needs::Needs;
 use crate::decide::retention::plan::{Fate, Miss, PartFate, Reason};
+use crate::decide::retention::ranking::{Item, OutcomeGroup, Ranking};
 
 use crate::census::{BuildCensus, Census, StreamCensus};
 use crate::decide::policy::{Basis, Family, Keep, Rule};
@@ -24,7 +24,7 @@ pub(super) fn judge<'a>(census: &'a Census, ids: &[BuildId], needs: &Needs, view
         let (lines, undated) = lines(stream, start, family, &mut drafts, view);
         judge_undated(&mut drafts, &undated, &stream.stream, known.then_some(family), view);
         for items in lines.into_values() {
-            let line = Line::of(items);
+            let line = Ranking::of(items);
             for lane in &line.lanes {
                 judge_lane(&mut drafts, &line, lane, known.then_some(family), view);
             }
@@ -125,13 +125,13 @@ fn judge_undated<'a>(
         Keep::Last(_) | Keep::Latest(..) | Keep::Each(..) => false,
     };
     for item in undated {
-        let stranger = view.policy.stranger();
-        let mut reasons = view.shields.of(item, family.unwrap_or(stranger), view.policy, view.now);
+        let fallback_family = view.policy.fallback_family();
+        let mut reasons = view.shields.of(item, family.unwrap_or(fallback_family), view.policy, view.now);
         match family.map(|family| family.rules(item.build.result)) {
             None => reasons.push(no_family()),
             Some(None) => reasons.push(unknown_result()),
             Some(Some(rules)) => {
-                let line = Line::of(vec![*item]);
+                let line = Ranking::of(vec![*item]);
                 for rule in rules.iter().filter(timeless) {
                     let answers = line.lanes.iter().flat_map(|lane| ask(view, rule, &line, lane));
                     reasons.extend(answers.filter_map(|answer| kept(rule, &answer)));
@@ -193,25 +193,25 @@ fn why_blocked(build: &BuildCensus, twice: bool, view: &View<'_>) -> Option<Stri
     let created = build.created?;
     let ahead = created.since(view.now);
     (ahead > view.policy.skew.seconds()).then(|| {
-        let by = crate::decide::retention::near::Lasting(ahead);
+        let by = crate::decide::retention::near_miss::Lasting(ahead);
         format!("future: {} is {by} ahead of {}", created.iso(), view.now.iso())
     })
 }
 
 fn judge_lane<'a>(
     drafts: &mut Drafts<'a>,
-    line: &Line<'_>,
-    lane: &Lane<'_>,
+    line: &Ranking<'_>,
+    lane: &OutcomeGroup<'_>,
     family: Option<&'a Family>,
     view: &View<'a>,
 ) {
-    let stranger = view.policy.stranger();
+    let fallback_family = view.policy.fallback_family();
     let rules = family.map(|family| family.rules(lane.result));
     let answers: Vec<(&Rule, Vec<Answer>)> = match rules {
         Some(Some(rules)) => rules.iter().map(|rule| (rule, ask(view, rule, line, lane))).collect(),
         _ => Vec::new(),
     };
-    let family = family.unwrap_or(stranger);
+    let family = family.unwrap_or(fallback_family);
     let floor = (lane.result == Outcome::Success).then_some(family.floor);
     let edge =
         floor.and_then(|floor| lane.items.get(floor.min(lane.items.len()).checked_sub(1)?)).map(Item::age);
@@ -258,8 +258,8 @@ fn judge_lane<'a>(
 
 /// Returns for each part whether its own rules keep it, by the lane's order.
 fn part_answers<'f>(
-    line: &Line<'_>,
-    lane: &Lane<'_>,
+    line: &Ranking<'_>,
+    lane: &OutcomeGroup<'_>,
     family: &'f Family,
     view: &View<'_>,
 ) -> Vec<(&'f str, Vec<bool>)> {

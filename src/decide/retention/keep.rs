@@ -1,8 +1,8 @@
 //! What one rule says of each build of a lane, without seeing protections or other rules.
 
 use crate::decide::policy::{Basis, Keep, Level, Period, PeriodKey, Pick, Policy, Rule, Span};
-use crate::decide::retention::lane::{Item, Lane, Line, Superseded};
-use crate::decide::retention::near::Near;
+use crate::decide::retention::near_miss::NearMiss;
+use crate::decide::retention::ranking::{Item, OutcomeGroup, Ranking, Superseded};
 use crate::decide::retention::shield::Shields;
 use crate::model::Stamp;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ pub(super) enum Answer {
     /// It keeps it, until that instant where time decides.
     Kept { until: Option<Stamp>, basis: Option<Arc<str>>, detail: Option<String> },
     /// It does not.
-    Missed(Near),
+    Missed(NearMiss),
 }
 
 /// What rules look at beyond the lane.
@@ -27,7 +27,7 @@ pub(super) struct View<'a> {
 }
 
 /// Returns what a rule says of each build of the lane, in the lane's order.
-pub(super) fn ask(view: &View<'_>, rule: &Rule, line: &Line<'_>, lane: &Lane<'_>) -> Vec<Answer> {
+pub(super) fn ask(view: &View<'_>, rule: &Rule, line: &Ranking<'_>, lane: &OutcomeGroup<'_>) -> Vec<Answer> {
     let seen: Vec<&Item<'_>> = lane.items.iter().filter(|item| item.has(&rule.only)).collect();
     let mut answers = match &rule.keep {
         Keep::Forever => seen.iter().map(|_| always(None)).collect(),
@@ -67,12 +67,12 @@ fn always(detail: Option<String>) -> Answer {
 }
 
 /// Returns which of its labels kept a build from being seen by a rule; `only` has the labels of the rule.
-fn lacking(only: &[(Arc<str>, Arc<str>)], item: &Item<'_>) -> Near {
+fn lacking(only: &[(Arc<str>, Arc<str>)], item: &Item<'_>) -> NearMiss {
     let found = |key: &str| item.build.labels.get(key).map(|label| label.value.as_str());
     let lacks = only.iter().find(|(key, value)| found(key) != Some(value));
     let (key, wanted) = lacks.cloned().unwrap_or_else(|| ("".into(), "".into()));
     let found = found(&key).map(str::to_owned);
-    Near::Label { key, wanted, found }
+    NearMiss::Label { key, wanted, found }
 }
 
 /// Keeps the newest; everything tied with the last of them stays.
@@ -81,7 +81,7 @@ fn last(seen: &[&Item<'_>], count: usize) -> Vec<Answer> {
         count.checked_sub(1).map(|at| seen.get(at.min(seen.len().saturating_sub(1))).map(|item| item.age()));
     let answer = |(index, item): (usize, &&Item<'_>)| match edge.flatten() {
         Some(edge) if item.age() >= edge => always(Some(format!("rank {}", index + 1))),
-        _ => Answer::Missed(Near::Rank(index + 1)),
+        _ => Answer::Missed(NearMiss::Rank(index + 1)),
     };
     seen.iter().enumerate().map(answer).collect()
 }
@@ -91,7 +91,7 @@ fn until(view: &View<'_>, deadline: Stamp, basis: &Arc<str>) -> Answer {
     if view.now <= deadline {
         return Answer::Kept { until: Some(deadline), basis: Some(Arc::clone(basis)), detail: None };
     }
-    Answer::Missed(Near::Late { deadline, by: view.now.since(deadline) })
+    Answer::Missed(NearMiss::Late { deadline, by: view.now.since(deadline) })
 }
 
 /// From what a deadline of a build counts.
@@ -99,10 +99,10 @@ enum From {
     At(Stamp),
     /// There is none yet, or it is not known: the build stays.
     Open(&'static str),
-    Never(Near),
+    Never(NearMiss),
 }
 
-fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> From {
+fn from(view: &View<'_>, line: &Ranking<'_>, item: &Item<'_>, basis: &Basis) -> From {
     let known = |at: Option<Stamp>, why| at.map_or(From::Open(why), From::At);
     match basis {
         Basis::Created => From::At(item.created),
@@ -117,7 +117,7 @@ fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> Fro
             let mut latest = None;
             for label in labels {
                 match item.build.labels.get(label).map(|label| label.since) {
-                    None => return From::Never(Near::Unlabelled(label.clone())),
+                    None => return From::Never(NearMiss::Unlabelled(label.clone())),
                     Some(None) => return From::Open("when it was labelled is not known"),
                     Some(since) => latest = latest.max(since),
                 }
@@ -125,17 +125,21 @@ fn from(view: &View<'_>, line: &Line<'_>, item: &Item<'_>, basis: &Basis) -> Fro
             known(latest, "when it was labelled is not known")
         }
         Basis::Left(alias) => match view.shields.left(item.index, alias) {
-            crate::decide::retention::shield::Left::Never => From::Never(Near::NeverNamed(alias.clone())),
-            crate::decide::retention::shield::Left::Not => From::Open("the alias still leads to it"),
-            crate::decide::retention::shield::Left::Unknown => From::Open("where the alias led is not known"),
-            crate::decide::retention::shield::Left::At(at) => From::At(at),
+            crate::decide::retention::shield::AliasHistory::Never => {
+                From::Never(NearMiss::NeverNamed(alias.clone()))
+            }
+            crate::decide::retention::shield::AliasHistory::Not => From::Open("the alias still leads to it"),
+            crate::decide::retention::shield::AliasHistory::Unknown => {
+                From::Open("where the alias led is not known")
+            }
+            crate::decide::retention::shield::AliasHistory::At(at) => From::At(at),
         },
     }
 }
 
 fn within(
     view: &View<'_>,
-    line: &Line<'_>,
+    line: &Ranking<'_>,
     item: &Item<'_>,
     span: Span,
     (basis, word): (&Basis, &Arc<str>),
@@ -152,7 +156,7 @@ fn within(
 /// Keeps until the event of a calendar that ends the n-th whole period after the basis.
 fn periods(
     view: &View<'_>,
-    line: &Line<'_>,
+    line: &Ranking<'_>,
     item: &Item<'_>,
     (of, n): (&str, usize),
     (basis, word): (&Basis, &Arc<str>),
@@ -206,7 +210,7 @@ fn latest(view: &View<'_>, seen: &[&Item<'_>], period: Period, count: usize, pic
         match chosen.get(key) {
             Some(standing) if standing.age != item.age() => represented(*key, standing),
             _ if rank <= count => always(Some(key.to_string())),
-            _ => Answer::Missed(Near::Period { period: *key, rank }),
+            _ => Answer::Missed(NearMiss::Period { period: *key, rank }),
         }
     };
     keys.iter().zip(seen).map(answer).collect()
@@ -223,5 +227,5 @@ fn each(view: &View<'_>, seen: &[&Item<'_>], period: Period, span: Span, pick: P
 }
 
 fn represented(period: PeriodKey, standing: &Standing<'_>) -> Answer {
-    Answer::Missed(Near::Represented { period, by: standing.name.clone() })
+    Answer::Missed(NearMiss::Represented { period, by: standing.name.clone() })
 }

@@ -8,17 +8,17 @@ mod brake;
 mod draft;
 mod judge;
 mod keep;
-mod lane;
-mod near;
+mod near_miss;
 mod needs;
-mod past;
 mod plan;
 mod pressure;
+mod previous_runs;
+mod ranking;
 mod shield;
 
-pub use near::{Lasting, Near};
-pub use past::{Past, Space};
+pub use near_miss::{Lasting, NearMiss};
 pub use plan::{Fate, Miss, PLAN_VERSION, PartFate, Plan, PlanOutcome, Reason, Totals, Verdict};
+pub use previous_runs::{PreviousRuns, Space};
 
 use super::policy::{Level, Policy};
 use crate::census::Census;
@@ -29,7 +29,7 @@ use needs::Needs;
 use shield::{Places, Shields};
 
 /// Returns what the policy says of every build of the census at `now`.
-pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &Past) -> Plan {
+pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns) -> Plan {
     let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).collect();
     let places = Places::of(census);
     let needs = Needs::of(census, &ids);
@@ -115,7 +115,7 @@ fn outcome(plan: &Plan) -> PlanOutcome {
 }
 
 /// Holds back everything in streams that must not be touched.
-fn freeze(drafts: &mut Drafts<'_>, census: &Census, shields: &Shields<'_>, past: &Past) {
+fn freeze(drafts: &mut Drafts<'_>, census: &Census, shields: &Shields<'_>, past: &PreviousRuns) {
     for (number, stream) in census.streams.iter().enumerate() {
         let Some(why) = shields.frozen.get(&number).or_else(|| past.frozen.get(&stream.stream)) else {
             continue;

@@ -1,6 +1,6 @@
 //! A plan: one verdict a build, with every reason, and a digest that stands for all of them.
 
-use crate::decide::retention::near::Near;
+use crate::decide::retention::near_miss::NearMiss;
 use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -138,7 +138,7 @@ pub struct Miss {
     /// The rule.
     pub rule: Arc<str>,
     /// How narrowly.
-    pub near: Near,
+    pub near: NearMiss,
 }
 
 /// Everything added up.

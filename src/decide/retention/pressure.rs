@@ -5,8 +5,8 @@
 use crate::decide::policy::Pressure;
 use crate::decide::retention::draft::{Draft, Drafts};
 use crate::decide::retention::needs::Needs;
-use crate::decide::retention::past::Space;
 use crate::decide::retention::plan::{Fate, PartFate};
+use crate::decide::retention::previous_runs::Space;
 use std::collections::HashMap;
 
 /// Returns how many bytes must become free beyond the trash; nothing when there is no pressure. A run that is under way goes on until

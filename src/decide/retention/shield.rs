@@ -6,8 +6,8 @@
 
 use crate::census::{AliasCensus, Census};
 use crate::decide::policy::{Family, Policy};
-use crate::decide::retention::lane::Item;
 use crate::decide::retention::plan::Reason;
+use crate::decide::retention::ranking::Item;
 use crate::model::{RelPath, Stamp};
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,7 +28,7 @@ pub(super) struct Shields<'a> {
 
 /// When an alias left a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
+pub(super) enum AliasHistory {
     /// It never led there.
     Never,
     /// It still leads there.
@@ -143,16 +143,16 @@ impl<'a> Shields<'a> {
     }
 
     /// Returns when an alias, named by its name or whole path, left a build.
-    pub(super) fn left(&self, build: usize, alias: &str) -> Left {
+    pub(super) fn left(&self, build: usize, alias: &str) -> AliasHistory {
         let meant = |path: &RelPath| path.as_str() == alias || path.name() == alias;
         if self.leading.get(&build).is_some_and(|paths| paths.iter().any(|path| meant(path))) {
-            return Left::Not;
+            return AliasHistory::Not;
         }
         let times = self.leaving.get(&build).into_iter().flatten().filter(|(path, _)| meant(path));
         match times.map(|(_, at)| *at).max() {
-            Some(at) => Left::At(at),
-            None if self.knows(build, meant) => Left::Never,
-            None => Left::Unknown,
+            Some(at) => AliasHistory::At(at),
+            None if self.knows(build, meant) => AliasHistory::Never,
+            None => AliasHistory::Unknown,
         }
     }
 

@@ -9,9 +9,9 @@ use crate::commit::repoint::{Moved, pointed_at};
 use crate::decide::check::{SeenBuild, changes};
 use crate::mirror::look_at_tree;
 use crate::model::{BuildId, Digest, Outcome, RelPath};
-use crate::ops::adopt::request::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, Stopped};
+use crate::ops::adopt::request::{AdoptOptions, AdoptReport, Adopted, Changed, Scope, SkippedBuild, Stopped};
 use crate::ops::adopt::taking::Taking;
-use crate::ops::observe::look::Looking;
+use crate::ops::observe::observer::Observer;
 use crate::ops::{ActError, Mode};
 use crate::record::{BuildRecord, Payload};
 use crate::session::Session;
@@ -25,7 +25,7 @@ pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     let Some(before) = mirror.record(id)? else { return Ok(None) };
     let walked = mirror.apart().walk(id, &path)?;
     let told = look_at_tree(mirror, id, &walked)?;
-    let seen = Looking { mirror, disk: None }.build(id, &path, walked);
+    let seen = Observer { mirror, disk: None }.build(id, &path, walked);
     let changed = match changes(&seen, mirror.layout(), &BTreeSet::new()) {
         Ok(changed) => changed.is_some() || is_stale(&before, &seen),
         Err(error) => return refuse(format!("its manifest: {error}")),
@@ -58,12 +58,12 @@ fn is_stale(before: &BuildRecord, seen: &SeenBuild) -> bool {
 /// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
 pub(crate) fn settle_rest(
     session: &Session<'_>,
-    adopting: &Adopting,
+    adopting: &AdoptOptions,
     census: &Census,
     report: &mut AdoptReport,
 ) -> Result<bool, ActError> {
     let mirror = session.mirror();
-    let told = mirror.told()?;
+    let told = mirror.expected_state()?;
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let known: BTreeSet<BuildId> = mirror.recorded()?.into_iter().chain(told.builds).collect();
     for id in known.into_iter().filter(|id| !there.contains(id)) {
@@ -75,7 +75,7 @@ pub(crate) fn settle_rest(
             // A whole stream that is gone may be a file system that is not mounted.
             let why =
                 format!("`{home}` is not there at all; name the stream to let go of what is kept of it");
-            report.left.push(LeftAlone { path: id.to_string(), why });
+            report.left.push(SkippedBuild { path: id.to_string(), why });
             continue;
         }
         if adopting.mode == Mode::Trial || forget(session, &id)? {

@@ -6,7 +6,7 @@
 use crate::census::BuildCensus;
 use crate::commit::handshake::say;
 use crate::layout::Created;
-use crate::mirror::look_at_build;
+use crate::mirror::build_info;
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
 use crate::ops::adopt::request::{Adopted, Stopped};
@@ -37,7 +37,7 @@ impl Taking<'_> {
         if let (Origin::Published, Some(known)) = (before.origin, before.created) {
             return refuse(format!("it was published with the time {}", known.iso()));
         }
-        if let Some(problem) = look_at_build(self.session.mirror(), id)?.problem {
+        if let Some(problem) = build_info(self.session.mirror(), id)?.problem {
             return refuse(problem);
         }
         let published = before.published.filter(|published| *published >= at);

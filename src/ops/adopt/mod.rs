@@ -13,18 +13,20 @@ mod taking;
 use crate::census::BuildCensus;
 use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
-use crate::mirror::{Mirror, chain, look_at_build, look_knowing, survey};
+use crate::mirror::{Mirror, build_info, build_info_from_record, chain, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::{ActError, Mode};
 use crate::record::Origin;
 use crate::session::Session;
 use request::Stopped;
-pub use request::{AdoptReport, Adopted, Adopting, Changed, LeftAlone, Scope, SumsIn, Trust, UnreadList};
+pub use request::{
+    AdoptOptions, AdoptReport, Adopted, Changed, Scope, SkippedBuild, SumsIn, Trust, UnreadList,
+};
 pub(crate) use taking::Remembered;
 use taking::Taking;
 
 /// Takes over the builds of a scope that have no record yet.
-pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, ActError> {
+pub fn adopt(session: &Session<'_>, adopting: &AdoptOptions) -> Result<AdoptReport, ActError> {
     let mirror = session.mirror();
     if adopting.mode == Mode::Real {
         drop(session.begin()?);
@@ -59,7 +61,7 @@ pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, 
             Ok(None) => report.already += 1,
             Err(Stopped::Build(why)) => {
                 let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()).to_string();
-                report.left.push(LeftAlone { path, why });
+                report.left.push(SkippedBuild { path, why });
             }
             Err(Stopped::All(error)) => return Err(error),
         }
@@ -75,13 +77,13 @@ pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, 
         Scope::Build(id) if !found => return Err(crate::commit::CommitError::NoBuild(id.clone()).into()),
         Scope::All => {
             let strays = survey.census.strays.into_iter();
-            report.left.extend(strays.map(|stray| LeftAlone { path: stray.path, why: stray.why }));
+            report.left.extend(strays.map(|stray| SkippedBuild { path: stray.path, why: stray.why }));
         }
         _ => {}
     }
     let told = survey.troubles.iter().filter(|trouble| adopting.scope.concerns(mirror, &trouble.path));
     let told = told.map(|trouble| (trouble.path.to_string(), chain(&trouble.error)));
-    report.left.extend(told.map(|(path, why)| LeftAlone { path, why }));
+    report.left.extend(told.map(|(path, why)| SkippedBuild { path, why }));
     report.left.sort();
     report.left.dedup_by(|a, b| a.path == b.path);
     Ok(report)
@@ -90,14 +92,14 @@ pub fn adopt(session: &Session<'_>, adopting: &Adopting) -> Result<AdoptReport, 
 /// Returns what others laid down where builds are told by their seals, and tells what it may not be taken for.
 fn laid_down(
     mirror: &Mirror,
-    adopting: &Adopting,
+    adopting: &AdoptOptions,
     report: &mut AdoptReport,
     now: Stamp,
 ) -> Result<Vec<(BuildId, BuildCensus)>, ActError> {
     let mut laid = Vec::new();
     for Unsealed { id, path, whose } in protocol(mirror).unsealed(mirror, now)? {
         let why = match whose {
-            Whose::Others => match look_knowing(mirror, &id, None) {
+            Whose::Others => match build_info_from_record(mirror, &id, None) {
                 Ok(census) => {
                     laid.push((id, census));
                     continue;
@@ -113,7 +115,7 @@ fn laid_down(
             }
         };
         if adopting.scope.has(&id) {
-            report.left.push(LeftAlone { path: path.to_string(), why });
+            report.left.push(SkippedBuild { path: path.to_string(), why });
         }
     }
     Ok(laid)
@@ -124,8 +126,8 @@ pub(crate) fn rebuild(session: &Session<'_>, id: &BuildId, remembered: &Remember
     let (sums, trust) = (SumsIn::Record, Trust::Bytes);
     let scope = Scope::Build(id.clone());
     let (changed, mode) = (Changed::Leave, Mode::Real);
-    let adopting = &Adopting { scope, sums, trust, changed, created: None, mode };
-    let mut census = look_at_build(session.mirror(), id).map_err(|error| chain(&error))?;
+    let adopting = &AdoptOptions { scope, sums, trust, changed, created: None, mode };
+    let mut census = build_info(session.mirror(), id).map_err(|error| chain(&error))?;
     remembered.fill(id, &mut census);
     let taking = Taking { session, adopting, origin: Origin::Rebuilt, before: None };
     match taking.build(id, &census) {

@@ -69,7 +69,7 @@ pub enum Changed {
 
 /// How builds are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adopting {
+pub struct AdoptOptions {
     /// Which.
     pub scope: Scope,
     /// Whether the builds get SHA256SUMS.
@@ -98,7 +98,7 @@ pub struct AdoptReport {
     /// Aliases that somebody moved, made or removed, with where they lead now.
     pub noted: Vec<Moved>,
     /// What was left alone, and why.
-    pub left: Vec<LeftAlone>,
+    pub left: Vec<SkippedBuild>,
 }
 
 /// A build that was taken over.
@@ -137,7 +137,7 @@ pub struct UnreadList {
 
 /// Something that was left alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct LeftAlone {
+pub struct SkippedBuild {
     /// Where it lies.
     pub path: String,
     /// Why.

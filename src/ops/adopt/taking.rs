@@ -5,11 +5,11 @@ use crate::commit::adopted::{content, sums_of};
 use crate::commit::choose::protocol;
 use crate::commit::stage::{Underway, stage_of};
 use crate::commit::unsealed::trashed;
-use crate::mirror::{JournalError, KeptError, Mirror};
+use crate::mirror::{JournalError, Mirror, StateError};
 use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, is_sums};
 use crate::ops::Mode;
 use crate::ops::adopt::reading::Reading;
-use crate::ops::adopt::request::{Adopted, Adopting, Changed, Stopped, SumsIn, UnreadList};
+use crate::ops::adopt::request::{AdoptOptions, Adopted, Changed, Stopped, SumsIn, UnreadList};
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
 use crate::record::{
@@ -25,7 +25,7 @@ const FILLING: i64 = 24 * 3600;
 /// Takes builds over.
 pub(crate) struct Taking<'a> {
     pub(crate) session: &'a Session<'a>,
-    pub(crate) adopting: &'a Adopting,
+    pub(crate) adopting: &'a AdoptOptions,
     pub(crate) origin: Origin,
     /// The record that the new one takes the place of.
     pub(crate) before: Option<BuildRecord>,
@@ -143,13 +143,13 @@ impl Taking<'_> {
         let ticket = self.ticket(&id)?;
         let lock = self.session.begin()?;
         if ticket.is_some() {
-            self.is_nobodys(&id)?;
+            self.is_unclaimed(&id)?;
         }
         let there = self.session.mirror().store().look(path)?;
         if there.is_none() || there.map(|entry| entry.inode) != before.map(|entry| entry.inode) {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
-        if !self.session.mirror().store().abilities().inodes && !self.is_as_read(&id, path, manifest)? {
+        if !self.session.mirror().store().abilities().inodes && !self.is_unchanged(&id, path, manifest)? {
             return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
         }
         if self.session.mirror().record(&id)? != self.before {
@@ -189,7 +189,7 @@ impl Taking<'_> {
         lock.keep_manifest(&id, manifest)?;
         match self.before {
             None => protocol(self.session.mirror()).enter(&lock, &record)?,
-            Some(_) => lock.keep_record(&record)?,
+            Some(_) => lock.write_record(&record)?,
         }
         pending.done(now)?;
         if ticket.is_some() {
@@ -214,7 +214,7 @@ impl Taking<'_> {
     }
 
     /// Fails when the files without a seal are those of a publisher, or of a build that went since they were found.
-    fn is_nobodys(&self, id: &BuildId) -> Result<(), Stopped> {
+    fn is_unclaimed(&self, id: &BuildId) -> Result<(), Stopped> {
         let refuse = |why: &str| Err(Stopped::Build(why.to_owned()));
         if Underway::read(self.session.mirror().store(), &stage_of(id))?.is_some() {
             return refuse("it is being published");
@@ -230,7 +230,7 @@ impl Taking<'_> {
     }
 
     /// Returns whether the store lists what was read, and nothing else.
-    fn is_as_read(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, KeptError> {
+    fn is_unchanged(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, StateError> {
         let apart = self.session.mirror().apart().of(id)?;
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
         let links = manifest.links.iter().map(|link| (path.join(&link.path), None));

@@ -8,7 +8,7 @@ use crate::ops::alias::materialize::{Followed, MaterializeError, Switched, leads
 use crate::record::{Manifest, Payload};
 use crate::session::Session;
 use crate::sign::there as signatures;
-use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, waiting};
+use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, io_pool};
 use rayon::prelude::*;
 
 /// How many objects are copied at once.
@@ -237,7 +237,7 @@ impl Following<'_> {
             self.session.progress().file(path);
             Ok(())
         };
-        waiting(store, AT_ONCE)?.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
+        io_pool(store, AT_ONCE)?.install(|| files.par_iter().with_max_len(1).try_for_each(one))?;
         for link in &manifest.links {
             store.link(&to.join(&link.path), &link.text)?;
         }

@@ -3,7 +3,7 @@
 use crate::commit::handshake::say;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError, WriteLock, builds_of};
+use crate::mirror::{JournalError, StateError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
 use crate::ops::op_error::{OpError, shares};
@@ -54,7 +54,7 @@ pub enum LabelActError {
     Store(#[from] StoreError),
 }
 
-shares!(LabelActError: RecoverError, KeptError, JournalError);
+shares!(LabelActError: RecoverError, StateError, JournalError);
 
 impl Classify for LabelActError {
     fn class(&self) -> Class {

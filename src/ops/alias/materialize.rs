@@ -6,7 +6,7 @@
 //! On a POSIX mirror there is nothing to do, since a symlink is all of this.
 
 use crate::layout::Place;
-use crate::mirror::{JournalError, KeptError, Materialized, Mirror, Resolved};
+use crate::mirror::{JournalError, Materialized, Mirror, Resolved, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::Mode;
 use crate::ops::op_error::{OpError, shares};
@@ -96,7 +96,7 @@ pub enum MaterializeError {
     Store(#[from] StoreError),
 }
 
-shares!(MaterializeError: RecoverError, KeptError, JournalError, Interrupted);
+shares!(MaterializeError: RecoverError, StateError, JournalError, Interrupted);
 
 impl Classify for MaterializeError {
     fn class(&self) -> Class {

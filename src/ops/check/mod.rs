@@ -3,11 +3,11 @@
 //! Nothing is changed and no link is followed. One build at a time is held in memory on each thread, so that the
 //! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
 
-pub(crate) mod mend;
+pub(crate) mod fix;
 mod rules;
 mod trash;
 
-pub use mend::{Mended, mend};
+pub use fix::{FixOutcome, mend};
 pub use rules::rules;
 
 use crate::census::{BuildCensus, Census};
@@ -17,13 +17,13 @@ use crate::decide::check::{
     Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
 };
 use crate::mirror::{
-    AnchorError, Kept, KeptError, Mirror, Told, Trouble, chain, look_at_walked, look_knowing, named,
-    survey_by,
+    AnchorError, ExpectedState, Kept, Mirror, StateError, Unreadable, build_info_from_record,
+    build_info_from_snapshot, chain, named, survey_by,
 };
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
-use crate::ops::observe::look::{Looking, Outside};
+use crate::ops::observe::observer::{Observer, Outside};
 use crate::record::{BuildRecord, Origin};
 use crate::recover::{LeftStages, abandoned, left_stages, stale};
 use crate::session::Session;
@@ -50,19 +50,19 @@ pub struct CheckReport {
 pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result<CheckReport, ActError> {
     let (mirror, now) = (session.mirror(), session.now());
     let disk = Disk::of(mirror);
-    let looking = Looking { mirror, disk: disk.as_ref() };
+    let looking = Observer { mirror, disk: disk.as_ref() };
     let outside = looking.outside()?;
     let (apart, parts) = (mirror.apart(), Mutex::new(Parts::default()));
     let look = |id: &BuildId, record: Kept| {
         let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
         if session.check_cancelled().is_err() || !(path.is_within(scope) || scope.is_within(&path)) {
-            return look_knowing(mirror, id, record?);
+            return build_info_from_record(mirror, id, record?);
         }
         let is_published = |record: &BuildRecord| record.origin == Origin::Published;
         let published = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_published));
         // One walk serves both: what is known of the build, and what is wrong with it.
         let walked = apart.walk(id, &path)?;
-        let looked = record.and_then(|record| look_at_walked(mirror, id, record, &walked));
+        let looked = record.and_then(|record| build_info_from_snapshot(mirror, id, record, &walked));
         let seen = SeenBuild { published, ..looking.build(id, &path, walked) };
         let damaged = looked
             .as_ref()
@@ -81,7 +81,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let Outside { entries, odd, links, unread: hidden } = outside;
     // What another mirror's journal states is not about this one.
     let foreign = surveyed.lost.iter().any(AnchorError::is_foreign);
-    let told = if foreign { Told::default() } else { mirror.told()? };
+    let told = if foreign { ExpectedState::default() } else { mirror.expected_state()? };
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
@@ -136,7 +136,7 @@ fn locks(mirror: &Mirror) -> Vec<(RelPath, String)> {
         };
         Some((at, why))
     };
-    ["lock", "trim.lock"].into_iter().map(RelPath::own).filter_map(wrong).collect()
+    ["lock", "trim.lock"].into_iter().map(RelPath::state).filter_map(wrong).collect()
 }
 
 /// What the looks at the builds leave.
@@ -171,7 +171,7 @@ fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<M
     if gone.is_empty() {
         return Ok((records, known, BTreeMap::new()));
     }
-    let (mut came, still) = (BTreeSet::new(), mirror.told()?.builds);
+    let (mut came, still) = (BTreeSet::new(), mirror.expected_state()?.builds);
     let mut lost = BTreeMap::new();
     for id in &gone {
         match mirror.has_build(id) {
@@ -229,11 +229,11 @@ fn is_below(path: &str, scope: &RelPath) -> bool {
 type Unread = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
 
 /// Tells what the survey could not read.
-fn unread(mirror: &Mirror, troubles: &[Trouble]) -> Unread {
+fn unread(mirror: &Mirror, troubles: &[Unreadable]) -> Unread {
     let mut told = Unread::default();
-    for Trouble { path, error } in troubles {
+    for Unreadable { path, error } in troubles {
         match (mirror.layout().place(path), error) {
-            (crate::layout::Place::Build { build }, KeptError::Record(..)) => {
+            (crate::layout::Place::Build { build }, StateError::Record(..)) => {
                 told.0.push((build, chain(error)));
             }
             _ => told.1.push((path.clone(), chain(error))),

@@ -49,8 +49,8 @@ fn gone(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<RelPath, (String, Stamp)
             _ => {}
         }
     }
-    let there: BTreeSet<RelPath> = mirror.kept_in(&RelPath::own("trash"))?.into_iter().collect();
-    let going = |at: &RelPath| RelPath::own(&format!("trash/{}{GOING}", at.name()));
+    let there: BTreeSet<RelPath> = mirror.list_state(&RelPath::state("trash"))?.into_iter().collect();
+    let going = |at: &RelPath| RelPath::state(&format!("trash/{}{GOING}", at.name()));
     stated.retain(|at, (_, _, until)| *until >= now && !there.contains(at) && !there.contains(&going(at)));
     let mut gone = BTreeMap::new();
     for (at, (what, id, until)) in stated {

@@ -3,7 +3,7 @@
 use crate::commit::CommitError;
 use crate::commit::repoint::RepointError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError};
+use crate::mirror::{JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stream};
 use crate::ops::op_error::{OpError, shares};
 use crate::ops::publish::PublishError;
@@ -68,7 +68,7 @@ pub enum CopyError {
     },
     /// The source cannot be read.
     #[error("cannot read the mirror `{0}`")]
-    Source(String, #[source] KeptError),
+    Source(String, #[source] StateError),
     /// It could not be published at the target.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -77,7 +77,7 @@ pub enum CopyError {
     Repoint(#[from] RepointError),
     /// The target could not be asked.
     #[error("cannot look at the target")]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// What can come in the way of every operation.
     #[error(transparent)]
     Op(#[from] OpError),

@@ -20,7 +20,7 @@ use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
 use crate::ops::publish::{
-    Named, Prepared, PublishError, PublishOutcome, PublishReport, PublishRun, Publishing, strays,
+    Named, Prepared, PublishError, PublishOutcome, PublishReport, PublishRequest, PublishRun, strays,
     without_directories,
 };
 use crate::ops::retention::report::Failure;
@@ -29,7 +29,7 @@ use crate::session::Session;
 use crate::sign::{Checksums, Signers, there as signatures};
 use crate::source::gather::leads_to;
 use crate::source::{Lines, Source, hash};
-use crate::store::{Share, waiting};
+use crate::store::{Share, io_pool};
 use choose::Chosen;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
@@ -42,7 +42,7 @@ const SUMS_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
 /// What is to be copied.
 #[derive(Debug, Clone)]
-pub struct Copying {
+pub struct CopyOptions {
     /// Builds and streams; none means everything.
     pub what: Vec<Scope>,
     /// What names may do that they may not otherwise.
@@ -59,7 +59,7 @@ pub struct CopyReport {
     /// Names that moved.
     pub aliases: Vec<Moved>,
     /// Names that lead to one of the builds at the source, and were left as they are.
-    pub left: Vec<LeftName>,
+    pub left: Vec<UnmovedAlias>,
     /// Builds that did not come.
     pub failures: Vec<Failure>,
     /// What a person should know.
@@ -112,7 +112,7 @@ pub enum CopyOutcome {
 
 /// A name that was left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftName {
+pub struct UnmovedAlias {
     /// The alias.
     pub alias: RelPath,
     /// What it points at in the source.
@@ -125,13 +125,13 @@ pub struct LeftName {
 ///
 /// Fails before anything is touched when the choice or the layouts are wrong; afterwards each failure ends its build
 /// and is in the report, but for what would end every other as well.
-pub fn copy(from: &Mirror, session: &Session<'_>, copying: &Copying) -> Result<CopyReport, CopyError> {
+pub fn copy(from: &Mirror, session: &Session<'_>, copying: &CopyOptions) -> Result<CopyReport, CopyError> {
     let to = session.mirror();
     let copy = Copy { from, to, session, copying };
     if !(from.store().abilities().slow_calls || to.store().abilities().slow_calls) {
         return copy.run();
     }
-    let threads = waiting(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
+    let threads = io_pool(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
     threads.install(|| copy.run())
 }
 
@@ -140,7 +140,7 @@ struct Copy<'a> {
     from: &'a Mirror,
     to: &'a Mirror,
     session: &'a Session<'a>,
-    copying: &'a Copying,
+    copying: &'a CopyOptions,
 }
 
 impl Copy<'_> {
@@ -289,8 +289,8 @@ fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<PublishReport, Cop
 }
 
 /// Returns how a build is published that comes from another mirror.
-fn as_publishing(id: &BuildId, result: Outcome) -> Publishing {
-    Publishing {
+fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
+    PublishRequest {
         id: id.clone(),
         named: Named::Given,
         sources: Vec::new(),

@@ -10,7 +10,7 @@ use crate::mirror::{Resolved, WriteLock, builds_of, chain};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::ops::Mode;
 use crate::ops::copy::choose::Chosen;
-use crate::ops::copy::{Copy, CopyError, CopyReport, LeftName};
+use crate::ops::copy::{Copy, CopyError, CopyReport, UnmovedAlias};
 use std::collections::BTreeSet;
 
 /// A name of the source and what it points at there.
@@ -52,7 +52,7 @@ impl Copy<'_> {
         }
         for Name { alias, target } in names {
             let why = format!("nothing is at `{target}`");
-            report.left.push(LeftName { alias, to: target, why });
+            report.left.push(UnmovedAlias { alias, to: target, why });
         }
         let streams: BTreeSet<&Stream> = there.iter().map(|id| &id.stream).collect();
         for stream in streams {
@@ -154,6 +154,6 @@ fn is_refusal(error: &RepointError) -> bool {
     !matches!(error, RepointError::Kept(_) | RepointError::Journal(_) | RepointError::Store(_))
 }
 
-fn left(name: &Name, error: &RepointError) -> LeftName {
-    LeftName { alias: name.alias.clone(), to: name.target.clone(), why: chain(error) }
+fn left(name: &Name, error: &RepointError) -> UnmovedAlias {
+    UnmovedAlias { alias: name.alias.clone(), to: name.target.clone(), why: chain(error) }
 }

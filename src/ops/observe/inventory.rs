@@ -1,6 +1,6 @@
 //! What a tree of the mirror holds: its entries, the lists of checksums that speak for it, and its digests.
 
-use crate::mirror::{Apart, Mirror, chain};
+use crate::mirror::{Mirror, TrimmedObjects, chain};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use crate::ops::observe::disk::Disk;
 use crate::record::{BuildRecord, ForeignList, ForeignRead, Origin, Sums};
@@ -59,7 +59,7 @@ pub(crate) enum ListedBy {
 }
 
 /// Returns what the tree of a build holds; no link is followed.
-pub(crate) fn holdings(apart: &Apart<'_>, id: &BuildId, root: &RelPath) -> Holdings {
+pub(crate) fn holdings(apart: &TrimmedObjects<'_>, id: &BuildId, root: &RelPath) -> Holdings {
     let mut found = Holdings::default();
     let walked = match apart.walk(id, root) {
         Ok(walked) => walked,

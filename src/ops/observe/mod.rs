@@ -2,4 +2,4 @@
 
 pub(crate) mod disk;
 pub(crate) mod inventory;
-pub(crate) mod look;
+pub(crate) mod observer;

@@ -2,17 +2,17 @@
 
 use crate::commit::stage::Claim;
 use crate::model::Digest;
-use crate::ops::publish::request::{ContextFrom, Publishing};
+use crate::ops::publish::request::{ContextFrom, PublishRequest};
 use crate::source::Source;
 use std::path::Path;
 
 /// Returns the claim of a publisher on its stage.
-pub(crate) fn claim_of(publishing: &Publishing, source: &Source) -> Claim {
+pub(crate) fn claim_of(publishing: &PublishRequest, source: &Source) -> Claim {
     Claim::new(publishing.id.clone(), digest(publishing, source))
 }
 
 /// Returns a digest of everything that makes two builds different but their names.
-fn digest(publishing: &Publishing, source: &Source) -> Digest {
+fn digest(publishing: &PublishRequest, source: &Source) -> Digest {
     let shown = |path: &Path| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         path.as_os_str().as_encoded_bytes().escape_ascii().to_string()

@@ -6,7 +6,7 @@ use crate::commit::protocol::BeginError;
 use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, KeptError};
+use crate::mirror::{JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
 use crate::ops::op_error::{OpError, shares};
 use crate::ops::publish::request::Named;
@@ -30,7 +30,7 @@ pub enum PublishError {
     #[error("the build `{0}` would come from the future: {1}")]
     Future(BuildId, String),
     /// Files that have no place in the build.
-    #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), told(.0))]
+    #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), listed(.0))]
     Strays(Vec<String>),
     /// The source cannot be taken.
     #[error("the source cannot be published")]
@@ -87,7 +87,7 @@ pub enum PublishError {
     NoRequired(BuildId),
     /// The stage and the place of the build do not lie together.
     #[error("`{home}` lies on another file system than `{stage}`; a build cannot be moved there in one step")]
-    Apart {
+    CrossDevice {
         /// The directory that is there already on the way to the build.
         home: RelPath,
         /// Where builds are laid out.
@@ -147,7 +147,7 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
-shares!(PublishError: RecoverError, KeptError, JournalError, Interrupted);
+shares!(PublishError: RecoverError, StateError, JournalError, Interrupted);
 
 impl Classify for PublishError {
     fn class(&self) -> Class {
@@ -160,7 +160,7 @@ impl Classify for PublishError {
             Self::Differs { named: Named::ByClock, .. } => ErrorKind::Failed.hint(
                 "another publish took the name that the clock gives in this second; run the same command again, which takes the name of a later second",
             ),
-            Self::Apart { .. } => ErrorKind::Failed
+            Self::CrossDevice { .. } => ErrorKind::Failed
                 .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
             Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(
                 "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
@@ -203,7 +203,7 @@ fn brought(given: &[RelPath]) -> String {
     }
 }
 
-fn told(strays: &[String]) -> String {
+fn listed(strays: &[String]) -> String {
     let more = strays.len().saturating_sub(20);
     let shown: Vec<&str> = strays.iter().take(20).map(String::as_str).collect();
     let tail = if more > 0 { format!("\n  and {more} more") } else { String::new() };
@@ -216,7 +216,7 @@ fn differences(changes: &[Change]) -> String {
         Change::Missing(path) => format!("missing here: {path}"),
         Change::Changed(path) => format!("changed: {path}"),
     });
-    told(&lines.collect::<Vec<_>>())
+    listed(&lines.collect::<Vec<_>>())
 }
 
 impl From<BeginError> for PublishError {

@@ -19,7 +19,7 @@ pub use error::PublishError;
 pub use outcome::{PublishOutcome, PublishReport};
 pub(crate) use prepared::{Prepared, record, strays, without_directories};
 use prepared::{clocks, prepare};
-pub use request::{ContextFrom, Named, Publishing};
+pub use request::{ContextFrom, Named, PublishRequest};
 pub(crate) use run::PublishRun;
 use steps::{is_shared, leave};
 
@@ -37,7 +37,7 @@ use claiming::claim_of;
 use rayon::prelude::*;
 
 /// Publishes a build.
-pub fn publish(session: &Session<'_>, publishing: &Publishing) -> Result<PublishReport, PublishError> {
+pub fn publish(session: &Session<'_>, publishing: &PublishRequest) -> Result<PublishReport, PublishError> {
     let mirror = session.mirror();
     let mut prepared = prepare(mirror, publishing, session.now())?;
     let first = resumed(mirror, publishing, &mut prepared, session.now())?;
@@ -50,7 +50,7 @@ pub fn publish(session: &Session<'_>, publishing: &Publishing) -> Result<Publish
 }
 
 /// Sets the labels that a build that was there lacks, and warns of those that say something else.
-fn label_again(session: &Session<'_>, publishing: &Publishing, report: &mut PublishReport) {
+fn label_again(session: &Session<'_>, publishing: &PublishRequest, report: &mut PublishReport) {
     let (mirror, id) = (session.mirror(), &publishing.id);
     let labels = mirror.record(id).ok().flatten().map(|record| record.labels).unwrap_or_default();
     let (others, new): (Vec<&Label>, Vec<&Label>) =
@@ -79,10 +79,10 @@ fn label_again(session: &Session<'_>, publishing: &Publishing, report: &mut Publ
 /// This comes before that publish is settled: when it came past its commit point, its build is there already.
 fn resumed(
     mirror: &Mirror,
-    publishing: &Publishing,
+    publishing: &PublishRequest,
     prepared: &mut Prepared,
     now: Stamp,
-) -> Result<Option<Publishing>, PublishError> {
+) -> Result<Option<PublishRequest>, PublishError> {
     if publishing.named == Named::Given {
         return Ok(None);
     }
@@ -92,14 +92,17 @@ fn resumed(
         prepared.claim = Some(claim);
         return Ok(None);
     };
-    let first = Publishing { id, ..publishing.clone() };
+    let first = PublishRequest { id, ..publishing.clone() };
     prepared.rename(mirror, &first.id, now)?;
     prepared.claim = Some(claim_of(&first, &prepared.source));
     Ok(Some(first))
 }
 
 /// Says what publishing would do, and changes nothing.
-pub fn try_publish(session: &Session<'_>, publishing: &Publishing) -> Result<PublishReport, PublishError> {
+pub fn try_publish(
+    session: &Session<'_>,
+    publishing: &PublishRequest,
+) -> Result<PublishReport, PublishError> {
     let (mirror, run) = (session.mirror(), PublishRun { session, publishing });
     let prepared = prepare(mirror, publishing, session.now())?;
     if let Some(report) = run.there_already(&prepared)? {
@@ -207,9 +210,11 @@ impl StageError {
     /// Returns whether what is staged can be gone on with: nothing is wrong with the mirror's own disk.
     fn leaves_a_good_stage(&self) -> bool {
         match self {
-            Self::Busy(_) | Self::Source(_) | Self::Read { .. } | Self::Apart(_) | Self::Interrupted(_) => {
-                true
-            }
+            Self::Busy(_)
+            | Self::Source(_)
+            | Self::Read { .. }
+            | Self::CrossDevice(_)
+            | Self::Interrupted(_) => true,
             Self::Store(error) => matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::TooManyOpen),
         }
     }

@@ -1,17 +1,17 @@
 //! What is to be published, checked as far as that is possible without copying: its place, its time, its result, its
 //! CONTEXT, and that everything in it has a place in the layout.
 
-use crate::commit::reveal::{Names, was_moved};
+use crate::commit::reveal::{AliasUpdate, was_moved};
 use crate::commit::stage::Claim;
 use crate::layout::{Created, Place};
-use crate::mirror::{KeptError, Mirror, builds_of};
+use crate::mirror::{Mirror, StateError, builds_of};
 use crate::model::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
 use crate::ops::publish::error::{CONTEXT_LIMIT, PublishError};
-use crate::ops::publish::request::{ContextFrom, Publishing};
+use crate::ops::publish::request::{ContextFrom, PublishRequest};
 use crate::ops::retention::prune::store_clock;
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
 use crate::sign::{Checksums, SignError};
-use crate::source::gather::{Apart, some_of};
+use crate::source::gather::{Exclusions, some_of};
 use crate::source::{Source, SourceError, SourceProblem, SourceSpec, context_of};
 use crate::store::Take;
 use std::fs::File;
@@ -73,12 +73,12 @@ impl Prepared {
     }
 
     /// Returns when its names move: those of copies when all of them are there.
-    pub(crate) fn names(&self) -> Names {
-        if self.known.is_some() { Names::Later } else { Names::Follow }
+    pub(crate) fn names(&self) -> AliasUpdate {
+        if self.known.is_some() { AliasUpdate::Deferred } else { AliasUpdate::Now }
     }
 
     /// Has the checksums signed of a build that holds this, unless it brings them with their signatures.
-    pub(crate) fn sign(&mut self, publishing: &Publishing, manifest: &Manifest) -> Result<(), SignError> {
+    pub(crate) fn sign(&mut self, publishing: &PublishRequest, manifest: &Manifest) -> Result<(), SignError> {
         if self.known.is_none() {
             self.sums.signatures = publishing.signers.sign(manifest)?;
         }
@@ -89,7 +89,7 @@ impl Prepared {
 /// Checks everything that can be checked without copying.
 pub(crate) fn prepare(
     mirror: &Mirror,
-    publishing: &Publishing,
+    publishing: &PublishRequest,
     now: Stamp,
 ) -> Result<Prepared, PublishError> {
     let id = &publishing.id;
@@ -115,7 +115,8 @@ pub(crate) fn prepare(
     let markers = mirror.layout().markers();
     let kept: Vec<RelPath> =
         markers.results.iter().flat_map(|marker| &marker.paths).chain(&markers.hold).cloned().collect();
-    let apart = Apart { exclude: &publishing.exclude, kept: &kept, mirror: root.map(|entry| entry.inode) };
+    let apart =
+        Exclusions { exclude: &publishing.exclude, kept: &kept, mirror: root.map(|entry| entry.inode) };
     let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);
@@ -164,7 +165,7 @@ pub(crate) fn prepare(
 }
 
 /// Returns what is to be published; of a build that took its files out of the source, what is still there.
-fn gathered(specs: &[SourceSpec], apart: Apart<'_>, moved: bool) -> Result<Source, SourceError> {
+fn gathered(specs: &[SourceSpec], apart: Exclusions<'_>, moved: bool) -> Result<Source, SourceError> {
     match Source::gather(specs, apart) {
         Err(error) if moved && error.0.iter().all(SourceProblem::is_gone) => {
             let there = |spec: &&SourceSpec| {
@@ -233,7 +234,7 @@ pub(crate) fn clocks(
 /// Fails when a build could not be moved from its stage to its place in one step.
 fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> {
     let store = mirror.store();
-    let stage = RelPath::own("stage");
+    let stage = RelPath::state("stage");
     let Some(device) = store.look(&stage)?.map(|entry| entry.inode.0) else { return Ok(()) };
     // A bind mount of the same disk has the same device, and no rename crosses it either.
     let mounts = store.mounts()?;
@@ -247,7 +248,7 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
     }
     for home in path.ancestors().chain([RelPath::root()]) {
         if let Some(entry) = store.look(&home)? {
-            let apart = PublishError::Apart { home, stage };
+            let apart = PublishError::CrossDevice { home, stage };
             return if entry.inode.0 == device { Ok(()) } else { Err(apart) };
         }
     }
@@ -332,7 +333,7 @@ fn result(
     source: &Source,
 ) -> Result<(Outcome, Option<OwnFile>), PublishError> {
     let layout = mirror.layout();
-    let told = layout.told_result(source)?;
+    let told = layout.result_of(source)?;
     if let Some(problem) = told.problem {
         return Err(PublishError::Unfit(problem));
     }
@@ -364,7 +365,7 @@ fn result(
 /// Returns the CONTEXT that is to be written; one among the sources is checked and stays where it is.
 fn context(
     mirror: &Mirror,
-    publishing: &Publishing,
+    publishing: &PublishRequest,
     source: &Source,
     warnings: &mut Vec<String>,
 ) -> Result<Option<OwnFile>, PublishError> {
@@ -400,9 +401,9 @@ fn context(
 /// Returns the record that the stage is sealed with; what is known only later is filled in then.
 pub(crate) fn record(
     mirror: &Mirror,
-    publishing: &Publishing,
+    publishing: &PublishRequest,
     prepared: &Prepared,
-) -> Result<BuildRecord, KeptError> {
+) -> Result<BuildRecord, StateError> {
     if let Some(known) = &prepared.known {
         return Ok(BuildRecord { published: None, origin: Origin::Published, ..known.clone() });
     }
@@ -433,7 +434,7 @@ pub(crate) fn record(
 }
 
 /// Returns the respin of a build whose name does not say it: after those of the stream's builds of the same instant.
-fn respin(mirror: &Mirror, id: &BuildId, created: Stamp) -> Result<u64, KeptError> {
+fn respin(mirror: &Mirror, id: &BuildId, created: Stamp) -> Result<u64, StateError> {
     let builds = builds_of(mirror, &id.stream, None)?;
     let same = builds.iter().filter(|build| build.build != id.name && build.created == Some(created));
     Ok(same.map(|build| build.seq + 1).max().unwrap_or_default())

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
-pub struct Publishing {
+pub struct PublishRequest {
     /// As which build.
     pub id: BuildId,
     /// How that name came.

@@ -1,11 +1,11 @@
 //! A publish at work: its session and its request.
 
-use crate::ops::publish::request::Publishing;
+use crate::ops::publish::request::PublishRequest;
 use crate::session::Session;
 
 /// One publish; its steps are methods in `compared`, `steps`, `send` and the folder's root.
 #[derive(Clone, Copy)]
 pub(crate) struct PublishRun<'a> {
     pub(crate) session: &'a Session<'a>,
-    pub(crate) publishing: &'a Publishing,
+    pub(crate) publishing: &'a PublishRequest,
 }

@@ -48,7 +48,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     for alias in required {
         let Some(broken) = broken(mirror, census, alias) else { continue };
         let stated = || {
-            let told = told.get_or_init(|| mirror.told().ok()).as_ref();
+            let told = told.get_or_init(|| mirror.expected_state().ok()).as_ref();
             told.and_then(|told| told.aliases.get(&alias.path).cloned().flatten())
         };
         if !broken.by_result || alias.target.is_none() || stated() != alias.target {
@@ -62,7 +62,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
             hint: Some(format!("put it back, or `mirrorkeep adopt --changed {id}` records that it is gone")),
         })),
         Err(why) => concerns.push(Concern {
-            path: RelPath::own("builds"),
+            path: RelPath::state("builds"),
             why: format!("it is not known which builds should be there: {why}"),
             hint: None,
         }),

@@ -8,8 +8,8 @@ use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
 use crate::mirror::{Chosen, LockError, Mirror, Setup, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp};
-use crate::ops::retention::fence::Fence;
-use crate::ops::retention::plan::judged;
+use crate::ops::retention::plan::evaluate;
+use crate::ops::retention::recheck::Recheck;
 use crate::record::{BuildRecord, Hold, LabelValue, Origin, Payload};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, LinkTarget, Listing, ObjectStore, Pointer,
@@ -142,11 +142,11 @@ impl Store for Stepped {
     fn link(&self, at: &RelPath, text: &str) -> Result<()> {
         self.step("link", at, || self.inner.link(at, text))
     }
-    fn settle(&self, at: &RelPath) -> Result<()> {
-        self.inner.settle(at)
+    fn sync_tree(&self, at: &RelPath) -> Result<()> {
+        self.inner.sync_tree(at)
     }
-    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
-        self.inner.reveal(from, to)
+    fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+        self.inner.rename_tree(from, to)
     }
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()> {
         self.step("point", at, || self.inner.point(at, target))
@@ -282,9 +282,9 @@ type End = std::result::Result<bool, String>;
 fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let mirror = lock.mirror();
     let policy = Policy::load(POLICY, "test").unwrap();
-    let mut planned = judged(mirror, Some(policy), now(), crate::decide::Past::default()).unwrap();
-    let mut fence = Fence::new(lock.next_seq());
-    assert_eq!(fence.protects(lock, &mut planned, &id(BUILD)).unwrap(), None);
+    let mut planned = evaluate(mirror, Some(policy), now(), crate::decide::PreviousRuns::default()).unwrap();
+    let mut recheck = Recheck::new(lock.next_seq());
+    assert_eq!(recheck.protects(lock, &mut planned, &id(BUILD)).unwrap(), None);
     let (what, inode) = (TicketKind::Build, (0, 0));
     let ticket = Ticket {
         ticket: 1,
@@ -296,9 +296,9 @@ fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
         bytes: 1,
         inode,
     };
-    let trashed = Trashed { at: RelPath::own("trash/000000000009"), ticket };
+    let trashed = Trashed { at: RelPath::state("trash/000000000009"), ticket };
     meet();
-    let parted = part(lock, &trashed, || fence.once_more(lock, &mut planned, &id(BUILD)));
+    let parted = part(lock, &trashed, || recheck.recheck(lock, &mut planned, &id(BUILD)));
     parted.map(|why| why.is_none()).map_err(|error| crate::mirror::chain(&error))
 }
 
@@ -333,7 +333,7 @@ fn labels(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     meet();
     let stands = say(lock, &id(BUILD), || lock.renew_record(&old, &new), || lock.renew_record(&new, &old));
     match stands {
-        // Gone already, or gone before it could be taken back.
+        // PrunedBuild already, or gone before it could be taken back.
         Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::Busy => Ok(false),
         stands => stands.map_err(|error| error.to_string()),
     }
@@ -382,7 +382,7 @@ fn orders(goes: usize, protects: usize) -> Vec<Vec<Side>> {
 
 /// Returns what is wrong after both ended; a name that does not stand leads where it led `before`.
 fn wrong((goes, protects): &(End, End), store: &ObjectStore, before: Option<&str>) -> Option<String> {
-    let there = |text: &str| store.look(&RelPath::own(text)).unwrap().is_some();
+    let there = |text: &str| store.look(&RelPath::state(text)).unwrap().is_some();
     let sealed = there(&format!("builds/{BUILD}.json"));
     let named = store.look(&at("master/centos/stable")).unwrap().and_then(|entry| entry.link);
     let before = before.map(|build| at("master/centos/stable").link_to(&at(build)));

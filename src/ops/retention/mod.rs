@@ -1,13 +1,13 @@
 //! Which builds expire, and how they reach the trash, come back, or are deleted.
 
 pub(crate) mod concern;
-pub(crate) mod fence;
 #[cfg(test)]
 mod handshakes;
 pub(crate) mod hold;
 pub(crate) mod parts;
 pub(crate) mod plan;
 pub(crate) mod prune;
+pub(crate) mod recheck;
 pub(crate) mod report;
 pub(crate) mod restore;
 mod run;
@@ -19,7 +19,7 @@ pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
 pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
 pub use prune::prune;
-pub use report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport};
+pub use report::{Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport};
 pub use restore::{Restored, not_trashed, restore};
 pub use sharing::share_out;
 pub use sweep::sweep;

@@ -5,16 +5,16 @@
 
 use crate::census::Census;
 use crate::decide::policy::{Policy, PolicyError};
-use crate::decide::{Fate, PartFate, Past, Plan, Space, Verdict, retain};
+use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{
-    Chosen, JournalError, KeptError, LastRun, LastRunError, Mirror, MirrorError, Survey, Trouble, survey,
+    Chosen, JournalError, LastRun, LastRunError, Mirror, MirrorError, StateError, Survey, Unreadable, survey,
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::unreadable;
-use crate::store::{Kind, Put, StoreError, Walked};
+use crate::store::{Kind, Put, StoreError, TreeSnapshot};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,7 +31,7 @@ pub struct Planned {
     /// What is there.
     pub census: Census,
     /// What could not be read.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<Unreadable>,
     /// How full the store was.
     pub space: Option<Space>,
     /// The plan that somebody accepted.
@@ -39,7 +39,7 @@ pub struct Planned {
     /// What is really freed, where that was measured.
     pub(crate) measured: Option<HashMap<BuildId, u64>>,
     /// What the plan knew beyond the census.
-    past: Past,
+    past: PreviousRuns,
     /// How many builds each stream had after the last run.
     pub(crate) before: BTreeMap<Stream, usize>,
     /// The policy of the last run.
@@ -66,7 +66,7 @@ pub enum PlanError {
     Journal(#[from] JournalError),
     /// What is kept of builds cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
     /// What the last run left cannot be read.
     #[error("what the last run of prune left in `{0}` cannot be used")]
     LastRun(RelPath, #[source] serde_json::Error),
@@ -113,7 +113,7 @@ pub fn plan(
     now: Stamp,
     accepted: Option<Digest>,
 ) -> Result<Planned, PlanError> {
-    let base = Past { accepted, ..Past::default() };
+    let base = PreviousRuns { accepted, ..PreviousRuns::default() };
     shown(mirror, weighed(mirror, policy, now, base)?)
 }
 
@@ -129,7 +129,7 @@ fn shown(mirror: &Mirror, mut planned: Planned) -> Result<Planned, PlanError> {
 
 /// Returns what may go at `at`, any instant: clocks are not compared.
 pub fn plan_at(mirror: &Mirror, policy: Option<Policy>, at: Stamp) -> Result<Planned, PlanError> {
-    shown(mirror, weighed(mirror, policy, at, Past { any_clock: true, ..Past::default() })?)
+    shown(mirror, weighed(mirror, policy, at, PreviousRuns { any_clock: true, ..PreviousRuns::default() })?)
 }
 
 /// Returns what may go, with the bytes that are really freed.
@@ -137,24 +137,24 @@ pub(crate) fn weighed(
     mirror: &Mirror,
     policy: Option<Policy>,
     now: Stamp,
-    base: Past,
+    base: PreviousRuns,
 ) -> Result<Planned, PlanError> {
-    let mut planned = judged(mirror, policy, now, base)?;
+    let mut planned = evaluate(mirror, policy, now, base)?;
     if let Some(measured) = measured(&planned, mirror, now) {
-        let past = Past { measured: Some(measured), ..planned.past.clone() };
+        let past = PreviousRuns { measured: Some(measured), ..planned.past.clone() };
         planned.plan = retain(&planned.census, &planned.policy, now, &past);
         planned.measured = past.measured;
     }
-    planned.weigh(mirror);
+    planned.compute_freed(mirror);
     Ok(planned)
 }
 
 /// Returns what may go, knowing what `base` says beyond what is read, and not yet what it frees.
-pub(crate) fn judged(
+pub(crate) fn evaluate(
     mirror: &Mirror,
     policy: Option<Policy>,
     now: Stamp,
-    base: Past,
+    base: PreviousRuns,
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let survey = survey(mirror, now)?;
@@ -183,7 +183,12 @@ pub(crate) fn judged(
 }
 
 /// Returns what the plan must know beyond the census.
-fn past(mirror: &Mirror, survey: &Survey, last: Option<&LastRun>, mut past: Past) -> Result<Past, PlanError> {
+fn past(
+    mirror: &Mirror,
+    survey: &Survey,
+    last: Option<&LastRun>,
+    mut past: PreviousRuns,
+) -> Result<PreviousRuns, PlanError> {
     let census = &survey.census;
     past.mirror = Some(mirror.config().id.clone());
     let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
@@ -247,7 +252,7 @@ impl Planned {
     /// Finds how many bytes are really freed of each build: those of inodes that no staying name holds.
     ///
     /// Every tree of which something is deleted is walked, so this is not for where others wait.
-    pub(crate) fn weigh(&mut self, mirror: &Mirror) {
+    pub(crate) fn compute_freed(&mut self, mirror: &Mirror) {
         let changes = |verdict: &Verdict| verdict.fate == Fate::Expire || verdict.is_trimmed();
         let going: Vec<&Verdict> = self.plan.builds.iter().filter(|verdict| changes(verdict)).collect();
         let found = freed(mirror, &self.policy, &self.census, &going);
@@ -306,7 +311,7 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
         return None;
     }
     // As long as nothing is known to free anything, all that may go does.
-    let past = Past { measured: Some(HashMap::new()), ..past.clone() };
+    let past = PreviousRuns { measured: Some(HashMap::new()), ..past.clone() };
     let plan = retain(census, policy, now, &past);
     let braked = |verdict: &Verdict| {
         verdict.fate == Fate::Withheld && !verdict.reasons.iter().any(|reason| &*reason.rule == "freeze")
@@ -357,7 +362,7 @@ struct File {
 /// Returns the files of a build that its verdict deletes.
 fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File>, StoreError> {
     let Ok(root) = mirror.layout().build_path(&verdict.id) else { return Ok(Vec::new()) };
-    let mut walked = Walked::of(mirror.store(), &root)?;
+    let mut walked = TreeSnapshot::of(mirror.store(), &root)?;
     if !walked.unread.is_empty() {
         return Err(walked.unread.swap_remove(0).1);
     }

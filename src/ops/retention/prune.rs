@@ -1,19 +1,21 @@
 //! Carrying a plan out: what the policy lets go is moved into the trash, build by build, and what has waited there
 //! long enough is swept.
 //!
-//! The plan is made without the lock. Under it every protection is looked at again for each build (the fence), and
-//! only what the plan and the fence both let go goes. A reader sees a whole build or none; what was moved by
+//! The plan is made without the lock. Under it every protection is looked at again for each build (the recheck), and
+//! only what the plan and the recheck both let go goes. A reader sees a whole build or none; what was moved by
 //! mistake can come back; what is killed half-way is finished by the next command.
 
+use crate::commit::move_to_trash::{Leaving, Trashing};
 use crate::commit::reserve;
-use crate::commit::throw::{Leaving, Thrown};
-use crate::decide::{Fate, Past, Plan, PlanOutcome};
+use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::concern::{alien, concerns};
-use crate::ops::retention::fence::Fence;
 use crate::ops::retention::plan::{Planned, weighed};
-use crate::ops::retention::report::{Failure, Gone, PruneReport, Pruning, Skipped, SweepReport, unreadable};
+use crate::ops::retention::recheck::Recheck;
+use crate::ops::retention::report::{
+    Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport, unreadable,
+};
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
@@ -27,10 +29,11 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_secs(1);
 
 /// Lets go what the policy lets go.
-pub fn prune(session: &Session<'_>, how: &Pruning, mode: Mode) -> Result<PruneReport, ActError> {
+pub fn prune(session: &Session<'_>, how: &PruneOptions, mode: Mode) -> Result<PruneReport, ActError> {
     let mirror = session.mirror();
     if mode == Mode::Trial {
-        let base = Past { accepted: how.accepted, any_clock: how.any_clock, ..Past::default() };
+        let base =
+            PreviousRuns { accepted: how.accepted, any_clock: how.any_clock, ..PreviousRuns::default() };
         let planned = weighed(mirror, None, session.now(), base)?;
         let trash = mirror.trash()?;
         let findings = [concerns(mirror, &planned.census), alien(trash.alien)].concat();
@@ -64,18 +67,18 @@ fn unread((path, error): &(RelPath, StoreError)) -> Failure {
     Failure { path: path.to_string(), error: chain(error) }
 }
 
-fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
+fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActError> {
     let mirror = session.mirror();
     let seq = session.begin()?.next_seq();
     let now = session.now();
-    let base = Past {
+    let base = PreviousRuns {
         accepted: how.accepted,
         any_clock: how.any_clock,
         store_clock: (!how.any_clock)
             .then(|| store_clock(mirror))
             .transpose()?
             .map(Option::unwrap_or_default),
-        ..Past::default()
+        ..PreviousRuns::default()
     };
     let planned = weighed(mirror, None, now, base)?;
     let mut report = empty(planned.plan.clone());
@@ -90,7 +93,7 @@ fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
     let order = order(&planned);
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
-    let mut run = PruneRun { session, planned, recheck: Fence::new(seq), report };
+    let mut run = PruneRun { session, planned, recheck: Recheck::new(seq), report };
     run.send(&later)?;
     run.trim()?;
     let needed: HashSet<BuildId> = needed(&run.planned, &run.report);
@@ -105,7 +108,7 @@ fn run(session: &Session<'_>, how: &Pruning) -> Result<PruneReport, ActError> {
 
 /// Returns what the clock of the store says, by writing a file.
 pub(crate) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
-    let probe = RelPath::own("clock");
+    let probe = RelPath::state("clock");
     mirror.store().put(&probe, b"", Put::Replace)?;
     Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
 }
@@ -155,10 +158,14 @@ impl PruneRun<'_> {
                     Some(why) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                     None => {
                         let until = self.planned.policy.trash.after(lock.now(), self.planned.policy.zone);
-                        match self.throw(&lock, id, until) {
+                        match self.move_to_trash(&lock, id, until) {
                             Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                             Ok(None) => {
-                                self.report.pruned.push(Gone { id: id.clone(), parts: Vec::new(), until });
+                                self.report.pruned.push(PrunedBuild {
+                                    id: id.clone(),
+                                    parts: Vec::new(),
+                                    until,
+                                });
                             }
                             Err(error) if error.is_no_space() => return Err(error),
                             Err(error) => {
@@ -170,13 +177,13 @@ impl PruneRun<'_> {
                     }
                 }
             }
-            self.recheck.leave(&lock);
+            self.recheck.end_turn(&lock);
         }
         Ok(())
     }
 
     /// Moves one build into the trash, or says what protects it after all.
-    fn throw(
+    fn move_to_trash(
         &mut self,
         lock: &WriteLock<'_>,
         id: &BuildId,
@@ -189,10 +196,10 @@ impl PruneRun<'_> {
             plan: Some(self.planned.plan.digest),
             why: None,
         };
-        let protects = || self.recheck.once_more(lock, &mut self.planned, id);
-        Ok(match crate::commit::throw::throw::<ActError>(lock, leaving, protects)? {
-            Thrown::Gone | Thrown::Missing => None,
-            Thrown::Stays(why) => Some(why),
+        let protects = || self.recheck.recheck(lock, &mut self.planned, id);
+        Ok(match crate::commit::move_to_trash::move_to_trash::<ActError>(lock, leaving, protects)? {
+            Trashing::Gone | Trashing::Missing => None,
+            Trashing::Stays(why) => Some(why),
         })
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// How a plan is to be carried out.
 #[derive(Debug, Clone, Default)]
-pub struct Pruning {
+pub struct PruneOptions {
     /// The plan that somebody accepted, brakes notwithstanding.
     pub accepted: Option<Digest>,
     /// Whether the clock is right, whatever the last run and the clock of the store say.
@@ -23,10 +23,10 @@ pub struct PruneReport {
     /// How it ended: as the plan says, or short of what the disk needs.
     pub outcome: PlanOutcome,
     /// Builds that went into the trash, or at once when the disk was full.
-    pub pruned: Vec<Gone>,
+    pub pruned: Vec<PrunedBuild>,
     /// Builds that lost parts.
-    pub trimmed: Vec<Gone>,
-    /// Builds that the plan lets go and the fence did not.
+    pub trimmed: Vec<PrunedBuild>,
+    /// Builds that the plan lets go and the recheck did not.
     pub skipped: Vec<Skipped>,
     /// What became of the trash.
     pub trash: SweepReport,
@@ -40,7 +40,7 @@ pub struct PruneReport {
 
 /// Something that went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gone {
+pub struct PrunedBuild {
     /// Which build.
     pub id: BuildId,
     /// Which parts of it; none means all.

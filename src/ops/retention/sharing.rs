@@ -3,7 +3,7 @@
 use crate::census::Census;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Outcome, Stamp};
-use crate::store::{Kind, StoreError, Walked};
+use crate::store::{Kind, StoreError, TreeSnapshot};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -65,7 +65,7 @@ pub fn share_out(mirror: &Mirror, census: &mut Census) -> Vec<(BuildId, StoreErr
 
 fn tree(mirror: &Mirror, id: &BuildId) -> Result<Tree, StoreError> {
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let mut walked = Walked::of(mirror.store(), &root)?;
+    let mut walked = TreeSnapshot::of(mirror.store(), &root)?;
     if !walked.unread.is_empty() {
         return Err(walked.unread.swap_remove(0).1);
     }

@@ -14,7 +14,7 @@ use crate::mirror::{JournalError, Ticket, TicketKind, Trashed, WriteLock, chain}
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::parts::{goes, named};
-use crate::ops::retention::report::{Failure, Gone, Skipped, parts};
+use crate::ops::retention::report::{Failure, PrunedBuild, Skipped, parts};
 use crate::ops::retention::run::PruneRun;
 use crate::record::Payload;
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// What became of the parts of one build.
 enum Trimmed {
     /// They are in the trash.
-    Done(Gone),
+    Done(PrunedBuild),
     /// There were none.
     Nothing,
     /// They stay, for that reason.
@@ -35,7 +35,7 @@ impl PruneRun<'_> {
     pub(crate) fn trim(&mut self) -> Result<(), ActError> {
         let mirror = self.session.mirror();
         let store = mirror.store();
-        let _alone = match store.lock(&RelPath::own("trim.lock"), mirror.who(), Duration::ZERO) {
+        let _alone = match store.lock(&RelPath::state("trim.lock"), mirror.who(), Duration::ZERO) {
             Err(error) if error.kind() == StoreErrorKind::Busy => {
                 let why = "another prune is taking parts out; what it leaves waits for the next run";
                 self.report.plan.warnings.push(why.to_owned());
@@ -91,13 +91,14 @@ impl PruneRun<'_> {
         let trashed = self.untrimmed(&lock, id, path, (trim.frees(bytes), trim.identity()))?;
         let trimmed = |inode| trimmed(&trashed, &names, trim.rest(), inode);
         let pending = lock.begin(trashed.ticket.since, id, &trimmed(trim.noted()))?;
-        let once_more = || match self.recheck.once_said(&lock, &self.planned, id)? {
+        let recheck = || match self.recheck.labels_changed(&lock, &self.planned, id)? {
             None => self.sheltered(&lock, id),
             why => Ok(why),
         };
-        let done = trim.keep(&lock, &trashed).map_err(ActError::from).and_then(|()| {
-            while_marked(&lock, id, once_more, || Ok(trim.carry_out(&lock, &trashed, &names)?))
-        });
+        let done = trim
+            .keep(&lock, &trashed)
+            .map_err(ActError::from)
+            .and_then(|()| while_marked(&lock, id, recheck, || Ok(trim.carry_out(&lock, &trashed, &names)?)));
         if !matches!(done, Ok(None)) {
             // What failed after it began is finished by the next command.
             if trim.undo(&lock, &trashed)? {
@@ -106,8 +107,8 @@ impl PruneRun<'_> {
             return done.map(|why| Trimmed::Skipped(why.unwrap_or_default()));
         }
         pending.done_as(lock.now(), &trimmed(None))?;
-        self.recheck.leave(&lock);
-        Ok(Trimmed::Done(Gone { id: id.clone(), parts: names, until: trashed.ticket.until }))
+        self.recheck.end_turn(&lock);
+        Ok(Trimmed::Done(PrunedBuild { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
 
     /// Returns what the trash is told of a build whose parts go.
@@ -137,7 +138,7 @@ impl PruneRun<'_> {
         if verdict.is_none_or(|verdict| !verdict.parts.values().any(|fate| *fate == PartFate::Expire)) {
             return Ok(Some("it is judged otherwise now".to_owned()));
         }
-        self.recheck.shelters(lock, id)
+        self.recheck.protected_by(lock, id)
     }
 
     /// Notes in the record that a part is gone which was never there.
@@ -157,7 +158,7 @@ impl PruneRun<'_> {
 
 /// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
 fn clear(store: &dyn Store) -> Result<(), StoreError> {
-    let tmp = RelPath::own("tmp");
+    let tmp = RelPath::state("tmp");
     let entries = match store.list(&tmp) {
         Err(error) if error.is_not_found() => return Ok(()),
         listing => listing?.entries,

@@ -2,7 +2,7 @@
 
 use super::{DiskStatus, LastCheck, PruneStatus};
 use crate::decide::Plan;
-use crate::mirror::{Trouble, chain};
+use crate::mirror::{Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::plan::PlanError;
@@ -20,15 +20,15 @@ fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
 }
 
 /// Returns what could not be read.
-pub(super) fn of_troubles(troubles: &[Trouble]) -> Vec<Concern> {
-    let one = |trouble: &Trouble| concern(trouble.path.clone(), chain(&trouble.error), None);
+pub(super) fn of_troubles(troubles: &[Unreadable]) -> Vec<Concern> {
+    let one = |trouble: &Unreadable| concern(trouble.path.clone(), chain(&trouble.error), None);
     troubles.iter().map(one).collect()
 }
 
 /// Returns why no plan could be made.
 pub(super) fn of_plan_error(error: &PlanError) -> Concern {
     concern(
-        RelPath::own("mirror.yaml"),
+        RelPath::state("mirror.yaml"),
         format!("no plan can be made: {}", chain(error)),
         error.class().hint.as_deref(),
     )
@@ -62,7 +62,7 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
         let days = super::counted(at.since(last).unsigned_abs() / 86400, "day");
         let why = format!("prune last ran {days} ago");
         found.push(concern(
-            RelPath::own("last-run.json"),
+            RelPath::state("last-run.json"),
             why,
             Some("look at the timer that runs `mirrorkeep prune`"),
         ));
@@ -93,7 +93,7 @@ pub(super) fn of_stages(
 pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
     (check.error > 0).then(|| {
         let why = format!("the last check found {}", super::counted(check.error, "error"));
-        concern(RelPath::own("last-check.json"), why, Some("`mirrorkeep check` names them"))
+        concern(RelPath::state("last-check.json"), why, Some("`mirrorkeep check` names them"))
     })
 }
 

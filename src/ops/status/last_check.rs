@@ -30,7 +30,7 @@ pub struct LastCheck {
 }
 
 fn place() -> RelPath {
-    RelPath::own("last-check.json")
+    RelPath::state("last-check.json")
 }
 
 /// Returns what the last check found; nothing where that is not known.

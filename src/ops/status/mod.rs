@@ -15,12 +15,12 @@ pub use streams::{Expiry, LastBuild, NewestSuccess, StreamStatus};
 pub use trashed::{TrashStatus, TrashedBuild, trashed};
 
 use crate::census::Census;
-use crate::decide::{Past, Plan, PlanOutcome, Space};
-use crate::mirror::{JournalError, LastRun, Mirror, Trouble, survey};
+use crate::decide::{Plan, PlanOutcome, PreviousRuns, Space};
+use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, survey};
 use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::retention::concern::{Concern, concerns};
-use crate::ops::retention::plan::{PlanError, judged};
+use crate::ops::retention::plan::{PlanError, evaluate};
 use crate::recover::{LeftStage, LeftStages, left_stages};
 use serde::Serialize;
 
@@ -165,7 +165,7 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
 /// What is there, and what the policy makes of it.
 struct Looked {
     census: Census,
-    troubles: Vec<Trouble>,
+    troubles: Vec<Unreadable>,
     plan: Option<Plan>,
     space: Option<Space>,
     /// Why there is a policy and no plan.
@@ -173,7 +173,7 @@ struct Looked {
 }
 
 fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
-    match judged(mirror, None, at, Past::default()) {
+    match evaluate(mirror, None, at, PreviousRuns::default()) {
         Ok(planned) => Ok(Looked {
             census: planned.census,
             troubles: planned.troubles,

@@ -5,7 +5,7 @@ use crate::decide::{Fate, Plan};
 use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, BuildName, Outcome, Stamp, Stream};
 use crate::ops::retention::concern::Concern;
-use crate::store::{Kind, StoreError, Walked};
+use crate::store::{Kind, StoreError, TreeSnapshot};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
@@ -125,7 +125,7 @@ pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
     let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).filter(|_| shares).collect();
     let path = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let walked: Vec<Result<Files, StoreError>> =
-        ids.par_iter().map(|id| files(&Walked::of(mirror.store(), &path(id))?)).collect();
+        ids.par_iter().map(|id| files(&TreeSnapshot::of(mirror.store(), &path(id))?)).collect();
     let mut seen: HashMap<(u64, u64), BTreeSet<&Stream>> = HashMap::new();
     for (id, files) in ids.iter().zip(walked) {
         let files = match files {
@@ -149,7 +149,7 @@ pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
     found
 }
 
-fn files(walked: &Walked) -> Result<Files, StoreError> {
+fn files(walked: &TreeSnapshot) -> Result<Files, StoreError> {
     if let Some((_, error)) = walked.unread.first() {
         return Err(error.again());
     }

@@ -4,7 +4,7 @@
 //! file that is gone is one. A build that is pruned or published during the run is none.
 
 use crate::census::Census;
-use crate::mirror::{ExpectedError, Mirror, Trouble, chain};
+use crate::mirror::{ExpectedError, Mirror, Unreadable, chain};
 use crate::model::{BuildId, RelPath};
 use crate::ops::verify::Which;
 use crate::ops::verify::report::{FaultKind, VerifyReport};
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// Reports every build of `which` that should be there and is not, and returns those builds.
 pub(crate) fn look(
     mirror: &Mirror,
-    (census, troubles): (&Census, &[Trouble]),
+    (census, troubles): (&Census, &[Unreadable]),
     which: &Which,
     report: &mut VerifyReport,
 ) -> BTreeSet<BuildId> {
@@ -55,6 +55,6 @@ pub(crate) fn look(
 /// Reports that it is not known which builds should be there.
 fn unknown(error: &ExpectedError, report: &mut VerifyReport) -> BTreeSet<BuildId> {
     let why = format!("it is not known which builds should be there: {}", chain(error));
-    report.fault(&RelPath::own(""), FaultKind::Unreadable, &why);
+    report.fault(&RelPath::state(""), FaultKind::Unreadable, &why);
     BTreeSet::new()
 }

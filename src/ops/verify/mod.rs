@@ -14,14 +14,14 @@ pub use report::{Fault, FaultKind, VerifyReport};
 
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
-use crate::mirror::{Apart, Mirror, chain, survey};
+use crate::mirror::{Mirror, TrimmedObjects, chain, survey};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::inventory::{Holdings, Listed, ListedBy, Lists, complete, digest, holdings, listed};
 use crate::session::Session;
 use crate::sign::Keys;
-use crate::store::{Entry, waiting};
+use crate::store::{Entry, io_pool};
 use cursor::Cursor;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -59,7 +59,7 @@ impl Which {
 
 /// How bytes are verified.
 #[derive(Debug)]
-pub struct Verifying {
+pub struct VerifyOptions {
     /// Which.
     pub which: Which,
     /// What is held against the digests.
@@ -94,14 +94,14 @@ struct Job {
 struct Reading<'a> {
     session: &'a Session<'a>,
     disk: Option<Disk>,
-    verifying: &'a Verifying,
+    verifying: &'a VerifyOptions,
     threads: Option<rayon::ThreadPool>,
     /// What was read of files with more than one name.
     shared: Mutex<HashMap<(u64, u64), Digest>>,
 }
 
 /// Holds bytes against the digests that were written down for them.
-pub fn verify(session: &Session<'_>, verifying: &Verifying) -> Result<VerifyReport, ActError> {
+pub fn verify(session: &Session<'_>, verifying: &VerifyOptions) -> Result<VerifyReport, ActError> {
     let mirror = session.mirror();
     let survey = survey(mirror, session.now())?;
     let mut report = VerifyReport::default();
@@ -125,7 +125,7 @@ pub fn verify(session: &Session<'_>, verifying: &Verifying) -> Result<VerifyRepo
         disk: Disk::of(mirror),
         verifying,
         threads: if mirror.store().abilities().slow_calls {
-            Some(waiting(mirror.store(), AT_ONCE)?)
+            Some(io_pool(mirror.store(), AT_ONCE)?)
         } else {
             None
         },
@@ -214,7 +214,7 @@ impl Reading<'_> {
     /// Compares the names in a build with its list, and returns the files that must be read, by path.
     fn look(
         &self,
-        apart: &Apart<'_>,
+        apart: &TrimmedObjects<'_>,
         id: &BuildId,
         census: &BuildCensus,
         report: &mut VerifyReport,

@@ -59,14 +59,14 @@ impl Track {
 
     /// Returns the way through everything, from where it was interrupted.
     pub(crate) fn all(mirror: &Mirror, anew: bool) -> Result<Self, ActError> {
-        let place = RelPath::own("cursors/verify-all.json");
+        let place = RelPath::state("cursors/verify-all.json");
         let started = if anew { None } else { Cursor::read(mirror, &place)? };
         Ok(Self { place: Some(place), passed: started.clone(), started, ..Self::none(Portion::whole()) })
     }
 
     /// Returns the way of a sample, from where the last one ended.
     pub(crate) fn sample(mirror: &Mirror, portion: Portion) -> Result<Self, ActError> {
-        let place = RelPath::own("cursors/verify-sample.json");
+        let place = RelPath::state("cursors/verify-sample.json");
         let started = Cursor::read(mirror, &place)?;
         let passed = started.clone();
         Ok(Self { place: Some(place), round: true, passed, started, ..Self::none(portion) })

@@ -11,13 +11,13 @@ mod request;
 mod tombstone;
 
 pub use error::WithdrawError;
-pub use report::{LeftName, WithdrawReport};
+pub use report::{UnmovedAlias, WithdrawReport};
 pub use request::Withdrawing;
 pub use tombstone::{Tombstone, tombstone};
 
 use crate::census::Census;
 use crate::commit::choose::protocol;
-use crate::commit::throw::{Leaving, Thrown, throw};
+use crate::commit::move_to_trash::{Leaving, Trashing, move_to_trash};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set, sweep};
 use crate::mirror::{JournalError, Mirror, Trashed, WriteLock, survey};
@@ -116,10 +116,10 @@ fn leave(
         why: Some(what.why.clone()),
     };
     let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
-    match throw::<ActError>(lock, leaving, protects)? {
-        Thrown::Gone => Ok(()),
-        Thrown::Stays(why) => Err(WithdrawError::Protected { id: what.id.clone(), protections: vec![why] }),
-        Thrown::Missing => Err(ActError::from(crate::commit::CommitError::NoBuild(what.id.clone())).into()),
+    match move_to_trash::<ActError>(lock, leaving, protects)? {
+        Trashing::Gone => Ok(()),
+        Trashing::Stays(why) => Err(WithdrawError::Protected { id: what.id.clone(), protections: vec![why] }),
+        Trashing::Missing => Err(ActError::from(crate::commit::CommitError::NoBuild(what.id.clone())).into()),
     }
 }
 

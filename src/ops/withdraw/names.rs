@@ -1,6 +1,6 @@
 //! The names of a build that is withdrawn: where each goes, and which cannot move.
 
-use super::LeftName;
+use super::UnmovedAlias;
 use super::protections::line;
 use crate::census::Census;
 use crate::commit::pointed_at;
@@ -15,7 +15,7 @@ pub(super) struct Names {
     /// Names that move, and the build to which.
     pub(super) moves: Vec<(RelPath, BuildId)>,
     /// Names that stay and lead nowhere from then on.
-    pub(super) left: Vec<LeftName>,
+    pub(super) left: Vec<UnmovedAlias>,
 }
 
 /// Returns what becomes of each name that leads to a build or into it.
@@ -27,7 +27,7 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
     let age = |build: &crate::census::BuildCensus| Age::of(mirror.layout(), &id.stream, build);
     for alias in &census.aliases {
         let Some(target) = alias.target.as_ref().filter(|target| target.is_within(&path)) else { continue };
-        let left = |why: &str| LeftName { alias: alias.path.clone(), why: why.to_owned() };
+        let left = |why: &str| UnmovedAlias { alias: alias.path.clone(), why: why.to_owned() };
         if *target != path {
             names.left.push(left("it points into the build"));
             continue;
@@ -70,7 +70,7 @@ pub(super) fn protects(
     mirror: &Mirror,
     id: &BuildId,
     path: &RelPath,
-    left: &[LeftName],
+    left: &[UnmovedAlias],
     now: Stamp,
 ) -> Result<Option<String>, ActError> {
     if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {

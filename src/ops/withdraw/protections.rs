@@ -1,7 +1,7 @@
 //! What protects a build from being withdrawn.
 
 use crate::layout::Place;
-use crate::mirror::{Mirror, Survey, Trouble, chain, mounted_at};
+use crate::mirror::{Mirror, Survey, Unreadable, chain, mounted_at};
 use crate::model::{BuildId, RelPath, shown};
 use crate::ops::ActError;
 use crate::record::Hold;
@@ -43,7 +43,7 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
 }
 
 /// Returns whether a trouble is with a build of another stream, which may need this one.
-fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Trouble) -> bool {
+fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Unreadable) -> bool {
     matches!(mirror.layout().place(&trouble.path), Place::Build { build } if build.stream != id.stream)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn hides(
     id: &BuildId,
     names: bool,
 ) -> Option<(RelPath, String)> {
-    let hides = |trouble: &&Trouble| match mirror.layout().place(&trouble.path) {
+    let hides = |trouble: &&Unreadable| match mirror.layout().place(&trouble.path) {
         Place::Build { build } => names && build.stream == id.stream && build != *id,
         _ => true,
     };

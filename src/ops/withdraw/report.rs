@@ -6,7 +6,7 @@ use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::Failure;
-use crate::store::{Kind, Walked};
+use crate::store::{Kind, TreeSnapshot};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub struct WithdrawReport {
     /// Names that moved to another build.
     pub moved: Vec<Moved>,
     /// Names that could not move and lead nowhere now.
-    pub left: Vec<LeftName>,
+    pub left: Vec<UnmovedAlias>,
     /// What protected it and was overridden.
     pub protections: Vec<String>,
     /// The last instant at which it can come back; nothing where it is not in the trash.
@@ -45,7 +45,7 @@ pub struct WithdrawReport {
 
 /// A name that could not move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftName {
+pub struct UnmovedAlias {
     /// The name.
     pub alias: RelPath,
     /// Why.
@@ -78,7 +78,7 @@ impl WithdrawReport {
             // No two builds share bytes there.
             return Ok(());
         }
-        let walked = Walked::of(mirror.store(), &self.path)?;
+        let walked = TreeSnapshot::of(mirror.store(), &self.path)?;
         let mut names: HashMap<(u64, u64), (u64, u64, u64)> = HashMap::new();
         for (_, _, entry) in walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File) {
             let seen = names.entry(entry.inode).or_insert((0, entry.names, entry.size));

@@ -4,9 +4,9 @@
 //! `object_store` reads them. A server that is away for a while is tried again for a minute (`wire`), so that a restart
 //! of it is no failure. Nothing is sent before the first call.
 
-use super::begun::Begun;
 use super::fault::kind_of;
-use super::wire::Patience;
+use super::http::RetryBudget;
+use super::list_uploads::UploadLister;
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::ObjectStoreScheme;
@@ -44,7 +44,7 @@ impl ObjectStore {
             return Err(wrong("it begins with none of `s3://`, `gs://`, `az://`"));
         }
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
-        let patience = Patience::from_env()?;
+        let patience = RetryBudget::from_env()?;
         let wire = patience.wire();
         let failed = |error| StoreError::of_kind(kind_of(&error), DOING, address, error);
         let below = |client: Arc<Client>| Self::new(client, address, Conditions::Ignored);
@@ -57,7 +57,7 @@ impl ObjectStore {
                 let client = Arc::new(PrefixStore::new(s3.clone(), prefix.clone()));
                 let store = below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client);
                 let http = wire.connected().filter(|_| skips.is_none_or(|skips| skips == "false"));
-                let begun = http.map(|http| Begun::new(Arc::new(s3), http, prefix));
+                let begun = http.map(|http| UploadLister::new(Arc::new(s3), http, prefix));
                 Self { begun, ..store }
             }
             ObjectStoreScheme::GoogleCloudStorage => {

@@ -4,11 +4,11 @@
 //! (`parts`). A file may have 10,000 parts, which is about 156 GiB.
 
 use super::ObjectStore;
+use super::content_headers::served_as;
 use super::fault::failed;
 use super::find::{attributes, note_digest};
 use super::key::{file_key, not_the_root};
 use super::parts::Upload;
-use super::served::served_as;
 use crate::model::{Digest, Hasher, RelPath};
 use crate::store::{Fill, Filled, Result, Shared, StoreError, StoreErrorKind};
 use object_store::{Error, ObjectStoreExt, PutOptions};

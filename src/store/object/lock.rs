@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_holder_that_died_is_waited_for_and_then_replaced() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         held_until(&store, &at, now() + millis(TERM));
         let busy = store.lock(&at, "me", Duration::ZERO).unwrap_err();
         assert_eq!(busy.kind(), StoreErrorKind::Busy);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn looking_at_a_lock_tells_the_living_from_the_dead() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         assert!(!store.is_held(&at).unwrap());
         let guard = store.lock(&at, "me", Duration::ZERO).unwrap();
         assert!(store.is_held(&at).unwrap());
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn of_many_who_find_a_holder_dead_one_replaces_it() {
         for _ in 0..20 {
-            let (store, at) = (store(), RelPath::own("lock"));
+            let (store, at) = (store(), RelPath::state("lock"));
             held_until(&store, &at, 1);
             let guards: Vec<Guard> = std::thread::scope(|scope| {
                 let takers: Vec<_> =
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_living_holder_keeps_the_lock_beyond_its_term() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         let guard = store.lock(&at, "one", Duration::ZERO).unwrap();
         std::thread::sleep(TERM * 4);
         let busy = store.lock(&at, "two", Duration::ZERO).unwrap_err();
@@ -295,14 +295,14 @@ mod tests {
 
     #[test]
     fn what_is_no_lock_is_not_taken_for_a_free_one() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         store.put(&at, b"hands off", Put::Replace).unwrap();
         assert_eq!(store.lock(&at, "me", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::NotALock);
     }
 
     #[test]
     fn who_lost_the_lock_does_not_let_the_next_holders_go() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         let guard = store.lock(&at, "one", Duration::ZERO).unwrap();
         held_until(&store, &at, u64::MAX / 2);
         drop(guard);

@@ -9,21 +9,21 @@
 //! meet in, and nothing asynchronous leaves it.
 
 mod address;
-mod begun;
-mod claim;
+mod content_headers;
 mod discard;
 mod fault;
 mod fill;
 mod find;
+mod http;
 mod key;
+mod list_uploads;
 mod lock;
+mod lock_without_cas;
 mod parts;
 mod place;
+mod probe;
 mod process;
-mod served;
 mod stream;
-mod trial;
-mod wire;
 
 use crate::model::{Digest, RelPath};
 use crate::store::{
@@ -69,7 +69,7 @@ pub struct ObjectStore {
     /// The same for uploads in parts, where it tells their names.
     parts: Option<Arc<dyn parts::Parts>>,
     /// What tells of uploads in parts that nobody noted, where the server can.
-    begun: Option<begun::Begun>,
+    begun: Option<list_uploads::UploadLister>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
     others: Others,
@@ -253,11 +253,11 @@ impl Store for ObjectStore {
         self.wait_for(self.put_link(at, text))
     }
 
-    fn settle(&self, _at: &RelPath) -> Result<()> {
+    fn sync_tree(&self, _at: &RelPath) -> Result<()> {
         Ok(())
     }
 
-    fn reveal(&self, _from: &RelPath, to: &RelPath) -> Result<()> {
+    fn rename_tree(&self, _from: &RelPath, to: &RelPath) -> Result<()> {
         let why = "an object store moves no tree in one step";
         Err(StoreError::because(StoreErrorKind::Unsupported, "move into place", to, why))
     }

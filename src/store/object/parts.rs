@@ -7,9 +7,9 @@
 //! that is left anybody gives the upload up. Azure tells no name, has no way to give anything up, and drops by itself
 //! what was not put together within a week.
 
-use super::begun::Told;
 use super::fault::failed;
 use super::find::attributes;
+use super::list_uploads::PendingUpload;
 use super::place::{WRITE, was_written_by};
 use super::{Client, ObjectStore};
 use crate::model::RelPath;
@@ -233,8 +233,8 @@ impl ObjectStore {
     /// Adds the uploads that the server tells of and nobody noted.
     pub(super) async fn and_others(&self, mut noted: Vec<Unfinished>) -> Result<Vec<Unfinished>> {
         let Some(begun) = &self.begun else { return Ok(noted) };
-        for Told { key, id, begun } in
-            begun.told().await.map_err(failed("list the uploads of", &self.shown))?
+        for PendingUpload { key, id, begun } in
+            begun.list().await.map_err(failed("list the uploads of", &self.shown))?
         {
             // What no path holds is not where mirrorkeep sends anything.
             let Ok(to) = key.parse() else { continue };
@@ -281,7 +281,7 @@ async fn given_up(parts: &dyn Parts, key: &Path, id: &MultipartId) -> object_sto
 }
 
 fn uploads() -> RelPath {
-    RelPath::own("uploads")
+    RelPath::state("uploads")
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@
 //! logs are kept short (the journal starts a new one at 256 KiB). What lies under a path as a file and as a link is
 //! two objects: a put that replaces a link writes the file first and then removes the link.
 
+use super::content_headers::FOR_A_MINUTE;
 use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, keys_at, link_key, not_the_root};
-use super::served::FOR_A_MINUTE;
 use super::{Client, Conditions, ObjectStore};
 use crate::model::RelPath;
 use crate::store::{Kind, Put, Result, StoreError, StoreErrorKind};
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn two_machines_lose_no_line_of_a_log() {
         let stores = two_machines();
-        let log = RelPath::own("log");
+        let log = RelPath::state("log");
         let together = std::sync::Barrier::new(stores.len());
         std::thread::scope(|scope| {
             for (machine, store) in stores.iter().enumerate() {

@@ -44,7 +44,7 @@ impl Posix {
                     // Only for people who wonder who has it; the lock itself is the kernel's.
                     file.set_len(0).and_then(|()| file.rewind()).ok();
                     writeln!(file, "{who}").ok();
-                    if *at == RelPath::own("lock") {
+                    if *at == RelPath::state("lock") {
                         self.close_own_area()?;
                     }
                     return Ok(Guard::new(Held(file)));

@@ -165,11 +165,11 @@ impl Store for Posix {
         self.make_link(at, text)
     }
 
-    fn settle(&self, at: &RelPath) -> Result<()> {
+    fn sync_tree(&self, at: &RelPath) -> Result<()> {
         self.sync_all(at)
     }
 
-    fn reveal(&self, from: &RelPath, to: &RelPath) -> Result<()> {
+    fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()> {
         self.move_tree(from, to)
     }
 

@@ -160,7 +160,7 @@ impl Posix {
                 let made = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
                 rustix::fs::fchmod(&made, mode).map_err(|errno| StoreError::new(DOING, at, errno))?;
                 // A stage is synced as a whole when it is settled.
-                if !at.is_within(&RelPath::own("stage")) {
+                if !at.is_within(&RelPath::state("stage")) {
                     self.sync_dir(&home)?;
                 }
             }
@@ -173,7 +173,7 @@ impl Posix {
     /// Closes the own area to other users, should a restored copy or an older version have left it open.
     pub(super) fn close_own_area(&self) -> Result<()> {
         const DOING: &str = "close to other users";
-        let own = RelPath::own("");
+        let own = RelPath::state("");
         let failed = |errno| StoreError::new(DOING, &own, errno);
         let dir = self.open_at(&own, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
         if rustix::fs::fstat(&dir).map_err(failed)?.st_mode & 0o7777 == Mode::RWXU.as_raw_mode() {
@@ -195,7 +195,7 @@ impl Posix {
 
     /// Returns the directory for unfinished copies and a name that nobody else uses.
     pub(super) fn scratch(&self) -> Result<(OwnedFd, String)> {
-        let dir = self.make_dirs(&RelPath::own("tmp"))?;
+        let dir = self.make_dirs(&RelPath::state("tmp"))?;
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let unique = uuid::Uuid::new_v4().simple();
         Ok((dir, format!("{}-{serial}-{unique}", std::process::id())))

@@ -6,7 +6,7 @@ pub(super) use crate::support::view::chain;
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::record::Hold;
 use mirrorkeep::session::Session;
@@ -45,7 +45,7 @@ pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
     let report =
-        mirrorkeep::ops::retention::prune(&Session::new(mirror, &now), &Pruning::default(), Mode::Real)
+        mirrorkeep::ops::retention::prune(&Session::new(mirror, &now), &PruneOptions::default(), Mode::Real)
             .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }

@@ -2,7 +2,7 @@
 
 use super::bucket::{Bucket, ONE, Story, THREE, TWO};
 use crate::store::contract::cut_off;
-use mirrorkeep::decide::check::{Mend, MendKind, Terms, mends};
+use mirrorkeep::decide::check::{Fix, MendKind, Terms, mends};
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{RelPath, Stamp};
 use mirrorkeep::session::Session;
@@ -150,7 +150,7 @@ fn what_is_pruned_is_gone_and_can_come_back(bucket: &Bucket<'_>) {
 
 fn parts_go_and_come_back_and_the_list_is_right(bucket: &Bucket<'_>) {
     let store = bucket.engine.store(bucket.name);
-    store.put(&RelPath::own("policy.yaml"), PARTS.as_bytes(), Put::Replace).unwrap();
+    store.put(&RelPath::state("policy.yaml"), PARTS.as_bytes(), Put::Replace).unwrap();
     let one = format!("master/centos/{ONE}");
     let listed = || bucket.listed(ONE).iter().any(|file| file == "outputs/RPMS/std/a.rpm");
     bucket.publish(ONE);
@@ -237,7 +237,7 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
             Terms::default(),
         )
         .unwrap();
-        let told: Vec<Mend> =
+        let told: Vec<Fix> =
             mends(&report.findings).into_iter().filter(|mend| mend.what == MendKind::GiveUp).collect();
         assert_eq!(
             told.iter().map(|mend| mend.path.parse().unwrap()).collect::<Vec<RelPath>>(),
@@ -315,6 +315,6 @@ fn many_writers_are_refused(bucket: &Bucket<'_>) {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("`--writers one` is accepted"), "{text}");
-    let settings = bucket.engine.untried("many").look(&RelPath::own("mirror.yaml")).unwrap();
+    let settings = bucket.engine.untried("many").look(&RelPath::state("mirror.yaml")).unwrap();
     assert_eq!(settings, None, "no mirror was made");
 }

@@ -5,8 +5,8 @@ use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope, SumsIn};
-use mirrorkeep::ops::publish::Publishing;
-use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
+use mirrorkeep::ops::publish::PublishRequest;
+use mirrorkeep::ops::verify::{By, VerifyOptions, VerifyReport, Which};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
@@ -39,7 +39,7 @@ pub(super) fn publish(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String
 /// Publishes the second build, signed.
 pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let plain = view::publishing(build(TWO), &scene.work());
-    view::publish(&open(store)?, &Publishing { signers: view::signers(), ..plain }, &now).map(drop)
+    view::publish(&open(store)?, &PublishRequest { signers: view::signers(), ..plain }, &now).map(drop)
 }
 
 /// Says of the first build that it is green, which moves an alias.
@@ -63,8 +63,11 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 /// Verifies everything there is, from the first build on.
 pub(super) fn verify(store: Arc<dyn Store>) -> Result<VerifyReport, String> {
     let mirror = open(store)?;
-    let verifying =
-        Verifying { which: Which::All { anew: true }, by: By::Bytes, keys: mirrorkeep::sign::Keys::none() };
+    let verifying = VerifyOptions {
+        which: Which::All { anew: true },
+        by: By::Bytes,
+        keys: mirrorkeep::sign::Keys::none(),
+    };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     alone.install(|| mirrorkeep::ops::verify::verify(&Session::new(&mirror, &now), &verifying)).map_err(chain)
 }
@@ -102,7 +105,7 @@ pub(super) fn adopt_dated(scene: &Scene, store: Arc<dyn Store>) -> Result<(), St
         fs::File::options().append(true).open(&marker).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         view::adopt(&open(scene.store())?, Scope::Build(release()), SumsIn::Record, Changed::Leave, &now)?;
     }
-    let adopting = mirrorkeep::ops::adopt::Adopting {
+    let adopting = mirrorkeep::ops::adopt::AdoptOptions {
         scope: Scope::Build(release()),
         sums: SumsIn::Record,
         trust: mirrorkeep::ops::adopt::Trust::Bytes,

@@ -2,7 +2,7 @@
 
 use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
-use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, retain};
+use mirrorkeep::decide::{Fate, Plan, PlanOutcome, PreviousRuns, Space, retain};
 use mirrorkeep::model::Stamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -227,30 +227,30 @@ fn a_dangling_link_warns_and_a_loop_freezes_its_stream() {
 #[test]
 fn the_clock_may_not_go_back_nor_leap() {
     let (census, policy) = (census(json!({"master/x": days(1..=6)}), json!([])), short("[{last: 1}]"));
-    let outcome = |past: Past| retain(&census, &policy, stamp(NOW), &past).outcome;
-    let last = |text: &str| Past { last_run: Some(stamp(text)), ..Past::default() };
+    let outcome = |past: PreviousRuns| retain(&census, &policy, stamp(NOW), &past).outcome;
+    let last = |text: &str| PreviousRuns { last_run: Some(stamp(text)), ..PreviousRuns::default() };
     assert_eq!(outcome(last("2026-06-14T12:00:00Z")), PlanOutcome::Ok);
     assert_eq!(outcome(last("2026-06-15T12:59:00Z")), PlanOutcome::Ok);
     assert_eq!(outcome(last("2026-06-15T13:01:00Z")), PlanOutcome::Refused);
     assert_eq!(outcome(last("2026-05-01T12:00:00Z")), PlanOutcome::Refused);
-    let clock = |text: &str| Past { store_clock: Some(stamp(text)), ..Past::default() };
+    let clock = |text: &str| PreviousRuns { store_clock: Some(stamp(text)), ..PreviousRuns::default() };
     assert_eq!(outcome(clock("2026-06-15T11:30:00Z")), PlanOutcome::Ok);
     assert_eq!(outcome(clock("2026-06-15T10:30:00Z")), PlanOutcome::Refused);
     let apart = retain(&census, &policy, stamp(NOW), &clock("2026-06-15T10:30:00Z"));
     assert!(apart.refusals[0].contains("`mirrorkeep prune --accept-clock`"), "{:?}", apart.refusals);
     let leap = retain(&census, &policy, stamp(NOW), &last("2026-05-01T12:00:00Z"));
-    let accepted = Past { accepted: Some(leap.digest), ..last("2026-05-01T12:00:00Z") };
+    let accepted = PreviousRuns { accepted: Some(leap.digest), ..last("2026-05-01T12:00:00Z") };
     assert_eq!(outcome(accepted), PlanOutcome::Ok);
     let back = retain(&census, &policy, stamp(NOW), &last("2026-06-15T13:01:00Z"));
     assert_eq!(
-        outcome(Past { accepted: Some(back.digest), ..last("2026-06-15T13:01:00Z") }),
+        outcome(PreviousRuns { accepted: Some(back.digest), ..last("2026-06-15T13:01:00Z") }),
         PlanOutcome::Refused
     );
 }
 
 #[test]
 fn an_empty_place_where_builds_were_is_the_wrong_disk() {
-    let past = Past { last_count: Some(12), ..Past::default() };
+    let past = PreviousRuns { last_count: Some(12), ..PreviousRuns::default() };
     assert_eq!(
         retain(&Census::empty(stamp(NOW)), &short("[]"), stamp(NOW), &past).outcome,
         PlanOutcome::Refused
@@ -260,10 +260,10 @@ fn an_empty_place_where_builds_were_is_the_wrong_disk() {
 #[test]
 fn what_only_a_changed_policy_lets_go_waits_for_somebody() {
     let census = census(json!({"master/x": days(1..=9)}), json!([]));
-    let past = Past { previous: Some(Box::new(short("[{last: 7}]"))), ..Past::default() };
+    let past = PreviousRuns { previous: Some(Box::new(short("[{last: 7}]"))), ..PreviousRuns::default() };
     let plan = retain(&census, &short("[{last: 3}]"), stamp(NOW), &past);
     assert_eq!((with(&plan, Fate::Expire).len(), with(&plan, Fate::Withheld).len()), (2, 4));
-    let accepted = Past { accepted: Some(plan.digest), ..past.clone() };
+    let accepted = PreviousRuns { accepted: Some(plan.digest), ..past.clone() };
     let plan = retain(&census, &short("[{last: 3}]"), stamp(NOW), &accepted);
     assert_eq!(with(&plan, Fate::Expire).len(), 6);
     let apply = policy(
@@ -418,7 +418,8 @@ fn builds_that_need_each_other_go_together_when_the_disk_fills() {
         json!({"master/x": [ring(1, 2), ring(2, 1), build(3, json!({})), build(4, json!({}))]}),
         json!([]),
     );
-    let space = |free| Past { space: Some(Space { total: 9000, free, trash: 0 }), ..Past::default() };
+    let space =
+        |free| PreviousRuns { space: Some(Space { total: 9000, free, trash: 0 }), ..PreviousRuns::default() };
     let alone = retain(&census, &policy(text), stamp(NOW), &space(950));
     assert_eq!(with(&alone, Fate::Expire), BTreeSet::from(["master/x/20260603T023000Z".parse().unwrap()]));
     let more = retain(&census, &policy(text), stamp(NOW), &space(850));

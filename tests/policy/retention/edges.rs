@@ -4,7 +4,7 @@ use super::cases::{NOW, build, census, days, fate, misses, reasons, short, stamp
 use super::world::{plan, policy, with};
 use mirrorkeep::census::Census;
 use mirrorkeep::decide::policy::Policy;
-use mirrorkeep::decide::{Fate, Past, Plan, PlanOutcome, Space, Verdict, retain};
+use mirrorkeep::decide::{Fate, Plan, PlanOutcome, PreviousRuns, Space, Verdict, retain};
 use mirrorkeep::model::Stamp;
 use serde_json::json;
 
@@ -175,15 +175,15 @@ fn what_left_counts_from_depends_on_where_the_alias_led() {
 #[test]
 fn a_stream_that_lost_builds_stands_still_and_no_other_does() {
     let census = census(json!({"master/x": days(1..=6), "master/y": days(1..=6)}), json!([]));
-    let past = Past {
+    let past = PreviousRuns {
         dropped: [("master/y".parse().unwrap(), "2 builds are gone".to_owned())].into(),
-        ..Past::default()
+        ..PreviousRuns::default()
     };
     let plan = retain(&census, &short("[{last: 1}]"), stamp(NOW), &past);
     assert_eq!(fate(&plan, "master/x/20260601T023000Z"), Fate::Expire);
     assert_eq!((with(&plan, Fate::Withheld).len(), with(&plan, Fate::Expire).len()), (5, 5));
     assert_eq!(reasons(&plan, "master/y/20260601T023000Z"), "freeze");
-    let accepted = Past { accepted: Some(plan.digest), ..past };
+    let accepted = PreviousRuns { accepted: Some(plan.digest), ..past };
     assert_eq!(with(&retain(&census, &short("[{last: 1}]"), stamp(NOW), &accepted), Fate::Expire).len(), 10);
 }
 
@@ -239,9 +239,9 @@ fn a_build_that_is_withheld_keeps_its_parts_and_frees_nothing() {
 #[test]
 fn the_clock_and_the_number_of_builds_are_wrong_only_beyond_their_limits() {
     let (census, policy) = (census(json!({"master/x": days(1..=6)}), json!([])), short("[{last: 1}]"));
-    let outcome = |past: Past| retain(&census, &policy, stamp(NOW), &past).outcome;
-    let last = |text: &str| Past { last_run: Some(stamp(text)), ..Past::default() };
-    let clock = |text: &str| Past { store_clock: Some(stamp(text)), ..Past::default() };
+    let outcome = |past: PreviousRuns| retain(&census, &policy, stamp(NOW), &past).outcome;
+    let last = |text: &str| PreviousRuns { last_run: Some(stamp(text)), ..PreviousRuns::default() };
+    let clock = |text: &str| PreviousRuns { store_clock: Some(stamp(text)), ..PreviousRuns::default() };
     // An hour of skew, and 31 days between two runs.
     assert_eq!(outcome(last("2026-06-15T13:00:00Z")), PlanOutcome::Ok);
     assert_eq!(outcome(last("2026-06-15T13:00:01Z")), PlanOutcome::Refused);
@@ -255,8 +255,8 @@ fn the_clock_and_the_number_of_builds_are_wrong_only_beyond_their_limits() {
     ] {
         assert_eq!(outcome(clock(at)), expected, "{at}");
     }
-    assert_eq!(outcome(Past { last_count: Some(12), ..Past::default() }), PlanOutcome::Ok);
-    let none = Past { last_count: Some(0), ..Past::default() };
+    assert_eq!(outcome(PreviousRuns { last_count: Some(12), ..PreviousRuns::default() }), PlanOutcome::Ok);
+    let none = PreviousRuns { last_count: Some(0), ..PreviousRuns::default() };
     assert_eq!(retain(&Census::empty(stamp(NOW)), &policy, stamp(NOW), &none).outcome, PlanOutcome::Ok);
 }
 
@@ -283,15 +283,16 @@ fn under_pressure_only_as_much_goes_as_is_wanted_and_what_is_frozen_is_not_press
     let policy = with_top("pressure: {free_below: 1000B, until_free: 1000B}", "[{last: {max: 9, min: 1}}]");
     let census = census(json!({"master/x": days(1..=5)}), json!([]));
     let space = Some(Space { total: 9000, free: 900, trash: 0 });
-    let pressed = retain(&census, &policy, stamp(NOW), &Past { space, ..Past::default() });
+    let pressed = retain(&census, &policy, stamp(NOW), &PreviousRuns { space, ..PreviousRuns::default() });
     assert_eq!((those(&pressed, Fate::Expire), pressed.shortfall), (vec!["01".to_owned()], None));
     let pressing = |plan: &Plan| plan.builds.iter().filter(|verdict| verdict.pressed).count();
     assert_eq!(pressing(&pressed), 1);
     let frozen = [("master/x".parse().unwrap(), "damaged".to_owned())].into();
-    let held = retain(&census, &policy, stamp(NOW), &Past { space, frozen, ..Past::default() });
+    let held =
+        retain(&census, &policy, stamp(NOW), &PreviousRuns { space, frozen, ..PreviousRuns::default() });
     assert_eq!((those(&held, Fate::Withheld), pressing(&held)), (vec!["01".to_owned()], 0));
     // Without pressure what goes by itself is not pressed.
-    let plain = retain(&census, &short("[{last: 1}]"), stamp(NOW), &Past::default());
+    let plain = retain(&census, &short("[{last: 1}]"), stamp(NOW), &PreviousRuns::default());
     assert_eq!((those(&plain, Fate::Expire).len(), pressing(&plain)), (4, 0));
 }
 
@@ -299,8 +300,10 @@ fn under_pressure_only_as_much_goes_as_is_wanted_and_what_is_frozen_is_not_press
 fn a_frozen_stream_keeps_the_parts_of_its_builds_too_and_freezes_no_other() {
     let text = "version: 1\ndefaults: {floor: 1, min_age: 0h}\nfamilies:\n  - name: a\n    match: \"**\"\n    keep: [{within: 10d}]\n    parts: {bulky: {paths: [\"inputs/**\"], keep: [{within: 3d}]}}\n";
     let streams = json!({"master/x": days(1..=15), "master/y": days(1..=15)});
-    let past =
-        Past { frozen: [("master/x".parse().unwrap(), "damaged".to_owned())].into(), ..Past::default() };
+    let past = PreviousRuns {
+        frozen: [("master/x".parse().unwrap(), "damaged".to_owned())].into(),
+        ..PreviousRuns::default()
+    };
     let plan = retain(&census(streams, json!([])), &policy(text), stamp(NOW), &past);
     let part = |id: &str| {
         let verdict = plan.verdict(&id.parse().unwrap()).unwrap();

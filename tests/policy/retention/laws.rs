@@ -3,7 +3,7 @@
 use super::world::{DAY, STREAMS, World, at, hold, plan, policy, pruned, rules, with, world};
 use mirrorkeep::census::BuildCensus;
 use mirrorkeep::decide::policy::Period;
-use mirrorkeep::decide::{Fate, Past, PlanOutcome, Space, retain};
+use mirrorkeep::decide::{Fate, PlanOutcome, PreviousRuns, Space, retain};
 use mirrorkeep::model::{BuildId, Outcome, Stamp};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -170,11 +170,11 @@ proptest! {
     fn i14_what_cannot_be_read_lets_nothing_more_go(world in world(), rules in rules(), now in 0i64..80) {
         let (census, policy) = (world.census(), rules.policy());
         let all = with(&plan(&census, &policy, at(now * DAY)), Fate::Expire);
-        let unreadable = Past { unreadable: vec![("master/x".parse().unwrap(), "permission denied".to_owned())], ..Past::default() };
+        let unreadable = PreviousRuns { unreadable: vec![("master/x".parse().unwrap(), "permission denied".to_owned())], ..PreviousRuns::default() };
         let refused = retain(&census, &policy, at(now * DAY), &unreadable);
         prop_assert_eq!(refused.outcome, PlanOutcome::Refused);
         prop_assert!(with(&refused, Fate::Expire).is_empty());
-        let frozen = Past { frozen: [(STREAMS[0].parse().unwrap(), "damaged".to_owned())].into(), ..Past::default() };
+        let frozen = PreviousRuns { frozen: [(STREAMS[0].parse().unwrap(), "damaged".to_owned())].into(), ..PreviousRuns::default() };
         let less = with(&retain(&census, &policy, at(now * DAY), &frozen), Fate::Expire);
         prop_assert!(less.is_subset(&all) && less.iter().all(|id| id.stream.as_str() != STREAMS[0]));
     }
@@ -190,7 +190,7 @@ proptest! {
         for stream in STREAMS {
             prop_assert!(going.iter().filter(|id| id.stream.as_str() == stream).count() <= most);
         }
-        let accepted = |digest| with(&retain(&census, &policy, at(now * DAY), &Past { accepted: Some(digest), ..Past::default() }), Fate::Expire);
+        let accepted = |digest| with(&retain(&census, &policy, at(now * DAY), &PreviousRuns { accepted: Some(digest), ..PreviousRuns::default() }), Fate::Expire);
         prop_assert_eq!(accepted(braked.digest), free);
         prop_assert_eq!(accepted(mirrorkeep::model::Digest::of(b"another")), going);
     }
@@ -249,7 +249,7 @@ proptest! {
         let (most, least) = (text("30d", "8", ""), text("3d", "2", ""));
         let space = Space { total: 10_000, free, trash: 0 };
         let plan_at = |policy| plan(&census, policy, at(now * DAY));
-        let pressed = retain(&census, &ranged, at(now * DAY), &Past { space: Some(space), ..Past::default() });
+        let pressed = retain(&census, &ranged, at(now * DAY), &PreviousRuns { space: Some(space), ..PreviousRuns::default() });
         let going = with(&pressed, Fate::Expire);
         prop_assert!(going.is_superset(&with(&plan_at(&most), Fate::Expire)));
         prop_assert!(going.is_subset(&with(&plan_at(&least), Fate::Expire)));

@@ -2,7 +2,7 @@
 
 use mirrorkeep::census::{AliasCensus, AliasMove, BuildCensus, Census, Hold, LabelCensus, StreamCensus};
 use mirrorkeep::decide::policy::Policy;
-use mirrorkeep::decide::{Fate, Past, Plan, retain};
+use mirrorkeep::decide::{Fate, Plan, PreviousRuns, retain};
 use mirrorkeep::model::{BuildId, Outcome, Stamp};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -203,7 +203,7 @@ pub(super) fn policy(text: &str) -> Policy {
 }
 
 pub(super) fn plan(census: &Census, policy: &Policy, now: Stamp) -> Plan {
-    retain(census, policy, now, &Past::default())
+    retain(census, policy, now, &PreviousRuns::default())
 }
 
 /// Returns the builds with that fate.

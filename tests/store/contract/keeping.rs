@@ -15,7 +15,7 @@ pub(super) fn a_lock_keeps_others_out_and_says_who_has_it(store: &dyn Store) {
     if !store.abilities().locks {
         return refused(store.lock(&path("lock"), "me", Duration::ZERO), StoreErrorKind::Unsupported);
     }
-    let (lock, other) = (RelPath::own("lock"), RelPath::own("other"));
+    let (lock, other) = (RelPath::state("lock"), RelPath::state("other"));
     let guard = store.lock(&lock, "the first", Duration::ZERO).unwrap();
     let error = store.lock(&lock, "the second", Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
@@ -29,7 +29,7 @@ pub(super) fn who_waits_gets_the_lock(store: &dyn Store) {
     if !store.abilities().locks {
         return;
     }
-    let lock = RelPath::own("lock");
+    let lock = RelPath::state("lock");
     let guard = store.lock(&lock, "one", Duration::ZERO).unwrap();
     let started = Instant::now();
     thread::scope(|scope| {
@@ -45,7 +45,7 @@ pub(super) fn of_many_one_at_a_time_has_the_lock(store: &dyn Store) {
     if !store.abilities().locks {
         return;
     }
-    let lock = RelPath::own("lock");
+    let lock = RelPath::state("lock");
     let (inside, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -73,6 +73,6 @@ pub(super) fn no_more_is_free_than_there_is(store: &dyn Store) {
 pub(super) fn what_is_settled_is_still_there(store: &dyn Store) {
     store.make_dir(&path("s")).unwrap();
     store.fill(&path("s/file"), &mut &b"x"[..], PLAIN).unwrap();
-    store.settle(&path("s")).unwrap();
+    store.sync_tree(&path("s")).unwrap();
     assert_eq!(read(store, "s/file"), "x");
 }

@@ -87,7 +87,7 @@ pub(super) fn nothing_acts_beyond_a_link(store: &dyn Store) {
             store.link(at, "x").ok();
             store.point(at, &path("old")).ok();
             store.make_dir(at).ok();
-            store.reveal(&path("old"), at).ok();
+            store.rename_tree(&path("old"), at).ok();
             store.exchange(&path("old"), at).ok();
             drop(store.lock(at, "law", Duration::ZERO).ok());
             store.remove(at).ok();

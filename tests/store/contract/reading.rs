@@ -2,7 +2,7 @@
 
 use super::{PLAIN, kind, path, put, read, refused};
 use mirrorkeep::model::RelPath;
-use mirrorkeep::store::{Entry, Kind, Store, StoreErrorKind, Walked};
+use mirrorkeep::store::{Entry, Kind, Store, StoreErrorKind, TreeSnapshot};
 use std::io::Read;
 
 pub(super) fn what_is_looked_at_is_told_as_it_is(store: &dyn Store) {
@@ -75,7 +75,7 @@ pub(super) fn a_walk_sees_what_looking_sees(store: &dyn Store) {
     }
     store.link(&path("w/b/up"), "../../w").unwrap();
     put(store, "beside", "x");
-    let walked = Walked::of(store, &path("w")).unwrap();
+    let walked = TreeSnapshot::of(store, &path("w")).unwrap();
     let mut seen: Vec<_> = walked.entries().map(|(dir, name, _)| dir.child(name).unwrap()).collect();
     seen.sort();
     let names: Vec<&str> = seen.iter().map(RelPath::as_str).collect();
@@ -91,9 +91,9 @@ pub(super) fn a_walk_sees_what_looking_sees(store: &dyn Store) {
     }
     assert!(walked.find(&path("b/none")).is_none() && walked.find(&path("none/a")).is_none());
     assert!(walked.dirs.is_sorted_by_key(|(dir, _)| dir.clone()) && walked.unread.is_empty());
-    let none = Walked::of(store, &path("none")).unwrap();
+    let none = TreeSnapshot::of(store, &path("none")).unwrap();
     assert!(none.top.is_none() && none.dirs.is_empty());
-    let link = Walked::of(store, &path("w/b/up")).unwrap();
+    let link = TreeSnapshot::of(store, &path("w/b/up")).unwrap();
     assert!(link.top.is_some_and(|top| top.kind == Kind::Link) && link.dirs.is_empty());
 }
 

@@ -34,7 +34,7 @@ pub(super) fn a_tree_is_moved_as_a_whole_or_not_at_all(store: &dyn Store) {
     put(store, "stage/one/a/file", "x");
     store.link(&path("stage/one/link"), "a/file").unwrap();
     let before = tree(store, &path("stage"));
-    let moved = store.reveal(&path("stage/one"), &path("m/c/build"));
+    let moved = store.rename_tree(&path("stage/one"), &path("m/c/build"));
     if !store.abilities().moves_trees {
         refused(moved, StoreErrorKind::Unsupported);
         assert_eq!(tree(store, &path("stage")), before);
@@ -44,7 +44,7 @@ pub(super) fn a_tree_is_moved_as_a_whole_or_not_at_all(store: &dyn Store) {
     moved.unwrap();
     assert_eq!(kind(store, "stage/one"), None);
     assert_eq!(tree(store, &path("m")), ["m/c/build/a/file: x", "m/c/build/link -> a/file"]);
-    refused(store.reveal(&path("stage/one"), &path("m/c/other")), StoreErrorKind::NotFound);
+    refused(store.rename_tree(&path("stage/one"), &path("m/c/other")), StoreErrorKind::NotFound);
 }
 
 pub(super) fn a_tree_is_never_moved_onto_something(store: &dyn Store) {
@@ -57,7 +57,7 @@ pub(super) fn a_tree_is_never_moved_onto_something(store: &dyn Store) {
     store.make_dir(&path("m/empty")).unwrap();
     for onto in ["m/dir", "m/file", "m/link", "m/empty"] {
         if store.abilities().directories || onto != "m/empty" {
-            refused(store.reveal(&path("stage/one"), &path(onto)), wanted);
+            refused(store.rename_tree(&path("stage/one"), &path(onto)), wanted);
         }
     }
     assert_eq!(tree(store, &path("stage")), ["stage/one/file: new"]);
@@ -129,8 +129,8 @@ pub(super) fn the_root_is_never_changed_as_a_whole(store: &dyn Store) {
     assert!(store.remove_dir(&root).is_err());
     assert!(store.link(&root, "a").is_err());
     assert!(store.point(&root, &path("a")).is_err());
-    assert!(store.reveal(&root, &path("b")).is_err());
-    assert!(store.reveal(&path("a"), &root).is_err());
+    assert!(store.rename_tree(&root, &path("b")).is_err());
+    assert!(store.rename_tree(&path("a"), &root).is_err());
     assert!(store.lock(&root, "law", Duration::ZERO).is_err());
     assert!(store.discard(&root).is_err());
     assert_eq!(tree(store, &root), ["a/file: x"]);

@@ -73,7 +73,7 @@ pub(super) fn directories_above_are_made(store: &dyn Store) {
 }
 
 pub(super) fn a_log_keeps_every_line_in_order(store: &dyn Store) {
-    let log = RelPath::own("log");
+    let log = RelPath::state("log");
     for (line, how) in [("one\n", Append::Durable), ("two\n", Append::Quick), ("three\n", Append::Durable)] {
         store.append(&log, line.as_bytes(), how).unwrap();
     }
@@ -84,7 +84,7 @@ pub(super) fn a_log_keeps_every_line_in_order(store: &dyn Store) {
 }
 
 pub(super) fn no_line_of_a_log_is_lost_or_torn(store: &dyn Store) {
-    let log = RelPath::own("log");
+    let log = RelPath::state("log");
     store.append(&log, b"first\n", Append::Durable).unwrap();
     thread::scope(|scope| {
         for writer in 0..4 {

@@ -5,8 +5,8 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
 use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::copy::{CopyReport, Copying};
-use mirrorkeep::ops::publish::Publishing;
+use mirrorkeep::ops::copy::{CopyOptions, CopyReport};
+use mirrorkeep::ops::publish::PublishRequest;
 use mirrorkeep::session::Session;
 use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
@@ -109,7 +109,7 @@ impl Home {
     /// Publishes what a directory holds, signed.
     pub(crate) fn publish_by(&self, signers: Signers, work: &Path, name: &str, requires: &[&str]) {
         let requires = requires.iter().map(|name| build(name)).collect();
-        let publishing = Publishing { requires, signers, ..view::publishing(build(name), work) };
+        let publishing = PublishRequest { requires, signers, ..view::publishing(build(name), work) };
         mirrorkeep::ops::publish::publish(&Session::new(self.mirror(), &now), &publishing).unwrap();
     }
 
@@ -245,8 +245,8 @@ pub(crate) fn build(name: &str) -> BuildId {
     format!("master/centos/{name}").parse().unwrap()
 }
 
-pub(crate) fn everything() -> Copying {
-    Copying { what: Vec::new(), permit: Permit::default(), mode: Mode::Real }
+pub(crate) fn everything() -> CopyOptions {
+    CopyOptions { what: Vec::new(), permit: Permit::default(), mode: Mode::Real }
 }
 
 /// Copies from one to the other; a failure of any build is an error.
@@ -255,7 +255,7 @@ pub(crate) fn copy(from: &Home, to: &Home) -> Result<CopyReport, String> {
 }
 
 /// Copies on one thread, so that the calls come in one order.
-pub(crate) fn copy_between(from: &Mirror, to: &Mirror, copying: &Copying) -> Result<CopyReport, String> {
+pub(crate) fn copy_between(from: &Mirror, to: &Mirror, copying: &CopyOptions) -> Result<CopyReport, String> {
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let report = alone.install(|| mirrorkeep::ops::copy::copy(from, &Session::new(to, &now), copying));
     let report = report.map_err(chain)?;

@@ -35,7 +35,7 @@ fn a_directory_of_the_trash_that_no_event_made_is_not_used() {
     publish_two(&scene, scene.store()).unwrap();
     let journal = scene.store().read(&scene::segment(), 1 << 20).unwrap();
     let events = journal.split_inclusive(|byte| *byte == b'\n').count();
-    let other = RelPath::own(&format!("trash/{:012}/record.json", events + 1));
+    let other = RelPath::state(&format!("trash/{:012}/record.json", events + 1));
     scene.store().put(&other, b"kept", Put::Create).unwrap();
     let refused = prune(&scene, scene.store()).unwrap_err();
     assert!(refused.contains("belongs to event"), "{refused}");

@@ -6,8 +6,8 @@ use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::Mirror;
 use mirrorkeep::model::{Classify, ErrorKind, RelPath};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::retention::Pruning;
-use mirrorkeep::ops::verify::{By, VerifyReport, Verifying, Which};
+use mirrorkeep::ops::retention::PruneOptions;
+use mirrorkeep::ops::verify::{By, VerifyOptions, VerifyReport, Which};
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Fault, Put, Spy, Store};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub(super) fn checked(scene: &Scene) -> Vec<String> {
 }
 
 fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
-    let verifying = Verifying { which: Which::All { anew: true }, by, keys: mirrorkeep::sign::Keys::none() };
+    let verifying =
+        VerifyOptions { which: Which::All { anew: true }, by, keys: mirrorkeep::sign::Keys::none() };
     mirrorkeep::ops::verify::verify(&Session::new(&open(store), &now), &verifying).unwrap()
 }
 
@@ -151,7 +152,7 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     let withheld = scene::prune(&scene, scene.store()).unwrap_err();
     assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
     let plan = mirrorkeep::ops::retention::plan(&open(scene.store()), None, now(), None).unwrap().plan;
-    let accepted = Pruning { accepted: Some(plan.digest), ..Pruning::default() };
+    let accepted = PruneOptions { accepted: Some(plan.digest), ..PruneOptions::default() };
     mirrorkeep::ops::retention::prune(&Session::new(&open(scene.store()), &now), &accepted, Mode::Real)
         .unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");

@@ -101,8 +101,8 @@ fn bytes(scene: &Scene) -> Vec<(String, Vec<u8>)> {
     let (store, id) = (scene.store(), build(ONE));
     let mut found: Vec<RelPath> =
         store.below(&id.as_path()).unwrap().into_iter().map(|one| one.path).collect();
-    found.push(RelPath::own(&format!("builds/{id}.json")));
-    found.push(RelPath::own(&format!("manifests/{id}.files")));
+    found.push(RelPath::state(&format!("builds/{id}.json")));
+    found.push(RelPath::state(&format!("manifests/{id}.files")));
     let read = |at: RelPath| match store.look(&at).unwrap().unwrap().link {
         Some(text) => (at.to_string(), text.into_bytes()),
         None => (at.to_string(), store.read(&at, 1 << 20).unwrap()),
@@ -281,7 +281,7 @@ fn a_hold_and_a_trim_see_each_other_before_each_step() {
             let text = format!(
                 r#"{{"version":1,"id":"{id}","holds":[{{"who":"ops","why":"bug 7","until":null}}]}}"#
             );
-            let place = RelPath::own(&format!("holds/{id}.json"));
+            let place = RelPath::state(&format!("holds/{id}.json"));
             let mirror = open(Arc::clone(&other)).unwrap();
             let before = mirror.record(&id).unwrap().unwrap().trimmed.is_empty();
             other.put(&place, text.as_bytes(), Put::Replace).unwrap();

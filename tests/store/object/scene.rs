@@ -6,8 +6,8 @@ use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope as AdoptScope, SumsIn};
-use mirrorkeep::ops::publish::{PublishReport, Publishing};
-use mirrorkeep::ops::retention::Pruning;
+use mirrorkeep::ops::publish::{PublishReport, PublishRequest};
+use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::record::Event;
 use mirrorkeep::session::Session;
@@ -46,7 +46,7 @@ pub(super) fn publish_two(scene: &Scene, store: Arc<dyn Store>) -> Result<(), St
 
 pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let plain = view::publishing(build(TWO), scene.work.path());
-    view::publish(&open(store)?, &Publishing { signers: view::signers(), ..plain }, &now).map(drop)
+    view::publish(&open(store)?, &PublishRequest { signers: view::signers(), ..plain }, &now).map(drop)
 }
 
 pub(super) fn publish_one_again(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
@@ -63,7 +63,7 @@ pub(super) fn label_one(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let report = mirrorkeep::ops::retention::prune(
         &Session::new(&open(store)?, &now),
-        &Pruning::default(),
+        &PruneOptions::default(),
         Mode::Real,
     )
     .map_err(chain)?;
@@ -142,7 +142,7 @@ pub(super) fn accept(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 
 /// Returns where the only segment of the journal is.
 pub(super) fn segment() -> RelPath {
-    RelPath::own("journal/000000000001.jsonl")
+    RelPath::state("journal/000000000001.jsonl")
 }
 
 pub(super) fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
@@ -220,12 +220,12 @@ impl Scene {
 
     /// Gives the mirror another policy.
     pub(super) fn policy(&self, text: &str) {
-        self.store.put(&RelPath::own("policy.yaml"), text.as_bytes(), Put::Replace).unwrap();
+        self.store.put(&RelPath::state("policy.yaml"), text.as_bytes(), Put::Replace).unwrap();
     }
 
     /// Lets the term of everything in the trash be over: tickets, and the events that state their terms, end it where it began.
     pub(super) fn end_terms(&self) {
-        let journal = RelPath::own("journal");
+        let journal = RelPath::state("journal");
         for mut trashed in self.mirror().trash().unwrap().waiting {
             for segment in self.store.below(&journal).unwrap() {
                 let text = self.store.read(&segment.path, 1 << 20).unwrap();
@@ -248,7 +248,7 @@ impl Scene {
 
     /// Returns where a file of that name lies in the trash.
     pub(super) fn trash_file(&self, name: &str) -> RelPath {
-        let found = self.store.below(&RelPath::own("trash")).unwrap().into_iter();
+        let found = self.store.below(&RelPath::state("trash")).unwrap().into_iter();
         found.map(|found| found.path).find(|path| path.name() == name).unwrap()
     }
 

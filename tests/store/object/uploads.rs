@@ -2,7 +2,7 @@
 
 use super::scene::{self, ONE, Scene, TWO, build, now, open};
 use crate::store::contract::cut_off;
-use mirrorkeep::decide::check::{Mend, Terms, mends};
+use mirrorkeep::decide::check::{Fix, Terms, mends};
 use mirrorkeep::model::{RelPath, Stamp};
 use mirrorkeep::recover::{Settled, SettledAs, Stages};
 use mirrorkeep::session::Session;
@@ -31,7 +31,7 @@ fn later(minutes: i64) -> Stamp {
 }
 
 /// Returns what a check finds to mend by then.
-fn to_mend(scene: &Scene, minutes: i64) -> Vec<Mend> {
+fn to_mend(scene: &Scene, minutes: i64) -> Vec<Fix> {
     let mirror = open(scene.store()).unwrap();
     let report = mirrorkeep::ops::check::check(
         &Session::new(&mirror, &|| later(minutes)),
@@ -82,7 +82,7 @@ fn who_publishes_the_build_again_gives_them_up_at_once_and_those_of_no_other() {
 #[test]
 fn who_clears_the_stage_of_a_build_gives_them_up_with_it() {
     let scene = of_the_dead(TWO);
-    let stage = RelPath::own("stage/of-the-dead");
+    let stage = RelPath::state("stage/of-the-dead");
     let underway = serde_json::json!({"upload": 1, "id": build(TWO), "path": format!("master/centos/{TWO}")});
     let note = stage.child("upload.json").unwrap();
     scene.store().put(&note, underway.to_string().as_bytes(), Put::Create).unwrap();
@@ -103,7 +103,7 @@ fn what_is_no_note_of_an_upload_goes_without_harm() {
     {
         scene
             .store()
-            .put(&RelPath::own("uploads").child(name).unwrap(), text.as_bytes(), Put::Create)
+            .put(&RelPath::state("uploads").child(name).unwrap(), text.as_bytes(), Put::Create)
             .unwrap();
     }
     let before = scene.seen();

@@ -29,7 +29,7 @@ fn exactly_the_parts_go_when_their_term_is_over() {
         .map(|one| one.path.to_string())
         .collect();
     assert_eq!(found, left.map(|left| at(left).to_string()));
-    assert!(scene.store().below(&RelPath::own("trash")).unwrap().is_empty());
+    assert!(scene.store().below(&RelPath::state("trash")).unwrap().is_empty());
     reads_well(&*scene.store()).unwrap();
     let refused =
         mirrorkeep::ops::retention::restore(&Session::new(scene.mirror(), &now), &build(ONE), Mode::Real)
@@ -66,7 +66,7 @@ fn what_the_build_has_again_does_not_go_with_an_old_mark() {
 fn nothing_goes_where_nothing_tells_what_the_build_has() {
     let scene = trimmed();
     sweep_until_the_objects_go(&scene);
-    let manifest = RelPath::own(&format!("manifests/{}.files", build(ONE)));
+    let manifest = RelPath::state(&format!("manifests/{}.files", build(ONE)));
     for damage in [None, Some("damaged")] {
         match damage {
             None => scene.store().remove(&manifest).unwrap(),
@@ -126,7 +126,7 @@ fn what_is_cut_off_while_it_is_marked_comes_back_or_goes_and_leaves_nothing() {
         }
         let call = &spy.calls()[nth - 1];
         sweep(&scene, scene.store()).unwrap_or_else(|why| panic!("{call}: {why}"));
-        let left = scene.store().below(&RelPath::own("trash")).unwrap();
+        let left = scene.store().below(&RelPath::state("trash")).unwrap();
         assert!(left.is_empty(), "{call}: {left:?}");
         scene.misleads_nobody().unwrap();
     }

@@ -7,7 +7,7 @@ use crate::mirror::{Mirror, Resolved, chain, resolve};
 use crate::model::{BuildId, RelPath, SUMS_NAME};
 use crate::ops::observe::disk::Disk;
 use crate::record::ForeignList;
-use crate::store::{Entry, Kind, Scan, Scanned, StoreError, Walked};
+use crate::store::{Entry, Kind, Scan, Scanned, StoreError, TreeSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More than CONTEXT ever has, in bytes.
@@ -20,7 +20,7 @@ const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 const HELD: usize = 1000;
 
 /// A mirror that is looked at.
-pub(crate) struct Looking<'a> {
+pub(crate) struct Observer<'a> {
     pub(crate) mirror: &'a Mirror,
     pub(crate) disk: Option<&'a Disk>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Outside {
     pub(crate) unread: Vec<(RelPath, String)>,
 }
 
-impl Looking<'_> {
+impl Observer<'_> {
     /// Looks at everything outside the builds; declared trees are left alone.
     pub(crate) fn outside(&self) -> Result<Outside, StoreError> {
         let mut found = Outside::default();
@@ -85,7 +85,7 @@ impl Looking<'_> {
     }
 
     /// Returns what was walked of one build as plain data, with the texts in it that speak for it.
-    pub(crate) fn build(&self, id: &BuildId, path: &RelPath, walked: Walked) -> SeenBuild {
+    pub(crate) fn build(&self, id: &BuildId, path: &RelPath, walked: TreeSnapshot) -> SeenBuild {
         let unread = walked.unread.iter().map(|(at, error)| (at.clone(), chain(error)));
         let mut found = SeenBuild {
             id: id.clone(),

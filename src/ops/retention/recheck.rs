@@ -1,13 +1,13 @@
-//! The fence: every protection of a build looked at once more, under the lock, before it goes.
+//! The recheck: every protection of a build looked at once more, under the lock, before it goes.
 //!
 //! What other commands changed since the plan is seen in the journal, and then everything is judged anew. What
 //! people changed by hand is seen by reading every link outside the builds, at most a fifth of a second before.
 
-use crate::decide::{Fate, PartFate, Past, Verdict};
-use crate::mirror::{WriteLock, look_at_build, mounted_at, pointing};
+use crate::decide::{Fate, PartFate, PreviousRuns, Verdict};
+use crate::mirror::{WriteLock, build_info, mounted_at, pointing};
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
-use crate::ops::retention::plan::{Planned, judged};
+use crate::ops::retention::plan::{Planned, evaluate};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const FRESH: Duration = Duration::from_millis(200);
 
 /// What was seen last, and when.
 #[derive(Debug)]
-pub(crate) struct Fence {
+pub(crate) struct Recheck {
     seq: u64,
     seen: Option<Seen>,
 }
@@ -28,8 +28,8 @@ struct Seen {
     mounts: Vec<RelPath>,
 }
 
-impl Fence {
-    /// Returns a fence for a plan that was made when the journal was to go on with that number.
+impl Recheck {
+    /// Returns a recheck for a plan that was made when the journal was to go on with that number.
     pub(crate) fn new(seq: u64) -> Self {
         Self { seq, seen: None }
     }
@@ -37,13 +37,13 @@ impl Fence {
     /// Judges everything anew when another command changed something since the last turn.
     pub(crate) fn renew(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         if lock.next_seq() != self.seq {
-            self.judge(lock, planned)?;
+            self.replan(lock, planned)?;
         }
         Ok(())
     }
 
     /// Notes the number with which the journal will go on when this turn ends.
-    pub(crate) fn leave(&mut self, lock: &WriteLock<'_>) {
+    pub(crate) fn end_turn(&mut self, lock: &WriteLock<'_>) {
         self.seq = lock.next_seq();
     }
 
@@ -53,16 +53,16 @@ impl Fence {
     }
 
     /// What the plan lets go may only become less.
-    fn judge(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
+    fn replan(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         // The clock was looked at for the plan, and what it frees was measured then.
-        let base = Past {
+        let base = PreviousRuns {
             accepted: planned.accepted,
             any_clock: true,
             under_pressure: planned.is_pressed(),
             measured: planned.measured.clone(),
-            ..Past::default()
+            ..PreviousRuns::default()
         };
-        let again = judged(lock.mirror(), Some(planned.policy.clone()), lock.now(), base)?;
+        let again = evaluate(lock.mirror(), Some(planned.policy.clone()), lock.now(), base)?;
         let fresh: HashMap<&BuildId, &Verdict> =
             again.plan.builds.iter().map(|verdict| (&verdict.id, verdict)).collect();
         for verdict in &mut planned.plan.builds {
@@ -104,37 +104,41 @@ impl Fence {
                 verdict.and_then(|verdict| verdict.reasons.first().map(|reason| reason.rule.to_string()));
             return Ok(Some(why.unwrap_or_else(|| "it is judged otherwise now".to_owned())));
         }
-        self.shelters(lock, id)
+        self.protected_by(lock, id)
     }
 
     /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
-    pub(crate) fn once_more(
+    pub(crate) fn recheck(
         &mut self,
         lock: &WriteLock<'_>,
         planned: &mut Planned,
         id: &BuildId,
     ) -> Result<Option<String>, ActError> {
-        match self.once_said(lock, planned, id)? {
+        match self.labels_changed(lock, planned, id)? {
             None => self.protects(lock, planned, id),
             why => Ok(why),
         }
     }
 
     /// Forgets every look at the links, and returns that something else is said of a build now, if it is.
-    pub(crate) fn once_said(
+    pub(crate) fn labels_changed(
         &mut self,
         lock: &WriteLock<'_>,
         planned: &Planned,
         id: &BuildId,
     ) -> Result<Option<String>, ActError> {
         self.seen = None;
-        let labels = look_at_build(lock.mirror(), id)?.labels;
+        let labels = build_info(lock.mirror(), id)?.labels;
         let same = planned.census.build(id).is_some_and(|build| build.labels == labels);
         Ok((!same).then(|| "something else is said of it now".to_owned()))
     }
 
     /// Returns which hold or link protects a build now, whatever the plan says.
-    pub(crate) fn shelters(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Option<String>, ActError> {
+    pub(crate) fn protected_by(
+        &self,
+        lock: &WriteLock<'_>,
+        id: &BuildId,
+    ) -> Result<Option<String>, ActError> {
         let mirror = lock.mirror();
         let (path, now) = (mirror.layout().build_path(id)?, lock.now());
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
@@ -163,7 +167,7 @@ impl Fence {
         let mut found = pointing(lock.mirror())?;
         let known: HashSet<BuildId> = planned.census.builds().map(|(id, _)| id).collect();
         if found.builds.iter().any(|id| !known.contains(id)) {
-            self.judge(lock, planned)?;
+            self.replan(lock, planned)?;
             found = pointing(lock.mirror())?;
         }
         self.seen = Some(Seen { at, targets: found.targets, mounts: lock.mirror().store().mounts()? });

@@ -172,12 +172,12 @@ mod tests {
     }
 
     fn claims(store: &ObjectStore) -> usize {
-        store.below(&RelPath::own("lock.claims")).unwrap().len()
+        store.below(&RelPath::state("lock.claims")).unwrap().len()
     }
 
     #[test]
     fn a_living_holder_keeps_the_lock_beyond_its_term_and_leaves_nothing() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         let guard = store.lock(&at, "one", Duration::ZERO).unwrap();
         std::thread::sleep(TERM * 4);
         let busy = store.lock(&at, "two", Duration::ZERO).unwrap_err();
@@ -190,10 +190,10 @@ mod tests {
 
     #[test]
     fn a_dead_claim_is_waited_for_and_cleared() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         let dead =
             Holder { who: "the dead".to_owned(), token: "t".to_owned(), until: now() + 100, process: None };
-        let key = RelPath::own("lock.claims/dead");
+        let key = RelPath::state("lock.claims/dead");
         store.put(&key, &serde_json::to_vec(&dead).unwrap(), crate::store::Put::Replace).unwrap();
         assert_eq!(store.lock(&at, "me", Duration::ZERO).unwrap_err().kind(), StoreErrorKind::Busy);
         let _guard = store.lock(&at, "me", TERM * 20).unwrap();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn of_many_never_two_have_it() {
-        let (store, at) = (store(), RelPath::own("lock"));
+        let (store, at) = (store(), RelPath::state("lock"));
         let inside = std::sync::atomic::AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..6 {

@@ -4,55 +4,55 @@
 //! for it. A file that makes no sense is a problem of the build, which keeps it.
 
 use super::leading::leads;
-use super::{KeptError, Mirror};
+use super::{Mirror, StateError};
 use crate::census::{BuildCensus, LabelCensus};
 use crate::layout::{Created, Files, Place};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{BuildRecord, Hold};
-use crate::store::{Kind, Store, StoreError, Walked};
+use crate::store::{Kind, Store, StoreError, TreeSnapshot};
 use std::collections::{BTreeSet, HashSet};
 
 /// More than a file that says something of a build ever has, in bytes.
 const MARKER_LIMIT: u64 = 1 << 20;
 
 /// Returns what is known of one build that is there; of its holds only the one that lies in it as a file.
-pub fn look_at_build(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, KeptError> {
-    look_knowing(mirror, id, mirror.record(id)?)
+pub fn build_info(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StateError> {
+    build_info_from_record(mirror, id, mirror.record(id)?)
 }
 
 /// Returns the same, where its record was read already.
-pub fn look_knowing(
+pub fn build_info_from_record(
     mirror: &Mirror,
     id: &BuildId,
     record: Option<BuildRecord>,
-) -> Result<BuildCensus, KeptError> {
+) -> Result<BuildCensus, StateError> {
     // Without a record everything is looked at in any case, and only once.
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    let seen = if record.is_none() { Some(Walked::of(mirror.store(), &path)?) } else { None };
-    look_with(mirror, id, record, seen.as_ref())
+    let seen = if record.is_none() { Some(TreeSnapshot::of(mirror.store(), &path)?) } else { None };
+    build_info_from_parts(mirror, id, record, seen.as_ref())
 }
 
 /// Returns what is known of one build whose tree was walked already.
-pub fn look_at_walked(
+pub fn build_info_from_snapshot(
     mirror: &Mirror,
     id: &BuildId,
     record: Option<BuildRecord>,
-    seen: &Walked,
-) -> Result<BuildCensus, KeptError> {
-    look_with(mirror, id, record, Some(seen))
+    seen: &TreeSnapshot,
+) -> Result<BuildCensus, StateError> {
+    build_info_from_parts(mirror, id, record, Some(seen))
 }
 
 /// Returns what the tree of a build says of it, whatever its record says.
-pub fn look_at_tree(mirror: &Mirror, id: &BuildId, seen: &Walked) -> Result<BuildCensus, KeptError> {
-    look_with(mirror, id, None, Some(seen))
+pub fn look_at_tree(mirror: &Mirror, id: &BuildId, seen: &TreeSnapshot) -> Result<BuildCensus, StateError> {
+    build_info_from_parts(mirror, id, None, Some(seen))
 }
 
-fn look_with(
+fn build_info_from_parts(
     mirror: &Mirror,
     id: &BuildId,
     record: Option<BuildRecord>,
-    seen: Option<&Walked>,
-) -> Result<BuildCensus, KeptError> {
+    seen: Option<&TreeSnapshot>,
+) -> Result<BuildCensus, StateError> {
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let files = BuildFiles { store: mirror.store(), path: &path, seen };
     let mut build = match (record, seen) {
@@ -84,7 +84,7 @@ fn look_with(
 struct BuildFiles<'a> {
     store: &'a dyn Store,
     path: &'a RelPath,
-    seen: Option<&'a Walked>,
+    seen: Option<&'a TreeSnapshot>,
 }
 
 impl Files for BuildFiles<'_> {
@@ -137,7 +137,7 @@ fn unrecorded(
     mirror: &Mirror,
     id: &BuildId,
     files: &BuildFiles<'_>,
-    seen: &Walked,
+    seen: &TreeSnapshot,
 ) -> Result<BuildCensus, StoreError> {
     // Whoever decides of what is known of a tree must know all of it.
     if let Some((_, error)) = seen.unread.first() {
@@ -154,7 +154,7 @@ fn unrecorded(
     }
     // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
     build.published = seen.top.as_ref().and_then(|_| Stamp::from_unix(seen.changed));
-    let told = layout.told_result(files)?;
+    let told = layout.result_of(files)?;
     build.result = told.outcome;
     build.problem = build.problem.or(told.problem);
     build.last_activity = build.published;
@@ -168,7 +168,7 @@ fn contents(
     mirror: &Mirror,
     id: &BuildId,
     path: &RelPath,
-    seen: &Walked,
+    seen: &TreeSnapshot,
 ) -> Result<(u64, u64, Vec<BuildId>), StoreError> {
     let mut inodes = HashSet::new();
     let mut requires = BTreeSet::new();

@@ -24,7 +24,7 @@ pub(crate) struct Leaving {
 
 /// What became of a build that was to be moved into the trash.
 #[derive(Debug)]
-pub(crate) enum Thrown {
+pub(crate) enum Trashing {
     /// It is in the trash.
     Gone,
     /// It stays, since this protects it.
@@ -34,11 +34,11 @@ pub(crate) enum Thrown {
 }
 
 /// Moves a build into the trash. In an object store `protects` looks at everything once more after the build was marked.
-pub(crate) fn throw<E>(
+pub(crate) fn move_to_trash<E>(
     lock: &WriteLock<'_>,
     leaving: Leaving,
     protects: impl FnOnce() -> Result<Option<String>, E>,
-) -> Result<Thrown, E>
+) -> Result<Trashing, E>
 where
     E: From<CommitError> + From<StoreError> + From<LockError>,
 {
@@ -46,7 +46,7 @@ where
     let Leaving { id, until, bytes, plan, why } = leaving;
     let path = mirror.layout().build_path(&id).map_err(CommitError::from)?;
     let protocol = protocol(mirror);
-    let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(Thrown::Missing) };
+    let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(Trashing::Missing) };
     let at = lock.next_in_trash().map_err(CommitError::from)?;
     let now = lock.now();
     let ticket =
@@ -62,12 +62,12 @@ where
         // A move that failed after it happened is finished by the next command.
         if !protocol.is_trashed(mirror, &trashed)? {
             protocol.unmark(lock, &id)?;
-            protocol.throw_out(mirror, &trashed.at)?;
+            protocol.delete_trash_entry(mirror, &trashed.at)?;
             pending.undone(lock.now()).map_err(CommitError::from)?;
         }
-        return Ok(moved?.map_or(Thrown::Missing, Thrown::Stays));
+        return Ok(moved?.map_or(Trashing::Missing, Trashing::Stays));
     }
     protocol.follow(lock, &trashed)?;
     pending.done(lock.now()).map_err(CommitError::from)?;
-    Ok(Thrown::Gone)
+    Ok(Trashing::Gone)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// How narrowly a rule missed a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Near {
+pub enum NearMiss {
     /// Its deadline passed.
     Late {
         /// When that was.
@@ -46,7 +46,7 @@ pub enum Near {
     NeverNamed(String),
 }
 
-impl fmt::Display for Near {
+impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late { deadline, by } => {

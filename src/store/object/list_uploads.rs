@@ -22,7 +22,7 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
 
 /// Asks for the uploads below a prefix.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct UploadLister {
     s3: Arc<dyn Signer>,
     http: HttpClient,
     prefix: Path,
@@ -31,7 +31,7 @@ pub(super) struct Begun {
 
 /// An upload as the server tells it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct PendingUpload {
     /// The key below the prefix.
     pub(super) key: String,
     pub(super) id: MultipartId,
@@ -62,13 +62,13 @@ struct Upload {
     initiated: String,
 }
 
-impl Begun {
+impl UploadLister {
     pub(super) fn new(s3: Arc<dyn Signer>, http: HttpClient, prefix: Path) -> Self {
         Self { s3, http, prefix, pause: PAUSE }
     }
 
     /// Returns the uploads that are under way; none where the server does not tell.
-    pub(super) async fn told(&self) -> object_store::Result<Vec<Told>> {
+    pub(super) async fn list(&self) -> object_store::Result<Vec<PendingUpload>> {
         let prefix = if self.prefix.is_root() { String::new() } else { format!("{}/", self.prefix) };
         let (mut told, mut after) = (Vec::new(), None);
         while let Some(answer) = self.ask(&prefix, after).await? {
@@ -121,10 +121,10 @@ impl Begun {
 }
 
 impl Upload {
-    fn below(self, prefix: &str) -> Option<Told> {
+    fn below(self, prefix: &str) -> Option<PendingUpload> {
         let key = self.key.strip_prefix(prefix)?.to_owned();
         let begun = chrono::DateTime::parse_from_rfc3339(&self.initiated).ok()?.timestamp();
-        Some(Told { key, id: self.id, begun })
+        Some(PendingUpload { key, id: self.id, begun })
     }
 }
 
@@ -193,12 +193,18 @@ mod tests {
     }
 
     /// Asks a server with these answers, and returns what was asked as well.
-    fn asked(prefix: &str, answers: Vec<(u16, String)>) -> (object_store::Result<Vec<Told>>, Vec<String>) {
+    fn asked(
+        prefix: &str,
+        answers: Vec<(u16, String)>,
+    ) -> (object_store::Result<Vec<PendingUpload>>, Vec<String>) {
         let asked = Arc::default();
         let http = HttpClient::new(Says(Mutex::new(answers), Arc::clone(&asked)));
-        let begun = Begun { pause: Duration::ZERO, ..Begun::new(Arc::new(Plain), http, Path::from(prefix)) };
+        let begun = UploadLister {
+            pause: Duration::ZERO,
+            ..UploadLister::new(Arc::new(Plain), http, Path::from(prefix))
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let told = runtime.block_on(begun.told());
+        let told = runtime.block_on(begun.list());
         let asked = asked.lock().unwrap().clone();
         (told, asked)
     }
@@ -209,7 +215,7 @@ mod tests {
                     <NextUploadIdMarker>7</NextUploadIdMarker>";
         let pages = vec![(200, page(next, &["a/m/iso", "b/m/iso"])), (200, page("", &["a/m/&amp;"]))];
         let (told, asked) = asked("a", pages);
-        let wanted = ["m/iso", "m/&"].map(|key| Told {
+        let wanted = ["m/iso", "m/&"].map(|key| PendingUpload {
             key: key.to_owned(),
             id: format!("id of a/{key}"),
             begun: 1_543_989_600,

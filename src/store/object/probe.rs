@@ -32,7 +32,7 @@ impl ObjectStore {
         let mut conditions = Conditions::Honoured;
         for _ in 0..ROUNDS {
             let name = format!("tmp/trial-{}", uuid::Uuid::new_v4().simple());
-            let at = RelPath::own(&name);
+            let at = RelPath::state(&name);
             let key = Path::from(at.as_str());
             let round = self.wait_for(self.round(&key, &at));
             self.wait_for(self.delete(vec![key], DOING, &at))?;
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_created_again_where_conditions_are_ignored() {
-        let (store, at) = (tried(Makes::Plain).unwrap(), RelPath::own("file"));
+        let (store, at) = (tried(Makes::Plain).unwrap(), RelPath::state("file"));
         store.put(&at, b"first", Put::Create).unwrap();
         let refused = store.put(&at, b"second", Put::Create).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::AlreadyExists);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 /// A tree as one walk saw it, by paths below its top.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub struct TreeSnapshot {
     /// What lies at its top; nothing when nothing is there.
     pub top: Option<Entry>,
     /// Its directories, sorted by path, so that each comes before those in it.
@@ -20,7 +20,7 @@ pub struct Walked {
     pub unread: Vec<(RelPath, StoreError)>,
 }
 
-impl Walked {
+impl TreeSnapshot {
     /// Walks the tree at `root`, following no link; only its top must be readable.
     ///
     /// Where there are no directories one listing tells all, but for modes and the times that files carry.
@@ -106,7 +106,7 @@ impl Walked {
     }
 
     /// Forgets files and links by their paths, and directories in which nothing else lies.
-    pub fn leave_out(&mut self, gone: &HashSet<RelPath>) {
+    pub fn remove_paths(&mut self, gone: &HashSet<RelPath>) {
         let mut empty: HashSet<RelPath> = HashSet::new();
         // What lies in a directory comes after it.
         for (dir, scan) in self.dirs.iter_mut().rev() {

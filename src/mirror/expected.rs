@@ -2,14 +2,14 @@
 //!
 //! Only what is certain: a deletion that was begun counts as done, since the tree may be gone already.
 
-use super::{JournalError, KeptError, Mirror};
+use super::{JournalError, Mirror, StateError};
 use crate::model::{BuildId, Class, Classify, RelPath};
 use crate::record::{Event, EventKind, Phase};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the journal tells of what should be there.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct ExpectedState {
     /// Builds that were published, adopted or restored here, and neither pruned nor found lost since.
     pub builds: BTreeSet<BuildId>,
     /// Builds that were pruned or found lost, or whose deletion was begun, and that did not come back.
@@ -20,9 +20,9 @@ pub struct Told {
 
 impl Mirror {
     /// Returns what the journal tells of what should be there.
-    pub fn told(&self) -> Result<Told, JournalError> {
+    pub fn expected_state(&self) -> Result<ExpectedState, JournalError> {
         use EventKind::{Adopted, Aliased, Lost, Pruned, Published, Recovered, Restored, Unaliased};
-        let mut told = Told::default();
+        let mut told = ExpectedState::default();
         let wanted = [Adopted, Aliased, Lost, Pruned, Published, Recovered, Restored, Unaliased];
         for event in self.history(&wanted)? {
             told.add(&event);
@@ -32,7 +32,7 @@ impl Mirror {
 
     /// Returns the builds that should be there: those with a record or taken in by the journal, the pruned left out.
     pub fn expected(&self) -> Result<BTreeSet<BuildId>, ExpectedError> {
-        let told = self.told()?;
+        let told = self.expected_state()?;
         let mut expected: BTreeSet<BuildId> = self.recorded()?.into_iter().collect();
         expected.retain(|id| !told.gone.contains(id));
         expected.extend(told.builds);
@@ -48,7 +48,7 @@ pub enum ExpectedError {
     Journal(#[from] JournalError),
     /// The records cannot be read.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Kept(#[from] StateError),
 }
 
 impl Classify for ExpectedError {
@@ -60,7 +60,7 @@ impl Classify for ExpectedError {
     }
 }
 
-impl Told {
+impl ExpectedState {
     fn add(&mut self, event: &Event) {
         let id = || event.to.parse::<BuildId>().ok();
         let mut came = |id: BuildId| {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// What was before, and what could not be seen. The default is a first look at a census that is whole.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct PreviousRuns {
     /// The id of the mirror, which the digest of the plan covers, so that a plan is accepted for one mirror only.
     pub mirror: Option<String>,
     /// When a plan was last carried out.
@@ -51,7 +51,7 @@ pub struct Space {
     pub trash: u64,
 }
 
-impl Past {
+impl PreviousRuns {
     /// Returns every reason for which nothing may go at all.
     ///
     /// A run long after the last one is refused only until its plan is `accepted`.

@@ -10,9 +10,9 @@ use std::fmt;
 
 /// The words of which any will do; never none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words(Vec<String>);
+pub struct OneOrMany(Vec<String>);
 
-impl Words {
+impl OneOrMany {
     /// Returns whether the word is one of them.
     pub fn has(&self, word: &str) -> bool {
         self.0.iter().any(|known| known == word)
@@ -24,13 +24,13 @@ impl Words {
     }
 }
 
-impl From<&str> for Words {
+impl From<&str> for OneOrMany {
     fn from(word: &str) -> Self {
         Self(vec![word.to_owned()])
     }
 }
 
-impl Serialize for Words {
+impl Serialize for OneOrMany {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
             [one] => to.serialize_str(one),
@@ -39,7 +39,7 @@ impl Serialize for Words {
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(OneOrMore)
     }
@@ -48,17 +48,17 @@ impl<'de> Deserialize<'de> for Words {
 struct OneOrMore;
 
 impl<'de> Visitor<'de> for OneOrMore {
-    type Value = Words;
+    type Value = OneOrMany;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a word or a list of words")
     }
 
-    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Words, E> {
-        Ok(Words::from(word))
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::from(word))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
         let mut words = Vec::new();
         while let Some(word) = list.next_element()? {
             words.push(word);
@@ -66,11 +66,11 @@ impl<'de> Visitor<'de> for OneOrMore {
         if words.is_empty() {
             return Err(serde::de::Error::custom("the list is empty; at least one word is wanted"));
         }
-        Ok(Words(words))
+        Ok(OneOrMany(words))
     }
 }
 
-impl JsonSchema for Words {
+impl JsonSchema for OneOrMany {
     fn inline_schema() -> bool {
         true
     }
@@ -95,11 +95,11 @@ mod tests {
 
     #[track_caller]
     fn case(yaml: &str, expected: Result<&[&str], &str>) {
-        match (serde_yaml::from_str::<Words>(yaml), expected) {
+        match (serde_yaml::from_str::<OneOrMany>(yaml), expected) {
             (Ok(words), Ok(expected)) => {
                 assert_eq!(words.as_slice(), expected);
                 let again = serde_yaml::to_string(&words).unwrap();
-                assert_eq!(serde_yaml::from_str::<Words>(&again).unwrap(), words);
+                assert_eq!(serde_yaml::from_str::<OneOrMany>(&again).unwrap(), words);
             }
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             (got, _) => panic!("`{yaml}` gave {got:?}"),

@@ -14,7 +14,7 @@ use url::Url;
 
 /// Where a mirror is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Site {
+pub(super) enum MirrorUrl {
     /// Below a directory.
     Dir(PathBuf),
     /// In a bucket, below a prefix.
@@ -35,7 +35,7 @@ const NO_QUERY: &str = "an address in --mirror has no `?` and no `#`; `s3://buck
 const NO_HOST: &str = "--mirror accepts no user and no host; run mirrorkeep there, or write `./` in front of a \
     directory of that name";
 
-impl Site {
+impl MirrorUrl {
     /// Reads what was typed: an address when it looks like one, else a directory.
     pub(super) fn read(text: OsString) -> Result<Self, String> {
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
@@ -116,7 +116,7 @@ impl Site {
                 let store = ObjectStore::at(address)?.tried_out()?;
                 if store.conditions() == Conditions::Ignored {
                     if writers == Some(WritersArg::Many) {
-                        return Err(LoneWriter(address.clone()).into());
+                        return Err(SingleWriterOnly(address.clone()).into());
                     }
                     say::note(&format!(
                         "warning: `{address}` was tried out and does not honour conditional writes"
@@ -180,7 +180,7 @@ impl Site {
                 places.find_map(|at| {
                     let place = address.get(..at)?;
                     // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
-                    let there = ObjectStore::at(place).ok()?.look(&RelPath::own("mirror.yaml")).ok()?;
+                    let there = ObjectStore::at(place).ok()?.look(&RelPath::state("mirror.yaml")).ok()?;
                     there.map(|_| place.to_owned())
                 })
             }
@@ -245,15 +245,15 @@ impl Classify for Nested {
 #[error(
     "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
 )]
-pub(super) struct LoneWriter(String);
+pub(super) struct SingleWriterOnly(String);
 
-impl Classify for LoneWriter {
+impl Classify for SingleWriterOnly {
     fn class(&self) -> Class {
         ErrorKind::Refused.into()
     }
 }
 
-impl fmt::Display for Site {
+impl fmt::Display for MirrorUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dir(dir) => write!(f, "{}", dir.display()),
@@ -322,11 +322,11 @@ mod tests {
 
     #[test]
     fn an_address_is_told_from_a_directory() {
-        let read = |text: &str| Site::read(text.into());
-        let dir = |path: &str| Ok(Site::Dir(path.into()));
+        let read = |text: &str| MirrorUrl::read(text.into());
+        let dir = |path: &str| Ok(MirrorUrl::Dir(path.into()));
         assert_eq!(read("./mirror"), dir("./mirror"));
         assert_eq!(read("file:///srv/a%20b"), dir("/srv/a b"));
-        assert_eq!(read("s3://bucket/a/"), Ok(Site::Bucket("s3://bucket/a".to_owned())));
+        assert_eq!(read("s3://bucket/a/"), Ok(MirrorUrl::Bucket("s3://bucket/a".to_owned())));
         let prefix = |text: &str| read(text).unwrap().prefix().as_str().to_owned();
         assert_eq!(["s3://bucket/a/b/", "s3://bucket", "/srv/a"].map(prefix), ["a/b", "", ""]);
         assert_eq!(read("./host:/a"), dir("./host:/a"));
@@ -337,13 +337,13 @@ mod tests {
         assert_eq!(read("./a@b"), dir("./a@b"));
         assert!(read("host:srv").unwrap_err().contains("another host"));
         for odd in ["s3://bucket/a?x=1", "s3://bucket/a#b"] {
-            assert_eq!(read(odd), Ok(Site::Refused(NO_QUERY)));
+            assert_eq!(read(odd), Ok(MirrorUrl::Refused(NO_QUERY)));
         }
-        assert_eq!(read("s3://KEY:SECRET@bucket/a"), Ok(Site::Refused(NO_SECRET)));
+        assert_eq!(read("s3://KEY:SECRET@bucket/a"), Ok(MirrorUrl::Refused(NO_SECRET)));
         for remote in
             ["user@host:/srv/a", "s3:/KEY:SECRET@bucket/a", "s3:KEY:SECRET@bucket/a", "s3:/b?key=SECRET"]
         {
-            assert_eq!(read(remote), Ok(Site::Refused(NO_HOST)));
+            assert_eq!(read(remote), Ok(MirrorUrl::Refused(NO_HOST)));
         }
         assert!(read("ftp://host/a").unwrap_err().contains("s3://"));
         assert!(read("file://host/a").unwrap_err().contains("file:///"));

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn nobody_is_told_how_to_keep_what_is_never_served() {
         let mut attributes = Attributes::new();
-        served_as(&mut attributes, &RelPath::own("manifests/m/1.files"));
+        served_as(&mut attributes, &RelPath::state("manifests/m/1.files"));
         assert!(attributes.is_empty());
     }
 }

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 impl ObjectStore {
     /// Looks what becomes of three files, a copy, a listing and a removal.
     pub(super) fn try_others(&self) -> Result<Others> {
-        let dir = RelPath::own(&format!("tmp/trial-{}", uuid::Uuid::new_v4().simple()));
+        let dir = RelPath::state(&format!("tmp/trial-{}", uuid::Uuid::new_v4().simple()));
         let found = self.others(&dir);
         // Whatever went wrong, nothing stays; what cannot be removed is the graver error.
         self.all_gone(&dir)?;

@@ -4,7 +4,7 @@
 //! size half a minute. Here every request is harmless to repeat: whoever writes under a condition and is told that
 //! it came too late looks whether it was its own write (`place`). So an answer that was lost is asked for again like
 //! one that never came. A request may take as long as a slow line needs for its bytes and a while more; reading may
-//! take for ever as long as something arrives. All tries together end after [`Patience`].
+//! take for ever as long as something arrives. All tries together end after [`RetryBudget`].
 
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::client::{
@@ -32,18 +32,18 @@ const SLOWEST_REMOVAL: u64 = 2 << 10;
 
 /// For how long a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience(Duration);
+pub(super) struct RetryBudget(Duration);
 
 /// Connects as the crate does, with our caps.
 #[derive(Debug, Clone)]
-pub(super) struct Wire {
+pub(super) struct Connector {
     silence: Duration,
     last: Arc<Mutex<Option<HttpClient>>>,
 }
 
 /// Sends requests.
 #[derive(Debug)]
-struct Sender {
+struct TimeoutClient {
     /// Waits for each piece of an answer.
     reading: HttpClient,
     /// Waits for nothing by itself.
@@ -51,7 +51,7 @@ struct Sender {
     silence: Duration,
 }
 
-impl Patience {
+impl RetryBudget {
     /// Reads it from the environment.
     pub(super) fn from_env() -> Result<Self> {
         match std::env::var(VARIABLE) {
@@ -81,19 +81,19 @@ impl Patience {
     }
 
     /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
-    pub(super) fn wire(self) -> Wire {
-        Wire { silence: self.0 / 4, last: Arc::default() }
+    pub(super) fn wire(self) -> Connector {
+        Connector { silence: self.0 / 4, last: Arc::default() }
     }
 }
 
-impl Wire {
+impl Connector {
     /// Returns what was connected last: the crate asks for its own requests after those for credentials.
     pub(super) fn connected(&self) -> Option<HttpClient> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl HttpConnector for Wire {
+impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         // Fails when there is one already, which serves as well.
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -101,14 +101,14 @@ impl HttpConnector for Wire {
         let options = options.clone().with_timeout_disabled();
         let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);
         let reading = connect(&options.clone().with_read_timeout(silence))?;
-        let client = HttpClient::new(Sender { reading, writing: connect(&options)?, silence });
+        let client = HttpClient::new(TimeoutClient { reading, writing: connect(&options)?, silence });
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(client)
     }
 }
 
 #[async_trait::async_trait]
-impl HttpService for Sender {
+impl HttpService for TimeoutClient {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         if !tracing::enabled!(tracing::Level::TRACE) {
             return self.send(request).await;
@@ -124,7 +124,7 @@ impl HttpService for Sender {
     }
 }
 
-impl Sender {
+impl TimeoutClient {
     async fn send(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let lists = query.contains("list-type=") || query.contains("comp=list");
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn patience_is_a_number_of_seconds() {
-        assert_eq!(Patience::read("5").unwrap(), Patience(Duration::from_secs(5)));
+        assert_eq!(RetryBudget::read("5").unwrap(), RetryBudget(Duration::from_secs(5)));
         for text in ["", "0", "1m", "601", "-1"] {
-            let error = Patience::read(text).unwrap_err();
+            let error = RetryBudget::read(text).unwrap_err();
             let why = std::error::Error::source(&error).unwrap().to_string();
             assert!(error.to_string().contains(VARIABLE) && why.contains("from 1 to 600"), "{error}: {why}");
         }

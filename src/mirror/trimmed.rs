@@ -6,10 +6,10 @@
 
 use super::records::MANIFEST_LIMIT;
 use super::trash::TICKET_LIMIT;
-use super::{KeptError, Mirror, Ticket, TicketKind, Trashed};
+use super::{Mirror, StateError, Ticket, TicketKind, Trashed};
 use crate::model::{BuildId, RelPath};
 use crate::record::Manifest;
-use crate::store::Walked;
+use crate::store::TreeSnapshot;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ const PARTS: &str = "parts";
 
 /// Looks for parts that wait, build by build.
 #[derive(Debug)]
-pub struct Apart<'m> {
+pub struct TrimmedObjects<'m> {
     mirror: &'m Mirror,
     /// Of which build each directory of the trash has parts; nothing where it has none.
     seen: Mutex<HashMap<RelPath, Option<BuildId>>>,
@@ -26,30 +26,30 @@ pub struct Apart<'m> {
 
 impl Mirror {
     /// Returns the list of what was taken out of a build, in a directory of the trash; nothing where it has none.
-    pub fn parts_in(&self, at: &RelPath) -> Result<Option<Manifest>, KeptError> {
+    pub fn parts_in(&self, at: &RelPath) -> Result<Option<Manifest>, StateError> {
         let place = parts_at(at);
         match self.store().read(&place, MANIFEST_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
             bytes => {
                 let parts = Manifest::parse(&bytes?);
-                parts.map(Some).map_err(|error| KeptError::Parts(place, error))
+                parts.map(Some).map_err(|error| StateError::Parts(place, error))
             }
         }
     }
 
     /// Looks for parts that wait.
-    pub fn apart(&self) -> Apart<'_> {
-        Apart { mirror: self, seen: Mutex::default() }
+    pub fn apart(&self) -> TrimmedObjects<'_> {
+        TrimmedObjects { mirror: self, seen: Mutex::default() }
     }
 }
 
-impl Apart<'_> {
+impl TrimmedObjects<'_> {
     /// Walks the tree of a build, and leaves out what is no more of it.
-    pub fn walk(&self, id: &BuildId, root: &RelPath) -> Result<Walked, KeptError> {
-        let mut walked = Walked::of(self.mirror.store(), root)?;
+    pub fn walk(&self, id: &BuildId, root: &RelPath) -> Result<TreeSnapshot, StateError> {
+        let mut walked = TreeSnapshot::of(self.mirror.store(), root)?;
         let apart = self.of(id)?;
         if !apart.is_empty() {
-            walked.leave_out(&apart);
+            walked.remove_paths(&apart);
         }
         Ok(walked)
     }
@@ -57,7 +57,7 @@ impl Apart<'_> {
     /// Returns what lies at the place of a build and is no more of it, by paths in the build.
     ///
     /// Each time the trash is listed once; only what came since is read.
-    pub fn of(&self, id: &BuildId) -> Result<HashSet<RelPath>, KeptError> {
+    pub fn of(&self, id: &BuildId) -> Result<HashSet<RelPath>, StateError> {
         let mut apart = HashSet::new();
         for at in self.mirror.protocol.parts_in_place(self.mirror)? {
             if self.whose(&at)?.as_ref() == Some(id)
@@ -77,7 +77,7 @@ impl Apart<'_> {
     }
 
     /// Returns the build of which a directory of the trash has parts.
-    fn whose(&self, at: &RelPath) -> Result<Option<BuildId>, KeptError> {
+    fn whose(&self, at: &RelPath) -> Result<Option<BuildId>, StateError> {
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = seen().get(at).cloned() {
             return Ok(known);

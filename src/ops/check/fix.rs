@@ -1,7 +1,7 @@
 //! Mending what a check found and what can be mended safely, one thing after the other.
 
 use crate::commit::repoint::repoint;
-use crate::decide::check::{Mend, MendKind};
+use crate::decide::check::{Fix, MendKind};
 use crate::layout::Place;
 use crate::mirror::chain;
 use crate::model::RelPath;
@@ -16,23 +16,23 @@ use std::cell::OnceCell;
 
 /// What became of one thing that was to be mended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mended {
+pub struct FixOutcome {
     /// What was to be done.
     #[serde(flatten)]
-    pub mend: Mend,
+    pub mend: Fix,
     /// Why it was not.
     pub failure: Option<String>,
 }
 
 /// Mends in the order of the list; goes on after a failure and tells every one.
-pub fn mend(session: &Session<'_>, mends: Vec<Mend>) -> Result<Vec<Mended>, ActError> {
+pub fn mend(session: &Session<'_>, mends: Vec<Fix>) -> Result<Vec<FixOutcome>, ActError> {
     drop(session.begin()?);
     let mending = Mending { session, disk: Disk::of(session.mirror()), remembered: OnceCell::new() };
     let mut done = Vec::new();
     for mend in mends {
         session.check_cancelled()?;
         let failure = mending.one(&mend).err();
-        done.push(Mended { mend, failure });
+        done.push(FixOutcome { mend, failure });
     }
     Ok(done)
 }
@@ -45,7 +45,7 @@ struct Mending<'a> {
 }
 
 impl Mending<'_> {
-    fn one(&self, mend: &Mend) -> Result<(), String> {
+    fn one(&self, mend: &Fix) -> Result<(), String> {
         let (session, mirror) = (self.session, self.session.mirror());
         // The root is shown as a dot.
         let shown = if mend.path == "." { "" } else { &mend.path };

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// One thing that can be mended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Mend {
+pub struct Fix {
     /// What is done.
     pub what: MendKind,
     /// Where.
@@ -32,7 +32,7 @@ pub enum MendKind {
     Record,
 }
 
-impl fmt::Display for Mend {
+impl fmt::Display for Fix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.what, &self.to) {
             (MendKind::Clear, _) => write!(f, "remove {}", self.path),
@@ -46,8 +46,8 @@ impl fmt::Display for Mend {
 }
 
 /// Returns what can be mended of these findings, in the order in which it must be done.
-pub fn mends(findings: &[Finding]) -> Vec<Mend> {
-    let mut mends: Vec<Mend> = findings
+pub fn mends(findings: &[Finding]) -> Vec<Fix> {
+    let mut mends: Vec<Fix> = findings
         .iter()
         .filter_map(|found| {
             let what = match found.code {
@@ -59,7 +59,7 @@ pub fn mends(findings: &[Finding]) -> Vec<Mend> {
                 _ => return None,
             };
             let to = found.nearest.clone().filter(|_| what == MendKind::Relink);
-            Some(Mend { what, path: found.path.clone(), to })
+            Some(Fix { what, path: found.path.clone(), to })
         })
         .collect();
     // A record is made of what can be read, so what cannot comes first.

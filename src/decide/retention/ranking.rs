@@ -30,15 +30,15 @@ impl Item<'_> {
 
 /// Builds of one stream (or of one line of it) that compete: those of one result, the newest first.
 #[derive(Debug)]
-pub(super) struct Lane<'a> {
+pub(super) struct OutcomeGroup<'a> {
     pub result: Outcome,
     pub items: Vec<Item<'a>>,
 }
 
 /// The lanes of a stream, and when each build was superseded.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
-    pub lanes: Vec<Lane<'a>>,
+pub(super) struct Ranking<'a> {
+    pub lanes: Vec<OutcomeGroup<'a>>,
     /// Successes, oldest first: age, and the earliest publishing of it or any later one that is known.
     successes: Vec<((Stamp, u64), Option<Stamp>)>,
 }
@@ -54,7 +54,7 @@ pub(super) enum Superseded {
     At(Stamp),
 }
 
-impl<'a> Line<'a> {
+impl<'a> Ranking<'a> {
     /// Sorts builds into lanes.
     pub(super) fn of(items: Vec<Item<'a>>) -> Self {
         let mut lanes: BTreeMap<Outcome, Vec<Item<'a>>> = BTreeMap::new();
@@ -74,7 +74,7 @@ impl<'a> Line<'a> {
             successes.push((item.age(), earliest));
         }
         successes.reverse();
-        let lanes = lanes.into_iter().map(|(result, items)| Lane { result, items }).collect();
+        let lanes = lanes.into_iter().map(|(result, items)| OutcomeGroup { result, items }).collect();
         Self { lanes, successes }
     }
 

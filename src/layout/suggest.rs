@@ -16,12 +16,12 @@ const EXTRA: u32 = 350;
 pub(super) const NAMES: usize = 12;
 
 /// A way to put names right, and how much was wrong with them.
-pub(super) type Mended = (u32, Vec<String>);
+pub(super) type Suggestion = (u32, Vec<String>);
 
 /// Returns the nearest path in a tree.
-pub(super) fn mend_inside(tree: &Tree, names: &[&str], known: &Values) -> Mended {
+pub(super) fn mend_inside(tree: &Tree, names: &[&str], known: &Values) -> Suggestion {
     let names = names.get(..NAMES).unwrap_or(names);
-    let mut best: Mended = (u32::MAX, Vec::new());
+    let mut best: Suggestion = (u32::MAX, Vec::new());
     for rule in tree.templates() {
         let table = Table::new(rule, names, |_, part, name| weight(part, name));
         let all = rule.parts.len();
