@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod check;
+mod complete;
 mod context;
 mod copy;
 mod exit;
