@@ -365,7 +365,8 @@ fn every_call(ready: &Scene, act: Act) {
         }
     }
     let failed = failures.len();
-    writeln!(std::io::stdout(), "{tried} points tried, {failed} failed").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{tried} points tried, {failed} failed").unwrap();
     assert!(failures.is_empty(), "{failed} of {tried} failed:\n{}", failures.join("\n"));
     assert!(calls.len() > 8, "only {} calls", calls.len());
 }

@@ -40,10 +40,7 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         .into_iter()
         .map(|name| candidate(stage, &builds, name, view))
         .collect();
-    let ready = match stage.pin {
-        true => candidates.iter().find(|one| one.rejected.is_none() && one.missing.is_empty()),
-        false => candidates.iter().find(|one| one.is_ready()),
-    };
+    let ready = candidates.iter().find(|one| one.is_ready());
     let interfered = view
         .promoted
         .get(&(stream.clone(), stage.name.clone()))
@@ -191,7 +188,7 @@ mod tests {
         let build = |(index, (there, success, rejected, votes)): (usize, &Known)| {
             let mut build = BuildCensus::named(name(index));
             build.result = if *success { Result::Success } else { Result::Fail };
-            build.created = Stamp::from_unix(index as i64 * 86_400);
+            build.created = Stamp::from_unix(i64::try_from(index).unwrap() * 86_400);
             for (job, vote) in ["smoke", "a", "a-rerun"].iter().zip(votes) {
                 if let Some(vote) = vote {
                     build
@@ -214,7 +211,7 @@ mod tests {
         let mut moves = Moves::default();
         for (alias, led) in [("newest", newest), ("tested", tested)] {
             for (at, index) in led.iter().enumerate() {
-                let at = Stamp::from_unix(at as i64).unwrap();
+                let at = Stamp::from_unix(i64::try_from(at).unwrap()).unwrap();
                 moves.add(&stream(), alias, at, Some(name(*index)));
             }
         }

@@ -1,47 +1,13 @@
-//! The examples inside a pipeline: read, and tried.
+//! Reading the examples inside a pipeline.
 
-use super::evaluate::{View, evaluate};
-use super::load::{Loading, job_name};
+use super::example::{Example, Expected};
+use super::loading::{Loading, job_name};
 use super::schema::{TestBuildFile, TestFile, TestWaiverFile};
-use super::stage::{Pipeline, Stage};
+use super::stage::Stage;
 use super::state::{Moves, Outcome, Waiver, WaiverScope};
 use crate::census::{BuildCensus, Census, LabelCensus, StreamCensus};
 use crate::model::{BuildId, BuildName, Outcome as Result, Stamp, Stream};
-use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// An example: what is given, and what promotion of each stage must do.
-#[derive(Debug, Clone)]
-pub struct Example {
-    /// What it shows.
-    pub name: String,
-    at: String,
-    stream: Stream,
-    census: Census,
-    moves: Moves,
-    waivers: Vec<Waiver>,
-    expect: BTreeMap<String, Expected>,
-}
-
-/// What promotion of a stage must do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Expected {
-    Build(BuildName),
-    Outcome(Outcome),
-}
-
-/// What came out of one example otherwise than it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Surprise {
-    /// The example's name.
-    pub test: String,
-    /// Where in the file it is expected.
-    pub place: String,
-    /// Which stage.
-    pub stage: String,
-    /// What was expected and what came out, with what the candidates lack.
-    pub message: String,
-}
 
 /// Reads one example.
 pub(super) fn read(
@@ -65,8 +31,7 @@ pub(super) fn read(
             let here = format!("{at}.led.{alias}[{index}]");
             let Some(name) = known(loading, &here, name, &builds) else { continue };
             // Their order is all that counts.
-            let since = Stamp::from_unix(index as i64).unwrap_or_default();
-            moves.add(&stream, alias, since, Some(name));
+            moves.add(&stream, alias, now, Some(name));
         }
     }
     let waivers =
@@ -126,7 +91,7 @@ fn build(loading: &mut Loading<'_>, at: &str, name: &str, raw: &TestBuildFile) -
         None => name.parse().ok(),
     };
     let label = |value: &str| LabelCensus { value: value.to_owned(), since: None, who: None };
-    let mut build = BuildCensus { result, created, ..BuildCensus::named(named) };
+    let mut build = BuildCensus { created, result, ..BuildCensus::named(named) };
     for (job, vote) in &raw.votes {
         if let Err(why) = job_name(job) {
             loading.problem(&format!("{at}.votes.{job}"), why);
@@ -168,50 +133,4 @@ fn waiver(
     let (stage, job) = (raw.stage.clone(), raw.job.clone());
     let since = Stamp::default();
     Some(Waiver { stage, job, scope, why: "example".to_owned(), by: "example".to_owned(), since })
-}
-
-impl Pipeline {
-    /// Tries one example and returns everything that came out otherwise.
-    pub fn surprises(&self, test: &Example) -> Vec<Surprise> {
-        let promoted = BTreeMap::new();
-        let view = View {
-            census: &test.census,
-            moves: &test.moves,
-            waivers: &test.waivers,
-            promoted: &promoted,
-            now: test.census.at,
-        };
-        let look = |(name, wanted): (&String, &Expected)| {
-            let state = evaluate(self.stage(name)?, &test.stream, &view);
-            let (fits, wanted) = match wanted {
-                Expected::Build(name) => {
-                    (state.build.as_ref().is_some_and(|build| build.name == *name), name.to_string())
-                }
-                Expected::Outcome(outcome) => (state.outcome == *outcome, word(*outcome).to_owned()),
-            };
-            let came =
-                state.build.as_ref().map_or(word(state.outcome).to_owned(), |build| build.name.to_string());
-            let lacks = state.candidates.iter().map(|one| {
-                let why =
-                    one.rejected.as_ref().map_or_else(|| one.missing.join(", "), |_| "rejected".to_owned());
-                format!("{}: {}", one.id.name, if why.is_empty() { "ready".to_owned() } else { why })
-            });
-            let lacks: Vec<String> = lacks.collect();
-            let lacks = if lacks.is_empty() { "no candidate".to_owned() } else { lacks.join("; ") };
-            let message = format!("expected {wanted}, came out {came} ({lacks})");
-            let place = format!("{}.expect.{name}", test.at);
-            (!fits).then(|| Surprise { test: test.name.clone(), place, stage: name.clone(), message })
-        };
-        test.expect.iter().filter_map(look).collect()
-    }
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Promoted => "promoted",
-        Outcome::Current => "current",
-        Outcome::Waiting => "waiting",
-        Outcome::None => "none",
-        Outcome::Interfered => "interfered",
-    }
 }

@@ -6,18 +6,22 @@
 //! prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
 
 mod evaluate;
+mod example;
 mod examples;
 mod load;
+mod loading;
 mod loops;
 mod schema;
 mod shipped;
 mod stage;
 mod state;
+mod tries;
 
 pub use evaluate::{View, evaluate, protected};
-pub use examples::Surprise;
+pub use example::Example;
 pub use stage::{Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
+pub use tries::Surprise;
 
 use crate::model::{Class, Classify, ErrorKind, Problem};
 

@@ -1,6 +1,6 @@
 //! What a pipeline means: its stages and what each requires.
 
-use super::examples::Example;
+use super::example::Example;
 use crate::decide::policy::{Span, fits};
 use crate::model::{Digest, OneOrMany, Stream};
 use std::collections::BTreeMap;
