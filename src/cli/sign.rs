@@ -2,18 +2,31 @@
 
 use super::args::{PublishArgs, VerifyArgs};
 use super::exit::{Outcome, Usage};
+use super::read::ends;
 use crate::sign::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Returns who signs, with their keys looked at.
 pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
     let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
+    for signer in &wanted {
+        if let SignWith::Minisign(file) = signer {
+            ends("key", file)?;
+        }
+    }
     let password = std::env::var(MINISIGN_PASSWORD).ok();
     Ok(Signers::open(&wanted, password.as_deref())?)
 }
 
 /// Returns who is trusted.
 pub(super) fn keys(args: &VerifyArgs) -> Outcome<Keys> {
+    for file in &args.keyring {
+        ends("keyring", file)?;
+    }
+    // A key itself is not a file.
+    for file in args.minisign_key.iter().map(Path::new).filter(|file| file.exists()) {
+        ends("key", file)?;
+    }
     Ok(Keys::open(&args.keyring, &args.minisign_key)?)
 }
 
