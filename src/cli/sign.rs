@@ -11,7 +11,7 @@ pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
     let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
     for signer in &wanted {
         if let SignWith::Minisign(file) = signer {
-            ends("key", file)?;
+            key_ends("key", file)?;
         }
     }
     let password = std::env::var(MINISIGN_PASSWORD).ok();
@@ -21,13 +21,17 @@ pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
 /// Returns who is trusted.
 pub(super) fn keys(args: &VerifyArgs) -> Outcome<Keys> {
     for file in &args.keyring {
-        ends("keyring", file)?;
+        key_ends("keyring", file)?;
     }
-    // A key itself is not a file.
-    for file in args.minisign_key.iter().map(Path::new).filter(|file| file.exists()) {
-        ends("key", file)?;
+    for file in &args.minisign_key {
+        key_ends("key", Path::new(file))?;
     }
     Ok(Keys::open(&args.keyring, &args.minisign_key)?)
+}
+
+/// Fails for a file that may never end. What is not there may be a key itself, or is reported where it is read.
+fn key_ends(what: &str, file: &Path) -> Outcome {
+    if file.exists() { ends(what, file) } else { Ok(()) }
 }
 
 /// Reads one `--sign`.
