@@ -12,7 +12,7 @@ pub(crate) use leftovers::{abandoned, stale};
 pub use pending::begin;
 pub use settled::{RecoverError, Settled, SettledAs, Stages};
 pub use stages::{LeftStage, discardable};
-pub(crate) use stages::{LeftStages, clear_old_stages, left_stages};
+pub(crate) use stages::{LeftStages, clear_old_stages, discard_stage, left_stages};
 
 use crate::commit::trash;
 use crate::commit::untrash::RESTORE_TERM;

@@ -31,6 +31,11 @@ fn has_pending_upload(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreErr
     }
 }
 
+/// Clears a stage, whoever may come back for it, unless a process is filling it.
+pub(crate) fn discard_stage(lock: &WriteLock<'_>, at: &RelPath) -> Result<SettledAs, RecoverError> {
+    clear_stage(lock, at, Stages::Discard, lock.now())
+}
+
 /// Clears a stage that nobody is filling and nobody will come back for.
 pub(super) fn clear_stage(
     lock: &WriteLock<'_>,
