@@ -5,6 +5,7 @@ pub mod check;
 mod lint;
 pub mod policy;
 mod portion;
+pub mod readers;
 mod retention;
 mod reuse;
 mod simulate;

@@ -22,6 +22,7 @@ use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set, sweep};
 use crate::mirror::{JournalError, Mirror, Trashed, WriteLock, survey};
 use crate::model::{BuildId, Stamp};
+use crate::ops::readers::{Look, before_removal};
 use crate::ops::retention::policy_of;
 use crate::ops::retention::{SweepReport, plan::PlanError};
 use crate::ops::{ActError, Mode};
@@ -108,6 +109,7 @@ fn leave(
         crate::commit::holds::write(lock, &what.id, EventKind::Unheld, &rest, lock.now())
             .map_err(ActError::from)?;
     }
+    before_removal(session, Look::Changes, std::slice::from_ref(&what.id));
     let leaving = Leaving {
         id: what.id.clone(),
         until,
