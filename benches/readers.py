@@ -152,6 +152,7 @@ def dnf(site, way):
         repo = f"[mirror]\nname=mirror\nbaseurl=http://127.0.0.1:{site.port}/{STREAM}/latest_build/rpm\nenabled=1\n"
     write(f"{home}/repos/mirror.repo", repo)
     write(f"{home}/dnf.conf", "[main]\n")
+    os.makedirs(f"{home}/log", exist_ok=True)
     shutil.rmtree(f"{home}/cache", ignore_errors=True)
     base = ["dnf", "-y", "--nogpgcheck", "--releasever=1", f"--config={home}/dnf.conf", "--noplugins", f"--installroot={home}/root"]
     for key, below in [("reposdir", "repos"), ("cachedir", "cache"), ("logdir", "log")]:

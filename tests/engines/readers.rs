@@ -306,6 +306,7 @@ impl Dnf {
     fn new(repo: &str) -> Self {
         let dnf = Self(tempfile::tempdir().unwrap());
         fs::create_dir_all(dnf.0.path().join("repos")).unwrap();
+        fs::create_dir(dnf.0.path().join("log")).unwrap();
         fs::write(dnf.0.path().join("dnf.conf"), "[main]\n").unwrap();
         fs::write(dnf.0.path().join("repos/mirror.repo"), repo).unwrap();
         dnf

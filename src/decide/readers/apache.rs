@@ -42,7 +42,7 @@ fn one(name: &RelPath, builds: &[RelPath]) -> String {
 fn escaped(text: &str) -> String {
     let mut plain = String::new();
     for c in text.chars() {
-        if "\\$%\"".contains(c) {
+        if "\\$%".contains(c) {
             plain.push('\\');
         }
         plain.push(c);

@@ -7,10 +7,14 @@ pub(super) const CACHE: &str = "public, max-age=60";
 pub(super) fn literal(text: &str) -> String {
     let mut pattern = String::new();
     for c in text.chars() {
-        if c.is_ascii() && !c.is_ascii_alphanumeric() && !"/_-".contains(c) {
-            pattern.push('\\');
+        match c {
+            // Servers look for these in their configuration before they read a pattern.
+            ' ' | '"' | '\'' => pattern.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_ascii() && !c.is_ascii_alphanumeric() && !"/_-".contains(c) => {
+                pattern.extend(['\\', c])
+            }
+            c => pattern.push(c),
         }
-        pattern.push(c);
     }
     pattern
 }

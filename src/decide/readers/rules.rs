@@ -33,6 +33,7 @@ pub fn rules(server: RulesFor, names: &[(RelPath, Vec<RelPath>)], under: &RelPat
             _ if unprintable(path.as_str()).is_some() => Some("a character that is not printable"),
             RulesFor::Nginx if path.as_str().contains('$') => Some("`$`, which nginx cannot quote"),
             RulesFor::Apache if path.as_str().contains('?') => Some("`?`, which Apache takes for a query"),
+            RulesFor::Apache if path.as_str().contains('"') => Some("`\"`, which mod_rewrite cannot quote"),
             _ => None,
         };
         // Names are part of patterns, where everything printable can be quoted.

@@ -163,12 +163,12 @@ fn wanted(
     for name in names.keys().filter(|name| !affected(name)) {
         wanted.names.extend(known(name).map(|known| (name.clone(), known.clone())));
     }
-    let mut taken = files(&wanted.names);
+    // Of names that are in each other's way the one that has a file keeps it.
+    let kept = names.keys().filter_map(|name| Some((name, known(name)?)));
+    let mut taken: BTreeMap<RelPath, RelPath> =
+        kept.flat_map(|(name, known)| known.files.keys().map(|file| (file.clone(), name.clone()))).collect();
     let place = Place { dir: &config.path, url: config.address() };
-    // Of names that are in each other's way the one that has files keeps them.
-    let mut order: Vec<_> = names.iter().filter(|(name, _)| affected(name)).collect();
-    order.sort_by_key(|(path, _)| known(path).is_none_or(|known| known.files.is_empty()));
-    for (path, name) in order {
+    for (path, name) in names.iter().filter(|(name, _)| affected(name)) {
         if unprintable(path.as_str()).is_some() {
             let why = "it contains a character that is not printable";
             wanted.warnings.push(format!("the name `{path}` has no public files: {why}"));
@@ -184,7 +184,7 @@ fn wanted(
         for PublicFile { path: at, text } in
             public_files(place, path, &listed, &facts, terms.grace(&name.build))
         {
-            if let Some(other) = in_the_way(&taken, &at) {
+            if let Some(other) = in_the_way(&taken, &at, path) {
                 let why = format!(
                     "`{at}` of the name `{path}` is not written: `{other}` of another name is in the way"
                 );
@@ -193,7 +193,7 @@ fn wanted(
             }
             let digest = Digest::of(text.as_bytes());
             files.insert(at.clone(), digest);
-            taken.insert(at.clone(), digest);
+            taken.insert(at.clone(), path.clone());
             wanted.texts.insert(at, text);
         }
         let mut name = name.clone();
@@ -205,8 +205,13 @@ fn wanted(
 }
 
 /// Returns the file of another name that is at a path, above it or below it.
-fn in_the_way<'a>(taken: &'a BTreeMap<RelPath, Digest>, at: &RelPath) -> Option<&'a RelPath> {
-    taken.keys().find(|other| at.is_within(other) || other.is_within(at))
+fn in_the_way<'a>(
+    taken: &'a BTreeMap<RelPath, RelPath>,
+    at: &RelPath,
+    name: &RelPath,
+) -> Option<&'a RelPath> {
+    let others = taken.iter().filter(|(_, owner)| *owner != name);
+    others.map(|(other, _)| other).find(|other| at.is_within(other) || other.is_within(at))
 }
 
 /// Returns every file of these names.
