@@ -11,7 +11,7 @@ pub(super) fn literal(text: &str) -> String {
             // Servers look for these in their configuration before they read a pattern.
             ' ' | '"' | '\'' => pattern.push_str(&format!("\\x{:02x}", u32::from(c))),
             c if c.is_ascii() && !c.is_ascii_alphanumeric() && !"/_-".contains(c) => {
-                pattern.extend(['\\', c])
+                pattern.extend(['\\', c]);
             }
             c => pattern.push(c),
         }
