@@ -23,7 +23,10 @@ nginx nginx engines::serving engines::redirects
 apache2 apache2-bin engines::serving engines::redirects
 duk duktape engines::redirects
 rsync rsync engines::serving
-rpm rpm cli::packaged
+rpm rpm cli::packaged engines::readers
+rpmbuild rpm engines::readers
+dnf dnf engines::readers
+createrepo_c createrepo-c engines::readers
 objdump binutils cli::packaged
 END
 }
