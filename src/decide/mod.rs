@@ -8,6 +8,7 @@ mod portion;
 mod retention;
 mod reuse;
 mod simulate;
+mod times;
 
 pub use alias::{Age, Current, follow, meets};
 pub use lint::{Finding, lint};
@@ -18,3 +19,5 @@ pub use retention::{
 };
 pub use reuse::{Held, Reuse, Whose};
 pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};
+pub(crate) use times::SECOND;
+pub use times::Times;

@@ -13,7 +13,7 @@ mod names;
 
 pub use error::CopyError;
 
-use crate::commit::filling::{Check, Filling, Tally};
+use crate::commit::filling::{Check, Filling, Tally, TimeRule};
 use crate::commit::repoint::{Moved, Permit};
 use crate::mirror::{Mirror, build_of, chain};
 use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME};
@@ -299,7 +299,12 @@ fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
         context: None,
         labels: Vec::new(),
         requires: Vec::new(),
-        filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        filling: Filling {
+            take: None,
+            dedupe: Some(Share::Link),
+            check: Check::Bytes,
+            times: TimeRule::Exact,
+        },
         signers: Signers::default(),
     }
 }
