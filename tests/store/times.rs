@@ -29,7 +29,7 @@ fn write(work: &Path, given: Given) {
         let path = work.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, vec![b'a' + byte % 3; *size]).unwrap();
-        let time = UNIX_EPOCH + Duration::from_millis(1_500_000_000_000 + u64::from(*time % 4) * 700);
+        let time = UNIX_EPOCH + Duration::from_millis(1_500_000_000_000 + u64::from(time % 4) * 700);
         fs::File::open(&path).unwrap().set_modified(time).unwrap();
     }
 }
