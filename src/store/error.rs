@@ -59,6 +59,14 @@ pub struct StoreError {
     source: io::Error,
 }
 
+/// A reason with what a person can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+struct Advised {
+    why: String,
+    hint: String,
+}
+
 impl StoreError {
     /// Returns an error of doing something to a path.
     pub fn new(doing: &'static str, at: impl ToString, source: impl Into<io::Error>) -> Self {
@@ -85,7 +93,23 @@ impl StoreError {
     #[must_use]
     pub fn again(&self) -> Self {
         let (at, source) = (self.at.clone(), io::Error::other(self.source.to_string()));
-        Self { kind: self.kind, doing: self.doing, at, source }
+        let again = Self { kind: self.kind, doing: self.doing, at, source };
+        match self.hint() {
+            Some(hint) => again.hinting(hint),
+            None => again,
+        }
+    }
+
+    /// Adds what a person can do about it.
+    #[must_use]
+    pub fn hinting(self, hint: &str) -> Self {
+        let advised = Advised { why: self.source.to_string(), hint: hint.to_owned() };
+        Self { source: io::Error::other(advised), ..self }
+    }
+
+    fn hint(&self) -> Option<&str> {
+        let advised = self.source.get_ref()?.downcast_ref::<Advised>()?;
+        Some(&advised.hint)
     }
 
     /// Returns the kind.
@@ -102,7 +126,7 @@ impl StoreError {
 impl Classify for StoreError {
     fn class(&self) -> Class {
         use StoreErrorKind as Kind;
-        match self.kind {
+        let class: Class = match self.kind {
             Kind::NoSpace => ErrorKind::Full.hint(
                 "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again",
             ),
@@ -125,7 +149,8 @@ impl Classify for StoreError {
             | Kind::Unsupported
             | Kind::Damaged
             | Kind::Io => ErrorKind::Failed.into(),
-        }
+        };
+        Class { hint: self.hint().map(str::to_owned).or(class.hint), ..class }
     }
 }
 

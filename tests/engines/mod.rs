@@ -5,4 +5,5 @@ pub(crate) mod cluster;
 pub(crate) mod redirects;
 pub(crate) mod serving;
 pub(crate) mod stores;
+pub(crate) mod strangers;
 pub(crate) mod web;

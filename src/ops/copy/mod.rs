@@ -21,7 +21,7 @@ use crate::ops::Mode;
 use crate::ops::adopt::Scope;
 use crate::ops::publish::{
     Named, Prepared, PublishError, PublishOutcome, PublishReport, PublishRequest, PublishRun, strays,
-    without_directories,
+    unserved_links, without_directories,
 };
 use crate::ops::retention::report::Failure;
 use crate::record::{BuildRecord, Manifest};
@@ -226,9 +226,10 @@ impl Copy<'_> {
             // Of empty directories an object store says nothing, so those that are there are no difference.
             source.dirs = there.dirs;
         }
-        let warning = without_directories(self.to, &mut source);
+        let warnings = [without_directories(self.to, &mut source), unserved_links(self.to, &source)];
         let mut prepared = Prepared::copied(path, source, record, sums);
-        prepared.warnings.extend(warning.map(|warning| format!("{id}: {warning}")));
+        let warnings = warnings.into_iter().flatten();
+        prepared.warnings.extend(warnings.map(|warning| format!("{id}: {warning}")));
         Ok(prepared)
     }
 

@@ -17,7 +17,7 @@ mod run;
 
 pub use error::PublishError;
 pub use outcome::{PublishOutcome, PublishReport};
-pub(crate) use prepared::{Prepared, record, strays, without_directories};
+pub(crate) use prepared::{Prepared, record, strays, unserved_links, without_directories};
 use prepared::{clocks, prepare};
 pub use request::{ContextFrom, Named, PublishRequest};
 pub(crate) use run::PublishRun;

@@ -39,6 +39,8 @@ pub struct PublishReport {
     pub resumed_files: u64,
     /// How many files got a later time than their source, since their bytes changed and their size and time did not show it.
     pub later_files: u64,
+    /// How many links it has that no reader but mirrorkeep follows, as in an object store.
+    pub unserved_links: u64,
     /// What signs its checksums since now.
     pub signatures: Vec<Signature>,
     /// Names that moved.
@@ -99,6 +101,11 @@ impl PublishRun<'_> {
             excluded: prepared.source.excluded,
             resumed_files: tally.resumed.load(Ordering::Relaxed),
             later_files: if self.publishing.filling.times == TimeRule::Later { tally.unnoticed } else { 0 },
+            unserved_links: if self.session.mirror().store().abilities().symlinks {
+                0
+            } else {
+                prepared.source.links.len() as u64
+            },
             signatures: prepared.sums.signatures.clone(),
             aliases: Vec::new(),
             warnings: prepared
