@@ -394,6 +394,11 @@ pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<V
     Ok(uploads)
 }
 
+/// Clears a stage, whoever may come back for it, unless a process is filling it.
+pub(crate) fn discard_stage(lock: &WriteLock<'_>, at: &RelPath) -> Result<SettledAs, RecoverError> {
+    clear_stage(lock, at, Stages::Discard, lock.now())
+}
+
 /// Clears a stage that nobody is filling and nobody will come back for.
 fn clear_stage(
     lock: &WriteLock<'_>,

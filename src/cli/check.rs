@@ -69,8 +69,7 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
 
 /// Reads the answer of an earlier check.
 fn read_baseline(path: &Path) -> Outcome<Baseline> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Usage(format!("cannot read the baseline `{}`: {error}", path.display())))?;
+    let text = super::read::text("baseline", path)?;
     let baseline = Baseline::parse(&text);
     Ok(baseline.map_err(|why| Usage(format!("`{}` is not a baseline: {why}", path.display())))?)
 }

@@ -156,12 +156,15 @@ fn row(
 pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
-    let mut builds = trashed(&mirror)?;
+    let (mut builds, unread) = trashed(&mirror)?;
     builds.retain(|one| chosen.has(&one.id));
     let at = now();
     if setting.json {
-        say::data(&json!({"trash": 1, "at": at, "builds": builds}));
+        say::data(&json!({"trash": 1, "at": at, "builds": builds, "unreadable": unread}));
         return Ok(());
+    }
+    for concern in &unread {
+        mirror.warnings().add(concern.to_string());
     }
     let row = |one: &crate::ops::status::TrashedBuild| {
         let what = match one.what {
@@ -189,7 +192,11 @@ pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
         ("SIZE", Align::Right),
         ("WHY", Align::Left),
     ];
-    show(&columns, &rows, "the trash is empty");
+    show(
+        &columns,
+        &rows,
+        if unread.is_empty() { "the trash is empty" } else { "no builds that can be read" },
+    );
     Ok(())
 }
 

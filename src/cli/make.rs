@@ -87,7 +87,7 @@ pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
             Usage(format!("no layout `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
         );
     }
-    let text = super::read::text("layout", name.as_ref())?;
+    let text = super::read::setting("layout", name.as_ref())?;
     let layout = Layout::load(&text, name)?;
     Ok((Chosen::File(text), layout))
 }

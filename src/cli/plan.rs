@@ -130,7 +130,7 @@ pub(super) fn choose(name: &str) -> Outcome<(crate::mirror::Chosen, Policy)> {
             Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
         );
     }
-    let text = super::read::text("policy", name.as_ref())?;
+    let text = super::read::setting("policy", name.as_ref())?;
     let policy = Policy::load(&text, name)?;
     Ok((Chosen::File(text), policy))
 }

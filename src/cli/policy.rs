@@ -10,9 +10,10 @@ use crate::decide::policy::{Policy, Span};
 use crate::decide::{
     Fate, Forward, PartFate, Plan, PreviousRuns, SIMULATED, Verdict, coming, lint, retain, simulate,
 };
-use crate::mirror::survey;
+use crate::mirror::{chain, survey};
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
+use crate::ops::retention::plan::PlanError;
 use crate::render::Series;
 use crate::{model, render};
 use serde_json::{Value, json};
@@ -313,12 +314,17 @@ fn freed(
 fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let (chosen, new) = choose(name)?;
     let mirror = setting.open()?;
-    let changes = match mirror.policy()? {
-        Some(_) => {
-            let old = crate::ops::retention::policy_of(&mirror)?;
-            Some(difference(setting, (&old, &new), None, None)?)
+    let changes = match crate::ops::retention::policy_of(&mirror) {
+        Ok(old) => Some(difference(setting, (&old, &new), None, None)?),
+        Err(PlanError::NoPolicy) => None,
+        // This is the way to replace it.
+        Err(error) => {
+            let why = model::shown(&chain(&error)).into_owned();
+            say::note(&format!(
+                "warning: what changes is not known, since the policy in force cannot be used: {why}"
+            ));
+            None
         }
-        None => None,
     };
     let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
     if setting.json {

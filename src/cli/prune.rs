@@ -238,8 +238,9 @@ pub(super) fn hold(setting: &Context, args: &HoldArgs) -> Outcome {
     check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
     let at = now();
     let until = args.until.as_deref().map(|text| when::future("--until", text, at)).transpose()?;
-    if let Some(until) = until.filter(|until| *until < at) {
-        return Err(Usage(format!("--until {} is past", until.iso())).into());
+    if let Some(until) = until.filter(|until| *until <= at) {
+        let (until, at) = (until.iso(), at.iso());
+        return Err(Usage(format!("--until {until} is not in the future (it is {at} now)")).into());
     }
     let wanted = Hold { who: setting.who.clone(), why: why.to_owned(), until, since: Some(at) };
     let mirror = setting.open()?;

@@ -4,7 +4,7 @@ use super::args::WithdrawArgs;
 use super::context::Context;
 use super::exit::{Exit, Failed, Outcome, Usage};
 use super::{naming, say};
-use crate::model::{BuildId, check_line, shown};
+use crate::model::{BuildId, Class, Classify, ErrorKind, check_line, shell_word, shown};
 use crate::ops::Mode;
 use crate::ops::withdraw::{WithdrawReport, Withdrawing};
 use serde_json::json;
@@ -14,6 +14,9 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
     let id = naming::build(&mirror, &args.id)?;
+    if args.id.parse().ok().as_ref() != Some(&id) {
+        return Err(Named { name: args.id.clone(), id, why: args.why.clone() }.into());
+    }
     let what = Withdrawing { id, why: args.why.clone(), force: args.force, purge: args.purge };
     let session = setting.session(&mirror);
     let run = |mode| crate::ops::withdraw::withdraw(&session, &what, mode);
@@ -33,6 +36,28 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
         tell(&report, mode);
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// A name in the place of an ID.
+///
+/// The name moves to another build with the withdrawal, and running the command again, after a loss of the connection or
+/// in a loop that retries, would withdraw that one, too.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` is a name, which moves to another build when `{id}` is withdrawn; the ID of the build is accepted",
+    shown(name)
+)]
+struct Named {
+    name: String,
+    id: BuildId,
+    why: String,
+}
+
+impl Classify for Named {
+    fn class(&self) -> Class {
+        let why = shell_word(self.why.as_ref());
+        ErrorKind::Usage.hint(format!("`mirrorkeep withdraw {} --why {why}`", self.id))
+    }
 }
 
 /// Asks for the ID of the build; what is deleted at once does not come back.
@@ -90,6 +115,10 @@ fn tell(report: &WithdrawReport, mode: Mode) {
     }
     for copy in &report.copies {
         say::note(&format!("warning: `{copy}` is a copy of it that stays for its term"));
+    }
+    if let Some(stage) = &report.stage {
+        let then = if report.purged { "would be deleted, too" } else { "stays: --purge deletes it" };
+        say::note(&format!("warning: `{stage}`, which a publish of the same build left unfinished, {then}"));
     }
     for failure in &report.failures {
         say::note(&format!("failed: {}: {}", failure.path, failure.error));

@@ -19,9 +19,15 @@ pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<(), CommitErr
     Ok(())
 }
 
-/// Tells and marks one.
-pub(crate) fn mark_one(lock: &WriteLock<'_>, trashed: &Trashed, now: Stamp) -> Result<RelPath, CommitError> {
-    let pending = lock.begin(now, &trashed.ticket.id, &Payload::Swept { trash: trashed.at.clone() })?;
+/// Records and marks one directory of the trash; `why` is the reason of a person who deletes it.
+pub(crate) fn mark_one(
+    lock: &WriteLock<'_>,
+    trashed: &Trashed,
+    why: Option<&str>,
+    now: Stamp,
+) -> Result<RelPath, CommitError> {
+    let payload = Payload::Swept { trash: trashed.at.clone(), why: why.map(str::to_owned) };
+    let pending = lock.begin(now, &trashed.ticket.id, &payload)?;
     let going = going(&trashed.at);
     protocol(lock.mirror()).mark_swept(lock, trashed, &going)?;
     pending.done(now)?;

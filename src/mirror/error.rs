@@ -44,6 +44,9 @@ pub enum MirrorError {
         "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
     )]
     Replaced(String),
+    /// Another layout was put in force since the mirror was opened.
+    #[error("the layout of the mirror was changed while the command ran")]
+    OtherLayout,
     /// The line of its settings that names a layout or policy is not where it can be changed.
     #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
     NotEdited {
@@ -81,6 +84,7 @@ impl Classify for MirrorError {
             Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
                 ErrorKind::Refused.into()
             }
+            Self::OtherLayout => ErrorKind::Failed.hint("run the same command again"),
             Self::NotEdited { key, name } => ErrorKind::Refused.hint(format!(
                 "write `{key}: {name}` on a line of its own, without space before it, and run the same command again"
             )),

@@ -75,8 +75,16 @@ impl Mirror {
 
     /// Fails when a file lacks a hold that the journal states: of one build, or of any.
     pub fn refuse_lost_holds(&self, of: Option<&BuildId>, now: Stamp) -> Result<(), ExpectedError> {
-        let lost = self.lost_holds(now)?;
-        match lost.iter().find(|lost| of.is_none_or(|id| *id == lost.id)) {
+        let lost = match of {
+            // Whatever is wrong with the holds of others is not in the way.
+            Some(id) => {
+                let mut events = self.history(&STATING)?;
+                events.retain(|event| event.to == id.to_string());
+                lost_holds(self, &events, BTreeMap::from([(id.clone(), self.holds_of(id)?)]), now)?
+            }
+            None => self.lost_holds(now)?,
+        };
+        match lost.first() {
             Some(lost) => Err(lost.error().into()),
             None => Ok(()),
         }

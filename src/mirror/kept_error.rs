@@ -46,7 +46,10 @@ pub enum StateError {
 impl Classify for StateError {
     fn class(&self) -> Class {
         match self {
-            Self::Holds(..) | Self::StrangeHold(_) => ErrorKind::Refused.into(),
+            Self::Holds(..) => {
+                ErrorKind::Refused.hint("`mirrorkeep recover` writes it again from the journal")
+            }
+            Self::StrangeHold(_) => ErrorKind::Refused.into(),
             Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
                 "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
             )),

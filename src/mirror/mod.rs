@@ -50,7 +50,7 @@ pub use kept_error::{Kept, StateError};
 pub(crate) use last_run::{LastRun, LastRunError};
 pub use links::{Links, Pointing, laid, links, pointing};
 pub use materialized::{Generation, Materialized};
-pub use open::{AliasRules, Chosen, Setup};
+pub use open::{AliasRules, Chosen, SETTINGS_LIMIT, Setup};
 pub use pending::Pending;
 pub use records::Tree;
 pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};

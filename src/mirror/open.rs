@@ -15,7 +15,7 @@ use std::time::Duration;
 use tracing::info;
 
 /// More than a file of settings ever has, in bytes.
-const LIMIT: u64 = 1 << 20;
+pub const SETTINGS_LIMIT: u64 = 1 << 20;
 
 /// What a new mirror is to be.
 #[derive(Debug, Clone)]
@@ -237,11 +237,19 @@ impl Mirror {
         if self.store().is_at_its_path()? { Ok(()) } else { Err(MirrorError::Replaced(self.store.shown())) }
     }
 
-    /// Fails when another mirror lies there now than the one that was opened.
+    /// Fails when another mirror lies there now than the one that was opened, or when it has another layout by now, in
+    /// which what the command is about to write may have no place.
     pub(super) fn is_still_there(&self) -> Result<(), MirrorError> {
         self.is_at_its_path()?;
-        let same = read_config(self.store())?.id == self.config.id;
-        if same { Ok(()) } else { Err(MirrorError::OtherMirror(self.store.shown())) }
+        let found = read_config(self.store())?;
+        if found.id != self.config.id {
+            return Err(MirrorError::OtherMirror(self.store.shown()));
+        }
+        let mut same = found.layout == self.config.layout;
+        if same && Layout::shipped(&found.layout).is_none() {
+            same = read_text(self.store(), &found.layout)? == self.layout.text();
+        }
+        if same { Ok(()) } else { Err(MirrorError::OtherLayout) }
     }
 }
 
@@ -250,7 +258,7 @@ pub(super) fn is_file(name: &str) -> bool {
 }
 
 pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
-    let bytes = store.read(&RelPath::state(name), LIMIT)?;
+    let bytes = store.read(&RelPath::state(name), SETTINGS_LIMIT)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

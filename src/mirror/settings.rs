@@ -54,13 +54,18 @@ impl Mirror {
         let name = self.name_in_force(which, chosen);
         let at = RelPath::state("mirror.yaml");
         let text = super::open::read_text(store, "mirror.yaml")?;
+        let read = |text: &str| -> Result<MirrorConfig, MirrorError> {
+            let document = Document::parse(text, "mirror.yaml").map_err(MirrorError::Config)?;
+            document.read().map_err(MirrorError::Config)
+        };
+        // What the settings are now: another key may have changed since the mirror was opened.
+        let now = read(&text)?;
         let wanted = match which {
-            InForce::Layout => MirrorConfig { layout: name.clone(), ..self.config().clone() },
-            InForce::Policy => MirrorConfig { policy: Some(name.clone()), ..self.config().clone() },
+            InForce::Layout => MirrorConfig { layout: name.clone(), ..now },
+            InForce::Policy => MirrorConfig { policy: Some(name.clone()), ..now },
         };
         let edited = with_line(&text, which.key(), &name);
-        let read = Document::parse(&edited, "mirror.yaml").and_then(|document| document.read());
-        if !read.is_ok_and(|read: MirrorConfig| read == wanted) {
+        if !read(&edited).is_ok_and(|read| read == wanted) {
             return Err(MirrorError::NotEdited { key: which.key(), name });
         }
         if let Chosen::File(text) = chosen {

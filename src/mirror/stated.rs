@@ -113,6 +113,18 @@ impl Mirror {
         stated.event.stated().why
     }
 
+    /// Returns the build of a directory of the trash, as the journal or the record in it states; nothing where neither
+    /// does.
+    pub(crate) fn build_in(&self, at: &RelPath) -> Option<BuildId> {
+        let stated = || {
+            self.learn(std::iter::once(at)).ok()?;
+            let stated = self.statements().known().get(&number_of(at)?).cloned()?;
+            let fills = matches!(stated.event.what, EventKind::Pruned | EventKind::Trimmed);
+            if fills { stated.event.to.parse().ok() } else { None }
+        };
+        stated().or_else(|| self.named_in(at).ok().flatten())
+    }
+
     /// Compares a ticket whose event is lost with the record beside it.
     fn compare_record(&self, at: &RelPath, ticket: &Ticket) -> Result<(), String> {
         if ticket.until < ticket.since {

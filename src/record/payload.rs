@@ -119,6 +119,9 @@ pub enum Payload {
     Swept {
         /// Its directory of the trash.
         trash: RelPath,
+        /// Why a person deleted it by `withdraw --purge`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// A build that others made was adopted.
     Adopted {

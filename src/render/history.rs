@@ -42,7 +42,10 @@ pub fn sentence(event: &Event) -> String {
         }
         EventKind::Trimmed => format!("took {} out of {to}", list(event, "parts")),
         EventKind::Restored => format!("restored {to} from the trash"),
-        EventKind::Swept => format!("deleted {to} from the trash"),
+        EventKind::Swept => {
+            let why = text_of(event, "why").map(|why| format!(": {why}")).unwrap_or_default();
+            format!("deleted {to} from the trash{why}")
+        }
         EventKind::Lost => format!("recorded that {to} is gone"),
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };

@@ -115,6 +115,17 @@ fn the_trash_and_the_holds_are_listed() {
     let text = rig.ok(&["hold", "list", "master/*"]);
     assert!(text.contains("2999-01-31T23:59:59Z") && text.contains("bug 7"), "{text}");
     assert!(rig.ends(0, &["hold", "list", "release/*"]).contains("no holds"));
+    // A hold that is over at once protects nothing.
+    for until in ["0d", "2019-01-01"] {
+        rig.fails(2, "is not in the future", &["hold", &id(A), "--why", "x", "--until", until]);
+    }
+    // What cannot be read is not absent.
+    let (at, other) = (gone["at"].as_str().unwrap(), "no builds that can be read");
+    std::fs::write(rig.mirror(at).join("ticket.json"), "").unwrap();
+    let text = rig.ends(0, &["trash", "list"]);
+    assert!(text.contains(other) && text.contains(&format!("warning: `{at}`: its ticket cannot")), "{text}");
+    let unread = rig.json(&["trash", "list"])["unreadable"].clone();
+    assert_eq!((unread.as_array().unwrap().len(), unread[0]["path"].as_str()), (1, Some(at)));
     // The verb itself still wants a build and a reason.
     rig.fails(2, "--why", &["hold", &id(A)]);
     rig.fails(2, "required", &["hold"]);

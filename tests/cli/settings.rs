@@ -2,6 +2,8 @@
 
 use crate::support::rig::Rig;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 const ONE: &str = "20181205T060000Z";
 const TWO: &str = "20181206T060000Z";
@@ -108,7 +110,83 @@ fn a_file_that_never_ends_is_refused_by_its_kind() {
         &["layout", "set", pipe],
         &["plan", "--census", pipe, "--policy", "starlingx"],
         &["publish", "/tmp", "--recipe", pipe, "--stream", "master/centos"],
+        &["publish", "/tmp", "--sign", &format!("minisign:{pipe}"), "--stream", "master/centos"],
+        &["check", "--baseline", pipe],
+        &["check", "--baseline", "/dev/zero"],
+        &["verify", "--all", "--keyring", pipe],
+        &["verify", "--all", "--minisign-key", pipe],
     ] {
         rig.fails(2, "it is not a regular file", args);
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_is_replaced_by_policy_set() {
+    let rig = scene();
+    let (good, own) = (file(&rig, "good.yaml", KEEP_ONE), rig.mirror(".mirrorkeep/policy.yaml"));
+    let damages: [&dyn Fn(); 4] = [
+        &|| fs::write(&own, b"\0\xff").unwrap(),
+        &|| fs::write(&own, "version: 1\nfamilies: 3\n").unwrap(),
+        &|| fs::remove_file(&own).unwrap(),
+        &|| fs::write(&own, "# \n".repeat(600_000)).unwrap(),
+    ];
+    for damage in damages {
+        rig.ok(&["policy", "set", &good]);
+        damage();
+        assert!(!rig.run(&["plan"]).status.success());
+        for more in [&["--dry-run"][..], &[]] {
+            let told = rig.ends(0, &[&["policy", "set", &good], more].concat());
+            assert!(told.contains("what changes is not known") && told.contains("in force"), "{told}");
+        }
+        assert_eq!(fs::read_to_string(&own).unwrap(), KEEP_ONE);
+        rig.ok(&["plan"]);
+    }
+    let text = settings(&rig).replace("policy: policy.yaml", "policy: nosuch");
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), text).unwrap();
+    rig.ends(0, &["policy", "set", &good]);
+    rig.ok(&["plan"]);
+}
+
+#[test]
+fn a_layout_or_policy_that_no_command_could_read_again_is_refused() {
+    let rig = scene();
+    let before = settings(&rig);
+    let long = |text: &str| format!("{text}{}", "# a comment\n".repeat(100_000));
+    let policy = file(&rig, "policy.yaml", &long(KEEP_ONE));
+    let layout = file(&rig, "layout.yaml", &long(&rig.ok(&["layout", "show"])));
+    let other = rig.work("other");
+    for (what, name) in [("policy", &policy), ("layout", &layout)] {
+        rig.fails(2, "at most 1048576 are accepted", &[what, "set", name]);
+        let option = format!("--{what}");
+        rig.fails(2, "at most 1048576", &["--mirror", other.to_str().unwrap(), "init", &option, name]);
+    }
+    assert_eq!(settings(&rig), before);
+    rig.ok(&["plan"]);
+}
+
+#[test]
+fn what_was_begun_under_another_layout_fails_and_is_done_again() {
+    let rig = scene();
+    let text = rig.ok(&["layout", "show"]);
+    let layout = file(&rig, "own.yaml", &text.replace("layout: 1\n", "layout: 1\n# ours\n"));
+    for (chosen, code) in [("starlingx", 0), ("generic", 1), (&*layout, 1), ("starlingx", 1)] {
+        // A command that waits for the lock while another changes the layout.
+        let lock = fs::File::options().write(true).open(rig.mirror(".mirrorkeep/lock")).unwrap();
+        lock.lock().unwrap();
+        let label = ["-v", "label", &format!("master/centos/{ONE}"), "a=b", "--wait", "60"];
+        let mut waiting = rig.command(&label).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains("opened the mirror")));
+        let own = fs::read_to_string(&layout).unwrap();
+        let key = if chosen.ends_with(".yaml") { "layout.yaml" } else { chosen };
+        fs::write(rig.mirror(".mirrorkeep/layout.yaml"), own).unwrap();
+        let line = settings(&rig).lines().find(|line| line.starts_with("layout: ")).unwrap().to_owned();
+        let edited = settings(&rig).replace(&line, &format!("layout: {key}"));
+        fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), edited).unwrap();
+        drop(lock);
+        let said = lines.collect::<Vec<_>>().join("\n");
+        assert_eq!(waiting.wait().unwrap().code(), Some(code), "{chosen}: {said}");
+        assert_eq!(said.contains("the layout of the mirror was changed"), code != 0, "{chosen}: {said}");
+        rig.ok(&label);
     }
 }

@@ -36,7 +36,7 @@ fn a_withdrawn_build_is_gone_its_name_moves_and_the_reason_stays() {
     let rig = rig();
     rig.ok(&["alias", "set", "stable", &id(C)]);
     rig.ok(&["alias", "set", "newest", LATEST]);
-    let told = rig.ends(0, &["withdraw", LATEST, "--why", "a private key", "--by", "Jane"]);
+    let told = rig.ends(0, &["withdraw", &id(C), "--why", "a private key", "--by", "Jane"]);
     assert!(told.contains(&format!("withdrew {}: a private key (it can come back until 2", id(C))), "{told}");
     assert!(
         told.contains(&format!("  {LATEST} -> {}", id(B)))
@@ -58,7 +58,7 @@ fn a_withdrawn_build_is_gone_its_name_moves_and_the_reason_stays() {
     assert!(rig.ok(&["log", &id(C), "--limit", "1"]).contains(&format!("withdrew {}: a private key", id(C))));
     // A second time changes nothing, and nothing else finds fault with it.
     let told = rig.ok(&["withdraw", &id(C), "--why", "again"]);
-    assert!(told.starts_with("already withdrawn: "), "{told}");
+    assert!(told.starts_with(&format!("already withdrawn: {}: a private key (", id(C))), "{told}");
     assert_eq!(rig.ends(0, &["prune"]).lines().last(), Some("0 builds pruned, 0 swept, 2 kept"));
     rig.ok(&["status", "--check"]);
     rig.ok(&["verify", "--all"]);
@@ -162,8 +162,14 @@ fn purging_deletes_parts_that_were_taken_out_before_and_builds_that_were_pruned(
     rig.ok(&["withdraw", &id(B), "--why", "secret", "--purge", "--yes"]);
     assert_eq!(trash(&rig), [format!("{} build null", id(A))]);
     rig.fails(1, "a prune moved it to the trash", &["withdraw", &id(A), "--why", "secret"]);
-    rig.ok(&["withdraw", &id(A), "--why", "secret", "--purge", "--yes"]);
+    rig.ok(&["withdraw", &id(A), "--why", "a licence", "--purge", "--yes"]);
     assert!(trash(&rig).is_empty());
+    // The reason stays although a prune had moved it, and running the command again succeeds.
+    assert!(rig.ends(1, &["show", &id(A)]).contains("was withdrawn at 2"));
+    let log = rig.ok(&["log", &id(A), "--limit", "1"]);
+    assert!(log.contains(&format!("deleted {} from the trash: a licence", id(A))), "{log}");
+    let again = rig.ok(&["withdraw", &id(A), "--why", "other", "--purge", "--yes"]);
+    assert_eq!(again, format!("deleted, withdrawn before: {}: a licence\n", id(A)));
     rig.fails(1, "there is no build", &["withdraw", "master/centos/20190101T000000Z", "--why", "x"]);
     rig.fails(2, "--why", &["withdraw", &id(C)]);
     rig.fails(2, "--why: it is empty", &["withdraw", &id(C), "--why", " "]);
@@ -183,4 +189,126 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
     };
     assert_eq!(but_times(&dry), but_times(&real));
     assert_eq!(real["report"]["moved"][0], json!({"alias": LATEST, "from": id(C), "to": id(B)}));
+}
+
+#[test]
+fn a_name_is_refused_since_running_the_command_again_would_withdraw_another_build() {
+    let rig = rig();
+    for more in [&["--dry-run"][..], &[], &["--purge", "--yes"]] {
+        let told = rig.ends(2, &[&["withdraw", LATEST, "--why", "a key"], more].concat());
+        assert!(told.contains(&format!("`{LATEST}` is a name, which moves")), "{told}");
+        assert!(told.contains(&format!("withdraw {} --why 'a key'`", id(C))), "{told}");
+    }
+    assert_eq!(rig.there(), [A, B, C]);
+}
+
+#[test]
+fn names_that_lead_through_other_names_follow_these() {
+    let rig = rig();
+    rig.ok(&["alias", "set", "newest", LATEST]);
+    rig.ok(&["alias", "set", "iso", &format!("{LATEST}/outputs/iso")]);
+    rig.ok(&["alias", "set", "deep", "iso"]);
+    rig.ok(&["alias", "set", "into", &format!("{}/outputs", id(C))]);
+    rig.write("outputs/RPMS/std/only.rpm", "x").builds(["20181206T060000Z"]);
+    rig.ok(&["alias", "set", "only", &format!("{LATEST}/outputs/RPMS/std/only.rpm")]);
+    let args = ["withdraw", &id("20181206T060000Z"), "--why", "secret"];
+    let dry = rig.json(&[&args[..], &["--dry-run"]].concat());
+    let told = rig.json(&args);
+    assert_eq!(dry["report"]["left"], told["report"]["left"]);
+    let why = format!("`{LATEST}` moves to `{}`, which has no `outputs/RPMS/std/only.rpm`", id(C));
+    assert_eq!(told["report"]["left"], json!([{"alias": "only", "why": why}]));
+    assert_eq!(rig.json(&["resolve", "deep"])["path"], format!("{}/outputs/iso", id(C)));
+    // Only a name that points into the build by itself loses its target.
+    let told = rig.ends(0, &["withdraw", &id(C), "--why", "secret"]);
+    assert!(told.contains("`into` resolves to nothing now: it points into the build"), "{told}");
+    assert!(!told.contains("`iso`") && !told.contains("`deep`") && !told.contains("`newest`"), "{told}");
+    assert_eq!(rig.json(&["resolve", "newest"])["build"], id(B));
+}
+
+#[test]
+fn a_name_through_a_name_that_stays_is_reported_with_it() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 3}]").builds([C]);
+    rig.ok(&["alias", "set", "newest", LATEST]);
+    rig.ok(&["alias", "set", "iso", "newest/outputs/iso"]);
+    let told = rig.ends(0, &["withdraw", &id(C), "--why", "licence"]);
+    for (name, via) in [("newest", LATEST), ("iso", "newest")] {
+        let line = format!("`{name}` resolves to nothing now: it points at `{via}`, which stays");
+        assert!(told.contains(&line), "{told}");
+    }
+}
+
+#[test]
+fn purging_deletes_what_has_no_ticket_that_can_be_read_and_reports_what_it_cannot_attribute() {
+    let rig = rig();
+    rig.ok(&["withdraw", &id(B), "--why", "other"]);
+    rig.ok(&["withdraw", &id(C), "--why", "secret"]);
+    let trash_dir = rig.mirror(".mirrorkeep/trash");
+    let mut dirs: Vec<_> = fs::read_dir(&trash_dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    dirs.sort();
+    for dir in &dirs {
+        fs::write(dir.join("ticket.json"), "").unwrap();
+    }
+    let args = ["withdraw", &id(C), "--why", "secret", "--purge", "--yes"];
+    let told = rig.ends(0, &args);
+    assert!(told.starts_with("deleted, withdrawn before: "), "{told}");
+    // The other build is untouched.
+    assert!(!dirs[1].exists() && dirs[0].join("tree").exists());
+    // Where nothing states whose a directory is, it may be this build.
+    fs::create_dir_all(trash_dir.join("000000000001/tree")).unwrap();
+    for more in [&[][..], &["--dry-run"]] {
+        let told = rig.ends(1, &[&args[..], more].concat());
+        assert!(
+            told.contains("trash/000000000001: it may have") && told.contains("is not deleted"),
+            "{told}"
+        );
+    }
+    assert!(trash_dir.join("000000000001/tree").exists());
+}
+
+#[test]
+fn a_build_that_a_prune_moved_is_purged_though_its_ticket_cannot_be_read() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([B, C]);
+    rig.ok(&["prune"]);
+    let dir = fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().next().unwrap().unwrap().path();
+    fs::write(dir.join("ticket.json"), "{").unwrap();
+    rig.fails(1, "is not in the trash as far as it can be read", &["withdraw", &id(B), "--why", "secret"]);
+    rig.ok(&["withdraw", &id(B), "--why", "secret", "--purge", "--yes"]);
+    assert!(!dir.exists());
+}
+
+#[test]
+fn the_stage_of_an_interrupted_publish_is_reported_and_purged() {
+    let rig = rig();
+    rig.ok(&["withdraw", &id(C), "--why", "secret"]);
+    let out = rig.work("");
+    let publish = ["publish", out.to_str().unwrap(), "--stream", "master/centos", "--build", C];
+    let mut killed = std::process::Command::new("strace");
+    killed.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:signal=KILL:when=3"]);
+    killed.arg(env!("CARGO_BIN_EXE_mirrorkeep")).env("MIRRORKEEP_MIRROR", rig.mirror("")).args(publish);
+    assert!(!killed.output().unwrap().status.success());
+    let stages = || fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count();
+    assert_eq!(stages(), 1);
+    let told = rig.ends(0, &["withdraw", &id(C), "--why", "secret"]);
+    assert!(told.contains("left unfinished, stays: --purge deletes it"), "{told}");
+    let told = rig.ends(0, &["withdraw", &id(C), "--why", "secret", "--purge", "--yes"]);
+    assert!(!told.contains("warning"), "{told}");
+    assert_eq!(stages(), 0);
+}
+
+#[test]
+fn damaged_holds_of_one_build_are_in_the_way_of_no_other() {
+    let rig = rig();
+    rig.ok(&["hold", &id(A), "--why", "a"]);
+    rig.ok(&["hold", &id(C), "--why", "c"]);
+    fs::write(rig.mirror(&format!(".mirrorkeep/holds/{}.json", id(A))), "{").unwrap();
+    rig.ok(&["hold", &id(B), "--why", "b"]);
+    rig.ok(&["unhold", &id(B)]);
+    rig.ends(0, &["withdraw", &id(C), "--why", "secret", "--force"]);
+    rig.fails(3, "recover` writes it again", &["withdraw", &id(A), "--why", "secret", "--force"]);
+    rig.fails(3, "recover` writes it again", &["unhold", &id(A)]);
+    rig.ok(&["recover"]);
+    rig.fails(3, "hold: a (", &["withdraw", &id(A), "--why", "secret"]);
+    rig.ok(&["unhold", &id(A)]);
 }

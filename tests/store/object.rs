@@ -129,6 +129,27 @@ broken! {
 }
 
 #[test]
+fn the_only_build_is_withdrawn_though_a_name_leads_through_another() {
+    use mirrorkeep::commit::{Permit, set};
+    use mirrorkeep::ops::Mode;
+    use mirrorkeep::ops::withdraw::{Withdrawing, withdraw};
+    use mirrorkeep::session::Session;
+    let scene = Scene::new();
+    let mirror = scene::open(scene.store()).unwrap();
+    let session = Session::new(&mirror, &scene::now);
+    let [newest, latest, iso] =
+        ["newest", "master/centos/latest_build", "iso"].map(|name| name.parse().unwrap());
+    for (name, to) in [(&newest, &latest), (&iso, &newest)] {
+        let lock = session.begin().unwrap();
+        set(&lock, name, to, Permit::default(), lock.now()).unwrap();
+    }
+    let what = Withdrawing { id: scene::build(ONE), why: "a secret".to_owned(), force: false, purge: false };
+    let report = withdraw(&session, &what, Mode::Real).unwrap();
+    assert_eq!(report.left.len(), 3, "{report:?}");
+    assert!(scene.builds().is_empty());
+}
+
+#[test]
 fn what_was_swept_is_published_anew_though_it_is_stopped_anywhere() {
     let before = [scene::publish_two, scene::prune, scene::sweep];
     every_call(&before, scene::publish_one_again, Fault::Stop);

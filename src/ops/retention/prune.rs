@@ -223,7 +223,7 @@ impl PruneRun<'_> {
             let waiting = if enough { Vec::new() } else { mirror.trash()?.waiting };
             if let Some(oldest) = waiting.first() {
                 let lock = self.session.begin()?;
-                crate::commit::sweep::mark_one(&lock, oldest, lock.now())?;
+                crate::commit::sweep::mark_one(&lock, oldest, None, lock.now())?;
                 drop(lock);
                 self.report.trash.swept.push(oldest.ticket.id.clone());
                 sweep::finish(self.session, &mut self.report.trash)?;

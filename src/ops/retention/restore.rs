@@ -91,9 +91,9 @@ pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
 }
 
 /// Fails when a directory of the trash has the record of a build and no ticket that can be used.
-fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+pub(crate) fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     for (at, why) in mirror.trash()?.unread() {
-        if mirror.named_in(&at)?.as_ref() == Some(id) {
+        if mirror.build_in(&at).as_ref() == Some(id) {
             return Err(ActError::TrashUnread { id: id.clone(), at, why });
         }
     }

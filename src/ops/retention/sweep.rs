@@ -98,7 +98,7 @@ pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport)
     let now = lock.now();
     let over = |trashed: &Trashed| which == Which::All || trashed.ticket.until < now;
     for trashed in protocol(lock.mirror()).due(&trash.waiting, &over) {
-        mark_one(lock, trashed, now)?;
+        mark_one(lock, trashed, None, now)?;
         if trashed.ticket.what == TicketKind::Build {
             report.swept.push(trashed.ticket.id.clone());
         }

@@ -77,10 +77,9 @@ pub fn set_policy(
     mode: Mode,
 ) -> Result<SettingReport, SettingsError> {
     let mirror = session.mirror();
-    let (before, text) = match mirror.policy()? {
-        Some((name, text)) => (Some(name), text),
-        None => (None, None),
-    };
+    let before = mirror.config().policy.clone();
+    // A policy that cannot be read is replaced.
+    let text = mirror.policy().ok().flatten().and_then(|(_, text)| text);
     put(session, (InForce::Policy, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
 }
 

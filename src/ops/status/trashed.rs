@@ -42,9 +42,10 @@ pub struct TrashStatus {
     pub unreadable: u64,
 }
 
-/// Returns what can come back from the trash, oldest first.
-pub fn trashed(mirror: &Mirror) -> Result<Vec<TrashedBuild>, ActError> {
-    Ok(listed(mirror, &mirror.trash()?))
+/// Returns what can come back from the trash, oldest first, and the directories of it that cannot be read.
+pub fn trashed(mirror: &Mirror) -> Result<(Vec<TrashedBuild>, Vec<Concern>), ActError> {
+    let trash = mirror.trash()?;
+    Ok((listed(mirror, &trash), unread(trash)))
 }
 
 fn listed(mirror: &Mirror, trash: &Trash) -> Vec<TrashedBuild> {
@@ -72,10 +73,14 @@ pub(super) fn of(mirror: &Mirror, at: Stamp) -> Result<(TrashStatus, Vec<Concern
         going: trash.going.len() as u64,
         unreadable: (trash.strange.len() + trash.alien.len()) as u64,
     };
+    Ok((status, unread(trash)))
+}
+
+fn unread(trash: Trash) -> Vec<Concern> {
     let odd = trash.strange.into_iter().map(|(path, why)| Concern {
         path,
         why: format!("its ticket cannot be read: {why}"),
         hint: Some("`mirrorkeep recover` writes it again from the journal".to_owned()),
     });
-    Ok((status, odd.chain(alien(trash.alien)).collect()))
+    odd.chain(alien(trash.alien)).collect()
 }

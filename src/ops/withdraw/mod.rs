@@ -6,6 +6,7 @@
 mod error;
 mod names;
 mod protections;
+mod purge;
 mod report;
 mod request;
 mod tombstone;
@@ -16,13 +17,13 @@ pub use request::Withdrawing;
 pub use tombstone::{Tombstone, tombstone};
 
 use crate::census::Census;
-use crate::commit::choose::protocol;
 use crate::commit::move_to_trash::{Leaving, Trashing, move_to_trash};
 use crate::commit::untrash::RESTORE_TERM;
-use crate::commit::{Moved, Permit, set, sweep};
-use crate::mirror::{JournalError, Mirror, Trashed, WriteLock, survey};
+use crate::commit::{Moved, Permit, set};
+use crate::mirror::{JournalError, Mirror, WriteLock, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::retention::policy_of;
+use crate::ops::retention::restore::not_unread;
 use crate::ops::retention::{SweepReport, plan::PlanError};
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
@@ -45,14 +46,21 @@ pub fn withdraw(
     } else {
         again(mirror, what, &mut report)?;
     }
+    report.stage = purge::stage(mirror, &what.id)?;
     report.purged = what.purge;
-    let Some(lock) = lock.filter(|_| what.purge) else { return Ok(report) };
-    purge(&lock, &what.id)?;
+    if !what.purge {
+        return Ok(report);
+    }
+    let Some(lock) = lock else {
+        report.failures = purge::unknown(mirror, &what.id)?;
+        return Ok(report);
+    };
+    purge::mark(&lock, &mut report)?;
     drop(lock);
     let mut swept = SweepReport::default();
     crate::ops::retention::sweep::finish(session, &mut swept)?;
     report.removed = swept.entries;
-    report.failures = swept.failures;
+    report.failures.extend(swept.failures);
     Ok(report)
 }
 
@@ -146,20 +154,17 @@ fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Re
     report.already = withdrawn.is_some();
     report.until = trashed.as_ref().map(|trashed| trashed.ticket.until);
     match (withdrawn, trashed) {
-        (Some(_), _) => Ok(()),
+        (Some(withdrawn), _) => {
+            // The reason that the journal has, not that of this try.
+            report.why = withdrawn.why;
+            Ok(())
+        }
         (None, Some(_)) if what.purge => Ok(()),
         (None, Some(trashed)) => Err(WithdrawError::Pruned { id: id.clone(), until: trashed.ticket.until }),
-        (None, None) => Err(ActError::from(crate::commit::CommitError::NoBuild(id.clone())).into()),
+        (None, None) if what.purge && purge::is_unread(mirror, id)? => Ok(()),
+        (None, None) => {
+            not_unread(mirror, id)?;
+            Err(ActError::from(crate::commit::CommitError::NoBuild(id.clone())).into())
+        }
     }
-}
-
-/// Marks everything that is in the trash of a build, parts that were taken out of it included, so that none comes back.
-fn purge(lock: &WriteLock<'_>, id: &BuildId) -> Result<(), ActError> {
-    let mirror = lock.mirror();
-    let trash = mirror.trash()?;
-    let of_it = |trashed: &Trashed| trashed.ticket.id == *id;
-    for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
-        sweep::mark_one(lock, trashed, lock.now())?;
-    }
-    Ok(())
 }

@@ -2,13 +2,14 @@
 
 use super::UnmovedAlias;
 use super::protections::line;
-use crate::census::Census;
+use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::commit::pointed_at;
 use crate::decide::{Age, Current, follow};
 use crate::layout::{AliasRule, Condition};
-use crate::mirror::{Mirror, build_of, pointing};
+use crate::mirror::{Mirror, Resolved, build_of, pointing};
 use crate::model::{BuildId, Outcome, RelPath, Stamp};
 use crate::ops::ActError;
+use std::collections::HashMap;
 
 /// What becomes of the names of a build.
 pub(super) struct Names {
@@ -18,35 +19,88 @@ pub(super) struct Names {
     pub(super) left: Vec<UnmovedAlias>,
 }
 
+/// Where a name goes that resolves to a build or into it.
+#[derive(Debug, Clone)]
+enum Goes {
+    /// To another build.
+    To(BuildId),
+    /// To wherever the name goes through which it leads, and there to the same path below it.
+    With(RelPath, BuildId),
+    /// Nowhere, for this reason.
+    Stays(String),
+}
+
 /// Returns what becomes of each name that leads to a build or into it.
 pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names, ActError> {
-    let mut names = Names { moves: Vec::new(), left: Vec::new() };
     let path = mirror.layout().build_path(id)?;
-    let others: Vec<_> = census.stream(&id.stream).map(|stream| stream.builds.clone()).unwrap_or_default();
-    let others: Vec<_> = others.into_iter().filter(|build| build.build != id.name).collect();
-    let age = |build: &crate::census::BuildCensus| Age::of(mirror.layout(), &id.stream, build);
-    for alias in &census.aliases {
-        let Some(target) = alias.target.as_ref().filter(|target| target.is_within(&path)) else { continue };
-        let left = |why: &str| UnmovedAlias { alias: alias.path.clone(), why: why.to_owned() };
-        if *target != path {
-            names.left.push(left("it points into the build"));
-            continue;
-        }
-        let direct = pointed_at(mirror, &alias.path)?;
-        // A name that points at another name moves with that.
-        if direct.as_ref().is_some_and(|direct| census.aliases.iter().any(|other| other.path == *direct)) {
-            continue;
-        }
-        if build_of(mirror, &alias.path).is_some() {
-            names.left.push(left("it is part of another build"));
-            continue;
-        }
-        match follow(&rule(mirror, census, id, &alias.path), &others, &Current::Nowhere, None, age) {
-            Some(to) => names.moves.push((alias.path.clone(), BuildId::new(id.stream.clone(), to.clone()))),
-            None => names.left.push(left("the stream has no other build that it may point at")),
+    let mut names = Names { moves: Vec::new(), left: Vec::new() };
+    let leads = |alias: &&AliasCensus| alias.target.as_ref().is_some_and(|target| target.is_within(&path));
+    let leading: Vec<&AliasCensus> = census.aliases.iter().filter(leads).collect();
+    let mut known = HashMap::new();
+    for alias in &leading {
+        let goes = goes(mirror, census, id, (alias, &leading), &mut known)?;
+        match goes {
+            Goes::To(to) => names.moves.push((alias.path.clone(), to)),
+            Goes::With(..) => {}
+            Goes::Stays(why) => names.left.push(UnmovedAlias { alias: alias.path.clone(), why }),
         }
     }
     Ok(names)
+}
+
+/// Returns where one of the names that lead to a build goes.
+fn goes(
+    mirror: &Mirror,
+    census: &Census,
+    id: &BuildId,
+    (alias, leading): (&AliasCensus, &[&AliasCensus]),
+    known: &mut HashMap<RelPath, Goes>,
+) -> Result<Goes, ActError> {
+    if let Some(goes) = known.get(&alias.path) {
+        return Ok(goes.clone());
+    }
+    let path = mirror.layout().build_path(id)?;
+    let stays = |why: &str| Goes::Stays(why.to_owned());
+    let direct = pointed_at(mirror, &alias.path)?;
+    let via = direct.as_ref().and_then(|direct| {
+        let through = |other: &&&AliasCensus| other.path != alias.path && direct.is_within(&other.path);
+        leading.iter().find(through).copied()
+    });
+    let goes = if let Some(via) = via {
+        // Links that lead through `..` of another link can seem to loop although each resolves.
+        known.insert(alias.path.clone(), stays("it seems to lead through itself"));
+        let below = direct.and_then(|direct| direct.below(&via.path)).unwrap_or_default();
+        match goes(mirror, census, id, (via, leading), known)? {
+            Goes::Stays(_) => Goes::Stays(format!("it points at `{}`, which stays", via.path)),
+            Goes::To(to) => with(mirror, &via.path, to, &below)?,
+            Goes::With(rest, to) => with(mirror, &via.path, to, &rest.join(&below))?,
+        }
+    } else if alias.target.as_ref() != Some(&path) {
+        stays("it points into the build")
+    } else if build_of(mirror, &alias.path).is_some() {
+        stays("it is part of another build")
+    } else {
+        let builds = census.stream(&id.stream).map(|stream| &*stream.builds).unwrap_or_default();
+        let others: Vec<BuildCensus> =
+            builds.iter().filter(|build| build.build != id.name).cloned().collect();
+        let age = |build: &BuildCensus| Age::of(mirror.layout(), &id.stream, build);
+        let rule = rule(mirror, census, id, &alias.path);
+        match follow(&rule, &others, &Current::Nowhere, None, age) {
+            Some(to) => Goes::To(BuildId::new(id.stream.clone(), to.clone())),
+            None => stays("the stream has no other build that it may point at"),
+        }
+    };
+    known.insert(alias.path.clone(), goes.clone());
+    Ok(goes)
+}
+
+/// Returns where a name goes that leads through another one, to a path below the build to which that moves.
+fn with(mirror: &Mirror, via: &RelPath, to: BuildId, below: &RelPath) -> Result<Goes, ActError> {
+    let there = mirror.layout().build_path(&to)?.join(below);
+    Ok(match mirror.resolve(&there)? {
+        Resolved::To(_) => Goes::With(below.clone(), to),
+        _ => Goes::Stays(format!("`{via}` moves to `{to}`, which has no `{below}`")),
+    })
 }
 
 /// Returns the rule of a name: that of the layout or the mirror; without one it points at successes.

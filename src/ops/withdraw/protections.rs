@@ -36,8 +36,8 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
     others.extend(needs.map(|(other, _)| format!("requires: {other} needs it")));
     let unread = survey.troubles.iter().filter(|one| is_of_another_stream(mirror, id, one));
     others.extend(unread.map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
-    let held = census.build(id).map(|build| build.holds.clone()).unwrap_or_default();
-    let held = held.into_iter().filter(|hold| hold.is_active(census.at)).collect();
+    // Only its own holds protect it, whatever is wrong with those of others.
+    let held = mirror.holds_of(id)?.into_iter().filter(|hold| hold.is_active(census.at)).collect();
     let others = others.iter().map(|one: &String| shown(one).into_owned()).collect();
     Ok(Protections { held, others, mounted: mount.map(|mount| mounted_at(&mount)) })
 }
@@ -57,6 +57,8 @@ pub(super) fn hides(
     names: bool,
 ) -> Option<(RelPath, String)> {
     let hides = |trouble: &&Unreadable| match mirror.layout().place(&trouble.path) {
+        // No alias is among the holds.
+        Place::Own if trouble.path == RelPath::state("holds") => false,
         Place::Build { build } => names && build.stream == id.stream && build != *id,
         _ => true,
     };

@@ -39,6 +39,8 @@ pub struct WithdrawReport {
     pub shared_bytes: u64,
     /// Copies below names of an object store, which stay for their term.
     pub copies: Vec<RelPath>,
+    /// The stage of a publish of it that was interrupted or is running, which stays without `purge`.
+    pub stage: Option<RelPath>,
     /// What could not be removed; the next sweep tries again.
     pub failures: Vec<Failure>,
 }
@@ -68,6 +70,7 @@ impl WithdrawReport {
             shared_files: 0,
             shared_bytes: 0,
             copies: Vec::new(),
+            stage: None,
             failures: Vec::new(),
         }
     }

@@ -1,0 +1,67 @@
+//! Deleting at once whatever the mirror has of a build that is withdrawn, wherever it is: its trash, and the stage of an
+//! interrupted publish of it.
+//!
+//! What cannot be read is never taken for another build's: it is reported as a failure, so that "deleted" is true.
+
+use super::WithdrawReport;
+use crate::commit::choose::protocol;
+use crate::commit::stage::stage_of;
+use crate::commit::sweep;
+use crate::commit::trash::renew_ticket;
+use crate::mirror::{Mirror, Trashed, WriteLock, chain};
+use crate::model::{BuildId, RelPath};
+use crate::ops::ActError;
+use crate::ops::retention::Failure;
+use crate::recover::{SettledAs, discard_stage};
+
+/// Returns where an interrupted publish of a build left its stage, or a running one has it.
+pub(super) fn stage(mirror: &Mirror, id: &BuildId) -> Result<Option<RelPath>, ActError> {
+    let stage = stage_of(id);
+    Ok(mirror.store().look(&stage)?.map(|_| stage))
+}
+
+/// Returns whether a directory of the trash without a ticket that can be used has this build.
+pub(super) fn is_unread(mirror: &Mirror, id: &BuildId) -> Result<bool, ActError> {
+    Ok(mirror.trash()?.unread().any(|(at, _)| mirror.build_in(&at).as_ref() == Some(id)))
+}
+
+/// Returns the directories of the trash of which nothing states whose they are: each may have this build.
+pub(super) fn unknown(mirror: &Mirror, id: &BuildId) -> Result<Vec<Failure>, ActError> {
+    let unread = mirror.trash()?.unread().filter(|(at, _)| mirror.build_in(at).is_none());
+    Ok(unread.map(|(at, why)| may_be(&at, id, &why)).collect())
+}
+
+fn may_be(at: &RelPath, id: &BuildId, why: &str) -> Failure {
+    Failure { path: at.to_string(), error: format!("it may have `{id}`, and is not deleted: {why}") }
+}
+
+/// Marks everything that is in the trash of a build, parts that were taken out of it included, so that none comes back,
+/// and deletes its stage.
+pub(super) fn mark(lock: &WriteLock<'_>, report: &mut WithdrawReport) -> Result<(), ActError> {
+    let (mirror, id) = (lock.mirror(), report.id.clone());
+    for (at, why) in mirror.trash()?.unread() {
+        let build = mirror.build_in(&at);
+        if build.as_ref().is_some_and(|build| *build != id) {
+            continue;
+        }
+        let error = match renew_ticket(lock, &at, lock.now()) {
+            Ok(Some(_)) => continue,
+            Ok(None) => why,
+            Err(error) => chain(&error),
+        };
+        report.failures.push(may_be(&at, &id, &error));
+    }
+    let trash = mirror.trash()?;
+    let of_it = |trashed: &Trashed| trashed.ticket.id == id;
+    for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
+        sweep::mark_one(lock, trashed, Some(&report.why), lock.now())?;
+    }
+    let Some(stage) = report.stage.take() else { return Ok(()) };
+    let left = match discard_stage(lock, &stage) {
+        Ok(SettledAs::Waiting) => Some("a publish of the build holds it now".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(chain(&error)),
+    };
+    report.failures.extend(left.map(|error| Failure { path: stage.to_string(), error }));
+    Ok(())
+}
