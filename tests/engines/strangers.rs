@@ -75,6 +75,19 @@ const SETTINGS: [Setting; 5] = [
 
 const VERBS: [&[&str]; 3] = [&["list"], &["init"], &["prune", "--dry-run"]];
 
+/// Asks for a mirror in a bucket that is not there; with these rights SeaweedFS makes it when something is written.
+#[track_caller]
+fn missing_bucket(engine: &Engine, verb: &[&str]) {
+    let proxy = Proxy::start(engine.port, None);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
+    let through = engine.through(proxy.port, "strange");
+    command.envs(through.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let told = refused(command.args(["--mirror", "s3://nowhere/strange"]).args(verb), "no bucket");
+    let said = ["no such bucket", "AWS_ENDPOINT_URL"].iter().all(|said| told.contains(said));
+    assert!(said, "{verb:?}: {told}");
+    assert!(proxy.seen().len() <= 6, "{verb:?}: {:?}", proxy.seen());
+}
+
 #[test]
 fn a_wrong_setting_is_told_at_once_with_the_variable() {
     let engine: Engine = weed::single();
@@ -93,14 +106,9 @@ fn a_wrong_setting_is_told_at_once_with_the_variable() {
             let most = if verb == ["init"] && most > 0 { 12 } else { most };
             assert!(seen.len() <= most, "{what} {verb:?}: {seen:?}");
         }
-        let proxy = Proxy::start(engine.port, None);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
-        let through = engine.through(proxy.port, "strange");
-        command.envs(through.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let told = refused(command.args(["--mirror", "s3://nowhere/strange"]).args(verb), "no bucket");
-        let said = ["no such bucket", "AWS_ENDPOINT_URL"].iter().all(|said| told.contains(said));
-        assert!(said, "{verb:?}: {told}");
-        assert!(proxy.seen().len() <= 12, "{verb:?}: {:?}", proxy.seen());
+        if verb != ["init"] {
+            missing_bucket(&engine, verb);
+        }
         // A server that never answered is not waited for: two more tries, each reported or within a second of a report.
         let port = closed();
         let told = refused(engine.through(port, "strange").args(verb), "nobody listens");
