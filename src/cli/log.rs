@@ -4,7 +4,7 @@
 //! Only events of mirrorkeep itself are written: other crates log addresses with their query strings, which may hold
 //! signatures and keys.
 
-use super::{progress, say};
+use super::{say, shown_bar};
 use crate::store::RETRIES;
 use std::io::{self, Write};
 use tracing::field::{Field, Visit};
@@ -58,7 +58,7 @@ impl<S: Subscriber> Layer<S> for Notes {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut message = Message::default();
         event.record(&mut message);
-        progress::note(&message.0);
+        shown_bar::note(&message.0);
     }
 }
 

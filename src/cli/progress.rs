@@ -1,23 +1,10 @@
 //! How far a command is: a bar on a terminal, nothing elsewhere.
 
-use super::{log, say};
+use super::{log, say, shown_bar};
 use crate::model::RelPath;
 use crate::progress::Watch;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-/// The bar that is shown, so that a note from elsewhere does not tear it.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
-
-/// Writes a note above the bar, if one is shown.
-pub(super) fn note(text: &str) {
-    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match shown {
-        Some(bar) => bar.suspend(|| say::note(text)),
-        None => say::note(text),
-    }
-}
 
 /// A bar that shows files, bytes, rate and time left, on a terminal only.
 #[derive(Debug)]
@@ -35,14 +22,14 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style);
         }
-        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        shown_bar::set(Some(bar.clone()));
         Self { shown: bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
     }
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.shown.finish_and_clear();
-        SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take();
+        shown_bar::set(None);
     }
 }
 

@@ -38,6 +38,8 @@ pub enum StoreErrorKind {
     Damaged,
     /// Where a lock is kept, there is something else.
     NotALock,
+    /// No server answers at the address.
+    Unreachable,
     /// Anything else, a broken disk among it.
     Io,
 }
@@ -148,6 +150,7 @@ impl Classify for StoreError {
             | Kind::TooManyOpen
             | Kind::Unsupported
             | Kind::Damaged
+            | Kind::Unreachable
             | Kind::Io => ErrorKind::Failed.into(),
         };
         Class { hint: self.hint().map(str::to_owned).or(class.hint), ..class }

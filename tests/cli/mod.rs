@@ -24,4 +24,5 @@ pub(crate) mod staying;
 pub(crate) mod terminal;
 pub(crate) mod times;
 pub(crate) mod trials;
+pub(crate) mod users;
 pub(crate) mod withdraw;

@@ -75,7 +75,7 @@ const SETTINGS: [Setting; 5] = [
 
 const VERBS: [&[&str]; 3] = [&["list"], &["init"], &["prune", "--dry-run"]];
 
-/// Asks for a mirror in a bucket that is not there; with these rights SeaweedFS makes it when something is written.
+/// Asks for a mirror in a bucket that is not there; SeaweedFS makes it when something is written.
 #[track_caller]
 fn missing_bucket(engine: &Engine, verb: &[&str]) {
     let proxy = Proxy::start(engine.port, None);

@@ -260,7 +260,7 @@ fn no_credentials() -> Unasked {
 fn unreached(shown: &str, why: &str) -> Unasked {
     let server = shown.split_once("://").map_or(shown, |(_, rest)| rest.split('/').next().unwrap_or(rest));
     Unasked {
-        kind: StoreErrorKind::Io,
+        kind: StoreErrorKind::Unreachable,
         why: format!("the server `{server}` cannot be reached: {why}"),
         hint:
             "for another server than AWS, check AWS_ENDPOINT_URL (Azure: AZURE_ENDPOINT), and whether it runs"
