@@ -80,8 +80,11 @@ fn no_files_import_each_other_in_a_circle() {
 #[test]
 fn the_write_lock_is_taken_where_it_is_recovered_under() {
     let may = [
-        (".lock_and_recover(", &["src/recover.rs", "src/ops/retention/handshakes.rs"][..]),
-        (".lock_despite_loss(", &["src/recover.rs"]),
+        (
+            ".lock_and_recover(",
+            &["src/recover/pending.rs", "src/recover/stages.rs", "src/ops/retention/handshakes.rs"][..],
+        ),
+        (".lock_despite_loss(", &["src/recover/mod.rs"]),
     ];
     for (floor, _) in MAY_USE {
         for (file, text) in sources(floor) {

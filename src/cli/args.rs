@@ -1,9 +1,9 @@
 //! Exactly what can be typed.
 
-mod color;
+pub(super) mod color;
 mod look;
 mod prune;
-mod publish;
+pub(super) mod publish;
 mod status;
 mod transfer;
 mod withdraw;

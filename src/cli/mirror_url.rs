@@ -1,6 +1,6 @@
 //! Where a mirror is: a directory, or an address in an object store.
 
-use super::args::WritersArg;
+use super::args::publish::WritersArg;
 use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, MirrorError};

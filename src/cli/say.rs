@@ -1,6 +1,6 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
-use super::args::ColorArg;
+use super::args::color::ColorArg;
 use crate::mirror::{Unreadable, chain};
 use crate::model::{ErrorKind, shell_word, shown, unprintable};
 use crate::render::{Paint, screened};

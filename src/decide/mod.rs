@@ -3,6 +3,7 @@
 mod alias;
 pub mod check;
 mod lint;
+pub mod pipeline;
 pub mod policy;
 mod portion;
 mod retention;

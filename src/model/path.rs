@@ -113,7 +113,7 @@ impl RelPath {
         match (self.is_root(), below.is_root()) {
             (true, _) => below.clone(),
             (_, true) => self.clone(),
-            _ => Self(format!("{}/{}", self.0, below.0).into()),
+            _ => Self([&*self.0, "/", &*below.0].concat().into()),
         }
     }
 

@@ -58,8 +58,37 @@ impl Stamp {
 
     /// Returns the form that JSON holds, `2018-12-05T06:00:00Z`.
     pub fn iso(self) -> String {
+        let mut text = String::with_capacity(20);
+        // Writing to a text cannot fail.
+        self.write_iso(&mut text).ok();
+        text
+    }
+
+    /// Writes the stamp as [`Stamp::iso`] returns it.
+    pub fn write_iso(self, to: &mut impl fmt::Write) -> fmt::Result {
+        self.write(to, ["-", ":"])
+    }
+
+    /// Writes the digits with what separates those of a date and those of a time.
+    ///
+    /// Padded numbers by format strings take most of the time in which a plan of many builds is written.
+    fn write(self, to: &mut impl fmt::Write, [date, time]: [&str; 2]) -> fmt::Result {
         let ((year, month, day), (hour, minute, second)) = self.fields();
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        let year = u32::try_from(year).unwrap_or_default();
+        let mut two = |separator: &str, number: u32| {
+            to.write_str(separator)?;
+            let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
+            to.write_char(digit(number / 10))?;
+            to.write_char(digit(number))
+        };
+        two("", year / 100)?;
+        two("", year)?;
+        two(date, month)?;
+        two(date, day)?;
+        two("T", hour)?;
+        two(time, minute)?;
+        two(time, second)?;
+        to.write_char('Z')
     }
 
     /// Returns year, month and day, and hour, minute and second. A plan of many builds writes many stamps, and reading
@@ -142,8 +171,7 @@ impl FromStr for Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ((year, month, day), (hour, minute, second)) = self.fields();
-        write!(f, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+        self.write(f, ["", ""])
     }
 }
 
@@ -155,7 +183,19 @@ impl Serialize for Stamp {
 
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Stamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Stamp, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Text)
     }
 }
 

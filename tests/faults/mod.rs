@@ -11,3 +11,4 @@ pub(crate) mod network;
 pub(crate) mod power;
 pub(crate) mod races;
 pub(crate) mod spied;
+pub(crate) mod verbs;

@@ -11,7 +11,7 @@ mod schema;
 mod shipped;
 mod span;
 mod tries;
-mod unknown;
+pub(in crate::decide) mod unknown;
 
 pub use covers::covers;
 pub use period::{Period, PeriodKey};

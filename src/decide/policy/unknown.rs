@@ -11,8 +11,13 @@ use std::sync::LazyLock;
 /// Returns a problem for each key that the schema does not have.
 pub(super) fn keys(document: &Document) -> Vec<Problem> {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(PolicyFile).to_value());
+    keys_of(document, &SCHEMA)
+}
+
+/// Returns a problem for each key of a file that its schema does not have.
+pub(in crate::decide) fn keys_of(document: &Document, schema: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
-    walk(document, &SCHEMA, &SCHEMA, "", &mut problems);
+    walk(document, schema, schema, "", &mut problems);
     problems
 }
 
@@ -57,7 +62,7 @@ fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems:
 }
 
 /// Returns a message of the reader without the names of its types.
-fn plain(message: &str) -> String {
+pub(in crate::decide) fn plain(message: &str) -> String {
     let Some((before, rest)) = message.split_once("invalid type: ") else { return message.to_owned() };
     let Some((found, expected)) = rest.split_once(", expected ") else { return message.to_owned() };
     let found = match found {

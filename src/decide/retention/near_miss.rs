@@ -50,7 +50,9 @@ impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late { deadline, by } => {
-                write!(f, "late by {} (deadline {})", Lasting(*by), deadline.iso())
+                write!(f, "late by {} (deadline ", Lasting(*by))?;
+                deadline.write_iso(f)?;
+                f.write_str(")")
             }
             Self::Rank(rank) => write!(f, "rank {rank}"),
             Self::Represented { period, by } => write!(f, "{period} is represented by {by}"),

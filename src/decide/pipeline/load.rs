@@ -1,0 +1,261 @@
+//! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
+
+use super::loading::{Loading, job_name};
+use super::schema::{PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
+use super::stage::{Pipeline, Requirement, Stage};
+use super::{PipelineError, examples, loops};
+use crate::decide::policy::{Span, unknown};
+use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// How many candidates are looked at where the stage does not say.
+const LOOK_BACK: usize = 100;
+
+impl Pipeline {
+    /// Reads a pipeline; `file` is its name in messages.
+    pub fn load(text: &str, file: &str) -> Result<Self, PipelineError> {
+        static SCHEMA: LazyLock<Value> = LazyLock::new(Pipeline::schema);
+        let document = Document::parse(text, file).map_err(PipelineError)?;
+        let unknown = unknown::keys_of(&document, &SCHEMA);
+        let raw: PipelineFile = match document.read() {
+            Ok(raw) if unknown.is_empty() => raw,
+            Ok(_) => return Err(PipelineError(unknown)),
+            Err(first) => return Err(PipelineError(pieces(&document, first, unknown))),
+        };
+        let mut loading = Loading { document: &document, problems: Vec::new() };
+        let pipeline = loading.pipeline(&raw, text);
+        if loading.problems.is_empty() { Ok(pipeline) } else { Err(PipelineError(loading.problems)) }
+    }
+
+    /// Returns the JSON schema of a pipeline file, by which editors complete and check it.
+    pub fn schema() -> Value {
+        schemars::schema_for!(PipelineFile).to_value()
+    }
+}
+
+/// Returns every problem that reading the stages and examples one by one finds, beside the unknown keys.
+fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
+    let mut found = unknown;
+    let mut take = |result: Result<(), Vec<Problem>>| {
+        let problems = result.err().into_iter().flatten();
+        let before = found.len();
+        found.extend(problems.filter(|problem| !problem.message.contains("unknown field")));
+        found.len() > before
+    };
+    for index in 0..document.items("stages").unwrap_or(0) {
+        let at = format!("stages[{index}]");
+        // Entry by entry: an unknown key of a stage would hide them.
+        let mut entry = |key: &str, read: fn(&Document, &str) -> Result<(), Vec<Problem>>| {
+            let at = format!("{at}.{key}");
+            document.has(&at) && take(read(document, &at))
+        };
+        let found = [
+            entry("alarm", |document, at| document.read_at::<Span>(at).map(drop)),
+            entry("keep", |document, at| document.read_at::<usize>(at).map(drop)),
+            entry("look_back", |document, at| document.read_at::<usize>(at).map(drop)),
+            entry("pin", |document, at| document.read_at::<bool>(at).map(drop)),
+            entry("require", |document, at| document.read_at::<RequireFile>(at).map(drop)),
+            entry("streams", |document, at| document.read_at::<OneOrMany>(at).map(drop)),
+        ];
+        if found == [false; 6] {
+            take(document.read_at::<StageFile>(&at).map(drop));
+        }
+    }
+    for index in 0..document.items("tests").unwrap_or(0) {
+        take(document.read_at::<TestFile>(&format!("tests[{index}]")).map(drop));
+    }
+    let mut all = if found.is_empty() { first } else { found };
+    for problem in &mut all {
+        problem.message = unknown::plain(&problem.message);
+    }
+    all
+}
+
+impl Loading<'_> {
+    fn pipeline(&mut self, raw: &PipelineFile, text: &str) -> Pipeline {
+        if raw.pipeline != 1 {
+            self.problem("pipeline", format!("version {} is not known; 1 is accepted", raw.pipeline));
+        }
+        if raw.stages.is_empty() {
+            self.problem("stages", "no stage; at least one is wanted");
+        }
+        let stages: Vec<Stage> = (raw.stages.iter().enumerate())
+            .map(|(index, stage)| self.stage(&format!("stages[{index}]"), stage))
+            .collect();
+        let mut names = HashSet::new();
+        for (index, stage) in stages.iter().enumerate() {
+            if !names.insert(&stage.name) {
+                self.problem(&format!("stages[{index}].name"), format!("a second stage `{}`", stage.name));
+            }
+        }
+        for (index, stage) in stages.iter().enumerate() {
+            let Some(previous) = &stage.previous else { continue };
+            let also = stages
+                .iter()
+                .any(|other| other.previous.as_ref() == Some(previous) && other.name != stage.name);
+            if names.contains(previous) || also {
+                let why = format!("`{previous}` is the name of another stage or of its `previous`");
+                self.problem(&format!("stages[{index}].previous"), why);
+            }
+        }
+        for (index, way) in loops::loops(&stages) {
+            let why = format!("no build can reach this stage: {}", way.join(" comes from "));
+            self.problem(&format!("stages[{index}].from"), why);
+        }
+        let tests = (raw.tests.iter().enumerate())
+            .filter_map(|(index, test)| examples::read(self, index, test, &stages))
+            .collect();
+        Pipeline { text: text.into(), digest: Digest::of(text.as_bytes()), stages, tests }
+    }
+
+    fn stage(&mut self, at: &str, raw: &StageFile) -> Stage {
+        self.alias(&format!("{at}.name"), &raw.name);
+        for (key, alias) in [("from", &raw.from), ("previous", &raw.previous)] {
+            if let Some(alias) = alias {
+                self.alias(&format!("{at}.{key}"), alias);
+            }
+        }
+        if raw.pin && !(raw.require.votes.is_empty() && raw.require.labels.is_empty()) {
+            self.problem(
+                &format!("{at}.require"),
+                "a stage with `pin: true` takes any candidate and requires nothing",
+            );
+        }
+        if raw.pin && raw.from.is_none() {
+            self.problem(at, "`pin` needs `from`, the alias whose newest build is taken");
+        }
+        let streams = raw.streams.as_slice().iter().map(|text| self.pattern(&format!("{at}.streams"), text));
+        let streams = streams.collect();
+        let votes = raw.require.votes.iter().enumerate();
+        let votes = votes.map(|(index, vote)| self.vote(&format!("{at}.require.votes[{index}]"), vote));
+        let votes: Vec<Requirement> = votes.collect();
+        for (index, vote) in votes.iter().enumerate() {
+            if votes.iter().take(index).any(|before| before == vote) {
+                let why = format!("`{}` is required twice", vote.shown());
+                self.problem(&format!("{at}.require.votes[{index}]"), why);
+            }
+        }
+        for (key, values) in &raw.require.labels {
+            for value in values.as_slice() {
+                if let Err(error) = Label::new(key, value) {
+                    self.problem(&format!("{at}.require.labels.{key}"), format!("{error}"));
+                }
+            }
+        }
+        Stage {
+            name: raw.name.clone(),
+            streams,
+            from: raw.from.clone(),
+            pin: raw.pin,
+            votes,
+            labels: raw.require.labels.clone(),
+            previous: raw.previous.clone(),
+            keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(1)),
+            look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
+            alarm: raw.alarm,
+        }
+    }
+
+    /// Makes sure that a name can stand beside the builds of a stream.
+    fn alias(&mut self, at: &str, name: &str) {
+        if name.parse::<BuildName>().is_err() {
+            self.problem(
+                at,
+                format!("`{name}` is no alias; one name without `/` is accepted, such as `current-tripleo`"),
+            );
+        }
+    }
+
+    fn positive(&mut self, at: &str, count: usize) -> usize {
+        if count == 0 {
+            self.problem(at, "0 is not accepted; at least 1 is");
+        }
+        count
+    }
+
+    fn pattern(&mut self, at: &str, text: &str) -> glob::Pattern {
+        if text.is_empty() || text.starts_with('/') || text.split('/').any(|name| name == "..") {
+            self.problem(
+                at,
+                format!("`{text}` can match nothing; a pattern such as `master/**` is accepted"),
+            );
+        }
+        glob::Pattern::new(text).unwrap_or_else(|error| {
+            self.problem(at, format!("`{text}` is no pattern: {error}"));
+            glob::Pattern::default()
+        })
+    }
+
+    fn vote(&mut self, at: &str, raw: &VoteFile) -> Requirement {
+        let jobs = match raw {
+            VoteFile::Job(job) => vec![job.clone()],
+            VoteFile::Any(any) => any.any.clone(),
+        };
+        if jobs.is_empty() {
+            self.problem(at, "`any` is empty; at least one job is wanted");
+        }
+        for job in &jobs {
+            if let Err(why) = job_name(job) {
+                self.problem(at, why);
+            }
+        }
+        Requirement(jobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        Pipeline::load(text, "p.yaml")
+            .err()
+            .map_or(Vec::new(), |error| error.0.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn every_problem_of_a_file_is_reported_at_once_with_its_place() {
+        let text = "pipeline: 2
+stages:
+  - {name: a/b, streams: /x, from: c, keep: 0}
+  - {name: c, streams: '**', from: d, require: {votes: [smoke, smoke, 'no job', {any: []}]}}
+  - {name: d, streams: '**', from: c, pin: true, require: {votes: [x]}}
+  - {name: d, streams: '**', pin: true, previous: c}
+";
+        let found = problems(text);
+        let wanted = [
+            "p.yaml:1:1: pipeline: version 2 is not known",
+            "p.yaml:3:6: stages[0].name: `a/b` is no alias",
+            "p.yaml:3:17: stages[0].streams: `/x` can match nothing",
+            "p.yaml:3:39: stages[0].keep: 0 is not accepted",
+            "p.yaml:4:61: stages[1].require.votes[2]: `no job` is no name of a job",
+            "stages[1].require.votes[3]: `any` is empty",
+            "stages[1].require.votes[1]: `smoke` is required twice",
+            "stages[2].require: a stage with `pin: true` takes any candidate",
+            "stages[3]: `pin` needs `from`",
+            "stages[3].name: a second stage `d`",
+            "stages[3].previous: `c` is the name of another stage",
+            "stages[1].from: no build can reach this stage: c comes from d comes from c",
+            "stages[2].from: no build can reach this stage: d comes from c comes from d",
+        ];
+        for wanted in wanted {
+            let (place, message) = wanted.split_once(": ").unwrap();
+            let fits = |line: &&String| {
+                line.contains(message) && (place.starts_with("stages") || line.contains("p.yaml"))
+            };
+            assert!(found.iter().any(|line| fits(&line)), "{wanted}\n{}", found.join("\n"));
+        }
+        assert_eq!(found.len(), wanted.len(), "{}", found.join("\n"));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_forms_are_named_with_what_is_accepted() {
+        let found =
+            problems("pipeline: 1\nstages:\n  - {name: a, stream: '**', streams: '**', alarm: soon}\n");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("unknown key `stream` (`streams`?)"), "{found:?}");
+        assert!(found[1].contains("`soon` is no length of time"), "{found:?}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Stages that wait for each other.
+
+use super::stage::Stage;
+
+/// Returns the stages that cannot be reached since their `from` leads back to them, each with the way around.
+pub(super) fn loops(stages: &[Stage]) -> Vec<(usize, Vec<String>)> {
+    let named = |name: &str| stages.iter().find(|stage| stage.name == name);
+    let around = |(index, first): (usize, &Stage)| {
+        let mut way = vec![first.name.clone()];
+        let mut at = first;
+        while let Some(from) = at.from.as_deref().filter(|_| way.len() <= stages.len()) {
+            way.push(from.to_owned());
+            if from == first.name {
+                return Some((index, way));
+            }
+            at = named(from)?;
+        }
+        None
+    };
+    stages.iter().enumerate().filter_map(around).collect()
+}

@@ -1,0 +1,37 @@
+//! Which build a stage name moves to: the pipeline file and its meaning.
+//!
+//! A stage is an alias that only promotion moves. Its candidates are the builds that another name has led to, in the
+//! order of their arrival; a candidate is promoted when every required job voted for it. All of this is a pure function
+//! of a census, the moves of the names and the waivers, so that `promote`, `stages`, `vote`, the protections of a
+//! prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
+
+mod evaluate;
+mod example;
+mod examples;
+mod load;
+mod loading;
+mod loops;
+mod schema;
+mod shipped;
+mod stage;
+mod state;
+mod tries;
+
+pub use evaluate::{View, evaluate, protected};
+pub use example::Example;
+pub use stage::{Pipeline, Requirement, Stage};
+pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
+pub use tries::Surprise;
+
+use crate::model::{Class, Classify, ErrorKind, Problem};
+
+/// Says what is wrong with a pipeline: every problem with its place.
+#[derive(Debug, thiserror::Error)]
+#[error("the pipeline cannot be used:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+pub struct PipelineError(pub Vec<Problem>);
+
+impl Classify for PipelineError {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a pipeline means: its stages and what each requires.
+
+use super::example::Example;
+use crate::decide::policy::{Span, fits};
+use crate::model::{Digest, OneOrMany, Stream};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A pipeline: the stages in the order in which builds pass them.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    pub(super) text: Arc<str>,
+    /// The digest of its text.
+    pub digest: Digest,
+    /// The stages.
+    pub stages: Vec<Stage>,
+    /// Its examples.
+    pub tests: Vec<Example>,
+}
+
+/// An alias that only promotion moves.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The name of the alias.
+    pub name: String,
+    /// The streams in which it is.
+    pub streams: Vec<glob::Pattern>,
+    /// The alias whose builds are the candidates; without it, the successes of the stream.
+    pub from: Option<String>,
+    /// Whether the newest candidate is taken without any requirement.
+    pub pin: bool,
+    /// Each must be met by one of its jobs.
+    pub votes: Vec<Requirement>,
+    /// Labels with the values that are accepted.
+    pub labels: BTreeMap<String, OneOrMany>,
+    /// An alias for the build that the stage had before.
+    pub previous: Option<String>,
+    /// How many of the last builds that had the stage are protected.
+    pub keep: usize,
+    /// How many candidates are looked at.
+    pub look_back: usize,
+    /// How much older than the newest candidate the promoted build may be.
+    pub alarm: Option<Span>,
+}
+
+/// Jobs of which one must have voted success; never none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement(pub Vec<String>);
+
+impl Pipeline {
+    /// Returns the text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the stage of that name.
+    pub fn stage(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// Returns the stages of a stream, in their order.
+    pub fn stages_of<'a>(&'a self, stream: &'a Stream) -> impl Iterator<Item = &'a Stage> {
+        self.stages.iter().filter(|stage| stage.is_in(stream))
+    }
+}
+
+impl Stage {
+    /// Returns whether the stage is in a stream.
+    pub fn is_in(&self, stream: &Stream) -> bool {
+        self.streams.iter().any(|pattern| fits(pattern, stream.as_str()))
+    }
+}
+
+impl Requirement {
+    /// Returns the requirement as people write it.
+    pub fn shown(&self) -> String {
+        match self.0.as_slice() {
+            [one] => one.clone(),
+            many => format!("any of {}", many.join(", ")),
+        }
+    }
+}

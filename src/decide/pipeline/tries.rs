@@ -1,0 +1,67 @@
+//! Trying the examples inside a pipeline.
+
+use super::evaluate::{View, evaluate};
+use super::example::{Example, Expected};
+use super::stage::Pipeline;
+use super::state::Outcome;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What came out of one example otherwise than it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Surprise {
+    /// The example's name.
+    pub test: String,
+    /// Where in the file it is expected.
+    pub place: String,
+    /// Which stage.
+    pub stage: String,
+    /// What was expected and what came out, with what the candidates lack.
+    pub message: String,
+}
+
+impl Pipeline {
+    /// Tries one example and returns everything that came out otherwise.
+    pub fn surprises(&self, test: &Example) -> Vec<Surprise> {
+        let promoted = BTreeMap::new();
+        let view = View {
+            census: &test.census,
+            moves: &test.moves,
+            waivers: &test.waivers,
+            promoted: &promoted,
+            now: test.census.at,
+        };
+        let look = |(name, wanted): (&String, &Expected)| {
+            let state = evaluate(self.stage(name)?, &test.stream, &view);
+            let (fits, wanted) = match wanted {
+                Expected::Build(name) => {
+                    (state.build.as_ref().is_some_and(|build| build.name == *name), name.to_string())
+                }
+                Expected::Outcome(outcome) => (state.outcome == *outcome, word(*outcome).to_owned()),
+            };
+            let came =
+                state.build.as_ref().map_or(word(state.outcome).to_owned(), |build| build.name.to_string());
+            let lacks = state.candidates.iter().map(|one| {
+                let why =
+                    one.rejected.as_ref().map_or_else(|| one.missing.join(", "), |_| "rejected".to_owned());
+                format!("{}: {}", one.id.name, if why.is_empty() { "ready".to_owned() } else { why })
+            });
+            let lacks: Vec<String> = lacks.collect();
+            let lacks = if lacks.is_empty() { "no candidate".to_owned() } else { lacks.join("; ") };
+            let message = format!("expected {wanted}, came out {came} ({lacks})");
+            let place = format!("{}.expect.{name}", test.at);
+            (!fits).then(|| Surprise { test: test.name.clone(), place, stage: name.clone(), message })
+        };
+        test.expect.iter().filter_map(look).collect()
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Promoted => "promoted",
+        Outcome::Current => "current",
+        Outcome::Waiting => "waiting",
+        Outcome::None => "none",
+        Outcome::Interfered => "interfered",
+    }
+}

@@ -1,0 +1,392 @@
+//! Every changing verb, in a directory and in an object store, with each call of its store gone wrong once.
+//!
+//! A new verb that changes something is one line of [`verbs!`] below. It is then stopped, failed, done without an answer
+//! and done twice at every call, on both kinds of store; after each, readers must not be misled, the rerun must end where
+//! an undisturbed run does, and one read that fails after a stop must lose no build. Verbs that publish, prune, restore
+//! and adopt have their own longer stories beside this.
+
+use crate::support::twice::{Left, every_read};
+use crate::support::view::{self, chain};
+use mirrorkeep::commit::Permit;
+use mirrorkeep::layout::Layout;
+use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::retention::PruneOptions;
+use mirrorkeep::ops::withdraw::Withdrawing;
+use mirrorkeep::ops::{ActError, Mode};
+use mirrorkeep::record::Hold;
+use mirrorkeep::recover::Stages;
+use mirrorkeep::session::Session;
+use mirrorkeep::store::{Conditions, Fault, Kind, ObjectStore, Posix, Put, Spy, Store, StoreErrorKind};
+use object_store::memory::InMemory;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is done to a mirror.
+type Act = fn(&Session<'_>) -> Result<(), String>;
+
+/// Builds of `master/centos`, oldest first. In a mirror that was pruned, the oldest is in the trash.
+const BUILDS: [&str; 4] = ["20181205T060000Z", "20181206T060000Z", "20181207T060000Z", "20181208T060000Z"];
+
+const POLICY: &str = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 7d}
+families:
+  - {name: all, match: \"**\", keep: [{last: 3}]}
+";
+
+/// What goes wrong.
+const FAULTS: [Fault; 5] = [
+    Fault::Stop,
+    Fault::Fail(StoreErrorKind::Io),
+    Fault::FailOn(StoreErrorKind::NoSpace),
+    Fault::Lose(StoreErrorKind::Io),
+    Fault::Repeat,
+];
+
+/// The n-th point of every N is tried in the usual run, and every point by `make torture`: with one fault, and with two.
+const STRIDE: usize = 7;
+const STRIDE_OF_TWO: usize = 13;
+
+/// Makes the tests of each verb, from a mirror in which it has something to do.
+macro_rules! verbs {
+    ($($verb:ident from $begin:ident)*) => { $(mod $verb {
+        use super::*;
+
+        #[test]
+        fn broken_at_any_call_of_a_directory() {
+            every_call(&Scene::in_directory($begin), super::$verb);
+        }
+
+        #[test]
+        fn broken_at_any_call_of_an_object_store() {
+            every_call(&Scene::in_bucket($begin), super::$verb);
+        }
+
+        #[test]
+        fn a_read_that_fails_after_a_stop_loses_no_build_of_a_directory() {
+            let ready = Scene::in_directory($begin);
+            every_read(STRIDE_OF_TWO, || ready.fork(), |_, store| done(store, super::$verb));
+        }
+
+        #[test]
+        fn a_read_that_fails_after_a_stop_loses_no_build_of_an_object_store() {
+            let ready = Scene::in_bucket($begin);
+            every_read(STRIDE_OF_TWO, || ready.fork(), |_, store| done(store, super::$verb));
+        }
+    })* };
+}
+
+verbs! {
+    label from pruned
+    unlabel from labelled
+    set_alias from pruned
+    move_alias from labelled
+    remove_alias from labelled
+    hold from pruned
+    hold_what_is_in_the_trash from pruned
+    unhold from labelled
+    withdraw_what_is_protected from labelled
+    set_policy from pruned
+    set_layout from pruned
+}
+
+fn label(session: &Session<'_>) -> Result<(), String> {
+    let labels = ["sanity=green", "tested=yes"].map(|label| label.parse().unwrap());
+    mirrorkeep::ops::alias::label(session, &build(BUILDS[2]), &labels, &[], Mode::Real)
+        .map(drop)
+        .map_err(chain)
+}
+
+fn unlabel(session: &Session<'_>) -> Result<(), String> {
+    let keys = ["sanity".to_owned()];
+    mirrorkeep::ops::alias::label(session, &build(BUILDS[2]), &[], &keys, Mode::Real).map(drop).map_err(chain)
+}
+
+/// Sets an alias that is not there yet.
+fn set_alias(session: &Session<'_>) -> Result<(), String> {
+    point(session, BUILDS[1])
+}
+
+/// Moves an alias to an older build.
+fn move_alias(session: &Session<'_>) -> Result<(), String> {
+    point(session, BUILDS[1])
+}
+
+fn point(session: &Session<'_>, name: &str) -> Result<(), String> {
+    let lock = session.begin().map_err(chain)?;
+    let permit = Permit { backwards: true, no_success: false };
+    let target = build(name).as_path();
+    mirrorkeep::commit::set(&lock, &stable(), &target, permit, lock.now()).map(drop).map_err(chain)
+}
+
+fn remove_alias(session: &Session<'_>) -> Result<(), String> {
+    let lock = session.begin().map_err(chain)?;
+    match mirrorkeep::commit::remove(&lock, &stable(), lock.now()) {
+        // A try that was cut off may have come far enough.
+        Err(mirrorkeep::commit::RepointError::Missing(_)) => Ok(()),
+        removed => removed.map(drop).map_err(chain),
+    }
+}
+
+fn hold(session: &Session<'_>) -> Result<(), String> {
+    held(session, BUILDS[1])
+}
+
+/// Holds a build that is in the trash, which brings it back.
+fn hold_what_is_in_the_trash(session: &Session<'_>) -> Result<(), String> {
+    held(session, BUILDS[0])
+}
+
+fn held(session: &Session<'_>, name: &str) -> Result<(), String> {
+    let hold = Hold { who: "ops".to_owned(), why: "bug 7".to_owned(), until: None, since: None };
+    mirrorkeep::ops::retention::hold(session, &build(name), hold, Mode::Real).map(drop).map_err(chain)
+}
+
+fn unhold(session: &Session<'_>) -> Result<(), String> {
+    mirrorkeep::ops::retention::unhold(session, &build(BUILDS[1]), None, Mode::Real).map(drop).map_err(chain)
+}
+
+/// Withdraws a build that is held and to which an alias leads.
+fn withdraw_what_is_protected(session: &Session<'_>) -> Result<(), String> {
+    let what = Withdrawing { id: build(BUILDS[3]), why: "a secret".to_owned(), force: true, purge: false };
+    let report = mirrorkeep::ops::withdraw::withdraw(session, &what, Mode::Real).map_err(chain)?;
+    if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+fn set_policy(session: &Session<'_>) -> Result<(), String> {
+    let chosen = Chosen::File(POLICY.replace("last: 3", "last: 2"));
+    mirrorkeep::ops::settings::set_policy(session, &chosen, Mode::Real).map(drop).map_err(chain)
+}
+
+fn set_layout(session: &Session<'_>) -> Result<(), String> {
+    let text = format!("{}# ours\n", Layout::shipped("starlingx").unwrap());
+    let layout = Layout::load(&text, "layout.yaml").unwrap();
+    let chosen = Chosen::File(text);
+    mirrorkeep::ops::settings::set_layout(session, (&chosen, &layout), Mode::Real).map(drop).map_err(chain)
+}
+
+/// Prunes once, so that the oldest build is in the trash.
+fn pruned(session: &Session<'_>) -> Result<(), String> {
+    mirrorkeep::ops::retention::prune(session, &PruneOptions::default(), Mode::Real).map(drop).map_err(chain)
+}
+
+/// Prunes, labels the third build, holds the second and the newest, and has an alias lead to the third.
+fn labelled(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    label(session)?;
+    hold(session)?;
+    held(session, BUILDS[3])?;
+    point(session, BUILDS[2])
+}
+
+fn stable() -> RelPath {
+    "master/centos/stable".parse().unwrap()
+}
+
+fn build(name: &str) -> BuildId {
+    format!("master/centos/{name}").parse().unwrap()
+}
+
+fn now() -> Stamp {
+    // The store has its own clock, and prune compares the two.
+    Stamp::from_instant(chrono::Utc::now()).unwrap()
+}
+
+fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
+    Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)
+}
+
+fn done(store: Arc<dyn Store>, act: Act) -> Result<(), String> {
+    act(&Session::new(&open(store)?, &now))
+}
+
+/// A mirror with builds, of which copies are made.
+enum Scene {
+    Directory(tempfile::TempDir),
+    Bucket(Arc<InMemory>),
+}
+
+impl Scene {
+    fn in_directory(begin: Act) -> Self {
+        // In memory where that is possible: every case makes a mirror of its own.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        fs::create_dir(dir.path().join("mirror")).unwrap();
+        Self::Directory(dir).with(begin)
+    }
+
+    fn in_bucket(begin: Act) -> Self {
+        Self::Bucket(Arc::new(InMemory::new())).with(begin)
+    }
+
+    fn with(self, begin: Act) -> Self {
+        let setup = Setup {
+            layout: Chosen::Shipped("starlingx".to_owned()),
+            policy: Some(Chosen::File(POLICY.to_owned())),
+            id: "x".to_owned(),
+        };
+        let store = self.store();
+        Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
+        let settings = RelPath::state("mirror.yaml");
+        let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
+        let text = text + "aliases:\n- name: latest_green_build\n  labels: {sanity: green}\n";
+        store.put(&settings, text.as_bytes(), Put::Replace).unwrap();
+        let work = tempfile::tempdir().unwrap();
+        for name in BUILDS {
+            for (file, text) in
+                [("outputs/RPMS/std/a.rpm", "the same in all"), ("outputs/iso/bootimage.iso", name)]
+            {
+                let path = work.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            let publishing = view::publishing(build(name), work.path());
+            view::publish(&open(Arc::clone(&store)).unwrap(), &publishing, &now).unwrap();
+        }
+        done(store, begin).unwrap();
+        self
+    }
+
+    /// Returns another scene that is as this one is now.
+    fn fork(&self) -> Self {
+        match self {
+            Self::Bucket(memory) => Self::Bucket(Arc::new(memory.fork())),
+            Self::Directory(dir) => {
+                let copy = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+                let from = dir.path().join("mirror");
+                assert!(Command::new("cp").arg("-a").arg(from).arg(copy.path()).status().unwrap().success());
+                Self::Directory(copy)
+            }
+        }
+    }
+
+    fn mirror(&self) -> Mirror {
+        open(self.store()).unwrap()
+    }
+
+    /// Returns what there is in the end: what readers see, what the records and holds say, and what is in force.
+    fn end(&self) -> Vec<String> {
+        let mirror = self.mirror();
+        let store = mirror.store();
+        mirrorkeep::recover::recover(&mirror, Stages::Discard, &now).unwrap();
+        // An entry of the trash whose build came back goes with the next sweep.
+        let swept = mirrorkeep::ops::retention::sweep(&Session::new(&mirror, &now), Mode::Real).unwrap();
+        assert!(swept.failures.is_empty(), "{:?}", swept.failures);
+        let mut end = view::state(&mirror);
+        end.retain(|line| !line.contains("/tmp/"));
+        for found in store.below(&RelPath::root()).unwrap() {
+            if found.kind == Kind::Link && !found.path.is_own() {
+                end.push(format!("{} -> {:?}", found.path, store.look(&found.path).unwrap().unwrap().link));
+            }
+        }
+        for name in BUILDS {
+            let labels = mirror.record(&build(name)).unwrap().map(|record| record.labels);
+            let labels: Vec<_> =
+                labels.iter().flatten().map(|(key, label)| format!("{key}={}", label.value)).collect();
+            let holds: Vec<String> =
+                mirror.holds_of(&build(name)).unwrap().into_iter().map(|hold| hold.why).collect();
+            end.push(format!("{name} {labels:?} {holds:?}"));
+        }
+        for name in ["mirror.yaml", "policy.yaml", "layout.yaml"] {
+            if let Ok(bytes) = store.read(&RelPath::state(name), 1 << 20) {
+                end.push(format!("{name} {}", String::from_utf8(bytes).unwrap()));
+            }
+        }
+        end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
+        end.sort();
+        end
+    }
+}
+
+impl Left for Scene {
+    type Had = BTreeSet<&'static str>;
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Directory(dir) => Arc::new(Posix::open(&dir.path().join("mirror")).unwrap()),
+            Self::Bucket(memory) => {
+                let client = Arc::<InMemory>::clone(memory);
+                let store = ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap();
+                Arc::new(store.naming_uploads(Arc::<InMemory>::clone(memory)))
+            }
+        }
+    }
+
+    fn recover(store: Arc<dyn Store>) -> Result<(), String> {
+        mirrorkeep::recover::recover(&open(store)?, Stages::Wait, &now).map(drop).map_err(chain)
+    }
+
+    fn had(&self) -> BTreeSet<&'static str> {
+        let mirror = self.mirror();
+        let waiting = mirror.trash().unwrap().waiting;
+        let waits = |name: &str| waiting.iter().any(|trashed| trashed.ticket.id == build(name));
+        BUILDS.into_iter().filter(|name| mirror.has_build(&build(name)).unwrap() || waits(name)).collect()
+    }
+
+    fn survives(&self, had: &BTreeSet<&'static str>) -> Result<(), String> {
+        <Self as Left>::recover(self.store())?;
+        let mirror = self.mirror();
+        view::misleads_nobody(&mirror)?;
+        for name in had {
+            if !mirror.has_build(&build(name)).map_err(chain)? {
+                let restored = mirrorkeep::ops::retention::restore(
+                    &Session::new(&mirror, &now),
+                    &build(name),
+                    Mode::Real,
+                );
+                match restored {
+                    Err(ActError::NotInTrash(_)) => return Err(format!("{name} is lost")),
+                    restored => drop(restored.map_err(|error| format!("{name}: {}", chain(error)))?),
+                }
+            }
+        }
+        view::misleads_nobody(&mirror)
+    }
+}
+
+/// Breaks every call of a verb in every way, and fails with everything that did not come right again.
+#[track_caller]
+fn every_call(ready: &Scene, act: Act) {
+    let undisturbed = ready.fork();
+    let spy = Arc::new(Spy::new(undisturbed.store()));
+    done(Arc::<Spy>::clone(&spy), act).unwrap();
+    let (wanted, calls) = (undisturbed.end(), spy.calls());
+    assert_ne!(wanted, ready.fork().end(), "it changes nothing");
+    let stride = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 1 } else { STRIDE };
+    let points = (1..).zip(&calls).flat_map(|(nth, call)| FAULTS.map(|fault| (nth, call, fault)));
+    let (mut tried, mut failures) = (0, Vec::new());
+    for (nth, call, fault) in points.step_by(stride) {
+        tried += 1;
+        if let Err(why) = comes_right(&ready.fork(), act, (nth, fault), &wanted) {
+            failures.push(format!("{fault:?} at {nth}, {call}: {why}"));
+        }
+    }
+    let failed = failures.len();
+    let mut out = std::io::stdout();
+    writeln!(out, "{tried} points tried, {failed} failed").unwrap();
+    assert!(failures.is_empty(), "{failed} of {tried} failed:\n{}", failures.join("\n"));
+    assert!(calls.len() > 8, "only {} calls", calls.len());
+}
+
+fn comes_right(
+    scene: &Scene,
+    act: Act,
+    (nth, fault): (usize, Fault),
+    wanted: &[String],
+) -> Result<(), String> {
+    let first = done(Arc::new(Spy::new(scene.store()).with(nth, fault)), act);
+    view::misleads_nobody(&scene.mirror()).map_err(|why| format!("{why} after {first:?}"))?;
+    if first.is_ok() && fault != Fault::Stop {
+        same(&scene.end(), wanted).map_err(|why| format!("success with another end: {why}"))?;
+    }
+    done(scene.store(), act).map_err(|why| format!("the rerun failed: {why}; first {first:?}"))?;
+    same(&scene.end(), wanted).map_err(|why| format!("another end: {why}; first {first:?}"))
+}
+
+fn same(is: &[String], wanted: &[String]) -> Result<(), String> {
+    let difference = view::difference(is, wanted);
+    if difference.is_empty() { Ok(()) } else { Err(difference) }
+}
