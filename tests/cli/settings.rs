@@ -173,6 +173,11 @@ fn a_layout_or_policy_that_no_command_could_read_again_is_refused() {
     }
     assert_eq!(settings(&rig), before);
     rig.ok(&["plan"]);
+    // What was damaged later says how to go on.
+    fs::write(rig.mirror(".mirrorkeep/layout.yaml"), "layout: [").unwrap();
+    let own = before.replace("layout: starlingx", "layout: layout.yaml");
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), own).unwrap();
+    rig.fails(2, "put the file back from a copy, or name the layout", &["list"]);
 }
 
 #[test]

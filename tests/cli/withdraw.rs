@@ -262,6 +262,7 @@ fn purging_deletes_what_has_no_ticket_that_can_be_read_and_reports_what_it_canno
             told.contains("trash/000000000001: it may have") && told.contains("is not deleted"),
             "{told}"
         );
+        assert!(!told.starts_with("deleted,"), "{told}");
     }
     assert!(trash_dir.join("000000000001/tree").exists());
 }
