@@ -104,6 +104,8 @@ tools:
 		command -v rsync >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			nginx apache2-bin duktape rsync; }
+	@command -v dnf >/dev/null && command -v createrepo_c >/dev/null && command -v rpmbuild >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends dnf createrepo-c rpm; }
 	@python3 -m venv -h >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv; }
 	@tests/support/servers/install.sh

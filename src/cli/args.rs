@@ -18,7 +18,7 @@ pub(super) use publish::{
     AliasVerb, DedupeArg, InitArgs, LabelArgs, LayoutVerb, PublishArgs, ResultArg, TakeArg, WritersArg,
 };
 pub(super) use status::{LogArgs, StatusArgs};
-pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, RedirectsArgs, ServerArg};
+pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
 pub(super) use withdraw::WithdrawArgs;
 
 use super::mirror_url::MirrorUrl;
@@ -337,11 +337,23 @@ impl Verb {
         }
     }
 
+    /// Returns whether what readers of names get must be brought up to date after the verb.
+    pub(super) fn changes_lists(&self) -> bool {
+        match self {
+            Self::Restore { dry_run, .. }
+            | Self::Adopt(AdoptArgs { dry_run, .. })
+            | Self::Hold(HoldArgs { verb: None, dry_run, .. })
+            | Self::Unhold { dry_run, .. } => !dry_run,
+            verb => verb.moves_names(),
+        }
+    }
+
     /// Returns whether the verb may write into the mirror.
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Check(args) => args.mend.fix,
             Self::Plan(args) => args.publish,
+            Self::Export(ExportVerb::Readers(args)) => args.server.is_none() && !args.dry_run,
             verb => verb.changes(),
         }
     }

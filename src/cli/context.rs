@@ -7,6 +7,7 @@ use crate::mirror::{Mirror, Warnings};
 use crate::model::{Stamp, is_unprintable};
 use crate::progress::CancelToken;
 use crate::session::Session;
+use std::cell::RefCell;
 use std::time::Duration;
 
 /// What every verb is given.
@@ -20,6 +21,8 @@ pub(super) struct Context {
     pub(super) wait: Duration,
     pub(super) who: String,
     pub(super) stop: CancelToken,
+    /// The mirror that the verb opened.
+    pub(super) opened: RefCell<Option<Mirror>>,
     /// What the mirrors could not do and went on without.
     pub(super) warnings: Warnings,
 }
@@ -34,6 +37,7 @@ impl Context {
         if self.changes {
             say_what_lacks(mirror.store());
         }
+        self.opened.replace(Some(mirror.clone()));
         Ok(mirror)
     }
 

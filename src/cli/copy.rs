@@ -15,6 +15,7 @@ use serde_json::json;
 
 pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
+    setting.opened.replace(Some(to.clone()));
     refuse_root(&args.to)?;
     say_what_lacks(to.store());
     let what: Outcome<Vec<_>> =

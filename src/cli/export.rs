@@ -1,37 +1,21 @@
 //! The verb `export`: what other programs need to know of a mirror.
 
-use super::args::{RedirectsArgs, ServerArg};
-use super::context::Context;
-use super::exit::{Outcome, Usage};
+use super::args::{ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
+use super::context::{Context, now};
+use super::exit::{Exit, Outcome, Usage};
 use super::say;
+use crate::decide::readers::{RulesFor, rules};
+use crate::mirror::ReadersConfig;
 use crate::mirror::{Mirror, Resolved, links};
-use crate::model::{Class, Classify, ErrorKind, RelPath, unprintable};
+use crate::model::{RelPath, unprintable};
 use crate::ops::Mode;
+use crate::ops::readers::{Look, lists, replace, update};
 use crate::render::{Redirect, Server, redirects as write};
 use serde_json::json;
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-/// Says why a file could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write `{path}`")]
-struct WriteError {
-    path: String,
-    source: io::Error,
-}
-
-impl Classify for WriteError {
-    fn class(&self) -> Class {
-        ErrorKind::Failed.into()
-    }
-}
 
 pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
     let mirror = setting.open()?;
-    let path =
-        |text: &str| text.trim_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")));
     let under = args.under.as_deref().map_or_else(|| Ok(setting.mirror.prefix()), path)?;
     let wanted: Result<Vec<RelPath>, Usage> = args.aliases.iter().map(|alias| path(alias)).collect();
     let names = names(&mirror, &wanted?)?;
@@ -54,28 +38,39 @@ pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
         return Ok(());
     }
     match (&args.out, changed) {
-        (Some(out), changed) => {
-            let done = match (changed, mode) {
-                (Some(true), Mode::Real) => "is written",
-                (Some(true), Mode::Trial) => "would be written",
-                (_, Mode::Real) => "is unchanged",
-                (_, Mode::Trial) => "would be unchanged",
-            };
-            let names = say::count(names.len() as u64, "name");
-            say::note(&format!("`{}` {done} ({names})", out.display()));
-        }
+        (Some(out), changed) => told(out, changed, mode, names.len()),
         (None, _) => say::verbatim(&text),
     }
     Ok(())
+}
+
+/// Reads a path that was typed.
+fn path(text: &str) -> Result<RelPath, Usage> {
+    text.trim_matches('/').parse::<RelPath>().map_err(|error| Usage(format!("{error}")))
+}
+
+/// Says what became of the file for the rules.
+fn told(out: &Path, changed: Option<bool>, mode: Mode, names: usize) {
+    let done = match (changed, mode) {
+        (Some(true), Mode::Real) => "is written",
+        (Some(true), Mode::Trial) => "would be written",
+        (_, Mode::Real) => "is unchanged",
+        (_, Mode::Trial) => "would be unchanged",
+    };
+    let names = say::count(names as u64, "name");
+    say::note(&format!("`{}` {done} ({names})", out.display()));
+}
+
+/// Says that a name was asked for that is not there.
+fn missing(alias: &RelPath) -> Usage {
+    Usage(format!("there is no alias `{alias}`; `mirrorkeep alias list` tells them"))
 }
 
 /// Returns the names that were asked for and where they lead; one that leads nowhere is said and left out.
 fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
     let found = links(mirror)?.links;
     if let Some(missing) = wanted.iter().find(|alias| !found.iter().any(|(path, _)| path == *alias)) {
-        return Err(
-            Usage(format!("there is no alias `{missing}`; `mirrorkeep alias list` tells them")).into()
-        );
+        return Err(self::missing(missing).into());
     }
     let mut names = Vec::new();
     for (from, to) in found {
@@ -96,25 +91,97 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
     Ok(names)
 }
 
-/// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
-///
-/// A trial looks whether it would.
-fn replace(out: &Path, text: &str, mode: Mode) -> Outcome<bool> {
-    let failed = |source| WriteError { path: out.display().to_string(), source };
-    match fs::read(out) {
-        Ok(old) if old == text.as_bytes() => return Ok(false),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error).into()),
-        _ => {}
+/// Writes the public files of the mirror's settings, or the rules for a server.
+pub(super) fn readers(setting: &Context, args: &ReadersArgs) -> Outcome<Exit> {
+    let mirror = setting.open()?;
+    let mode = Mode::of(args.dry_run);
+    if let Some(server) = args.server {
+        let server = match server {
+            RulesArg::Nginx => RulesFor::Nginx,
+            RulesArg::Apache => RulesFor::Apache,
+        };
+        return server_rules(setting, &mirror, args, server);
     }
-    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if mode == Mode::Trial {
-        fs::metadata(dir).map_err(failed)?;
-        return Ok(true);
+    let Some(config) = &mirror.config().readers else {
+        return Err(Usage(NO_SECTION.to_owned()).into());
+    };
+    let Some(report) = update(&setting.session(&mirror), Look::Everything, &[], mode)? else {
+        return Err(Usage(NO_SECTION.to_owned()).into());
+    };
+    if setting.json {
+        say::json(&json!({"readers": 1, "dry_run": args.dry_run, "report": report}));
+    } else {
+        let (write, remove) =
+            if args.dry_run { ("would write", "would remove") } else { ("wrote", "removed") };
+        report.written.iter().for_each(|path| say::out(&format!("{write}  {path}\n")));
+        report.removed.iter().for_each(|path| say::out(&format!("{remove}  {path}\n")));
+        if report.written.is_empty() && report.removed.is_empty() {
+            say::out(&format!("every file in {} is up to date\n", config.path));
+        }
+        if let Some(out) = &config.out {
+            let done = match (report.out, args.dry_run) {
+                (Some(true), false) => "is written",
+                (Some(true), true) => "would be written",
+                _ => "is unchanged",
+            };
+            let reloaded = if report.reloaded { ", and the server has read it" } else { "" };
+            say::note(&format!("`{}` {done}{reloaded}", out.display()));
+        }
     }
-    // As readable as any new file of the user: servers read it.
-    let permissions = fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(out).map_err(|error| failed(error.error))?;
-    Ok(true)
+    report.warnings.iter().for_each(|why| say::note(&format!("warning: {why}")));
+    if config.url.is_none() {
+        say::note(
+            "note: without `readers.url` in .mirrorkeep/mirror.yaml there are no lists for dnf and apt",
+        );
+    }
+    match &report.failure {
+        Some(why) => {
+            say::note(&format!("failed: {why}"));
+            Ok(Exit::Failed)
+        }
+        None => Ok(Exit::Done),
+    }
+}
+
+/// What to do where the settings say nothing of readers.
+const NO_SECTION: &str = "\
+the mirror has no settings for readers; add them to .mirrorkeep/mirror.yaml, such as
+  readers: {url: https://mirror.example.org}
+or write rules for a web server with `mirrorkeep export readers --for nginx`";
+
+fn server_rules(setting: &Context, mirror: &Mirror, args: &ReadersArgs, server: RulesFor) -> Outcome<Exit> {
+    if !mirror.store().abilities().symlinks {
+        let why = "the rules are for a server that reads the mirror's directory; for a bucket set `readers.url` in \
+                   .mirrorkeep/mirror.yaml and let clients use the lists (docs/readers.md)";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let under = args.under.as_deref().map_or_else(|| Ok(RelPath::root()), path)?;
+    let wanted = args.aliases.iter().map(|alias| path(alias)).collect::<Result<Vec<_>, _>>()?;
+    let mode = Mode::of(args.dry_run);
+    let newest = mirror.config().readers.as_ref().map_or(ReadersConfig::NEWEST, |readers| readers.newest);
+    let mut names = lists(mirror, newest, now())?;
+    if let Some(alias) = wanted.iter().find(|alias| !names.iter().any(|(name, _)| name == *alias)) {
+        return Err(missing(alias).into());
+    }
+    names.retain(|(name, _)| wanted.is_empty() || wanted.contains(name));
+    let rules = rules(server, &names, &under);
+    let changed = args.out.as_deref().map(|out| replace(out, &rules.text, mode)).transpose()?;
+    for (name, why) in &rules.left_out {
+        say::note(&format!("warning: the rules omit the name `{name}`: {why}"));
+    }
+    if setting.json {
+        let told: Vec<_> =
+            names.iter().map(|(name, builds)| json!({"alias": name, "builds": builds})).collect();
+        let text = args.out.is_none().then_some(rules.text);
+        let (dry_run, out) = (args.dry_run, &args.out);
+        say::data(
+            &json!({"readers": 1, "names": told, "dry_run": dry_run, "out": out, "changed": changed, "text": text}),
+        );
+        return Ok(Exit::Done);
+    }
+    match &args.out {
+        Some(out) => told(out, changed, mode, names.len()),
+        None => say::verbatim(&rules.text),
+    }
+    Ok(Exit::Done)
 }

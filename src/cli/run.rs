@@ -10,14 +10,17 @@ use super::{
     adopt, check, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune, publish,
     say, status, verify, withdraw,
 };
-use crate::mirror::Warnings;
+use crate::mirror::{Warnings, chain};
 use crate::model::{Classify, ErrorKind};
+use crate::ops::Mode;
 use crate::ops::alias::Switched;
+use crate::ops::readers::{Look, NOT_UPDATED, ReadersReport, update};
 use crate::progress::CancelToken;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
+use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         wait: Duration::from_secs(cli.wait),
         who: who(cli.by.as_deref()),
         stop,
+        opened: RefCell::default(),
         warnings: Warnings::default(),
     };
     let follows = match &cli.verb {
@@ -71,8 +75,15 @@ pub fn main() -> ExitCode {
         Verb::Copy(args) => Some(args.to.clone()),
         _ => Some(setting.mirror.clone()),
     };
+    let lists = cli.verb.changes_lists();
+    let look = if matches!(cli.verb, Verb::Recover { .. }) { Look::Everything } else { Look::Changes };
+    if lists && setting.json {
+        say::wait();
+    }
     let touched = follows.clone().unwrap_or_else(|| setting.mirror.clone());
     let done = run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit));
+    let readers = if lists && done.is_ok() { for_readers(&setting, look) } else { None };
+    say::go_on(readers.as_ref());
     for warning in setting.warnings.take() {
         say::note(&format!("warning: {warning}"));
     }
@@ -171,6 +182,24 @@ fn follow(setting: &Context, site: Option<&MirrorUrl>, exit: Exit) -> Outcome<Ex
     Ok(exit)
 }
 
+/// Brings what readers of names get up to date; that it fails is a warning, since the verb has done its work.
+fn for_readers(setting: &Context, look: Look<'_>) -> Option<ReadersReport> {
+    let mirror = setting.opened.take()?;
+    mirror.config().readers.as_ref()?;
+    let done = update(&setting.session(&mirror), look, &[], Mode::Real);
+    let report = match done {
+        Ok(report) => report?,
+        Err(error) => ReadersReport { failure: Some(chain(&error)), ..ReadersReport::default() },
+    };
+    report.warnings.iter().for_each(|why| say::note(&format!("warning: {why}")));
+    if let Some(why) = &report.failure {
+        say::note(&format!(
+            "warning: {NOT_UPDATED}: {why}; `mirrorkeep export readers` and every command that changes the mirror try again"
+        ));
+    }
+    Some(report)
+}
+
 fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
     match verb {
         Verb::Init(args) => make::init(setting, &args)?,
@@ -197,6 +226,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Policy(verb) => return policy::policy(setting, &verb),
+        Verb::Export(ExportVerb::Readers(args)) => return export::readers(setting, &args),
         Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),

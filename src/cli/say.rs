@@ -12,14 +12,17 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();
 
 /// Whether notes, warnings and progress are left out.
 static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// The answer that is kept until what belongs to it is done.
+static KEPT: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// How the commands in messages begin, when `--mirror` was given.
 static CALL: OnceLock<String> = OnceLock::new();
@@ -133,10 +136,8 @@ pub(super) fn notes(text: &str) {
 /// Writes an answer as JSON to standard output; the commands in its hints and reasons name the mirror.
 pub(super) fn json(value: &impl Serialize) {
     let Some(call) = CALL.get() else { return data(value) };
-    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let form = Answer { pretty: PrettyFormatter::new(), call, key: String::new(), in_key: false };
-    let done = value.serialize(&mut Serializer::with_formatter(&mut stdout, form)).map_err(io::Error::from);
-    written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
+    answer(|to| value.serialize(&mut Serializer::with_formatter(to, form)));
 }
 
 /// The keys of texts that the program itself writes, which may name commands.
@@ -210,9 +211,37 @@ impl Formatter for Answer<'_> {
 
 /// Writes data as JSON to standard output, piece by piece; a failure shows in the exit code ([`lost`]).
 pub(super) fn data(value: &impl Serialize) {
+    answer(|to| serde_json::to_writer_pretty(to, value));
+}
+
+/// Writes an answer to standard output, or keeps it ([`wait`]).
+fn answer(write: impl FnOnce(&mut dyn Write) -> serde_json::Result<()>) {
+    if let Some(kept) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        return written(write(kept).map_err(io::Error::from));
+    }
     let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let done = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
+    let done = write(&mut stdout).map_err(io::Error::from);
     written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
+}
+
+/// Keeps the answer that comes next until [`go_on`] is called, since something belongs to it that is done later.
+pub(super) fn wait() {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+}
+
+/// Writes the answer that was kept, with what was done for readers as its last field.
+pub(super) fn go_on(readers: Option<&impl Serialize>) {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(mut text) = kept.filter(|kept| !kept.is_empty()) else { return };
+    let field = readers.and_then(|readers| serde_json::to_string_pretty(readers).ok());
+    if let (Some(field), Some(end)) = (field, text.iter().rposition(|byte| *byte == b'}')) {
+        text.truncate(end);
+        text.truncate(text.trim_ascii_end().len());
+        text.extend(format!(",\n  \"readers\": {}\n}}", field.replace('\n', "\n  ")).bytes());
+    }
+    text.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(&text).and_then(|()| stdout.flush()));
 }
 
 /// Returns an error and its causes, each once.

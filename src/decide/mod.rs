@@ -6,6 +6,7 @@ mod lint;
 pub mod pipeline;
 pub mod policy;
 mod portion;
+pub mod readers;
 mod retention;
 mod reuse;
 mod simulate;

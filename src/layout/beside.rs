@@ -95,13 +95,24 @@ impl Layout {
     /// Returns the layout of a mirror that keeps this, too, beside its streams.
     #[must_use]
     pub fn leaving_alone(self, declared: Vec<Declared>) -> Self {
-        Self(self.0, Arc::from(declared))
+        Self(self.0, Arc::from(declared), self.2)
+    }
+
+    /// Returns the layout of a mirror in which a directory is for public files: no stream can be there.
+    #[must_use]
+    pub fn reserving(self, dir: RelPath) -> Self {
+        Self(self.0, self.1, Some(dir))
+    }
+
+    /// Returns whether a path is in the directory for public files.
+    pub(super) fn is_reserved(&self, path: &RelPath) -> bool {
+        self.2.as_ref().is_some_and(|dir| path.is_within(dir))
     }
 
     /// Returns whether the mirror's settings declare a path, or a directory above it.
     pub fn is_declared(&self, path: &RelPath) -> bool {
         let names: Vec<&str> = path.names().collect();
-        self.1.iter().any(|declared| declared.fits(&names))
+        self.is_reserved(path) || self.1.iter().any(|declared| declared.fits(&names))
     }
 
     /// Returns the place of what the mirror's settings declare, and of what leads there.
@@ -113,6 +124,7 @@ impl Layout {
             let why = format!("declared as `{}` in mirror.yaml", declared.shown());
             return Some(Place::Declared { why });
         }
-        self.1.iter().any(|declared| declared.is_below(names)).then_some(Place::Above)
+        let leads = self.2.as_ref().is_some_and(|dir| dir.names().zip(names).all(|(a, b)| a == *b));
+        (leads || self.1.iter().any(|declared| declared.is_below(names))).then_some(Place::Above)
     }
 }

@@ -12,7 +12,12 @@ use std::sync::Arc;
 
 /// The grammar of the paths of one mirror; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Layout(pub(super) Arc<Grammar>, pub(super) Arc<[Declared]>);
+pub struct Layout(
+    pub(super) Arc<Grammar>,
+    pub(super) Arc<[Declared]>,
+    /// The directory that no stream can have.
+    pub(super) Option<RelPath>,
+);
 
 /// What a layout file says, with every pattern ready to use.
 #[derive(Debug)]
@@ -123,7 +128,12 @@ impl Layout {
     pub fn build_path(&self, id: &BuildId) -> Result<RelPath, NoPlace> {
         let (class, values) = self.class_of(id)?;
         let path = class.path.write(&values).map_err(|why| self.no_build_name(id, &why))?;
-        path.parse().map_err(|error| self.no_build_name(id, &format!("{error}")))
+        let path = path.parse().map_err(|error| self.no_build_name(id, &format!("{error}")))?;
+        if self.is_reserved(&path) {
+            let why = format!("`{path}` is below `readers.path` of mirror.yaml, where public files are");
+            return Err(NoPlace { layout: self.0.name.clone(), thing: format!("a build `{id}`"), why });
+        }
+        Ok(path)
     }
 
     /// Returns the directory in which the aliases of a stream lie, and its builds where the layout says no other.

@@ -22,7 +22,7 @@ impl Layout {
         let mut loading = Loading { document: &document, problems: Vec::new(), fields: BTreeMap::new() };
         let grammar = loading.grammar(raw, text);
         if loading.problems.is_empty() {
-            Ok(Self(Arc::new(grammar), Arc::default()))
+            Ok(Self(Arc::new(grammar), Arc::default(), None))
         } else {
             Err(LayoutError(loading.problems))
         }

@@ -130,6 +130,9 @@ impl Layout {
         if path.is_own() {
             return Place::Own;
         }
+        if self.is_reserved(path) {
+            return Place::Declared { why: "the public files of `readers` in mirror.yaml".to_owned() };
+        }
         let names: Vec<&str> = path.names().collect();
         match self.among_streams(&names) {
             Ok(place) => place,

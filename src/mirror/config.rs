@@ -1,5 +1,6 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
+use super::readers_config::ReadersConfig;
 use crate::model::{OneOrMany, RelPath};
 use crate::store::Abilities;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct MirrorConfig {
     /// What `check` grades differently and ignores; `check` itself validates the codes.
     #[serde(default, skip_serializing_if = "CheckConfig::is_empty")]
     pub check: CheckConfig,
+    /// What readers of names get beyond the names; nothing without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readers: Option<ReadersConfig>,
     /// What `init` found the store able to do, where that has to be tried out; a directory is simply asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abilities: Option<Abilities>,

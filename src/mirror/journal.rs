@@ -455,6 +455,47 @@ pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec
     Ok(segments.par_iter().map(|segment| read(segment)).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
+/// Returns the events with higher numbers than `seq`, oldest first; nothing where the journal does not have all of them.
+///
+/// Only as many lines as there are such events are read from the end of each segment; a line that cannot be read at the
+/// end is one that is just written.
+pub(super) fn after(store: &dyn Store, seq: u64) -> Result<Option<Vec<Event>>, JournalError> {
+    let mut newer = Vec::new();
+    let mut next = None;
+    for segment in segments(store)?.iter().rev() {
+        let bytes = store.read(&segment.at, LIMIT)?;
+        let lines = bytes.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty());
+        for event in lines.map(Event::parse) {
+            let event = match event {
+                Ok(event) => event,
+                Err(_) if next.is_none() => continue,
+                Err(_) => return Ok(None),
+            };
+            if next.is_some_and(|next| event.seq != next && event.seq + 1 != next) {
+                return Ok(None);
+            }
+            if event.seq <= seq {
+                newer.reverse();
+                return Ok((event.seq == seq).then_some(newer));
+            }
+            // A line that was sent twice counts once.
+            if next.replace(event.seq) != Some(event.seq) {
+                newer.push(event);
+            }
+        }
+    }
+    newer.reverse();
+    Ok((seq == 0).then_some(newer))
+}
+
+/// Returns the number of the last event, as far as the last segment that is not empty tells.
+pub(super) fn newest(store: &dyn Store) -> Result<u64, JournalError> {
+    let Some(segment) = segments(store)?.pop() else { return Ok(0) };
+    let bytes = store.read(&segment.at, LIMIT)?;
+    let last = bytes.split(|byte| *byte == b'\n').rev().find_map(|line| Event::parse(line).ok());
+    Ok(last.map_or(segment.first.saturating_sub(1), |event| event.seq))
+}
+
 pub(super) fn segment_path(first: u64) -> RelPath {
     RelPath::state(&format!("journal/{first:012}.jsonl"))
 }

@@ -54,6 +54,10 @@ impl Mirror {
             config.declared.iter().map(|pattern| Declared::parse(pattern)).collect::<Result<_, _>>();
         // Every pattern was checked when the settings were read.
         let layout = layout.leaving_alone(declared.unwrap_or_default());
+        let layout = match &config.readers {
+            Some(readers) => layout.reserving(readers.path.clone()),
+            None => layout,
+        };
         info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         let protocol: &'static dyn ReadProtocol =
             if store.abilities().moves_trees { &Directory } else { &Bucket };
@@ -110,6 +114,7 @@ impl Mirror {
             legacy: std::collections::BTreeMap::new(),
             declared: Vec::new(),
             check: CheckConfig::default(),
+            readers: None,
             abilities: Some(store.abilities()).filter(|abilities| !abilities.moves_trees),
         };
         // Settings are plain data; what YAML cannot hold is not among them.
@@ -332,6 +337,10 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
         if let Some(Err(error)) = alias.streams.as_deref().map(glob::Pattern::new) {
             problems.push(document.problem(&format!("aliases[{index}].streams"), error.to_string()));
         }
+    }
+    if let Some(readers) = &config.readers {
+        let wrong = readers.problems(store.abilities().symlinks);
+        problems.extend(wrong.into_iter().map(|(key, why)| document.problem(&format!("readers.{key}"), why)));
     }
     if problems.is_empty() { Ok(config) } else { Err(MirrorError::Config(problems)) }
 }

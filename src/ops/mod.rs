@@ -14,6 +14,7 @@ mod mode;
 mod observe;
 pub(crate) mod op_error;
 pub mod publish;
+pub mod readers;
 pub mod retention;
 pub mod settings;
 pub mod status;

@@ -11,7 +11,6 @@ mod nginx;
 mod s3;
 
 use crate::model::{Class, Classify, ErrorKind, RelPath};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// How long a redirect may be kept.
 const CACHE: &str = "public, max-age=60";
@@ -74,17 +73,4 @@ pub fn redirects(server: Server, names: &[Redirect], under: &RelPath) -> Result<
         Server::S3WebsiteXml => s3::xml(&all),
         Server::Cloudfront => cloudfront::write(&all),
     }
-}
-
-/// What is written by its bytes in a URL.
-const ODD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// Returns the path as it stands in a URL, from the root of the server: what is not plain is written by its bytes.
-fn url(path: &RelPath) -> String {
-    format!("/{}", utf8_percent_encode(path.as_str(), ODD))
-}
-
-/// Returns a text between double quotes, with a backslash before each quote and backslash.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -76,6 +76,13 @@ fn every_field_of_an_answer_is_told() {
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     fields(&rig.json(&["copy", &here, &there]), &mut found);
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
+    fields(&rig.json(&["export", "readers", "--for", "nginx"]), &mut found);
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n")).unwrap();
+    fields(&rig.json(&["label", &trimmed, "sanity=blue"]), &mut found);
+    fields(&rig.json(&["export", "readers"]), &mut found);
+    fs::write(&settings, text).unwrap();
     fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);

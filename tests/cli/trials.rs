@@ -122,6 +122,10 @@ fn scene() -> Rig {
     fs::remove_file(rig.mirror("master/centos/stable")).unwrap();
     symlink(rig.mirror(C), rig.mirror("master/centos/stable")).unwrap();
     rig.write("outputs/iso/bootimage.iso", "the next");
+    // What was published before has no lists yet.
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(settings, text + "readers: {url: 'http://mirror'}\n").unwrap();
     rig
 }
 
@@ -150,6 +154,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("alias materialize", 2, &["alias", "materialize", latest, "--dry-run"]),
         ("alias dematerialize", 1, &["alias", "dematerialize", latest, "--dry-run"]),
         ("export redirects", 0, &["export", "redirects", "--for", "nginx", "--out", out, "--dry-run"]),
+        ("export readers", 0, &["export", "readers", "--dry-run"]),
         ("plan", 0, &["plan", "--publish", "--dry-run"]),
         ("prune", 0, &["prune", "--dry-run"]),
         ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),

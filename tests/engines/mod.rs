@@ -2,6 +2,7 @@
 
 pub(crate) mod between;
 pub(crate) mod cluster;
+pub(crate) mod readers;
 pub(crate) mod redirects;
 pub(crate) mod serving;
 pub(crate) mod stores;

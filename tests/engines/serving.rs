@@ -79,7 +79,7 @@ fn mirrored() -> Rig {
 }
 
 /// Returns a file of `contrib/` with other texts in some places, each of which it must have.
-fn contrib(name: &str, with: &[(&str, String)]) -> String {
+pub(super) fn contrib(name: &str, with: &[(&str, String)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(name);
     with.iter().fold(fs::read_to_string(path).unwrap(), |text, (from, to)| {
         assert!(text.contains(from), "{name} has no `{from}`");
@@ -111,13 +111,24 @@ fn nginx(rig: &Rig, rules: &str) -> Running {
 }
 
 fn apache(rig: &Rig) -> Running {
+    apache_with(rig, "")
+}
+
+/// Starts Apache with these rules for readers.
+pub(super) fn apache_with(rig: &Rig, rules: &str) -> Running {
     let root = rig.mirror("").display().to_string();
     Running::start("apache2", |dir, port| {
-        let ours = [("*:80", format!("127.0.0.1:{port}")), ("/srv/mirror", root.clone())];
+        let ours = [
+            ("*:80", format!("127.0.0.1:{port}")),
+            ("/srv/mirror", root.clone()),
+            ("# Include /etc/apache2/mirrorkeep-readers.conf", "Include readers.conf".to_owned()),
+        ];
+        fs::write(dir.join("readers.conf"), rules).unwrap();
         fs::write(dir.join("mirror.conf"), contrib("apache.conf", &ours)).unwrap();
-        let modules: String = ["mpm_event", "authz_core", "alias", "autoindex", "dir", "headers", "mime"]
-            .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
-            .concat();
+        let modules: String =
+            ["mpm_event", "authz_core", "alias", "autoindex", "dir", "headers", "mime", "rewrite"]
+                .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+                .concat();
         let here = dir.display();
         // As Debian has it, `.gz` is an encoding, too.
         let text = format!(

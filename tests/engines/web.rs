@@ -40,6 +40,11 @@ impl Running {
         self.port
     }
 
+    /// Returns the id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Returns the head and the body of an answer.
     pub(crate) fn get(&self, path: &str) -> (String, Vec<u8>) {
         self.ask(path, "")

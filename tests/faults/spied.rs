@@ -120,7 +120,7 @@ macro_rules! broken {
     })* };
 }
 
-broken! { publish publish_signed label adopt adopt_changed adopt_dated }
+broken! { publish publish_signed publish_for_readers label adopt adopt_changed adopt_dated }
 
 #[test]
 fn a_stage_whose_clearing_was_cut_off_is_cleared_by_the_next_command() {

@@ -34,6 +34,42 @@ pub(in crate::cli) enum ExportVerb {
   mirrorkeep --mirror s3://bucket/mirror export redirects --for cloudfront --out aliases.js
   mirrorkeep --mirror /srv/mirror export redirects --for nginx --under mirror --out /etc/nginx/snippets/aliases.conf")]
     Redirects(RedirectsArgs),
+    /// Write lists of builds for readers of names, or the rules by which a server finds files of earlier builds
+    #[command(
+        after_help = "Without --for it writes the public files of `readers` in mirror.yaml; every command that moves a name does this, too.
+
+Examples:
+  mirrorkeep --mirror /srv/mirror export readers
+  mirrorkeep --mirror /srv/mirror export readers --for nginx --out /etc/nginx/mirrorkeep-readers.inc"
+    )]
+    Readers(ReadersArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReadersArgs {
+    /// Names, with --for [default: all that resolve to builds]
+    #[arg(value_name = "ALIAS", requires = "server")]
+    pub(in crate::cli) aliases: Vec<String>,
+    /// Server that reads the mirror's directory
+    #[arg(long = "for", value_enum)]
+    pub(in crate::cli) server: Option<RulesArg>,
+    /// URL path below which the mirror is served [default: the root]
+    #[arg(long, value_name = "PATH", requires = "server")]
+    pub(in crate::cli) under: Option<String>,
+    /// Write into this file, in one step, instead of to standard output
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum RulesArg {
+    /// nginx, to be included in a server block
+    Nginx,
+    /// Apache, to be included in a virtual host
+    Apache,
 }
 
 #[derive(Debug, Args)]

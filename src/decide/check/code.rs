@@ -132,6 +132,7 @@ codes! {
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
     JournalLost Error "journal-lost": "Events of the journal are missing, or belong to another mirror, so that no command may change the mirror."; "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"
     HoldsLost Error "holds-lost": "A hold that the journal states is not in the file of the build's holds, so that nothing is pruned."; "`mirrorkeep recover` writes it again; `mirrorkeep unhold ID` removes it afterwards"
+    ReadersStale Warning "readers-stale": "Public files for readers differ from what the names say."; "`mirrorkeep check --fix` writes them again, and so does `mirrorkeep export readers`"
     IgnoreExpired Note "ignore-expired": "An entry of `check.ignore` in mirror.yaml is past its `until`, and ignores nothing."; "remove the entry, or give it a later `until` in .mirrorkeep/mirror.yaml"
     CannotRead Error "cannot-read": "It cannot be read."; "make it readable for mirrorkeep, then check again"
 }

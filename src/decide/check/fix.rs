@@ -30,6 +30,8 @@ pub enum MendKind {
     Relink,
     /// A lost record is made again from the tree.
     Record,
+    /// Public files for readers are written again.
+    Readers,
 }
 
 impl fmt::Display for Fix {
@@ -40,6 +42,7 @@ impl fmt::Display for Fix {
             (MendKind::Open, _) => write!(f, "make {} readable", self.path),
             (MendKind::Relink, Some(to)) => write!(f, "point {} at {to} relatively", self.path),
             (MendKind::Relink, None) => write!(f, "make {} relative", self.path),
+            (MendKind::Readers, _) => write!(f, "write the public files in {} again", self.path),
             (MendKind::Record, _) => write!(f, "make the record of {} again", self.path),
         }
     }
@@ -56,6 +59,7 @@ pub fn mends(findings: &[Finding]) -> Vec<Fix> {
                 Code::NotServed => MendKind::Open,
                 Code::AliasAbsolute => MendKind::Relink,
                 Code::RecordMissing => MendKind::Record,
+                Code::ReadersStale => MendKind::Readers,
                 _ => return None,
             };
             let to = found.nearest.clone().filter(|_| what == MendKind::Relink);

@@ -89,6 +89,9 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     for (path, why) in &seen.locks {
         findings.push(Finding::new(Code::LockDamaged, path, why, "a file that can be locked, or nothing"));
     }
+    if let Some((path, found)) = &seen.readers {
+        findings.push(Finding::new(Code::ReadersStale, path, found, "files as the names say"));
+    }
     for path in &seen.uploads {
         let found = "parts of it were sent, and the upload never came to its end";
         findings.push(Finding::new(Code::UploadUnfinished, path, found, "a file, or nothing"));

@@ -40,6 +40,8 @@ pub struct Seen {
     pub unheld: Vec<(RelPath, String, BuildId)>,
     /// Where the journal and what refers to it contradict each other, and how.
     pub lost: Vec<(RelPath, String)>,
+    /// Where public files for readers are, and which are not as the names say.
+    pub readers: Option<(RelPath, String)>,
     /// What could not be looked at, and why not.
     pub unread: Vec<(RelPath, String)>,
 }

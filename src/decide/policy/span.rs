@@ -80,6 +80,15 @@ impl Span {
     }
 }
 
+impl Span {
+    /// Returns the last instant of the protection that begins at `from`, while it lasts at `now`.
+    ///
+    /// A span of no time protects nothing, not even the instant itself.
+    pub fn protects(self, from: Stamp, zone: Tz, now: Stamp) -> Option<Stamp> {
+        Some(self.after(from, zone)).filter(|until| now <= *until && !self.is_zero())
+    }
+}
+
 /// Returns the first instant of a day in a zone; where clocks skip midnight that is the first one after it.
 pub fn start_of(day: NaiveDate, zone: Tz) -> Option<Stamp> {
     let midnight: NaiveDateTime = day.and_hms_opt(0, 0, 0)?;

@@ -178,9 +178,7 @@ impl<'a> Shields<'a> {
         }
         let mut grace =
             |rule: String, basis: &str, from: Stamp, span: crate::decide::policy::Span, detail| {
-                let until = span.after(from, policy.zone);
-                // A span of no time protects nothing, not even the instant itself.
-                if now <= until && !span.is_zero() {
+                if let Some(until) = span.protects(from, policy.zone, now) {
                     let basis = Some(basis.into());
                     reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
                 }

@@ -6,8 +6,10 @@ use crate::layout::Place;
 use crate::mirror::chain;
 use crate::model::RelPath;
 use crate::ops::ActError;
+use crate::ops::Mode;
 use crate::ops::adopt::{Remembered, rebuild};
 use crate::ops::observe::disk::Disk;
+use crate::ops::readers::{Look, update};
 use crate::recover::{abandoned, stale};
 use crate::session::Session;
 use crate::store::{Kind, Uploads};
@@ -55,6 +57,11 @@ impl Mending<'_> {
                 Place::Build { build } => rebuild(session, &build, self.remembered()?),
                 _ => Err("it is no build".to_owned()),
             },
+            MendKind::Readers => {
+                let done =
+                    update(session, Look::Everything, &[], Mode::Real).map_err(|error| chain(&error))?;
+                done.and_then(|report| report.failure).map_or(Ok(()), Err)
+            }
             MendKind::Open => {
                 let disk = self.disk.as_ref().ok_or("the mirror is no directory of this machine")?;
                 let entry = mirror.store().look(&path).map_err(|error| chain(&error))?;

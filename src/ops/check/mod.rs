@@ -20,10 +20,11 @@ use crate::mirror::{
     AnchorError, ExpectedState, Kept, Mirror, StateError, Unreadable, build_info_from_record,
     build_info_from_snapshot, chain, named, survey_by,
 };
-use crate::model::{BuildId, RelPath};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::observer::{Observer, Outside};
+use crate::ops::readers::differing;
 use crate::record::{BuildRecord, Origin};
 use crate::recover::{LeftStages, abandoned, left_stages, stale};
 use crate::session::Session;
@@ -86,7 +87,9 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
+    let (readers, unread_lists) = readers(mirror, &surveyed.census, now);
     let seen = Seen {
+        readers,
         census: surveyed.census,
         outside: entries,
         odd,
@@ -111,6 +114,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(lost)
             .chain(unseen)
             .chain(trash::wrong(mirror, now, foreign)?)
+            .chain(unread_lists)
             .collect(),
     };
     report.findings.extend(comply_drift(drifts));
@@ -125,6 +129,22 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     Ok(report)
 }
 
+/// Something about a path.
+type About = Option<(RelPath, String)>;
+
+/// Returns where public files for readers are not as the names say, and why they cannot be compared.
+fn readers(mirror: &Mirror, census: &Census, now: Stamp) -> (About, About) {
+    let Some(config) = &mirror.config().readers else { return (None, None) };
+    match differing(mirror, census, now) {
+        Err(error) => (None, Some((config.path.clone(), chain(&error)))),
+        Ok(found) => {
+            let (first, more) = (found.first(), found.len().saturating_sub(1));
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            (first.map(|(path, how)| (config.path.clone(), format!("`{path}` is {how}{more}"))), None)
+        }
+    }
+}
+
 /// Returns the locks of the mirror that cannot be locked.
 fn locks(mirror: &Mirror) -> Vec<(RelPath, String)> {
     let wrong = |at: RelPath| {
@@ -136,7 +156,7 @@ fn locks(mirror: &Mirror) -> Vec<(RelPath, String)> {
         };
         Some((at, why))
     };
-    ["lock", "trim.lock"].into_iter().map(RelPath::state).filter_map(wrong).collect()
+    ["lock", "trim.lock", "readers.lock"].into_iter().map(RelPath::state).filter_map(wrong).collect()
 }
 
 /// What the looks at the builds leave.

@@ -10,6 +10,7 @@ use crate::commit::reserve;
 use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
+use crate::ops::readers::{Look, before_removal};
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::recheck::Recheck;
@@ -93,6 +94,9 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
     let order = order(&planned);
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
+    if planned.plan.expiring().next().is_some() {
+        before_removal(session, Look::Census(&planned.census, seq.saturating_sub(1)), &[]);
+    }
     let mut run = PruneRun { session, planned, recheck: Recheck::new(seq), report };
     run.send(&later)?;
     run.trim()?;

@@ -23,6 +23,7 @@ use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set};
 use crate::mirror::{JournalError, Mirror, WriteLock, survey};
 use crate::model::{BuildId, Stamp};
+use crate::ops::readers::{Look, before_removal};
 use crate::ops::retention::policy_of;
 use crate::ops::retention::restore::not_unread;
 use crate::ops::retention::{SweepReport, plan::PlanError};
@@ -117,6 +118,7 @@ fn leave(
         crate::commit::holds::write(lock, &what.id, EventKind::Unheld, &rest, lock.now())
             .map_err(ActError::from)?;
     }
+    before_removal(session, Look::Changes, std::slice::from_ref(&what.id));
     let leaving = Leaving {
         id: what.id.clone(),
         until,

@@ -4,7 +4,8 @@
 //! a URL. The one thing that no quotes keep from being replaced is `${…}`: there the dollar sign comes from a variable
 //! of our own, whose value is not looked into again.
 
-use crate::render::redirects::{CACHE, Redirect, quoted, url};
+use crate::model::{quoted, url_path};
+use crate::render::redirects::{CACHE, Redirect};
 
 /// A variable that holds one dollar sign.
 const DOLLAR: &str = "mirrorkeep_dollar";
@@ -18,7 +19,7 @@ pub(super) fn write(names: &[Redirect]) -> String {
     }
     for Redirect { from, to } in names {
         let from = quoted(&format!("/{}", from.as_str())).replace("${", &format!("${{{DOLLAR}}}{{"));
-        let to = url(to);
+        let to = url_path(to);
         text.push_str(&format!("Redirect 302 {from} \"{}\"\n", to.trim_end_matches('/')));
     }
     text + &format!(

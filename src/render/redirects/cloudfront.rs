@@ -3,7 +3,8 @@
 //! CloudFront hands over path and query as they came. The path is compared decoded, name by name, so that every way of
 //! writing it is found; what lies below the name goes on as it came. Plain enough for both of its runtimes.
 
-use crate::render::redirects::{CACHE, Redirect, RedirectError, url};
+use crate::model::url_path;
+use crate::render::redirects::{CACHE, Redirect, RedirectError};
 use std::fmt::Write;
 
 /// How many bytes a function may have.
@@ -54,7 +55,7 @@ pub(super) fn write(names: &[Redirect]) -> Result<String, RedirectError> {
     let head = "// Written by `mirrorkeep export redirects --for cloudfront`; for viewer requests.\nvar targets = {\n";
     let line = |name: &Redirect| {
         let from = string(&format!("/{}", name.from.as_str()));
-        format!("    {from}: {}", string(url(&name.to).trim_end_matches('/')))
+        format!("    {from}: {}", string(url_path(&name.to).trim_end_matches('/')))
     };
     let lines: Vec<String> = names.iter().map(line).collect();
     let handler = HANDLER.replace("CACHE", &string(CACHE));

@@ -4,7 +4,8 @@
 //! nothing is decoded and written out again: no name can smuggle a line into the answer. Nothing in nginx quotes a
 //! dollar sign outside of a location, so that targets are written as in a URL.
 
-use crate::render::redirects::{CACHE, Redirect, quoted, url};
+use crate::model::{quoted, url_path};
+use crate::render::redirects::{CACHE, Redirect};
 
 pub(super) fn write(names: &[Redirect]) -> String {
     let head = "# Written by `mirrorkeep export redirects --for nginx`; include it in a server block.\n";
@@ -12,7 +13,7 @@ pub(super) fn write(names: &[Redirect]) -> String {
 }
 
 fn one(name: &Redirect) -> String {
-    let (from, to) = (format!("/{}", name.from.as_str()), url(&name.to));
+    let (from, to) = (format!("/{}", name.from.as_str()), url_path(&name.to));
     let to = to.trim_end_matches('/');
     let (exact, below) = (quoted(&from), quoted(&format!("{from}/")));
     let depth = name.from.depth();

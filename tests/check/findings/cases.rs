@@ -442,6 +442,11 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.locks.push((path(".mirrorkeep/lock"), "Is a directory".to_owned())),
         |s| ignore(s.outside("release", DIR)),
     ),
+    (
+        Code::ReadersStale,
+        |s| s.seen.readers = Some((path("readers"), "`readers/m.json` is missing".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
     (Code::TmpStale, |s| s.seen.stale.push(path(".mirrorkeep/tmp/1")), |s| ignore(s.outside("release", DIR))),
     (
         Code::JournalLost,

@@ -103,7 +103,14 @@ proptest! {
     #[test]
     fn what_cannot_be_mended_safely_is_never_mended(chosen in prop::collection::vec(0usize..100, 0..6)) {
         let found = all_findings(&chosen);
-        let safe = [Code::TmpStale, Code::UploadUnfinished, Code::NotServed, Code::AliasAbsolute, Code::RecordMissing];
+        let safe = [
+            Code::TmpStale,
+            Code::UploadUnfinished,
+            Code::NotServed,
+            Code::AliasAbsolute,
+            Code::RecordMissing,
+            Code::ReadersStale,
+        ];
         for mend in mends(&found) {
             prop_assert!(found.iter().any(|found| found.path == mend.path && safe.contains(&found.code)));
         }

@@ -73,6 +73,7 @@ impl Sight {
         census.streams = vec![StreamCensus { stream: "master/centos".parse().unwrap(), builds: Vec::new() }];
         let outside = ["", "master", "master/centos"].map(|at| entry(at, SeenKind::Dir)).to_vec();
         let seen = Seen {
+            readers: None,
             census,
             outside,
             odd: Vec::new(),

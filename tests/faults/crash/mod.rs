@@ -5,6 +5,7 @@
 
 mod pruning;
 mod publishing;
+mod readers;
 
 use crate::support::rig::{Rig, tree};
 use std::collections::{BTreeSet, HashMap};

@@ -6,6 +6,7 @@ use mirrorkeep::model::{BuildId, Digest, Stamp};
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::adopt::{Changed, Scope, SumsIn};
 use mirrorkeep::ops::publish::PublishRequest;
+use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::verify::{By, VerifyOptions, VerifyReport, Which};
 use mirrorkeep::record::{BuildRecord, Event, Manifest, Phase};
 use mirrorkeep::session::Session;
@@ -40,6 +41,26 @@ pub(super) fn publish(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String
 pub(super) fn publish_signed(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let plain = view::publishing(build(TWO), &scene.work());
     view::publish(&open(store)?, &PublishRequest { signers: view::signers(), ..plain }, &now).map(drop)
+}
+
+/// Publishes the second build, and writes what readers of the names get.
+pub(super) fn publish_for_readers(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
+    let settings = scene.root().join(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    if !text.contains("readers:") {
+        fs::write(&settings, text + "readers: {url: 'http://mirror'}\n").unwrap();
+        scene.write("outputs/RPMS/std/repodata/repomd.xml", "<repomd/>");
+        for_readers(scene.store())?;
+    }
+    scene.publish(Arc::clone(&store), TWO)?;
+    for_readers(store)
+}
+
+fn for_readers(store: Arc<dyn Store>) -> Result<(), String> {
+    let mirror = open(store)?;
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let update = || update(&Session::new(&mirror, &now), Look::Changes, &[], Mode::Real);
+    alone.install(update).map(drop).map_err(chain)
 }
 
 /// Says of the first build that it is green, which moves an alias.
@@ -243,6 +264,13 @@ impl Scene {
         let own = below(&self.root().join(".mirrorkeep"));
         for path in own.into_iter().filter(|path| !path.starts_with("journal/")) {
             let at = self.root().join(".mirrorkeep").join(&path);
+            if path == "readers.json" {
+                let mut written: serde_json::Value = serde_json::from_slice(&fs::read(at).unwrap()).unwrap();
+                // A disturbed run has more events.
+                written["seq"].take();
+                state.push(format!("{path} {written}"));
+                continue;
+            }
             let kept = path.split_once('/').and_then(|(dir, id)| Some((dir, id.rsplit_once('.')?.0)));
             state.push(match kept {
                 Some(("builds", id)) => format!("{path} {:?}", record(&fs::read(at).unwrap(), id)),
@@ -263,7 +291,7 @@ impl Scene {
         if meta.is_symlink() {
             return format!("-> {}", fs::read_link(at).unwrap().display());
         }
-        if meta.is_dir() || below.ends_with("/lock") {
+        if meta.is_dir() || below.ends_with("lock") {
             return format!("{mode:o}");
         }
         if below.ends_with(view::SIGNATURE) {
