@@ -5,7 +5,7 @@ use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
-use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
+use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError, StoreErrorKind};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -183,13 +183,20 @@ impl MirrorUrl {
             }
             Self::Bucket(address) => {
                 let root = address.find("://").map_or(0, |at| at + 3);
-                let mut places = address.match_indices('/').map(|(at, _)| at).filter(|at| *at >= root);
-                places.find_map(|at| {
-                    let place = address.get(..at)?;
-                    // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
-                    let there = ObjectStore::at(place).ok()?.look(&RelPath::state("mirror.yaml")).ok()?;
-                    there.map(|_| place.to_owned())
-                })
+                let places = address.match_indices('/').map(|(at, _)| at).filter(|at| *at >= root);
+                let mut outer = None;
+                for place in places.filter_map(|at| address.get(..at)) {
+                    match ObjectStore::at(place)?.look(&RelPath::state("mirror.yaml")) {
+                        Ok(Some(_)) => {
+                            outer = Some(place.to_owned());
+                            break;
+                        }
+                        Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(error.into()),
+                        // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
+                        Ok(None) | Err(_) => {}
+                    }
+                }
+                outer
             }
             Self::Refused(_) => None,
         };

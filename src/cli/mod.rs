@@ -26,6 +26,7 @@ mod publish;
 mod read;
 mod run;
 mod say;
+mod shown_bar;
 mod sign;
 mod status;
 mod surveyed;

@@ -25,5 +25,7 @@ pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod staying;
 pub(crate) mod terminal;
+pub(crate) mod times;
 pub(crate) mod trials;
+pub(crate) mod users;
 pub(crate) mod withdraw;
