@@ -1,6 +1,7 @@
 //! A store read through a layout: what is there, who may change it, what changed.
 
 mod accept;
+mod acquire_lock;
 mod anchors;
 mod bucket;
 mod build_info;
@@ -19,7 +20,6 @@ mod kept_error;
 mod last_run;
 mod leading;
 mod links;
-mod locking;
 mod materialized;
 mod open;
 mod pending;

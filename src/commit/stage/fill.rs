@@ -2,7 +2,7 @@
 
 use crate::commit::filling::{Brought, Filling, StageError, Tally, TimeRule};
 use crate::commit::reading::Reading;
-use crate::commit::stage::bringing::Bringing;
+use crate::commit::stage::ingest::Ingest;
 use crate::commit::stage::joined::Twins;
 use crate::commit::stage::staged::Staged;
 use crate::commit::timing::Timing;
@@ -32,21 +32,21 @@ impl Staged<'_> {
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let reading = Reading { watch, stop, tally: &tally };
-        let bringing = Bringing { staged: self, reuse, how, reading, owner };
+        let ingest = Ingest { staged: self, reuse, how, reading, owner };
         // Written in place, one by one: a list for each thread would be grown and copied several times.
         let failed = OnceLock::new();
         let one = |entry| match failed.get() {
             Some(_) => None,
-            None => bringing.bring(entry).map_err(|error| failed.set(error)).ok(),
+            None => ingest.bring(entry).map_err(|error| failed.set(error)).ok(),
         };
         let files: Vec<Option<Brought>> = order.into_par_iter().with_max_len(1).map(one).collect();
         if let Some(error) = failed.into_inner() {
             return Err(error);
         }
         let mut files: Vec<Brought> = files.into_iter().flatten().collect();
-        files.extend(bringing.follow(&followers, &files)?);
+        files.extend(ingest.follow(&followers, &files)?);
         files.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
-        bringing.join(&mut files)?;
+        ingest.join(&mut files)?;
         self.manifest.files.clear();
         for Brought { entry, changed } in files {
             self.note(entry.inode, changed);

@@ -4,7 +4,7 @@
 //! that its time shows of each of them that its bytes changed (`decide/times.rs`).
 
 use crate::commit::filling::{Brought, Filling, StageError, TimeRule};
-use crate::commit::stage::bringing::Bringing;
+use crate::commit::stage::ingest::Ingest;
 use crate::model::{Digest, RelPath};
 use crate::record::FileEntry;
 use crate::source::{Source, SourceEntry};
@@ -52,7 +52,7 @@ impl<'s> Twins<'s> {
     }
 }
 
-impl Bringing<'_, '_> {
+impl Ingest<'_, '_> {
     /// Links each follower to the file that it follows; one that cannot be linked is brought as any other.
     pub(crate) fn follow(
         &self,

@@ -1,8 +1,8 @@
 //! The stage of a build on a directory: laid out where nobody sees it, sealed, and ready to be moved into place.
 
-mod bringing;
 mod claim;
 mod fill;
+mod ingest;
 mod joined;
 mod place;
 mod sealed;

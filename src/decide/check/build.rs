@@ -1,6 +1,7 @@
 //! The inside of one build: places, links, and whether something was built at all.
 
 use crate::census::BuildCensus;
+use crate::decide::check::context;
 use crate::decide::check::{
     Code, Drift, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, lists, marker, plain,
 };
@@ -31,7 +32,7 @@ pub(super) fn judge(
         findings.extend(dir.odd.iter().map(|odd| plain::odd(&above, odd)));
     }
     marker::judge(seen, census, layout, now, findings);
-    marker::context(seen, census, layout, findings);
+    context::judge(seen, census, layout, findings);
     let told = lists::judge(seen, census, layout, findings);
     let drift = drift::judge(seen, layout, &told, findings);
     if census.result == Outcome::Success && !seen.items().any(|(dir, item)| is_artifact(dir, item, layout)) {

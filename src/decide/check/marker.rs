@@ -1,10 +1,9 @@
-//! The files whose presence says something of a build: the result markers and CONTEXT.
+//! The files whose presence says how a build went.
 
 use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::{Layout, ResultMarker};
 use crate::model::{Outcome, RelPath, Stamp, is_sums};
-use crate::record::Context;
 
 /// How long somebody may still be filling a build, in seconds.
 const FILLING: i64 = 24 * 3600;
@@ -129,28 +128,4 @@ pub(super) fn meant(name: &str, layout: &Layout) -> Option<RelPath> {
     };
     let rule = markers.results.iter().filter(|rule| rule.words.is_empty()).find(spelled)?;
     rule.paths.first().cloned()
-}
-
-/// Judges CONTEXT.
-pub(super) fn context(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, findings: &mut Vec<Finding>) {
-    let Some(at) = &layout.markers().context else { return };
-    let path = seen.path.join(at);
-    match seen.context.as_deref().map(Context::parse) {
-        Some(Ok(_)) => {}
-        Some(Err(error)) => {
-            let expected = "lines `(cd ./DIRECTORY && git checkout -f COMMIT)`";
-            findings.push(Finding::new(Code::ContextForm, path, error.to_string(), expected));
-        }
-        None => {
-            let there = seen.find(at).is_some_and(|item| item.kind == SeenKind::File);
-            let unread = seen.unread.iter().any(|(unread, _)| unread == at);
-            let spelled = || seen.items().any(|(_, item)| meant(&item.name, layout).as_ref() == Some(at));
-            let wanted = census.result == Outcome::Success && !layout.markers().context_optional;
-            if wanted && !there && !unread && !spelled() {
-                let expected = "the commits from which it was made";
-                findings
-                    .push(Finding::new(Code::ContextMissing, &path, "nothing", expected).near(Some(&path)));
-            }
-        }
-    }
 }

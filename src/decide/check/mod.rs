@@ -7,6 +7,7 @@ mod aliases;
 mod baseline;
 mod build;
 mod code;
+mod context;
 mod drift;
 mod finding;
 mod fix;

@@ -1,4 +1,4 @@
-//! Bringing the files of a source into a stage, each by the cheapest way that is right.
+//! Ingest the files of a source into a stage, each by the cheapest way that is right.
 
 use crate::commit::filling::{Brought, Check, Filling, StageError};
 use crate::commit::reading::Reading;
@@ -14,7 +14,7 @@ use crate::store::{Append, Entry, Fill, Share, Shared, SourceFile, Take};
 use std::sync::atomic::Ordering;
 
 /// What the threads that fill a stage share.
-pub(crate) struct Bringing<'a, 'm> {
+pub(crate) struct Ingest<'a, 'm> {
     pub(crate) staged: &'a Staged<'m>,
     pub(crate) reuse: &'a Reuse,
     pub(crate) how: Filling,
@@ -22,7 +22,7 @@ pub(crate) struct Bringing<'a, 'm> {
     pub(crate) owner: Option<(u32, u32)>,
 }
 
-impl Bringing<'_, '_> {
+impl Ingest<'_, '_> {
     /// Brings one file in by the cheapest way that is right, and notes that it is there.
     pub(crate) fn bring(&self, entry: &SourceEntry) -> Result<Brought, StageError> {
         self.reading.stop.check()?;
