@@ -5,6 +5,7 @@
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
 use mirrorkeep::census::Census;
+use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
@@ -29,7 +30,7 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 18] = [
+pub(crate) const LAWS: [Law; 19] = [
     ("branch", branch),
     ("census", census),
     ("context", context),
@@ -40,6 +41,7 @@ pub(crate) const LAWS: [Law; 18] = [
     ("names", names),
     ("own", own),
     ("path", path),
+    ("pipeline", pipeline),
     ("place", place),
     ("pointer", pointer),
     ("policy", policy),
@@ -212,6 +214,16 @@ fn branch(bytes: &[u8]) {
 fn small_census() -> Census {
     const TEXT: &str = include_str!("../fixtures/census/two-weeks.json");
     serde_json::from_str(TEXT).unwrap_or_else(|_| Census::empty(noon()))
+}
+
+/// A pipeline keeps its text, and its examples can be tried whatever they say.
+fn pipeline(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(pipeline) = Pipeline::load(text, "f.yaml") else { return };
+    assert_eq!(pipeline.text(), text);
+    for test in &pipeline.tests {
+        drop(pipeline.surprises(test));
+    }
 }
 
 fn policy(bytes: &[u8]) {

@@ -46,3 +46,31 @@ fn every_promise_names_a_test_that_attacks_it() {
         assert!(promise.contains("`tests/") && promise.contains("::"), "nothing attacks P{number}");
     }
 }
+
+/// What `make test` skips without root, or without some program, is named by parts of the names of tests.
+#[test]
+fn every_test_that_the_tools_name_is_there() {
+    let script = include_str!("support/tools.sh");
+    let between = |from: &str, to: &str| script.split(from).nth(1).unwrap().split(to).next().unwrap();
+    let programs = between("<<'END'\n", "END\n").lines().flat_map(|line| line.split(' ').skip(2));
+    let skipped = programs.chain(between("ROOT=\"\n", "\"\n").lines());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_module = |at: &str| {
+        ["tests", "src"].iter().any(|top| {
+            let at = root.join(top).join(at.replace("::", "/"));
+            at.is_dir() || at.with_extension("rs").exists()
+        })
+    };
+    let wrong: Vec<&str> = skipped
+        .filter(|name| {
+            let name = name.trim_end_matches("::");
+            let (module, test) = name.rsplit_once("::").unwrap_or((name, ""));
+            let holds = || {
+                let at = root.join("tests").join(module.replace("::", "/")).with_extension("rs");
+                fs::read_to_string(at).is_ok_and(|text| text.contains(&format!("fn {test}(")))
+            };
+            !is_module(name) && !holds()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "tests/support/tools.sh names no test with {wrong:?}");
+}

@@ -302,7 +302,12 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print shell completions
+    /// Print what a shell needs to complete verbs, options, streams, builds and names at TAB
+    #[command(after_help = "In the start file of the shell:
+  source <(mirrorkeep completions bash)       ~/.bashrc; zsh the same in ~/.zshrc
+  mirrorkeep completions fish | source        ~/.config/fish/config.fish
+
+The packages and `make install` put these where the shells look for them.")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

@@ -1,13 +1,18 @@
-//! The log on standard error: off without `-v` and `RUST_LOG`, one plain line for each event with them.
+//! The log on standard error: off without `-v` and `RUST_LOG`, one plain line for each event with them. Requests that are tried
+//! again are reported either way, without the log as notes.
 //!
 //! Only events of mirrorkeep itself are written: other crates log addresses with their query strings, which may hold
 //! signatures and keys.
 
-use super::say;
+use super::{say, shown_bar};
+use crate::store::RETRIES;
 use std::io::{self, Write};
-use tracing::Metadata;
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 
 /// Names the environment variable that selects what is logged when `-v` is not given.
@@ -22,13 +27,13 @@ pub(super) fn start(verbose: u8) {
         _ => "mirrorkeep=trace".to_owned(),
     };
     if wanted.trim().is_empty() {
-        return;
+        return without_log();
     }
     let Ok(filter) = EnvFilter::try_new(&wanted) else {
         say::note(&format!(
             "warning: {VARIABLE} is not a valid filter; `debug` or `mirrorkeep=debug` is accepted"
         ));
-        return;
+        return without_log();
     };
     let ours = |event: &Metadata<'_>| event.target().starts_with(env!("CARGO_CRATE_NAME"));
     let lines = tracing_subscriber::fmt::layer()
@@ -38,6 +43,35 @@ pub(super) fn start(verbose: u8) {
         .with_writer(|| Plain(io::stderr()));
     // A second start would be an error; the log that runs already is kept.
     tracing_subscriber::registry().with(filter).with(lines.with_filter(filter_fn(ours))).try_init().ok();
+}
+
+/// Has retries reported as notes, where no log has them.
+fn without_log() {
+    let retries = filter_fn(|event| event.target() == RETRIES).with_max_level_hint(LevelFilter::WARN);
+    tracing_subscriber::registry().with(Notes.with_filter(retries)).try_init().ok();
+}
+
+/// Writes events as notes.
+struct Notes;
+
+impl<S: Subscriber> Layer<S> for Notes {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        shown_bar::note(&message.0);
+    }
+}
+
+/// The message of an event.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
 }
 
 /// Returns whether anything is logged.

@@ -5,7 +5,7 @@ use super::exit::{Outcome, Usage};
 use super::say;
 use crate::mirror::{Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR, RelPath};
-use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError};
+use crate::store::{Abilities, Conditions, Logged, ObjectStore, Posix, Store, StoreError, StoreErrorKind};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,13 @@ pub(super) enum MirrorUrl {
     Dir(PathBuf),
     /// In a bucket, below a prefix.
     Bucket(String),
-    /// An address that no verb accepts, and why; it may hold a key, so it is not kept.
+    /// An address that no verb accepts, and why; it may hold a key, so it is not kept. A verb that needs no mirror runs.
     Refused(&'static str),
 }
+
+/// Says that no mirror is named.
+const NO_MIRROR: &str = "--mirror, or MIRRORKEEP_MIRROR, is empty; a directory such as `/srv/mirror`, or an address such as \
+    `s3://bucket/prefix`, is accepted";
 
 /// Says where credentials belong.
 const NO_SECRET: &str = "an address in --mirror names no user and no key; credentials come from the environment, \
@@ -38,6 +42,9 @@ const NO_HOST: &str = "--mirror accepts no user and no host; run mirrorkeep ther
 impl MirrorUrl {
     /// Reads what was typed: an address when it looks like one, else a directory.
     pub(super) fn read(text: OsString) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::Refused(NO_MIRROR));
+        }
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
             let may_hold_a_key = text.to_str().is_some_and(|text| text.contains(['@', '?', '#']));
             return match text.to_str().and_then(looks_remote) {
@@ -176,13 +183,20 @@ impl MirrorUrl {
             }
             Self::Bucket(address) => {
                 let root = address.find("://").map_or(0, |at| at + 3);
-                let mut places = address.match_indices('/').map(|(at, _)| at).filter(|at| *at >= root);
-                places.find_map(|at| {
-                    let place = address.get(..at)?;
-                    // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
-                    let there = ObjectStore::at(place).ok()?.look(&RelPath::state("mirror.yaml")).ok()?;
-                    there.map(|_| place.to_owned())
-                })
+                let places = address.match_indices('/').map(|(at, _)| at).filter(|at| *at >= root);
+                let mut outer = None;
+                for place in places.filter_map(|at| address.get(..at)) {
+                    match ObjectStore::at(place)?.look(&RelPath::state("mirror.yaml")) {
+                        Ok(Some(_)) => {
+                            outer = Some(place.to_owned());
+                            break;
+                        }
+                        Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(error.into()),
+                        // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
+                        Ok(None) | Err(_) => {}
+                    }
+                }
+                outer
             }
             Self::Refused(_) => None,
         };

@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod check;
+mod complete;
 mod context;
 mod copy;
 mod exit;
@@ -25,6 +26,7 @@ mod publish;
 mod read;
 mod run;
 mod say;
+mod shown_bar;
 mod sign;
 mod status;
 mod surveyed;

@@ -3,16 +3,19 @@
 use super::exit::Outcome;
 use super::mirror_url::MirrorUrl;
 use crate::model::{Class, Classify, ErrorKind, OWN_DIR, shell_word};
+use crate::store::SHARED;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// Says that a mirror belongs to another user than the one who runs the command.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` belongs to {}, and this command runs as {}", place.display(), named(*owner), named(*user))]
+#[error("`{}` belongs to {}{}, and this command runs as {}", place.display(), named(*owner), and_group(*group), named(*user))]
 pub(super) struct OtherOwner {
     place: PathBuf,
     owner: u32,
     user: u32,
+    /// The group that shares the mirror.
+    group: Option<u32>,
 }
 
 impl Classify for OtherOwner {
@@ -21,7 +24,18 @@ impl Classify for OtherOwner {
         let mirror = "MIRRORKEEP_MIRROR";
         let keep = if std::env::var_os(mirror).is_some() { " --preserve-env=MIRRORKEEP_MIRROR" } else { "" };
         let owner = name_of(self.owner).unwrap_or_else(|| format!("'#{}'", self.owner));
-        ErrorKind::Refused.hint(format!("`sudo{keep} -u {owner} {}` runs it as the owner", words.join(" ")))
+        let sudo = format!("`sudo{keep} -u {owner} {}` runs it as the owner", words.join(" "));
+        ErrorKind::Refused.hint(match self.group {
+            None => format!("{sudo}; docs/users.md describes mirrors with several users"),
+            Some(group) if is_member(group) => format!(
+                "a directory in the mirror is not open to its group: the owner repairs that with the commands in docs/users.md; {sudo}"
+            ),
+            Some(group) => {
+                let user = name_of(self.user).unwrap_or_else(|| self.user.to_string());
+                let group = group_name(group).unwrap_or_else(|| group.to_string());
+                format!("`usermod -aG {group} {user}` adds this user to the group that shares the mirror, from the next login on; {sudo}")
+            }
+        })
     }
 }
 
@@ -32,7 +46,9 @@ pub(super) fn other_owner(site: &MirrorUrl) -> Option<OtherOwner> {
     let place = if own.exists() { own } else { dir.clone() };
     let owner = place.metadata().ok()?.uid();
     let user = rustix::process::geteuid().as_raw();
-    (owner != user).then_some(OtherOwner { place, owner, user })
+    let root = dir.metadata().ok()?;
+    let group = (root.mode() & SHARED == SHARED).then_some(root.gid());
+    (owner != user).then_some(OtherOwner { place, owner, user, group })
 }
 
 /// Refuses root where the mirror belongs to another user. Every other user is refused by the system.
@@ -48,9 +64,33 @@ fn named(user: u32) -> String {
     name_of(user).map_or_else(|| format!("the user with the number {user}"), |name| format!("`{name}`"))
 }
 
+/// Returns a group in words, after its owner.
+fn and_group(group: Option<u32>) -> String {
+    group.map_or_else(String::new, |group| {
+        let name = group_name(group).map_or_else(|| group.to_string(), |name| format!("`{name}`"));
+        format!(" and the group {name}")
+    })
+}
+
+/// Returns whether this process belongs to a group.
+fn is_member(group: u32) -> bool {
+    let groups = rustix::process::getgroups().unwrap_or_default();
+    rustix::process::getegid().as_raw() == group || groups.iter().any(|one| one.as_raw() == group)
+}
+
 /// Returns the name of a user of this machine.
 pub(super) fn name_of(user: u32) -> Option<String> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    name_in("/etc/passwd", user)
+}
+
+/// Returns the name of a group of this machine.
+fn group_name(group: u32) -> Option<String> {
+    name_in("/etc/group", group)
+}
+
+/// Returns the name of a number in one of the two files of accounts, whose first and third fields these are.
+fn name_in(file: &str, user: u32) -> Option<String> {
+    let users = std::fs::read_to_string(file).ok()?;
     let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
     lines.find_map(|fields| match fields.as_slice() {
         [name, _, number, ..] if number.parse() == Ok(user) => Some((*name).to_owned()),

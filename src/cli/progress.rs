@@ -1,6 +1,6 @@
 //! How far a command is: a bar on a terminal, nothing elsewhere.
 
-use super::{log, say};
+use super::{log, say, shown_bar};
 use crate::model::RelPath;
 use crate::progress::Watch;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,12 +22,14 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style);
         }
+        shown_bar::set(Some(bar.clone()));
         Self { shown: bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
     }
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.shown.finish_and_clear();
+        shown_bar::set(None);
     }
 }
 

@@ -5,7 +5,7 @@ use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::progress::Bar;
 use super::{make, say, sign};
-use crate::commit::{Check, Filling};
+use crate::commit::{Check, Filling, TimeRule};
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
 use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
@@ -73,6 +73,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
                 DedupeArg::None => None,
             },
             check: if args.quick { Check::Quick } else { Check::Bytes },
+            times: if args.keep_times { TimeRule::Source } else { TimeRule::Later },
         },
         signers,
     };
@@ -278,6 +279,10 @@ fn render(report: &PublishReport) -> String {
     if report.joined_files > 0 {
         let (files, bytes) = (say::count(report.joined_files, "file"), say::bytes(report.joined_bytes));
         text.push_str(&format!("  shared inside the build: {files}, {bytes}\n"));
+    }
+    if report.later_files > 0 {
+        let files = say::count(report.later_files, "file");
+        text.push_str(&format!("  later time, since only the bytes changed: {files}\n"));
     }
     if report.excluded > 0 {
         let count = report.excluded;

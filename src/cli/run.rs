@@ -7,8 +7,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune, publish,
-    say, status, verify, withdraw,
+    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune,
+    publish, say, status, verify, withdraw,
 };
 use crate::mirror::{Warnings, chain};
 use crate::model::{Classify, ErrorKind};
@@ -28,6 +28,9 @@ use tracing::info;
 
 /// Reads the arguments, runs one verb and returns the exit code.
 pub fn main() -> ExitCode {
+    if let Some(code) = complete::answer() {
+        return code;
+    }
     let read = guide::command().try_get_matches().and_then(|typed| {
         let cli = Cli::from_arg_matches(&typed).map_err(|error| error.format(&mut Cli::command()))?;
         Ok((cli, typed))
@@ -236,9 +239,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
             make::recover(setting, accept_journal, discard_stages, dry_run)?;
         }
         Verb::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "mirrorkeep", &mut text);
-            let text = String::from_utf8_lossy(&text);
+            let text = complete::registration(shell);
             if setting.json {
                 say::data(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
             } else {

@@ -82,6 +82,9 @@ fn tell(report: &WithdrawReport, mode: Mode) {
     let done = match (report.already, report.purged, trial) {
         (false, false, false) => "withdrew",
         (false, false, true) => "would withdraw",
+        // "deleted" is only printed when nothing of it is left.
+        (false, true, false) if !report.failures.is_empty() => "withdrew, but not all of it is deleted:",
+        (true, true, false) if !report.failures.is_empty() => "not all of it is deleted, withdrawn before:",
         (false, true, false) => "withdrew and deleted",
         (false, true, true) => "would withdraw and delete",
         (true, false, false) => "already withdrawn:",

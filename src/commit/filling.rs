@@ -18,6 +18,19 @@ pub struct Filling {
     pub dedupe: Option<Share>,
     /// Whether size, time and inode tell that a file is the one of the last publish.
     pub check: Check,
+    /// Which time files get.
+    pub times: TimeRule,
+}
+
+/// Which time the files of a build get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeRule {
+    /// That of the source, or a later one where the stream's earlier builds have other bytes of the same size at the path.
+    Later,
+    /// That of the source, whatever earlier builds have.
+    Source,
+    /// Exactly that of the source, as in a copy of a build: bytes are shared only with files of that time.
+    Exact,
 }
 
 /// How it is told that a file is the one of the last publish.
@@ -44,6 +57,10 @@ pub struct Tally {
     pub joined_bytes: AtomicU64,
     /// Files that an interrupted try had staged already.
     pub resumed: AtomicU64,
+    /// Files whose bytes changed and whose size and time at the source do not show it.
+    pub unnoticed: u64,
+    /// The first of these by path.
+    pub first_unnoticed: Option<RelPath>,
     /// Files of earlier builds whose bytes are not those that were published.
     damaged: Mutex<BTreeSet<RelPath>>,
 }

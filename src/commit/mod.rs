@@ -20,13 +20,14 @@ pub(crate) mod reserve;
 pub(crate) mod reveal;
 pub(crate) mod stage;
 pub(crate) mod sweep;
+pub(crate) mod timing;
 pub(crate) mod trash;
 pub(crate) mod unsealed;
 pub(crate) mod untrash;
 
 pub(crate) use discard::TRIM_STAGE;
 pub use error::CommitError;
-pub use filling::{Check, Filling, StageError, Tally};
+pub use filling::{Check, Filling, StageError, Tally, TimeRule};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;
 pub use reveal::RevealError;

@@ -6,6 +6,7 @@
 
 use crate::commit::interrupted::{Interrupted, Settling};
 use crate::commit::stage::Sealed;
+use crate::commit::timing::Timing;
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
@@ -156,7 +157,7 @@ pub(crate) trait StagedBuild {
     ) -> Result<Tally, StageError>;
 
     /// Writes a small file of ours, such as a marker.
-    fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError>;
+    fn add(&mut self, to: &RelPath, bytes: &[u8], timing: Timing<'_>) -> Result<(), StageError>;
 
     /// Ends after a failure of the store, of which nothing can be resumed.
     fn give_up(self: Box<Self>);

@@ -10,6 +10,7 @@ pub mod readers;
 mod retention;
 mod reuse;
 mod simulate;
+mod times;
 
 pub use alias::{Age, Current, follow, meets};
 pub use lint::{Finding, lint};
@@ -20,3 +21,5 @@ pub use retention::{
 };
 pub use reuse::{Held, Reuse, Whose};
 pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};
+pub(crate) use times::SECOND;
+pub use times::Times;

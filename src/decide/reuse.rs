@@ -3,6 +3,7 @@
 //! Earlier builds of the stream, and of others, hold most of what a new one brings. A file is the same when its digest is, whatever
 //! its name; with the quick check also when size, time and inode of its source are those of the last publish.
 
+use crate::decide::times::Times;
 use crate::model::{Digest, RelPath};
 use crate::record::{Manifest, Seen};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -44,6 +45,8 @@ pub struct Reuse {
     sizes: HashSet<u64>,
     by_digest: HashMap<(Digest, u32), usize>,
     by_place: HashMap<RelPath, usize>,
+    times: Times,
+    last: Option<RelPath>,
 }
 
 impl Held {
@@ -54,19 +57,31 @@ impl Held {
 }
 
 impl Reuse {
-    /// Returns what these builds hold, the newest first; `sizes` are those of the new files, others do not matter.
-    /// `changed` has the change times of inodes whose bytes are known to be right.
-    pub fn of(
+    /// Returns what these builds hold, the newest first; `new` are the files of the new build with their sizes, and files of
+    /// other sizes do not matter. `changed` has the change times of inodes whose bytes are known to be right.
+    pub fn of<'a>(
         earlier: impl IntoIterator<Item = (Whose, RelPath, Manifest)>,
-        sizes: &HashSet<u64>,
+        new: impl IntoIterator<Item = (&'a RelPath, u64)>,
         changed: &BTreeMap<u64, i128>,
     ) -> Self {
         let mut reuse = Self::default();
+        let new: HashMap<&RelPath, u64> = new.into_iter().collect();
+        let sizes: HashSet<u64> = new.values().copied().collect();
         for (index, (whose, root, manifest)) in earlier.into_iter().enumerate() {
+            let last = index == 0 && whose == Whose::Own;
+            if last {
+                reuse.last = Some(root.clone());
+            }
             for file in manifest.files.into_iter().filter(|file| sizes.contains(&file.size)) {
+                if whose == Whose::Own
+                    && let Some((path, size)) = new.get_key_value(&file.path)
+                    && *size == file.size
+                    && let Some(mtime) = file.time()
+                {
+                    reuse.times.note(path, file.size, (file.digest, mtime), last);
+                }
                 let key = (file.digest, file.mode);
                 let known = reuse.by_digest.contains_key(&key);
-                let last = index == 0 && whose == Whose::Own;
                 if known && !last {
                     continue;
                 }
@@ -92,14 +107,38 @@ impl Reuse {
         reuse
     }
 
+    /// Returns the same without any bytes to share: only what earlier builds say of times.
+    #[must_use]
+    pub fn times_alone(self) -> Self {
+        Self { times: self.times, last: self.last, ..Self::default() }
+    }
+
+    /// Returns what the stream's earlier builds say of times.
+    pub fn times(&self) -> &Times {
+        &self.times
+    }
+
+    /// Returns where the stream's last build is.
+    pub fn last(&self) -> Option<&RelPath> {
+        self.last.as_ref()
+    }
+
     /// Returns whether any held file has that size, so that hashing the new one first may pay.
     pub fn has_size(&self, size: u64) -> bool {
         self.sizes.contains(&size)
     }
 
-    /// Returns the held file with these bytes and this mode.
-    pub fn with_digest(&self, digest: Digest, mode: u32) -> Option<&Held> {
-        self.held.get(*self.by_digest.get(&(digest, mode))?)
+    /// Returns the held files with these bytes and this mode: that of the last build at `place` first.
+    pub fn with_digest(
+        &self,
+        place: &RelPath,
+        digest: Digest,
+        mode: u32,
+    ) -> impl Iterator<Item = &Held> + use<'_> {
+        let here = self.by_place.get(place).and_then(|at| self.held.get(*at));
+        let here = here.filter(|held| (held.digest, held.mode) == (digest, mode));
+        let any = self.by_digest.get(&(digest, mode)).and_then(|at| self.held.get(*at));
+        here.into_iter().chain(any.filter(|any| here != Some(*any)))
     }
 
     /// Returns what the last build holds at `place`, if its source had that size, mode and look.
@@ -113,6 +152,7 @@ impl Reuse {
 mod tests {
     use super::*;
     use crate::record::FileEntry;
+    use proptest::prelude::*;
 
     fn manifest(files: &[(&str, &str, u32)]) -> Manifest {
         let files = files.iter().map(|(path, text, mode)| FileEntry {
@@ -131,6 +171,17 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// Returns what builds hold that matters for a new one with a file of each size at a place that no build has.
+    fn held_by<const N: usize>(builds: [(Whose, RelPath, Manifest); N], sizes: &[u64]) -> Reuse {
+        let new: Vec<(RelPath, u64)> =
+            sizes.iter().map(|size| (path(&format!("new/{size}")), *size)).collect();
+        Reuse::of(builds, new.iter().map(|(path, size)| (path, *size)), &BTreeMap::from([(2, 9)]))
+    }
+
+    fn shared(reuse: &Reuse, bytes: &str, mode: u32) -> Option<RelPath> {
+        reuse.with_digest(&path("new/0"), Digest::of(bytes.as_bytes()), mode).next().map(Held::at)
+    }
+
     #[test]
     fn the_newest_holder_is_found_whatever_the_name() {
         let (new, old) = (path("m/c/2"), path("m/c/1"));
@@ -138,22 +189,25 @@ mod tests {
             (Whose::Own, new, manifest(&[("x", "same", 0o444)])),
             (Whose::Own, old, manifest(&[("y", "same", 0o444), ("z", "older", 0o444)])),
         ];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
-        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().at(), path("m/c/2/x"));
-        assert_eq!(reuse.with_digest(Digest::of(b"older"), 0o444).unwrap().at(), path("m/c/1/z"));
-        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o444).unwrap().changed, Some(9));
-        assert_eq!(reuse.with_digest(Digest::of(b"same"), 0o555), None);
+        let reuse = held_by(builds, &[4, 5]);
+        assert_eq!(shared(&reuse, "same", 0o444), Some(path("m/c/2/x")));
+        assert_eq!(shared(&reuse, "older", 0o444), Some(path("m/c/1/z")));
+        assert_eq!(shared(&reuse, "same", 0o555), None);
+        let held = reuse.with_digest(&path("x"), Digest::of(b"same"), 0o444).next().unwrap();
+        assert_eq!((held.at(), held.changed), (path("m/c/2/x"), Some(9)));
         assert!(reuse.has_size(4) && reuse.has_size(5) && !reuse.has_size(6));
     }
 
     #[test]
     fn two_files_of_the_last_build_with_the_same_bytes_are_both_known_by_their_places() {
         let build = (Whose::Own, path("m/c/2"), manifest(&[("x", "same", 0o444), ("y", "same", 0o444)]));
-        let reuse = Reuse::of([build], &HashSet::from([4]), &BTreeMap::new());
+        let reuse = held_by([build], &[4]);
         let seen = Seen { mtime: 3, inode: 4 };
         for place in ["x", "y"] {
             let held = reuse.unseen_change(&path(place), 4, 0o444, seen).unwrap();
             assert_eq!(held.at(), path(&format!("m/c/2/{place}")));
+            let mut held = reuse.with_digest(&path(place), Digest::of(b"same"), 0o444);
+            assert_eq!(held.next().map(Held::at), Some(path(&format!("m/c/2/{place}"))));
         }
     }
 
@@ -164,7 +218,7 @@ mod tests {
             (Whose::Own, new, manifest(&[("x", "same", 0o444)])),
             (Whose::Own, old, manifest(&[("y", "older", 0o444)])),
         ];
-        let reuse = Reuse::of(builds, &HashSet::from([4, 5]), &BTreeMap::from([(2, 9)]));
+        let reuse = held_by(builds, &[4, 5]);
         let seen = Seen { mtime: 3, inode: 4 };
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_some());
         assert!(reuse.unseen_change(&path("x"), 4, 0o555, seen).is_none());
@@ -174,8 +228,58 @@ mod tests {
         assert!(reuse.unseen_change(&path("y"), 5, 0o444, seen).is_none());
         // Nor is the last build of another stream asked.
         let build = (Whose::Other, path("m/d/2"), manifest(&[("x", "same", 0o444)]));
-        let reuse = Reuse::of([build], &HashSet::from([4]), &BTreeMap::new());
+        let reuse = held_by([build], &[4]);
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_none());
-        assert!(reuse.with_digest(Digest::of(b"same"), 0o444).is_some());
+        assert_eq!(shared(&reuse, "same", 0o444), Some(path("m/d/2/x")));
+        assert_eq!(reuse.last(), None);
+    }
+
+    /// What a build server hands over: the bytes of each of three files, and the second of their times.
+    type Given = [(u8, i64); 3];
+
+    /// Returns the build that publishing makes: shared bytes where they are allowed, later times, equal files of one time.
+    fn published(given: &Given, earlier: &[Manifest], dedupe: bool) -> Manifest {
+        let places: Vec<RelPath> = ["x", "y", "z"].map(path).to_vec();
+        let builds = earlier.iter().rev().map(|build| (Whose::Own, path("m/c/1"), build.clone()));
+        let reuse = Reuse::of(builds, places.iter().map(|place| (place, 1)), &BTreeMap::new());
+        let files = places.iter().zip(given).map(|(place, (byte, second))| {
+            let (digest, source) = (Digest::of(&[*byte]), i128::from(*second) * 1_000_000_000);
+            let mut held = reuse.with_digest(place, digest, 0o444).map(|held| held.mtime);
+            let shared = held.find(|mtime| reuse.times().allows(place, 1, digest, *mtime)).filter(|_| dedupe);
+            let mtime = shared.unwrap_or_else(|| reuse.times().of(place, 1, digest, source));
+            FileEntry { path: place.clone(), size: 1, digest, mode: 0o444, mtime, inode: 2, seen: None }
+        });
+        let mut files: Vec<FileEntry> = files.collect();
+        let times: Vec<(Digest, i128)> = files.iter().map(|file| (file.digest, file.mtime)).collect();
+        for file in files.iter_mut().filter(|_| dedupe) {
+            let same = times.iter().filter(|(digest, _)| *digest == file.digest);
+            file.mtime = same.map(|(_, mtime)| *mtime).max().unwrap();
+        }
+        Manifest { files, ..Manifest::default() }
+    }
+
+    proptest! {
+        /// Same path, same size, other bytes than the last build: a later second; same bytes: no earlier one.
+        #[test]
+        fn changed_bytes_have_a_later_second(
+            builds in prop::collection::vec((any::<[(u8, u8); 3]>(), any::<bool>(), any::<bool>()), 2..12),
+        ) {
+            let mut there: Vec<Manifest> = Vec::new();
+            for (given, dedupe, pruned) in builds {
+                let given = given.map(|(byte, second)| (byte % 3, i64::from(second % 4)));
+                let build = published(&given, &there, dedupe);
+                if let Some(last) = there.last() {
+                    for (old, new) in last.files.iter().zip(&build.files) {
+                        let seconds = [old.mtime, new.mtime].map(|time| time.div_euclid(1_000_000_000));
+                        let later = if old.digest == new.digest { seconds[1] >= seconds[0] } else { seconds[1] > seconds[0] };
+                        prop_assert!(later, "{old:?} {new:?}");
+                    }
+                }
+                if pruned {
+                    there.clear();
+                }
+                there.push(build);
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::rules::BranchRule;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::Template;
 use super::tree::Tree;
-use crate::model::{Document, Stamp};
+use crate::model::{Document, Stamp, check_line};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -82,6 +82,11 @@ impl Loading<'_> {
             branches.push(BranchRule { shown: rule.branch.clone(), branch, streams, build });
         }
         let LayoutFile { name, title, policy, .. } = raw;
+        for (at, text) in [("name", &name), ("title", &title)] {
+            if let Err(error) = check_line(text) {
+                self.problem(at, error.to_string());
+            }
+        }
         let text = text.to_owned();
         Grammar {
             name,

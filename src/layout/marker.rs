@@ -177,7 +177,11 @@ impl Loading<'_> {
                 Err(error) => self.problem(&format!("{at}.label"), error.to_string()),
             }
         }
-        Markers { context, results, without, labels, hold, created }
+        if raw.context_optional && raw.context.is_none() {
+            let why = "there is no `context` that could be missing; give its path, or remove this key";
+            self.problem("markers.context_optional", why);
+        }
+        Markers { context, context_optional: raw.context_optional, results, without, labels, hold, created }
     }
 
     fn result(&mut self, at: &str, raw: &ResultFile, tree: &Tree) -> Option<ResultMarker> {

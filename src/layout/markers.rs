@@ -7,6 +7,8 @@ use crate::model::{Outcome, RelPath};
 pub struct Markers {
     /// Where CONTEXT lies in a build.
     pub context: Option<RelPath>,
+    /// Whether a successful build may be without it.
+    pub context_optional: bool,
     /// The markers of the results.
     pub results: Vec<ResultMarker>,
     /// What a build without any marker is.

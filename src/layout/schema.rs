@@ -99,6 +99,9 @@ pub(super) struct MarkersFile {
     /// From which commits it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<String>,
+    /// Whether a successful build may be without it.
+    #[serde(default)]
+    pub(super) context_optional: bool,
     /// How it went; the first path of each result is the one that is written.
     #[serde(default)]
     pub(super) results: Vec<ResultFile>,

@@ -88,7 +88,11 @@ impl Classify for MirrorError {
             Self::NotEdited { key, name } => ErrorKind::Refused.hint(format!(
                 "write `{key}: {name}` on a line of its own, without space before it, and run the same command again"
             )),
-            Self::Layout(_) | Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::Layout(_) => ErrorKind::Usage.hint(
+                "put the file back from a copy, or name the layout of these builds as `layout` in \
+                 .mirrorkeep/mirror.yaml; `mirrorkeep layout list` names those that ship",
+            ),
+            Self::NoLayout(_) => ErrorKind::Usage.into(),
             Self::Already(_) => ErrorKind::Failed.into(),
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Store(error) => error.class(),

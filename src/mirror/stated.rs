@@ -159,7 +159,7 @@ impl Mirror {
     }
 
     /// Returns the ticket of a directory of the trash, compared with nothing.
-    pub(super) fn ticket_as_written(&self, at: &RelPath) -> Result<Ticket, String> {
+    pub fn ticket_as_written(&self, at: &RelPath) -> Result<Ticket, String> {
         let bytes = self.store().read(&Trashed::ticket_in(at), super::trash::TICKET_LIMIT);
         serde_json::from_slice(&bytes.map_err(|error| super::chain(&error))?)
             .map_err(|error| format!("its ticket cannot be used: {error}"))

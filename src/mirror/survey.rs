@@ -394,13 +394,12 @@ impl History {
             if event.what == EventKind::Pruned {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Published {
-                history.published.extend(event.to.parse::<BuildId>());
+                let Ok(id) = event.to.parse::<BuildId>() else { continue };
                 let said = event.stated();
-                if let (Ok(id), Some(created), Some(Outcome::Success)) =
-                    (event.to.parse::<BuildId>(), said.created, said.result)
-                {
-                    history.successes.entry(id.stream).or_default().push((created, event.at));
+                if let (Some(created), Some(Outcome::Success)) = (said.created, said.result) {
+                    history.successes.entry(id.stream.clone()).or_default().push((created, event.at));
                 }
+                history.published.insert(id);
             } else if let Ok(path) = event.to.parse() {
                 let from = event.stated().from;
                 history.moves.entry(path).or_default().push(AliasMove { from, at: event.at });

@@ -268,6 +268,12 @@ pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<
 }
 
 impl FileEntry {
+    /// Returns its time as published, in nanoseconds since 1970; nothing for a file of ours in an object store, of which
+    /// only the store knows when it was written.
+    pub fn time(&self) -> Option<i128> {
+        (self.mtime != 0 || self.inode != 0 || self.seen.is_some()).then_some(self.mtime)
+    }
+
     /// Writes the entry as a line of a manifest, without its end.
     pub fn line(&self) -> String {
         let Self { path, size, digest, mode, mtime, inode, seen } = self;

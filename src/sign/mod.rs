@@ -80,14 +80,15 @@ pub struct Checksums {
 }
 
 impl Checksums {
-    /// Writes them into the tree of a build; returns what became of SHA256SUMS.
+    /// Writes them into the tree of a build, with that time or the time of writing; returns what became of SHA256SUMS.
     pub(crate) fn write(
         &self,
         store: &dyn Store,
         tree: &RelPath,
         manifest: &Manifest,
+        mtime: Option<i128>,
     ) -> Result<Filled, StoreError> {
-        let fill = Fill { mode: 0o444, mtime: None };
+        let fill = Fill { mode: 0o444, mtime };
         let at = |name: &str| tree.child(name).unwrap_or_default();
         for one in &self.signatures {
             store.fill(&at(one.file), &mut one.bytes.as_slice(), fill)?;

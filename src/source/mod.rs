@@ -125,8 +125,7 @@ impl Source {
             to: file.path.clone(),
             top: Arc::clone(&top),
             size: file.size,
-            // In an object store, 0 stands for the time of a file of ours, which the manifest does not have.
-            mtime: (file.mtime != 0 || file.inode != 0 || file.seen.is_some()).then_some(file.mtime),
+            mtime: file.time(),
             inode: 0,
             linked: None,
             executable: file.mode & 0o111 != 0,

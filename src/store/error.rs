@@ -38,6 +38,8 @@ pub enum StoreErrorKind {
     Damaged,
     /// Where a lock is kept, there is something else.
     NotALock,
+    /// No server answers at the address.
+    Unreachable,
     /// Anything else, a broken disk among it.
     Io,
 }
@@ -57,6 +59,14 @@ pub struct StoreError {
     doing: &'static str,
     at: String,
     source: io::Error,
+}
+
+/// A reason with what a person can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+struct Advised {
+    why: String,
+    hint: String,
 }
 
 impl StoreError {
@@ -85,7 +95,23 @@ impl StoreError {
     #[must_use]
     pub fn again(&self) -> Self {
         let (at, source) = (self.at.clone(), io::Error::other(self.source.to_string()));
-        Self { kind: self.kind, doing: self.doing, at, source }
+        let again = Self { kind: self.kind, doing: self.doing, at, source };
+        match self.hint() {
+            Some(hint) => again.hinting(hint),
+            None => again,
+        }
+    }
+
+    /// Adds what a person can do about it.
+    #[must_use]
+    pub fn hinting(self, hint: &str) -> Self {
+        let advised = Advised { why: self.source.to_string(), hint: hint.to_owned() };
+        Self { source: io::Error::other(advised), ..self }
+    }
+
+    fn hint(&self) -> Option<&str> {
+        let advised = self.source.get_ref()?.downcast_ref::<Advised>()?;
+        Some(&advised.hint)
     }
 
     /// Returns the kind.
@@ -102,7 +128,7 @@ impl StoreError {
 impl Classify for StoreError {
     fn class(&self) -> Class {
         use StoreErrorKind as Kind;
-        match self.kind {
+        let class: Class = match self.kind {
             Kind::NoSpace => ErrorKind::Full.hint(
                 "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again",
             ),
@@ -124,8 +150,10 @@ impl Classify for StoreError {
             | Kind::TooManyOpen
             | Kind::Unsupported
             | Kind::Damaged
+            | Kind::Unreachable
             | Kind::Io => ErrorKind::Failed.into(),
-        }
+        };
+        Class { hint: self.hint().map(str::to_owned).or(class.hint), ..class }
     }
 }
 

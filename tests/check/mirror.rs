@@ -26,6 +26,21 @@ fn codes(rig: &Rig, args: &[&str]) -> BTreeSet<(String, String)> {
     found.map(|found| (text(&found["code"]), text(&found["path"]))).collect()
 }
 
+/// The mirror of a first day: the default layout, and builds without any option that they could do without.
+#[test]
+fn a_build_needs_no_context_where_its_layout_says_so() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("").to_str().unwrap().to_owned();
+    rig.ok(&["publish", &work, "--stream", "main/debian"]);
+    assert_eq!(codes(&rig, &[]), BTreeSet::new());
+    rig.ok(&["check"]);
+    // What is there is judged, and another layout wants it.
+    let other = Rig::new();
+    other.publish(BUILD, &[]);
+    finds(&other, "context-missing", &format!("master/centos/{BUILD}/outputs/CONTEXT"));
+}
+
 #[track_caller]
 fn finds(rig: &Rig, code: &str, path: &str) {
     let found = codes(rig, &[]);

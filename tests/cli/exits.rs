@@ -45,6 +45,16 @@ fn every_kind_of_error_has_its_exit_code() {
 }
 
 #[test]
+fn a_mirror_without_a_name_gives_2_where_a_mirror_is_needed() {
+    let rig = Rig::new();
+    rig.fails(2, "`/srv/mirror`", &["--mirror", "", "list"]);
+    rig.fails(2, "is empty", &["--mirror=", "init"]);
+    let unset = |args: &[&str]| rig.command(args).env("MIRRORKEEP_MIRROR", "").output().unwrap();
+    assert_eq!(unset(&["list"]).status.code(), Some(2));
+    assert_eq!(unset(&["policy", "list"]).status.code(), Some(0));
+}
+
+#[test]
 fn a_damaged_journal_gives_3_for_every_verb_that_needs_it() {
     let rig = mirror();
     let segment = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");

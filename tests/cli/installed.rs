@@ -21,7 +21,7 @@ fn make_install_puts_program_pages_completions_and_units_in_place() {
         assert!(text(&format!("opt/mk/share/man/man1/{page}")).contains(".TH"), "{page}");
     }
     for file in ["bash-completion/completions/mirrorkeep", "fish/vendor_completions.d/mirrorkeep.fish"] {
-        assert!(text(&format!("opt/mk/share/{file}")).contains("publish"), "{file}");
+        assert!(text(&format!("opt/mk/share/{file}")).contains("COMPLETE"), "{file}");
     }
     let service = text("etc/systemd/system/mirrorkeep-prune.service");
     assert!(service.contains("ExecStart=/opt/mk/bin/mirrorkeep --mirror /srv/mirror prune"), "{service}");

@@ -308,6 +308,87 @@ fn a_move_that_is_cut_off_while_it_empties_the_source_ends_with_the_same_command
     }
 }
 
+/// Gives two files of the workspace the time of a reproducible build.
+fn clamp(scene: &Scene) {
+    for file in ["outputs/RPMS/std/a.rpm", "outputs/iso/bootimage.iso"] {
+        let file = fs::File::open(scene.work().join(file)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_540_000_000)).unwrap();
+    }
+}
+
+/// Returns a scene with a build, whose next one has other bytes of the same size and time in one file.
+fn clamped(on: fn() -> Scene) -> Scene {
+    let scene = on();
+    clamp(&scene);
+    view::publish(&open(scene.store()).unwrap(), &publishing("20181201T060000Z", &scene.work()), &now)
+        .unwrap();
+    scene.write("outputs/iso/bootimage.iso", "imagf");
+    clamp(&scene);
+    scene
+}
+
+/// Returns the times of the files of a build that come from the source, in seconds after those of the source.
+fn times(scene: &Scene, id: &BuildId) -> Vec<i128> {
+    let files = open(scene.store()).unwrap().manifest(id).unwrap().unwrap().files;
+    files.iter().filter_map(|file| Some((file.mtime - file.seen?.mtime) / 1_000_000_000)).collect()
+}
+
+#[test]
+fn a_publish_that_is_killed_anywhere_is_resumed_with_the_same_times() {
+    for on in [Scene::on_disk, Scene::in_bucket] {
+        for nth in (1..).step_by(3) {
+            let scene = clamped(on);
+            let killed = scene.publish(FIRST, Some(nth));
+            let report = scene.publish(SECOND, None).unwrap();
+            assert_eq!(times(&scene, &report.id), [0, 1], "{nth}");
+            if killed.is_ok() {
+                break;
+            }
+        }
+    }
+}
+
+/// What another publish of the stream did meanwhile counts, too.
+#[test]
+fn a_publish_that_is_resumed_after_another_one_has_later_times_than_that() {
+    for on in [Scene::on_disk, Scene::in_bucket] {
+        let scene = clamped(on);
+        scene.publish(FIRST, Some(Scene::filled(on) + 1)).unwrap_err();
+        let other = tempfile::tempdir().unwrap();
+        for (file, text) in [("RPMS/std/a.rpm", "a"), ("iso/bootimage.iso", "imagg")] {
+            let path = other.path().join("outputs").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            let time = std::time::UNIX_EPOCH + Duration::from_secs(1_540_000_003);
+            fs::File::open(&path).unwrap().set_modified(time).unwrap();
+        }
+        let mut meanwhile = publishing("20181206T060500Z", other.path());
+        meanwhile.named = Named::Given;
+        view::publish(&open(scene.store()).unwrap(), &meanwhile, &now).unwrap();
+        let report = scene.publish(SECOND, None).unwrap();
+        assert_eq!(report.id.name.to_string(), FIRST);
+        assert_eq!(times(&scene, &report.id)[1], 4);
+    }
+}
+
+#[test]
+fn a_move_that_copied_files_for_a_later_time_empties_the_source_too() {
+    for on in [Scene::on_disk, Scene::in_bucket] {
+        let scene = clamped(on);
+        scene.write("../beside.iso", "beside");
+        scene.write("../logs/b.txt", "log");
+        let image = scene.work().join("outputs/iso/bootimage.iso");
+        let kept = scene.dir.path().join("kept");
+        fs::hard_link(&image, &kept).unwrap();
+        assert_eq!(moving(&scene, scene.store()).unwrap().warnings, [""; 0]);
+        assert!(!image.exists());
+        // As if it had been cut off before this file was removed.
+        fs::rename(&kept, &image).unwrap();
+        moving(&scene, scene.store()).unwrap();
+        assert_eq!(left(&scene), [""; 0]);
+    }
+}
+
 #[test]
 fn what_a_move_did_not_take_is_a_difference() {
     for on in [Scene::on_disk, Scene::in_bucket] {

@@ -78,6 +78,17 @@ fn a_layout_without_a_place_for_a_build_is_refused_by_the_builds_name() {
 }
 
 #[test]
+fn a_layout_without_a_place_for_a_build_in_the_trash_is_refused_though_its_ticket_cannot_be_read() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([ONE, TWO]);
+    rig.ok(&["prune"]);
+    let dir = fs::read_dir(rig.mirror(".mirrorkeep/trash")).unwrap().next().unwrap().unwrap().path();
+    fs::write(dir.join("ticket.json"), "").unwrap();
+    let both = format!("has no place for `master/centos/{ONE}`, `master/centos/{TWO}`");
+    rig.fails(3, &both, &["layout", "set", "fedora-compose"]);
+}
+
+#[test]
 fn a_layout_in_which_all_builds_keep_their_path_is_put_in_force() {
     let rig = scene();
     let said = rig.ok(&["layout", "set", "generic", "--dry-run"]);
@@ -162,6 +173,11 @@ fn a_layout_or_policy_that_no_command_could_read_again_is_refused() {
     }
     assert_eq!(settings(&rig), before);
     rig.ok(&["plan"]);
+    // What was damaged later says how to go on.
+    fs::write(rig.mirror(".mirrorkeep/layout.yaml"), "layout: [").unwrap();
+    let own = before.replace("layout: starlingx", "layout: layout.yaml");
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), own).unwrap();
+    rig.fails(2, "put the file back from a copy, or name the layout", &["list"]);
 }
 
 #[test]

@@ -262,6 +262,7 @@ fn purging_deletes_what_has_no_ticket_that_can_be_read_and_reports_what_it_canno
             told.contains("trash/000000000001: it may have") && told.contains("is not deleted"),
             "{told}"
         );
+        assert!(!told.starts_with("deleted,"), "{told}");
     }
     assert!(trash_dir.join("000000000001/tree").exists());
 }
@@ -311,4 +312,28 @@ fn damaged_holds_of_one_build_are_in_the_way_of_no_other() {
     rig.ok(&["recover"]);
     rig.fails(3, "hold: a (", &["withdraw", &id(A), "--why", "secret"]);
     rig.ok(&["unhold", &id(A)]);
+}
+
+#[test]
+fn a_copy_brings_a_withdrawn_build_back_only_by_its_id() {
+    let (source, target) = (rig(), Rig::new());
+    target.policy("keep: [{last: 3}]");
+    let [from, to] = [&source, &target].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
+    source.ends(0, &["copy", &from, &to]);
+    target.ok(&["withdraw", &id(B), "--why", "other", "--purge", "--yes"]);
+    target.ok(&["withdraw", &id(C), "--why", "secret"]);
+    for what in [&["--dry-run"][..], &[], &["master/centos"]] {
+        let told = source.ends(0, &[&["copy", &from, &to], what].concat());
+        for (name, why) in [(B, "other"), (C, "secret")] {
+            let line = format!("`{}` is not copied: it was withdrawn from the target at 2", id(name));
+            assert!(told.contains(&line) && told.contains(&format!(": {why}; naming")), "{told}");
+        }
+        assert_eq!((target.there(), target.latest().as_deref()), (vec![A.to_owned()], Some(A)));
+    }
+    let told = source.ends(0, &["copy", &from, &to, &id(C)]);
+    assert!(!told.contains("is not copied"), "{told}");
+    assert_eq!(target.there(), [A, C]);
+    // It is there for good then.
+    let told = source.ends(0, &["copy", &from, &to]);
+    assert!(!told.contains(&format!("`{}` is not copied", id(C))), "{told}");
 }

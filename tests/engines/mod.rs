@@ -6,4 +6,5 @@ pub(crate) mod readers;
 pub(crate) mod redirects;
 pub(crate) mod serving;
 pub(crate) mod stores;
+pub(crate) mod strangers;
 pub(crate) mod web;

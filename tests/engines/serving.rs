@@ -413,3 +413,75 @@ fn rsync_neither_shows_nor_takes_anything_else() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("read only"), "{output:?}");
     assert_eq!(tree(&rig.mirror("")), before);
 }
+
+/// Publishes an image with these bytes and the time that a reproducible build gives all its files.
+fn clamped(rig: &Rig, build: &str, bytes: &str, more: &[&str]) {
+    rig.write("iso/bootimage.iso", bytes);
+    let file = fs::File::open(rig.work("iso/bootimage.iso")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_540_000_000)).unwrap();
+    rig.publish(build, more);
+}
+
+/// Runs a client, which must succeed.
+#[track_caller]
+fn client(program: &str, dir: &Path, args: &[&str]) {
+    let output = Command::new(at(program)).current_dir(dir).args(args).output().unwrap();
+    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Reads the image through the alias with each client that compares times or tags, which has read it before.
+fn with_clients(rig: &Rig, servers: &[(&str, &Running)], place: &Path) -> Vec<(String, String)> {
+    let mut read = Vec::new();
+    let dir = |name: &str| {
+        let dir = place.join(name);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    };
+    let copy = dir("rsync");
+    let from = format!("{}/", rig.mirror(&format!("{STREAM}/latest_build")).display());
+    client("rsync", &copy, &["-a", &from, "."]);
+    read.push(("rsync".to_owned(), copy.join("iso/bootimage.iso")));
+    for (server, running) in servers {
+        let url = format!("http://127.0.0.1:{}/{STREAM}/latest_build/iso/bootimage.iso", running.port());
+        let wget = dir(&format!("wget-{server}"));
+        client("wget", &wget, &["-q", "-N", &url]);
+        read.push((format!("wget -N {server}"), wget.join("bootimage.iso")));
+        let curl = dir(&format!("curl-{server}"));
+        let tag = ["--etag-compare", "tag", "--etag-save", "tag"];
+        client("curl", &curl, &[&["-sSf", "-o", "image", &url], &tag[..]].concat());
+        read.push((format!("curl --etag-compare {server}"), curl.join("image")));
+        let since = dir(&format!("since-{server}"));
+        client("curl", &since, &["-sSfR", "-o", "image", "-z", "image", &url]);
+        read.push((format!("curl -z {server}"), since.join("image")));
+    }
+    read.into_iter().map(|(client, file)| (client, fs::read_to_string(file).unwrap())).collect()
+}
+
+/// Two builds of one second, and back to the first: what real clients have of an image that is as large in both.
+#[test]
+fn clients_that_compare_size_and_time_get_the_bytes_of_the_new_build() {
+    for keep in [true, false] {
+        let rig = mirrored();
+        let (nginx, apache) = (nginx(&rig, ""), apache(&rig));
+        let servers = [("nginx", &nginx), ("apache", &apache)];
+        let place = tempfile::tempdir().unwrap();
+        let more: &[&str] = if keep { &["--keep-times"] } else { &[] };
+        let builds = [
+            (SECOND, "bytes of one build"),
+            (THIRD, "bytes of the other"),
+            ("20181208T060000Z", "bytes of one build"),
+        ];
+        for (number, (build, bytes)) in builds.into_iter().enumerate() {
+            clamped(&rig, build, bytes, more);
+            let reads = with_clients(&rig, &servers, place.path());
+            // The lists of two builds have one size, too, and may be of one second.
+            let list = fs::read_to_string(place.path().join("rsync/SHA256SUMS")).unwrap();
+            let latest = fs::read_to_string(rig.mirror(&format!("{STREAM}/{build}/SHA256SUMS"))).unwrap();
+            assert!(keep || list == latest, "rsync has another SHA256SUMS than {build}");
+            for (client, read) in reads {
+                let stale = keep && number == 1;
+                assert_eq!(read == bytes, !stale, "{client} has `{read}` of {build}");
+            }
+        }
+    }
+}

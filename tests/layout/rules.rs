@@ -46,6 +46,7 @@ fn what_a_layout_cannot_mean_is_refused() {
     case("markers: { labels: [{ path: m, label: red }] }", "markers.labels[0].label: ");
     case("markers: { labels: [{ path: x, label: a=b }] }", "markers.labels[0].path: `x` has no place");
     case("markers: { context: x }", "markers.context: `x` has no place");
+    case("markers: { context_optional: true }", "markers.context_optional: there is no `context`");
     case("legacy: [{ alias: 'r{z}', target: s }]", "`{z}` is no field");
     case("declared: [{ path: 'a/**/b', why: x }]", "`**` stands last");
     case("declared: [{ path: 'a//b', why: x }]", "an empty name");

@@ -303,6 +303,17 @@ fn a_limit_that_means_nothing_is_refused() {
 fn a_family_without_a_name_a_rule_or_a_path_is_refused() {
     for (family, place, why) in [
         ("name: \" \", match: x, keep: []", "families[0].name", "the name is empty"),
+        (
+            "name: \"a\\x07\", match: x, keep: []",
+            "families[0].name",
+            "the name contains the control character U+0007",
+        ),
+        ("name: \"a\\u202Eb\", match: x, keep: []", "families[0].name", "the name contains U+202E"),
+        (
+            "name: a, match: x, keep: [], parts: {\"p\\e[2K\": {paths: [in], keep: []}}",
+            "families[0].parts.p",
+            "the name contains the control character U+001B",
+        ),
         ("name: a, match: x", "families[0]", "`keep` is missing"),
         ("name: a, match: \"\", keep: []", "families[0].match", "can match nothing"),
         ("name: a, match: \"a/***\", keep: []", "families[0].match", "is no pattern"),

@@ -6,4 +6,5 @@ pub(crate) mod materialize;
 pub(crate) mod object;
 pub(crate) mod protocol;
 pub(crate) mod record;
+pub(crate) mod times;
 pub(crate) mod tls;

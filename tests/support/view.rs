@@ -1,7 +1,7 @@
 //! What readers of a mirror in an object store see, and what could mislead them.
 
 use minisign::{KeyPair, SignatureBox};
-use mirrorkeep::commit::{Check, Filling};
+use mirrorkeep::commit::{Check, Filling, TimeRule};
 use mirrorkeep::mirror::{Mirror, Resolved, survey};
 use mirrorkeep::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp, is_sums};
 use mirrorkeep::ops::Mode;
@@ -147,7 +147,12 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],
         requires: Vec::new(),
-        filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        filling: Filling {
+            take: None,
+            dedupe: Some(Share::Link),
+            check: Check::Bytes,
+            times: TimeRule::Later,
+        },
         signers: Signers::default(),
     }
 }

@@ -28,6 +28,7 @@ pub(in crate::cli) enum WritersArg {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(in crate::cli) struct PublishArgs {
     /// The directory to publish
     #[arg(required_unless_present = "add")]
@@ -84,6 +85,10 @@ pub(in crate::cli) struct PublishArgs {
     /// How files that earlier builds of the stream have are shared with them
     #[arg(long, value_enum, default_value_t = DedupeArg::Link)]
     pub(in crate::cli) dedupe: DedupeArg,
+    /// Keep the times of the source for files whose bytes changed but whose size and time did not; without this they get
+    /// a later time, so that rsync, `wget -N` and web caches fetch them
+    #[arg(long)]
+    pub(in crate::cli) keep_times: bool,
     /// Sign SHA256SUMS with a secret key of gpg, or with one in a file of minisign, whose password is taken from
     /// `MIRRORKEEP_MINISIGN_PASSWORD`; repeatable
     #[arg(long, value_name = "gpg:KEYID|minisign:FILE")]

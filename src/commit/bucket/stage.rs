@@ -4,6 +4,7 @@ use crate::commit::bucket::sweep::make_room;
 use crate::commit::bucket::upload::{Found, Upload};
 use crate::commit::protocol::{BeginError, Begun, StagedBuild};
 use crate::commit::stage::Sealed;
+use crate::commit::timing::Timing;
 use crate::commit::{CommitError, Filling, StageError, Tally};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
@@ -56,7 +57,7 @@ impl StagedBuild for Upload<'_> {
         Upload::fill(self, source, reuse, how, watch, stop)
     }
 
-    fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
+    fn add(&mut self, to: &RelPath, bytes: &[u8], _: Timing<'_>) -> Result<(), StageError> {
         Upload::add(self, to, bytes)
     }
 

@@ -8,6 +8,7 @@
 use crate::commit::filling::{Check, Filling, StageError, Tally};
 use crate::commit::reading::Reading;
 use crate::commit::stage::{Sealed, Underway, stage_of};
+use crate::commit::timing::Timing;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME};
@@ -100,7 +101,7 @@ impl<'m> Upload<'m> {
         stop: &CancelToken,
     ) -> Result<Tally, StageError> {
         self.clear_other_kinds(source)?;
-        let tally = Tally::default();
+        let mut tally = Tally::default();
         let reading = Reading { watch, stop, tally: &tally };
         let sending = Sending { upload: self, reuse, how, reading };
         let (large, small): (Vec<_>, Vec<_>) = source.files.iter().partition(|entry| entry.size >= LARGE);
@@ -112,6 +113,8 @@ impl<'m> Upload<'m> {
             self.manifest.links.push(LinkEntry { path: to.clone(), text: text.clone() });
         }
         self.manifest.sort();
+        let timing = Timing { rule: how.times, reuse };
+        (tally.unnoticed, tally.first_unnoticed) = timing.unnoticed(&self.manifest.files);
         Ok(tally)
     }
 
@@ -130,7 +133,7 @@ impl<'m> Upload<'m> {
         Ok(())
     }
 
-    /// Adds a small file of ours, such as the marker.
+    /// Adds a small file of ours, such as the marker; the store knows when it was written.
     pub(crate) fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
         let fill = Fill { mode: 0o444, mtime: None };
         let filled = self.mirror.store().fill(&self.path.join(to), &mut &*bytes, fill)?;
@@ -143,7 +146,7 @@ impl<'m> Upload<'m> {
 
     /// Sends SHA256SUMS with what signs it, and compares everything that is there with what was sent.
     pub(crate) fn close(self, mut record: BuildRecord, sums: &Checksums) -> Result<Sealed, StageError> {
-        let filled = sums.write(self.mirror.store(), &self.path, &self.manifest)?;
+        let filled = sums.write(self.mirror.store(), &self.path, &self.manifest, None)?;
         self.compare(sums, filled.size)?;
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
@@ -250,21 +253,21 @@ impl Sending<'_, '_> {
         let sent = self.upload.there.get(at).is_some_and(|there| there.size == entry.size);
         let held = self.how.dedupe.is_some() && entry.size >= WORTH_A_COPY && self.reuse.has_size(entry.size);
         let (mut known, written_down) = (None, entry.digest());
-        if sent || held || entry.size >= LARGE || written_down.is_some() {
+        let asked = sent || held || entry.size >= LARGE || self.timing().asks_for_digest(entry);
+        if asked || written_down.is_some() {
             let digest = self.reading.digest(entry, &mut open)?;
             if sent && let Some(mtime) = self.arrived(entry, at, digest)? {
                 self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
                 return Ok((digest, mtime));
             }
-            if held
-                && let Some(held) = self.reuse.with_digest(digest, entry.mode())
-                && self.copied(held, at, entry)?
-            {
-                return Ok((digest, held.mtime));
+            for held in self.reuse.with_digest(&entry.to, digest, entry.mode()).filter(|_| held) {
+                if self.copied(held, at, entry)? {
+                    return Ok((digest, held.mtime));
+                }
             }
             known = Some(digest);
         }
-        let fill = entry.fill();
+        let fill = known.map_or(entry.fill(), |digest| self.timing().fill(entry, digest));
         let filled = match known {
             // Told already while it was hashed.
             Some(digest) if written_down.is_none() => self.store().fill_known(at, &mut open, fill, digest),
@@ -272,7 +275,7 @@ impl Sending<'_, '_> {
             None => self.store().fill(at, &mut self.reading.watched(&mut open), fill),
         };
         let digest = self.reading.arrived(entry, &mut open, known, filled)?;
-        Ok((digest, entry.mtime.unwrap_or_default()))
+        Ok((digest, fill.mtime.unwrap_or_default()))
     }
 
     /// Returns the time of a file that an earlier try sent, when it is the one that is wanted.
@@ -280,12 +283,17 @@ impl Sending<'_, '_> {
         let there = self.store().look(at)?.filter(|there| {
             there.kind == Kind::File
                 && (there.size, there.mode, there.digest) == (entry.size, entry.mode(), Some(digest))
+                && self.timing().allows(entry, digest, there.mtime)
         });
         Ok(there.map(|there| there.mtime))
     }
 
     /// Has the store copy a held file, if it is still as it was recorded.
     fn copied(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<bool, StageError> {
+        // The copy has the time of the held file.
+        if self.how.dedupe.is_none() || !self.timing().allows(entry, held.digest, held.mtime) {
+            return Ok(false);
+        }
         let from = held.at();
         let Ok(Some(there)) = self.store().look(&from) else { return Ok(false) };
         let intact = (there.size, there.mode, there.digest) == (held.size, held.mode, Some(held.digest));
@@ -295,6 +303,10 @@ impl Sending<'_, '_> {
         }
         self.reading.shared(held.size);
         Ok(true)
+    }
+
+    fn timing(&self) -> Timing<'_> {
+        Timing { rule: self.how.times, reuse: self.reuse }
     }
 
     fn store(&self) -> &dyn Store {

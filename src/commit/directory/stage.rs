@@ -2,6 +2,7 @@
 
 use crate::commit::protocol::{BeginError, Begun, StagedBuild};
 use crate::commit::stage::{Sealed, Staged};
+use crate::commit::timing::Timing;
 use crate::commit::{Filling, StageError, Tally};
 use crate::decide::Reuse;
 use crate::mirror::Mirror;
@@ -43,8 +44,8 @@ impl StagedBuild for Staged<'_> {
         Staged::fill(self, source, reuse, how, watch, stop)
     }
 
-    fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
-        Staged::add(self, to, bytes)
+    fn add(&mut self, to: &RelPath, bytes: &[u8], timing: Timing<'_>) -> Result<(), StageError> {
+        Staged::add(self, to, bytes, timing)
     }
 
     fn give_up(self: Box<Self>) {

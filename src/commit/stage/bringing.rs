@@ -3,13 +3,14 @@
 use crate::commit::filling::{Brought, Check, Filling, StageError};
 use crate::commit::reading::Reading;
 use crate::commit::stage::staged::Staged;
+use crate::commit::timing::Timing;
 use crate::decide::{Held, Reuse};
 use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath};
 use crate::progress::NoProgress;
 use crate::record::{FileEntry, Seen};
 use crate::source::{OpenSource, SourceEntry, Watched, hash};
-use crate::store::{Append, Entry, Shared, SourceFile, Take};
+use crate::store::{Append, Entry, Fill, Share, Shared, SourceFile, Take};
 use std::sync::atomic::Ordering;
 
 /// What the threads that fill a stage share.
@@ -31,6 +32,7 @@ impl Bringing<'_, '_> {
             && done.mode == entry.mode()
             && done.seen == entry.seen()
             && entry.digest().is_none_or(|digest| digest == done.digest)
+            && self.timing().allows(entry, done.digest, done.mtime)
             && self.mirror().store().look(&at)?.is_some_and(|found| is_as_noted(&found, done))
         {
             self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
@@ -43,6 +45,9 @@ impl Bringing<'_, '_> {
             Some(digest) => digest,
             None => self.read(entry, &at)?,
         };
+        if entry.mtime.is_none() {
+            self.written_now(entry, &at, digest)?;
+        }
         let brought = self.noted(&entry.to, &at, digest, entry.seen())?;
         self.reading.watch.file(&entry.to);
         Ok(brought)
@@ -84,20 +89,22 @@ impl Bringing<'_, '_> {
         let (mut known, written_down) = (None, entry.digest());
         let no_copy = self.how.take.is_some();
         let held = self.how.dedupe.is_some() && self.reuse.has_size(entry.size);
-        if no_copy || held || written_down.is_some() {
+        if no_copy || held || written_down.is_some() || self.timing().asks_for_digest(entry) {
             let digest = self.reading.digest(entry, &mut open)?;
-            if let Some(held) = self.reuse.with_digest(digest, entry.mode())
-                && let Some(digest) = self.share(held, at, entry)?
-            {
-                return Ok(digest);
+            for held in self.reuse.with_digest(&entry.to, digest, entry.mode()) {
+                if let Some(digest) = self.share(held, at, entry)? {
+                    return Ok(digest);
+                }
             }
             known = Some(digest);
         }
-        if let (Some(_), Some(digest)) = (self.how.take, known) {
+        let fill = known.map_or(entry.fill(), |digest| self.timing().fill(entry, digest));
+        // A link has the time of the source, which is left as it is: a file that needs a later one is copied.
+        if let (Some(_), Some(digest), true) = (self.how.take, known, fill == entry.fill()) {
             if let OpenSource::Disk { file, dir } = &open {
                 let file = SourceFile { file, dir, path: &entry.from() };
                 // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
-                if self.mirror().store().take(&file, at, Take::Link, entry.fill())? == Shared::Yes {
+                if self.mirror().store().take(&file, at, Take::Link, fill)? == Shared::Yes {
                     return Ok(digest);
                 }
             }
@@ -105,9 +112,9 @@ impl Bringing<'_, '_> {
         }
         let filled = if known.is_some() && written_down.is_none() {
             // Told already while it was hashed.
-            self.mirror().store().fill(at, &mut open, entry.fill())
+            self.mirror().store().fill(at, &mut open, fill)
         } else {
-            self.mirror().store().fill(at, &mut self.reading.watched(&mut open), entry.fill())
+            self.mirror().store().fill(at, &mut self.reading.watched(&mut open), fill)
         };
         self.reading.arrived(entry, &mut open, known, filled)
     }
@@ -115,6 +122,10 @@ impl Bringing<'_, '_> {
     /// Shares a held file, if it is still as it was recorded and would look the same.
     fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
         let Some(how) = self.how.dedupe else { return Ok(None) };
+        // A link has the time of the held file, a copy that shares blocks its own.
+        if how == Share::Link && !self.timing().allows(entry, held.digest, held.mtime) {
+            return Ok(None);
+        }
         let store = self.mirror().store();
         let from = held.at();
         let Ok(Some(found)) = store.look(&from) else { return Ok(None) };
@@ -131,11 +142,24 @@ impl Bringing<'_, '_> {
         if held.changed != Some(found.changed()) && !self.is_right(held, &from)? {
             return Ok(None);
         }
-        if store.share(&from, at, how, entry.fill())? == Shared::No {
+        if store.share(&from, at, how, self.timing().fill(entry, held.digest))? == Shared::No {
             return Ok(None);
         }
         self.reading.shared(held.size);
         Ok(Some(held.digest))
+    }
+
+    /// Gives a file that was written with the time of writing a later one, where that does not show that its bytes changed.
+    fn written_now(&self, entry: &SourceEntry, at: &RelPath, digest: Digest) -> Result<(), StageError> {
+        let Some(least) = self.timing().least(&entry.to, entry.size, digest) else { return Ok(()) };
+        let mut bytes = entry.open()?;
+        let fill = Fill { mode: entry.mode(), mtime: None };
+        Ok(self.staged.raise(at, &mut self.reading.watched(&mut bytes), fill, least)?)
+    }
+
+    /// Returns the rule for the times of the build.
+    pub(crate) fn timing(&self) -> Timing<'_> {
+        Timing { rule: self.how.times, reuse: self.reuse }
     }
 
     /// Reads a held file and returns whether it has the bytes that were published; what cannot be read has not.

@@ -1,10 +1,11 @@
 //! Filling a stage with everything that a source has, in parallel.
 
-use crate::commit::filling::{Brought, Filling, StageError, Tally};
+use crate::commit::filling::{Brought, Filling, StageError, Tally, TimeRule};
 use crate::commit::reading::Reading;
 use crate::commit::stage::bringing::Bringing;
 use crate::commit::stage::joined::Twins;
 use crate::commit::stage::staged::Staged;
+use crate::commit::timing::Timing;
 use crate::decide::Reuse;
 use crate::progress::{CancelToken, Watch};
 use crate::record::LinkEntry;
@@ -26,7 +27,7 @@ impl Staged<'_> {
         self.clear_others(source)?;
         store.make_dir(&self.own("tree"))?;
         let owner = store.look(&self.own("tree"))?.map(|entry| entry.owner);
-        let tally = Tally::default();
+        let mut tally = Tally::default();
         let Twins { mut order, followers } = Twins::of(source, how);
         // The largest first, so that no thread is left with it at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
@@ -60,6 +61,9 @@ impl Staged<'_> {
             self.manifest.dirs.push(dir.clone());
         }
         self.manifest.sort();
+        let timing = Timing { rule: how.times, reuse };
+        (tally.unnoticed, tally.first_unnoticed) = timing.unnoticed(&self.manifest.files);
+        self.last = reuse.last().filter(|_| how.times != TimeRule::Source).cloned();
         Ok(tally)
     }
 }

@@ -1,8 +1,9 @@
 //! Files of one new build that have the same bytes: hard links of the source stay links, and equal files become links.
 //!
-//! Which file the others are linked to depends on their paths only, whatever thread was first.
+//! Which file the others are linked to depends on their times and paths only, whatever thread was first: on the latest one, so
+//! that its time shows of each of them that its bytes changed (`decide/times.rs`).
 
-use crate::commit::filling::{Brought, Filling, StageError};
+use crate::commit::filling::{Brought, Filling, StageError, TimeRule};
 use crate::commit::stage::bringing::Bringing;
 use crate::model::{Digest, RelPath};
 use crate::record::FileEntry;
@@ -25,8 +26,8 @@ pub(crate) struct Twins<'s> {
 enum Same {
     /// Device and inode.
     Inode(u64, u64),
-    /// The digest that another mirror recorded, and the mode.
-    Digest(Digest, u32),
+    /// The digest that another mirror recorded, the mode and the time.
+    Digest(Digest, u32, Option<i128>),
 }
 
 impl<'s> Twins<'s> {
@@ -38,7 +39,7 @@ impl<'s> Twins<'s> {
             let same = match (entry.linked, entry.digest()) {
                 // What is taken without a copy keeps its links by itself.
                 _ if how.dedupe.is_none() || how.take.is_some() || entry.size == 0 => None,
-                (_, Some(digest)) => Some(Same::Digest(digest, entry.mode())),
+                (_, Some(digest)) => Some(Same::Digest(digest, entry.mode(), entry.mtime)),
                 (Some(device), None) => Some(Same::Inode(device, entry.inode)),
                 (None, None) => None,
             };
@@ -73,10 +74,14 @@ impl Bringing<'_, '_> {
     fn follow_one(&self, entry: &SourceEntry, leader: &FileEntry) -> Result<Brought, StageError> {
         self.reading.stop.check()?;
         let Some(how) = self.how.dedupe else { return self.bring(entry) };
+        if how == Share::Link && !self.timing().allows(entry, leader.digest, leader.mtime) {
+            return self.bring(entry);
+        }
         // It must still be the file that was found.
         entry.open()?;
         let (from, at) = (self.staged.tree(&leader.path), self.staged.tree(&entry.to));
-        if self.mirror().store().share(&from, &at, how, entry.fill())? == Shared::No {
+        let fill = self.timing().fill(entry, leader.digest);
+        if self.mirror().store().share(&from, &at, how, fill)? == Shared::No {
             return self.bring(entry);
         }
         self.joined(entry.size);
@@ -85,18 +90,28 @@ impl Bringing<'_, '_> {
         self.noted(&entry.to, &at, leader.digest, entry.seen())
     }
 
-    /// Links files with the same bytes and mode to the first of them; `files` are sorted by path.
+    /// Links files with the same bytes and mode to the latest of them, of several of that time to the first; `files` are sorted
+    /// by path. A copy of a build changes no time, so that only files of one time are linked.
     pub(crate) fn join(&self, files: &mut [Brought]) -> Result<(), StageError> {
         if self.how.dedupe != Some(Share::Link) || self.how.take.is_some() {
             return Ok(());
         }
-        let mut first: HashMap<(Digest, u32), usize> = HashMap::new();
+        let exact = self.how.times == TimeRule::Exact;
+        let same = |entry: &FileEntry| (entry.digest, entry.mode, exact.then_some(entry.mtime));
+        let with_bytes = || files.iter().enumerate().filter(|(_, file)| file.entry.size > 0);
+        let mut leaders: HashMap<(Digest, u32, Option<i128>), (usize, &FileEntry)> = HashMap::new();
+        for (index, Brought { entry, .. }) in with_bytes() {
+            let leader = leaders.entry(same(entry)).or_insert((index, entry));
+            if entry.mtime > leader.1.mtime {
+                *leader = (index, entry);
+            }
+        }
         let mut later: Vec<(usize, usize)> = Vec::new();
-        for (index, Brought { entry, .. }) in files.iter().enumerate().filter(|(_, file)| file.entry.size > 0)
-        {
-            let leader = *first.entry((entry.digest, entry.mode)).or_insert(index);
-            if files.get(leader).is_some_and(|leader| leader.entry.inode != entry.inode) {
-                later.push((index, leader));
+        for (index, Brought { entry, .. }) in with_bytes() {
+            if let Some((leader, latest)) = leaders.get(&same(entry))
+                && latest.inode != entry.inode
+            {
+                later.push((index, *leader));
             }
         }
         let one = |(index, leader): &(usize, usize)| {

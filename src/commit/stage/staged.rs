@@ -8,13 +8,16 @@ use crate::commit::filling::{Brought, StageError};
 use crate::commit::stage::claim::Claim;
 use crate::commit::stage::place::stage_of;
 use crate::commit::stage::sealed::{SEAL, Seal, Sealed};
+use crate::commit::timing::Timing;
+use crate::decide::SECOND;
 use crate::mirror::{MANIFEST_LIMIT, Mirror};
-use crate::model::{BuildId, Digest, RelPath, Scheme};
+use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Scheme};
 use crate::record::{BuildRecord, FileEntry, Inodes, Manifest, Seen};
 use crate::sign::Checksums;
 use crate::source::{Lines, Source};
 use crate::store::{Append, Fill, Guard, Put, Store, StoreError, StoreErrorKind};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::time::Duration;
 
 /// How often a stage may be cleared away while we take it.
@@ -31,6 +34,8 @@ pub struct Staged<'m> {
     pub(crate) manifest: Manifest,
     /// When the inodes of its files changed last, where their bytes are known.
     pub(crate) changed: BTreeMap<u64, i128>,
+    /// Where the stream's last build is.
+    pub(crate) last: Option<RelPath>,
 }
 
 impl<'m> Staged<'m> {
@@ -59,6 +64,7 @@ impl<'m> Staged<'m> {
             done: HashMap::new(),
             manifest: Manifest::default(),
             changed: BTreeMap::new(),
+            last: None,
         })
     }
 
@@ -97,14 +103,33 @@ impl<'m> Staged<'m> {
     }
 
     /// Adds a small file of ours, such as the marker.
-    pub fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
+    pub(crate) fn add(&mut self, to: &RelPath, bytes: &[u8], timing: Timing<'_>) -> Result<(), StageError> {
         let at = self.tree(to);
         let fill = Fill { mode: 0o444, mtime: None };
         let filled = self.mirror.store().fill(&at, &mut &*bytes, fill)?;
+        if let Some(least) = timing.least(to, filled.size, filled.digest) {
+            self.raise(&at, &mut &*bytes, fill, least)?;
+        }
         let Brought { entry, changed } = self.entry(to, &at, filled.digest, None)?;
         self.note(entry.inode, changed);
         self.manifest.files.push(entry);
         self.manifest.sort();
+        Ok(())
+    }
+
+    /// Writes a staged file again with `least` as the second of its time, unless that is as late already.
+    pub(crate) fn raise(
+        &self,
+        at: &RelPath,
+        bytes: &mut dyn Read,
+        fill: Fill,
+        least: i128,
+    ) -> Result<(), StoreError> {
+        let store = self.mirror.store();
+        let later = least * SECOND;
+        if store.look(at)?.is_some_and(|found| found.mtime < later) {
+            store.fill(at, bytes, Fill { mtime: Some(later), ..fill })?;
+        }
         Ok(())
     }
 
@@ -140,7 +165,11 @@ impl<'m> Staged<'m> {
     /// Returns the seal, once it is written.
     fn close(&self, mut record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Seal, StoreError> {
         let store = self.mirror.store();
-        let filled = sums.write(store, &self.own("tree"), &self.manifest)?;
+        let tree = self.own("tree");
+        let mut filled = sums.write(store, &tree, &self.manifest, None)?;
+        if let Some(later) = self.later_than_last(&tree)? {
+            filled = sums.write(store, &tree, &self.manifest, Some(later))?;
+        }
         record.sums = Some(filled.digest);
         record.files = self.manifest.files.len() as u64;
         record.bytes = self.manifest.bytes();
@@ -161,6 +190,22 @@ impl<'m> Staged<'m> {
         let text = serde_json::to_vec(&seal).unwrap_or_default();
         store.put(&self.own(SEAL), &text, Put::Replace)?;
         Ok(seal)
+    }
+
+    /// Returns the time that SHA256SUMS and its signatures need, when one of them has the size and second of the last build's.
+    fn later_than_last(&self, tree: &RelPath) -> Result<Option<i128>, StoreError> {
+        let Some(last) = &self.last else { return Ok(None) };
+        let (mut later, store) = (None, self.mirror.store());
+        for name in Scheme::ALL.map(Scheme::file).into_iter().chain([SUMS_NAME]) {
+            let at = |dir: &RelPath| store.look(&dir.child(name).unwrap_or_default());
+            if let (Some(now), Some(before)) = (at(tree)?, at(last)?)
+                && now.size == before.size
+            {
+                let (now, before) = (now.mtime.div_euclid(SECOND), before.mtime.div_euclid(SECOND));
+                later = later.max((before >= now).then_some((before + 1) * SECOND));
+            }
+        }
+        Ok(later)
     }
 
     /// Throws the stage away.

@@ -128,6 +128,7 @@ codes! {
     StageWaiting Note "stage-waiting": "What an interrupted publish left less than a day ago; no process holds it."; "run the same publish again, which resumes it; a day later `mirrorkeep prune` clears it"
     StageStale Warning "stage-stale": "What an interrupted publish left more than a day ago; no process holds it."; "`mirrorkeep prune` clears it, and so does `mirrorkeep recover`"
     StageUnknown Warning "stage-unknown": "Something among the stages of interrupted publishes that is not a stage: no publish resumes it."; "move it out of the mirror, or remove it with `mirrorkeep recover --discard-stages`"
+    TrashUnknown Error "trash-unknown": "Something in the trash that no event of the journal put there, such as a copy of another directory of the trash: it is never restored, and never deleted."; "move it out of the mirror"
     LockDamaged Error "lock-damaged": "What is in the place of a lock cannot be locked, so that no command may change the mirror."; "make sure that no command runs on the mirror, then remove it; the next command makes a lock again"
     TmpStale Note "tmp-stale": "An unfinished temporary file that its writer left long ago."; "`mirrorkeep check --fix` removes it"
     JournalLost Error "journal-lost": "Events of the journal are missing, or belong to another mirror, so that no command may change the mirror."; "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`"

@@ -145,7 +145,8 @@ pub(super) fn context(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, f
             let there = seen.find(at).is_some_and(|item| item.kind == SeenKind::File);
             let unread = seen.unread.iter().any(|(unread, _)| unread == at);
             let spelled = || seen.items().any(|(_, item)| meant(&item.name, layout).as_ref() == Some(at));
-            if census.result == Outcome::Success && !there && !unread && !spelled() {
+            let wanted = census.result == Outcome::Success && !layout.markers().context_optional;
+            if wanted && !there && !unread && !spelled() {
                 let expected = "the commits from which it was made";
                 findings
                     .push(Finding::new(Code::ContextMissing, &path, "nothing", expected).near(Some(&path)));

@@ -86,6 +86,14 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
         let found = format!("{bytes} bytes that no publish left");
         findings.push(Finding::new(Code::StageUnknown, path, found, "nothing"));
     }
+    for (path, why) in &seen.unknown_trash {
+        findings.push(Finding::new(
+            Code::TrashUnknown,
+            path,
+            why,
+            "a directory that an event filled, or nothing",
+        ));
+    }
     for (path, why) in &seen.locks {
         findings.push(Finding::new(Code::LockDamaged, path, why, "a file that can be locked, or nothing"));
     }

@@ -30,6 +30,8 @@ pub struct Seen {
     pub stages: Vec<(RelPath, i64, u64)>,
     /// Things among the stages that are none, and their bytes.
     pub unknown_stages: Vec<(RelPath, u64)>,
+    /// Directories of the trash that no event of the journal filled, and how that shows.
+    pub unknown_trash: Vec<(RelPath, String)>,
     /// Locks that cannot be locked, and why not.
     pub locks: Vec<(RelPath, String)>,
     /// Files that somebody began to send to an object store in parts, long ago, and that never arrived.

@@ -13,6 +13,7 @@ const MOST: usize = 100_000;
 pub(super) fn example(loading: &mut Loading<'_>, index: usize, raw: &TestFile) -> Option<PolicyTest> {
     let at = format!("tests[{index}]");
     let before = loading.problems.len();
+    loading.line(&format!("{at}.name"), &raw.name);
     let now = stamp(loading, &format!("{at}.now"), &raw.now);
     let stream =
         raw.stream.parse().map_err(|error| loading.problem(&format!("{at}.stream"), format!("{error}"))).ok();

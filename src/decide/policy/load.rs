@@ -137,6 +137,7 @@ impl Loading<'_> {
     }
 
     fn calendar(&mut self, name: &str, list: &[String]) -> Vec<Stamp> {
+        self.line(&format!("events.{name}"), name);
         let mut events = Vec::new();
         for (index, text) in list.iter().enumerate() {
             let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
@@ -163,9 +164,7 @@ impl Loading<'_> {
 
     fn family(&mut self, at: &str, raw: &FamilyFile, common: &Common) -> Family {
         let pattern = self.pattern(&format!("{at}.match"), &raw.matches);
-        if raw.name.trim().is_empty() {
-            self.problem(&format!("{at}.name"), "the name is empty");
-        }
+        self.line(&format!("{at}.name"), &raw.name);
         let mut lane = |name: &str, rules: Option<&Vec<RuleFile>>, common: &[Rule]| match rules {
             Some(rules) => self.rules(&format!("{at}.{name}"), rules, name),
             None => common.to_vec(),
@@ -182,6 +181,7 @@ impl Loading<'_> {
         }
         let parts = raw.parts.iter().map(|(name, part)| {
             let here = format!("{at}.parts.{name}");
+            self.line(&here, name);
             if part.paths.is_empty() {
                 self.problem(&here, "`paths` is empty; at least one pattern is wanted, such as `inputs/**`");
             }

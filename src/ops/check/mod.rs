@@ -7,6 +7,8 @@ pub(crate) mod fix;
 mod rules;
 mod trash;
 
+use trash::Wrong;
+
 pub use fix::{FixOutcome, mend};
 pub use rules::rules;
 
@@ -85,6 +87,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let told = if foreign { ExpectedState::default() } else { mirror.expected_state()? };
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
+    let Wrong { unread: unusable, unknown: unknown_trash } = trash::wrong(mirror, now, foreign)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
     // A name that could not be read is reported as that.
@@ -104,6 +107,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: protocol(mirror).unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
         unknown_stages: unknown,
+        unknown_trash,
         locks: locks(mirror),
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
         unheld: (surveyed.lost_holds.into_iter())
@@ -115,7 +119,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(unread)
             .chain(lost)
             .chain(unseen)
-            .chain(trash::wrong(mirror, now, foreign)?)
+            .chain(unusable)
             .chain(unread_lists)
             .collect(),
     };

@@ -1,19 +1,36 @@
 //! What is wrong in the trash: directories without a ticket that can be used, and directories that are gone.
 
-use crate::mirror::{GOING, Mirror};
+use crate::mirror::{GOING, Mirror, Trash, Trashed};
 use crate::model::BuildId;
 use crate::model::{RelPath, Stamp};
 use crate::ops::ActError;
 use crate::record::{EventKind, Phase};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns each directory of the trash whose build may be lost, and why; a journal of another mirror states none.
-pub(super) fn wrong(mirror: &Mirror, now: Stamp, foreign: bool) -> Result<Vec<(RelPath, String)>, ActError> {
-    let mut found: Vec<(RelPath, String)> = Vec::new();
-    for (at, why) in mirror.trash()?.unread() {
-        let hint =
-            "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
-        found.push((at, format!("{why}; {hint}")));
+/// What is wrong in the trash: where, and how.
+#[derive(Default)]
+pub(super) struct Wrong {
+    /// Directories whose build may be lost.
+    pub(super) unread: Vec<(RelPath, String)>,
+    /// What no event put there.
+    pub(super) unknown: Vec<(RelPath, String)>,
+}
+
+/// Returns what is wrong in the trash; a journal of another mirror states nothing about it.
+pub(super) fn wrong(mirror: &Mirror, now: Stamp, foreign: bool) -> Result<Wrong, ActError> {
+    let Trash { waiting, strange, alien, .. } = mirror.trash()?;
+    let mut wrong = Wrong { unknown: alien, ..Wrong::default() };
+    for (at, why) in strange {
+        match copied(mirror, &at, &waiting) {
+            Some(of) => {
+                let why = format!("it is a copy of `{of}`, whose ticket it has: {why}");
+                wrong.unknown.push((at, why));
+            }
+            None => {
+                let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
+                wrong.unread.push((at, format!("{why}; {hint}")));
+            }
+        }
     }
     let mut gone = if foreign { BTreeMap::new() } else { gone(mirror, now)? };
     if !gone.is_empty() {
@@ -24,9 +41,16 @@ pub(super) fn wrong(mirror: &Mirror, now: Stamp, foreign: bool) -> Result<Vec<(R
     for (at, (id, until)) in gone {
         let until = until.iso();
         let why = format!("the journal states that `{id}` is there until {until}, and it is gone");
-        found.push((at, format!("{why}; restore it from a copy")));
+        wrong.unread.push((at, format!("{why}; restore it from a copy")));
     }
-    Ok(found)
+    Ok(wrong)
+}
+
+/// Returns the directory of which another one is a copy: both have the same ticket, and an event filled only one.
+fn copied<'a>(mirror: &Mirror, at: &RelPath, waiting: &'a [Trashed]) -> Option<&'a RelPath> {
+    let ticket = mirror.ticket_as_written(at).ok()?;
+    let same = |one: &&Trashed| (&one.ticket.id, one.ticket.since) == (&ticket.id, ticket.since);
+    waiting.iter().find(same).map(|one| &one.at)
 }
 
 /// Returns the directories that the journal states, whose term is not over, and that are not there.

@@ -13,17 +13,18 @@ mod names;
 
 pub use error::CopyError;
 
-use crate::commit::filling::{Check, Filling, Tally};
+use crate::commit::filling::{Check, Filling, Tally, TimeRule};
 use crate::commit::repoint::{Moved, Permit};
 use crate::mirror::{Mirror, build_of, chain};
-use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME};
+use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, shown};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
 use crate::ops::publish::{
     Named, Prepared, PublishError, PublishOutcome, PublishReport, PublishRequest, PublishRun, strays,
-    without_directories,
+    unserved_links, without_directories,
 };
 use crate::ops::retention::report::Failure;
+use crate::ops::withdraw::tombstones;
 use crate::record::{BuildRecord, Manifest};
 use crate::session::Session;
 use crate::sign::{Checksums, Signers, there as signatures};
@@ -145,8 +146,9 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     fn run(&self) -> Result<CopyReport, CopyError> {
-        let chosen = choose::choose(self.from, self.to, &self.copying.what)?;
+        let mut chosen = choose::choose(self.from, self.to, &self.copying.what)?;
         let mut report = CopyReport::default();
+        self.leave_withdrawn(&mut chosen, &mut report)?;
         let mut coming: BTreeSet<&BuildId> = chosen.order.iter().collect();
         for id in &chosen.order {
             if self.session.check_cancelled().is_err() {
@@ -171,6 +173,23 @@ impl Copy<'_> {
         }
         self.move_names(&chosen, &mut report);
         Ok(report)
+    }
+
+    /// Leaves out what a person withdrew from the target, unless a person names it here: a copy that runs every night
+    /// would bring a leaked secret back.
+    fn leave_withdrawn(&self, chosen: &mut Chosen, report: &mut CopyReport) -> Result<(), CopyError> {
+        let withdrawn = tombstones(self.to)?;
+        chosen.order.retain(|id| {
+            let named = self.copying.what.iter().any(|scope| matches!(scope, Scope::Build(one) if one == id));
+            let Some(stone) = withdrawn.get(&id.to_string()).filter(|_| !named) else { return true };
+            let why = shown(&stone.why);
+            report.warnings.push(format!(
+                "`{id}` is not copied: it was withdrawn from the target at {}: {why}; naming this ID copies it",
+                stone.at.iso()
+            ));
+            false
+        });
+        Ok(())
     }
 
     /// Brings one build, or finds it there.
@@ -226,9 +245,10 @@ impl Copy<'_> {
             // Of empty directories an object store says nothing, so those that are there are no difference.
             source.dirs = there.dirs;
         }
-        let warning = without_directories(self.to, &mut source);
+        let warnings = [without_directories(self.to, &mut source), unserved_links(self.to, &source)];
         let mut prepared = Prepared::copied(path, source, record, sums);
-        prepared.warnings.extend(warning.map(|warning| format!("{id}: {warning}")));
+        let warnings = warnings.into_iter().flatten();
+        prepared.warnings.extend(warnings.map(|warning| format!("{id}: {warning}")));
         Ok(prepared)
     }
 
@@ -299,7 +319,12 @@ fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
         context: None,
         labels: Vec::new(),
         requires: Vec::new(),
-        filling: Filling { take: None, dedupe: Some(Share::Link), check: Check::Bytes },
+        filling: Filling {
+            take: None,
+            dedupe: Some(Share::Link),
+            check: Check::Bytes,
+            times: TimeRule::Exact,
+        },
         signers: Signers::default(),
     }
 }

@@ -17,7 +17,7 @@ mod run;
 
 pub use error::PublishError;
 pub use outcome::{PublishOutcome, PublishReport};
-pub(crate) use prepared::{Prepared, record, strays, without_directories};
+pub(crate) use prepared::{Prepared, record, strays, unserved_links, without_directories};
 use prepared::{clocks, prepare};
 pub use request::{ContextFrom, Named, PublishRequest};
 pub(crate) use run::PublishRun;
@@ -26,6 +26,7 @@ use steps::{is_shared, leave};
 use crate::commit::choose::protocol;
 use crate::commit::filling::{StageError, Tally};
 use crate::commit::protocol::{Begun, StagedBuild};
+use crate::commit::timing::Timing;
 use crate::mirror::{Mirror, chain};
 use crate::model::{Label, Stamp};
 use crate::ops::Mode;
@@ -129,10 +130,8 @@ impl PublishRun<'_> {
             if publishing.filling.take == Some(Take::Move) {
                 // What a try that was cut off had published and not yet removed.
                 let files = prepared.source.files.par_iter();
-                let ours = |entry: &&SourceEntry| {
-                    is_shared(mirror, &prepared, entry)
-                        || prepared.moved && !mirror.store().abilities().shares_files
-                };
+                // Some were copied: into a bucket, or since they needed a later time than the source has.
+                let ours = |entry: &&SourceEntry| prepared.moved || is_shared(mirror, &prepared, entry);
                 report.warnings.extend(leave(files.filter(ours)));
             }
             return Ok(report);
@@ -199,8 +198,9 @@ impl PublishRun<'_> {
         let reuse = self.earlier(prepared);
         let tally =
             staged.fill(&prepared.source, &reuse, self.publishing.filling, watch, self.session.stop())?;
+        let timing = Timing { rule: self.publishing.filling.times, reuse: &reuse };
         for (to, bytes) in &prepared.own {
-            staged.add(to, bytes)?;
+            staged.add(to, bytes, timing)?;
         }
         Ok(tally)
     }

@@ -1,6 +1,6 @@
 //! What publishing did.
 
-use crate::commit::{Moved, Tally};
+use crate::commit::{Moved, Tally, TimeRule};
 use crate::model::{BuildId, Outcome, RelPath};
 use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::run::PublishRun;
@@ -37,6 +37,10 @@ pub struct PublishReport {
     pub excluded: u64,
     /// How many files an interrupted try had laid out already.
     pub resumed_files: u64,
+    /// How many files got a later time than their source, since their bytes changed and their size and time did not show it.
+    pub later_files: u64,
+    /// How many links it has that no reader but mirrorkeep follows, as in an object store.
+    pub unserved_links: u64,
     /// What signs its checksums since now.
     pub signatures: Vec<Signature>,
     /// Names that moved.
@@ -58,6 +62,22 @@ pub enum PublishOutcome {
 }
 
 impl PublishRun<'_> {
+    /// Returns a warning where clients may keep old bytes, since the times of the source are kept.
+    fn misleading(&self, tally: &Tally) -> Option<String> {
+        let first = tally.first_unnoticed.as_ref()?;
+        let files = match tally.unnoticed {
+            1 => "1 file has".to_owned(),
+            count => format!("{count} files have"),
+        };
+        (self.publishing.filling.times == TimeRule::Source).then(|| {
+            format!(
+                "{files} other bytes than in earlier builds, but the same size and no later time, the first `{first}`: clients that \
+                 compare size and time (rsync, wget -N, rclone, web caches) keep the old bytes; without `--keep-times` such \
+                 files get a later time"
+            )
+        })
+    }
+
     /// Returns the report of a build with so many files and bytes.
     pub(crate) fn report(
         &self,
@@ -80,9 +100,21 @@ impl PublishRun<'_> {
             joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
             excluded: prepared.source.excluded,
             resumed_files: tally.resumed.load(Ordering::Relaxed),
+            later_files: if self.publishing.filling.times == TimeRule::Later { tally.unnoticed } else { 0 },
+            unserved_links: if self.session.mirror().store().abilities().symlinks {
+                0
+            } else {
+                prepared.source.links.len() as u64
+            },
             signatures: prepared.sums.signatures.clone(),
             aliases: Vec::new(),
-            warnings: prepared.warnings.iter().cloned().chain(tally.damaged()).collect(),
+            warnings: prepared
+                .warnings
+                .iter()
+                .cloned()
+                .chain(tally.damaged())
+                .chain(self.misleading(tally))
+                .collect(),
         }
     }
 }

@@ -148,6 +148,7 @@ pub(crate) fn prepare(
         warnings.push(format!("{some} {is} published as a link whose target is not in the build"));
     }
     warnings.extend(without_directories(mirror, &mut source));
+    warnings.extend(unserved_links(mirror, &source));
     source.files.retain(|file| !own.iter().any(|(to, _)| *to == file.to));
     Ok(Prepared {
         path,
@@ -186,6 +187,21 @@ pub(crate) fn without_directories(mirror: &Mirror, source: &mut Source) -> Optio
     }
     let count = std::mem::take(&mut source.dirs).len();
     Some(format!("an object store keeps no empty directories; {count} of the source are left out"))
+}
+
+/// Warns of links where the mirror keeps them as objects, which no reader but mirrorkeep follows.
+pub(crate) fn unserved_links(mirror: &Mirror, source: &Source) -> Option<String> {
+    if mirror.store().abilities().symlinks {
+        return None;
+    }
+    let first = source.links.iter().map(|(to, _)| to).min()?;
+    let count = source.links.len();
+    let links =
+        if count == 1 { "1 link is an object".to_owned() } else { format!("{count} links are objects") };
+    Some(format!(
+        "{links} named `*.mirrorkeep-link` in an object store, the first `{first}`: readers get 404 at these paths \
+         (docs/object-store.md)"
+    ))
 }
 
 /// Returns when a build was made, and fails for one from the future.

@@ -52,11 +52,8 @@ impl PublishRun<'_> {
     /// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
     /// not reused.
     ///
-    /// Nothing is reused when the request says so.
+    /// When the request says that nothing is shared, only the times of the stream's builds.
     pub(crate) fn earlier(&self, prepared: &Prepared) -> Reuse {
-        if self.publishing.filling.dedupe.is_none() {
-            return Reuse::default();
-        }
         let (mirror, stream) = (self.session.mirror(), &self.publishing.id.stream);
         let mut builds = match builds_of(mirror, stream, None) {
             Ok(builds) => builds,
@@ -67,19 +64,24 @@ impl PublishRun<'_> {
         };
         builds.retain(|build| build.problem.is_none());
         builds.sort_by_key(|build| std::cmp::Reverse((build.published, build.created)));
-        let sizes = prepared.source.files.iter().map(|file| file.size).collect();
         let mut changed = mirror.inodes(stream).map(|inodes| inodes.changed).unwrap_or_default();
         let mut asked: Vec<BuildId> = Vec::new();
         asked
             .extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
         let own = asked.len();
-        asked.extend(last_of_others(mirror, stream, &mut changed));
+        let shares = self.publishing.filling.dedupe.is_some();
+        if shares {
+            asked.extend(last_of_others(mirror, stream, &mut changed));
+        }
         // One manifest at a time: each is as large as the build.
         let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
             let whose = if index < own { Whose::Own } else { Whose::Other };
             Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
         });
-        Reuse::of(found, &sizes, &changed)
+        let files = prepared.source.files.iter().map(|file| (&file.to, file.size));
+        let own = prepared.own.iter().map(|(to, bytes)| (to, bytes.len() as u64));
+        let reuse = Reuse::of(found, files.chain(own), &changed);
+        if shares { reuse } else { reuse.times_alone() }
     }
 }
 

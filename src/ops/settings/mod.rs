@@ -92,10 +92,12 @@ pub fn set_layout(
     let mirror = session.mirror();
     let old = mirror.layout();
     let keeps_paths = || {
-        let trashed =
-            mirror.trash().map_err(ActError::from)?.waiting.into_iter().map(|trashed| trashed.ticket.id);
+        let mut trash = mirror.trash().map_err(ActError::from)?;
+        let trashed = std::mem::take(&mut trash.waiting).into_iter().map(|trashed| trashed.ticket.id);
+        // Without a ticket that can be read, the journal or the record states which build it is.
+        let unread = trash.unread().filter_map(|(at, _)| mirror.build_in(&at));
         let known: BTreeSet<BuildId> =
-            mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).collect();
+            mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).chain(unread).collect();
         let displaced = |id: &&BuildId| old.build_path(id).ok() != layout.build_path(id).ok();
         let builds: Vec<BuildId> = known.iter().filter(displaced).cloned().collect();
         if !builds.is_empty() {

@@ -14,6 +14,7 @@ mod tombstone;
 pub use error::WithdrawError;
 pub use report::{UnmovedAlias, WithdrawReport};
 pub use request::Withdrawing;
+pub(crate) use tombstone::tombstones;
 pub use tombstone::{Tombstone, tombstone};
 
 use crate::census::Census;

@@ -2,8 +2,9 @@
 
 use crate::mirror::{JournalError, Mirror};
 use crate::model::{BuildId, Stamp};
-use crate::record::{Event, EventKind, Phase};
+use crate::record::{EventKind, Phase};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// That a build was withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,15 +19,23 @@ pub struct Tombstone {
 
 /// Returns that a build was withdrawn; nothing where it was not, or came back since.
 pub fn tombstone(mirror: &Mirror, id: &BuildId) -> Result<Option<Tombstone>, JournalError> {
+    Ok(tombstones(mirror)?.remove(&id.to_string()))
+}
+
+/// Returns every build that was withdrawn and did not come back since, by its ID.
+pub(crate) fn tombstones(mirror: &Mirror) -> Result<HashMap<String, Tombstone>, JournalError> {
     use EventKind::{Adopted, Pruned, Published, Restored, Swept};
-    let events = mirror.history(&[Adopted, Pruned, Published, Restored, Swept])?;
-    let id = id.to_string();
-    let of_it = |event: &Event| event.phase == Phase::Done && event.to == id;
-    // What deletes a directory of the trash for no reason of a person changes nothing about the build.
-    let counts = |event: &Event| event.what != Swept || event.stated().why.is_some();
-    let last = events.into_iter().rfind(|event| of_it(event) && counts(event));
-    Ok(last.filter(|event| matches!(event.what, Pruned | Swept)).and_then(|event| {
-        let why = event.stated().why?;
-        Some(Tombstone { at: event.at, by: event.by, why })
-    }))
+    let mut stones = HashMap::new();
+    for event in mirror.history(&[Adopted, Pruned, Published, Restored, Swept])? {
+        let why = event.stated().why;
+        // What deletes a directory of the trash for no reason of a person changes nothing about the build.
+        if event.phase != Phase::Done || event.what == Swept && why.is_none() {
+            continue;
+        }
+        match why.filter(|_| matches!(event.what, Pruned | Swept)) {
+            Some(why) => stones.insert(event.to, Tombstone { at: event.at, by: event.by, why }),
+            None => stones.remove(&event.to),
+        };
+    }
+    Ok(stones)
 }

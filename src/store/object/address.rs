@@ -1,19 +1,20 @@
 //! Finding an object store by its address: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
 //!
 //! Credentials, regions and endpoints come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), as the crate
-//! `object_store` reads them. A server that is away for a while is tried again for a minute (`wire`), so that a restart
-//! of it is no failure. Nothing is sent before the first call.
+//! `object_store` reads them. A server that is away for a while is tried again for a minute (`http`), so that a restart
+//! of it is no failure. Nothing is sent before the first call, and nothing over plain HTTP unless that is allowed.
 
-use super::fault::kind_of;
+use super::fault::told;
+use super::find::TimeForm;
 use super::http::RetryBudget;
 use super::list_uploads::UploadLister;
 use super::{Client, Conditions, ObjectStore};
 use crate::store::{Result, StoreError, StoreErrorKind};
-use object_store::ObjectStoreScheme;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::prefix::PrefixStore;
+use object_store::{ClientConfigKey, ObjectStoreScheme};
 use std::sync::Arc;
 use url::Url;
 
@@ -46,11 +47,16 @@ impl ObjectStore {
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| wrong(&error.to_string()))?;
         let patience = RetryBudget::from_env()?;
         let wire = patience.wire();
-        let failed = |error| StoreError::of_kind(kind_of(&error), DOING, address, error);
+        let failed = |error| told(DOING, address, error);
         let below = |client: Arc<Client>| Self::new(client, address, Conditions::Ignored);
         Ok(match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let builder = builder!(AmazonS3Builder, address, settings, patience, wire.clone(), failed);
+                let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
+                let endpoint = endpoint.or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
+                let allowed =
+                    builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+                is_encrypted(endpoint, allowed, address, ["AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP"])?;
                 // Who reads without a key has none to sign the question with.
                 let skips = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature);
                 let s3 = builder.build().map_err(failed)?;
@@ -63,15 +69,37 @@ impl ObjectStore {
             ObjectStoreScheme::GoogleCloudStorage => {
                 let builder = builder!(GoogleCloudStorageBuilder, address, settings, patience, wire, failed);
                 let client = Arc::new(PrefixStore::new(builder.build().map_err(failed)?, prefix));
-                below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client)
+                let store = below(Arc::<PrefixStore<_>>::clone(&client))?.naming_uploads(client);
+                Self { times: TimeForm::Rfc3339, ..store }
             }
             ObjectStoreScheme::MicrosoftAzure => {
                 let builder = builder!(MicrosoftAzureBuilder, address, settings, patience, wire, failed);
-                below(Arc::new(PrefixStore::new(builder.build().map_err(failed)?, prefix)))?
+                let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+                let allowed = builder.get_config_value(&AzureConfigKey::Client(ClientConfigKey::AllowHttp));
+                is_encrypted(endpoint, allowed, address, ["AZURE_ENDPOINT", "AZURE_ALLOW_HTTP"])?;
+                let store = below(Arc::new(PrefixStore::new(builder.build().map_err(failed)?, prefix)))?;
+                Self { times: TimeForm::Rfc3339, ..store }
             }
             _ => return Err(wrong("mirrorkeep keeps no mirror there")),
         })
     }
+}
+
+/// Fails for a server that is reached over plain HTTP, unless that is allowed; the variables name the server and allow it.
+fn is_encrypted(
+    endpoint: Option<String>,
+    allowed: Option<String>,
+    address: &str,
+    [server, allows]: [&str; 2],
+) -> Result<()> {
+    let Some(url) = endpoint.and_then(|endpoint| Url::parse(&endpoint).ok()) else { return Ok(()) };
+    let is_allowed = |text: String| ["1", "true", "on", "yes", "y"].contains(&&*text.to_lowercase());
+    if url.scheme() != "http" || allowed.is_some_and(is_allowed) {
+        return Ok(());
+    }
+    let why = format!("{server} names a server over plain HTTP, and {allows} is not set");
+    let hint = format!("set {allows}=true, or an address that begins with https:// in {server}");
+    Err(StoreError::because(StoreErrorKind::Unsupported, DOING, address, &why).hinting(&hint))
 }
 
 #[cfg(test)]

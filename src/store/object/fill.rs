@@ -6,7 +6,7 @@
 use super::ObjectStore;
 use super::content_headers::served_as;
 use super::fault::failed;
-use super::find::{attributes, note_digest};
+use super::find::{attributes, note_digest, note_time};
 use super::key::{file_key, not_the_root};
 use super::parts::Upload;
 use crate::model::{Digest, Hasher, RelPath};
@@ -32,7 +32,10 @@ impl ObjectStore {
         const DOING: &str = "write";
         not_the_root(at, DOING)?;
         let key = file_key(at, DOING)?;
-        let mut attributes = attributes(how.mode, how.mtime);
+        let mut attributes = attributes(how.mode);
+        if let Some(mtime) = how.mtime {
+            note_time(&mut attributes, mtime, self.times);
+        }
         served_as(&mut attributes, at);
         let mut source = Source { from, hasher: Hasher::new(), size: 0 };
         let unreadable = |error: io::Error| StoreError::new(DOING, at, error);

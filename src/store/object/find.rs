@@ -4,7 +4,7 @@
 //! and a directory when any key lies below it. All three are asked at once.
 
 use super::ObjectStore;
-use super::fault::failed;
+use super::fault::{failed, is_missing};
 use super::key::{Named, below_key, file_key, link_key, named};
 use super::stream::ObjectReader;
 use crate::model::{Digest, RelPath};
@@ -19,6 +19,18 @@ const MODE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorke
 
 /// Under which name a file's time is written beside its object, in nanoseconds since 1970.
 const MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmtime"));
+
+/// Under which name rclone keeps a file's time; how it writes it depends on the vendor ([`TimeForm`]).
+const RCLONE_MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mtime"));
+
+/// How rclone writes a time beside an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeForm {
+    /// Seconds since 1970 with a fraction, as in S3: `1540000000.25`.
+    Seconds,
+    /// RFC 3339, as in Google Cloud Storage and Azure: `2018-10-20T01:46:40.25Z`.
+    Rfc3339,
+}
 
 /// Under which name the SHA-256 of a file is written beside its object, where it was known before it was sent.
 const DIGEST: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepsha256"));
@@ -60,7 +72,7 @@ impl ObjectStore {
         let Ok(key) = file_key(at, DOING) else { return Ok(None) };
         let head = GetOptions { head: true, ..GetOptions::default() };
         match self.client.get_opts(&key, head).await {
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(failed(DOING, at)(error)),
             Ok(found) => Ok(Some(Entry {
                 mode: mode(&found.attributes).unwrap_or(if at.is_own() { 0o600 } else { 0o444 }),
@@ -72,7 +84,7 @@ impl ObjectStore {
     /// Returns the link at a path, if one is there.
     pub(super) async fn find_link(&self, at: &RelPath, doing: &'static str) -> Result<Option<FoundLink>> {
         let found = match self.client.get(&link_key(at, doing)?).await {
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(None),
             found => found.map_err(failed(doing, at))?,
         };
         let meta = found.meta.clone();
@@ -169,7 +181,7 @@ impl ObjectStore {
 
     async fn get(&self, at: &RelPath, doing: &'static str) -> Result<GetResult> {
         match self.client.get(&file_key(at, doing)?).await {
-            Err(object_store::Error::NotFound { .. }) => Err(self.why_not(at, doing, Kind::File).await?),
+            Err(error) if is_missing(&error) => Err(self.why_not(at, doing, Kind::File).await?),
             found => found.map_err(failed(doing, at)),
         }
     }
@@ -189,13 +201,37 @@ impl ObjectStore {
 }
 
 /// Returns the attributes that a file's object is to have.
-pub(super) fn attributes(mode: u32, mtime: Option<i128>) -> Attributes {
+pub(super) fn attributes(mode: u32) -> Attributes {
     let mut attributes = Attributes::new();
     attributes.insert(MODE, format!("{mode:o}").into());
-    if let Some(mtime) = mtime {
-        attributes.insert(MTIME, mtime.to_string().into());
-    }
     attributes
+}
+
+/// Notes the time of a file beside its object, also as rclone reads it.
+pub(super) fn note_time(attributes: &mut Attributes, mtime: i128, form: TimeForm) {
+    attributes.insert(MTIME, mtime.to_string().into());
+    if let Some(time) = form.write(mtime) {
+        attributes.insert(RCLONE_MTIME, time.into());
+    }
+}
+
+impl TimeForm {
+    /// Writes a time in nanoseconds since 1970; nothing for one that the form cannot hold.
+    fn write(self, mtime: i128) -> Option<String> {
+        const SECOND: u128 = 1_000_000_000;
+        match self {
+            Self::Seconds => {
+                let (sign, mtime) = (if mtime < 0 { "-" } else { "" }, mtime.unsigned_abs());
+                let fraction = format!(".{:09}", mtime % SECOND);
+                let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+                Some(format!("{sign}{}{fraction}", mtime / SECOND))
+            }
+            Self::Rfc3339 => {
+                let time = chrono::DateTime::from_timestamp_nanos(i64::try_from(mtime).ok()?);
+                Some(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+            }
+        }
+    }
 }
 
 /// Notes the digest of a file beside its object.
@@ -235,6 +271,19 @@ fn entry(kind: Kind, meta: &ObjectMeta, attributes: &Attributes) -> Entry {
 mod tests {
     use super::*;
     use crate::store::Store;
+
+    #[test]
+    fn times_are_written_as_rclone_writes_them() {
+        let form = |form: TimeForm, mtime: i128| form.write(mtime).unwrap();
+        assert_eq!(form(TimeForm::Seconds, 1_540_000_000_000_000_000), "1540000000");
+        assert_eq!(form(TimeForm::Seconds, 1_540_000_000_250_000_001), "1540000000.250000001");
+        assert_eq!(form(TimeForm::Seconds, 1_540_000_000_250_000_000), "1540000000.25");
+        assert_eq!(form(TimeForm::Seconds, 5), "0.000000005");
+        assert_eq!(form(TimeForm::Seconds, -1_500_000_000), "-1.5");
+        assert_eq!(form(TimeForm::Rfc3339, 1_540_000_000_250_000_000), "2018-10-20T01:46:40.250Z");
+        assert_eq!(form(TimeForm::Rfc3339, 1_540_000_000_000_000_000), "2018-10-20T01:46:40Z");
+        assert_eq!(TimeForm::Rfc3339.write(i128::MAX), None);
+    }
     use object_store::path::Path;
 
     #[test]

@@ -4,24 +4,42 @@
 //! size half a minute. Here every request is harmless to repeat: whoever writes under a condition and is told that
 //! it came too late looks whether it was its own write (`place`). So an answer that was lost is asked for again like
 //! one that never came. A request may take as long as a slow line needs for its bytes and a while more; reading may
-//! take for ever as long as something arrives. All tries together end after [`RetryBudget`].
+//! take for ever as long as something arrives. All tries together end after [`RetryBudget`], and each is reported.
+//!
+//! A server that has never answered this process is not waited for: more often its address is wrong than it starts again in
+//! this very minute. Nor is the service of a cloud machine that gives credentials: it answers at once, or is not there.
 
+use super::fault::{NO_CREDENTIALS, Unasked};
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     ReqwestConnector,
 };
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use std::error::Error;
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tracing::trace;
+use std::time::{Duration, Instant};
+use tracing::{trace, warn};
 
 /// Names the environment variable that says for how long requests are tried again, in seconds.
 const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
 
 /// For how long requests are tried again when nothing else is said: longer than a server takes to start again.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The target of the events that report a retry.
+pub const RETRIES: &str = "mirrorkeep::store::retries";
+
+/// How often a server that never answered is asked.
+const FIRST_TRIES: u32 = 3;
+
+/// How long the service of a cloud machine may take that gives credentials.
+const CREDENTIALS: Duration = Duration::from_secs(1);
+
+/// How much time lies between two reports of retries, which may concern several requests.
+const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
 
 /// The slowest line that is waited for, in bytes a second.
 const SLOWEST: u64 = 128 << 10;
@@ -37,8 +55,18 @@ pub(super) struct RetryBudget(Duration);
 /// Connects as the crate does, with our caps.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    silence: Duration,
+    patience: Duration,
+    contact: Arc<Contact>,
     last: Arc<Mutex<Option<HttpClient>>>,
+}
+
+/// What is known of a server by all requests to it.
+#[derive(Debug, Default)]
+struct Contact {
+    answered: AtomicBool,
+    /// How often it was not reached before it answered.
+    unreached: AtomicU32,
+    reported: Mutex<Option<Instant>>,
 }
 
 /// Sends requests.
@@ -49,6 +77,8 @@ struct TimeoutClient {
     /// Waits for nothing by itself.
     writing: HttpClient,
     silence: Duration,
+    patience: Duration,
+    contact: Arc<Contact>,
 }
 
 impl RetryBudget {
@@ -82,7 +112,7 @@ impl RetryBudget {
 
     /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
     pub(super) fn wire(self) -> Connector {
-        Connector { silence: self.0 / 4, last: Arc::default() }
+        Connector { patience: self.0, contact: Arc::default(), last: Arc::default() }
     }
 }
 
@@ -97,11 +127,17 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         // Fails when there is one already, which serves as well.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let silence = self.silence;
+        let (patience, silence) = (self.patience, self.patience / 4);
         let options = options.clone().with_timeout_disabled();
         let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);
         let reading = connect(&options.clone().with_read_timeout(silence))?;
-        let client = HttpClient::new(TimeoutClient { reading, writing: connect(&options)?, silence });
+        let client = HttpClient::new(TimeoutClient {
+            reading,
+            writing: connect(&options)?,
+            silence,
+            patience,
+            contact: Arc::clone(&self.contact),
+        });
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(client)
     }
@@ -110,11 +146,12 @@ impl HttpConnector for Connector {
 #[async_trait::async_trait]
 impl HttpService for TimeoutClient {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
-        if !tracing::enabled!(tracing::Level::TRACE) {
-            return self.send(request).await;
-        }
-        let (shown, started) = (shown(&request), std::time::Instant::now());
-        let answer = self.send(request).await;
+        let (shown, started) = (shown(&request), Instant::now());
+        let answer = if asks_for_credentials(&request) {
+            self.ask_for_credentials(request).await
+        } else {
+            self.contact.judge(self.send(request).await, &shown, self.patience)
+        };
         let took = started.elapsed();
         match &answer {
             Ok(answer) => trace!("{shown}: {} in {took:.1?}", answer.status()),
@@ -125,6 +162,19 @@ impl HttpService for TimeoutClient {
 }
 
 impl TimeoutClient {
+    /// Asks the service of a cloud machine for credentials, once.
+    async fn ask_for_credentials(
+        &self,
+        request: HttpRequest,
+    ) -> std::result::Result<HttpResponse, HttpError> {
+        let answered = async { whole(self.writing.execute(request).await?).await };
+        match tokio::time::timeout(CREDENTIALS, answered).await {
+            // A service of an older kind answers 403 first, which the crate knows.
+            Ok(Ok(answer)) if answer.status().is_success() || answer.status() == 403 => Ok(answer),
+            _ => Err(HttpError::new(HttpErrorKind::Unknown, no_credentials())),
+        }
+    }
+
     async fn send(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let lists = query.contains("list-type=") || query.contains("comp=list");
@@ -152,6 +202,90 @@ impl TimeoutClient {
     }
 }
 
+impl Contact {
+    /// Passes an answer on; reports one after which the crate tries again, and makes the last of a server final that was never
+    /// reached.
+    fn judge(
+        &self,
+        answer: std::result::Result<HttpResponse, HttpError>,
+        shown: &str,
+        patience: Duration,
+    ) -> std::result::Result<HttpResponse, HttpError> {
+        let why = match &answer {
+            Ok(found) => {
+                self.answered.store(true, Ordering::Relaxed);
+                let status = found.status();
+                (status.is_server_error() || status == 429 || status == 408).then(|| status.to_string())
+            }
+            Err(error)
+                if error.kind() == HttpErrorKind::Connect && !self.answered.load(Ordering::Relaxed) =>
+            {
+                let why = innermost(error);
+                if self.unreached.fetch_add(1, Ordering::Relaxed) + 1 >= FIRST_TRIES {
+                    return Err(HttpError::new(HttpErrorKind::Unknown, unreached(shown, &why)));
+                }
+                Some(why)
+            }
+            Err(error) => matches!(error.kind(), HttpErrorKind::Connect | HttpErrorKind::Request)
+                .then(|| innermost(error)),
+        };
+        if let Some(why) = why {
+            self.report(shown, &why, patience);
+        }
+        answer
+    }
+
+    /// Reports a request that is tried again.
+    fn report(&self, shown: &str, why: &str, patience: Duration) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.is_none_or(|last| last.elapsed() >= BETWEEN_REPORTS) {
+            *reported = Some(Instant::now());
+            let seconds = patience.as_secs();
+            warn!(target: RETRIES, "{shown} failed ({why}); it is tried again for up to {seconds} s ({VARIABLE})");
+        }
+    }
+}
+
+/// Says that nothing gives credentials.
+fn no_credentials() -> Unasked {
+    Unasked {
+        kind: StoreErrorKind::Denied,
+        why: "there are no credentials, neither in the environment nor from the services of a cloud machine"
+            .to_owned(),
+        hint: NO_CREDENTIALS.to_owned(),
+    }
+}
+
+/// Says that a server that never answered cannot be reached.
+fn unreached(shown: &str, why: &str) -> Unasked {
+    let server = shown.split_once("://").map_or(shown, |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    Unasked {
+        kind: StoreErrorKind::Unreachable,
+        why: format!("the server `{server}` cannot be reached: {why}"),
+        hint:
+            "for another server than AWS, check AWS_ENDPOINT_URL (Azure: AZURE_ENDPOINT), and whether it runs"
+                .to_owned(),
+    }
+}
+
+/// Returns what the innermost cause of an error says.
+fn innermost(error: &HttpError) -> String {
+    let mut last: &dyn Error = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+/// Returns whether a request asks a service of a cloud machine for credentials.
+fn asks_for_credentials(request: &HttpRequest) -> bool {
+    let (host, path) = (request.uri().host().unwrap_or_default(), request.uri().path());
+    ["169.254.169.254", "169.254.170.2", "[fd00:ec2::254]", "metadata.google.internal", "metadata"]
+        .contains(&host)
+        || path.starts_with("/latest/api/token")
+        || path.starts_with("/latest/meta-data/iam/")
+}
+
 /// Returns a request as the log shows it: without its query and headers, which sign it, and without the path at an
 /// address that only this machine reaches, since that may name credentials.
 fn shown(request: &HttpRequest) -> String {
@@ -159,7 +293,8 @@ fn shown(request: &HttpRequest) -> String {
     let host = uri.host().unwrap_or_default();
     let path =
         if host.starts_with("169.254.") || host.starts_with("[fd00:ec2:") { "/…" } else { uri.path() };
-    format!("{} {}://{host}{path}", request.method(), uri.scheme_str().unwrap_or_default())
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{} {}://{host}{port}{path}", request.method(), uri.scheme_str().unwrap_or_default())
 }
 
 /// Returns how long the server may take over a request beyond thinking about it.
@@ -206,7 +341,7 @@ mod tests {
             *request.uri_mut() = url.parse().unwrap();
             shown(&request)
         };
-        assert_eq!(shown_as("https://u:p@h:1/b/k%0A?sig=SECRET"), "GET https://h/b/k%0A");
+        assert_eq!(shown_as("https://u:p@h:1/b/k%0A?sig=SECRET"), "GET https://h:1/b/k%0A");
         assert_eq!(shown_as("http://169.254.170.2/v2/credentials/SECRET"), "GET http://169.254.170.2/…");
     }
 

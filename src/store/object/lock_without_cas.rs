@@ -137,7 +137,7 @@ impl Claim {
             Holder { who: self.who.clone(), token: self.token.clone(), until, process: this_process() };
         // A holder is plain data.
         let text = serde_json::to_vec(&holder).unwrap_or_default();
-        let options = PutOptions { attributes: attributes(0o600, None), ..PutOptions::default() };
+        let options = PutOptions { attributes: attributes(0o600), ..PutOptions::default() };
         self.client.put_opts(&self.key, text.into(), options).await.map(drop)
     }
 

@@ -25,6 +25,8 @@ mod probe;
 mod process;
 mod stream;
 
+pub use http::RETRIES;
+
 use crate::model::{Digest, RelPath};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,
@@ -74,6 +76,8 @@ pub struct ObjectStore {
     conditions: Conditions,
     others: Others,
     term: Duration,
+    /// How times are written beside objects for rclone.
+    times: find::TimeForm,
     /// Lets the threads of this process append one after the other instead of racing.
     appending: Mutex<()>,
 }
@@ -99,6 +103,7 @@ impl ObjectStore {
             conditions,
             others: Others { notes: true, copies: true, lists_in_order: false },
             term: TERM,
+            times: find::TimeForm::Seconds,
             appending: Mutex::new(()),
         })
     }

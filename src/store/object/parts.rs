@@ -206,7 +206,7 @@ impl Noted {
     }
 
     async fn put(&mut self) -> object_store::Result<()> {
-        let options = PutOptions { attributes: attributes(0o600, None), ..PutOptions::default() };
+        let options = PutOptions { attributes: attributes(0o600), ..PutOptions::default() };
         self.client.put_opts(&self.note, self.text.clone().into(), options).await?;
         self.written = Instant::now();
         Ok(())

@@ -239,9 +239,9 @@ pub(super) fn is_late(error: &Error) -> bool {
 
 fn own_or_public(at: &RelPath) -> Attributes {
     if at.is_own() {
-        return attributes(0o600, None);
+        return attributes(0o600);
     }
-    let mut public = attributes(0o444, None);
+    let mut public = attributes(0o444);
     public.insert(Attribute::CacheControl, FOR_A_MINUTE.into());
     public
 }

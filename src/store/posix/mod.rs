@@ -27,12 +27,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+/// The bits of a directory that a group shares: writable for the group, and handing the group on.
+pub const SHARED: u32 = 0o2020;
+
 /// A directory and what lies below it.
 #[derive(Debug)]
 pub struct Posix {
     shown: PathBuf,
     root: OwnedFd,
     device: u64,
+    /// Whether a group shares the root: it may write there, and what is made there belongs to it.
+    shared: bool,
     serial: AtomicU64,
     uncached: AtomicBool,
     /// The most entries that may be removed in a second; 0 without a limit.
@@ -45,12 +50,14 @@ impl Posix {
         let failed = |errno| StoreError::new("open the mirror at", root.display(), errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(root, flags, Mode::empty()).map_err(failed)?;
-        let device = rustix::fs::fstat(&fd).map_err(failed)?.st_dev;
+        let stat = rustix::fs::fstat(&fd).map_err(failed)?;
+        let (device, shared) = (stat.st_dev, stat.st_mode & SHARED == SHARED);
         let shown = root.to_owned();
         Ok(Self {
             shown,
             root: fd,
             device,
+            shared,
             serial: AtomicU64::new(0),
             uncached: AtomicBool::new(true),
             pace: AtomicU32::new(0),

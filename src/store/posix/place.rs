@@ -14,10 +14,22 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-/// What served directories look like, whatever the umask.
-const DIR_MODE: Mode = Mode::from_raw_mode(0o755);
-
 impl Posix {
+    /// Returns the mode of a directory, whatever the umask: readable for all, but for the own area.
+    fn dir_mode(&self, at: &RelPath) -> Mode {
+        Mode::from_raw_mode(match (at.as_str() == OWN_DIR, self.shared) {
+            (true, false) => 0o700,
+            (true, true) => 0o2770,
+            (false, false) => 0o755,
+            (false, true) => 0o2775,
+        })
+    }
+
+    /// Returns the mode of a file that is to have that one; what only the user may read and write, a group shares.
+    pub(super) fn file_mode(&self, mode: u32) -> Mode {
+        Mode::from_raw_mode(if self.shared && mode == 0o600 { 0o660 } else { mode })
+    }
+
     pub(super) fn put_file(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()> {
         const DOING: &str = "write";
         let failed = |error: std::io::Error| StoreError::new(DOING, at, error);
@@ -28,7 +40,7 @@ impl Posix {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let made = rustix::fs::openat(&scratch, &*temporary, flags, Mode::from_raw_mode(0o600));
         let mut file = File::from(made.map_err(|errno| StoreError::new(DOING, at, errno))?);
-        let mode = Mode::from_raw_mode(if at.is_own() { 0o600 } else { 0o444 });
+        let mode = self.file_mode(if at.is_own() { 0o600 } else { 0o444 });
         let done = file
             .write_all(bytes)
             .and_then(|()| Ok(rustix::fs::fchmod(&file, mode)?))
@@ -154,7 +166,7 @@ impl Posix {
         let home = at.parent().unwrap_or_default();
         let above = self.make_dirs(&home)?;
         // Closed to others from its first moment: a kill may come before the next line.
-        let mode = if at.as_str() == OWN_DIR { Mode::RWXU } else { DIR_MODE };
+        let mode = self.dir_mode(at);
         match rustix::fs::mkdirat(&above, at.name(), mode) {
             Ok(()) => {
                 let made = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
@@ -176,10 +188,11 @@ impl Posix {
         let own = RelPath::state("");
         let failed = |errno| StoreError::new(DOING, &own, errno);
         let dir = self.open_at(&own, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
-        if rustix::fs::fstat(&dir).map_err(failed)?.st_mode & 0o7777 == Mode::RWXU.as_raw_mode() {
+        let mode = self.dir_mode(&own);
+        if rustix::fs::fstat(&dir).map_err(failed)?.st_mode & 0o7777 == mode.as_raw_mode() {
             return Ok(());
         }
-        match rustix::fs::fchmod(&dir, Mode::RWXU) {
+        match rustix::fs::fchmod(&dir, mode) {
             // It belongs to another user, who alone may change it.
             Err(Errno::PERM) => Ok(()),
             done => done.map_err(failed),

@@ -19,7 +19,11 @@ impl Posix {
         let (mut file, dir) = self.create(at)?;
         let filled = copy::copy_and_hash(from, &mut file, &self.uncached)
             .map_err(|error| StoreError::new(DOING, at, error))
-            .and_then(|filled| dress(&file, how).map(|()| filled).map_err(|e| StoreError::new(DOING, at, e)));
+            .and_then(|filled| {
+                dress(&file, Fill { mode: self.file_mode(how.mode).as_raw_mode(), ..how })
+                    .map(|()| filled)
+                    .map_err(|e| StoreError::new(DOING, at, e))
+            });
         if filled.is_err() {
             rustix::fs::unlinkat(&dir, at.name(), AtFlags::empty()).ok();
         }

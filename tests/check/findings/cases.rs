@@ -438,6 +438,11 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         |s| s.seen.stages.push((path(".mirrorkeep/stage/x-1"), 86_400, 7)),
     ),
     (
+        Code::TrashUnknown,
+        |s| s.seen.unknown_trash.push((path(".mirrorkeep/trash/x"), "its name is no number".to_owned())),
+        |s| ignore(s.outside("release", DIR)),
+    ),
+    (
         Code::LockDamaged,
         |s| s.seen.locks.push((path(".mirrorkeep/lock"), "Is a directory".to_owned())),
         |s| ignore(s.outside("release", DIR)),

@@ -85,6 +85,7 @@ impl Sight {
             stale: Vec::new(),
             stages: Vec::new(),
             unknown_stages: Vec::new(),
+            unknown_trash: Vec::new(),
             locks: Vec::new(),
             uploads: Vec::new(),
             unsealed: Vec::new(),

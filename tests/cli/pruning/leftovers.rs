@@ -476,6 +476,34 @@ fn check_finds_a_ticket_that_cannot_be_used_and_a_directory_of_the_trash_that_is
 }
 
 #[test]
+fn check_names_what_no_event_put_into_the_trash_and_of_what_it_is_a_copy() {
+    let (rig, tickets) = two_in_the_trash();
+    let (trash, at) = (rig.mirror(".mirrorkeep/trash"), tickets[0].parent().unwrap());
+    let twice = trash.join("000000000001");
+    assert!(Command::new("cp").arg("-a").args([at, &twice]).status().unwrap().success());
+    fs::create_dir(trash.join("notes")).unwrap();
+    fs::write(trash.join("a file"), "").unwrap();
+    let answer = rig.json_ends(5, &["check"]);
+    let found: Vec<(&str, &str)> = answer["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["code"] == "trash-unknown")
+        .map(|finding| {
+            assert_eq!(
+                (finding["severity"].as_str(), finding["hint"].as_str()),
+                (Some("error"), Some("move it out of the mirror"))
+            );
+            (finding["path"].as_str().unwrap(), finding["found"].as_str().unwrap())
+        })
+        .collect();
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths, ["000000000001", "a file", "notes"], "{answer}");
+    let of = at.file_name().unwrap().to_str().unwrap();
+    assert!(found[0].1.starts_with(&format!("it is a copy of `.mirrorkeep/trash/{of}`")), "{found:?}");
+}
+
+#[test]
 fn a_restore_that_was_killed_ends_well_when_it_is_run_again() {
     let (rig, _) = two_in_the_trash();
     for call in 1..10 {

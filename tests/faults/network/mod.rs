@@ -6,7 +6,7 @@
 //! `make torture` every one. Counting the requests is done here as well.
 
 mod counts;
-mod proxy;
+pub(crate) mod proxy;
 mod stories;
 
 use crate::engines::stores::bucket::{Bucket, ONE};
