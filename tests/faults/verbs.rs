@@ -11,6 +11,7 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
@@ -92,6 +93,7 @@ verbs! {
     withdraw_what_is_protected from labelled
     set_policy from pruned
     set_layout from pruned
+    export_readers from for_readers
 }
 
 fn label(session: &Session<'_>) -> Result<(), String> {
@@ -167,6 +169,22 @@ fn set_layout(session: &Session<'_>) -> Result<(), String> {
     let layout = Layout::load(&text, "layout.yaml").unwrap();
     let chosen = Chosen::File(text);
     mirrorkeep::ops::settings::set_layout(session, (&chosen, &layout), Mode::Real).map(drop).map_err(chain)
+}
+
+/// Writes the public files of the names, of which there are none yet.
+fn export_readers(session: &Session<'_>) -> Result<(), String> {
+    let report = update(session, Look::Everything, &[], Mode::Real).map_err(chain)?;
+    report.and_then(|report| report.failure).map_or(Ok(()), Err)
+}
+
+/// Prunes, and has settings for readers.
+fn for_readers(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    let (store, settings) = (session.mirror().store(), RelPath::state("mirror.yaml"));
+    let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
+    store
+        .put(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n").as_bytes(), Put::Replace)
+        .map_err(chain)
 }
 
 /// Prunes once, so that the oldest build is in the trash.

@@ -26,7 +26,7 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::observer::{Observer, Outside};
-use crate::ops::readers::differing;
+use crate::ops::readers::{differing, hides_names};
 use crate::record::{BuildRecord, Origin};
 use crate::recover::{LeftStages, abandoned, left_stages, stale};
 use crate::session::Session;
@@ -90,7 +90,9 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     let Wrong { unread: unusable, unknown: unknown_trash } = trash::wrong(mirror, now, foreign)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
-    let (readers, unread_lists) = readers(mirror, &surveyed.census, now);
+    // A name that could not be read is reported as that.
+    let partial = surveyed.troubles.iter().any(|trouble| hides_names(mirror, trouble));
+    let (readers, unread_lists) = if partial { (None, None) } else { readers(mirror, &surveyed.census, now) };
     let seen = Seen {
         readers,
         census: surveyed.census,

@@ -6,7 +6,7 @@ use crate::census::Census;
 use crate::decide::policy::Policy;
 use crate::decide::readers::{Departure, Facts, ReaderName, ReaderNames, Terms, list, names, repositories};
 use crate::layout::Place;
-use crate::mirror::{Mirror, ReadersConfig, Resolved, survey};
+use crate::mirror::{Mirror, ReadersConfig, Resolved, Unreadable, survey};
 use crate::model::{BuildId, Digest, RelPath, Stamp};
 use crate::ops::retention::policy_of;
 use crate::record::{Event, EventKind, Phase};
@@ -41,7 +41,7 @@ pub fn lists(
 ) -> Result<Vec<(RelPath, Vec<RelPath>)>, ReadersError> {
     let policy = policy(mirror);
     let terms = Terms { policy: policy.as_ref(), newest };
-    let names = by_census(mirror, &survey(mirror, now)?.census, &[])?;
+    let names = by_census(mirror, &whole(mirror, now)?, &[])?;
     Ok(names.keys().map(|name| (name.clone(), paths(mirror, &list(&names, name, terms, now)))).collect())
 }
 
@@ -82,10 +82,26 @@ pub(super) fn look(
         Look::Census(census, seq) => (by_census(mirror, census, without)?, seq),
         Look::Changes | Look::Everything => {
             let seq = mirror.newest_event()?;
-            (by_census(mirror, &survey(mirror, now)?.census, without)?, seq)
+            (by_census(mirror, &whole(mirror, now)?, without)?, seq)
         }
     };
     Ok(Seen { names, changed: None, seq })
+}
+
+/// Returns a census that has every name; fails where one may be in what cannot be read, since it must not pass for gone.
+fn whole(mirror: &Mirror, now: Stamp) -> Result<Census, ReadersError> {
+    let survey = survey(mirror, now)?;
+    match survey.troubles.into_iter().find(|trouble| hides_names(mirror, trouble)) {
+        Some(trouble) => Err(trouble.error.into()),
+        None => Ok(survey.census),
+    }
+}
+
+/// Returns whether names or builds may be missing in a census because of what could not be read.
+pub fn hides_names(mirror: &Mirror, trouble: &Unreadable) -> bool {
+    // A build that cannot be read is in the census; holds and trash have no names.
+    let known = ["holds", "trash"].map(RelPath::state).contains(&trouble.path);
+    !known && !matches!(mirror.layout().place(&trouble.path), Place::Build { .. })
 }
 
 /// Returns whether after such an event more than names may be other than was written.

@@ -9,7 +9,7 @@ mod server;
 mod state;
 mod update;
 
-pub use compute::{Look, lists};
+pub use compute::{Look, hides_names, lists};
 pub use error::ReadersError;
 pub use server::replace;
 pub use state::{NameState, ReadersState};

@@ -10,7 +10,7 @@ use crate::commit::reserve;
 use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::ops::readers::{Look, before_removal};
+use crate::ops::readers::{Look, before_removal, hides_names};
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::recheck::Recheck;
@@ -95,7 +95,9 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
     if planned.plan.expiring().next().is_some() {
-        before_removal(session, Look::Census(&planned.census, seq.saturating_sub(1)), &[]);
+        let partial = planned.troubles.iter().any(|trouble| hides_names(mirror, trouble));
+        let census = Look::Census(&planned.census, seq.saturating_sub(1));
+        before_removal(session, if partial { Look::Everything } else { census }, &[]);
     }
     let mut run = PruneRun { session, planned, recheck: Recheck::new(seq), report };
     run.send(&later)?;
