@@ -58,37 +58,31 @@ impl Stamp {
 
     /// Returns the form that JSON holds, `2018-12-05T06:00:00Z`.
     pub fn iso(self) -> String {
-        let mut text = String::with_capacity(20);
-        // Writing to a text cannot fail.
-        self.write_iso(&mut text).ok();
-        text
+        self.text(["-", ":"])
     }
 
-    /// Writes the stamp as [`Stamp::iso`] returns it.
-    pub fn write_iso(self, to: &mut impl fmt::Write) -> fmt::Result {
-        self.write(to, ["-", ":"])
-    }
-
-    /// Writes the digits with what separates those of a date and those of a time.
+    /// Returns the digits with what separates those of a date and those of a time.
     ///
     /// Padded numbers by format strings take most of the time in which a plan of many builds is written.
-    fn write(self, to: &mut impl fmt::Write, [date, time]: [&str; 2]) -> fmt::Result {
+    fn text(self, [date, time]: [&str; 2]) -> String {
         let ((year, month, day), (hour, minute, second)) = self.fields();
         let year = u32::try_from(year).unwrap_or_default();
+        let mut text = String::with_capacity(20);
         let mut two = |separator: &str, number: u32| {
-            to.write_str(separator)?;
             let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
-            to.write_char(digit(number / 10))?;
-            to.write_char(digit(number))
+            text.push_str(separator);
+            text.push(digit(number / 10));
+            text.push(digit(number));
         };
-        two("", year / 100)?;
-        two("", year)?;
-        two(date, month)?;
-        two(date, day)?;
-        two("T", hour)?;
-        two(time, minute)?;
-        two(time, second)?;
-        to.write_char('Z')
+        two("", year / 100);
+        two("", year);
+        two(date, month);
+        two(date, day);
+        two("T", hour);
+        two(time, minute);
+        two(time, second);
+        text.push('Z');
+        text
     }
 
     /// Returns year, month and day, and hour, minute and second. A plan of many builds writes many stamps, and reading
@@ -171,7 +165,7 @@ impl FromStr for Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, ["", ""])
+        f.write_str(&self.text(["", ""]))
     }
 }
 

@@ -50,9 +50,7 @@ impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late { deadline, by } => {
-                write!(f, "late by {} (deadline ", Lasting(*by))?;
-                deadline.write_iso(f)?;
-                f.write_str(")")
+                write!(f, "late by {} (deadline {})", Lasting(*by), deadline.iso())
             }
             Self::Rank(rank) => write!(f, "rank {rank}"),
             Self::Represented { period, by } => write!(f, "{period} is represented by {by}"),

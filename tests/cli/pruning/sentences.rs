@@ -99,7 +99,7 @@ fn a_hold_keeps_a_build_until_it_is_taken_back_or_over() {
     let rig = Rig::new();
     rig.policy("keep: [{last: 1}]").builds([A, B, C]);
     rig.ok(&["hold", &id(A), "--why", "bug 7", "--until", "2999-01-31"]);
-    rig.fails(2, "is past", &["hold", &id(B), "--why", "bug 8", "--until", "2020-01-31"]);
+    rig.fails(2, "is not in the future", &["hold", &id(B), "--why", "bug 8", "--until", "2020-01-31"]);
     rig.fails(2, "`2020-13-01` is", &["hold", &id(B), "--why", "bug 8", "--until", "2020-13-01"]);
     rig.fails(1, "there is no build", &["hold", &id(D), "--why", "bug 9"]);
     rig.ok(&["prune"]);
