@@ -14,6 +14,7 @@ pub use settled::{RecoverError, Settled, SettledAs, Stages};
 pub use stages::{LeftStage, discardable};
 pub(crate) use stages::{LeftStages, clear_old_stages, discard_stage, left_stages};
 
+use crate::commit::sweep::clear;
 use crate::commit::trash;
 use crate::commit::untrash::RESTORE_TERM;
 use crate::mirror::{ExpectedError, LastRun, Mirror, StateError, WriteLock, chain};
@@ -35,6 +36,14 @@ pub fn recover(
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
+    let trash = mirror.trash()?;
+    clear(&lock, &trash)
+        .map_err(|error| RecoverError::Trash(RelPath::state("trash").to_string(), Box::new(error)))?;
+    for at in trash.empty.iter().chain(trash.strange.iter().map(|(at, _)| at)) {
+        if mirror.store().look(at)?.is_none() {
+            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
+        }
+    }
     for (at, _) in mirror.trash()?.unread() {
         match trash::renew_ticket(&lock, &at, until) {
             Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),

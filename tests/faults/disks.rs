@@ -87,8 +87,7 @@ fn a_source_that_is_moved_goes_only_when_the_build_is_published() {
     .unwrap();
     attempt.rig.write(files[0], "package a");
     attempt.publishes(&["--take", "move"]);
-    assert!(attempt.rig.work(files[0]).exists(), "only a copy of it is in the mirror");
-    fs::remove_file(attempt.rig.work(files[0])).unwrap();
+    // So does a file that was copied for a later time: its bytes were compared with those in the mirror.
     for file in files {
         assert!(!attempt.rig.work(file).exists(), "{file} is still in the source");
         assert!(attempt.rig.mirror(&format!("master/centos/{TWO}/{file}")).exists());
