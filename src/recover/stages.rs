@@ -90,7 +90,7 @@ impl LeftStage {
     }
 }
 
-/// Returns the stages that [`recover`] clears when it discards them; nothing is taken or changed.
+/// Returns the stages that [`recover`](super::recover) clears when it discards them; nothing is taken or changed.
 pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreError> {
     let mut found = left_stages(mirror, now)?;
     if !found.failures.is_empty() {
