@@ -242,10 +242,7 @@ fn steps(typed: &str, words: &BTreeSet<String>) -> BTreeSet<String> {
         let fitting = words.iter().filter(|word| word.starts_with(&typed));
         let next: BTreeSet<String> = fitting
             .map(|word| match word.get(typed.len()..).and_then(|rest| rest.find('/')) {
-                Some(at) => word
-                    .chars()
-                    .take(word.get(..=typed.len() + at).map_or(0, |part| part.chars().count()))
-                    .collect(),
+                Some(at) => word.get(..=typed.len() + at).unwrap_or(word).to_owned(),
                 None => word.clone(),
             })
             .collect();

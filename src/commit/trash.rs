@@ -6,7 +6,7 @@ use crate::commit::discard::going;
 use crate::commit::interrupted::{Interrupted, Settling};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::mirror::{
-    StateError, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
+    Mirror, StateError, TICKET_LIMIT, Ticket, TicketKind, Trashed, WriteLock, chain, number_of, term_of,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase};
@@ -49,6 +49,23 @@ pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) 
     format!("{}{whose}", chain(error))
 }
 
+/// What the journal states of the directories of the trash: what went into them, and what went back.
+pub(crate) struct Filled(Vec<Event>);
+
+impl Filled {
+    pub(crate) fn of(mirror: &Mirror) -> Result<Self, CommitError> {
+        Ok(Self(mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?))
+    }
+
+    /// Returns the last thing that was done with a directory, and the intent before it, where that is there.
+    pub(crate) fn last(&self, at: &RelPath) -> Option<(&Event, Option<&Event>)> {
+        let of_this =
+            |event: &&Event| event.phase == Phase::Done && event.stated().trash.as_ref() == Some(at);
+        let event = self.0.iter().rfind(of_this)?;
+        Some((event, self.0.iter().find(|intent| Some(intent.seq) == event.settles)))
+    }
+}
+
 /// Writes the ticket of a directory of the trash again, where it is damaged or gone, from the event that filled the
 /// directory; nothing where that cannot be done.
 ///
@@ -75,14 +92,14 @@ pub(crate) fn renew_ticket(
     let Some(there) = store.look(&at.child(mirror.trash_sign()).unwrap_or_default())? else {
         return Ok(None);
     };
-    let of_this = |event: &Event| event.phase == Phase::Done && event.stated().trash.as_ref() == Some(at);
-    let events = mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?;
-    let event = events.iter().rfind(|event| of_this(event)).cloned();
+    let filled = Filled::of(mirror)?;
+    let last = filled.last(at);
     // What is there came in exchange for what went back to its place.
-    if event.as_ref().is_some_and(|event| event.what == EventKind::Restored) {
+    if last.is_some_and(|(event, _)| event.what == EventKind::Restored) {
         return Ok(None);
     }
-    let Some((event, id)) = event.and_then(|event| event.to.parse().ok().map(|id: BuildId| (event, id)))
+    let Some((event, intent, id)) =
+        last.and_then(|(event, intent)| Some((event, intent, event.to.parse::<BuildId>().ok()?)))
     else {
         return from_record(lock, at, there.inode, until);
     };
@@ -90,8 +107,8 @@ pub(crate) fn renew_ticket(
     let path = mirror.layout().build_path(&id)?;
     let inode = there.inode;
     // The event that names the directory, where it is there.
-    let since = events.iter().find(|intent| Some(intent.seq) == event.settles).map_or(event.at, |i| i.at);
-    let until = term_of(&event).map_or(until, |stated| stated.max(until));
+    let since = intent.map_or(event.at, |intent| intent.at);
+    let until = term_of(event).map_or(until, |stated| stated.max(until));
     let ticket = Ticket { ticket: 1, id, path, what, since, until, bytes: 0, inode };
     let mut trashed = Trashed { at: at.clone(), ticket };
     if let Ok(record) = mirror.record_in(&trashed) {

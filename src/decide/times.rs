@@ -62,11 +62,7 @@ impl Times {
 
     /// Returns the first second that a file with these bytes may have, since 1970; nothing when any will do.
     pub fn least(&self, path: &RelPath, size: u64, digest: Digest) -> Option<i128> {
-        let earlier = self.at(path, size)?;
-        match earlier.same(digest) {
-            Some(last) => Some(second(last)),
-            None => earlier.others(digest).map(|other| other + 1),
-        }
+        self.earliest(path, size, digest).map(second)
     }
 
     /// Returns whether a file with these bytes may have that time, in nanoseconds since 1970.
@@ -76,15 +72,14 @@ impl Times {
 
     /// Returns the time of a file with these bytes whose source has the time `mtime`, in nanoseconds since 1970.
     pub fn of(&self, path: &RelPath, size: u64, digest: Digest, mtime: i128) -> i128 {
-        if self.allows(path, size, digest, mtime) {
-            return mtime;
-        }
-        let Some(earlier) = self.at(path, size) else { return mtime };
-        match (earlier.same(digest), earlier.others(digest)) {
-            (Some(last), _) => last,
-            (None, Some(other)) => (other + 1) * SECOND,
-            (None, None) => mtime,
-        }
+        let earliest = self.earliest(path, size, digest);
+        earliest.filter(|earliest| second(mtime) < second(*earliest)).unwrap_or(mtime)
+    }
+
+    /// Returns the time of the last build's file with these bytes, or the first after those with other bytes.
+    fn earliest(&self, path: &RelPath, size: u64, digest: Digest) -> Option<i128> {
+        let earlier = self.at(path, size)?;
+        earlier.same(digest).or_else(|| Some((earlier.others(digest)? + 1) * SECOND))
     }
 
     fn at(&self, path: &RelPath, size: u64) -> Option<&Earlier> {

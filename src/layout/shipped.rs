@@ -1,16 +1,17 @@
 //! The layouts that are part of the program.
 
 use super::Layout;
+use crate::model::Shipped;
 
 /// Each shipped layout by its name.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: Shipped = Shipped(&[
     ("generic", include_str!("../../layouts/generic.yaml")),
     ("starlingx", include_str!("../../layouts/starlingx.yaml")),
     ("starlingx-debian", include_str!("../../layouts/starlingx-debian.yaml")),
     ("rdo-trunk", include_str!("../../layouts/rdo-trunk.yaml")),
     ("fedora-compose", include_str!("../../layouts/fedora-compose.yaml")),
     ("openstack-tarballs", include_str!("../../layouts/openstack-tarballs.yaml")),
-];
+]);
 
 impl Layout {
     /// The name of the layout that a mirror gets when none is named.
@@ -18,11 +19,11 @@ impl Layout {
 
     /// Returns the YAML of a shipped layout.
     pub fn shipped(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+        SHIPPED.text(name)
     }
 
     /// Returns the names of the shipped layouts.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|(name, _)| *name)
+        SHIPPED.names()
     }
 }

@@ -36,14 +36,9 @@ pub fn recover(
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
-    let trash = mirror.trash()?;
-    clear(&lock, &trash)
+    let cleared = clear(&lock, &mirror.trash()?)
         .map_err(|error| RecoverError::Trash(RelPath::state("trash").to_string(), Box::new(error)))?;
-    for at in trash.empty.iter().chain(trash.strange.iter().map(|(at, _)| at)) {
-        if mirror.store().look(at)?.is_none() {
-            settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
-        }
-    }
+    settled.extend(cleared.iter().map(|at| Settled { to: at.to_string(), what: SettledAs::Cleared }));
     for (at, _) in mirror.trash()?.unread() {
         match trash::renew_ticket(&lock, &at, until) {
             Ok(Some(_)) => settled.push(Settled { to: at.to_string(), what: SettledAs::Rebuilt }),

@@ -5,6 +5,7 @@
 //! an undisturbed run does, and one read that fails after a stop must lose no build. Verbs that publish, prune, restore
 //! and adopt have their own longer stories beside this.
 
+use crate::support::broken::Broken;
 use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
@@ -18,11 +19,10 @@ use mirrorkeep::ops::{ActError, Mode};
 use mirrorkeep::record::Hold;
 use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
-use mirrorkeep::store::{Conditions, Fault, Kind, ObjectStore, Posix, Put, Spy, Store, StoreErrorKind};
+use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
 use object_store::memory::InMemory;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +38,6 @@ defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 7d}
 families:
   - {name: all, match: \"**\", keep: [{last: 3}]}
 ";
-
-/// What goes wrong.
-const FAULTS: [Fault; 5] = [
-    Fault::Stop,
-    Fault::Fail(StoreErrorKind::Io),
-    Fault::FailOn(StoreErrorKind::NoSpace),
-    Fault::Lose(StoreErrorKind::Io),
-    Fault::Repeat,
-];
 
 /// The n-th point of every N is tried in the usual run, and every point by `make torture`: with one fault, and with two.
 const STRIDE: usize = 7;
@@ -368,43 +359,17 @@ impl Left for Scene {
 /// Breaks every call of a verb in every way, and fails with everything that did not come right again.
 #[track_caller]
 fn every_call(ready: &Scene, act: Act) {
-    let undisturbed = ready.fork();
-    let spy = Arc::new(Spy::new(undisturbed.store()));
-    done(Arc::<Spy>::clone(&spy), act).unwrap();
-    let (wanted, calls) = (undisturbed.end(), spy.calls());
-    assert_ne!(wanted, ready.fork().end(), "it changes nothing");
-    let stride = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 1 } else { STRIDE };
-    let points = (1..).zip(&calls).flat_map(|(nth, call)| FAULTS.map(|fault| (nth, call, fault)));
-    let (mut tried, mut failures) = (0, Vec::new());
-    for (nth, call, fault) in points.step_by(stride) {
-        tried += 1;
-        if let Err(why) = comes_right(&ready.fork(), act, (nth, fault), &wanted) {
-            failures.push(format!("{fault:?} at {nth}, {call}: {why}"));
-        }
-    }
-    let failed = failures.len();
-    let mut out = std::io::stdout();
-    writeln!(out, "{tried} points tried, {failed} failed").unwrap();
-    assert!(failures.is_empty(), "{failed} of {tried} failed:\n{}", failures.join("\n"));
-    assert!(calls.len() > 8, "only {} calls", calls.len());
-}
-
-fn comes_right(
-    scene: &Scene,
-    act: Act,
-    (nth, fault): (usize, Fault),
-    wanted: &[String],
-) -> Result<(), String> {
-    let first = done(Arc::new(Spy::new(scene.store()).with(nth, fault)), act);
-    view::misleads_nobody(&scene.mirror()).map_err(|why| format!("{why} after {first:?}"))?;
-    if first.is_ok() && fault != Fault::Stop {
-        same(&scene.end(), wanted).map_err(|why| format!("success with another end: {why}"))?;
-    }
-    done(scene.store(), act).map_err(|why| format!("the rerun failed: {why}; first {first:?}"))?;
-    same(&scene.end(), wanted).map_err(|why| format!("another end: {why}; first {first:?}"))
-}
-
-fn same(is: &[String], wanted: &[String]) -> Result<(), String> {
-    let difference = view::difference(is, wanted);
-    if difference.is_empty() { Ok(()) } else { Err(difference) }
+    let done_once = ready.fork();
+    done(done_once.store(), act).unwrap();
+    assert_ne!(done_once.end(), ready.fork().end(), "it changes nothing");
+    let broken = Broken {
+        stride: STRIDE,
+        begin: &|| ready.fork(),
+        store: <Scene as Left>::store,
+        act: &|store| done(store, act),
+        whole: |scene| view::misleads_nobody(&scene.mirror()),
+        all_done: true,
+        end: &Scene::end,
+    };
+    broken.every_call(8);
 }

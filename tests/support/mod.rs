@@ -1,6 +1,7 @@
 //! What tests share: a mirror driven through the real binary, servers, and a view of what readers see.
 
 pub(crate) mod attempt;
+pub(crate) mod broken;
 pub(crate) mod dice;
 pub(crate) mod http;
 pub(crate) mod rig;

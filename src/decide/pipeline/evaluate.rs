@@ -125,27 +125,25 @@ fn candidate(stage: &Stage, builds: &Builds<'_>, name: &BuildName, view: &View<'
     if build.result != Result::Success {
         missing.push(format!("its result is `{}`", build.result));
     }
-    if !stage.pin {
-        for required in &stage.votes {
-            let vote = |job: &String| label(&format!("vote/{job}"));
-            if required.0.iter().any(|job| vote(job) == Some("success")) {
-                continue;
-            }
-            let covers = |job: &&String| {
-                view.waivers.iter().any(|waiver| waiver.covers(&stage.name, job, &id, view.now))
-            };
-            if let Some(job) = required.0.iter().find(covers) {
-                waived.push(job.clone());
-                continue;
-            }
-            let failed = required.0.iter().any(|job| vote(job).is_some());
-            let shown = required.shown();
-            missing.push(if failed { format!("{shown} (failure)") } else { shown });
+    // A pinned stage requires none of these.
+    for required in &stage.votes {
+        let vote = |job: &String| label(&format!("vote/{job}"));
+        if required.0.iter().any(|job| vote(job) == Some("success")) {
+            continue;
         }
-        for (key, values) in &stage.labels {
-            if !label(key).is_some_and(|value| values.has(value)) {
-                missing.push(format!("{key}={}", values.as_slice().join("|")));
-            }
+        let covers =
+            |job: &&String| view.waivers.iter().any(|waiver| waiver.covers(&stage.name, job, &id, view.now));
+        if let Some(job) = required.0.iter().find(covers) {
+            waived.push(job.clone());
+            continue;
+        }
+        let failed = required.0.iter().any(|job| vote(job).is_some());
+        let shown = required.shown();
+        missing.push(if failed { format!("{shown} (failure)") } else { shown });
+    }
+    for (key, values) in &stage.labels {
+        if !label(key).is_some_and(|value| values.has(value)) {
+            missing.push(format!("{key}={}", values.as_slice().join("|")));
         }
     }
     Candidate { id, missing, waived, rejected: rejected.map(str::to_owned) }

@@ -4,7 +4,7 @@ use super::loading::{Loading, job_name};
 use super::schema::{PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
 use super::stage::{Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
-use crate::decide::policy::{Span, unknown};
+use crate::decide::policy::{Span, pattern, unknown};
 use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -176,16 +176,11 @@ impl Loading<'_> {
     }
 
     fn pattern(&mut self, at: &str, text: &str) -> glob::Pattern {
-        if text.is_empty() || text.starts_with('/') || text.split('/').any(|name| name == "..") {
-            self.problem(
-                at,
-                format!("`{text}` can match nothing; a pattern such as `master/**` is accepted"),
-            );
+        let (pattern, wrong) = pattern(text);
+        for why in wrong {
+            self.problem(at, why);
         }
-        glob::Pattern::new(text).unwrap_or_else(|error| {
-            self.problem(at, format!("`{text}` is no pattern: {error}"));
-            glob::Pattern::default()
-        })
+        pattern
     }
 
     fn vote(&mut self, at: &str, raw: &VoteFile) -> Requirement {

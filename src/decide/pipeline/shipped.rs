@@ -1,23 +1,24 @@
 //! The pipelines that are part of the program.
 
 use super::Pipeline;
+use crate::model::Shipped;
 
 /// Each shipped pipeline by its name.
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: Shipped = Shipped(&[
     ("generic", include_str!("../../../pipelines/generic.yaml")),
     ("rdo-puppet", include_str!("../../../pipelines/rdo-puppet.yaml")),
     ("rdo-trunk", include_str!("../../../pipelines/rdo-trunk.yaml")),
-];
+]);
 
 impl Pipeline {
     /// Returns the YAML of a shipped pipeline.
     pub fn shipped(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+        SHIPPED.text(name)
     }
 
     /// Returns the names of the shipped pipelines.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|(name, _)| *name)
+        SHIPPED.names()
     }
 }
 

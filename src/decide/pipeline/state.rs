@@ -15,7 +15,7 @@ pub struct Led {
 
 /// What the aliases of each stream have led to, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct Moves(BTreeMap<(Stream, String), Vec<Led>>);
+pub struct Moves(BTreeMap<Stream, BTreeMap<String, Vec<Led>>>);
 
 /// What stands in for the vote of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,13 +100,13 @@ pub struct StageState {
 impl Moves {
     /// Adds that an alias of a stream leads to a build, or to none; moves come in the order of time.
     pub fn add(&mut self, stream: &Stream, alias: &str, at: Stamp, build: Option<BuildName>) {
-        self.0.entry((stream.clone(), alias.to_owned())).or_default().push(Led { at, build });
+        let aliases = self.0.entry(stream.clone()).or_default();
+        aliases.entry(alias.to_owned()).or_default().push(Led { at, build });
     }
 
     /// Returns what an alias of a stream has led to, oldest first.
     pub fn of(&self, stream: &Stream, alias: &str) -> &[Led] {
-        // The key is compared by value, and streams are few.
-        self.0.get(&(stream.clone(), alias.to_owned())).map_or(&[], Vec::as_slice)
+        self.0.get(stream).and_then(|aliases| aliases.get(alias)).map_or(&[], Vec::as_slice)
     }
 }
 

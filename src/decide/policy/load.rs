@@ -217,18 +217,11 @@ impl Loading<'_> {
     }
 
     fn pattern(&mut self, at: &str, text: &str) -> glob::Pattern {
-        if text.is_empty() || text.starts_with('/') || text.split('/').any(|name| name == "..") {
-            self.problem(
-                at,
-                format!(
-                    "`{text}` can match nothing; a pattern below the root such as `master/**` is accepted"
-                ),
-            );
+        let (pattern, wrong) = super::rule::pattern(text);
+        for why in wrong {
+            self.problem(at, why);
         }
-        glob::Pattern::new(text).unwrap_or_else(|error| {
-            self.problem(at, format!("`{text}` is no pattern: {error}"));
-            glob::Pattern::default()
-        })
+        pattern
     }
 
     /// Finds families that no stream can reach, since an earlier one takes all of theirs.

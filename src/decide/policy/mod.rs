@@ -16,6 +16,7 @@ pub(in crate::decide) mod unknown;
 pub use covers::covers;
 pub use period::{Period, PeriodKey};
 pub use range::{Level, Range};
+pub(in crate::decide) use rule::pattern;
 pub use rule::{
     Amount, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Part, Pick, Policy, PolicyChange,
     PolicyTest, Pressure, Rule, TestBuild, fits,

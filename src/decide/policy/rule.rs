@@ -253,6 +253,21 @@ pub fn fits(pattern: &glob::Pattern, name: &str) -> bool {
     pattern.matches_with(name, options)
 }
 
+/// Reads a pattern over streams or paths, and returns it with what is wrong with it.
+pub(in crate::decide) fn pattern(text: &str) -> (glob::Pattern, Vec<String>) {
+    let mut wrong = Vec::new();
+    if text.is_empty() || text.starts_with('/') || text.split('/').any(|name| name == "..") {
+        wrong.push(format!(
+            "`{text}` can match nothing; a pattern below the root such as `master/**` is accepted"
+        ));
+    }
+    let pattern = glob::Pattern::new(text).unwrap_or_else(|error| {
+        wrong.push(format!("`{text}` is no pattern: {error}"));
+        glob::Pattern::default()
+    });
+    (pattern, wrong)
+}
+
 impl Policy {
     /// Returns the YAML it was read from.
     pub fn text(&self) -> &str {

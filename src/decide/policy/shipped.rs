@@ -1,26 +1,27 @@
 //! The policies that are part of the program.
 
 use super::Policy;
+use crate::model::Shipped;
 
 /// Each shipped policy by its name.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: Shipped = Shipped(&[
     ("fedora-compose", include_str!("../../../policies/fedora-compose.yaml")),
     ("generic", include_str!("../../../policies/generic.yaml")),
     ("openstack-tarballs", include_str!("../../../policies/openstack-tarballs.yaml")),
     ("rdo-trunk", include_str!("../../../policies/rdo-trunk.yaml")),
     ("starlingx", include_str!("../../../policies/starlingx.yaml")),
     ("starlingx-production", include_str!("../../../policies/starlingx-production.yaml")),
-];
+]);
 
 impl Policy {
     /// Returns the YAML of a shipped policy.
     pub fn shipped(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+        SHIPPED.text(name)
     }
 
     /// Returns the names of the shipped policies.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|(name, _)| *name)
+        SHIPPED.names()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::state::ReadersState;
 use super::{NameState, ReadersError};
 use crate::census::Census;
+use crate::commit::pointed_at;
 use crate::decide::policy::Policy;
 use crate::decide::readers::{Departure, Facts, ReaderName, ReaderNames, Terms, list, names, repositories};
 use crate::layout::Place;
@@ -125,19 +126,13 @@ pub(super) fn by_census(
     let mut names = names(census);
     let known: Vec<RelPath> = names.keys().cloned().collect();
     for path in known {
-        let via = direct(mirror, &path)?.filter(|via| names.contains_key(via));
+        let via = pointed_at(mirror, &path)?.filter(|via| names.contains_key(via));
         if let Some(name) = names.get_mut(&path) {
             name.via = via;
         }
     }
     forget(&mut names, without);
     Ok(names)
-}
-
-/// Returns what a name points to directly.
-fn direct(mirror: &Mirror, name: &RelPath) -> Result<Option<RelPath>, StoreError> {
-    let text = mirror.store().look(name)?.and_then(|entry| entry.link);
-    Ok(text.and_then(|text| name.follow(&text)))
 }
 
 /// Takes builds off all lists, and names that point to them.
@@ -195,7 +190,7 @@ fn by_events(
             names.remove(path);
             continue;
         };
-        let via = direct(mirror, path)?;
+        let via = pointed_at(mirror, path)?;
         let mut known = names.remove(path).map(|name| name.left).unwrap_or_default();
         known.extend(left.iter().filter(|(name, _)| name == path).map(|(_, left)| left.clone()));
         known.sort();

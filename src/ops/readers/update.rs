@@ -97,7 +97,9 @@ pub fn update(
         names: wanted.names,
         loaded,
     };
-    let moved_on = |old: &ReadersState| *old != ReadersState { seq: old.seq, ..after.clone() };
+    let moved_on = |old: &ReadersState| {
+        (old.inputs, old.loaded) != (after.inputs, after.loaded) || old.names != after.names
+    };
     // Events that are about something else are read again by the next command, until one changes a name.
     let far = state.as_ref().is_none_or(|old| seq.saturating_sub(old.seq) > 200);
     if mode == Mode::Real && (far || state.as_ref().is_none_or(moved_on)) {

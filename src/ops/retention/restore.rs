@@ -92,12 +92,15 @@ pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
 
 /// Fails when a directory of the trash has the record of a build and no ticket that can be used.
 pub(crate) fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
-    for (at, why) in mirror.trash()?.unread() {
-        if mirror.build_in(&at).as_ref() == Some(id) {
-            return Err(ActError::TrashUnread { id: id.clone(), at, why });
-        }
+    match unread(mirror, id)? {
+        Some((at, why)) => Err(ActError::TrashUnread { id: id.clone(), at, why }),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Returns a directory of the trash that has the record of a build and no ticket that can be used, and why not.
+pub(crate) fn unread(mirror: &Mirror, id: &BuildId) -> Result<Option<(RelPath, String)>, ActError> {
+    Ok(mirror.trash()?.unread().find(|(at, _)| mirror.build_in(at).as_ref() == Some(id)))
 }
 
 /// Says that a build is not in the trash, or that nobody can tell.

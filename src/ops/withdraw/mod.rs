@@ -25,7 +25,7 @@ use crate::mirror::{JournalError, Mirror, WriteLock, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::readers::{Look, before_removal};
 use crate::ops::retention::policy_of;
-use crate::ops::retention::restore::not_unread;
+use crate::ops::retention::restore::{not_unread, unread};
 use crate::ops::retention::{SweepReport, plan::PlanError};
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
@@ -164,7 +164,7 @@ fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Re
         }
         (None, Some(_)) if what.purge => Ok(()),
         (None, Some(trashed)) => Err(WithdrawError::Pruned { id: id.clone(), until: trashed.ticket.until }),
-        (None, None) if what.purge && purge::is_unread(mirror, id)? => Ok(()),
+        (None, None) if what.purge && unread(mirror, id)?.is_some() => Ok(()),
         (None, None) => {
             not_unread(mirror, id)?;
             Err(ActError::from(crate::commit::CommitError::NoBuild(id.clone())).into())

@@ -20,11 +20,6 @@ pub(super) fn stage(mirror: &Mirror, id: &BuildId) -> Result<Option<RelPath>, Ac
     Ok(mirror.store().look(&stage)?.map(|_| stage))
 }
 
-/// Returns whether a directory of the trash without a ticket that can be used has this build.
-pub(super) fn is_unread(mirror: &Mirror, id: &BuildId) -> Result<bool, ActError> {
-    Ok(mirror.trash()?.unread().any(|(at, _)| mirror.build_in(&at).as_ref() == Some(id)))
-}
-
 /// Returns the directories of the trash of which nothing states whose they are: each may have this build.
 pub(super) fn unknown(mirror: &Mirror, id: &BuildId) -> Result<Vec<Failure>, ActError> {
     let unread = mirror.trash()?.unread().filter(|(at, _)| mirror.build_in(at).is_none());
