@@ -13,6 +13,7 @@ use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::Failure;
 use crate::recover::{SettledAs, discard_stage};
+use std::collections::HashMap;
 
 /// Returns where an interrupted publish of a build left its stage, or a running one has it.
 pub(super) fn stage(mirror: &Mirror, id: &BuildId) -> Result<Option<RelPath>, ActError> {
@@ -34,22 +35,21 @@ fn may_be(at: &RelPath, id: &BuildId, why: &str) -> Failure {
 /// and deletes its stage.
 pub(super) fn mark(lock: &WriteLock<'_>, report: &mut WithdrawReport) -> Result<(), ActError> {
     let (mirror, id) = (lock.mirror(), report.id.clone());
-    for (at, why) in mirror.trash()?.unread() {
-        let build = mirror.build_in(&at);
-        if build.as_ref().is_some_and(|build| *build != id) {
-            continue;
+    let is_others = |at: &RelPath| mirror.build_in(at).is_some_and(|build| build != id);
+    let mut errors = HashMap::new();
+    for (at, _) in mirror.trash()?.unread().filter(|(at, _)| !is_others(at)) {
+        if let Err(error) = renew_ticket(lock, &at, lock.now()) {
+            errors.insert(at, chain(&error));
         }
-        let error = match renew_ticket(lock, &at, lock.now()) {
-            Ok(Some(_)) => continue,
-            Ok(None) => why,
-            Err(error) => chain(&error),
-        };
-        report.failures.push(may_be(&at, &id, &error));
     }
     let trash = mirror.trash()?;
     let of_it = |trashed: &Trashed| trashed.ticket.id == id;
     for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
         sweep::mark_one(lock, trashed, Some(&report.why), lock.now())?;
+    }
+    // By this look alone, since what could be read before may be unreadable now.
+    for (at, why) in trash.unread().filter(|(at, _)| !is_others(at)) {
+        report.failures.push(may_be(&at, &id, errors.get(&at).unwrap_or(&why)));
     }
     let Some(stage) = report.stage.take() else { return Ok(()) };
     let left = match discard_stage(lock, &stage) {
