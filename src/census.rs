@@ -95,6 +95,9 @@ pub struct BuildCensus {
     /// How many of these bytes no other build shares, so that removing this one alone frees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_alone: Option<u64>,
+    /// Which stages of the pipeline protect it, each with the reason, such as `current-tripleo, 2 of 3`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<String>,
     /// What makes it unfit for a verdict: an impossible date, a contradiction.
     #[serde(default)]
     pub problem: Option<String>,
@@ -135,8 +138,14 @@ pub struct AliasMove {
     /// What it pointed at before; nothing when it was new.
     #[serde(default)]
     pub from: Option<RelPath>,
+    /// What it pointed at from then on; nothing when it was taken away, or where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<RelPath>,
     /// When it moved.
     pub at: Stamp,
+    /// Whether somebody moved it without mirrorkeep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// Something that has no place in the layout.
@@ -206,6 +215,7 @@ impl BuildCensus {
             files: None,
             bytes: None,
             bytes_alone: None,
+            stages: Vec::new(),
             problem: None,
         }
     }

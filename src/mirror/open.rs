@@ -232,7 +232,7 @@ impl Mirror {
             required: alias.required,
         });
         let said = builds.iter().flat_map(|build| &build.labels);
-        let said = said.filter_map(|(key, label)| Label::new(key, &label.value).ok()).collect();
+        let said = said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
         let ruled = self.layout.aliases_of(stream, &said).unwrap_or_default();
         ruled.into_iter().chain(own).collect()
     }

@@ -401,8 +401,9 @@ impl History {
                 }
                 history.published.insert(id);
             } else if let Ok(path) = event.to.parse() {
-                let from = event.stated().from;
-                history.moves.entry(path).or_default().push(AliasMove { from, at: event.at });
+                let said = event.stated();
+                let (from, to, by_hand) = (said.from, said.to, said.by_hand.unwrap_or_default());
+                history.moves.entry(path).or_default().push(AliasMove { from, to, at: event.at, by_hand });
             }
         }
         for successes in history.successes.values_mut() {

@@ -25,7 +25,7 @@ pub use build::{BuildId, BuildName, NameError, Stream};
 pub use classify::{Class, Classify, ErrorKind};
 pub use digest::{Digest, DigestError, Hasher};
 pub use fold::{folded_name, same_form};
-pub use label::{Label, LabelError};
+pub use label::{Label, LabelError, REJECTED, VOTE, job_name};
 pub use one_or_many::OneOrMany;
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};

@@ -218,6 +218,8 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub to: Option<RelPath>,
     #[serde(deserialize_with = "or_nothing")]
+    pub by_hand: Option<bool>,
+    #[serde(deserialize_with = "or_nothing")]
     pub generation: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub labels: Option<Map<String, Value>>,

@@ -3,7 +3,7 @@
 use super::stage::{Pipeline, Stage};
 use super::state::{Candidate, Led, Moves, Outcome, StageState, Waiver};
 use crate::census::{BuildCensus, Census};
-use crate::model::{BuildId, BuildName, Outcome as Result, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Label, Outcome as Result, REJECTED, Stamp, Stream, VOTE};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Everything that is known when a stage is evaluated.
@@ -15,15 +15,13 @@ pub struct View<'a> {
     pub moves: &'a Moves,
     /// The waivers.
     pub waivers: &'a [Waiver],
-    /// Where stages were last moved by promotion.
-    pub promoted: &'a BTreeMap<(Stream, String), Option<BuildName>>,
     /// When.
     pub now: Stamp,
 }
 
 /// The builds of one stream by name.
-struct Builds<'a> {
-    stream: &'a Stream,
+struct Builds<'a, 's> {
+    stream: &'s Stream,
     by_name: HashMap<&'a BuildName, &'a BuildCensus>,
     newest_first: Vec<&'a BuildCensus>,
 }
@@ -35,16 +33,13 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
     let id = |name: &BuildName| BuildId::new(stream.clone(), name.clone());
     let last = has.last();
     let incumbent = last.and_then(|led| led.build.as_ref()).map(id);
-    let since = last.filter(|led| led.build.is_some()).map(|led| led.at);
+    let since = last.filter(|led| led.build.is_some()).and_then(|led| led.at);
     let candidates: Vec<Candidate> = arrivals(stage, &builds, view)
         .into_iter()
         .map(|name| candidate(stage, &builds, name, view))
         .collect();
     let ready = candidates.iter().find(|one| one.is_ready());
-    let interfered = view
-        .promoted
-        .get(&(stream.clone(), stage.name.clone()))
-        .is_some_and(|by_us| by_us.as_ref() != incumbent.as_ref().map(|id| &id.name));
+    let interfered = view.moves.is_by_hand(stream, &stage.name);
     let outcome = match (interfered, ready, candidates.is_empty(), &incumbent) {
         (true, ..) => Outcome::Interfered,
         (_, Some(_), ..) => Outcome::Promoted,
@@ -70,27 +65,45 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
     }
 }
 
-/// Returns for each build of a stream why its stages protect it, such as `stage current-tripleo, 2 of 3`.
+/// Returns what a build lacks to be promoted to a stage, whether it is a candidate or not.
+pub fn assess(stage: &Stage, id: &BuildId, view: &View<'_>) -> Candidate {
+    candidate(stage, &Builds::of(view.census, &id.stream), &id.name, view)
+}
+
+/// Returns for each build of a stream why its stages protect it, such as `current-tripleo, 2 of 3`.
 ///
-/// Protected are the last builds that had a stage, as many as it keeps, and candidates that may still be promoted.
+/// Protected are the last builds that had a stage, as many as it keeps, those that cannot have it again not counted; its newest
+/// candidate, and each that was voted on and that no required job failed.
 pub fn protected(pipeline: &Pipeline, stream: &Stream, view: &View<'_>) -> BTreeMap<BuildName, Vec<String>> {
     let mut protected: BTreeMap<BuildName, Vec<String>> = BTreeMap::new();
     for stage in pipeline.stages_of(stream) {
-        let had = latest_first(view.moves.of(stream, &stage.name));
-        let kept = had.into_iter().take(stage.keep);
+        let had = usable(stage, stream, view);
+        let kept = had.iter().take(stage.keep);
         for (index, name) in kept.enumerate() {
-            let why = format!("stage {}, {} of {}", stage.name, index + 1, stage.keep);
-            protected.entry(name.clone()).or_default().push(why);
+            let why = format!("{}, {} of {}", stage.name, index + 1, stage.keep);
+            protected.entry((*name).clone()).or_default().push(why);
         }
-        if stage.from.is_some() && !stage.pin {
+        if !stage.pin {
             let state = evaluate(stage, stream, view);
-            for one in state.candidates.iter().filter(|one| one.rejected.is_none()) {
-                let why = format!("candidate of stage {}", stage.name);
+            let voted_on = |(index, one): &(usize, &Candidate)| {
+                one.can_be_forced() && !one.failed && (*index == 0 || one.voted)
+            };
+            for (_, one) in state.candidates.iter().enumerate().filter(voted_on) {
+                let why = format!("candidate of {}", stage.name);
                 protected.entry(one.id.name.clone()).or_default().push(why);
             }
         }
     }
     protected
+}
+
+/// Returns the builds that had a stage and can have it, the latest first; the one that has it, whatever it is.
+pub fn usable<'a>(stage: &Stage, stream: &Stream, view: &View<'a>) -> Vec<&'a BuildName> {
+    let builds = Builds::of(view.census, stream);
+    let has = view.moves.of(stream, &stage.name).last().and_then(|led| led.build.as_ref());
+    let can_have =
+        |name: &&BuildName| Some(*name) == has || candidate(stage, &builds, name, view).can_be_forced();
+    latest_first(view.moves.of(stream, &stage.name)).into_iter().filter(can_have).collect()
 }
 
 /// Returns the builds that a name led to, the latest arrival first, each once.
@@ -100,7 +113,7 @@ fn latest_first(led: &[Led]) -> Vec<&BuildName> {
 }
 
 /// Returns the candidates of a stage, the latest arrival first.
-fn arrivals<'a>(stage: &Stage, builds: &Builds<'a>, view: &View<'a>) -> Vec<&'a BuildName> {
+fn arrivals<'a>(stage: &Stage, builds: &Builds<'a, '_>, view: &View<'a>) -> Vec<&'a BuildName> {
     let had: HashSet<&BuildName> =
         view.moves.of(builds.stream, &stage.name).iter().filter_map(|led| led.build.as_ref()).collect();
     let from = match &stage.from {
@@ -110,14 +123,25 @@ fn arrivals<'a>(stage: &Stage, builds: &Builds<'a>, view: &View<'a>) -> Vec<&'a 
     from.into_iter().take_while(|name| !had.contains(name)).take(stage.look_back).collect()
 }
 
-fn candidate(stage: &Stage, builds: &Builds<'_>, name: &BuildName, view: &View<'_>) -> Candidate {
+fn candidate(stage: &Stage, builds: &Builds<'_, '_>, name: &BuildName, view: &View<'_>) -> Candidate {
     let id = BuildId::new(builds.stream.clone(), name.clone());
     let Some(build) = builds.by_name.get(name) else {
         let missing = vec!["the build is gone".to_owned()];
-        return Candidate { id, missing, waived: Vec::new(), rejected: None };
+        return Candidate {
+            id,
+            missing,
+            waived: Vec::new(),
+            rejected: None,
+            unfit: true,
+            voted: false,
+            failed: false,
+        };
     };
     let label = |key: &str| build.labels.get(key).map(|label| label.value.as_str());
-    let rejected = label("rejected").or_else(|| label(&format!("rejected/{}", stage.name)));
+    let for_stage = |stage: &String| label(&Label::rejected_key(Some(stage)));
+    let rejected = label(REJECTED)
+        .or_else(|| for_stage(&stage.name))
+        .or_else(|| stage.before.iter().find_map(for_stage));
     let (mut missing, mut waived) = (Vec::new(), Vec::new());
     if let Some(problem) = &build.problem {
         missing.push(problem.clone());
@@ -125,32 +149,40 @@ fn candidate(stage: &Stage, builds: &Builds<'_>, name: &BuildName, view: &View<'
     if build.result != Result::Success {
         missing.push(format!("its result is `{}`", build.result));
     }
+    let unfit = !missing.is_empty();
+    let (mut voted, mut failed) = (false, false);
     // A pinned stage requires none of these.
     for required in &stage.votes {
-        let vote = |job: &String| label(&format!("vote/{job}"));
+        let vote = |job: &String| label(&format!("{VOTE}{job}"));
+        voted |= required.0.iter().any(|job| vote(job).is_some());
         if required.0.iter().any(|job| vote(job) == Some("success")) {
             continue;
         }
-        let covers =
-            |job: &&String| view.waivers.iter().any(|waiver| waiver.covers(&stage.name, job, &id, view.now));
+        // One that was given for an earlier build of that name says nothing of this one.
+        let covers = |job: &&String| {
+            let mut given =
+                view.waivers.iter().filter(|waiver| waiver.covers(&stage.name, job, &id, view.now));
+            given.any(|waiver| !waiver.is_for_one() || build.published.is_none_or(|at| waiver.since >= at))
+        };
         if let Some(job) = required.0.iter().find(covers) {
             waived.push(job.clone());
             continue;
         }
-        let failed = required.0.iter().any(|job| vote(job).is_some());
+        let denied = required.0.iter().any(|job| vote(job).is_some());
+        failed |= denied;
         let shown = required.shown();
-        missing.push(if failed { format!("{shown} (failure)") } else { shown });
+        missing.push(if denied { format!("{shown} (failure)") } else { shown });
     }
     for (key, values) in &stage.labels {
         if !label(key).is_some_and(|value| values.has(value)) {
             missing.push(format!("{key}={}", values.as_slice().join("|")));
         }
     }
-    Candidate { id, missing, waived, rejected: rejected.map(str::to_owned) }
+    Candidate { id, missing, waived, rejected: rejected.map(str::to_owned), unfit, voted, failed }
 }
 
-impl<'a> Builds<'a> {
-    fn of(census: &'a Census, stream: &'a Stream) -> Self {
+impl<'a, 's> Builds<'a, 's> {
+    fn of(census: &'a Census, stream: &'s Stream) -> Self {
         let builds = census.stream(stream).map_or(&[][..], |line| &line.builds);
         let by_name = builds.iter().map(|build| (&build.build, build)).collect();
         let mut newest_first: Vec<&BuildCensus> =
@@ -163,8 +195,10 @@ impl<'a> Builds<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::census::{LabelCensus, StreamCensus};
+    use crate::census::{AliasCensus, AliasMove, LabelCensus, StreamCensus};
     use crate::decide::pipeline::{Pipeline, WaiverScope};
+    use crate::layout::Layout;
+    use crate::model::RelPath;
     use proptest::prelude::*;
 
     const FILE: &str = "pipeline: 1\nstages:\n\
@@ -218,9 +252,8 @@ mod tests {
 
     fn state(known: &[Known], moves: &Moves, waivers: &[Waiver]) -> StageState {
         let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
-        let promoted = BTreeMap::new();
         let census = census(known);
-        let view = View { census: &census, moves, waivers, promoted: &promoted, now: Stamp::default() };
+        let view = View { census: &census, moves, waivers, now: Stamp::default() };
         evaluate(&pipeline.stages[0], &stream(), &view)
     }
 
@@ -300,12 +333,14 @@ mod tests {
             tested in prop::collection::vec(0..8_usize, 0..4),
         ) {
             let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
-            let (census, promoted) = (census(&known), BTreeMap::new());
-            let moves = moves(&newest, &tested);
-            let view = View { census: &census, moves: &moves, waivers: &[], promoted: &promoted, now: Stamp::default() };
+            let (census, moves) = (census(&known), moves(&newest, &tested));
+            let view = View { census: &census, moves: &moves, waivers: &[], now: Stamp::default() };
             let kept = protected(&pipeline, &stream(), &view);
             let state = evaluate(&pipeline.stages[0], &stream(), &view);
-            prop_assert!(state.incumbent.iter().chain(&state.build).all(|id| kept.contains_key(&id.name)));
+            let gone = |id: &&BuildId| known[id.name.as_str()[1..].parse::<usize>().unwrap()].0;
+            prop_assert!(state.incumbent.iter().chain(&state.build).filter(gone).all(|id| kept.contains_key(&id.name)));
+            let back = usable(&pipeline.stages[0], &stream(), &view);
+            prop_assert!(back.iter().take(2).all(|name| kept.contains_key(*name)));
         }
     }
 
@@ -313,18 +348,37 @@ mod tests {
     fn a_name_that_somebody_moved_is_an_interference() {
         let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
         let all = [(true, true, false, [Some(true); 3]); 8];
-        let (census, moves) = (census(&all), moves(&[0, 1, 2], &[0, 1]));
-        for (by_us, wanted) in [(name(0), Outcome::Interfered), (name(1), Outcome::Promoted)] {
-            let promoted = BTreeMap::from([((stream(), "tested".to_owned()), Some(by_us))]);
-            let view = View {
-                census: &census,
-                moves: &moves,
-                waivers: &[],
-                promoted: &promoted,
-                now: Stamp::default(),
+        let layout = Layout::load("version: 1\nbuilds: \"{branch}/{platform}/{name}\"\n", "l.yaml").unwrap();
+        let at = |path: &str| -> RelPath { path.parse().unwrap() };
+        let step =
+            |to: &str, by_hand| AliasMove { from: None, to: Some(at(to)), at: Stamp::default(), by_hand };
+        let (b0, b1) = ("main/debian/b0", "main/debian/b1");
+        let cases = [
+            (vec![step(b0, false)], b0, Outcome::Promoted),
+            (vec![step(b0, false)], b1, Outcome::Interfered),
+            (vec![step(b0, false), step(b1, true)], b1, Outcome::Interfered),
+            (vec![step(b0, false), step(b1, true), step(b0, true)], b0, Outcome::Promoted),
+            // What was there before mirrorkeep moved it is nobody's interference.
+            (vec![step(b0, true), step(b1, true)], b1, Outcome::Promoted),
+            (vec![], b1, Outcome::Promoted),
+        ];
+        for (steps, target, wanted) in cases {
+            let mut census = census(&all);
+            let alias = |path: &str, target: &str, moves| AliasCensus {
+                path: at(path),
+                target: Some(at(target)),
+                required: false,
+                moves,
+                problem: None,
             };
+            let newest = vec![step(b0, false), step(b1, false), step("main/debian/b2", false)];
+            census.aliases.push(alias("main/debian/newest", "main/debian/b2", newest));
+            census.aliases.push(alias("main/debian/tested", target, steps.clone()));
+            let moves = Moves::of_census(&census, &layout);
+            let view = View { census: &census, moves: &moves, waivers: &[], now: Stamp::default() };
             let state = evaluate(&pipeline.stages[0], &stream(), &view);
-            assert_eq!((state.outcome, state.build.is_some()), (wanted, wanted == Outcome::Promoted));
+            assert_eq!(state.outcome, wanted, "{steps:?} {target}");
+            assert_eq!(state.incumbent.map(|id| id.to_string()), Some(target.to_owned()));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Reading the examples inside a pipeline.
 
 use super::example::{Example, Expected};
-use super::loading::{Loading, job_name};
+use super::loading::Loading;
 use super::schema::{TestBuildFile, TestFile, TestWaiverFile};
 use super::stage::Stage;
 use super::state::{Moves, Outcome, Waiver, WaiverScope};
 use crate::census::{BuildCensus, Census, LabelCensus, StreamCensus};
-use crate::model::{BuildId, BuildName, Outcome as Result, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Label, Outcome as Result, Stamp, Stream, VOTE, job_name};
 use std::collections::BTreeMap;
 
 /// Reads one example.
@@ -100,14 +100,14 @@ fn build(loading: &mut Loading<'_>, at: &str, name: &str, raw: &TestBuildFile) -
             let why = format!("`{vote}` is no vote; `success` and `failure` are accepted");
             loading.problem(&format!("{at}.votes.{job}"), why);
         }
-        build.labels.insert(format!("vote/{job}"), label(vote));
+        build.labels.insert(format!("{VOTE}{job}"), label(vote));
     }
     for (key, value) in &raw.labels {
         build.labels.insert(key.clone(), label(value));
     }
     for stage in &raw.rejected {
-        let key = if stage == "*" { "rejected".to_owned() } else { format!("rejected/{stage}") };
-        build.labels.insert(key, label("example"));
+        let stage = Some(stage.as_str()).filter(|stage| *stage != "*");
+        build.labels.insert(Label::rejected_key(stage), label("example"));
     }
     Some(build)
 }

@@ -1,14 +1,20 @@
 //! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
 
-use super::loading::{Loading, job_name};
+use super::loading::Loading;
 use super::schema::{PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
 use super::stage::{Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
 use crate::decide::policy::{Span, pattern, unknown};
-use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem};
+use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, job_name};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::LazyLock;
+
+/// What `from` says for the successful builds of the stream, as no `from` does.
+const LATEST_SUCCESS: &str = "latest_success";
+
+/// How many builds that had the stage are protected where it does not say: the one that has it, and the one to go back to.
+const KEEP: usize = 2;
 
 /// How many candidates are looked at where the stage does not say.
 const LOOK_BACK: usize = 100;
@@ -81,12 +87,12 @@ impl Loading<'_> {
         if raw.stages.is_empty() {
             self.problem("stages", "no stage; at least one is wanted");
         }
-        let stages: Vec<Stage> = (raw.stages.iter().enumerate())
+        let mut stages: Vec<Stage> = (raw.stages.iter().enumerate())
             .map(|(index, stage)| self.stage(&format!("stages[{index}]"), stage))
             .collect();
         let mut names = HashSet::new();
         for (index, stage) in stages.iter().enumerate() {
-            if !names.insert(&stage.name) {
+            if !names.insert(stage.name.clone()) {
                 self.problem(&format!("stages[{index}].name"), format!("a second stage `{}`", stage.name));
             }
         }
@@ -98,7 +104,16 @@ impl Loading<'_> {
             if names.contains(previous) || also {
                 let why = format!("`{previous}` is the name of another stage or of its `previous`");
                 self.problem(&format!("stages[{index}].previous"), why);
+            } else if stages.iter().any(|other| other.from.as_ref() == Some(previous)) {
+                let why = format!(
+                    "`{previous}` is the `from` of a stage; what was demoted would be its newest candidate"
+                );
+                self.problem(&format!("stages[{index}].previous"), why);
             }
+        }
+        let rejecting: Vec<Vec<String>> = stages.iter().map(|stage| loops::before(&stages, stage)).collect();
+        for (stage, before) in stages.iter_mut().zip(rejecting) {
+            stage.before = before;
         }
         for (index, way) in loops::loops(&stages) {
             let why = format!("no build can reach this stage: {}", way.join(" comes from "));
@@ -139,7 +154,7 @@ impl Loading<'_> {
         }
         for (key, values) in &raw.require.labels {
             for value in values.as_slice() {
-                if let Err(error) = Label::new(key, value) {
+                if let Err(error) = Label::read(key, value) {
                     self.problem(&format!("{at}.require.labels.{key}"), format!("{error}"));
                 }
             }
@@ -147,12 +162,13 @@ impl Loading<'_> {
         Stage {
             name: raw.name.clone(),
             streams,
-            from: raw.from.clone(),
+            from: raw.from.clone().filter(|from| from != LATEST_SUCCESS),
             pin: raw.pin,
             votes,
             labels: raw.require.labels.clone(),
+            before: Vec::new(),
             previous: raw.previous.clone(),
-            keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(1)),
+            keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
             alarm: raw.alarm,
         }

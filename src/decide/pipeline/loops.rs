@@ -1,4 +1,4 @@
-//! Stages that wait for each other.
+//! Stages that come from each other, and those that wait for each other.
 
 use super::stage::Stage;
 
@@ -18,4 +18,18 @@ pub(super) fn loops(stages: &[Stage]) -> Vec<(usize, Vec<String>)> {
         None
     };
     stages.iter().enumerate().filter_map(around).collect()
+}
+
+/// Returns the names of the stages that a build passes before it comes to `stage`, the nearest first.
+pub(super) fn before(stages: &[Stage], stage: &Stage) -> Vec<String> {
+    let mut before: Vec<String> = Vec::new();
+    let mut at = Some(stage);
+    while let Some(from) = at.and_then(|at| at.from.as_deref()) {
+        at = stages
+            .iter()
+            .find(|stage| stage.name == from)
+            .filter(|_| !before.iter().any(|name| name == from));
+        before.extend(at.map(|at| at.name.clone()));
+    }
+    before
 }

@@ -17,7 +17,7 @@ mod stage;
 mod state;
 mod tries;
 
-pub use evaluate::{View, evaluate, protected};
+pub use evaluate::{View, assess, evaluate, protected, usable};
 pub use example::Example;
 pub use stage::{Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};

@@ -30,7 +30,8 @@ pub(super) struct StageFile {
     pub(super) name: String,
     /// In which streams, as a pattern or a list of patterns: `*` within a name, `**` for any names.
     pub(super) streams: OneOrMany,
-    /// The alias whose builds are the candidates; without it, the successful builds of the stream.
+    /// The alias whose builds are the candidates; without it, or for
+    /// `latest_success`, the successful builds of the stream.
     #[serde(default)]
     pub(super) from: Option<String>,
     /// The newest candidate is taken without any requirement, so that jobs test one build while `from` moves on.
@@ -42,7 +43,7 @@ pub(super) struct StageFile {
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
-    /// How many of the last builds that had the stage are protected from prune; 1 without it.
+    /// How many of the last builds that had the stage are protected from prune; 2 without it.
     #[serde(default)]
     pub(super) keep: Option<usize>,
     /// How many candidates are looked at; 100 without it.

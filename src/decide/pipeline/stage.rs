@@ -27,6 +27,8 @@ pub struct Stage {
     pub streams: Vec<glob::Pattern>,
     /// The alias whose builds are the candidates; without it, the successes of the stream.
     pub from: Option<String>,
+    /// The stages that a build passes before this one; who rejects a build for one of them rejects it for this one, too.
+    pub before: Vec<String>,
     /// Whether the newest candidate is taken without any requirement.
     pub pin: bool,
     /// Each must be met by one of its jobs.

@@ -1,21 +1,32 @@
 //! What is known of the names and builds of a stream, and what follows for a stage.
 
-use crate::model::{BuildId, BuildName, Stamp, Stream};
+use crate::census::{Census, StreamCensus};
+use crate::layout::{Layout, Place};
+use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What an alias led to at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Led {
-    /// Since when.
-    pub at: Stamp,
+    /// Since when, as far as that is known.
+    pub at: Option<Stamp>,
     /// The build; nothing where the alias was removed or led elsewhere.
     pub build: Option<BuildName>,
 }
 
-/// What the aliases of each stream have led to, oldest first.
+/// What the aliases of each stream have led to.
 #[derive(Debug, Clone, Default)]
-pub struct Moves(BTreeMap<Stream, BTreeMap<String, Vec<Led>>>);
+pub struct Moves(BTreeMap<Stream, BTreeMap<String, History>>);
+
+/// What one alias has led to.
+#[derive(Debug, Clone, Default)]
+struct History {
+    /// Oldest first.
+    led: Vec<Led>,
+    /// Whether somebody moved it since mirrorkeep moved it last.
+    by_hand: bool,
+}
 
 /// What stands in for the vote of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,6 +83,15 @@ pub struct Candidate {
     pub waived: Vec<String>,
     /// Why it is rejected.
     pub rejected: Option<String>,
+    /// Whether nothing can make up for what is missing: it is gone, or no success.
+    #[serde(skip)]
+    pub unfit: bool,
+    /// Whether a required job has voted.
+    #[serde(skip)]
+    pub voted: bool,
+    /// Whether a required job voted failure, and nothing stands in for it.
+    #[serde(skip)]
+    pub failed: bool,
 }
 
 /// The state of a stage in one stream.
@@ -98,19 +118,77 @@ pub struct StageState {
 }
 
 impl Moves {
-    /// Adds that an alias of a stream leads to a build, or to none; moves come in the order of time.
+    /// Returns what the aliases of a census have led to; `layout` tells the builds by their paths.
+    pub fn of_census(census: &Census, layout: &Layout) -> Self {
+        let mut moves = Self::default();
+        let mut dirs: HashMap<RelPath, Vec<&StreamCensus>> = HashMap::new();
+        for line in &census.streams {
+            if let Ok(dir) = layout.stream_path(&line.stream) {
+                dirs.entry(dir).or_default().push(line);
+            }
+        }
+        for alias in &census.aliases {
+            let Some(lines) = alias.path.parent().and_then(|dir| dirs.get(&dir)) else { continue };
+            let build = |path: &RelPath| match layout.place(path) {
+                Place::Build { build } => Some(build),
+                _ => None,
+            };
+            for line in lines {
+                let stream = &line.stream;
+                let published: HashMap<&BuildName, Stamp> =
+                    line.builds.iter().filter_map(|build| Some((&build.build, build.published?))).collect();
+                let of_stream = |id: BuildId| (id.stream == *stream).then_some(id.name);
+                let led = |path: Option<&RelPath>| path.and_then(build).and_then(of_stream);
+                let mut history = History::default();
+                for step in &alias.moves {
+                    // What it led to before a build of that name was published was another one.
+                    let is_later = |name: &BuildName| published.get(name).is_none_or(|at| step.at >= *at);
+                    let build = led(step.to.as_ref()).filter(is_later);
+                    history.led.push(Led { at: Some(step.at), build });
+                }
+                let now = led(alias.target.as_ref());
+                let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
+                history.by_hand = ours.is_some_and(|step| led(step.to.as_ref()) != now);
+                if history.led.last().is_none_or(|last| last.build != now) {
+                    history.led.push(Led { at: None, build: now });
+                }
+                if history.led.iter().any(|led| led.build.is_some()) {
+                    moves.0.entry(stream.clone()).or_default().insert(alias.path.name().to_owned(), history);
+                }
+            }
+        }
+        moves
+    }
+
+    /// Adds that mirrorkeep lets an alias of a stream lead to a build, or to none; moves come in the order of time.
     pub fn add(&mut self, stream: &Stream, alias: &str, at: Stamp, build: Option<BuildName>) {
         let aliases = self.0.entry(stream.clone()).or_default();
-        aliases.entry(alias.to_owned()).or_default().push(Led { at, build });
+        let history = aliases.entry(alias.to_owned()).or_default();
+        history.led.push(Led { at: Some(at), build });
+        history.by_hand = false;
     }
 
     /// Returns what an alias of a stream has led to, oldest first.
     pub fn of(&self, stream: &Stream, alias: &str) -> &[Led] {
-        self.0.get(stream).and_then(|aliases| aliases.get(alias)).map_or(&[], Vec::as_slice)
+        self.history(stream, alias).map_or(&[], |history| &history.led)
+    }
+
+    /// Returns whether somebody moved an alias since mirrorkeep moved it last.
+    pub fn is_by_hand(&self, stream: &Stream, alias: &str) -> bool {
+        self.history(stream, alias).is_some_and(|history| history.by_hand)
+    }
+
+    fn history(&self, stream: &Stream, alias: &str) -> Option<&History> {
+        self.0.get(stream)?.get(alias)
     }
 }
 
 impl Waiver {
+    /// Returns whether it counts for one build.
+    pub fn is_for_one(&self) -> bool {
+        matches!(self.scope, WaiverScope::Build(_))
+    }
+
     /// Returns whether it stands in for a job's vote on a build at `now`.
     pub fn covers(&self, stage: &str, job: &str, id: &BuildId, now: Stamp) -> bool {
         self.stage == stage
@@ -133,5 +211,10 @@ impl Candidate {
     /// Returns whether nothing keeps it from being promoted.
     pub fn is_ready(&self) -> bool {
         self.missing.is_empty() && self.rejected.is_none()
+    }
+
+    /// Returns whether it can be promoted by whoever takes no notice of votes and labels.
+    pub fn can_be_forced(&self) -> bool {
+        !self.unfit && self.rejected.is_none()
     }
 }

@@ -21,18 +21,21 @@ pub struct Surprise {
 }
 
 impl Pipeline {
-    /// Tries one example and returns everything that came out otherwise.
+    /// Tries one example, one stage after the other, and returns everything that came out otherwise.
     pub fn surprises(&self, test: &Example) -> Vec<Surprise> {
-        let promoted = BTreeMap::new();
-        let view = View {
-            census: &test.census,
-            moves: &test.moves,
-            waivers: &test.waivers,
-            promoted: &promoted,
-            now: test.census.at,
-        };
+        let mut moves = test.moves.clone();
+        let mut states = BTreeMap::new();
+        for stage in self.stages_of(&test.stream) {
+            let view =
+                View { census: &test.census, moves: &moves, waivers: &test.waivers, now: test.census.at };
+            let state = evaluate(stage, &test.stream, &view);
+            if let Some(build) = &state.build {
+                moves.add(&test.stream, &stage.name, test.census.at, Some(build.name.clone()));
+            }
+            states.insert(stage.name.as_str(), state);
+        }
         let look = |(name, wanted): (&String, &Expected)| {
-            let state = evaluate(self.stage(name)?, &test.stream, &view);
+            let state = states.get(name.as_str())?;
             let (fits, wanted) = match wanted {
                 Expected::Build(name) => {
                     (state.build.as_ref().is_some_and(|build| build.name == *name), name.to_string())

@@ -234,9 +234,12 @@ impl World {
         for (target, inside, left) in &self.aliases {
             let path = |index: usize| format!("{}", self.id(index));
             let more = if *inside { "/outputs" } else { "" };
-            let moves = left
-                .iter()
-                .map(|(from, at)| AliasMove { from: Some(path(*from).parse().unwrap()), at: stamp(*at) });
+            let moves = left.iter().map(|(from, at)| AliasMove {
+                from: Some(path(*from).parse().unwrap()),
+                to: None,
+                at: stamp(*at),
+                by_hand: false,
+            });
             census.aliases.push(AliasCensus {
                 path: format!("{}/latest", STREAMS[self.builds[*target].stream]).parse().unwrap(),
                 target: Some((path(*target) + more).parse().unwrap()),

@@ -75,9 +75,9 @@ impl World {
                 stream.stream.as_path().child(build.build.as_str()).ok()
             };
             let Some(target) = alias.as_ref().and_then(path) else { continue };
-            let moves = left
-                .iter()
-                .filter_map(|(from, hour)| Some(AliasMove { from: Some(path(from)?), at: at(hour * HOUR) }));
+            let moves = left.iter().filter_map(|(from, hour)| {
+                Some(AliasMove { from: Some(path(from)?), to: None, at: at(hour * HOUR), by_hand: false })
+            });
             census.aliases.push(AliasCensus {
                 path: stream.stream.as_path().child("latest_build").unwrap(),
                 target: Some(target),

@@ -85,7 +85,7 @@ impl Loading<'_> {
             self.problem(at, "no label; at least one is wanted, such as `{sanity: green}`");
         }
         for (key, value) in labels {
-            if let Err(error) = Label::new(key, value) {
+            if let Err(error) = Label::read(key, value) {
                 self.problem(&format!("{at}.{key}"), error.to_string());
             }
         }
@@ -99,7 +99,7 @@ impl Loading<'_> {
             "superseded" => Some(Basis::Superseded),
             "introduced" if !labels.is_empty() => Some(Basis::Introduced(labels.keys().cloned().collect())),
             _ => match (inner("introduced"), inner("left")) {
-                (Some(label), _) if Label::new(label, "x").is_ok() => {
+                (Some(label), _) if Label::read(label, "x").is_ok() => {
                     Some(Basis::Introduced(vec![label.to_owned()]))
                 }
                 (_, Some(alias))
