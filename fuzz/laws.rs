@@ -351,7 +351,12 @@ fn bucket() -> Option<(Arc<InMemory>, Mirror)> {
     let client = Arc::new(InMemory::new());
     let store =
         Arc::new(ObjectStore::new(Arc::<InMemory>::clone(&client), "memory:", Conditions::Honoured).ok()?);
-    let setup = Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "id".to_owned() };
+    let setup = Setup {
+        layout: Chosen::Shipped("starlingx".to_owned()),
+        policy: None,
+        pipeline: None,
+        id: "id".to_owned(),
+    };
     let mirror = Mirror::init(store, &setup, "fuzz", Duration::ZERO).ok()?;
     let file: RelPath = format!("{BUILD}/outputs/logs/log").parse().ok()?;
     mirror.store().put(&file, b"kept", Put::Create).ok()?;

@@ -36,7 +36,7 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
         Err(PlanError::NoPolicy) => None,
         Err(error) => return Err(error.into()),
     };
-    mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
+    mirror.idle_settings()?.into_iter().for_each(|why| mirror.warnings().add(why));
     let rules = crate::ops::check::rules(&mirror)?;
     let terms = Terms { policy: policy.as_ref(), stalled, rules: Some(&rules) };
     let session = setting.session(&mirror);

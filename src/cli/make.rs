@@ -71,7 +71,7 @@ pub(super) fn create(
     setting.mirror.is_apart()?;
     let store = setting.mirror.create(writers)?;
     say_what_lacks(&*store);
-    let setup = Setup { layout: chosen, policy, id: uuid::Uuid::new_v4().to_string() };
+    let setup = Setup { layout: chosen, policy, pipeline: None, id: uuid::Uuid::new_v4().to_string() };
     Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
 }
 

@@ -320,7 +320,7 @@ fn is_unused_dir(root: &Path) -> std::io::Result<bool> {
             let below = below?;
             let parent = below.path().parent();
             // What is put there before `mirror.yaml`.
-            let early = ["lock", "layout.yaml", "policy.yaml"].map(OsStr::new);
+            let early = ["lock", "layout.yaml", "policy.yaml", "pipeline.yaml"].map(OsStr::new);
             let is_early = parent == Some(&own) && early.contains(&below.file_name());
             if !below.file_type().is_dir() && parent != Some(&unfinished) && !is_early {
                 return Ok(false);

@@ -195,7 +195,7 @@ fn unmade(error: std::io::Error) -> StoreError {
 fn not_there_yet(setting: &Context, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let (layout, _) = make::choose(Layout::DEFAULT)?;
-    let setup = Setup { layout, policy: None, id: String::new() };
+    let setup = Setup { layout, policy: None, pipeline: None, id: String::new() };
     Ok(Mirror::init(Arc::new(Posix::open(dir)?), &setup, &setting.who, setting.wait)?)
 }
 

@@ -22,6 +22,9 @@ pub struct MirrorConfig {
     /// A shipped policy by name, or a file beside this one, ending in `.yaml`; without one nothing is pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// A shipped pipeline by name, or a file beside this one, ending in `.yaml`; without one nothing is promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
     /// Aliases beyond those of the layout, kept in every stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<AliasConfig>,

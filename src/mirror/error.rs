@@ -33,9 +33,14 @@ pub enum MirrorError {
     /// Its layout cannot be used.
     #[error("the mirror's layout cannot be used")]
     Layout(#[source] LayoutError),
-    /// It names a layout that does not ship.
-    #[error("no layout `{0}` ships with this program; `mirrorkeep layout list` names them")]
-    NoLayout(String),
+    /// It names a layout, policy or pipeline that does not ship.
+    #[error("no {key} `{name}` ships with this program; `mirrorkeep {key} list` names them")]
+    NotShipped {
+        /// Which of them, by its key.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
     /// Another mirror lies there than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
@@ -47,7 +52,7 @@ pub enum MirrorError {
     /// Another layout was put in force since the mirror was opened.
     #[error("the layout of the mirror was changed while the command ran")]
     OtherLayout,
-    /// The line of its settings that names a layout or policy is not where it can be changed.
+    /// The line of its settings that names a layout, policy or pipeline is not where it can be changed.
     #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
     NotEdited {
         /// The key.
@@ -77,8 +82,9 @@ impl Classify for MirrorError {
                     |id| format!("`id: {id}` (as in last-run.json or the journal)"),
                 );
                 ErrorKind::Refused.hint(format!(
-                    "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout` and \
-                     `policy`: the name of one that ships, or `layout.yaml` or `policy.yaml` where .mirrorkeep has that file"
+                    "put .mirrorkeep/mirror.yaml back from a copy; it must contain `format: {FORMAT}`, {id}, `layout`, \
+                     `policy` and, where it had one, `pipeline`: the name of one that ships, or `layout.yaml`, `policy.yaml` \
+                     or `pipeline.yaml` where .mirrorkeep has that file"
                 ))
             }
             Self::Config(_) | Self::Format(_) | Self::OtherMirror(_) | Self::Replaced(_) => {
@@ -92,7 +98,7 @@ impl Classify for MirrorError {
                 "put the file back from a copy, or name the layout of these builds as `layout` in \
                  .mirrorkeep/mirror.yaml; `mirrorkeep layout list` names those that ship",
             ),
-            Self::NoLayout(_) => ErrorKind::Usage.into(),
+            Self::NotShipped { .. } => ErrorKind::Usage.into(),
             Self::Already(_) => ErrorKind::Failed.into(),
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Store(error) => error.class(),

@@ -4,6 +4,7 @@ use super::bucket::Bucket;
 use super::directory::Directory;
 use super::handle::ReadProtocol;
 use super::journal::mirror_id;
+use super::settings::{Chosen, InForce, is_file, read_text, text_of};
 use super::statements::Statements;
 use super::{AliasConfig, CheckConfig, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
@@ -14,9 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::info;
 
-/// More than a file of settings ever has, in bytes.
-pub const SETTINGS_LIMIT: u64 = 1 << 20;
-
 /// What a new mirror is to be.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -24,17 +22,10 @@ pub struct Setup {
     pub layout: Chosen,
     /// The same for the policy; without one nothing is ever pruned.
     pub policy: Option<Chosen>,
+    /// The same for the pipeline; without one nothing is promoted.
+    pub pipeline: Option<Chosen>,
     /// What tells the mirror from every other, such as a UUID.
     pub id: String,
-}
-
-/// Something that ships with the program, or a file of the user's.
-#[derive(Debug, Clone)]
-pub enum Chosen {
-    /// By its name.
-    Shipped(String),
-    /// By its text.
-    File(String),
 }
 
 /// The rules by which the aliases of a stream follow its builds.
@@ -44,11 +35,8 @@ impl Mirror {
     /// Opens the mirror in a store; `who` stands in the journal, and `wait` is how long others may hold the lock.
     pub fn open(store: Arc<dyn Store>, who: &str, wait: Duration) -> Result<Self, MirrorError> {
         let config = read_config(&*store)?;
-        let (name, text) = match Layout::shipped(&config.layout) {
-            Some(text) => (config.layout.clone(), text.to_owned()),
-            None if is_file(&config.layout) => (config.layout.clone(), read_text(&*store, &config.layout)?),
-            None => return Err(MirrorError::NoLayout(config.layout)),
-        };
+        let name = config.layout.clone();
+        let text = text_of(&*store, InForce::Layout, &name, Layout::shipped)?;
         let layout = Layout::load(&text, &name).map_err(MirrorError::Layout)?;
         let declared =
             config.declared.iter().map(|pattern| Declared::parse(pattern)).collect::<Result<_, _>>();
@@ -91,17 +79,19 @@ impl Mirror {
         if store.look(&at)?.is_some() {
             return Err(MirrorError::Already(store.shown()));
         }
-        let place = |chosen: &Chosen, file: &str| -> Result<String, StoreError> {
+        let place = |chosen: &Chosen, which: InForce| -> Result<String, StoreError> {
             match chosen {
                 Chosen::Shipped(name) => Ok(name.clone()),
                 Chosen::File(text) => {
-                    store.put(&RelPath::state(file), text.as_bytes(), Put::Replace)?;
-                    Ok(file.to_owned())
+                    let file = which.file();
+                    store.put(&RelPath::state(&file), text.as_bytes(), Put::Replace)?;
+                    Ok(file)
                 }
             }
         };
-        let layout = place(&setup.layout, "layout.yaml")?;
-        let policy = setup.policy.as_ref().map(|policy| place(policy, "policy.yaml")).transpose()?;
+        let layout = place(&setup.layout, InForce::Layout)?;
+        let policy = setup.policy.as_ref().map(|policy| place(policy, InForce::Policy)).transpose()?;
+        let pipeline = setup.pipeline.as_ref().map(|file| place(file, InForce::Pipeline)).transpose()?;
         for dir in ["builds", "holds", "journal", "stage", "tmp", "trash"] {
             store.make_dir(&RelPath::state(dir))?;
         }
@@ -110,6 +100,7 @@ impl Mirror {
             id: setup.id.clone(),
             layout,
             policy,
+            pipeline,
             aliases: Vec::new(),
             legacy: std::collections::BTreeMap::new(),
             declared: Vec::new(),
@@ -195,31 +186,6 @@ impl Mirror {
         &self.warnings
     }
 
-    /// Returns the name and, for a file of the mirror's own, the text of its policy.
-    pub fn policy(&self) -> Result<Option<(String, Option<String>)>, MirrorError> {
-        match &self.config.policy {
-            Some(name) if is_file(name) => Ok(Some((name.clone(), Some(read_text(self.store(), name)?)))),
-            Some(name) => Ok(Some((name.clone(), None))),
-            None => Ok(None),
-        }
-    }
-
-    /// Returns a warning where a file `policy.yaml` is beside mirror.yaml, which names another policy or none.
-    pub fn idle_policy(&self) -> Result<Option<String>, MirrorError> {
-        let file = "policy.yaml";
-        if self.config.policy.as_deref() == Some(file) || self.store().look(&RelPath::state(file))?.is_none()
-        {
-            return Ok(None);
-        }
-        let other = match &self.config.policy {
-            Some(name) => format!("the policy `{name}` is in force"),
-            None => "no policy is in force".to_owned(),
-        };
-        Ok(Some(format!(
-            "`.mirrorkeep/{file}` is not used: {other}; write `policy: {file}` in .mirrorkeep/mirror.yaml to use it"
-        )))
-    }
-
     /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
     pub fn alias_rules(&self, stream: &Stream, builds: &[BuildCensus]) -> AliasRules {
         let fits = |alias: &&AliasConfig| match &alias.streams {
@@ -256,15 +222,6 @@ impl Mirror {
         }
         if same { Ok(()) } else { Err(MirrorError::OtherLayout) }
     }
-}
-
-pub(super) fn is_file(name: &str) -> bool {
-    name.ends_with(".yaml")
-}
-
-pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
-    let bytes = store.read(&RelPath::state(name), SETTINGS_LIMIT)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Returns what is kept of a mirror in a store that does not say which mirror it is, if there is anything.
@@ -314,12 +271,13 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
     }
     let config: MirrorConfig = document.read().map_err(MirrorError::Config)?;
     let mut problems = Vec::new();
-    for (key, name) in [("layout", Some(&config.layout)), ("policy", config.policy.as_ref())] {
+    for which in [InForce::Layout, InForce::Policy, InForce::Pipeline] {
+        let name = which.of(&config);
         if let Some(name) =
             name.filter(|name| is_file(name) && name.parse::<crate::model::BuildName>().is_err())
         {
             problems.push(document.problem(
-                key,
+                which.key(),
                 format!("`{name}` is not a file beside mirror.yaml; its name alone is accepted"),
             ));
         }

@@ -1,20 +1,34 @@
-//! Which layout and policy are in force: a file beside `mirror.yaml` is written first, then the line that names it.
+//! Which layout, policy and pipeline are in force: a file beside `mirror.yaml` is written first, then the line that
+//! names it.
 //!
 //! A command that is killed between the two leaves the old one in force, and a file that nothing names.
 
 use super::MirrorError;
-use super::open::{Chosen, is_file};
 use super::{Mirror, MirrorConfig, WriteLock};
 use crate::model::{Document, RelPath};
-use crate::store::Put;
+use crate::store::{Put, Store, StoreError};
 
-/// Which of the two files an admin writes.
+/// More than a file of settings ever has, in bytes.
+pub const SETTINGS_LIMIT: u64 = 1 << 20;
+
+/// Something that ships with the program, or a file of the user's.
+#[derive(Debug, Clone)]
+pub enum Chosen {
+    /// By its name.
+    Shipped(String),
+    /// By its text.
+    File(String),
+}
+
+/// Which of the three files an admin writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InForce {
     /// What says where a build has its place.
     Layout,
     /// What says how long a build stays.
     Policy,
+    /// What says when a stage moves to a build.
+    Pipeline,
 }
 
 impl InForce {
@@ -23,37 +37,78 @@ impl InForce {
         match self {
             Self::Layout => "layout",
             Self::Policy => "policy",
+            Self::Pipeline => "pipeline",
         }
     }
 
-    fn of(self, config: &MirrorConfig) -> Option<&str> {
+    /// Returns the name of the file beside `mirror.yaml` in which `init` and the first `set` put it.
+    pub(super) fn file(self) -> String {
+        format!("{}.yaml", self.key())
+    }
+
+    pub(super) fn of(self, config: &MirrorConfig) -> Option<&str> {
         match self {
             Self::Layout => Some(&config.layout),
             Self::Policy => config.policy.as_deref(),
+            Self::Pipeline => config.pipeline.as_deref(),
         }
     }
 }
 
 impl Mirror {
+    /// Returns the name and the text of what is in force, nothing where `mirror.yaml` names none; `shipped` knows the
+    /// texts of those that ship.
+    ///
+    /// The file is read now: a mirror opens though its policy or pipeline is broken, for commands that do not need it.
+    pub fn in_force(
+        &self,
+        which: InForce,
+        shipped: fn(&str) -> Option<&'static str>,
+    ) -> Result<Option<(String, String)>, MirrorError> {
+        let Some(name) = which.of(self.config()) else { return Ok(None) };
+        Ok(Some((name.to_owned(), text_of(self.store(), which, name, shipped)?)))
+    }
+
+    /// Returns a warning for each file `policy.yaml` or `pipeline.yaml` beside mirror.yaml, which names another or none.
+    pub fn idle_settings(&self) -> Result<Vec<String>, MirrorError> {
+        let idle = |which| self.idle(which).transpose();
+        [InForce::Policy, InForce::Pipeline].into_iter().filter_map(idle).collect()
+    }
+
+    /// Returns a warning where a file is beside mirror.yaml under the name that `init` gives it, and is not in force.
+    pub fn idle(&self, which: InForce) -> Result<Option<String>, MirrorError> {
+        let (file, key, now) = (which.file(), which.key(), which.of(self.config()));
+        if now == Some(&*file) || self.store().look(&RelPath::state(&file))?.is_none() {
+            return Ok(None);
+        }
+        let other = match now {
+            Some(name) => format!("the {key} `{name}` is in force"),
+            None => format!("no {key} is in force"),
+        };
+        Ok(Some(format!(
+            "`.mirrorkeep/{file}` is not used: {other}; write `{key}: {file}` in .mirrorkeep/mirror.yaml to use it"
+        )))
+    }
+
     /// Returns the name that `mirror.yaml` has when something chosen is in force.
     pub fn name_in_force(&self, which: InForce, chosen: &Chosen) -> String {
         match chosen {
             Chosen::Shipped(name) => name.clone(),
             Chosen::File(_) => {
                 let now = which.of(self.config()).filter(|name| is_file(name));
-                now.map_or_else(|| format!("{}.yaml", which.key()), str::to_owned)
+                now.map_or_else(|| which.file(), str::to_owned)
             }
         }
     }
 
-    /// Puts another layout or policy in force for every command that opens the mirror from now on.
+    /// Puts another layout, policy or pipeline in force for every command that opens the mirror from now on.
     ///
     /// Comments and other keys of `mirror.yaml` stay; fails where the line cannot be found.
     pub fn put_in_force(&self, which: InForce, chosen: &Chosen, lock: &WriteLock) -> Result<(), MirrorError> {
         let store = lock.mirror().store();
         let name = self.name_in_force(which, chosen);
         let at = RelPath::state("mirror.yaml");
-        let text = super::open::read_text(store, "mirror.yaml")?;
+        let text = read_text(store, "mirror.yaml")?;
         let read = |text: &str| -> Result<MirrorConfig, MirrorError> {
             let document = Document::parse(text, "mirror.yaml").map_err(MirrorError::Config)?;
             document.read().map_err(MirrorError::Config)
@@ -63,6 +118,7 @@ impl Mirror {
         let wanted = match which {
             InForce::Layout => MirrorConfig { layout: name.clone(), ..now },
             InForce::Policy => MirrorConfig { policy: Some(name.clone()), ..now },
+            InForce::Pipeline => MirrorConfig { pipeline: Some(name.clone()), ..now },
         };
         let edited = with_line(&text, which.key(), &name);
         if !read(&edited).is_ok_and(|read| read == wanted) {
@@ -75,6 +131,30 @@ impl Mirror {
             store.put(&at, edited.as_bytes(), Put::Replace)?;
         }
         Ok(())
+    }
+}
+
+/// Returns whether a name is that of a file beside `mirror.yaml`, and not of something that ships.
+pub(super) fn is_file(name: &str) -> bool {
+    name.ends_with(".yaml")
+}
+
+pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreError> {
+    let bytes = store.read(&RelPath::state(name), SETTINGS_LIMIT)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns the text of something that ships, or of the file beside `mirror.yaml`.
+pub(super) fn text_of(
+    store: &dyn Store,
+    which: InForce,
+    name: &str,
+    shipped: fn(&str) -> Option<&'static str>,
+) -> Result<String, MirrorError> {
+    match shipped(name) {
+        Some(text) => Ok(text.to_owned()),
+        None if is_file(name) => Ok(read_text(store, name)?),
+        None => Err(MirrorError::NotShipped { key: which.key(), name: name.to_owned() }),
     }
 }
 

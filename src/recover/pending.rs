@@ -163,8 +163,12 @@ mod tests {
 
     /// Drops an intent that an alias is to be set, after `before` the drop; returns how the next command settles it.
     fn dropped(before: impl FnOnce(&Mirror, &RelPath, &RelPath)) -> (Vec<SettledAs>, Phase) {
-        let setup =
-            Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "a test".to_owned() };
+        let setup = Setup {
+            layout: Chosen::Shipped("starlingx".to_owned()),
+            policy: None,
+            pipeline: None,
+            id: "a test".to_owned(),
+        };
         let store = Arc::new(ObjectStore::in_memory().unwrap());
         let mirror = Mirror::init(store, &setup, "a test", Duration::ZERO).unwrap();
         let alias: RelPath = "master/centos/stable".parse().unwrap();

@@ -1,7 +1,7 @@
 //! Making a mirror: two at once, inside another one, and cut off.
 
 use crate::support::rig::Rig;
-use mirrorkeep::mirror::{Chosen, Mirror, MirrorError, Setup};
+use mirrorkeep::mirror::{Chosen, InForce, Mirror, MirrorError, Setup};
 use mirrorkeep::store::{ObjectStore, Posix, Spy, Store};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,11 +12,12 @@ use std::time::Duration;
 
 fn make(store: Arc<dyn Store>, id: &str) -> Result<Mirror, MirrorError> {
     let policy = Some(Chosen::File(format!("# {id}\n")));
-    let setup = Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy, id: id.to_owned() };
+    let (layout, pipeline) = (Chosen::Shipped("starlingx".to_owned()), policy.clone());
+    let setup = Setup { layout, policy, pipeline, id: id.to_owned() };
     Mirror::init(store, &setup, id, Duration::ZERO)
 }
 
-/// Lets another one make a mirror just before each call in turn, and looks whose mirror and whose policy it is then.
+/// Lets another one make a mirror just before each call in turn, and looks whose mirror and whose files they are then.
 fn one_wins(empty: impl Fn() -> Arc<dyn Store>) {
     let spy = Arc::new(Spy::new(empty()));
     make(Arc::<Spy>::clone(&spy), "first").unwrap();
@@ -31,8 +32,10 @@ fn one_wins(empty: impl Fn() -> Arc<dyn Store>) {
         let first = make(Arc::new(spy), "first");
         let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
         let winner = mirror.config().id.clone();
-        let (_, text) = mirror.policy().unwrap().unwrap();
-        assert_eq!(text.unwrap(), format!("# {winner}\n"), "before {nth}. {}", calls[nth - 1]);
+        for which in [InForce::Policy, InForce::Pipeline] {
+            let (_, text) = mirror.in_force(which, |_| None).unwrap().unwrap();
+            assert_eq!(text, format!("# {winner}\n"), "before {nth}. {}", calls[nth - 1]);
+        }
         assert_eq!(first.is_ok(), winner == "first", "before {nth}. {}: {first:?}", calls[nth - 1]);
     }
 }

@@ -64,6 +64,7 @@ impl Scene {
         let setup = Setup {
             layout: Chosen::Shipped("starlingx".to_owned()),
             policy: Some(Chosen::File(POLICY.to_owned())),
+            pipeline: None,
             id: "x".to_owned(),
         };
         Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();

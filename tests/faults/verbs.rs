@@ -235,6 +235,7 @@ impl Scene {
         let setup = Setup {
             layout: Chosen::Shipped("starlingx".to_owned()),
             policy: Some(Chosen::File(POLICY.to_owned())),
+            pipeline: None,
             id: "x".to_owned(),
         };
         let store = self.store();

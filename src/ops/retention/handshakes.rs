@@ -255,6 +255,7 @@ fn bucket() -> Arc<ObjectStore> {
     let setup = Setup {
         layout: Chosen::Shipped("starlingx".to_owned()),
         policy: Some(Chosen::File(POLICY.to_owned())),
+        pipeline: None,
         id: "a test".to_owned(),
     };
     let mirror = Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();

@@ -8,7 +8,8 @@ use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{
-    Chosen, JournalError, LastRun, LastRunError, Mirror, MirrorError, StateError, Survey, Unreadable, survey,
+    Chosen, InForce, JournalError, LastRun, LastRunError, Mirror, MirrorError, StateError, Survey,
+    Unreadable, survey,
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
@@ -52,9 +53,6 @@ pub enum PlanError {
     /// The mirror has no policy.
     #[error("the mirror has no policy, so nothing may ever go")]
     NoPolicy,
-    /// The mirror names a policy that does not ship.
-    #[error("no policy `{0}` ships with this program; `mirrorkeep policy list` names them")]
-    NotShipped(String),
     /// The policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -78,7 +76,7 @@ pub enum PlanError {
 impl Classify for PlanError {
     fn class(&self) -> Class {
         match self {
-            Self::NoPolicy | Self::NotShipped(_) => ErrorKind::Usage.into(),
+            Self::NoPolicy => ErrorKind::Usage.into(),
             Self::Policy(error) => error.class(),
             Self::LastRun(at, _) => ErrorKind::Refused.hint(format!(
                 "restore `{at}` from a copy; without it (`rm {at}` in the mirror), the next prune deletes nothing until its plan is accepted"
@@ -93,16 +91,12 @@ impl Classify for PlanError {
 
 /// Returns the mirror's policy.
 pub fn policy_of(mirror: &Mirror) -> Result<Policy, PlanError> {
-    match mirror.policy()? {
+    match mirror.in_force(InForce::Policy, Policy::shipped)? {
         None => {
-            mirror.idle_policy()?.into_iter().for_each(|why| mirror.warnings().add(why));
+            mirror.idle(InForce::Policy)?.into_iter().for_each(|why| mirror.warnings().add(why));
             Err(PlanError::NoPolicy)
         }
-        Some((name, Some(text))) => Ok(Policy::load(&text, &name)?),
-        Some((name, None)) => match Policy::shipped(&name) {
-            Some(text) => Ok(Policy::load(text, &name)?),
-            None => Err(PlanError::NotShipped(name)),
-        },
+        Some((name, text)) => Ok(Policy::load(&text, &name)?),
     }
 }
 
@@ -228,7 +222,7 @@ fn past(
     past.warnings.extend(active.map(|(id, _)| {
         format!("`{id}` is held, but there is no such build; `mirrorkeep unhold {id}` removes the hold")
     }));
-    past.warnings.extend(mirror.idle_policy()?);
+    past.warnings.extend(mirror.idle_settings()?);
     past.space = match mirror.store().space()? {
         Some(space) => {
             let trash = mirror.trash()?.waiting.iter().map(|trashed| trashed.ticket.bytes).sum();

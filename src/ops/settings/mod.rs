@@ -1,8 +1,14 @@
-//! Putting another policy or layout in force in a mirror that has builds already.
+//! Putting another policy, pipeline or layout in force in a mirror that has builds already.
 //!
 //! A layout in which a build would lose its place is refused, so that every build keeps its path and its id.
 
+mod pipeline;
+
+pub use pipeline::{PipelineInForceError, pipeline_of, required_pipeline};
+
 use super::{ActError, Mode};
+use crate::decide::pipeline::Pipeline;
+use crate::decide::policy::Policy;
 use crate::layout::Layout;
 use crate::mirror::{Chosen, InForce, MirrorError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stream};
@@ -13,7 +19,7 @@ use std::collections::BTreeSet;
 /// How many of the builds that stand in the way are named.
 const NAMED: usize = 3;
 
-/// Says why a policy or layout was not put in force.
+/// Says why a policy, pipeline or layout was not put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Builds would have no place any more, or another one.
@@ -78,9 +84,22 @@ pub fn set_policy(
 ) -> Result<SettingReport, SettingsError> {
     let mirror = session.mirror();
     let before = mirror.config().policy.clone();
-    // A policy that cannot be read is replaced.
-    let text = mirror.policy().ok().flatten().and_then(|(_, text)| text);
+    // One that cannot be read is replaced.
+    let text = mirror.in_force(InForce::Policy, Policy::shipped).ok().flatten().map(|(_, text)| text);
     put(session, (InForce::Policy, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
+}
+
+/// Puts a pipeline in force; no stage moves until the next promotion.
+pub fn set_pipeline(
+    session: &Session<'_>,
+    chosen: &Chosen,
+    mode: Mode,
+) -> Result<SettingReport, SettingsError> {
+    let mirror = session.mirror();
+    let before = mirror.config().pipeline.clone();
+    // One that cannot be read is replaced.
+    let text = mirror.in_force(InForce::Pipeline, Pipeline::shipped).ok().flatten().map(|(_, text)| text);
+    put(session, (InForce::Pipeline, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
 }
 
 /// Puts a layout in force in which every build of the mirror and of its trash keeps its path.

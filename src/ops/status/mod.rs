@@ -136,7 +136,7 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
     }
     let mut warnings = plan.map(|plan| plan.warnings).unwrap_or_default();
     if prune.is_none() {
-        warnings.extend(mirror.idle_policy().map_err(PlanError::from)?);
+        warnings.extend(mirror.idle_settings().map_err(PlanError::from)?);
     }
     // What needs attention is stated once.
     let named = |warning: &str, one: &Concern| warning.contains(&format!("`{}`", one.path));

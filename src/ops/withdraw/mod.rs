@@ -21,7 +21,7 @@ use crate::census::Census;
 use crate::commit::move_to_trash::{Leaving, Trashing, move_to_trash};
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set};
-use crate::mirror::{JournalError, Mirror, WriteLock, survey};
+use crate::mirror::{JournalError, Mirror, MirrorError, WriteLock, survey};
 use crate::model::{BuildId, Stamp};
 use crate::ops::readers::{Look, before_removal};
 use crate::ops::retention::policy_of;
@@ -142,9 +142,9 @@ fn bytes(census: &Census, id: &BuildId) -> u64 {
 fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
     match policy_of(mirror) {
         Ok(policy) => Ok(policy.trash.after(now, policy.zone)),
-        Err(PlanError::NoPolicy | PlanError::Policy(_) | PlanError::NotShipped(_)) => {
-            Ok(now.checked_add(RESTORE_TERM).unwrap_or(now))
-        }
+        Err(
+            PlanError::NoPolicy | PlanError::Policy(_) | PlanError::Mirror(MirrorError::NotShipped { .. }),
+        ) => Ok(now.checked_add(RESTORE_TERM).unwrap_or(now)),
         Err(error) => Err(error.into()),
     }
 }

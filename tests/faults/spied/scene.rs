@@ -181,8 +181,12 @@ impl Scene {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let scene = Self { dir };
         fs::create_dir(scene.root()).unwrap();
-        let setup =
-            Setup { layout: Chosen::Shipped("starlingx".to_owned()), policy: None, id: "x".to_owned() };
+        let setup = Setup {
+            layout: Chosen::Shipped("starlingx".to_owned()),
+            policy: None,
+            pipeline: None,
+            id: "x".to_owned(),
+        };
         Mirror::init(scene.store(), &setup, "a test", Duration::ZERO).unwrap();
         let settings = scene.root().join(".mirrorkeep/mirror.yaml");
         let text = fs::read_to_string(&settings).unwrap();

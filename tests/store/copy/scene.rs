@@ -62,7 +62,8 @@ impl Home {
             In::Bucket => Kept::Bucket(Arc::new(InMemory::new())),
         });
         let id = uuid::Uuid::new_v4().to_string();
-        Mirror::init(home.store(), &Setup { layout, policy, id }, "a test", Duration::ZERO).unwrap();
+        Mirror::init(home.store(), &Setup { layout, policy, pipeline: None, id }, "a test", Duration::ZERO)
+            .unwrap();
         home
     }
 
