@@ -2,6 +2,7 @@
 
 pub(super) mod color;
 mod look;
+mod promotion;
 mod prune;
 pub(super) mod publish;
 mod status;
@@ -12,6 +13,9 @@ pub(super) use color::ColorArg;
 pub(super) use look::{
     CheckArgs, ExplainArgs, FormatArg, HoldVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb, ResultFilter,
     SortArg, StreamFilter, TrashVerb, VerifyArgs,
+};
+pub(super) use promotion::{
+    DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
 pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
@@ -265,6 +269,47 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// Hand stages on to builds that passed, each stage of the pipeline in its order
+    #[command(after_help = "Examples:
+  mirrorkeep promote --dry-run
+  mirrorkeep promote
+  mirrorkeep promote stable --build main/debian/20260601T020000Z --force --why 'the smoke test is broken'")]
+    Promote(PromoteArgs),
+    /// Hand a stage back to the build that had it before, and reject the one that has it
+    #[command(
+        after_help = "Example:\n  mirrorkeep demote stable --stream main/debian --why 'does not boot on arm64'"
+    )]
+    Demote(DemoteArgs),
+    /// Show where each stage is, and what the newest candidate lacks
+    #[command(after_help = "Examples:
+  mirrorkeep stages
+  mirrorkeep stages stable --check     ends with 5 when it is further behind than its alarm")]
+    Stages(StagesArgs),
+    /// Record what a job found out about a build
+    #[command(
+        after_help = "Example:\n  mirrorkeep vote main/debian/20260601T020000Z smoke success --url https://ci.example.org/1"
+    )]
+    Vote(VoteArgs),
+    /// Let a build be promoted without the vote of a job, for one build or for a time
+    #[command(after_help = "Examples:
+  mirrorkeep waive stable smoke --build main/debian/20260601T020000Z --why 'bug 1234'
+  mirrorkeep waive stable smoke --until 3d --why 'no hardware'")]
+    Waive(WaiveArgs),
+    /// Take back waivers
+    Unwaive(UnwaiveArgs),
+    /// Keep a build from being promoted; a stage that it has stays
+    #[command(
+        after_help = "Example:\n  mirrorkeep reject main/debian/20260601T020000Z --why 'does not install'"
+    )]
+    Reject(RejectArgs),
+    /// Take back a rejection
+    Unreject(UnrejectArgs),
+    /// Show every move of a name: when, who, why, and the votes at that moment
+    #[command(after_help = "Example:\n  mirrorkeep history main/debian/stable")]
+    History {
+        /// The name
+        alias: String,
+    },
     /// Check, test, simulate and compare policies
     #[command(subcommand)]
     Policy(PolicyVerb),
@@ -329,6 +374,13 @@ impl Verb {
             | Self::Copy(CopyArgs { dry_run, .. })
             | Self::Prune(PruneArgs { dry_run, .. })
             | Self::Withdraw(WithdrawArgs { dry_run, .. })
+            | Self::Promote(PromoteArgs { dry_run, .. })
+            | Self::Demote(DemoteArgs { dry_run, .. })
+            | Self::Vote(VoteArgs { dry_run, .. })
+            | Self::Reject(RejectArgs { dry_run, .. })
+            | Self::Unreject(UnrejectArgs { dry_run, .. })
+            | Self::Waive(WaiveArgs { dry_run, .. })
+            | Self::Unwaive(UnwaiveArgs { dry_run, .. })
             | Self::Sweep { dry_run, .. }
             | Self::Recover { dry_run, .. } => !dry_run,
             Self::Alias(verb) => match verb {
@@ -381,6 +433,8 @@ impl Verb {
                 | Self::Export(_)
                 | Self::Plan(_)
                 | Self::Explain(_)
+                | Self::Stages(_)
+                | Self::History { .. }
                 | Self::Policy(_)
                 | Self::Completions { .. }
                 | Self::Man { .. }

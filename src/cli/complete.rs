@@ -7,6 +7,7 @@
 use super::context::who;
 use super::mirror_url::MirrorUrl;
 use super::{guide, say};
+use crate::commit::pipeline_of;
 use crate::decide::policy::Policy;
 use crate::layout::Layout;
 use crate::mirror::Mirror;
@@ -46,6 +47,8 @@ enum Words {
     Layouts,
     /// A shipped policy, or a file.
     Policies,
+    /// A stage of the pipeline.
+    Stages,
 }
 
 /// Which argument of which verb is what.
@@ -66,6 +69,24 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["hold"], "id", Words::Builds),
     (&["withdraw"], "id", Words::Builds),
     (&["verify"], "ids", Words::Paths),
+    (&["promote"], "stage", Words::Stages),
+    (&["promote"], "stream", Words::Streams),
+    (&["promote"], "build", Words::Builds),
+    (&["demote"], "stage", Words::Stages),
+    (&["demote"], "stream", Words::Streams),
+    (&["demote"], "to", Words::Builds),
+    (&["stages"], "stage", Words::Stages),
+    (&["stages"], "stream", Words::Streams),
+    (&["vote"], "id", Words::Builds),
+    (&["waive"], "stage", Words::Stages),
+    (&["waive"], "build", Words::Builds),
+    (&["unwaive"], "stage", Words::Stages),
+    (&["unwaive"], "build", Words::Builds),
+    (&["reject"], "id", Words::Builds),
+    (&["reject"], "stage", Words::Stages),
+    (&["unreject"], "id", Words::Builds),
+    (&["unreject"], "stage", Words::Stages),
+    (&["history"], "alias", Words::Names),
     (&["unhold"], "id", Words::Held),
     (&["restore"], "id", Words::Trashed),
     (&["check"], "path", Words::Paths),
@@ -201,6 +222,10 @@ impl Words {
             Self::Held => ids(mirror.holds().ok()?.into_keys().collect()).collect(),
             Self::Trashed => {
                 mirror.trash().ok()?.waiting.into_iter().map(|one| one.ticket.id.to_string()).collect()
+            }
+            Self::Stages => {
+                let pipeline = pipeline_of(&mirror).ok()??;
+                pipeline.stages.into_iter().map(|stage| stage.name).collect()
             }
             Self::Layouts | Self::Policies => BTreeSet::new(),
         })

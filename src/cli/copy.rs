@@ -22,7 +22,7 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();
     let copying = CopyOptions {
         what: what?,
-        permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful },
+        permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful, stage: false },
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();

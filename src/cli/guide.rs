@@ -5,15 +5,19 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Publish", &["publish", "copy", "adopt", "label", "alias"]),
     ("Look", &["status", "list", "show", "log", "resolve", "plan", "explain", "check", "verify", "census"]),
+    (
+        "Promote",
+        &["promote", "demote", "stages", "history", "vote", "waive", "unwaive", "reject", "unreject"],
+    ),
     ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
     ("Set up", &["init", "layout", "policy", "export", "recover", "completions", "man", "help"]),
 ];
 
 /// Words that people know from other tools, and what does that here.
-const ELSEWHERE: [(&[&str], &str); 16] = [
+const ELSEWHERE: [(&[&str], &str); 17] = [
     (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
         &["rm", "delete", "del", "remove", "forget"],
@@ -23,10 +27,14 @@ const ELSEWHERE: [(&[&str], &str); 16] = [
         &["gc", "clean", "cleanup", "expire", "purge"],
         "`mirrorkeep prune` deletes what the policy no longer keeps, and `mirrorkeep sweep` empties the trash",
     ),
-    (&["history", "events", "journal", "audit"], "`mirrorkeep log` shows what happened"),
+    (&["events", "journal", "audit"], "`mirrorkeep log` shows what happened"),
     (
         &["info", "stat", "stats", "df", "du", "size"],
         "`mirrorkeep status` shows the state of the mirror, and `mirrorkeep show ID` a build",
+    ),
+    (
+        &["rollback", "revert"],
+        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` hands a stage back, and `mirrorkeep alias set NAME ID --allow-backwards` another name",
     ),
     (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` brings a build back from the trash"),
     (&["tag", "mark", "annotate"], "`mirrorkeep label ID KEY=VALUE` labels a build"),

@@ -123,7 +123,7 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
 }
 
 /// Writes a table, or that there is nothing.
-fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) {
+pub(super) fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) {
     if rows.is_empty() {
         return say::note(none);
     }

@@ -140,7 +140,7 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
             let (alias, target) = (path(&alias)?, path(&target)?);
             let beside = alias.parent().unwrap_or_default().join(&target);
             let target = if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
-            let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful };
+            let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
             if dry_run {
                 crate::commit::may_point(&mirror, &alias, &target, permit)?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;

@@ -21,6 +21,7 @@ mod owner;
 mod plan;
 mod policy;
 mod progress;
+mod promotion;
 mod prune;
 mod publish;
 mod read;

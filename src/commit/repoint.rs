@@ -5,9 +5,10 @@
 
 use crate::census::BuildCensus;
 use crate::commit::handshake;
+use crate::commit::pipeline::{PipelineInForceError, pipeline_of, stage_at};
 use crate::decide::{Age, Current, follow, meets};
 use crate::layout::Place;
-use crate::mirror::{JournalError, Mirror, Resolved, StateError, WriteLock, build_info};
+use crate::mirror::{JournalError, Mirror, Resolved, StateError, WriteLock, build_info, chain};
 use crate::model::{
     BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, shell_word,
     unprintable,
@@ -68,6 +69,17 @@ pub enum RepointError {
         /// Where to.
         target: BuildId,
     },
+    /// Only promotion moves it.
+    #[error("`{alias}` goes with the stage `{stage}`, which only promotion moves")]
+    Stage {
+        /// Which alias.
+        alias: RelPath,
+        /// Which stage.
+        stage: String,
+    },
+    /// The pipeline cannot be used, so that it is not known whether the alias is a stage.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
     /// There is no such alias.
     #[error("there is no alias `{0}`")]
     Missing(RelPath),
@@ -93,6 +105,10 @@ impl Classify for RepointError {
                 "`mirrorkeep alias set --allow-unsuccessful {} {target}` sets it all the same",
                 shell_word(alias.as_str().as_ref())
             )),
+            Self::Stage { stage, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep promote {stage} --build ID` promotes a build, and `mirrorkeep demote {stage} --stream STREAM --why TEXT` goes back"
+            )),
+            Self::Pipeline(error) => error.class(),
             Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
@@ -108,6 +124,8 @@ pub struct Permit {
     pub backwards: bool,
     /// A build that is no success.
     pub no_success: bool,
+    /// A name that only promotion moves.
+    pub stage: bool,
 }
 
 /// What the aliases of a stream should do.
@@ -180,8 +198,21 @@ pub(crate) fn due(
 ) -> Result<Due, RepointError> {
     let mut due = Due::default();
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
+    // A stage that follows a rule of the layout is a mistake, and a pipeline that cannot be read stops no publish.
+    let pipeline = pipeline_of(mirror).unwrap_or_else(|error| {
+        mirror
+            .warnings()
+            .add(format!("names that rules move are not compared with stages: {}", chain(&error)));
+        None
+    });
+    let is_stage = |name: &str| {
+        pipeline.as_ref().is_some_and(|pipeline| pipeline.stages_of(stream).any(|stage| stage.moves(name)))
+    };
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
+        if is_stage(&rule.name) {
+            continue;
+        }
         let named = mirror.named(&alias)?;
         let met = changed.and_then(|name| builds.iter().find(|b| b.build == *name && meets(&rule.when, b)));
         // Cheap to ask first: most aliases do not care for most builds.
@@ -238,7 +269,7 @@ pub(crate) fn repoint(
     now: Stamp,
 ) -> Result<Moved, RepointError> {
     let from = pointed_at(lock.mirror(), alias)?;
-    let payload = Payload::Aliased { from: from.clone(), to: target.clone(), by_hand: false };
+    let payload = Payload::Aliased { from: from.clone(), to: target.clone(), by_hand: false, why: None };
     let pending = lock.begin(now, alias, &payload)?;
     match handshake::point(lock, alias, from.as_ref(), target) {
         Ok(true) => {}
@@ -314,6 +345,9 @@ pub fn may_point(
 ) -> Result<(), RepointError> {
     let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
     is_outside_builds(mirror, alias)?;
+    if !permit.stage {
+        is_no_stage(mirror, alias)?;
+    }
     if let Some(c) = unprintable(alias.as_str()) {
         let why = format!("it contains {}; printable characters are accepted", named(c));
         return Err(RepointError::NoAlias { alias: alias.clone(), why });
@@ -369,9 +403,18 @@ fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointErro
     Ok(())
 }
 
+/// Fails for a name that only promotion moves.
+fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    match stage_at(mirror, alias)? {
+        Some(stage) => Err(RepointError::Stage { alias: alias.clone(), stage }),
+        None => Ok(()),
+    }
+}
+
 /// Fails when an alias may not be removed: it is not there, or it is part of a build.
 pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     is_outside_builds(mirror, alias)?;
+    is_no_stage(mirror, alias)?;
     match mirror.store().look(alias)? {
         Some(entry) if entry.kind == Kind::Link => Ok(()),
         _ => Err(RepointError::Missing(alias.clone())),
@@ -380,8 +423,17 @@ pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> 
 
 /// Takes an alias away and writes it down.
 pub fn remove(lock: &WriteLock<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
-    let store = lock.mirror().store();
     may_remove(lock.mirror(), alias)?;
+    remove_checked(lock, alias, now)
+}
+
+/// Takes an alias away that may go, and writes it down.
+pub(crate) fn remove_checked(
+    lock: &WriteLock<'_>,
+    alias: &RelPath,
+    now: Stamp,
+) -> Result<Moved, RepointError> {
+    let store = lock.mirror().store();
     let from = pointed_at(lock.mirror(), alias)?;
     let pending = lock.begin(now, alias, &Payload::Unaliased { from: from.clone(), by_hand: false })?;
     store.remove(alias)?;

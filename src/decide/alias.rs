@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn a_condition_takes_any_of_its_values() {
         let sanity = |value: &str| {
-            let value = crate::census::LabelCensus { value: value.to_owned(), since: None, who: None };
+            let value =
+                crate::census::LabelCensus { value: value.to_owned(), since: None, who: None, url: None };
             let labels = [("sanity".to_owned(), value)].into_iter().collect();
             BuildCensus { labels, ..build(1, Outcome::Success) }
         };

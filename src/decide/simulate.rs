@@ -244,7 +244,12 @@ mod tests {
     #[test]
     fn builds_that_come_are_like_the_newest_success_and_its_aliases_follow() {
         let mut census = census(&[0, 1]);
-        let label = crate::census::LabelCensus { value: "green".to_owned(), since: Some(at(0)), who: None };
+        let label = crate::census::LabelCensus {
+            value: "green".to_owned(),
+            since: Some(at(0)),
+            who: None,
+            url: None,
+        };
         let newest = &mut census.streams[0].builds[1];
         newest.labels.insert("sanity".to_owned(), label);
         newest.bytes_alone = Some(30);

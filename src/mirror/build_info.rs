@@ -69,7 +69,7 @@ fn build_info_from_parts(
     }
     // What scripts touch into a published build counts where the record says nothing else.
     for (key, value) in mirror.layout().told_labels(&files)? {
-        build.labels.entry(key).or_insert(LabelCensus { value, since: None, who: None });
+        build.labels.entry(key).or_insert(LabelCensus { value, since: None, who: None, url: None });
     }
     if let Some(at) = &mirror.layout().markers().hold
         && files.has(at)?

@@ -13,6 +13,7 @@ pub mod matching;
 mod mode;
 mod observe;
 pub(crate) mod op_error;
+pub mod promotion;
 pub mod publish;
 pub mod readers;
 pub mod retention;

@@ -78,13 +78,21 @@ pub enum EventKind {
     Adopted,
     /// A build was found gone that nobody pruned, and what was kept of it was let go.
     Lost,
+    /// A stage was handed on to a build.
+    Promoted,
+    /// A stage was handed back.
+    Demoted,
+    /// A waiver was given.
+    Waived,
+    /// Waivers were taken back.
+    Unwaived,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Initialised,
         Self::Published,
         Self::Aliased,
@@ -99,6 +107,10 @@ impl EventKind {
         Self::Swept,
         Self::Adopted,
         Self::Lost,
+        Self::Promoted,
+        Self::Demoted,
+        Self::Waived,
+        Self::Unwaived,
         Self::Recovered,
     ];
 }

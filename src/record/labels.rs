@@ -23,6 +23,9 @@ pub struct LabelValue {
     /// Who said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// Where more is told of it: the log of a job that voted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A reasoned wish that a build stay.

@@ -11,6 +11,7 @@ mod inodes;
 mod labels;
 mod manifest;
 mod payload;
+mod promotion;
 mod sums;
 
 pub use crate::model::version_order;
@@ -24,4 +25,5 @@ pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
 pub use payload::{Details, Payload};
+pub use promotion::{NameMove, Promotion, Waived};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

@@ -4,7 +4,7 @@
 //! journal is read by versions that know fewer fields and by those that know more, so that what is missing or has
 //! another form is nothing.
 
-use super::{Event, EventKind, Hold};
+use super::{Event, EventKind, Hold, Promotion, Waived};
 use crate::model::{Digest, Outcome, RelPath, Stamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -44,6 +44,9 @@ pub enum Payload {
         /// Whether a person did it without mirrorkeep.
         #[serde(skip_serializing_if = "is_false")]
         by_hand: bool,
+        /// Why a person took over where it led.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// An alias is removed.
     Unaliased {
@@ -153,6 +156,26 @@ pub enum Payload {
     },
     /// A build is gone that was not pruned.
     Lost {},
+    /// A stage is handed on to a build.
+    Promoted {
+        /// To which, and what moves.
+        promotion: Promotion,
+    },
+    /// A stage is handed back.
+    Demoted {
+        /// To which, and what moves.
+        promotion: Promotion,
+    },
+    /// A waiver is given.
+    Waived {
+        /// For what.
+        waiver: Waived,
+    },
+    /// Waivers are taken back.
+    Unwaived {
+        /// For what.
+        waiver: Waived,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// Each run of lost events by its first and last number.
@@ -182,6 +205,10 @@ impl Payload {
             Self::Swept { .. } => EventKind::Swept,
             Self::Adopted { .. } | Self::Dated { .. } => EventKind::Adopted,
             Self::Lost {} => EventKind::Lost,
+            Self::Promoted { .. } => EventKind::Promoted,
+            Self::Demoted { .. } => EventKind::Demoted,
+            Self::Waived { .. } => EventKind::Waived,
+            Self::Unwaived { .. } => EventKind::Unwaived,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -242,6 +269,10 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub sums: Option<Digest>,
     #[serde(deserialize_with = "or_nothing")]
+    pub promotion: Option<Promotion>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub waiver: Option<Waived>,
+    #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }
 
@@ -287,7 +318,10 @@ mod tests {
                 Payload::Published { result: Outcome::Fail, created: None, files: 1, bytes: 2 },
                 r#"{"bytes":2,"created":null,"files":1,"result":"fail"}"#,
             ),
-            (Payload::Aliased { from: None, to: at("b"), by_hand: false }, r#"{"from":null,"to":"b"}"#),
+            (
+                Payload::Aliased { from: None, to: at("b"), by_hand: false, why: None },
+                r#"{"from":null,"to":"b"}"#,
+            ),
             (Payload::Unaliased { from: Some(at("b")), by_hand: true }, r#"{"by_hand":true,"from":"b"}"#),
             (
                 Payload::Restored { trash: at("t"), inode: Some((1, 2)), kind: Some("build".to_owned()) },

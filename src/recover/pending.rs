@@ -10,6 +10,7 @@ use crate::commit::interrupted::Settling;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{AliasUpdate, finish};
 use crate::commit::stage::{Sealed, clear};
+use crate::commit::together::{PromotionError, finish_demotion, settle_promotion};
 use crate::commit::{CommitError, trash};
 use crate::mirror::{Materialized, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -88,6 +89,10 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
             }
             settling == Settling::Happened
         }
+        EventKind::Promoted | EventKind::Demoted => match settle_stage(lock, intent) {
+            Ok(happened) => happened,
+            Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
+        },
         _ => match is_done(lock, intent) {
             Ok(done) => done,
             Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
@@ -99,6 +104,15 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
     }
     lock.resume(intent).undone(lock.now())?;
     Ok(Settled { to: intent.to.clone(), what: SettledAs::Undone })
+}
+
+/// Finishes or undoes what an interrupted promotion or demotion moved; returns whether it happened.
+fn settle_stage(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, PromotionError> {
+    let Some(promotion) = intent.stated().promotion else { return Ok(false) };
+    match intent.what {
+        EventKind::Promoted => settle_promotion(lock, &promotion, lock.now()),
+        _ => finish_demotion(lock, &promotion, lock.now()).map(|_| true),
+    }
 }
 
 /// Returns whether what one call does is done, by looking at what it changes.
@@ -135,7 +149,17 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
             let id: Option<BuildId> = intent.to.parse().ok();
             id.map(|id| lock.mirror().record(&id)).transpose()?.flatten().is_none()
         }
-        _ => true,
+        EventKind::Initialised
+        | EventKind::Published
+        | EventKind::Pruned
+        | EventKind::Trimmed
+        | EventKind::Restored
+        | EventKind::Swept
+        | EventKind::Promoted
+        | EventKind::Demoted
+        | EventKind::Waived
+        | EventKind::Unwaived
+        | EventKind::Recovered => true,
     })
 }
 
@@ -175,7 +199,7 @@ mod tests {
         let to: RelPath = "master/centos/20181205T060000Z".parse().unwrap();
         {
             let (lock, _) = begin(&mirror, &now).unwrap();
-            let payload = Payload::Aliased { from: None, to: to.clone(), by_hand: false };
+            let payload = Payload::Aliased { from: None, to: to.clone(), by_hand: false, why: None };
             let pending = lock.begin(now(), &alias, &payload).unwrap();
             before(&mirror, &alias, &to);
             drop(pending);

@@ -1,7 +1,7 @@
 //! An event of the journal as a sentence.
 
-use crate::model::{Stamp, shown};
-use crate::record::{Event, EventKind};
+use crate::model::{BuildId, Stamp, shown};
+use crate::record::{Event, EventKind, Promotion, Waived};
 use crate::render::paint::{bytes, count};
 use serde_json::Value;
 
@@ -15,7 +15,11 @@ pub fn sentence(event: &Event) -> String {
         EventKind::Adopted => format!("adopted {to}{}", size(event)),
         EventKind::Aliased => {
             let from = text_of(event, "from").map(|from| format!(" (it was at {from})")).unwrap_or_default();
+            let taken = text_of(event, "why");
             match (text_of(event, "to"), flag(event, "by_hand")) {
+                (Some(target), false) if taken.is_some() => {
+                    format!("took over that {to} is at {target}: {}", taken.unwrap_or_default())
+                }
                 (Some(target), false) => format!("pointed {to} at {target}{from}"),
                 (Some(target), true) => format!("found that somebody moved {to} to {target}{from}"),
                 (None, _) => format!("found that somebody removed {to}"),
@@ -47,6 +51,8 @@ pub fn sentence(event: &Event) -> String {
             format!("deleted {to} from the trash{why}")
         }
         EventKind::Lost => format!("recorded that {to} is gone"),
+        EventKind::Promoted | EventKind::Demoted => stage(event),
+        EventKind::Waived | EventKind::Unwaived => waiver(event),
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()
@@ -91,6 +97,36 @@ fn list(event: &Event, key: &str) -> String {
     let all = event.details.get(key).and_then(Value::as_array).into_iter().flatten();
     let all: Vec<&str> = all.filter_map(Value::as_str).collect();
     if all.is_empty() { "parts".to_owned() } else { all.join(", ") }
+}
+
+/// Returns how a stage was handed on or back.
+fn stage(event: &Event) -> String {
+    let to = &event.to;
+    let Some(Promotion { build, before, why, lacked, .. }) = event.stated().promotion else {
+        return format!("moved the stage {to}");
+    };
+    let named = |id: Option<BuildId>| id.map_or_else(|| "no build".to_owned(), |id| id.to_string());
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    if event.what == EventKind::Demoted {
+        return format!("took {to} from {}, and back to {}{why}", named(before), named(build));
+    }
+    let without = if lacked.is_empty() { String::new() } else { format!(" without {}", lacked.join(", ")) };
+    format!("promoted {} to {to}{without}{why}", named(build))
+}
+
+/// Returns for what a waiver is given or taken back.
+fn waiver(event: &Event) -> String {
+    let Some(Waived { name, job, build, until, why }) = event.stated().waiver else {
+        return format!("changed a waiver of {}", event.to);
+    };
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let scope = match (build, until) {
+        (Some(id), _) => format!(" on {id}"),
+        (None, Some(until)) => format!(" until {}", until.iso()),
+        (None, None) => String::new(),
+    };
+    let did = if event.what == EventKind::Waived { "waived" } else { "no longer waived" };
+    format!("{did} the vote of {job} for {name}{scope}{why}")
 }
 
 /// Returns the holds that an event states.

@@ -111,7 +111,7 @@ fn move_alias(session: &Session<'_>) -> Result<(), String> {
 
 fn point(session: &Session<'_>, name: &str) -> Result<(), String> {
     let lock = session.begin().map_err(chain)?;
-    let permit = Permit { backwards: true, no_success: false };
+    let permit = Permit { backwards: true, no_success: false, stage: false };
     let target = build(name).as_path();
     mirrorkeep::commit::set(&lock, &stable(), &target, permit, lock.now()).map(drop).map_err(chain)
 }

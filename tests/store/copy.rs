@@ -207,7 +207,7 @@ fn a_name_that_was_set_back_is_followed_when_that_is_permitted() {
     let (from, to) = (source(In::Dir), Home::starlingx(In::Bucket));
     copy(&from, &to).unwrap();
     let alias = "master/centos/latest_build".parse().unwrap();
-    let back = Permit { backwards: true, no_success: false };
+    let back = Permit { backwards: true, no_success: false, stage: false };
     let one = format!("master/centos/{ONE}").parse().unwrap();
     mirrorkeep::commit::set(
         &Session::new(from.mirror(), &scene::now).begin().unwrap(),

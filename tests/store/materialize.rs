@@ -58,7 +58,7 @@ fn later() -> Stamp {
 }
 
 fn point(home: &Home, name: &str) {
-    let permit = Permit { backwards: true, no_success: false };
+    let permit = Permit { backwards: true, no_success: false, stage: false };
     let target = path(&format!("master/centos/{name}"));
     mirrorkeep::commit::set(
         &Session::new(home.mirror(), &now).begin().unwrap(),

@@ -77,7 +77,7 @@ pub fn assess(stage: &Stage, id: &BuildId, view: &View<'_>) -> Candidate {
 pub fn protected(pipeline: &Pipeline, stream: &Stream, view: &View<'_>) -> BTreeMap<BuildName, Vec<String>> {
     let mut protected: BTreeMap<BuildName, Vec<String>> = BTreeMap::new();
     for stage in pipeline.stages_of(stream) {
-        let had = usable(stage, stream, view);
+        let had = had(stage, stream, &stage.name, view);
         let kept = had.iter().take(stage.keep);
         for (index, name) in kept.enumerate() {
             let why = format!("{}, {} of {}", stage.name, index + 1, stage.keep);
@@ -97,13 +97,15 @@ pub fn protected(pipeline: &Pipeline, stream: &Stream, view: &View<'_>) -> BTree
     protected
 }
 
-/// Returns the builds that had a stage and can have it, the latest first; the one that has it, whatever it is.
-pub fn usable<'a>(stage: &Stage, stream: &Stream, view: &View<'a>) -> Vec<&'a BuildName> {
+/// Returns the builds to which an alias of a stage led and that can have the stage, the latest first; the one to which it
+/// leads now, whatever it is.
+pub fn had<'a>(stage: &Stage, stream: &Stream, alias: &str, view: &View<'a>) -> Vec<&'a BuildName> {
     let builds = Builds::of(view.census, stream);
-    let has = view.moves.of(stream, &stage.name).last().and_then(|led| led.build.as_ref());
+    let led = view.moves.of(stream, alias);
+    let has = led.last().and_then(|led| led.build.as_ref());
     let can_have =
         |name: &&BuildName| Some(*name) == has || candidate(stage, &builds, name, view).can_be_forced();
-    latest_first(view.moves.of(stream, &stage.name)).into_iter().filter(can_have).collect()
+    latest_first(led).into_iter().filter(can_have).collect()
 }
 
 /// Returns the builds that a name led to, the latest arrival first, each once.
@@ -216,7 +218,7 @@ mod tests {
     }
 
     fn census(known: &[Known]) -> Census {
-        let label = |value: &str| LabelCensus { value: value.to_owned(), since: None, who: None };
+        let label = |value: &str| LabelCensus { value: value.to_owned(), since: None, who: None, url: None };
         let build = |(index, (there, success, rejected, votes)): (usize, &Known)| {
             let mut build = BuildCensus::named(name(index));
             build.result = if *success { Result::Success } else { Result::Fail };
@@ -339,7 +341,7 @@ mod tests {
             let state = evaluate(&pipeline.stages[0], &stream(), &view);
             let gone = |id: &&BuildId| known[id.name.as_str()[1..].parse::<usize>().unwrap()].0;
             prop_assert!(state.incumbent.iter().chain(&state.build).filter(gone).all(|id| kept.contains_key(&id.name)));
-            let back = usable(&pipeline.stages[0], &stream(), &view);
+            let back = had(&pipeline.stages[0], &stream(), "tested", &view);
             prop_assert!(back.iter().take(2).all(|name| kept.contains_key(*name)));
         }
     }

@@ -90,7 +90,7 @@ fn build(loading: &mut Loading<'_>, at: &str, name: &str, raw: &TestBuildFile) -
         Some(text) => stamp(loading, &format!("{at}.created"), text),
         None => name.parse().ok(),
     };
-    let label = |value: &str| LabelCensus { value: value.to_owned(), since: None, who: None };
+    let label = |value: &str| LabelCensus { value: value.to_owned(), since: None, who: None, url: None };
     let mut build = BuildCensus { created, result, ..BuildCensus::named(named) };
     for (job, vote) in &raw.votes {
         if let Err(why) = job_name(job) {

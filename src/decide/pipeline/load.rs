@@ -1,11 +1,11 @@
 //! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
 
 use super::loading::Loading;
-use super::schema::{PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
-use super::stage::{Pipeline, Requirement, Stage};
+use super::schema::{CarriedFile, PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
+use super::stage::{Carried, Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
 use crate::decide::policy::{Span, pattern, unknown};
-use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, job_name};
+use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, RelPath, job_name};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -58,6 +58,7 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             document.has(&at) && take(read(document, &at))
         };
         let found = [
+            entry("carry", |document, at| document.read_at::<Vec<CarriedFile>>(at).map(drop)),
             entry("alarm", |document, at| document.read_at::<Span>(at).map(drop)),
             entry("keep", |document, at| document.read_at::<usize>(at).map(drop)),
             entry("look_back", |document, at| document.read_at::<usize>(at).map(drop)),
@@ -65,7 +66,7 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             entry("require", |document, at| document.read_at::<RequireFile>(at).map(drop)),
             entry("streams", |document, at| document.read_at::<OneOrMany>(at).map(drop)),
         ];
-        if found == [false; 6] {
+        if found == [false; 7] {
             take(document.read_at::<StageFile>(&at).map(drop));
         }
     }
@@ -96,25 +97,11 @@ impl Loading<'_> {
                 self.problem(&format!("stages[{index}].name"), format!("a second stage `{}`", stage.name));
             }
         }
-        for (index, stage) in stages.iter().enumerate() {
-            let Some(previous) = &stage.previous else { continue };
-            let also = stages
-                .iter()
-                .any(|other| other.previous.as_ref() == Some(previous) && other.name != stage.name);
-            if names.contains(previous) || also {
-                let why = format!("`{previous}` is the name of another stage or of its `previous`");
-                self.problem(&format!("stages[{index}].previous"), why);
-            } else if stages.iter().any(|other| other.from.as_ref() == Some(previous)) {
-                let why = format!(
-                    "`{previous}` is the `from` of a stage; what was demoted would be its newest candidate"
-                );
-                self.problem(&format!("stages[{index}].previous"), why);
-            }
-        }
         let rejecting: Vec<Vec<String>> = stages.iter().map(|stage| loops::before(&stages, stage)).collect();
         for (stage, before) in stages.iter_mut().zip(rejecting) {
             stage.before = before;
         }
+        self.movers(&stages);
         for (index, way) in loops::loops(&stages) {
             let why = format!("no build can reach this stage: {}", way.join(" comes from "));
             self.problem(&format!("stages[{index}].from"), why);
@@ -141,6 +128,9 @@ impl Loading<'_> {
         if raw.pin && raw.from.is_none() {
             self.problem(at, "`pin` needs `from`, the alias whose newest build is taken");
         }
+        let carry = raw.carry.iter().enumerate();
+        let carry =
+            carry.filter_map(|(index, one)| self.carried(&format!("{at}.carry[{index}]"), one)).collect();
         let streams = raw.streams.as_slice().iter().map(|text| self.pattern(&format!("{at}.streams"), text));
         let streams = streams.collect();
         let votes = raw.require.votes.iter().enumerate();
@@ -168,10 +158,44 @@ impl Loading<'_> {
             labels: raw.require.labels.clone(),
             before: Vec::new(),
             previous: raw.previous.clone(),
+            carry,
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
             alarm: raw.alarm,
         }
+    }
+
+    /// Makes sure that every alias is moved for one reason.
+    fn movers(&mut self, stages: &[Stage]) {
+        for (index, stage) in stages.iter().enumerate() {
+            let also = stage.previous.iter().map(|name| ("previous".to_owned(), name));
+            let carried = stage.carry.iter().enumerate();
+            let carried = carried.map(|(nth, one)| (format!("carry[{nth}].alias"), &one.alias));
+            let also: Vec<(String, &String)> = also.chain(carried).collect();
+            for (nth, (key, name)) in also.iter().enumerate() {
+                let at = format!("stages[{index}].{key}");
+                let other = |other: &Stage| {
+                    let same = other.name == stage.name;
+                    other.name == **name || !same && other.moves(name)
+                };
+                if stages.iter().any(other) || also.iter().take(nth).any(|(_, before)| before == name) {
+                    let why = format!("`{name}` is the name of another stage or goes along with one");
+                    self.problem(&at, why);
+                } else if stages.iter().any(|other| other.from.as_ref() == Some(*name)) {
+                    let why = format!(
+                        "`{name}` is the `from` of a stage; what was demoted would be its newest candidate"
+                    );
+                    self.problem(&at, why);
+                }
+            }
+        }
+    }
+
+    fn carried(&mut self, at: &str, raw: &CarriedFile) -> Option<Carried> {
+        self.alias(&format!("{at}.alias"), &raw.alias);
+        let place = raw.place.as_deref().map(str::parse::<RelPath>).transpose();
+        let place = place.map_err(|error| self.problem(&format!("{at}.place"), format!("{error}"))).ok()?;
+        Some(Carried { alias: raw.alias.clone(), place: place.filter(|place| !place.is_root()) })
     }
 
     /// Makes sure that a name can stand beside the builds of a stream.
@@ -247,7 +271,7 @@ stages:
             "stages[2].require: a stage with `pin: true` takes any candidate",
             "stages[3]: `pin` needs `from`",
             "stages[3].name: a second stage `d`",
-            "stages[3].previous: `c` is the name of another stage",
+            "stages[3].previous: `c` is the name of another stage or goes along with one",
             "stages[1].from: no build can reach this stage: c comes from d comes from c",
             "stages[2].from: no build can reach this stage: d comes from c comes from d",
         ];

@@ -17,9 +17,9 @@ mod stage;
 mod state;
 mod tries;
 
-pub use evaluate::{View, assess, evaluate, protected, usable};
+pub use evaluate::{View, assess, evaluate, had, protected};
 pub use example::Example;
-pub use stage::{Pipeline, Requirement, Stage};
+pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
 pub use tries::Surprise;
 

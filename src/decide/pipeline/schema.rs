@@ -43,6 +43,9 @@ pub(super) struct StageFile {
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
+    /// Other aliases that go along, moved before that of the stage.
+    #[serde(default)]
+    pub(super) carry: Vec<CarriedFile>,
     /// How many of the last builds that had the stage are protected from prune; 2 without it.
     #[serde(default)]
     pub(super) keep: Option<usize>,
@@ -52,6 +55,17 @@ pub(super) struct StageFile {
     /// `stages --check` reports when the promoted build is that much older than the newest candidate.
     #[serde(default)]
     pub(super) alarm: Option<Span>,
+}
+
+/// An alias that goes along with a stage.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an alias such as `{alias: current-images, place: images}`")]
+pub(super) struct CarriedFile {
+    /// Its name, beside that of the stage.
+    pub(super) alias: String,
+    /// The path inside the build to which it leads; to the build itself without it.
+    #[serde(default)]
+    pub(super) place: Option<String>,
 }
 
 /// What a candidate needs.

@@ -2,7 +2,7 @@
 
 use super::example::Example;
 use crate::decide::policy::{Span, fits};
-use crate::model::{Digest, OneOrMany, Stream};
+use crate::model::{Digest, OneOrMany, RelPath, Stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,12 +37,23 @@ pub struct Stage {
     pub labels: BTreeMap<String, OneOrMany>,
     /// An alias for the build that the stage had before.
     pub previous: Option<String>,
+    /// Other aliases that go along.
+    pub carry: Vec<Carried>,
     /// How many of the last builds that had the stage are protected.
     pub keep: usize,
     /// How many candidates are looked at.
     pub look_back: usize,
     /// How much older than the newest candidate the promoted build may be.
     pub alarm: Option<Span>,
+}
+
+/// An alias that goes along with a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// Its name, beside that of the stage.
+    pub alias: String,
+    /// The path inside the build to which it leads; to the build itself without it.
+    pub place: Option<RelPath>,
 }
 
 /// Jobs of which one must have voted success; never none.
@@ -67,6 +78,13 @@ impl Pipeline {
 }
 
 impl Stage {
+    /// Returns whether a promotion to the stage moves the alias of that name.
+    pub fn moves(&self, alias: &str) -> bool {
+        self.name == alias
+            || self.previous.as_deref() == Some(alias)
+            || self.carry.iter().any(|one| one.alias == alias)
+    }
+
     /// Returns whether the stage is in a stream.
     pub fn is_in(&self, stream: &Stream) -> bool {
         self.streams.iter().any(|pattern| fits(pattern, stream.as_str()))

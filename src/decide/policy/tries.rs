@@ -59,7 +59,12 @@ fn census(test: &PolicyTest) -> Census {
 
 fn build(build: &TestBuild) -> Option<BuildCensus> {
     let name: BuildName = build.created.to_string().parse().ok()?;
-    let label = |value: &String| LabelCensus { value: value.clone(), since: Some(build.created), who: None };
+    let label = |value: &String| LabelCensus {
+        value: value.clone(),
+        since: Some(build.created),
+        who: None,
+        url: None,
+    };
     let hold = |why: &String| Hold { who: "example".to_owned(), why: why.clone(), until: None, since: None };
     Some(BuildCensus {
         created: Some(build.created),

@@ -134,7 +134,7 @@ fn note(
         }
         let (from, by_hand) = (led.cloned(), true);
         let payload = match to.clone() {
-            Some(to) => Payload::Aliased { from, to, by_hand },
+            Some(to) => Payload::Aliased { from, to, by_hand, why: None },
             None => Payload::Unaliased { from, by_hand },
         };
         lock.note(lock.now(), alias, &payload)?;

@@ -282,7 +282,7 @@ impl Remembered {
                 match value.as_str() {
                     Some(value) => {
                         let (value, since, who) = (value.to_owned(), Some(event.at), Some(event.by.clone()));
-                        build.labels.insert(key.clone(), LabelCensus { value, since, who });
+                        build.labels.insert(key.clone(), LabelCensus { value, since, who, url: None });
                     }
                     None => drop(build.labels.remove(key)),
                 }

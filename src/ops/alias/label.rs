@@ -1,13 +1,13 @@
 //! Saying something of a build after it was published, and moving the names that depend on it.
 
-use crate::commit::handshake::say;
+use crate::commit::relabel::relabel;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
 use crate::ops::op_error::{OpError, shares};
-use crate::record::{BuildRecord, LabelValue, Labels, Payload, as_object};
+use crate::record::{LabelValue, Labels, as_object};
 use crate::recover::RecoverError;
 use crate::session::Session;
 use crate::store::StoreError;
@@ -69,25 +69,6 @@ impl Classify for LabelActError {
     }
 }
 
-/// Writes down a record with other labels, of which the journal tells `said`; returns false, and nothing is changed,
-/// when another command lets the build go at this moment.
-pub(crate) fn relabel(
-    lock: &WriteLock<'_>,
-    old: &BuildRecord,
-    new: &BuildRecord,
-    said: Map<String, Value>,
-    now: Stamp,
-) -> Result<bool, JournalError> {
-    let pending = lock.begin(now, &new.id, &Payload::Labelled { labels: said })?;
-    let stands = say(lock, &new.id, || lock.renew_record(old, new), || lock.renew_record(new, old))?;
-    if stands {
-        pending.done(now)?;
-    } else {
-        pending.undone(now)?;
-    }
-    Ok(stands)
-}
-
 /// Sets labels of a build and takes those away that are named in `drop`.
 pub fn label(
     session: &Session<'_>,
@@ -108,7 +89,7 @@ pub fn label(
     for label in set {
         if record.labels.get(label.key()).is_none_or(|old| old.value != label.value()) {
             let who = Some(mirror.who().to_owned());
-            let said = LabelValue { value: label.value().to_owned(), since: Some(now), who };
+            let said = LabelValue { value: label.value().to_owned(), since: Some(now), who, url: None };
             record.labels.insert(label.key().to_owned(), said);
         }
     }
@@ -127,10 +108,63 @@ pub fn label(
     }
     if let Some(lock) = &lock {
         // Also when nothing changed: an earlier try may have been cut off before the names moved.
-        let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
-        for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
-            aliases.push(repoint(lock, &alias, &mirror.layout().build_path(&to)?, now)?);
-        }
+        aliases = follow_rules(lock, id, now)?;
     }
     Ok(LabelReport { id: id.clone(), labels, aliases, changed })
+}
+
+/// What a verb says of a build under a key of its own.
+pub(crate) struct Saying {
+    pub(crate) key: String,
+    /// Nothing takes it back.
+    pub(crate) value: Option<String>,
+    pub(crate) url: Option<String>,
+    /// Whether it is said again, with a new time, where it was said already.
+    pub(crate) always: bool,
+}
+
+/// Says something of a build, and moves the names of which a rule reads that; returns what was said before.
+pub(crate) fn say_of(
+    session: &Session<'_>,
+    id: &BuildId,
+    saying: Saying,
+    mode: Mode,
+) -> Result<Option<String>, LabelActError> {
+    let mirror = session.mirror();
+    mirror.layout().build_path(id)?;
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    if !mirror.has_build(id)? {
+        return Err(LabelActError::NoBuild(id.clone()));
+    }
+    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let before = old.labels.get(&saying.key).map(|label| label.value.clone());
+    let Some(lock) = lock.filter(|_| saying.always || before != saying.value) else { return Ok(before) };
+    let (now, key) = (lock.now(), saying.key);
+    let mut record = old.clone();
+    match saying.value.clone() {
+        Some(value) => {
+            let who = Some(mirror.who().to_owned());
+            record.labels.insert(key.clone(), LabelValue { value, since: Some(now), who, url: saying.url });
+        }
+        None => drop(record.labels.remove(&key)),
+    }
+    let said = Map::from_iter([(key.clone(), saying.value.map_or(Value::Null, Value::from))]);
+    if !relabel(&lock, &old, &record, said, now)? {
+        return Err(LabelActError::Going(id.clone()));
+    }
+    if mirror.alias_rules(&id.stream, &[]).iter().any(|rule| rule.when.labels.contains_key(&key)) {
+        follow_rules(&lock, id, now)?;
+    }
+    Ok(before)
+}
+
+/// Moves the names that follow a build by a rule.
+fn follow_rules(lock: &WriteLock<'_>, id: &BuildId, now: Stamp) -> Result<Vec<Moved>, LabelActError> {
+    let mirror = lock.mirror();
+    let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
+    let mut moved = Vec::new();
+    for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
+        moved.push(repoint(lock, &alias, &mirror.layout().build_path(&to)?, now)?);
+    }
+    Ok(moved)
 }

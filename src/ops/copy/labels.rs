@@ -3,9 +3,9 @@
 //! A label goes along when the target has none of its key, or an older one. None is ever taken away, and what was said
 //! at the target later stays.
 
+use crate::commit::relabel::relabel;
 use crate::model::BuildId;
 use crate::ops::Mode;
-use crate::ops::alias::label::relabel;
 use crate::ops::copy::{Copy, CopyError};
 use crate::record::{BuildRecord, LabelValue, Labels};
 use serde_json::{Map, Value};

@@ -425,7 +425,10 @@ pub(crate) fn record(
     }
     let said = |label: &Label| {
         let value = label.value().to_owned();
-        (label.key().to_owned(), LabelValue { value, since: None, who: Some(mirror.who().to_owned()) })
+        (
+            label.key().to_owned(),
+            LabelValue { value, since: None, who: Some(mirror.who().to_owned()), url: None },
+        )
     };
     let seq = match prepared.seq {
         Some(seq) => seq,

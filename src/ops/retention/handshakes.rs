@@ -329,7 +329,7 @@ fn holds(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
 
 fn labels(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let (old, mut new) = (record(BUILD), record(BUILD));
-    let green = LabelValue { value: "green".to_owned(), since: None, who: None };
+    let green = LabelValue { value: "green".to_owned(), since: None, who: None, url: None };
     new.labels.insert("sanity".to_owned(), green);
     meet();
     let stands = say(lock, &id(BUILD), || lock.renew_record(&old, &new), || lock.renew_record(&new, &old));

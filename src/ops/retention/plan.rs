@@ -4,6 +4,7 @@
 //! cannot be followed stops everything, a damaged record its build, many of them their stream.
 
 use crate::census::Census;
+use crate::commit::PipelineInForceError;
 use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
@@ -13,6 +14,7 @@ use crate::mirror::{
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
+use crate::ops::promotion::protect;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::unreadable;
 use crate::store::{Kind, Put, StoreError, TreeSnapshot};
@@ -59,6 +61,9 @@ pub enum PlanError {
     /// The mirror cannot be read.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
+    /// The pipeline cannot be used, so that it is not known which builds its stages protect.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -82,6 +87,7 @@ impl Classify for PlanError {
                 "restore `{at}` from a copy; without it (`rm {at}` in the mirror), the next prune deletes nothing until its plan is accepted"
             )),
             Self::Mirror(error) => error.class(),
+            Self::Pipeline(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Store(error) => error.class(),
@@ -151,7 +157,8 @@ pub(crate) fn evaluate(
     base: PreviousRuns,
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
-    let survey = survey(mirror, now)?;
+    let mut survey = survey(mirror, now)?;
+    protect(mirror, &mut survey.census)?;
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }

@@ -2,9 +2,7 @@
 //!
 //! A layout in which a build would lose its place is refused, so that every build keeps its path and its id.
 
-mod pipeline;
-
-pub use pipeline::{PipelineInForceError, pipeline_of, required_pipeline};
+pub use crate::commit::{PipelineInForceError, pipeline_of, required_pipeline};
 
 use super::{ActError, Mode};
 use crate::decide::pipeline::Pipeline;

@@ -107,7 +107,7 @@ fn leave(
         return Ok(());
     };
     // The rule that chose the build allows it, whatever its result.
-    let permit = Permit { backwards: true, no_success: true };
+    let permit = Permit { backwards: true, no_success: true, stage: true };
     for (alias, to) in moves {
         let target = mirror.layout().build_path(&to).map_err(ActError::from)?;
         report.moved.push(set(lock, &alias, &target, permit, lock.now())?);

@@ -3,12 +3,14 @@
 use super::UnmovedAlias;
 use super::protections::line;
 use crate::census::{AliasCensus, BuildCensus, Census};
-use crate::commit::pointed_at;
+use crate::commit::{pipeline_of, pointed_at, stage_at};
+use crate::decide::pipeline::{Moves, View, had};
 use crate::decide::{Age, Current, follow};
 use crate::layout::{AliasRule, Condition};
 use crate::mirror::{Mirror, Resolved, build_of, pointing};
 use crate::model::{BuildId, Outcome, RelPath, Stamp};
 use crate::ops::ActError;
+use crate::ops::retention::plan::PlanError;
 use std::collections::HashMap;
 
 /// What becomes of the names of a build.
@@ -79,6 +81,11 @@ fn goes(
         stays("it points into the build")
     } else if build_of(mirror, &alias.path).is_some() {
         stays("it is part of another build")
+    } else if let Some(stage) = stage_at(mirror, &alias.path).map_err(PlanError::from)? {
+        match earlier(mirror, census, id, alias)? {
+            Some(to) => Goes::To(to),
+            None => Goes::Stays(format!("no earlier build of the stage `{stage}` can have it again")),
+        }
     } else {
         let builds = census.stream(&id.stream).map(|stream| &*stream.builds).unwrap_or_default();
         let others: Vec<BuildCensus> =
@@ -92,6 +99,22 @@ fn goes(
     };
     known.insert(alias.path.clone(), goes.clone());
     Ok(goes)
+}
+
+/// Returns the last build that a name of a stage led to before this one, and that no one keeps from having the stage.
+fn earlier(
+    mirror: &Mirror,
+    census: &Census,
+    id: &BuildId,
+    alias: &AliasCensus,
+) -> Result<Option<BuildId>, ActError> {
+    let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
+    let moves = Moves::of_census(census, mirror.layout());
+    let view = View { census, moves: &moves, waivers: &[], now: census.at };
+    let stage = pipeline.stages_of(&id.stream).find(|stage| stage.moves(alias.path.name()));
+    let names = stage.map(|stage| had(stage, &id.stream, alias.path.name(), &view)).unwrap_or_default();
+    let before = names.into_iter().find(|name| **name != id.name);
+    Ok(before.map(|name| BuildId::new(id.stream.clone(), name.clone())))
 }
 
 /// Returns where a name goes that leads through another one, to a path below the build to which that moves.

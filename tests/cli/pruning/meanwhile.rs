@@ -85,7 +85,7 @@ fn a_build_that_an_alias_is_set_to_survives() {
         let mirror = open(Arc::new(mirrorkeep::store::Posix::open(root).unwrap())).unwrap();
         let alias = "master/centos/current-tripleo".parse().unwrap();
         let target = format!("master/centos/{}", BUILDS[0]).parse().unwrap();
-        let permit = Permit { backwards: true, no_success: true };
+        let permit = Permit { backwards: true, no_success: true, stage: false };
         if let Ok(lock) = Session::new(&mirror, &now).begin() {
             drop(mirrorkeep::commit::set(&lock, &alias, &target, permit, now()));
         }

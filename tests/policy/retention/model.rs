@@ -213,8 +213,12 @@ impl World {
             let own = self.builds.iter().enumerate().filter(|(_, build)| build.stream == number);
             let builds = own.map(|(index, build)| {
                 let label = build.sanity.map(|value| {
-                    let label =
-                        LabelCensus { value: value.to_owned(), since: build.since.map(stamp), who: None };
+                    let label = LabelCensus {
+                        value: value.to_owned(),
+                        since: build.since.map(stamp),
+                        who: None,
+                        url: None,
+                    };
                     ("sanity".to_owned(), label)
                 });
                 BuildCensus {

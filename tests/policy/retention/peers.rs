@@ -159,7 +159,7 @@ fn ours(builds: &[Made], ask: &Ask, partial: &str) -> BTreeSet<usize> {
     let name = |index: usize, made: &Made| format!("{}.{index}", stamp(made.at));
     let census = |(index, made): (usize, &Made)| {
         let at = Some(stamp(made.at));
-        let label = || LabelCensus { value: "yes".to_owned(), since: at, who: None };
+        let label = || LabelCensus { value: "yes".to_owned(), since: at, who: None, url: None };
         BuildCensus {
             created: at,
             seq: made.seq,

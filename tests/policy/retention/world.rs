@@ -93,7 +93,7 @@ impl World {
         let created = at(seed.hour * HOUR);
         let results = [Outcome::Success, Outcome::Fail, Outcome::Empty, Outcome::Partial, Outcome::Unknown];
         let sanity = ["green", "red", "yellow"][usize::from(seed.sanity)];
-        let label = LabelCensus { value: sanity.to_owned(), since: Some(created), who: None };
+        let label = LabelCensus { value: sanity.to_owned(), since: Some(created), who: None, url: None };
         let published = at((seed.hour + seed.wait) * HOUR);
         let needs = seed.needs.and_then(|(stream, build)| {
             let other = self.streams.get(stream)?.get(build)?;

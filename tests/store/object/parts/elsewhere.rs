@@ -40,7 +40,7 @@ fn a_copy_elsewhere_has_what_the_build_has_now() {
 fn a_copy_below_a_name_has_what_the_build_has_now_and_keeps_it() {
     let scene = trimmed();
     let alias: RelPath = ALIAS.parse().unwrap();
-    let permit = Permit { backwards: true, no_success: false };
+    let permit = Permit { backwards: true, no_success: false, stage: false };
     mirrorkeep::commit::set(
         &Session::new(scene.mirror(), &now).begin().unwrap(),
         &alias,

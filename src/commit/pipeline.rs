@@ -1,8 +1,9 @@
-//! The pipeline that is in force in a mirror, read when a command needs it.
+//! The pipeline that is in force in a mirror, read when a command needs it, and the names that only promotion moves.
 
 use crate::decide::pipeline::{Pipeline, PipelineError};
+use crate::layout::Place;
 use crate::mirror::{InForce, Mirror, MirrorError};
-use crate::model::{Class, Classify, ErrorKind};
+use crate::model::{Class, Classify, ErrorKind, RelPath};
 
 /// Says why there is no pipeline to go by.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,16 @@ pub fn required_pipeline(mirror: &Mirror) -> Result<Pipeline, PipelineInForceErr
     }
     mirror.idle(InForce::Pipeline)?.into_iter().for_each(|why| mirror.warnings().add(why));
     Err(PipelineInForceError::None)
+}
+
+/// Returns the stage whose promotion moves an alias, which is its name, its `previous`, or another one that goes along.
+pub fn stage_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<String>, PipelineInForceError> {
+    let Some(pipeline) = pipeline_of(mirror)? else { return Ok(None) };
+    let Place::Stream { stream } = mirror.layout().place(&alias.parent().unwrap_or_default()) else {
+        return Ok(None);
+    };
+    let mut stages = pipeline.stages_of(&stream).filter(|stage| stage.moves(alias.name()));
+    Ok(stages.next().map(|stage| stage.name.clone()))
 }
 
 #[cfg(test)]

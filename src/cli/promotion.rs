@@ -1,0 +1,396 @@
+//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `stages`, `history`.
+
+use super::args::{
+    DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
+};
+use super::context::{Context, now};
+use super::exit::{Exit, Outcome, Usage};
+use super::{naming, say, when};
+use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
+use crate::mirror::Mirror;
+use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
+use crate::ops::Mode;
+use crate::ops::matching::Matching;
+use crate::ops::promotion::{
+    DemoteRequest, PromoteRequest, PromotedAs, RejectReport, Rejection, StageMove, StageStatus, Vote,
+    VoteResult, WaiveReport,
+};
+use crate::record::{NameMove, Waived};
+use crate::render::{Align, person};
+use serde_json::json;
+
+pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
+    if let Some(url) = &args.url {
+        check_line(url).map_err(|error| Usage(format!("--url: {error}")))?;
+    }
+    let mirror = setting.open()?;
+    let result = match args.result {
+        VoteArg::Success => VoteResult::Success,
+        VoteArg::Failure => VoteResult::Failure,
+    };
+    let vote =
+        Vote { id: naming::build(&mirror, &args.id)?, job: args.job.clone(), result, url: args.url.clone() };
+    let report = crate::ops::promotion::vote(&setting.session(&mirror), &vote, Mode::of(args.dry_run))?;
+    if setting.json {
+        say::json(&json!({
+            "vote": 1, "dry_run": args.dry_run, "id": report.id, "job": report.job, "result": report.result,
+            "before": report.before, "promotable": report.promotable,
+        }));
+        return Ok(());
+    }
+    let before = match &report.before {
+        Some(before) if before != result.as_str() => format!(" (it was {before})"),
+        _ => String::new(),
+    };
+    let would = if args.dry_run { "would record: " } else { "" };
+    say::out(&format!("{would}{} voted {} on {}{before}\n", report.job, result.as_str(), report.id));
+    for stage in &report.promotable {
+        say::out(&format!(
+            "  `mirrorkeep promote {stage} --stream {}` promotes it to {stage}\n",
+            report.id.stream
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn waive(setting: &Context, args: &WaiveArgs) -> Outcome {
+    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let until = args.until.as_deref().map(|text| when::future("--until", text, now())).transpose()?;
+    if let Some(until) = until.filter(|until| *until <= now()) {
+        return Err(Usage(format!("--until {} is not in the future", until.iso())).into());
+    }
+    let mirror = setting.open()?;
+    let build = args.build.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
+    let waiver =
+        Waived { name: args.stage.clone(), job: args.job.clone(), build, until, why: Some(args.why.clone()) };
+    let report = crate::ops::promotion::waive(&setting.session(&mirror), &waiver, Mode::of(args.dry_run))?;
+    tell_waiver(setting, "waive", &report, args.dry_run);
+    Ok(())
+}
+
+pub(super) fn unwaive(setting: &Context, args: &UnwaiveArgs) -> Outcome {
+    let mirror = setting.open()?;
+    let build = args.build.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
+    let of = (args.stage.as_str(), args.job.as_str());
+    let mode = Mode::of(args.dry_run);
+    let report = crate::ops::promotion::unwaive(&setting.session(&mirror), of, build.as_ref(), mode)?;
+    tell_waiver(setting, "unwaive", &report, args.dry_run);
+    Ok(())
+}
+
+fn tell_waiver(setting: &Context, verb: &str, report: &WaiveReport, dry_run: bool) {
+    let WaiveReport { waiver, standing } = report;
+    if setting.json {
+        say::json(&json!({(verb): 1, "dry_run": dry_run, "waiver": waiver, "standing": standing}));
+        return;
+    }
+    let scope = match (&waiver.build, waiver.until) {
+        (Some(id), _) => format!(" on {id}"),
+        (None, Some(until)) => format!(" until {}", until.iso()),
+        (None, None) => String::new(),
+    };
+    let done = match (verb, dry_run) {
+        ("waive", false) => "waived",
+        ("waive", true) => "would waive",
+        (_, false) => "no longer waived:",
+        (_, true) => "would no longer waive",
+    };
+    say::out(&format!("{done} the vote of {} for {}{scope}\n", waiver.job, waiver.name));
+    for one in standing {
+        say::out(&format!("  {}\n", waiver_line(one)));
+    }
+}
+
+fn waiver_line(one: &Waiver) -> String {
+    let scope = match &one.scope {
+        WaiverScope::Build(id) => format!("on {id}"),
+        WaiverScope::Until(until) => format!("until {}", until.iso()),
+    };
+    format!("waived {scope}: {} ({}, {})", shown(&one.why), shown(person(&one.by)), one.since.iso())
+}
+
+pub(super) fn reject(setting: &Context, args: &RejectArgs) -> Outcome {
+    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let mirror = setting.open()?;
+    let id = naming::build(&mirror, &args.id)?;
+    let rejection = Rejection { id, stage: args.stage.clone(), why: args.why.clone() };
+    let report =
+        crate::ops::promotion::reject(&setting.session(&mirror), &rejection, Mode::of(args.dry_run))?;
+    tell_rejection(setting, "reject", &report, args.dry_run);
+    Ok(())
+}
+
+pub(super) fn unreject(setting: &Context, args: &UnrejectArgs) -> Outcome {
+    let mirror = setting.open()?;
+    let id = naming::build(&mirror, &args.id)?;
+    let (session, mode) = (setting.session(&mirror), Mode::of(args.dry_run));
+    let report = crate::ops::promotion::unreject(&session, &id, args.stage.as_deref(), mode)?;
+    tell_rejection(setting, "unreject", &report, args.dry_run);
+    Ok(())
+}
+
+fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run: bool) {
+    if setting.json {
+        say::json(&json!({(verb): 1, "dry_run": dry_run, "report": report}));
+        return;
+    }
+    let done = match (verb, dry_run, report.before.is_some()) {
+        ("reject", false, _) => "rejected",
+        ("reject", true, _) => "would reject",
+        (_, false, true) => "no longer rejected:",
+        (_, true, true) => "would no longer reject",
+        (_, _, false) => "not rejected:",
+    };
+    let stage = report.stage.as_ref().map(|stage| format!(" for {stage}")).unwrap_or_default();
+    let why = report.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+    say::out(&format!("{done} {}{stage}{why}\n", report.id));
+    for stage in &report.has {
+        say::note(&format!(
+            "warning: it has the stage `{stage}`; `mirrorkeep demote {stage} --stream {} --why TEXT` takes that away",
+            report.id.stream
+        ));
+    }
+}
+
+pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
+    if let Some(why) = &args.why {
+        check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
+    }
+    let streams = pattern(args.stream.as_deref())?;
+    let mirror = setting.open()?;
+    let build = args.build.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
+    let request = PromoteRequest {
+        stage: args.stage.clone(),
+        streams,
+        build,
+        force: args.force,
+        take_over: args.take_over,
+        why: args.why.clone(),
+    };
+    let report = crate::ops::promotion::promote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
+    if setting.json {
+        let (at, stages) = (report.at, &report.stages);
+        say::json(&json!({"promote": 1, "at": at, "dry_run": args.dry_run, "stages": stages}));
+    } else {
+        report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
+        if report.stages.is_empty() {
+            say::note("no stream of the mirror has a stage that is asked for");
+        }
+    }
+    let any = |outcome| report.stages.iter().any(|one| one.outcome == outcome);
+    Ok(match (any(PromotedAs::Failed), any(PromotedAs::Interfered)) {
+        (true, _) => Exit::Failed,
+        (false, true) => Exit::Refused,
+        _ if args.require_move && report.moved() == 0 => Exit::Withheld,
+        _ => Exit::Done,
+    })
+}
+
+fn tell_move(one: &StageMove, dry_run: bool) {
+    let StageMove { stage, stream, incumbent, .. } = one;
+    let name =
+        |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
+    match one.outcome {
+        PromotedAs::Promoted => {
+            let done = if dry_run { "would promote" } else { "promoted" };
+            let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
+            say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(&one.build)));
+            for step in &one.carried {
+                say::out(&format!("  {}\n", name_move(step)));
+            }
+        }
+        PromotedAs::Current => say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent))),
+        PromotedAs::Waiting => {
+            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent)));
+            for candidate in one.candidates.iter().take(SHOWN) {
+                say::out(&format!("  {}: {}\n", candidate.id.name, lacks(candidate)));
+            }
+            if let Some(more) = one.candidates.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+                say::out(&format!("  and {} more\n", say::count(more as u64, "candidate")));
+            }
+        }
+        PromotedAs::None => say::out(&format!("{stream}: no build has {stage}, and none is a candidate\n")),
+        PromotedAs::Interfered => say::note(&format!(
+            "{stream}: somebody moved `{stage}` to {} without mirrorkeep; `mirrorkeep promote {stage} --stream {stream} \
+             --take-over --why TEXT` accepts that and goes on",
+            name(incumbent)
+        )),
+        PromotedAs::Failed => say::note(&format!(
+            "error: {stream}: {stage} was not moved: {}",
+            shown(one.why.as_deref().unwrap_or_default())
+        )),
+    }
+}
+
+/// How many candidates that wait are shown.
+const SHOWN: usize = 3;
+
+/// Returns what a candidate lacks.
+fn lacks(candidate: &Candidate) -> String {
+    if let Some(why) = &candidate.rejected {
+        return format!("rejected: {}", shown(why));
+    }
+    let waived = candidate.waived.iter().map(|job| format!("{job} (waived)"));
+    let all: Vec<String> = candidate.missing.iter().cloned().chain(waived).collect();
+    format!("lacks {}", shown(&all.join(", ")))
+}
+
+fn name_move(step: &NameMove) -> String {
+    match &step.to {
+        Some(to) => format!("{} -> {to}", step.alias),
+        None => format!("{} is gone", step.alias),
+    }
+}
+
+pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
+    check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
+    let mirror = setting.open()?;
+    let stream: Stream = args.stream.parse().map_err(|error| Usage(format!("--stream: {error}")))?;
+    let to = args.to.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
+    let request = DemoteRequest { stage: args.stage.clone(), stream, to, why: args.why.clone() };
+    let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
+    if setting.json {
+        say::json(&json!({
+            "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
+            "from": report.from, "to": report.to, "rejected": report.rejected,
+            "carried": report.carried, "also": report.also,
+        }));
+        return Ok(());
+    }
+    let name =
+        |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
+    let done = if args.dry_run { "would take" } else { "took" };
+    say::out(&format!(
+        "{}: {done} {} from {}, and back to {}\n",
+        report.stream,
+        report.stage,
+        name(&report.from),
+        name(&report.to)
+    ));
+    for step in &report.carried {
+        say::out(&format!("  {}\n", name_move(step)));
+    }
+    for stage in &report.also {
+        say::note(&format!(
+            "warning: the build has the later stage `{stage}`, too; `mirrorkeep demote {stage} --stream {} --why TEXT` \
+             takes that away",
+            report.stream
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
+    let streams = pattern(args.stream.as_deref())?;
+    let mirror = setting.open()?;
+    let at = now();
+    let list = crate::ops::promotion::stages(&mirror, args.stage.as_deref(), streams.as_ref(), at)?;
+    if setting.json {
+        say::json(&json!({"stages": 1, "at": at, "list": list}));
+    } else {
+        let columns = [
+            ("STAGE", Align::Left),
+            ("STREAM", Align::Left),
+            ("BUILD", Align::Left),
+            ("AGE", Align::Right),
+            ("CANDIDATE", Align::Left),
+            ("LACKS", Align::Left),
+        ];
+        let rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
+        super::list::show(&columns, &rows, "no stream of the mirror has a stage that is asked for");
+    }
+    for one in list.iter().filter(|one| one.alarm) {
+        say::note(&format!(
+            "warning: `{}` of {} is {} behind its newest candidate",
+            one.stage,
+            one.stream,
+            say::count(one.gap_days.unwrap_or_default().unsigned_abs(), "day")
+        ));
+    }
+    let late = args.check && list.iter().any(|one| one.alarm);
+    Ok(if late { Exit::Findings } else { Exit::Done })
+}
+
+fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
+    use crate::decide::pipeline::Outcome as Stands;
+    let none = || "-".to_owned();
+    let age = one.created.map(|created| crate::render::age(at.unix() - created.unix()));
+    let lacks = match (&one.candidate, one.outcome) {
+        (_, Stands::Interfered) => "moved without mirrorkeep".to_owned(),
+        (None, _) => String::new(),
+        (_, Stands::Promoted) => "nothing".to_owned(),
+        (Some(id), _) => {
+            let (missing, waived, rejected) = (one.missing.clone(), one.waived.clone(), one.rejected.clone());
+            let candidate = Candidate {
+                id: id.clone(),
+                missing,
+                waived,
+                rejected,
+                unfit: false,
+                voted: false,
+                failed: false,
+            };
+            lacks(&candidate).trim_start_matches("lacks ").to_owned()
+        }
+    };
+    vec![
+        one.stage.clone(),
+        one.stream.to_string(),
+        one.build.as_ref().map_or_else(none, |id| id.name.to_string()),
+        age.unwrap_or_else(none),
+        one.candidate.as_ref().map_or_else(none, |id| id.name.to_string()),
+        lacks,
+    ]
+}
+
+pub(super) fn history(setting: &Context, name: &str) -> Outcome {
+    let mirror = setting.open()?;
+    let alias = alias(name)?;
+    let moves = crate::ops::promotion::track(&mirror, &alias)?;
+    if moves.is_empty() && !is_name(&mirror, &alias)? {
+        return Err(Usage(format!("`{alias}` is not a name of the mirror, and never was one")).into());
+    }
+    if setting.json {
+        say::json(&json!({"history": 1, "alias": alias, "moves": moves}));
+        return Ok(());
+    }
+    for one in &moves {
+        let to = one.to.as_ref().map_or_else(|| "removed".to_owned(), |to| format!("-> {}", to.name()));
+        let what = match (one.what, one.by_hand) {
+            (Some(what), _) => format!(" {what}"),
+            (None, true) => " without mirrorkeep".to_owned(),
+            (None, false) => String::new(),
+        };
+        let why = one.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        say::out(&format!("{}  {to}{what} by {}{}\n", one.at.iso(), shown(person(&one.by)), shown(&why)));
+        let votes = one.votes.iter().map(|(job, vote)| format!("{job} {vote}"));
+        let waived = one.waivers.iter().map(|job| format!("{job} waived"));
+        let lacked = one.lacked.iter().map(|what| format!("without {what}"));
+        let known: Vec<String> = votes.chain(waived).chain(lacked).collect();
+        if !known.is_empty() {
+            say::out(&format!("    {}\n", shown(&known.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn is_name(mirror: &Mirror, alias: &RelPath) -> Outcome<bool> {
+    let found = mirror.store().look(alias)?;
+    Ok(found.is_some_and(|entry| entry.link.is_some()))
+}
+
+fn alias(text: &str) -> Outcome<RelPath> {
+    let path: RelPath = text.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    if path.is_root() || path.is_own() {
+        return Err(Usage(format!(
+            "`{text}` is not a name; one such as `master/centos/latest_build` is accepted"
+        ))
+        .into());
+    }
+    Ok(path)
+}
+
+fn pattern(text: Option<&str>) -> Outcome<Option<Matching>> {
+    let read = |text| Matching::read(text).map_err(|error| Usage(format!("--stream: {error}")));
+    Ok(text.map(read).transpose()?)
+}

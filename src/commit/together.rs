@@ -1,0 +1,172 @@
+//! Several names that move as one: a stage, and everything that goes along with it.
+//!
+//! What moves is written down before. The name of the stage moves last, and with it the promotion happened: a promotion
+//! that was cut off before is undone, and one that came so far is written down. A demotion is always carried to its
+//! end, since somebody asked that the build must not have the stage. A name that is neither where it was nor where it
+//! was to go was moved by somebody since, and is left.
+
+use crate::commit::pipeline::PipelineInForceError;
+use crate::commit::relabel::relabel;
+use crate::commit::repoint::{Moved, RepointError, pointed_at, remove_checked, repoint};
+use crate::mirror::{JournalError, Resolved, StateError, WriteLock};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Label, RelPath, Stamp};
+use crate::record::{LabelValue, NameMove, Payload, Promotion};
+use crate::store::StoreError;
+use serde_json::{Map, Value};
+
+/// Says why a stage did not move.
+#[derive(Debug, thiserror::Error)]
+pub enum PromotionError {
+    /// A name could not be moved.
+    #[error(transparent)]
+    Repoint(#[from] RepointError),
+    /// What is kept of the build cannot be read.
+    #[error(transparent)]
+    Kept(#[from] StateError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The pipeline cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
+    /// The store failed.
+    #[error("cannot move the stage")]
+    Store(#[from] StoreError),
+    /// After the move the name does not lead to the build.
+    #[error("`{alias}` was moved, and does not lead to `{to}`")]
+    NotThere {
+        /// The name.
+        alias: RelPath,
+        /// Where it was to lead.
+        to: RelPath,
+    },
+}
+
+impl Classify for PromotionError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Repoint(error) => error.class(),
+            Self::Kept(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Pipeline(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::NotThere { .. } => ErrorKind::Failed.into(),
+        }
+    }
+}
+
+/// Hands a stage on: every name moves, or none does.
+pub(crate) fn promote(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    now: Stamp,
+) -> Result<Vec<Moved>, PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
+    let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
+    let moved = promotion.moves.iter().map(|step| go(lock, step, now)).collect::<Result<Vec<_>, _>>();
+    let moved = moved.and_then(|moved| read_back(lock, stage).map(|()| moved));
+    match moved {
+        Ok(moved) => {
+            pending.done(now)?;
+            Ok(moved.into_iter().flatten().collect())
+        }
+        Err(error) => {
+            // Where that fails, too, the next command settles it.
+            if let Ok(false) = settle_promotion(lock, promotion, now) {
+                pending.undone(now)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Hands a stage back, and rejects the build that had it.
+pub(crate) fn demote(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    now: Stamp,
+) -> Result<Vec<Moved>, PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
+    let payload = Payload::Demoted { promotion: promotion.clone() };
+    let pending = lock.begin(now, &stage.alias, &payload)?;
+    let moved = finish_demotion(lock, promotion, now)?;
+    read_back(lock, stage)?;
+    pending.done(now)?;
+    Ok(moved)
+}
+
+/// Finishes a promotion whose name moved, and takes back what moved of one whose name did not; returns whether it happened.
+pub(crate) fn settle_promotion(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    now: Stamp,
+) -> Result<bool, PromotionError> {
+    let Some((stage, others)) = promotion.moves.split_last() else { return Ok(false) };
+    if pointed_at(lock.mirror(), &stage.alias)? == stage.to {
+        for step in others {
+            go(lock, step, now)?;
+        }
+        return Ok(true);
+    }
+    for step in others.iter().rev() {
+        let NameMove { alias, from, to } = step.clone();
+        go(lock, &NameMove { alias, from: to, to: from }, now)?;
+    }
+    Ok(false)
+}
+
+/// Does what is left to do of a demotion.
+pub(crate) fn finish_demotion(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    now: Stamp,
+) -> Result<Vec<Moved>, PromotionError> {
+    if let (Some(id), Some(why)) = (&promotion.before, &promotion.why) {
+        reject(lock, id, (&promotion.name, why), now)?;
+    }
+    let mut moved = Vec::new();
+    for step in &promotion.moves {
+        moved.extend(go(lock, step, now)?);
+    }
+    Ok(moved)
+}
+
+/// Moves one name that is where it was; any other is there already, or somebody else's.
+fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<Option<Moved>, PromotionError> {
+    if step.from == step.to || pointed_at(lock.mirror(), &step.alias)? != step.from {
+        return Ok(None);
+    }
+    Ok(Some(match &step.to {
+        Some(to) => repoint(lock, &step.alias, to, now)?,
+        None => remove_checked(lock, &step.alias, now)?,
+    }))
+}
+
+/// Looks whether the name of a stage leads where it was to go.
+fn read_back(lock: &WriteLock<'_>, stage: &NameMove) -> Result<(), PromotionError> {
+    let there = match &stage.to {
+        Some(to) => matches!(lock.mirror().resolve(&stage.alias)?, Resolved::To(at) if at == *to),
+        None => lock.mirror().store().look(&stage.alias)?.is_none(),
+    };
+    let (alias, to) = (stage.alias.clone(), stage.to.clone().unwrap_or_default());
+    if there { Ok(()) } else { Err(PromotionError::NotThere { alias, to }) }
+}
+
+/// Rejects a build for a stage, unless it is rejected already or is gone.
+fn reject(
+    lock: &WriteLock<'_>,
+    id: &BuildId,
+    (stage, why): (&str, &str),
+    now: Stamp,
+) -> Result<(), PromotionError> {
+    let key = Label::rejected_key(Some(stage));
+    let Some(old) = lock.mirror().record(id)?.filter(|record| !record.labels.contains_key(&key)) else {
+        return Ok(());
+    };
+    let mut new = old.clone();
+    let who = Some(lock.mirror().who().to_owned());
+    new.labels.insert(key.clone(), LabelValue { value: why.to_owned(), since: Some(now), who, url: None });
+    // A build that is let go at this moment cannot be promoted again.
+    relabel(lock, &old, &new, Map::from_iter([(key, Value::from(why))]), now)?;
+    Ok(())
+}

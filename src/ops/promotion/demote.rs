@@ -1,0 +1,182 @@
+//! Demoting: what a promotion moved goes back, and the build that had the stage is rejected for it.
+
+use super::StageError;
+use super::known::Known;
+use super::moves::{moves, step};
+use crate::commit::together;
+use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
+use crate::mirror::Mirror;
+use crate::model::{BuildId, Label, RelPath, Stream};
+use crate::ops::Mode;
+use crate::record::{EventKind, NameMove, Phase, Promotion};
+use crate::session::Session;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is demoted.
+#[derive(Debug, Clone)]
+pub struct DemoteRequest {
+    /// The stage.
+    pub stage: String,
+    /// In this stream.
+    pub stream: Stream,
+    /// To this build; to the one that had the stage before without it.
+    pub to: Option<BuildId>,
+    /// Why.
+    pub why: String,
+}
+
+/// What demoting did.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoteReport {
+    /// The stage.
+    pub stage: String,
+    /// The stream.
+    pub stream: Stream,
+    /// The build that had it.
+    pub from: Option<BuildId>,
+    /// The build that has it now; nothing where none had it before.
+    pub to: Option<BuildId>,
+    /// The build that is rejected for it.
+    pub rejected: Option<BuildId>,
+    /// The other names that moved along.
+    pub carried: Vec<NameMove>,
+    /// Later stages that have the rejected build; they stay.
+    pub also: Vec<String>,
+}
+
+/// Takes a stage from the build that has it.
+pub fn demote(
+    session: &Session<'_>,
+    request: &DemoteRequest,
+    mode: Mode,
+) -> Result<DemoteReport, StageError> {
+    let mirror = session.mirror();
+    // The reason becomes the value of a label.
+    Label::rejected(Some(&request.stage), &request.why)?;
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    let known = Known::read(mirror, session.now())?;
+    let (stream, name) = (&request.stream, &request.stage);
+    let stage = known.stage_in(name, stream)?;
+    let state = evaluate(stage, stream, &known.view());
+    if state.outcome == Outcome::Interfered {
+        return Err(StageError::Interfered { stage: name.clone(), stream: stream.clone() });
+    }
+    let Some(from) = state.incumbent else {
+        return Err(StageError::NoIncumbent { stage: name.clone(), stream: stream.clone() });
+    };
+    let last = last_promotion(mirror, stage, stream, &from)?;
+    let to = target(&known, request, stage, &from, last.as_ref())?;
+    let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
+    if let (Some(previous), Some(last)) = (&stage.previous, last.filter(|last| last.before == to)) {
+        let back = step_back(mirror, stream, previous, &last)?;
+        let at = moves.len().saturating_sub(1);
+        moves.splice(at..at, back);
+    }
+    let of = |one: &&Stage| one.before.contains(name) && one.is_in(stream);
+    let has = |one: &&Stage| {
+        let led = known.moves.of(stream, &one.name).last();
+        led.is_some_and(|led| led.build.as_ref() == Some(&from.name))
+    };
+    let also = known.pipeline.stages.iter().filter(of).filter(has).map(|one| one.name.clone()).collect();
+    let promotion = Promotion {
+        name: name.clone(),
+        stream: stream.clone(),
+        build: to.clone(),
+        before: Some(from.clone()),
+        moves,
+        votes: BTreeMap::new(),
+        waived: Vec::new(),
+        lacked: Vec::new(),
+        why: Some(request.why.clone()),
+        pipeline: known.pipeline.digest,
+    };
+    if let Some(lock) = &lock {
+        together::demote(lock, &promotion, lock.now())?;
+    }
+    let mut carried = promotion.moves;
+    carried.pop();
+    Ok(DemoteReport {
+        stage: name.clone(),
+        stream: stream.clone(),
+        from: Some(from.clone()),
+        to,
+        rejected: Some(from),
+        carried,
+        also,
+    })
+}
+
+/// Returns the promotion by which a build got the stage that it has.
+fn last_promotion(
+    mirror: &Mirror,
+    stage: &Stage,
+    stream: &Stream,
+    id: &BuildId,
+) -> Result<Option<Promotion>, StageError> {
+    let alias = mirror.layout().stream_path(stream)?.child(&stage.name).unwrap_or_default();
+    let events = mirror.history(&[EventKind::Promoted])?;
+    let of_it =
+        events.into_iter().rev().filter(|event| event.phase == Phase::Done && event.to == alias.as_str());
+    Ok(of_it.filter_map(|event| event.stated().promotion).find(|one| one.build.as_ref() == Some(id)))
+}
+
+/// Returns the build to which the stage goes.
+fn target(
+    known: &Known,
+    request: &DemoteRequest,
+    stage: &Stage,
+    from: &BuildId,
+    last: Option<&Promotion>,
+) -> Result<Option<BuildId>, StageError> {
+    let name = stage.name.clone();
+    if let Some(id) = &request.to {
+        if known.census.build(id).is_none() || id.stream != request.stream {
+            return Err(StageError::NoBuild(id.clone()));
+        }
+        if id == from {
+            return Err(StageError::Has { stage: name, id: id.clone() });
+        }
+        let one = assess(stage, id, &known.view());
+        if !one.can_be_forced() {
+            let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
+            let why = one.missing.into_iter().chain(rejected).collect();
+            return Err(StageError::Unfit { stage: name, id: id.clone(), why });
+        }
+        return Ok(Some(id.clone()));
+    }
+    let named = |name| BuildId::new(request.stream.clone(), name);
+    let view = known.view();
+    let usable: Vec<BuildId> = had(stage, &request.stream, &stage.name, &view)
+        .into_iter()
+        .cloned()
+        .map(named)
+        .filter(|id| id != from)
+        .collect();
+    match last.map(|last| last.before.as_ref()) {
+        Some(Some(before)) if usable.contains(before) => Ok(Some(before.clone())),
+        // Nothing had it before.
+        Some(None) => Ok(None),
+        _ => match usable.into_iter().next() {
+            Some(id) => Ok(Some(id)),
+            None => Err(StageError::NoWayBack { stage: name, stream: request.stream.clone() }),
+        },
+    }
+}
+
+/// Returns the move of `previous` to where it led before the promotion, if that is still there.
+fn step_back(
+    mirror: &Mirror,
+    stream: &Stream,
+    previous: &str,
+    last: &Promotion,
+) -> Result<Option<NameMove>, StageError> {
+    let now = step(mirror, stream, previous, None)?;
+    let moved = last.moves.iter().find(|step| step.alias == now.alias && step.to == now.from);
+    let Some(moved) = moved else { return Ok(None) };
+    let is_there = |at: &RelPath| mirror.look(at).map(|entry| entry.is_some());
+    match &moved.from {
+        Some(at) if !is_there(at)? => Ok(None),
+        from => Ok(Some(NameMove { to: from.clone(), ..now })),
+    }
+}

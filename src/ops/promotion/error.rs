@@ -1,0 +1,178 @@
+//! Why a stage, a vote or a waiver was not changed.
+
+use crate::commit::{PipelineInForceError, PromotionError, RepointError};
+use crate::layout::NoPlace;
+use crate::mirror::{JournalError, StateError};
+use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, Stream, shell_word};
+use crate::ops::alias::LabelActError;
+use crate::ops::op_error::{OpError, shares};
+use crate::recover::RecoverError;
+use crate::store::StoreError;
+
+/// Says why a stage, a vote or a waiver was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// There is no pipeline, or it cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
+    /// The pipeline has no such stage.
+    #[error("the pipeline has no stage `{stage}`; it has {}", known.join(", "))]
+    NoStage {
+        /// The name.
+        stage: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// The stage is not in that stream.
+    #[error("the stage `{stage}` is not in `{stream}`: the pipeline has it in {}", streams.join(", "))]
+    NotInStream {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+        /// The patterns of the streams in which it is.
+        streams: Vec<String>,
+    },
+    /// The mirror has no such stream.
+    #[error("the mirror has no stream `{0}`")]
+    NoStream(String),
+    /// No stream fits.
+    #[error("the stage requires no vote of `{job}`; it requires {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    NoJob {
+        /// The job.
+        job: String,
+        /// Those whose votes are required.
+        known: Vec<String>,
+    },
+    /// There is no such build.
+    #[error("there is no build `{0}`")]
+    NoBuild(BuildId),
+    /// The build cannot have the stage.
+    #[error("`{id}` cannot be promoted to `{stage}`: {}", why.join(", "))]
+    Unfit {
+        /// The stage.
+        stage: String,
+        /// The build.
+        id: BuildId,
+        /// Why not.
+        why: Vec<String>,
+    },
+    /// The build lacks what the stage requires.
+    #[error("`{id}` lacks what `{stage}` requires: {}", missing.join(", "))]
+    Lacks {
+        /// The stage.
+        stage: String,
+        /// The build.
+        id: BuildId,
+        /// What it lacks.
+        missing: Vec<String>,
+    },
+    /// No build has the stage.
+    #[error("no build of `{stream}` has the stage `{stage}`")]
+    NoIncumbent {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+    },
+    /// Somebody moved the name.
+    #[error("somebody moved `{stage}` of `{stream}` without mirrorkeep")]
+    Interfered {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+    },
+    /// No build had the stage that could have it again.
+    #[error("no earlier build that had the stage `{stage}` in `{stream}` can have it again")]
+    NoWayBack {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+    },
+    /// The build has the stage already.
+    #[error("`{id}` has the stage `{stage}` already")]
+    Has {
+        /// The stage.
+        stage: String,
+        /// The build.
+        id: BuildId,
+    },
+    /// There is no such waiver.
+    #[error("no waiver stands for the vote of `{job}` for `{stage}`")]
+    NoWaiver {
+        /// The stage.
+        stage: String,
+        /// The job.
+        job: String,
+    },
+    /// What was said cannot be written down.
+    #[error(transparent)]
+    Text(#[from] LabelError),
+    /// The name of a job cannot be used.
+    #[error("{0}")]
+    Job(String),
+    /// A name cannot move, or what it is to lead to is not there.
+    #[error("{0}")]
+    Name(String),
+    /// The layout has no place for it.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// The label of a build could not be written.
+    #[error(transparent)]
+    Label(#[from] LabelActError),
+    /// The names could not be moved.
+    #[error(transparent)]
+    Move(#[from] PromotionError),
+    /// What can come in the way of every operation.
+    #[error(transparent)]
+    Op(#[from] OpError),
+    /// The store failed.
+    #[error("cannot look at the mirror")]
+    Store(#[from] StoreError),
+}
+
+shares!(StageError: RecoverError, StateError, JournalError);
+
+impl Classify for StageError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Pipeline(error) => error.class(),
+            Self::NoStage { .. }
+            | Self::NotInStream { .. }
+            | Self::NoStream(_)
+            | Self::NoJob { .. }
+            | Self::Text(_)
+            | Self::Job(_) => ErrorKind::Usage.into(),
+            Self::Interfered { stage, stream } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep stages {stage} --stream {stream}` shows where it leads; `mirrorkeep promote {stage} \
+                 --stream {stream} --take-over --why TEXT` accepts that and goes on"
+            )),
+            Self::Lacks { stage, id, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep promote {stage} --build {} --force --why TEXT` promotes it all the same",
+                shell_word(id.to_string().as_ref())
+            )),
+            Self::NoWayBack { stage, stream } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` hands it to another build"
+            )),
+            Self::NoBuild(_)
+            | Self::Unfit { .. }
+            | Self::NoIncumbent { .. }
+            | Self::Has { .. }
+            | Self::NoWaiver { .. }
+            | Self::Name(_) => ErrorKind::Failed.into(),
+            Self::NoPlace(error) => error.class(),
+            Self::Label(error) => error.class(),
+            Self::Move(error) => error.class(),
+            Self::Op(error) => error.class(),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+impl From<RepointError> for StageError {
+    fn from(error: RepointError) -> Self {
+        PromotionError::from(error).into()
+    }
+}

@@ -1,0 +1,26 @@
+//! Stages: which build has one, which may get it, and handing it on and back.
+//!
+//! What a pipeline means is decided in `decide::pipeline`; here a mirror is looked at and changed. Words, states and the
+//! order of writes are in `docs/decisions/0015-promotion.md`.
+
+mod demote;
+mod error;
+mod known;
+mod moves;
+mod promote;
+mod protect;
+mod reject;
+mod stages;
+mod track;
+mod vote;
+mod waive;
+
+pub use demote::{DemoteReport, DemoteRequest, demote};
+pub use error::StageError;
+pub use promote::{PromoteReport, PromoteRequest, PromotedAs, StageMove, promote};
+pub(crate) use protect::protect;
+pub use reject::{RejectReport, Rejection, reject, unreject};
+pub use stages::{StageStatus, stages};
+pub use track::{NameHistory, track};
+pub use vote::{Vote, VoteReport, VoteResult, vote};
+pub use waive::{WaiveReport, unwaive, waive};

@@ -1,0 +1,59 @@
+//! The names that move with a stage: which there are, where each is and where it goes.
+
+use super::StageError;
+use crate::commit::pointed_at;
+use crate::decide::pipeline::Stage;
+use crate::mirror::{Mirror, Resolved};
+use crate::model::{BuildId, RelPath, Stream};
+use crate::record::NameMove;
+use crate::store::Kind;
+
+/// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
+///
+/// `previous` leads to the build that had the stage, as long as one had it; it stays where `before` is nothing.
+pub(super) fn moves(
+    mirror: &Mirror,
+    stage: &Stage,
+    stream: &Stream,
+    to: Option<&BuildId>,
+    before: Option<&BuildId>,
+) -> Result<Vec<NameMove>, StageError> {
+    let target = to.map(|id| mirror.layout().build_path(id)).transpose()?;
+    let mut moves = Vec::new();
+    for carried in &stage.carry {
+        let place = match (&target, &carried.place) {
+            (Some(target), Some(place)) => Some(target.join(place)),
+            (target, _) => target.clone(),
+        };
+        if let Some(place) = &place
+            && !matches!(mirror.resolve(place)?, Resolved::To(_))
+        {
+            return Err(StageError::Name(format!(
+                "`{}` goes along with `{}` to `{place}`, which is not there",
+                carried.alias, stage.name
+            )));
+        }
+        moves.push(step(mirror, stream, &carried.alias, place)?);
+    }
+    if let (Some(previous), Some(before)) = (&stage.previous, before) {
+        moves.push(step(mirror, stream, previous, Some(mirror.layout().build_path(before)?))?);
+    }
+    moves.retain(|step| step.from != step.to);
+    moves.push(step(mirror, stream, &stage.name, target)?);
+    Ok(moves)
+}
+
+/// Returns the move of an alias of a stream.
+pub(super) fn step(
+    mirror: &Mirror,
+    stream: &Stream,
+    name: &str,
+    to: Option<RelPath>,
+) -> Result<NameMove, StageError> {
+    let alias = mirror.layout().stream_path(stream)?.child(name).unwrap_or_default();
+    if mirror.named(&alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
+        return Err(StageError::Name(format!("`{alias}` cannot be an alias: a file or directory is there")));
+    }
+    let from = pointed_at(mirror, &alias)?;
+    Ok(NameMove { alias, from, to })
+}

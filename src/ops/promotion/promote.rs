@@ -1,0 +1,283 @@
+//! Promoting: each stage in the order of the pipeline, in each of its streams, to the first candidate that meets everything.
+
+use super::StageError;
+use super::known::Known;
+use super::moves::moves;
+use crate::commit::together;
+use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
+use crate::mirror::{Mirror, WriteLock, chain};
+use crate::model::{BuildId, BuildName, Stamp, Stream, VOTE};
+use crate::ops::Mode;
+use crate::ops::matching::Matching;
+use crate::record::{NameMove, Payload, Promotion};
+use crate::session::Session;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is promoted.
+#[derive(Debug, Clone, Default)]
+pub struct PromoteRequest {
+    /// This stage alone.
+    pub stage: Option<String>,
+    /// In these streams alone.
+    pub streams: Option<Matching>,
+    /// This build, whether it is a candidate or not; with a stage only.
+    pub build: Option<BuildId>,
+    /// Without the votes and labels that are required.
+    pub force: bool,
+    /// Also where somebody moved the name.
+    pub take_over: bool,
+    /// Why a person does it.
+    pub why: Option<String>,
+}
+
+/// What promoting did.
+#[derive(Debug, Clone, Serialize)]
+pub struct PromoteReport {
+    /// When.
+    pub at: Stamp,
+    /// Each stage in each of its streams.
+    pub stages: Vec<StageMove>,
+}
+
+/// What became of a stage in one stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct StageMove {
+    /// The stage.
+    pub stage: String,
+    /// The stream.
+    pub stream: Stream,
+    /// The build that had it before.
+    pub incumbent: Option<BuildId>,
+    /// What was done.
+    pub outcome: PromotedAs,
+    /// The build that has it now, if it was promoted.
+    pub build: Option<BuildId>,
+    /// The build to which `previous` leads now, if it was promoted.
+    pub previous: Option<BuildId>,
+    /// The candidates, the latest arrival first.
+    pub candidates: Vec<Candidate>,
+    /// The other names that moved along.
+    pub carried: Vec<NameMove>,
+    /// Why nothing moved although something was to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What was done with a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromotedAs {
+    /// It moved to a build.
+    Promoted,
+    /// Nothing is newer than the build that has it.
+    Current,
+    /// There are candidates, and none meets everything.
+    Waiting,
+    /// No build has it, and there is no candidate.
+    None,
+    /// Somebody moved the name; nothing was done.
+    Interfered,
+    /// It could not be moved; every name is where it was, or the next command puts it there.
+    Failed,
+}
+
+impl From<Outcome> for PromotedAs {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Promoted => Self::Promoted,
+            Outcome::Current => Self::Current,
+            Outcome::Waiting => Self::Waiting,
+            Outcome::None => Self::None,
+            Outcome::Interfered => Self::Interfered,
+        }
+    }
+}
+
+/// Promotes what can be promoted; one stage that fails stops no other, and those that come from it see it as it was.
+pub fn promote(
+    session: &Session<'_>,
+    request: &PromoteRequest,
+    mode: Mode,
+) -> Result<PromoteReport, StageError> {
+    let mirror = session.mirror();
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    let now = session.now();
+    // A clock that was set back revives no waiver.
+    let now = lock.as_ref().and_then(WriteLock::last_event).map_or(now, |last| last.max(now));
+    let mut known = Known::read(mirror, now)?;
+    let chosen = chosen(&known, request)?;
+    let mut report = PromoteReport { at: now, stages: Vec::new() };
+    for (name, stream) in chosen {
+        let stage = known.stage_in(&name, &stream)?.clone();
+        let done = Promoting { mirror, lock: lock.as_ref(), request, stage: &stage, stream: &stream };
+        report.stages.push(done.promote(&mut known)?);
+    }
+    Ok(report)
+}
+
+/// Returns which stages are looked at, in the order of the pipeline.
+fn chosen(known: &Known, request: &PromoteRequest) -> Result<Vec<(String, Stream)>, StageError> {
+    if let (Some(name), Some(id)) = (&request.stage, &request.build) {
+        known.stage_in(name, &id.stream)?;
+        return Ok(vec![(name.clone(), id.stream.clone())]);
+    }
+    super::stages::chosen(known, request.stage.as_deref(), request.streams.as_ref())
+}
+
+/// One stage in one stream.
+struct Promoting<'a> {
+    mirror: &'a Mirror,
+    lock: Option<&'a WriteLock<'a>>,
+    request: &'a PromoteRequest,
+    stage: &'a Stage,
+    stream: &'a Stream,
+}
+
+impl Promoting<'_> {
+    fn promote(&self, known: &mut Known) -> Result<StageMove, StageError> {
+        let mut state = evaluate(self.stage, self.stream, &known.view());
+        let hidden = known.unreadable(self.mirror, self.stream).or_else(|| self.unsettled());
+        if let Some(why) = hidden {
+            return Ok(StageMove { why: Some(why), ..self.entry(state, PromotedAs::Failed) });
+        }
+        if state.outcome == Outcome::Interfered {
+            if !self.request.take_over {
+                return Ok(self.entry(state, PromotedAs::Interfered));
+            }
+            self.take_over(known, &state)?;
+            state = evaluate(self.stage, self.stream, &known.view());
+        }
+        let Some(one) = self.pick(known, &state)? else {
+            let outcome = state.outcome.into();
+            return Ok(self.entry(state, outcome));
+        };
+        let promotion = match self.promotion(known, &one, state.incumbent.as_ref()) {
+            Ok(promotion) => promotion,
+            Err(error) => return Ok(self.failed(state, &error)),
+        };
+        if let Some(lock) = self.lock
+            && let Err(error) = together::promote(lock, &promotion, lock.now())
+        {
+            return Ok(self.failed(state, &error.into()));
+        }
+        let before = state.incumbent.clone();
+        known.moves.add(self.stream, &self.stage.name, known.now, Some(one.id.name.clone()));
+        if let (Some(previous), Some(before)) = (&self.stage.previous, &before) {
+            known.moves.add(self.stream, previous, known.now, Some(before.name.clone()));
+        }
+        let mut carried = promotion.moves;
+        carried.pop();
+        let mut done = self.entry(state, PromotedAs::Promoted);
+        (done.build, done.carried) = (Some(one.id), carried);
+        done.previous = before.filter(|_| self.stage.previous.is_some());
+        Ok(done)
+    }
+
+    fn entry(&self, state: StageState, outcome: PromotedAs) -> StageMove {
+        StageMove {
+            stage: state.stage,
+            stream: state.stream,
+            incumbent: state.incumbent,
+            outcome,
+            build: None,
+            previous: None,
+            candidates: state.candidates,
+            carried: Vec::new(),
+            why: None,
+        }
+    }
+
+    fn failed(&self, state: StageState, error: &StageError) -> StageMove {
+        StageMove { why: Some(chain(error)), ..self.entry(state, PromotedAs::Failed) }
+    }
+
+    /// Returns why nothing may move here: what an interrupted command left of it could not be settled.
+    fn unsettled(&self) -> Option<String> {
+        let alias = self.mirror.layout().stream_path(self.stream).ok()?.child(&self.stage.name).ok()?;
+        let open = self.lock?.unsettled();
+        let of_it = |event: &crate::record::Event| {
+            let moves = event.stated().promotion.map(|promotion| promotion.moves).unwrap_or_default();
+            event.to == alias.as_str() || moves.iter().any(|step| step.alias == alias)
+        };
+        open.iter()
+            .any(of_it)
+            .then(|| format!("what an interrupted command left of `{alias}` could not be settled"))
+    }
+
+    /// Accepts where somebody moved the name.
+    fn take_over(&self, known: &mut Known, state: &StageState) -> Result<(), StageError> {
+        let dir = self.mirror.layout().stream_path(self.stream)?;
+        let alias = dir.child(&self.stage.name).unwrap_or_default();
+        if let Some(lock) = self.lock {
+            let from = crate::commit::pointed_at(self.mirror, &alias)?;
+            let (by_hand, why) = (false, self.request.why.clone());
+            let payload = match from.clone() {
+                Some(to) => Payload::Aliased { from, to, by_hand, why },
+                None => Payload::Unaliased { from, by_hand },
+            };
+            lock.note(lock.now(), &alias, &payload)?;
+        }
+        let build: Option<BuildName> = state.incumbent.as_ref().map(|id| id.name.clone());
+        known.moves.add(self.stream, &self.stage.name, known.now, build);
+        Ok(())
+    }
+
+    /// Returns the build to which the stage goes now.
+    fn pick(&self, known: &Known, state: &StageState) -> Result<Option<Candidate>, StageError> {
+        let stage = self.stage.name.clone();
+        let one = match &self.request.build {
+            Some(id) if known.census.build(id).is_none() => return Err(StageError::NoBuild(id.clone())),
+            Some(id) if state.incumbent.as_ref() == Some(id) => return Ok(None),
+            Some(id) => assess(self.stage, id, &known.view()),
+            None if self.request.force => match state.candidates.iter().find(|one| one.can_be_forced()) {
+                Some(one) => one.clone(),
+                None => return Ok(None),
+            },
+            None => return Ok(state.candidates.iter().find(|one| one.is_ready()).cloned()),
+        };
+        if !one.can_be_forced() {
+            let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
+            let why = one.missing.into_iter().chain(rejected).collect();
+            return Err(StageError::Unfit { stage, id: one.id, why });
+        }
+        if !one.missing.is_empty() && !self.request.force {
+            return Err(StageError::Lacks { stage, id: one.id, missing: one.missing });
+        }
+        Ok(Some(one))
+    }
+
+    fn promotion(
+        &self,
+        known: &Known,
+        one: &Candidate,
+        before: Option<&BuildId>,
+    ) -> Result<Promotion, StageError> {
+        let labels = known.census.build(&one.id).map(|build| &build.labels);
+        let vote = |job: &String| {
+            let label = labels?.get(&format!("{VOTE}{job}"))?;
+            Some((job.clone(), label.value.clone()))
+        };
+        let votes: BTreeMap<String, String> =
+            self.stage.votes.iter().flat_map(|any| &any.0).filter_map(vote).collect();
+        Ok(Promotion {
+            name: self.stage.name.clone(),
+            stream: self.stream.clone(),
+            build: Some(one.id.clone()),
+            before: before.cloned(),
+            moves: moves(self.mirror, self.stage, self.stream, Some(&one.id), before)?,
+            votes,
+            waived: one.waived.clone(),
+            lacked: one.missing.clone(),
+            why: self.request.why.clone(),
+            pipeline: known.pipeline.digest,
+        })
+    }
+}
+
+impl PromoteReport {
+    /// Returns how many stages moved.
+    pub fn moved(&self) -> usize {
+        self.stages.iter().filter(|one| one.outcome == PromotedAs::Promoted).count()
+    }
+}

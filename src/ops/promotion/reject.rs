@@ -1,0 +1,70 @@
+//! Rejections: a build that must not get a stage, or none.
+
+use super::StageError;
+use super::known::Known;
+use crate::model::{BuildId, Label};
+use crate::ops::Mode;
+use crate::ops::alias::{Saying, say_of};
+use crate::session::Session;
+use serde::Serialize;
+
+/// What a person says against a build.
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    /// The build.
+    pub id: BuildId,
+    /// For this stage and those after it; for every one without it.
+    pub stage: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What rejecting did.
+#[derive(Debug, Clone, Serialize)]
+pub struct RejectReport {
+    /// The build.
+    pub id: BuildId,
+    /// For which stage alone.
+    pub stage: Option<String>,
+    /// Why, as it was before.
+    pub before: Option<String>,
+    /// Why it is rejected now.
+    pub why: Option<String>,
+    /// The stages that the build has; a rejection takes none away.
+    pub has: Vec<String>,
+}
+
+/// Rejects a build: it is no candidate any more. A stage that it has stays; `demote` takes that away.
+pub fn reject(session: &Session<'_>, rejection: &Rejection, mode: Mode) -> Result<RejectReport, StageError> {
+    let Rejection { id, stage, why } = rejection;
+    let label = Label::rejected(stage.as_deref(), why)?;
+    let known = Known::read(session.mirror(), session.now())?;
+    if let Some(stage) = stage {
+        known.stage_in(stage, &id.stream)?;
+    }
+    let value = Some(why.clone());
+    let saying = Saying { key: label.key().to_owned(), value, url: None, always: false };
+    let before = say_of(session, id, saying, mode)?;
+    let has = known.pipeline.stages_of(&id.stream).filter(|one| {
+        stage.as_ref().is_none_or(|stage| one.name == *stage || one.before.contains(stage))
+            && known
+                .moves
+                .of(&id.stream, &one.name)
+                .last()
+                .is_some_and(|led| led.build.as_ref() == Some(&id.name))
+    });
+    let has = has.map(|one| one.name.clone()).collect();
+    Ok(RejectReport { id: id.clone(), stage: stage.clone(), before, why: Some(why.clone()), has })
+}
+
+/// Takes back a rejection, for one stage or for all.
+pub fn unreject(
+    session: &Session<'_>,
+    id: &BuildId,
+    stage: Option<&str>,
+    mode: Mode,
+) -> Result<RejectReport, StageError> {
+    let saying = Saying { key: Label::rejected_key(stage), value: None, url: None, always: false };
+    let before = say_of(session, id, saying, mode)?;
+    Ok(RejectReport { id: id.clone(), stage: stage.map(str::to_owned), before, why: None, has: Vec::new() })
+}

@@ -1,0 +1,83 @@
+//! Votes: what a job found out about a build.
+
+use super::StageError;
+use super::known::Known;
+use crate::commit::pipeline_of;
+use crate::decide::pipeline::{Outcome, evaluate};
+use crate::model::{BuildId, VOTE, job_name};
+use crate::ops::Mode;
+use crate::ops::alias::{Saying, say_of};
+use crate::session::Session;
+use serde::{Deserialize, Serialize};
+
+/// What a job says of a build.
+#[derive(Debug, Clone)]
+pub struct Vote {
+    /// The build.
+    pub id: BuildId,
+    /// The job.
+    pub job: String,
+    /// How it went.
+    pub result: VoteResult,
+    /// Where its log is.
+    pub url: Option<String>,
+}
+
+/// How a job went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VoteResult {
+    /// Well.
+    Success,
+    /// Not well.
+    Failure,
+}
+
+/// What voting did.
+#[derive(Debug, Clone, Serialize)]
+pub struct VoteReport {
+    /// The build.
+    pub id: BuildId,
+    /// The job.
+    pub job: String,
+    /// How it went.
+    pub result: VoteResult,
+    /// What the job had voted before.
+    pub before: Option<String>,
+    /// The stages that a promotion moves to the build now.
+    pub promotable: Vec<String>,
+}
+
+impl VoteResult {
+    /// Returns its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// Writes down what a job says of a build; the last vote of a job counts.
+pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport, StageError> {
+    job_name(&vote.job).map_err(StageError::Job)?;
+    let saying = Saying {
+        key: format!("{VOTE}{}", vote.job),
+        value: Some(vote.result.as_str().to_owned()),
+        url: vote.url.clone(),
+        always: true,
+    };
+    let before = say_of(session, &vote.id, saying, mode)?;
+    let mut promotable = Vec::new();
+    if mode == Mode::Real && pipeline_of(session.mirror())?.is_some() {
+        let known = Known::read(session.mirror(), session.now())?;
+        for stage in known.pipeline.stages_of(&vote.id.stream) {
+            let state = evaluate(stage, &vote.id.stream, &known.view());
+            if state.outcome == Outcome::Promoted && state.build.as_ref() == Some(&vote.id) {
+                promotable.push(stage.name.clone());
+            }
+        }
+    }
+    let (id, job) = (vote.id.clone(), vote.job.clone());
+    Ok(VoteReport { id, job, result: vote.result, before, promotable })
+}

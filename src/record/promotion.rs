@@ -1,0 +1,63 @@
+//! What the journal states of promotions and waivers.
+
+use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One of several names that move as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameMove {
+    /// The name.
+    pub alias: RelPath,
+    /// What it pointed at before; nothing when it was not there.
+    pub from: Option<RelPath>,
+    /// What it points at then; nothing when it goes.
+    pub to: Option<RelPath>,
+}
+
+/// A stage that is handed on to a build, or back to an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// The name of the stage.
+    pub name: String,
+    /// In which stream.
+    pub stream: Stream,
+    /// The build that has it then; nothing where none had it before.
+    pub build: Option<BuildId>,
+    /// The build that had it.
+    pub before: Option<BuildId>,
+    /// Every name that moves, in this order; that of the stage comes last, and with it the promotion happened.
+    pub moves: Vec<NameMove>,
+    /// What required jobs had voted on the build.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub votes: BTreeMap<String, String>,
+    /// The jobs whose vote was waived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<String>,
+    /// What it lacked, where a person promoted it all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacked: Vec<String>,
+    /// Why a person did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The digest of the pipeline.
+    pub pipeline: Digest,
+}
+
+/// A waiver that is given or taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waived {
+    /// For which stage.
+    pub name: String,
+    /// In place of the vote of which job.
+    pub job: String,
+    /// For which build alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildId>,
+    /// Until when; the last instant counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Stamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
