@@ -253,13 +253,18 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
         say::json(&json!({
             "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
             "from": report.from, "to": report.to, "rejected": report.rejected,
-            "carried": report.carried, "also": report.also,
+            "carried": report.carried, "also": report.also, "already": report.already,
         }));
         return Ok(());
     }
     let name =
         |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
-    let done = if args.dry_run { "would take" } else { "took" };
+    let done = match (report.already, args.dry_run) {
+        (true, true) => "would change nothing: took before",
+        (true, false) => "took before",
+        (false, true) => "would take",
+        (false, false) => "took",
+    };
     say::out(&format!(
         "{}: {done} {} from {}, and back to {}\n",
         report.stream,
@@ -267,6 +272,11 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
         name(&report.from),
         name(&report.to)
     ));
+    if report.already {
+        say::note(
+            "for the same reason, so that nothing changes; another --why takes it from the build that has it now",
+        );
+    }
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step)));
     }

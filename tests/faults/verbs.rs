@@ -12,11 +12,12 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
-use mirrorkeep::record::Hold;
+use mirrorkeep::record::{Hold, Waived};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
@@ -37,6 +38,15 @@ const POLICY: &str = "version: 1
 defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 7d}
 families:
   - {name: all, match: \"**\", keep: [{last: 3}]}
+";
+
+const PIPELINE: &str = "pipeline: 1
+stages:
+  - name: tested
+    streams: \"master/centos\"
+    require: {votes: [smoke]}
+    previous: tested-before
+    carry: [{alias: tested-images, place: outputs/iso}]
 ";
 
 /// The n-th point of every N is tried in the usual run, and every point by `make torture`: with one fault, and with two.
@@ -82,6 +92,10 @@ verbs! {
     hold_what_is_in_the_trash from pruned
     unhold from labelled
     withdraw_what_is_protected from labelled
+    vote from promoted
+    waive from promoted
+    promote from voted
+    demote from promoted
     set_policy from pruned
     set_layout from pruned
     export_readers from for_readers
@@ -148,6 +162,56 @@ fn withdraw_what_is_protected(session: &Session<'_>) -> Result<(), String> {
     let what = Withdrawing { id: build(BUILDS[3]), why: "a secret".to_owned(), force: true, purge: false };
     let report = mirrorkeep::ops::withdraw::withdraw(session, &what, Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+/// Votes that the newest build passed.
+fn vote(session: &Session<'_>) -> Result<(), String> {
+    voted_on(session, BUILDS[3])
+}
+
+fn voted_on(session: &Session<'_>, name: &str) -> Result<(), String> {
+    let vote = Vote { id: build(name), job: "smoke".to_owned(), result: VoteResult::Success, url: None };
+    promotion::vote(session, &vote, Mode::Real).map(drop).map_err(chain)
+}
+
+fn waive(session: &Session<'_>) -> Result<(), String> {
+    let [name, job, why] = ["tested", "smoke", "no hardware"].map(str::to_owned);
+    let waiver = Waived { name, job, build: Some(build(BUILDS[3])), until: None, why: Some(why) };
+    promotion::waive(session, &waiver, Mode::Real).map(drop).map_err(chain)
+}
+
+fn promote(session: &Session<'_>) -> Result<(), String> {
+    let report = promotion::promote(session, &PromoteRequest::default(), Mode::Real).map_err(chain)?;
+    let wrong = report.stages.iter().find(|one| one.outcome == PromotedAs::Failed);
+    wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
+}
+
+fn demote(session: &Session<'_>) -> Result<(), String> {
+    let request = DemoteRequest {
+        stage: "tested".to_owned(),
+        stream: "master/centos".parse().unwrap(),
+        to: None,
+        why: "bad".to_owned(),
+    };
+    promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain)
+}
+
+/// Has a pipeline, and the second build promoted by it; the third has its vote, too.
+fn voted(session: &Session<'_>) -> Result<(), String> {
+    let chosen = Chosen::File(PIPELINE.to_owned());
+    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map_err(chain)?;
+    // Settings are read when a mirror is opened.
+    let mirror = open(session.mirror().shared_store())?;
+    let session = &Session::new(&mirror, &now);
+    voted_on(session, BUILDS[1])?;
+    promote(session)?;
+    voted_on(session, BUILDS[2])
+}
+
+/// Has the third build promoted after the second.
+fn promoted(session: &Session<'_>) -> Result<(), String> {
+    voted(session)?;
+    done(session.mirror().shared_store(), promote)
 }
 
 fn set_policy(session: &Session<'_>) -> Result<(), String> {
@@ -277,6 +341,25 @@ impl Scene {
         open(self.store()).unwrap()
     }
 
+    /// Looks whether the names of the stage are those before or those after, once an interrupted command is settled, and the
+    /// journal says so.
+    fn moves_as_one(&self) -> Result<(), String> {
+        let settled = self.fork();
+        let mirror = settled.mirror();
+        mirrorkeep::recover::recover(&mirror, Stages::Wait, &now).map_err(chain)?;
+        let leads = |name: &str| -> Result<Option<String>, String> {
+            let alias: RelPath = format!("master/centos/{name}").parse().unwrap();
+            let at = mirrorkeep::commit::pointed_at(&mirror, &alias).map_err(chain)?;
+            Ok(at.map(|at| at.as_str().trim_end_matches("/outputs/iso").to_owned()))
+        };
+        let [stage, images, before] = ["tested", "tested-images", "tested-before"].map(leads);
+        let [second, third] = [1, 2].map(|nth| Some(build(BUILDS[nth]).to_string()));
+        let one =
+            [(None, None, None), (second.clone(), second.clone(), None), (third.clone(), third, second)];
+        let is = (stage?, images?, before?);
+        if one.contains(&is) { Ok(()) } else { Err(format!("the names of the stage are mixed: {is:?}")) }
+    }
+
     /// Returns what there is in the end: what readers see, what the records and holds say, and what is in force.
     fn end(&self) -> Vec<String> {
         let mirror = self.mirror();
@@ -300,9 +383,14 @@ impl Scene {
                 mirror.holds_of(&build(name)).unwrap().into_iter().map(|hold| hold.why).collect();
             end.push(format!("{name} {labels:?} {holds:?}"));
         }
-        for name in ["mirror.yaml", "policy.yaml", "layout.yaml"] {
+        for name in ["mirror.yaml", "policy.yaml", "layout.yaml", "pipeline.yaml"] {
             if let Ok(bytes) = store.read(&RelPath::state(name), 1 << 20) {
                 end.push(format!("{name} {}", String::from_utf8(bytes).unwrap()));
+            }
+        }
+        if mirror.config().pipeline.is_some() {
+            for one in promotion::stages(&mirror, None, None, now()).unwrap() {
+                end.push(format!("{} {:?} {:?} {:?}", one.stage, one.build, one.missing, one.waived));
             }
         }
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
@@ -368,7 +456,7 @@ fn every_call(ready: &Scene, act: Act) {
         begin: &|| ready.fork(),
         store: <Scene as Left>::store,
         act: &|store| done(store, act),
-        whole: |scene| view::misleads_nobody(&scene.mirror()),
+        whole: |scene| view::misleads_nobody(&scene.mirror()).and_then(|()| scene.moves_as_one()),
         all_done: true,
         end: &Scene::end,
     };

@@ -350,7 +350,16 @@ mod tests {
     fn a_name_that_somebody_moved_is_an_interference() {
         let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
         let all = [(true, true, false, [Some(true); 3]); 8];
-        let layout = Layout::load("version: 1\nbuilds: \"{branch}/{platform}/{name}\"\n", "l.yaml").unwrap();
+        let layout = "layout: 1
+name: t
+title: t
+fields:
+  branch: {matches: \"[a-z]+\", examples: [main]}
+  name: {matches: \"b[0-9]\", examples: [b1]}
+streams: [{stream: \"{branch}/debian\", build: \"{name}\"}]
+tree: [\"**\"]
+";
+        let layout = Layout::load(layout, "l.yaml").unwrap();
         let at = |path: &str| -> RelPath { path.parse().unwrap() };
         let step =
             |to: &str, by_hand| AliasMove { from: None, to: Some(at(to)), at: Stamp::default(), by_hand };

@@ -8,7 +8,7 @@ use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Label, RelPath, Stream};
 use crate::ops::Mode;
-use crate::record::{EventKind, NameMove, Phase, Promotion};
+use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
 use crate::session::Session;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub struct DemoteReport {
     pub carried: Vec<NameMove>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,
+    /// Whether an earlier try did it.
+    pub already: bool,
 }
 
 /// Takes a stage from the build that has it.
@@ -58,6 +60,12 @@ pub fn demote(
     let known = Known::read(mirror, session.now())?;
     let (stream, name) = (&request.stream, &request.stage);
     let stage = known.stage_in(name, stream)?;
+    if let Some(done) = already(mirror, request)? {
+        return Ok(done);
+    }
+    if let Some(why) = known.unreadable(mirror, stream, &[]) {
+        return Err(StageError::Name(why));
+    }
     let state = evaluate(stage, stream, &known.view());
     if state.outcome == Outcome::Interfered {
         return Err(StageError::Interfered { stage: name.clone(), stream: stream.clone() });
@@ -104,7 +112,35 @@ pub fn demote(
         rejected: Some(from),
         carried,
         also,
+        already: false,
     })
+}
+
+/// Returns the demotion that this one asks for again, after a loss of the connection or in a loop that retries: the last
+/// move of the stage was one for the same reason.
+///
+/// Without this, running the command again would take the stage from the next build, too.
+fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteReport>, StageError> {
+    let alias = mirror.layout().stream_path(&request.stream)?.child(&request.stage).unwrap_or_default();
+    let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
+    let events = mirror.history(&kinds)?;
+    let of_it = |event: &&Event| event.phase == Phase::Done && event.to == alias.as_str();
+    let Some(last) = events.iter().rev().find(of_it).filter(|last| last.what == EventKind::Demoted) else {
+        return Ok(None);
+    };
+    let Some(done) = last.stated().promotion else { return Ok(None) };
+    let same = done.why.as_ref() == Some(&request.why)
+        && request.to.as_ref().is_none_or(|to| done.build.as_ref() == Some(to));
+    Ok(same.then(|| DemoteReport {
+        stage: done.name,
+        stream: done.stream,
+        from: done.before.clone(),
+        to: done.build,
+        rejected: done.before,
+        carried: Vec::new(),
+        also: Vec::new(),
+        already: true,
+    }))
 }
 
 /// Returns the promotion by which a build got the stage that it has.

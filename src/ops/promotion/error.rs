@@ -3,7 +3,7 @@
 use crate::commit::{PipelineInForceError, PromotionError, RepointError};
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError};
-use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, Stream, shell_word};
+use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
 use crate::ops::alias::LabelActError;
 use crate::ops::op_error::{OpError, shares};
 use crate::recover::RecoverError;
@@ -107,6 +107,9 @@ pub enum StageError {
         /// The job.
         job: String,
     },
+    /// What cannot be read may hide streams.
+    #[error("`{0}` cannot be read, so that nothing is known of the streams below it: {1}")]
+    Unreadable(RelPath, String),
     /// What was said cannot be written down.
     #[error(transparent)]
     Text(#[from] LabelError),
@@ -161,6 +164,7 @@ impl Classify for StageError {
             | Self::NoIncumbent { .. }
             | Self::Has { .. }
             | Self::NoWaiver { .. }
+            | Self::Unreadable(..)
             | Self::Name(_) => ErrorKind::Failed.into(),
             Self::NoPlace(error) => error.class(),
             Self::Label(error) => error.class(),

@@ -1,9 +1,9 @@
 //! What is known of the stages of a mirror: its pipeline, builds, names and waivers at one instant.
 
 use super::StageError;
-use crate::census::Census;
+use crate::census::{Census, StreamCensus};
 use crate::commit::required_pipeline;
-use crate::decide::pipeline::{Moves, Pipeline, Stage, View, Waiver, WaiverScope};
+use crate::decide::pipeline::{Candidate, Moves, Pipeline, Stage, View, Waiver, WaiverScope};
 use crate::layout::Place;
 use crate::mirror::{JournalError, Mirror, Unreadable, chain, survey};
 use crate::model::{Stamp, Stream};
@@ -18,6 +18,8 @@ pub(super) struct Known {
     pub(super) waivers: Vec<Waiver>,
     pub(super) now: Stamp,
     unreadable: Vec<Unreadable>,
+    /// The streams of which nothing could be read.
+    hidden: Vec<Stream>,
 }
 
 impl Known {
@@ -28,13 +30,36 @@ impl Known {
         if let Some(lost) = survey.lost.first() {
             return Err(JournalError::from(lost.clone()).into());
         }
-        let moves = Moves::of_census(&survey.census, mirror.layout());
+        let mut census = survey.census;
+        let mut hidden = Vec::new();
+        for trouble in &survey.troubles {
+            match mirror.layout().place(&trouble.path) {
+                Place::Stream { stream } => hidden.push(stream),
+                Place::Root | Place::Above => {
+                    return Err(StageError::Unreadable(trouble.path.clone(), chain(&trouble.error)));
+                }
+                _ => {}
+            }
+        }
+        // Nothing is known of what is there, which is not the same as nothing.
+        let unknown = hidden.iter().filter(|stream| census.stream(stream).is_none()).cloned();
+        let lines: Vec<StreamCensus> =
+            unknown.map(|stream| StreamCensus { stream, builds: Vec::new() }).collect();
+        census.streams.extend(lines);
+        census.sort();
+        let moves = Moves::of_census(&census, mirror.layout());
         let waivers = waivers(mirror)?;
-        Ok(Self { pipeline, census: survey.census, moves, waivers, now, unreadable: survey.troubles })
+        Ok(Self { pipeline, census, moves, waivers, now, unreadable: survey.troubles, hidden })
     }
 
     pub(super) fn view(&self) -> View<'_> {
         View { census: &self.census, moves: &self.moves, waivers: &self.waivers, now: self.now }
+    }
+
+    /// Returns whether anything is known of a stream, or could not be read; a directory above builds can be a stream, too.
+    pub(super) fn is_looked_at(&self, line: &StreamCensus) -> bool {
+        !line.builds.is_empty()
+            || self.unreadable.iter().any(|one| line.stream.as_path().is_within(&one.path))
     }
 
     /// Returns the stage of that name.
@@ -58,13 +83,18 @@ impl Known {
         Ok(stage)
     }
 
-    /// Returns what of a stream cannot be read, so that nothing is decided there.
-    pub(super) fn unreadable(&self, mirror: &Mirror, stream: &Stream) -> Option<String> {
+    /// Returns what of a stream cannot be read, so that nothing is decided there: one of these candidates, a name, or a
+    /// directory.
+    pub(super) fn unreadable(
+        &self,
+        mirror: &Mirror,
+        stream: &Stream,
+        candidates: &[Candidate],
+    ) -> Option<String> {
         let dir = mirror.layout().stream_path(stream).ok()?;
-        // A build that cannot be read is no candidate, and says why; a name or a directory may hide anything.
-        let hides = |one: &&Unreadable| {
-            (one.path.is_within(&dir) || dir.is_within(&one.path))
-                && !matches!(mirror.layout().place(&one.path), Place::Build { .. })
+        let hides = |one: &&Unreadable| match mirror.layout().place(&one.path) {
+            Place::Build { build } => candidates.iter().any(|candidate| candidate.id == build),
+            _ => one.path.is_within(&dir) || dir.is_within(&one.path),
         };
         let one = self.unreadable.iter().find(hides)?;
         Some(format!("`{}` cannot be read: {}", one.path, chain(&one.error)))

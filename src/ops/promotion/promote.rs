@@ -137,7 +137,9 @@ struct Promoting<'a> {
 impl Promoting<'_> {
     fn promote(&self, known: &mut Known) -> Result<StageMove, StageError> {
         let mut state = evaluate(self.stage, self.stream, &known.view());
-        let hidden = known.unreadable(self.mirror, self.stream).or_else(|| self.unsettled());
+        // Who names a build does not need to know of the others.
+        let candidates = if self.request.build.is_some() { &[] } else { &*state.candidates };
+        let hidden = known.unreadable(self.mirror, self.stream, candidates).or_else(|| self.unsettled());
         if let Some(why) = hidden {
             return Ok(StageMove { why: Some(why), ..self.entry(state, PromotedAs::Failed) });
         }

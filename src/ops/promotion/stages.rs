@@ -78,8 +78,9 @@ pub(super) fn chosen(
     if let Some(name) = stage {
         known.stage(name)?;
     }
+    let lines = known.census.streams.iter().filter(|line| known.is_looked_at(line)).map(|line| &line.stream);
     let asked = |stream: &&Stream| streams.is_none_or(|pattern| pattern.has(stream.as_str()));
-    let lines: Vec<&Stream> = known.census.streams.iter().map(|line| &line.stream).filter(asked).collect();
+    let lines: Vec<&Stream> = lines.filter(asked).collect();
     let mut chosen = Vec::new();
     for one in known.pipeline.stages.iter().filter(|one| stage.is_none_or(|name| one.name == name)) {
         let streams = lines.iter().filter(|stream| one.is_in(stream));
