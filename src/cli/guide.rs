@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Publish", &["publish", "copy", "adopt", "label", "alias"]),
     ("Look", &["status", "list", "show", "log", "resolve", "plan", "explain", "check", "verify", "census"]),
     ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
-    ("Set up", &["init", "layout", "policy", "export", "recover", "completions", "man", "help"]),
+    ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),
 ];
 
 /// Words that people know from other tools, and what does that here.
@@ -44,7 +44,10 @@ const ELSEWHERE: [(&[&str], &str); 16] = [
         &["repair", "fix", "unlock"],
         "`mirrorkeep recover` finishes what was interrupted, and `mirrorkeep check --fix` fixes what can be fixed safely",
     ),
-    (&["config", "settings"], "`mirrorkeep layout show` and `mirrorkeep policy show` show what is in force"),
+    (
+        &["config", "settings"],
+        "`mirrorkeep layout show`, `mirrorkeep policy show` and `mirrorkeep pipeline show` show what is in force",
+    ),
     (&["simulate", "forecast"], "`mirrorkeep policy simulate --for 30d` runs the policy forward"),
     (
         &["import", "push", "upload", "add", "put"],

@@ -7,8 +7,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, plan, policy, prune,
-    publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, pipeline, plan, policy,
+    prune, publish, say, status, verify, withdraw,
 };
 use crate::mirror::{Warnings, chain};
 use crate::model::{Classify, ErrorKind};
@@ -228,6 +228,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Hold(HoldArgs { verb: Some(HoldVerb::List(filter)), .. }) => list::holds(setting, &filter)?,
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
+        Verb::Pipeline(verb) => return pipeline::pipeline(setting, &verb),
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Export(ExportVerb::Readers(args)) => return export::readers(setting, &args),
         Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,

@@ -35,6 +35,11 @@ const READERS: &[&str] = &[
     "policy simulate",
     "policy diff",
     "policy schema",
+    "pipeline list",
+    "pipeline show",
+    "pipeline lint",
+    "pipeline test",
+    "pipeline schema",
     "verify",
     "completions",
     "man",
@@ -166,6 +171,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("adopt", 0, &["adopt", "--write-sums", "--dry-run"]),
         ("recover", 0, &["recover", "--dry-run"]),
         ("policy set", 0, &["policy", "set", "starlingx", "--dry-run"]),
+        ("pipeline set", 0, &["pipeline", "set", "starlingx", "--dry-run"]),
         ("layout set", 0, &["layout", "set", "generic", "--dry-run"]),
     ];
     let parent = rig.mirror("..");

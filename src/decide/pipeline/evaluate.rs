@@ -53,6 +53,11 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         (_, None, true, None) => Outcome::None,
     };
     let build = ready.filter(|_| outcome == Outcome::Promoted).map(|one| one.id.clone());
+    let failed = stage.on_failure.as_ref().filter(|_| !interfered).and_then(|alias| {
+        let failed = candidates.iter().find(|one| has_failed(stage, &builds, one))?;
+        let has = view.moves.of(stream, alias).last().and_then(|led| led.build.as_ref());
+        (has != Some(&failed.id.name)).then(|| failed.id.clone())
+    });
     let created = |id: &BuildId| builds.by_name.get(&id.name).and_then(|build| build.created);
     let newest = candidates.first().and_then(|one| created(&one.id));
     let gap = incumbent.as_ref().and_then(created).zip(newest).map(|(old, new)| new.unix() - old.unix());
@@ -64,6 +69,7 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         since,
         outcome,
         build,
+        failed,
         candidates,
         gap_days: gap.map(|seconds| seconds.max(0) / 86_400),
         alarm: gap.zip(stage.alarm).is_some_and(|(gap, alarm)| gap > alarm.seconds()),
@@ -147,6 +153,18 @@ fn candidate(stage: &Stage, builds: &Builds<'_>, name: &BuildName, view: &View<'
         }
     }
     Candidate { id, missing, waived, rejected: rejected.map(str::to_owned) }
+}
+
+/// Returns whether all jobs of a requirement voted on a candidate, none of them success, and no waiver stands in.
+fn has_failed(stage: &Stage, builds: &Builds<'_>, one: &Candidate) -> bool {
+    let Some(build) = builds.by_name.get(&one.id.name).filter(|_| one.rejected.is_none()) else {
+        return false;
+    };
+    let failure = |job: &String| {
+        let vote = build.labels.get(&format!("vote/{job}"));
+        vote.is_some_and(|vote| vote.value == "failure") && !one.waived.contains(job)
+    };
+    stage.votes.iter().any(|required| required.0.iter().all(failure))
 }
 
 impl<'a> Builds<'a> {

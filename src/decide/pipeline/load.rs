@@ -91,13 +91,16 @@ impl Loading<'_> {
             }
         }
         for (index, stage) in stages.iter().enumerate() {
-            let Some(previous) = &stage.previous else { continue };
-            let also = stages
-                .iter()
-                .any(|other| other.previous.as_ref() == Some(previous) && other.name != stage.name);
-            if names.contains(previous) || also {
-                let why = format!("`{previous}` is the name of another stage or of its `previous`");
-                self.problem(&format!("stages[{index}].previous"), why);
+            for (key, alias) in [("previous", &stage.previous), ("on_failure", &stage.on_failure)] {
+                let Some(alias) = alias else { continue };
+                let others = stages.iter().filter(|other| other.name != stage.name);
+                let also = others.flat_map(Stage::moves).any(|moved| moved == alias);
+                if names.contains(alias) || also || stage.moves().filter(|moved| *moved == alias).count() > 1
+                {
+                    let why =
+                        format!("`{alias}` is moved by another stage, or by this one for another reason");
+                    self.problem(&format!("stages[{index}].{key}"), why);
+                }
             }
         }
         for (index, way) in loops::loops(&stages) {
@@ -112,7 +115,8 @@ impl Loading<'_> {
 
     fn stage(&mut self, at: &str, raw: &StageFile) -> Stage {
         self.alias(&format!("{at}.name"), &raw.name);
-        for (key, alias) in [("from", &raw.from), ("previous", &raw.previous)] {
+        let others = [("from", &raw.from), ("previous", &raw.previous), ("on_failure", &raw.on_failure)];
+        for (key, alias) in others {
             if let Some(alias) = alias {
                 self.alias(&format!("{at}.{key}"), alias);
             }
@@ -125,6 +129,9 @@ impl Loading<'_> {
         }
         if raw.pin && raw.from.is_none() {
             self.problem(at, "`pin` needs `from`, the alias whose newest build is taken");
+        }
+        if raw.on_failure.is_some() && raw.require.votes.is_empty() {
+            self.problem(&format!("{at}.on_failure"), "no job is required, so none can fail");
         }
         let streams = raw.streams.as_slice().iter().map(|text| self.pattern(&format!("{at}.streams"), text));
         let streams = streams.collect();
@@ -151,6 +158,7 @@ impl Loading<'_> {
             pin: raw.pin,
             votes,
             labels: raw.require.labels.clone(),
+            on_failure: raw.on_failure.clone(),
             previous: raw.previous.clone(),
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(1)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
@@ -231,7 +239,7 @@ stages:
             "stages[2].require: a stage with `pin: true` takes any candidate",
             "stages[3]: `pin` needs `from`",
             "stages[3].name: a second stage `d`",
-            "stages[3].previous: `c` is the name of another stage",
+            "stages[3].previous: `c` is moved by another stage",
             "stages[1].from: no build can reach this stage: c comes from d comes from c",
             "stages[2].from: no build can reach this stage: d comes from c comes from d",
         ];

@@ -33,6 +33,8 @@ pub struct Stage {
     pub votes: Vec<Requirement>,
     /// Labels with the values that are accepted.
     pub labels: BTreeMap<String, OneOrMany>,
+    /// An alias that takes a candidate for which a required job voted failure.
+    pub on_failure: Option<String>,
     /// An alias for the build that the stage had before.
     pub previous: Option<String>,
     /// How many of the last builds that had the stage are protected.
@@ -65,6 +67,11 @@ impl Pipeline {
 }
 
 impl Stage {
+    /// Returns the aliases that only this stage moves, its own name first.
+    pub fn moves(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.previous).chain(&self.on_failure)
+    }
+
     /// Returns whether the stage is in a stream.
     pub fn is_in(&self, stream: &Stream) -> bool {
         self.streams.iter().any(|pattern| fits(pattern, stream.as_str()))

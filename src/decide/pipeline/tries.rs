@@ -32,7 +32,8 @@ impl Pipeline {
             now: test.census.at,
         };
         let look = |(name, wanted): (&String, &Expected)| {
-            let state = evaluate(self.stage(name)?, &test.stream, &view);
+            let Some(stage) = self.stage(name) else { return self.failure(test, (name, wanted), &view) };
+            let state = evaluate(stage, &test.stream, &view);
             let (fits, wanted) = match wanted {
                 Expected::Build(name) => {
                     (state.build.as_ref().is_some_and(|build| build.name == *name), name.to_string())
@@ -53,6 +54,28 @@ impl Pipeline {
             (!fits).then(|| Surprise { test: test.name.clone(), place, stage: name.clone(), message })
         };
         test.expect.iter().filter_map(look).collect()
+    }
+
+    /// Compares what an `on_failure` takes with what an example expects.
+    fn failure(
+        &self,
+        test: &Example,
+        (name, wanted): (&str, &Expected),
+        view: &View<'_>,
+    ) -> Option<Surprise> {
+        let stage = self.stages.iter().find(|stage| stage.on_failure.as_deref() == Some(name))?;
+        let failed = evaluate(stage, &test.stream, view).failed;
+        let came = failed.map_or_else(|| "none".to_owned(), |id| id.name.to_string());
+        let wanted = match wanted {
+            Expected::Build(name) => name.to_string(),
+            Expected::Outcome(outcome) => word(*outcome).to_owned(),
+        };
+        (came != wanted).then(|| Surprise {
+            test: test.name.clone(),
+            place: format!("{}.expect.{name}", test.at),
+            stage: stage.name.clone(),
+            message: format!("expected {wanted} at `{name}`, came out {came}"),
+        })
     }
 }
 
