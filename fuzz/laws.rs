@@ -5,7 +5,7 @@
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
 use mirrorkeep::census::Census;
-use mirrorkeep::decide::pipeline::Pipeline;
+use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, diff};
 use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
@@ -216,14 +216,20 @@ fn small_census() -> Census {
     serde_json::from_str(TEXT).unwrap_or_else(|_| Census::empty(noon()))
 }
 
-/// A pipeline keeps its text, and its examples can be tried whatever they say.
+/// A pipeline keeps its text, and its examples and oddities can be tried whatever they say.
 fn pipeline(bytes: &[u8]) {
+    static GENERIC: LazyLock<Option<Layout>> =
+        LazyLock::new(|| Layout::load(Layout::shipped("generic")?, "generic").ok());
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(pipeline) = Pipeline::load(text, "f.yaml") else { return };
     assert_eq!(pipeline.text(), text);
     for test in &pipeline.tests {
         drop(pipeline.surprises(test));
     }
+    let terms = LintTerms { layout: GENERIC.as_ref(), policy: None, streams: &BTreeMap::new() };
+    drop(mirrorkeep::decide::pipeline::lint(&pipeline, &terms));
+    let same = diff(&pipeline, &pipeline);
+    assert!(same.stages.is_empty() && !same.reordered);
 }
 
 fn policy(bytes: &[u8]) {

@@ -2,6 +2,7 @@
 
 pub(super) mod color;
 mod look;
+mod pipeline;
 mod promotion;
 mod prune;
 pub(super) mod publish;
@@ -14,6 +15,7 @@ pub(super) use look::{
     CheckArgs, ExplainArgs, FormatArg, HoldVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb, ResultFilter,
     SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
+pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
@@ -33,10 +35,10 @@ use clap::{Parser, Subcommand};
 const EXITS: &str = "Exit codes:
   0    done
   1    failed; the message says what, why, and one hint
-  2    the arguments, the layout or the policy are wrong; nothing was touched
+  2    the arguments, the layout, the policy or the pipeline are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, prune, status --check, policy lint, policy test)
+  5    findings (check, verify, prune, status --check, lint and test of a policy or pipeline)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: somebody else holds the lock
   8    could not free what was asked for
@@ -69,10 +71,10 @@ Credentials and settings of an object store, such as \fBAWS_ACCESS_KEY_ID\fR and
 pub(super) const FILES: &str = r".SH FILES
 .TP
 \fI.mirrorkeep/mirror.yaml\fR
-The settings of the mirror: layout, policy, names and declared paths.
+The settings of the mirror: layout, policy, pipeline, names and declared paths.
 .TP
-\fI.mirrorkeep/policy.yaml\fR, \fI.mirrorkeep/layout.yaml\fR
-The policy and the layout of the mirror, where they are not ones that ship.
+\fI.mirrorkeep/policy.yaml\fR, \fI.mirrorkeep/layout.yaml\fR, \fI.mirrorkeep/pipeline.yaml\fR
+The policy, the layout and the pipeline of the mirror, where they are not ones that ship.
 .TP
 \fI.mirrorkeep/journal/\fR
 What happened; \fBmirrorkeep log\fR shows it.
@@ -313,6 +315,9 @@ Examples:
     /// Check, test, simulate and compare policies
     #[command(subcommand)]
     Policy(PolicyVerb),
+    /// Check, test and compare pipelines, which define the stages of promotion
+    #[command(subcommand)]
+    Pipeline(PipelineVerb),
     /// Check the structure of the mirror against its layout
     #[command(after_help = "Examples:
   mirrorkeep check
@@ -436,6 +441,7 @@ impl Verb {
                 | Self::Stages(_)
                 | Self::History { .. }
                 | Self::Policy(_)
+                | Self::Pipeline(_)
                 | Self::Completions { .. }
                 | Self::Man { .. }
         )

@@ -8,6 +8,7 @@ use super::context::who;
 use super::mirror_url::MirrorUrl;
 use super::{guide, say};
 use crate::commit::pipeline_of;
+use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::Policy;
 use crate::layout::Layout;
 use crate::mirror::Mirror;
@@ -49,6 +50,8 @@ enum Words {
     Policies,
     /// A stage of the pipeline.
     Stages,
+    /// A shipped pipeline, or a file.
+    Pipelines,
 }
 
 /// Which argument of which verb is what.
@@ -115,6 +118,13 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["policy", "set"], "policy", Words::Policies),
     (&["policy", "diff"], "old", Words::Policies),
     (&["policy", "diff"], "new", Words::Policies),
+    (&["init"], "pipeline", Words::Pipelines),
+    (&["pipeline", "show"], "pipeline", Words::Pipelines),
+    (&["pipeline", "lint"], "pipeline", Words::Pipelines),
+    (&["pipeline", "lint"], "layout", Words::Layouts),
+    (&["pipeline", "lint"], "policy", Words::Policies),
+    (&["pipeline", "test"], "pipeline", Words::Pipelines),
+    (&["pipeline", "set"], "pipeline", Words::Pipelines),
 ];
 
 /// Answers a shell that asks for words; nothing where none does.
@@ -179,6 +189,7 @@ impl ValueCompleter for Words {
         let shipped: Vec<&str> = match self {
             Self::Layouts => Layout::shipped_names().collect(),
             Self::Policies => Policy::shipped_names().collect(),
+            Self::Pipelines => Pipeline::shipped_names().collect(),
             _ => return steps(typed, &self.of_mirror()).into_iter().map(CompletionCandidate::new).collect(),
         };
         let fitting =
@@ -227,7 +238,7 @@ impl Words {
                 let pipeline = pipeline_of(&mirror).ok()??;
                 pipeline.stages.into_iter().map(|stage| stage.name).collect()
             }
-            Self::Layouts | Self::Policies => BTreeSet::new(),
+            Self::Layouts | Self::Policies | Self::Pipelines => BTreeSet::new(),
         })
     }
 }

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         &["promote", "demote", "stages", "history", "vote", "waive", "unwaive", "reject", "unreject"],
     ),
     ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
-    ("Set up", &["init", "layout", "policy", "export", "recover", "completions", "man", "help"]),
+    ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),
 ];
 
 /// Words that people know from other tools, and what does that here.
@@ -52,7 +52,10 @@ const ELSEWHERE: [(&[&str], &str); 17] = [
         &["repair", "fix", "unlock"],
         "`mirrorkeep recover` finishes what was interrupted, and `mirrorkeep check --fix` fixes what can be fixed safely",
     ),
-    (&["config", "settings"], "`mirrorkeep layout show` and `mirrorkeep policy show` show what is in force"),
+    (
+        &["config", "settings"],
+        "`mirrorkeep layout show`, `mirrorkeep policy show` and `mirrorkeep pipeline show` show what is in force",
+    ),
     (&["simulate", "forecast"], "`mirrorkeep policy simulate --for 30d` runs the policy forward"),
     (
         &["import", "push", "upload", "add", "put"],

@@ -1,11 +1,12 @@
 //! Verbs that only look: `show`, `census`, `layout`, `alias list`.
 
 use super::args::LayoutVerb;
+use super::chosen::choose;
 use super::context::Context;
 use super::exit::{Failed, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::{looked_at, looked_to_show};
-use super::{make, naming, say};
+use super::{naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, PreviousRuns, Verdict, retain};
 use crate::layout::{Layout, Place};
@@ -143,9 +144,9 @@ pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
 fn layout_of(setting: &Context, named: Option<&str>) -> Outcome<Layout> {
     match named {
-        Some(name) => Ok(make::choose(name)?.1),
+        Some(name) => Ok(choose(name)?.1),
         None if setting.mirror.may_be_a_mirror() => Ok(setting.open()?.layout().clone()),
-        None => Ok(make::choose(Layout::DEFAULT)?.1),
+        None => Ok(choose(Layout::DEFAULT)?.1),
     }
 }
 
@@ -200,7 +201,7 @@ pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
 }
 
 fn set_layout(setting: &Context, name: &str, dry_run: bool) -> Outcome {
-    let (chosen, layout) = make::choose(name)?;
+    let (chosen, layout) = choose::<Layout>(name)?;
     let mirror = setting.open()?;
     let session = setting.session(&mirror);
     let report = crate::ops::settings::set_layout(&session, (&chosen, &layout), Mode::of(dry_run))?;

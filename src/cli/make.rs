@@ -1,6 +1,7 @@
 //! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
 
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
+use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::mirror_url::say_what_lacks;
@@ -8,7 +9,8 @@ use super::owner::refuse_root;
 use super::surveyed::looked_to_show;
 use super::{naming, say};
 use crate::commit::{Moved, Permit};
-use crate::decide::policy::Span;
+use crate::decide::pipeline::Pipeline;
+use crate::decide::policy::{Policy, Span};
 use crate::layout::Layout;
 use crate::mirror::{Chosen, Mirror, Setup};
 use crate::model::{Label, RelPath, shown};
@@ -17,36 +19,43 @@ use crate::recover::Stages;
 use serde_json::json;
 
 pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
-    let layout = choose(&args.layout)?.1;
+    let (chosen, layout) = choose::<Layout>(&args.layout)?;
     let policy = policy_for(&layout, args.policy.as_deref())?;
-    let named = policy.as_ref().map(|policy| match policy {
-        Chosen::Shipped(name) => name.clone(),
-        Chosen::File(_) => args.policy.clone().unwrap_or_default(),
-    });
+    let pipeline = args.pipeline.as_deref().filter(|name| *name != "none").map(choose::<Pipeline>);
+    let pipeline = pipeline.transpose()?.map(|(chosen, _)| chosen);
+    let named = |chosen: &Option<Chosen>, asked: &Option<String>| match chosen {
+        Some(Chosen::Shipped(name)) => Some(name.clone()),
+        Some(Chosen::File(_)) => asked.clone(),
+        None => None,
+    };
+    let (policy_name, pipeline_name) = (named(&policy, &args.policy), named(&pipeline, &args.pipeline));
     setting.mirror.is_apart()?;
     refuse_root(&setting.mirror)?;
     if args.dry_run {
         setting.mirror.may_create()?;
     } else {
-        crate::commit::keep_reserve(&create(setting, &args.layout, policy, args.writers)?)?;
+        let files = Files { layout: chosen, policy, pipeline };
+        crate::commit::keep_reserve(&create(setting, files, args.writers)?)?;
     }
     let at = setting.mirror.to_string();
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
         let layout = layout.name();
-        say::json(
-            &json!({"init": 1, "mirror": at, "layout": layout, "policy": named, "dry_run": args.dry_run}),
-        );
+        say::json(&json!({"init": 1, "mirror": at, "layout": layout, "policy": policy_name,
+            "pipeline": pipeline_name, "dry_run": args.dry_run}));
     } else {
-        let policy = match named {
-            Some(name) => format!("the policy `{name}`"),
-            None => "no policy, so that nothing is ever pruned".to_owned(),
+        let layout = format!("the layout `{}`", layout.name());
+        let with = match (policy_name, pipeline_name) {
+            (Some(policy), Some(pipeline)) => {
+                format!("{layout}, the policy `{policy}` and the pipeline `{pipeline}`")
+            }
+            (Some(policy), None) => format!("{layout} and the policy `{policy}`"),
+            (None, Some(pipeline)) => {
+                format!("{layout}, the pipeline `{pipeline}` and no policy, so that nothing is ever pruned")
+            }
+            (None, None) => format!("{layout} and no policy, so that nothing is ever pruned"),
         };
-        say::out(&format!(
-            "{done} a mirror at `{at}` with the layout `{}` and {}\n",
-            shown(layout.name()),
-            shown(&policy)
-        ));
+        say::out(&format!("{done} a mirror at `{at}` with {}\n", shown(&with)));
     }
     Ok(())
 }
@@ -55,41 +64,26 @@ pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
 pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option<Chosen>> {
     match asked {
         Some("none") => Ok(None),
-        Some(name) => Ok(Some(super::plan::choose(name)?.0)),
+        Some(name) => Ok(Some(choose::<Policy>(name)?.0)),
         None => Ok(crate::ops::retention::suiting(layout)),
     }
 }
 
+/// The files that a new mirror gets.
+pub(super) struct Files {
+    pub(super) layout: Chosen,
+    pub(super) policy: Option<Chosen>,
+    pub(super) pipeline: Option<Chosen>,
+}
+
 /// Makes a mirror: its directory as well when that is not there, and an object store is tried out first.
-pub(super) fn create(
-    setting: &Context,
-    layout: &str,
-    policy: Option<Chosen>,
-    writers: Option<WritersArg>,
-) -> Outcome<Mirror> {
-    let (chosen, _) = choose(layout)?;
+pub(super) fn create(setting: &Context, files: Files, writers: Option<WritersArg>) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let store = setting.mirror.create(writers)?;
     say_what_lacks(&*store);
-    let setup = Setup { layout: chosen, policy, pipeline: None, id: uuid::Uuid::new_v4().to_string() };
+    let Files { layout, policy, pipeline } = files;
+    let setup = Setup { layout, policy, pipeline, id: uuid::Uuid::new_v4().to_string() };
     Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
-}
-
-/// Returns a shipped layout or a file's, read and found sound.
-pub(super) fn choose(name: &str) -> Outcome<(Chosen, Layout)> {
-    if let Some(text) = Layout::shipped(name) {
-        return Ok((Chosen::Shipped(name.to_owned()), Layout::load(text, name)?));
-    }
-    if !name.contains(['/', '.']) {
-        let names: Vec<String> = Layout::shipped_names().map(|name| format!("`{name}`")).collect();
-        let ship = names.join(", ");
-        return Err(
-            Usage(format!("no layout `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
-        );
-    }
-    let text = super::read::setting("layout", name.as_ref())?;
-    let layout = Layout::load(&text, name)?;
-    Ok((Chosen::File(text), layout))
 }
 
 pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {

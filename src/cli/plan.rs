@@ -1,6 +1,7 @@
 //! Verbs that say what may go: `plan` and `explain`.
 
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
+use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say};
@@ -115,22 +116,4 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
         .into());
     }
     Ok(census)
-}
-
-/// Returns a shipped policy or a file's, read and found sound, with its text.
-pub(super) fn choose(name: &str) -> Outcome<(crate::mirror::Chosen, Policy)> {
-    use crate::mirror::Chosen;
-    if let Some(text) = Policy::shipped(name) {
-        return Ok((Chosen::Shipped(name.to_owned()), Policy::load(text, name)?));
-    }
-    if !name.contains(['/', '.']) {
-        let names: Vec<String> = Policy::shipped_names().map(|name| format!("`{name}`")).collect();
-        let ship = names.join(", ");
-        return Err(
-            Usage(format!("no policy `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
-        );
-    }
-    let text = super::read::setting("policy", name.as_ref())?;
-    let policy = Policy::load(&text, name)?;
-    Ok((Chosen::File(text), policy))
 }

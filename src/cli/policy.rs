@@ -1,9 +1,11 @@
 //! The verbs of `policy`: is it sound, does it do what its examples say, what will it do, what would an edit change.
 
 use super::args::PolicyVerb;
+use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::plan::{choose, read_census, stamp};
+use super::judged::{self, Tried};
+use super::plan::{read_census, stamp};
 use super::say;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
@@ -84,59 +86,16 @@ fn lint_it(setting: &Context, name: Option<&str>, file: Option<&Path>) -> Outcom
         _ => Some(census_of(setting, file)?),
     };
     let findings = lint(&policy, census.as_ref());
-    let shown = name.unwrap_or("policy");
-    if setting.json {
-        say::json(&json!({"lint": 1, "policy": shown, "findings": findings}));
-    } else {
-        for found in &findings {
-            let place = match (found.line, found.column) {
-                (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
-                _ => shown.to_owned(),
-            };
-            say::out(&format!(
-                "{place}: {}: {} [{}]\n",
-                found.severity,
-                model::shown(&found.message),
-                found.code
-            ));
-        }
-        if findings.is_empty() {
-            say::out(&format!("{shown}: nothing is odd\n"));
-        }
-    }
-    let grave = findings.iter().any(|found| found.severity == "warning");
-    Ok(if grave { Exit::Findings } else { Exit::Done })
+    Ok(judged::findings(setting.json, "policy", name.unwrap_or("policy"), &findings))
 }
 
 fn test(setting: &Context, name: Option<&str>) -> Outcome<Exit> {
     let policy = named(setting, name)?;
-    let shown = name.unwrap_or("policy");
-    let tried: Vec<_> = policy.tests.iter().map(|test| (test, policy.surprises(test))).collect();
-    let failed = tried.iter().filter(|(_, surprises)| !surprises.is_empty()).count();
-    if setting.json {
-        let list: Vec<Value> = (tried.iter())
-            .map(|(test, surprises)| json!({"name": test.name, "passed": surprises.is_empty(), "surprises": surprises}))
-            .collect();
-        say::json(&json!({"test": 1, "policy": shown, "tests": list}));
-    } else {
-        for (test, surprises) in &tried {
-            say::out(&format!(
-                "{}  {}\n",
-                if surprises.is_empty() { "passed" } else { "FAILED" },
-                model::shown(&test.name)
-            ));
-            for surprise in surprises {
-                say::out(&format!(
-                    "        {}: {}\n",
-                    model::shown(&surprise.build),
-                    model::shown(&surprise.message)
-                ));
-            }
-        }
-        let all = say::count(tried.len() as u64, "example");
-        say::out(&format!("{shown}: {all}, {failed} failed\n"));
-    }
-    Ok(if failed == 0 { Exit::Done } else { Exit::Findings })
+    let tried: Vec<_> = (policy.tests.iter())
+        .map(|test| Tried { name: &test.name, surprises: policy.surprises(test) })
+        .collect();
+    let what = ("policy", name.unwrap_or("policy"));
+    Ok(judged::examples(setting.json, what, &tried, |surprise| (&surprise.build, &surprise.message)))
 }
 
 fn seconds(text: &str) -> Outcome<i64> {
@@ -312,7 +271,7 @@ fn freed(
 
 /// Puts a policy in force, and says what that changes for the builds that are there.
 fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
-    let (chosen, new) = choose(name)?;
+    let (chosen, new) = choose::<Policy>(name)?;
     let mirror = setting.open()?;
     let changes = match crate::ops::retention::policy_of(&mirror) {
         Ok(old) => Some(difference(setting, (&old, &new), None, None)?),

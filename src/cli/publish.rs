@@ -1,6 +1,7 @@
 //! `publish`: a build server's one command after each build.
 
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
+use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::progress::Bar;
@@ -194,19 +195,17 @@ fn unmade(error: std::io::Error) -> StoreError {
 /// Returns an empty mirror in a directory that goes with the command: everything is checked against it before one is made.
 fn not_there_yet(setting: &Context, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
-    let (layout, _) = make::choose(Layout::DEFAULT)?;
+    let (layout, _) = choose::<Layout>(Layout::DEFAULT)?;
     let setup = Setup { layout, policy: None, pipeline: None, id: String::new() };
     Ok(Mirror::init(Arc::new(Posix::open(dir)?), &setup, &setting.who, setting.wait)?)
 }
 
 /// Makes a mirror where nothing is yet.
 fn make_one(setting: &Context) -> Outcome<Mirror> {
-    let mirror = make::create(
-        setting,
-        Layout::DEFAULT,
-        make::policy_for(&make::choose(Layout::DEFAULT)?.1, None)?,
-        None,
-    )?;
+    let (chosen, layout) = choose::<Layout>(Layout::DEFAULT)?;
+    let policy = make::policy_for(&layout, None)?;
+    let files = make::Files { layout: chosen, policy, pipeline: None };
+    let mirror = make::create(setting, files, None)?;
     let layout = Layout::DEFAULT;
     say::note(&format!("made a new mirror at `{}` with the layout `{layout}`", setting.mirror));
     Ok(mirror)

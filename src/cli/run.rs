@@ -7,7 +7,7 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, plan, policy,
+    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, pipeline, plan, policy,
     promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::mirror::{Warnings, chain};
@@ -237,6 +237,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Reject(args) => promotion::reject(setting, &args)?,
         Verb::Unreject(args) => promotion::unreject(setting, &args)?,
         Verb::History { alias } => promotion::history(setting, &alias)?,
+        Verb::Pipeline(verb) => return pipeline::pipeline(setting, &verb),
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Export(ExportVerb::Readers(args)) => return export::readers(setting, &args),
         Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,

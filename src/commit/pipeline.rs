@@ -52,7 +52,8 @@ pub fn stage_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<String>, Pipe
     let Place::Stream { stream } = mirror.layout().place(&alias.parent().unwrap_or_default()) else {
         return Ok(None);
     };
-    let mut stages = pipeline.stages_of(&stream).filter(|stage| stage.moves(alias.name()));
+    let mut stages =
+        pipeline.stages_of(&stream).filter(|stage| stage.moves().any(|name| name == alias.name()));
     Ok(stages.next().map(|stage| stage.name.clone()))
 }
 

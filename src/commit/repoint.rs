@@ -206,7 +206,9 @@ pub(crate) fn due(
         None
     });
     let is_stage = |name: &str| {
-        pipeline.as_ref().is_some_and(|pipeline| pipeline.stages_of(stream).any(|stage| stage.moves(name)))
+        pipeline.as_ref().is_some_and(|pipeline| {
+            pipeline.stages_of(stream).any(|stage| stage.moves().any(|moved| moved == name))
+        })
     };
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };

@@ -5,7 +5,7 @@ use crate::census::Census;
 use crate::model::{Document, Mark, Stream};
 use serde::Serialize;
 
-/// Something odd about a policy.
+/// Something odd about a policy or pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which kind, a stable word.
@@ -42,16 +42,22 @@ pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
             findings.push(finding("uncovered-stream", "families", message));
         }
     }
-    let document = Document::parse(policy.text(), "").ok();
-    for finding in &mut findings {
+    located(&mut findings, policy.text());
+    findings
+}
+
+/// Adds the line and column of each finding in a file.
+pub(super) fn located(findings: &mut [Finding], text: &str) {
+    let document = Document::parse(text, "").ok();
+    for finding in findings {
         let mark: Option<Mark> = document.as_ref().and_then(|document| document.mark(&finding.place));
         finding.line = mark.map(|mark| mark.line);
         finding.column = mark.map(|mark| mark.column);
     }
-    findings
 }
 
-fn finding(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Finding {
+/// Returns a finding without its place: a note where something fits nothing that is there, a warning otherwise.
+pub(super) fn finding(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Finding {
     let severity = if code.starts_with("unused") { "note" } else { "warning" };
     Finding { code, severity, place: place.into(), line: None, column: None, message: message.into() }
 }

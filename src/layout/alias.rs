@@ -30,6 +30,15 @@ pub struct Condition {
     pub labels: BTreeMap<String, OneOrMany>,
 }
 
+/// Who moves a name beside the builds of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MovedBy {
+    /// A rule of the layout, after each build.
+    Rule,
+    /// A person, or promotion.
+    Hand,
+}
+
 impl Condition {
     /// Returns whether a build with that result and those labels meets the condition.
     pub fn is_met<'a>(&self, result: Outcome, label: impl Fn(&str) -> Option<&'a str>) -> bool {
@@ -51,6 +60,17 @@ impl Layout {
             }
         }
         Ok(rules)
+    }
+
+    /// Returns who moves a name beside the builds of a stream; nothing where the layout does not know the name there.
+    pub fn moved_by(&self, stream: &Stream, name: &str) -> Result<Option<MovedBy>, NoPlace> {
+        let (class, values) = self.stream_class(stream)?;
+        let fits = |pattern: &&AliasPattern| {
+            pattern.is_for(class, Some(stream))
+                && pattern.name.matches(std::iter::once(name), &mut values.clone()) == 1
+        };
+        let known = self.0.aliases.iter().filter(fits);
+        Ok(known.map(|pattern| if pattern.by_hand { MovedBy::Hand } else { MovedBy::Rule }).min())
     }
 
     /// Returns whether a name may stand beside the builds of a class' streams.

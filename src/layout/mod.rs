@@ -25,7 +25,7 @@ mod suggest;
 mod template;
 mod tree;
 
-pub use alias::{AliasRule, Condition};
+pub use alias::{AliasRule, Condition, MovedBy};
 pub use branch::BranchPlace;
 pub use declared::Declared;
 pub use error::{LayoutError, NoPlace};

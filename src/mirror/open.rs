@@ -188,19 +188,23 @@ impl Mirror {
 
     /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
     pub fn alias_rules(&self, stream: &Stream, builds: &[BuildCensus]) -> AliasRules {
+        let said = builds.iter().flat_map(|build| &build.labels);
+        let said = said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
+        let ruled = self.layout.aliases_of(stream, &said).unwrap_or_default();
+        ruled.into_iter().chain(self.own_alias_rules(stream)).collect()
+    }
+
+    /// Returns the rules of the mirror's own aliases in a stream.
+    pub fn own_alias_rules(&self, stream: &Stream) -> impl Iterator<Item = AliasRule> {
         let fits = |alias: &&AliasConfig| match &alias.streams {
             Some(pattern) => glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str())),
             None => true,
         };
-        let own = self.config.aliases.iter().filter(fits).map(|alias| AliasRule {
+        self.config.aliases.iter().filter(fits).map(|alias| AliasRule {
             name: alias.name.clone(),
             when: Condition { results: vec![Outcome::Success], labels: alias.labels.clone() },
             required: alias.required,
-        });
-        let said = builds.iter().flat_map(|build| &build.labels);
-        let said = said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
-        let ruled = self.layout.aliases_of(stream, &said).unwrap_or_default();
-        ruled.into_iter().chain(own).collect()
+        })
     }
 
     /// Fails when the directory that was opened is not at its path any more.

@@ -41,7 +41,12 @@ fn every_field_of_an_answer_is_told() {
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
-    let calls: [&[&str]; 25] = [
+    rig.ok(&["pipeline", "set", "generic"]);
+    let calls: [&[&str]; 29] = [
+        &["pipeline", "list"],
+        &["pipeline", "show"],
+        &["pipeline", "test"],
+        &["pipeline", "set", "starlingx"],
         &["status", "--shared"],
         &["plan"],
         &["explain", &oldest],
@@ -86,9 +91,10 @@ fn every_field_of_an_answer_is_told() {
     fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
-    let calls: [&[&str]; 12] = [
+    let calls: [&[&str]; 13] = [
         &["check"],
         &["status"],
+        &["pipeline", "lint"],
         &["policy", "set", "starlingx", "--dry-run"],
         &["layout", "set", "generic", "--dry-run"],
         &["check", "--fix", "--dry-run"],
@@ -154,6 +160,11 @@ fn every_answer_carries_the_version_of_its_form() {
         ("policy", &["policy", "list"]),
         ("policy", &["policy", "show"]),
         ("policy", &["policy", "set", "starlingx", "--dry-run"]),
+        ("pipeline", &["pipeline", "list"]),
+        ("pipeline", &["pipeline", "set", "starlingx"]),
+        ("pipeline", &["pipeline", "show"]),
+        ("lint", &["pipeline", "lint"]),
+        ("test", &["pipeline", "test"]),
         ("layout", &["layout", "set", "generic", "--dry-run"]),
         ("lint", &["policy", "lint", "starlingx"]),
         ("test", &["policy", "test", "starlingx"]),

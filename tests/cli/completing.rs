@@ -61,6 +61,8 @@ fn bash_is_offered_what_the_mirror_has() {
     case(&rig, &["restore", "master"], &["master/centos/20181203T060000Z"]);
     case(&rig, &["init", "--layout", "starlingx-"], &["starlingx-debian"]);
     case(&rig, &["policy", "show", "rdo"], &["rdo-trunk"]);
+    case(&rig, &["pipeline", "set", "rdo-"], &["rdo-puppet", "rdo-trunk"]);
+    case(&rig, &["init", "--pipeline", "cloud"], &["cloudsig"]);
     case(&rig, &["withd"], &["withdraw"]);
     case(&rig, &["list", "--sort", "s"], &["size"]);
     // The line names another mirror than the environment.

@@ -52,6 +52,9 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "sweep",
         "policy list",
         "policy show",
+        "pipeline list",
+        "pipeline set generic",
+        "pipeline show",
         "check",
         "verify --all",
         "adopt",
@@ -75,7 +78,7 @@ fn every_verb_logs_a_step_and_its_json_stays_pure() {
         let steps = lines(&log, "INFO");
         // The first and the last line are of every run.
         let verb = sentence.iter().find(|word| !word.starts_with('-') && !word.contains('/')).unwrap();
-        let reads_no_mirror = ["policy list", "layout list"].contains(&&*sentence.join(" "));
+        let reads_no_mirror = ["policy list", "pipeline list", "layout list"].contains(&&*sentence.join(" "));
         assert!(steps.len() > 2 || reads_no_mirror && steps.len() == 2, "{verb} {args:?}: {log}");
         assert!(lines(&log, "DEBUG").is_empty(), "{args:?}: {log}");
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();

@@ -206,3 +206,94 @@ fn what_was_begun_under_another_layout_fails_and_is_done_again() {
         rig.ok(&label);
     }
 }
+
+const STAGED: &str = "pipeline: 1\nstages:\n  - {name: stable, streams: '**', from: latest_build, require: {votes: [smoke]}}\n";
+
+#[test]
+fn a_pipeline_is_put_in_force_with_the_stages_that_it_changes() {
+    let rig = scene();
+    rig.fails(2, "the mirror has no pipeline", &["pipeline", "show"]);
+    rig.fails(2, "`mirrorkeep pipeline set NAME|FILE` puts one in force", &["pipeline", "lint"]);
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), format!("# ours\n{}", settings(&rig))).unwrap();
+    let (before, pipeline) = (settings(&rig), file(&rig, "pipeline.yaml", STAGED));
+    let said = rig.ok(&["pipeline", "set", &pipeline, "--dry-run"]);
+    assert!(said.contains("the pipeline `pipeline.yaml` would be in force"), "{said}");
+    assert_eq!(settings(&rig), before);
+    assert!(!rig.mirror(".mirrorkeep/pipeline.yaml").exists());
+    rig.ok(&["pipeline", "set", &pipeline]);
+    assert_eq!(settings(&rig), before + "pipeline: pipeline.yaml\n");
+    assert_eq!(rig.ok(&["pipeline", "show"]), STAGED);
+    assert!(rig.ok(&["pipeline", "set", &pipeline]).contains("in force already"));
+    let edited = STAGED.replace("smoke]}", "smoke, unit]}, keep: 3")
+        + "  - {name: old, streams: '**', from: stable, pin: true}\n";
+    let edited = file(&rig, "edited.yaml", &edited);
+    let said = rig.ends(0, &["pipeline", "set", &edited]);
+    assert!(said.contains("~ stable: require, keep\n+ old\n"), "{said}");
+    assert!(
+        said.contains("edited.yaml:3:6: warning: the layout `starlingx` knows no name `stable`"),
+        "{said}"
+    );
+    let json = rig.json(&["pipeline", "set", "generic"]);
+    assert_eq!(
+        (&json["report"]["before"], &json["report"]["after"]),
+        (&"pipeline.yaml".into(), &"generic".into())
+    );
+    let removed = json["changes"]["stages"].as_array().unwrap().iter().find(|stage| stage["stage"] == "old");
+    assert_eq!(removed.unwrap()["change"], "removed");
+    assert!(
+        rig.ends(5, &["check"])
+            .contains("`.mirrorkeep/pipeline.yaml` is not used: the pipeline `generic` is in force")
+    );
+}
+
+#[test]
+fn a_pipeline_that_is_wrong_changes_nothing_and_a_broken_one_is_replaced() {
+    let rig = scene();
+    let before = settings(&rig);
+    let wrong = file(&rig, "wrong.yaml", "pipeline: 1\nstages:\n  - {name: a/b, streams: '**', keep: 0}\n");
+    rig.fails(2, "wrong.yaml:3:6: stages[0].name: `a/b` is no alias", &["pipeline", "set", &wrong]);
+    rig.fails(2, "wrong.yaml:3:32: stages[0].keep: 0 is not accepted", &["pipeline", "lint", &wrong]);
+    rig.fails(2, "no pipeline `nightly` ships; `cloudsig`", &["pipeline", "set", "nightly"]);
+    let other = rig.work("other");
+    let init = ["--mirror", other.to_str().unwrap(), "init", "--pipeline"];
+    rig.fails(2, "stages[0].keep", &[&init[..], &[&wrong]].concat());
+    assert!(!other.exists());
+    assert_eq!(settings(&rig), before);
+    let (good, own) = (file(&rig, "good.yaml", STAGED), rig.mirror(".mirrorkeep/pipeline.yaml"));
+    let spoil = |bytes: &[u8]| fs::write(&own, bytes).unwrap();
+    let damages: [&dyn Fn(); 3] =
+        [&|| spoil(b"\0\xff"), &|| fs::remove_file(&own).unwrap(), &|| spoil(b"pipeline: 1\nstages: 3\n")];
+    for damage in damages {
+        rig.ok(&["pipeline", "set", &good]);
+        damage();
+        assert!(!rig.run(&["pipeline", "show"]).status.success());
+        // What needs no pipeline goes on.
+        rig.ok(&["list"]);
+        let told = rig.ends(0, &["pipeline", "set", &good]);
+        assert!(told.contains("what changes is not known") && told.contains("is in force"), "{told}");
+        assert_eq!(fs::read_to_string(&own).unwrap(), STAGED);
+    }
+    damages[2]();
+    rig.fails(2, "pipeline.yaml:2:9: stages: `3` is not accepted here", &["pipeline", "test"]);
+    let text = settings(&rig).replace("pipeline: pipeline.yaml", "pipeline: nosuch");
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), text).unwrap();
+    rig.fails(2, "`mirrorkeep pipeline list` names them", &["pipeline", "lint"]);
+    rig.ends(0, &["pipeline", "set", &good]);
+}
+
+#[test]
+fn a_new_mirror_has_the_pipeline_that_was_asked_for() {
+    let rig = Rig::new();
+    let pipeline = file(&rig, "ours.yaml", STAGED);
+    let said = rig.ok(&["init", "--layout", "generic", "--pipeline", &pipeline]);
+    assert!(said.contains("the layout `generic`, the policy `generic` and the pipeline `"), "{said}");
+    assert!(settings(&rig).contains("policy: generic\npipeline: pipeline.yaml\n"));
+    assert_eq!(rig.ok(&["pipeline", "show"]), STAGED);
+    assert_eq!(rig.ok(&["pipeline", "lint"]), "pipeline: nothing is odd\n");
+    assert!(rig.ok(&["pipeline", "test", "rdo-trunk"]).contains("rdo-trunk: 4 examples, 0 failed"));
+    let failing = STAGED.to_owned()
+        + "tests:\n  - {name: x, now: 2026-06-10T00:00:00Z, stream: a, builds: {b: {}}, led: {latest_build: [b]}, expect: {stable: b}}\n";
+    let failing = file(&rig, "failing.yaml", &failing);
+    let told = rig.ends(5, &["pipeline", "test", &failing]);
+    assert!(told.contains("FAILED  x\n        stable: expected b, came out waiting (b: smoke)"), "{told}");
+}

@@ -64,7 +64,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 30] = [
+    let calls: [&[&str]; 32] = [
         &["status"],
         &["log"],
         &["hold", "list"],
@@ -87,6 +87,8 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["layout", "path", &format!("master/centos/{NAME}")],
         &["export", "redirects", "--server", "nginx"],
         &["policy", "lint"],
+        &["pipeline", "set", "starlingx"],
+        &["pipeline", "lint"],
         &["policy", "simulate", "--for", "10d"],
         &["hold", ID, "--why", "another"],
         &["label", ID, "other=1"],

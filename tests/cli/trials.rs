@@ -13,6 +13,8 @@ const D: &str = "master/centos/20181207T060000Z";
 
 /// Verbs that change nothing that others see, and need no dry run.
 const READERS: &[&str] = &[
+    "stages",
+    "history",
     "status",
     "log",
     "trash list",
@@ -35,6 +37,11 @@ const READERS: &[&str] = &[
     "policy simulate",
     "policy diff",
     "policy schema",
+    "pipeline list",
+    "pipeline show",
+    "pipeline lint",
+    "pipeline test",
+    "pipeline schema",
     "verify",
     "completions",
     "man",
@@ -104,6 +111,12 @@ fn verbs(help: &str) -> Vec<String> {
     verbs.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
+const PIPELINE: &str = "pipeline: 1
+stages:
+  - {name: tested, streams: master/centos, require: {votes: [smoke]}}
+  - {name: later, streams: master/centos, from: tested, require: {votes: [smoke, boot]}}
+";
+
 /// A mirror in which every changing verb has something to do.
 fn scene() -> Rig {
     let rig = Rig::new();
@@ -122,6 +135,14 @@ fn scene() -> Rig {
     fs::remove_file(rig.mirror("master/centos/stable")).unwrap();
     symlink(rig.mirror(C), rig.mirror("master/centos/stable")).unwrap();
     rig.write("outputs/iso/bootimage.iso", "the next");
+    let pipeline = rig.work("../pipeline.yaml");
+    fs::write(&pipeline, PIPELINE).unwrap();
+    rig.ok(&["pipeline", "set", pipeline.to_str().unwrap()]);
+    rig.ok(&["vote", C, "smoke", "success"]);
+    rig.ok(&["promote"]);
+    rig.ok(&["vote", D, "smoke", "success"]);
+    rig.ok(&["waive", "later", "smoke", "--until", "3d", "--why", "no hardware"]);
+    rig.ok(&["reject", D, "--stage", "later", "--why", "does not boot"]);
     // What was published before has no lists yet.
     let settings = rig.mirror(".mirrorkeep/mirror.yaml");
     let text = fs::read_to_string(&settings).unwrap();
@@ -158,6 +179,13 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("plan", 0, &["plan", "--publish", "--dry-run"]),
         ("prune", 0, &["prune", "--dry-run"]),
         ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),
+        ("promote", 0, &["promote", "--dry-run"]),
+        ("demote", 0, &["demote", "tested", "--stream", "master/centos", "--why", "bad", "--dry-run"]),
+        ("vote", 0, &["vote", D, "boot", "failure", "--dry-run"]),
+        ("waive", 0, &["waive", "later", "boot", "--build", D, "--why", "bug 7", "--dry-run"]),
+        ("unwaive", 0, &["unwaive", "later", "smoke", "--dry-run"]),
+        ("reject", 0, &["reject", D, "--why", "bad", "--dry-run"]),
+        ("unreject", 0, &["unreject", D, "--stage", "later", "--dry-run"]),
         ("restore", 0, &["restore", A, "--dry-run"]),
         ("sweep", 0, &["sweep", "--dry-run"]),
         ("hold", 0, &["hold", C, "--why", "bug 8", "--dry-run"]),
@@ -166,6 +194,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("adopt", 0, &["adopt", "--write-sums", "--dry-run"]),
         ("recover", 0, &["recover", "--dry-run"]),
         ("policy set", 0, &["policy", "set", "starlingx", "--dry-run"]),
+        ("pipeline set", 0, &["pipeline", "set", "starlingx", "--dry-run"]),
         ("layout set", 0, &["layout", "set", "generic", "--dry-run"]),
     ];
     let parent = rig.mirror("..");

@@ -9,6 +9,7 @@ use crate::support::broken::Broken;
 use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
+use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
@@ -97,6 +98,7 @@ verbs! {
     promote from voted
     demote from promoted
     set_policy from pruned
+    set_pipeline from pruned
     set_layout from pruned
     export_readers from for_readers
 }
@@ -217,6 +219,11 @@ fn promoted(session: &Session<'_>) -> Result<(), String> {
 fn set_policy(session: &Session<'_>) -> Result<(), String> {
     let chosen = Chosen::File(POLICY.replace("last: 3", "last: 2"));
     mirrorkeep::ops::settings::set_policy(session, &chosen, Mode::Real).map(drop).map_err(chain)
+}
+
+fn set_pipeline(session: &Session<'_>) -> Result<(), String> {
+    let chosen = Chosen::File(Pipeline::shipped("starlingx").unwrap().to_owned());
+    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map(drop).map_err(chain)
 }
 
 fn set_layout(session: &Session<'_>) -> Result<(), String> {
@@ -383,7 +390,7 @@ impl Scene {
                 mirror.holds_of(&build(name)).unwrap().into_iter().map(|hold| hold.why).collect();
             end.push(format!("{name} {labels:?} {holds:?}"));
         }
-        for name in ["mirror.yaml", "policy.yaml", "layout.yaml", "pipeline.yaml"] {
+        for name in ["mirror.yaml", "policy.yaml", "pipeline.yaml", "layout.yaml"] {
             if let Ok(bytes) = store.read(&RelPath::state(name), 1 << 20) {
                 end.push(format!("{name} {}", String::from_utf8(bytes).unwrap()));
             }

@@ -11,6 +11,9 @@ pub(in crate::cli) struct InitArgs {
     /// Shipped policy by name, policy file, or `none` [default: the policy that the layout names]
     #[arg(long, value_name = "NAME|FILE")]
     pub(in crate::cli) policy: Option<String>,
+    /// Shipped pipeline by name, pipeline file, or `none` [default: none]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(in crate::cli) pipeline: Option<String>,
     /// How many commands may write at once [default: what the store was found to allow]
     #[arg(long, value_enum)]
     pub(in crate::cli) writers: Option<WritersArg>,

@@ -48,6 +48,11 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         (_, None, true, None) => Outcome::None,
     };
     let build = ready.filter(|_| outcome == Outcome::Promoted).map(|one| one.id.clone());
+    let failed = stage.on_failure.as_ref().filter(|_| !interfered).and_then(|alias| {
+        let failed = candidates.iter().find(|one| one.failed && one.rejected.is_none())?;
+        let has = view.moves.of(stream, alias).last().and_then(|led| led.build.as_ref());
+        (has != Some(&failed.id.name)).then(|| failed.id.clone())
+    });
     let created = |id: &BuildId| builds.by_name.get(&id.name).and_then(|build| build.created);
     let newest = candidates.first().and_then(|one| created(&one.id));
     let gap = incumbent.as_ref().and_then(created).zip(newest).map(|(old, new)| new.unix() - old.unix());
@@ -59,6 +64,7 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         since,
         outcome,
         build,
+        failed,
         candidates,
         gap_days: gap.map(|seconds| seconds.max(0) / 86_400),
         alarm: gap.zip(stage.alarm).is_some_and(|(gap, alarm)| gap > alarm.seconds()),
@@ -171,7 +177,7 @@ fn candidate(stage: &Stage, builds: &Builds<'_, '_>, name: &BuildName, view: &Vi
             continue;
         }
         let denied = required.0.iter().any(|job| vote(job).is_some());
-        failed |= denied;
+        failed |= required.0.iter().all(|job| vote(job) == Some("failure"));
         let shown = required.shown();
         missing.push(if denied { format!("{shown} (failure)") } else { shown });
     }

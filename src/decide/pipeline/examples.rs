@@ -42,7 +42,8 @@ pub(super) fn read(
     let mut expect = BTreeMap::new();
     for (stage, wanted) in &raw.expect {
         let here = format!("{at}.expect.{stage}");
-        if !stages.iter().any(|known| known.name == *stage && known.is_in(&stream)) {
+        let is_its = |known: &Stage| known.name == *stage || known.on_failure.as_ref() == Some(stage);
+        if !stages.iter().any(|known| is_its(known) && known.is_in(&stream)) {
             loading.problem(&here, format!("the pipeline has no stage `{stage}` in `{stream}`"));
             continue;
         }

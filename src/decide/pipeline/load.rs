@@ -114,7 +114,8 @@ impl Loading<'_> {
 
     fn stage(&mut self, at: &str, raw: &StageFile) -> Stage {
         self.alias(&format!("{at}.name"), &raw.name);
-        for (key, alias) in [("from", &raw.from), ("previous", &raw.previous)] {
+        let others = [("from", &raw.from), ("previous", &raw.previous), ("on_failure", &raw.on_failure)];
+        for (key, alias) in others {
             if let Some(alias) = alias {
                 self.alias(&format!("{at}.{key}"), alias);
             }
@@ -131,6 +132,9 @@ impl Loading<'_> {
         let carry = raw.carry.iter().enumerate();
         let carry =
             carry.filter_map(|(index, one)| self.carried(&format!("{at}.carry[{index}]"), one)).collect();
+        if raw.on_failure.is_some() && raw.require.votes.is_empty() {
+            self.problem(&format!("{at}.on_failure"), "no job is required, so none can fail");
+        }
         let streams = raw.streams.as_slice().iter().map(|text| self.pattern(&format!("{at}.streams"), text));
         let streams = streams.collect();
         let votes = raw.require.votes.iter().enumerate();
@@ -157,6 +161,7 @@ impl Loading<'_> {
             votes,
             labels: raw.require.labels.clone(),
             before: Vec::new(),
+            on_failure: raw.on_failure.clone(),
             previous: raw.previous.clone(),
             carry,
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
@@ -168,7 +173,8 @@ impl Loading<'_> {
     /// Makes sure that every alias is moved for one reason.
     fn movers(&mut self, stages: &[Stage]) {
         for (index, stage) in stages.iter().enumerate() {
-            let also = stage.previous.iter().map(|name| ("previous".to_owned(), name));
+            let also = [("previous", &stage.previous), ("on_failure", &stage.on_failure)];
+            let also = also.into_iter().filter_map(|(key, name)| Some((key.to_owned(), name.as_ref()?)));
             let carried = stage.carry.iter().enumerate();
             let carried = carried.map(|(nth, one)| (format!("carry[{nth}].alias"), &one.alias));
             let also: Vec<(String, &String)> = also.chain(carried).collect();
@@ -176,7 +182,7 @@ impl Loading<'_> {
                 let at = format!("stages[{index}].{key}");
                 let other = |other: &Stage| {
                     let same = other.name == stage.name;
-                    other.name == **name || !same && other.moves(name)
+                    other.name == **name || !same && other.moves().any(|moved| moved == *name)
                 };
                 if stages.iter().any(other) || also.iter().take(nth).any(|(_, before)| before == name) {
                     let why = format!("`{name}` is the name of another stage or goes along with one");

@@ -5,9 +5,11 @@
 //! of a census, the moves of the names and the waivers, so that `promote`, `stages`, `vote`, the protections of a
 //! prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
 
+mod diff;
 mod evaluate;
 mod example;
 mod examples;
+mod lint;
 mod load;
 mod loading;
 mod loops;
@@ -17,8 +19,10 @@ mod stage;
 mod state;
 mod tries;
 
+pub use diff::{PipelineDiff, StageChange, StageDiff, diff};
 pub use evaluate::{View, assess, evaluate, had, protected};
 pub use example::Example;
+pub use lint::{LintTerms, lint};
 pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
 pub use tries::Surprise;

@@ -40,6 +40,9 @@ pub(super) struct StageFile {
     /// What a candidate needs.
     #[serde(default)]
     pub(super) require: RequireFile,
+    /// An alias that takes a candidate for which a required job voted failure, and no other job can stand in.
+    #[serde(default)]
+    pub(super) on_failure: Option<String>,
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
@@ -119,7 +122,8 @@ pub(super) struct TestFile {
     /// Waivers.
     #[serde(default)]
     pub(super) waivers: Vec<TestWaiverFile>,
-    /// For each stage the build that it moves to, or `current`, `waiting`, `none`.
+    /// For each stage the build that it moves to, or `current`, `waiting`, `none`; for each `on_failure` the build that
+    /// it takes, or `none`.
     pub(super) expect: BTreeMap<String, String>,
 }
 

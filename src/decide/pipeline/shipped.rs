@@ -5,9 +5,12 @@ use crate::model::Shipped;
 
 /// Each shipped pipeline by its name.
 const SHIPPED: Shipped = Shipped(&[
+    ("cloudsig", include_str!("../../../pipelines/cloudsig.yaml")),
+    ("fedora-gating", include_str!("../../../pipelines/fedora-gating.yaml")),
     ("generic", include_str!("../../../pipelines/generic.yaml")),
     ("rdo-puppet", include_str!("../../../pipelines/rdo-puppet.yaml")),
     ("rdo-trunk", include_str!("../../../pipelines/rdo-trunk.yaml")),
+    ("starlingx", include_str!("../../../pipelines/starlingx.yaml")),
 ]);
 
 impl Pipeline {

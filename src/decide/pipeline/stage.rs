@@ -35,6 +35,8 @@ pub struct Stage {
     pub votes: Vec<Requirement>,
     /// Labels with the values that are accepted.
     pub labels: BTreeMap<String, OneOrMany>,
+    /// An alias that takes a candidate for which a required job voted failure.
+    pub on_failure: Option<String>,
     /// An alias for the build that the stage had before.
     pub previous: Option<String>,
     /// Other aliases that go along.
@@ -78,11 +80,10 @@ impl Pipeline {
 }
 
 impl Stage {
-    /// Returns whether a promotion to the stage moves the alias of that name.
-    pub fn moves(&self, alias: &str) -> bool {
-        self.name == alias
-            || self.previous.as_deref() == Some(alias)
-            || self.carry.iter().any(|one| one.alias == alias)
+    /// Returns the aliases that only this stage moves, its own name first.
+    pub fn moves(&self) -> impl Iterator<Item = &String> {
+        let carried = self.carry.iter().map(|one| &one.alias);
+        std::iter::once(&self.name).chain(&self.previous).chain(&self.on_failure).chain(carried)
     }
 
     /// Returns whether the stage is in a stream.

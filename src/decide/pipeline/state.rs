@@ -109,6 +109,9 @@ pub struct StageState {
     pub outcome: Outcome,
     /// The build that a promotion moves the stage to.
     pub build: Option<BuildId>,
+    /// The latest candidate for which a required job voted failure, where `on_failure` does not have it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<BuildId>,
     /// The candidates, the latest arrival first.
     pub candidates: Vec<Candidate>,
     /// How many whole days the incumbent is older than the newest candidate; nothing where that is not known.

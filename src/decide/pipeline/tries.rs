@@ -3,7 +3,7 @@
 use super::evaluate::{View, evaluate};
 use super::example::{Example, Expected};
 use super::stage::Pipeline;
-use super::state::Outcome;
+use super::state::{Outcome, StageState};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -35,7 +35,9 @@ impl Pipeline {
             states.insert(stage.name.as_str(), state);
         }
         let look = |(name, wanted): (&String, &Expected)| {
-            let state = states.get(name.as_str())?;
+            let Some(state) = states.get(name.as_str()) else {
+                return self.failure(test, (name, wanted), &states);
+            };
             let (fits, wanted) = match wanted {
                 Expected::Build(name) => {
                     (state.build.as_ref().is_some_and(|build| build.name == *name), name.to_string())
@@ -56,6 +58,28 @@ impl Pipeline {
             (!fits).then(|| Surprise { test: test.name.clone(), place, stage: name.clone(), message })
         };
         test.expect.iter().filter_map(look).collect()
+    }
+
+    /// Compares what an `on_failure` takes with what an example expects.
+    fn failure(
+        &self,
+        test: &Example,
+        (name, wanted): (&str, &Expected),
+        states: &BTreeMap<&str, StageState>,
+    ) -> Option<Surprise> {
+        let stage = self.stages.iter().find(|stage| stage.on_failure.as_deref() == Some(name))?;
+        let failed = states.get(stage.name.as_str())?.failed.clone();
+        let came = failed.map_or_else(|| "none".to_owned(), |id| id.name.to_string());
+        let wanted = match wanted {
+            Expected::Build(name) => name.to_string(),
+            Expected::Outcome(outcome) => word(*outcome).to_owned(),
+        };
+        (came != wanted).then(|| Surprise {
+            test: test.name.clone(),
+            place: format!("{}.expect.{name}", test.at),
+            stage: stage.name.clone(),
+            message: format!("expected {wanted} at `{name}`, came out {came}"),
+        })
     }
 }
 

@@ -58,8 +58,7 @@ impl Known {
 
     /// Returns whether anything is known of a stream, or could not be read; a directory above builds can be a stream, too.
     pub(super) fn is_looked_at(&self, line: &StreamCensus) -> bool {
-        !line.builds.is_empty()
-            || self.unreadable.iter().any(|one| line.stream.as_path().is_within(&one.path))
+        !line.builds.is_empty() || self.hidden.contains(&line.stream)
     }
 
     /// Returns the stage of that name.

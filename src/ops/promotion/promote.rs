@@ -2,7 +2,8 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::moves;
+use super::moves::{moves, step};
+use crate::commit::repoint::repoint;
 use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
 use crate::mirror::{Mirror, WriteLock, chain};
@@ -57,6 +58,9 @@ pub struct StageMove {
     pub previous: Option<BuildId>,
     /// The candidates, the latest arrival first.
     pub candidates: Vec<Candidate>,
+    /// The candidate that a required job failed and to which `on_failure` leads now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<BuildId>,
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
     /// Why nothing moved although something was to.
@@ -150,6 +154,9 @@ impl Promoting<'_> {
             self.take_over(known, &state)?;
             state = evaluate(self.stage, self.stream, &known.view());
         }
+        if let Err(error) = self.note_failure(known, &state) {
+            return Ok(self.failed(state, &error));
+        }
         let Some(one) = self.pick(known, &state)? else {
             let outcome = state.outcome.into();
             return Ok(self.entry(state, outcome));
@@ -184,6 +191,7 @@ impl Promoting<'_> {
             outcome,
             build: None,
             previous: None,
+            failed: state.failed,
             candidates: state.candidates,
             carried: Vec::new(),
             why: None,
@@ -222,6 +230,18 @@ impl Promoting<'_> {
         }
         let build: Option<BuildName> = state.incumbent.as_ref().map(|id| id.name.clone());
         known.moves.add(self.stream, &self.stage.name, known.now, build);
+        Ok(())
+    }
+
+    /// Has `on_failure` lead to the latest candidate that a required job failed.
+    fn note_failure(&self, known: &mut Known, state: &StageState) -> Result<(), StageError> {
+        let (Some(alias), Some(failed)) = (&self.stage.on_failure, &state.failed) else { return Ok(()) };
+        let target = self.mirror.layout().build_path(failed)?;
+        let step = step(self.mirror, self.stream, alias, Some(target.clone()))?;
+        if let Some(lock) = self.lock.filter(|_| step.from != step.to) {
+            repoint(lock, &step.alias, &target, lock.now())?;
+        }
+        known.moves.add(self.stream, alias, known.now, Some(failed.name.clone()));
         Ok(())
     }
 

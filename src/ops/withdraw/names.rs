@@ -111,7 +111,8 @@ fn earlier(
     let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
     let moves = Moves::of_census(census, mirror.layout());
     let view = View { census, moves: &moves, waivers: &[], now: census.at };
-    let stage = pipeline.stages_of(&id.stream).find(|stage| stage.moves(alias.path.name()));
+    let stage =
+        pipeline.stages_of(&id.stream).find(|stage| stage.moves().any(|name| name == alias.path.name()));
     let names = stage.map(|stage| had(stage, &id.stream, alias.path.name(), &view)).unwrap_or_default();
     let before = names.into_iter().find(|name| **name != id.name);
     Ok(before.map(|name| BuildId::new(id.stream.clone(), name.clone())))

@@ -1,0 +1,169 @@
+//! The verbs of `pipeline`: is it sound, does it do what its examples say, what does an edit change.
+
+use super::args::PipelineVerb;
+use super::chosen::choose;
+use super::context::Context;
+use super::exit::{Exit, Outcome};
+use super::judged::{self, Tried};
+use super::say;
+use crate::decide::Finding;
+use crate::decide::pipeline::{LintTerms, Pipeline, PipelineDiff, StageChange, diff, lint};
+use crate::decide::policy::Policy;
+use crate::layout::Layout;
+use crate::mirror::{Mirror, chain};
+use crate::model::{Stream, shown};
+use crate::ops::Mode;
+use crate::ops::retention::plan::PlanError;
+use crate::ops::settings::{pipeline_of, required_pipeline, set_pipeline};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> {
+    match verb {
+        PipelineVerb::List => {
+            let names: Vec<&str> = Pipeline::shipped_names().collect();
+            if setting.json {
+                say::json(&json!({"pipeline": 1, "pipelines": names}));
+            } else {
+                say::out(&(names.join("\n") + "\n"));
+            }
+        }
+        PipelineVerb::Show { pipeline } => {
+            let pipeline = named(setting, pipeline.as_deref())?;
+            if setting.json {
+                say::data(&json!({"pipeline": 1, "digest": pipeline.digest, "yaml": pipeline.text()}));
+            } else {
+                say::file(pipeline.text());
+            }
+        }
+        PipelineVerb::Schema => say::json(&Pipeline::schema()),
+        PipelineVerb::Lint { pipeline, layout, policy } => {
+            let findings = match pipeline.as_deref() {
+                None => {
+                    let mirror = setting.open()?;
+                    let own = required_pipeline(&mirror)?;
+                    in_mirror(&mirror, &own, layout.as_deref(), policy.as_deref())?
+                }
+                Some(name) => {
+                    let layout = layout.as_deref().map(choose::<Layout>).transpose()?;
+                    let policy = policy.as_deref().map(choose::<Policy>).transpose()?;
+                    let terms = LintTerms {
+                        layout: layout.as_ref().map(|(_, layout)| layout),
+                        policy: policy.as_ref().map(|(_, policy)| policy),
+                        streams: &BTreeMap::new(),
+                    };
+                    lint(&choose::<Pipeline>(name)?.1, &terms)
+                }
+            };
+            let name = pipeline.as_deref().unwrap_or("pipeline");
+            return Ok(judged::findings(setting.json, "pipeline", name, &findings));
+        }
+        PipelineVerb::Test { pipeline } => {
+            let name = pipeline.as_deref();
+            let pipeline = named(setting, name)?;
+            let tried: Vec<_> = (pipeline.tests.iter())
+                .map(|test| Tried { name: &test.name, surprises: pipeline.surprises(test) })
+                .collect();
+            let what = ("pipeline", name.unwrap_or("pipeline"));
+            return Ok(judged::examples(setting.json, what, &tried, |surprise| {
+                (&surprise.stage, &surprise.message)
+            }));
+        }
+        PipelineVerb::Set { pipeline, dry_run } => set(setting, pipeline, *dry_run)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the pipeline that was named, or the mirror's.
+fn named(setting: &Context, name: Option<&str>) -> Outcome<Pipeline> {
+    match name {
+        Some(name) => Ok(choose(name)?.1),
+        None => Ok(required_pipeline(&setting.open()?)?),
+    }
+}
+
+/// Returns what is odd about a pipeline in a mirror, with another layout and policy where these are named.
+fn in_mirror(
+    mirror: &Mirror,
+    pipeline: &Pipeline,
+    layout: Option<&str>,
+    policy: Option<&str>,
+) -> Outcome<Vec<Finding>> {
+    let layout = match layout {
+        Some(name) => choose(name)?.1,
+        None => mirror.layout().clone(),
+    };
+    let policy = match policy {
+        Some(name) => Some(choose(name)?.1),
+        None => match crate::ops::retention::policy_of(mirror) {
+            Ok(policy) => Some(policy),
+            Err(PlanError::NoPolicy) => None,
+            // It is the matter of `policy lint`.
+            Err(error) => {
+                let why = shown(&chain(&error)).into_owned();
+                say::note(&format!("warning: not checked against the policy, which cannot be used: {why}"));
+                None
+            }
+        },
+    };
+    let streams: BTreeSet<Stream> = mirror.recorded()?.into_iter().map(|id| id.stream).collect();
+    let with_rules = |stream: Stream| {
+        let rules = mirror.own_alias_rules(&stream).collect();
+        (stream, rules)
+    };
+    let streams = streams.into_iter().map(with_rules).collect();
+    let terms = LintTerms { layout: Some(&layout), policy: policy.as_ref(), streams: &streams };
+    Ok(lint(pipeline, &terms))
+}
+
+/// Puts a pipeline in force, and says which stages that changes and what does not fit the mirror.
+fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
+    let (chosen, new) = choose::<Pipeline>(name)?;
+    let mirror = setting.open()?;
+    let changes = match pipeline_of(&mirror) {
+        Ok(old) => old.map(|old| diff(&old, &new)),
+        // This is the way to replace it.
+        Err(error) => {
+            let why = shown(&chain(&error)).into_owned();
+            say::note(&format!(
+                "warning: what changes is not known, since the pipeline in force cannot be used: {why}"
+            ));
+            None
+        }
+    };
+    let findings = in_mirror(&mirror, &new, None, None)?;
+    let report = set_pipeline(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
+    if setting.json {
+        say::json(&json!({"pipeline": 1, "dry_run": dry_run, "report": report, "changes": changes,
+            "findings": findings}));
+        return Ok(());
+    }
+    for found in findings.iter().filter(|found| judged::is_grave(found)) {
+        say::note(&judged::line(name, found));
+    }
+    say::out(&changes.as_ref().map_or_else(String::new, difference));
+    let would = if dry_run { "would be" } else { "is" };
+    say::out(&if report.changed {
+        format!("the pipeline `{}` {would} in force\n", shown(&report.after))
+    } else {
+        format!("the pipeline `{}` is in force already\n", shown(&report.after))
+    });
+    Ok(())
+}
+
+/// Returns what an edit changes as lines of text.
+fn difference(diff: &PipelineDiff) -> String {
+    let mut text = String::new();
+    for stage in &diff.stages {
+        let name = shown(&stage.stage);
+        text += &match stage.change {
+            StageChange::Added => format!("+ {name}\n"),
+            StageChange::Changed => format!("~ {name}: {}\n", stage.keys.join(", ")),
+            StageChange::Removed => format!("- {name}, which is an ordinary alias then\n"),
+        };
+    }
+    if diff.reordered {
+        text += "the stages come in another order\n";
+    }
+    text
+}

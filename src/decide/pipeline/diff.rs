@@ -1,0 +1,119 @@
+//! What an edit of a pipeline changes.
+
+use super::stage::{Pipeline, Stage};
+use serde::Serialize;
+
+/// What differs between two pipelines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PipelineDiff {
+    /// The stages that differ: those of the new pipeline in its order, then those that only the old one has.
+    pub stages: Vec<StageDiff>,
+    /// Whether the stages that both have come in another order.
+    pub reordered: bool,
+}
+
+/// What differs in one stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageDiff {
+    /// The name.
+    pub stage: String,
+    /// What happened to it.
+    pub change: StageChange,
+    /// The keys that say something else, where both have the stage.
+    pub keys: Vec<&'static str>,
+}
+
+/// What an edit does to a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageChange {
+    /// Only the new pipeline has it.
+    Added,
+    /// Both have it, and it differs.
+    Changed,
+    /// Only the old pipeline has it: its name is an ordinary alias from then on.
+    Removed,
+}
+
+/// Returns what differs between two pipelines.
+pub fn diff(old: &Pipeline, new: &Pipeline) -> PipelineDiff {
+    let differs = |stage: &Stage| {
+        let name = stage.name.clone();
+        let Some(before) = old.stage(&stage.name) else {
+            return Some(StageDiff { stage: name, change: StageChange::Added, keys: Vec::new() });
+        };
+        let keys = keys(before, stage);
+        (!keys.is_empty()).then_some(StageDiff { stage: name, change: StageChange::Changed, keys })
+    };
+    let gone = old.stages.iter().filter(|stage| new.stage(&stage.name).is_none());
+    let gone = gone.map(|stage| StageDiff {
+        stage: stage.name.clone(),
+        change: StageChange::Removed,
+        keys: Vec::new(),
+    });
+    let common = |of: &Pipeline, other: &Pipeline| -> Vec<String> {
+        let names = of.stages.iter().map(|stage| stage.name.clone());
+        names.filter(|name| other.stage(name).is_some()).collect()
+    };
+    PipelineDiff {
+        stages: new.stages.iter().filter_map(differs).chain(gone).collect(),
+        reordered: common(old, new) != common(new, old),
+    }
+}
+
+fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
+    let differs = [
+        ("streams", old.streams != new.streams),
+        ("from", old.from != new.from),
+        ("pin", old.pin != new.pin),
+        ("require", (&old.votes, &old.labels) != (&new.votes, &new.labels)),
+        ("on_failure", old.on_failure != new.on_failure),
+        ("previous", old.previous != new.previous),
+        ("carry", old.carry != new.carry),
+        ("keep", old.keep != new.keep),
+        ("look_back", old.look_back != new.look_back),
+        ("alarm", old.alarm != new.alarm),
+    ];
+    differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pipeline(stages: &str) -> Pipeline {
+        Pipeline::load(&format!("pipeline: 1\nstages: [{stages}]\n"), "p.yaml").unwrap()
+    }
+
+    #[test]
+    fn each_difference_is_named_with_its_stage() {
+        let old = pipeline("{name: a, streams: x}, {name: b, streams: x, keep: 3}, {name: c, streams: x}");
+        let same = diff(&old, &old);
+        assert!(same.stages.is_empty() && !same.reordered);
+        let new = pipeline(
+            "{name: b, streams: [x, y], require: {votes: [smoke]}}, {name: a, streams: x}, {name: d, streams: x}",
+        );
+        let found = diff(&old, &new);
+        let shown: Vec<String> = (found.stages.iter())
+            .map(|stage| format!("{} {:?} {}", stage.stage, stage.change, stage.keys.join(",")))
+            .collect();
+        assert_eq!(shown, ["b Changed streams,require,keep", "d Added ", "c Removed "]);
+        assert!(found.reordered);
+    }
+
+    #[test]
+    fn every_key_of_a_stage_is_compared() {
+        let schema = serde_json::to_string(&Pipeline::schema()["$defs"]["StageFile"]["properties"]).unwrap();
+        let properties: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&schema).unwrap();
+        let plain = pipeline("{name: a, streams: x}");
+        let other = pipeline(
+            "{name: a, streams: y, from: z, require: {votes: [smoke]}, on_failure: bad, previous: p, carry: [{alias: q}], keep: 3, look_back: 3, alarm: 1d}",
+        );
+        let pinned = pipeline("{name: a, streams: y, from: z, pin: true}");
+        let mut compared = keys(&plain.stages[0], &other.stages[0]);
+        compared.extend(keys(&plain.stages[0], &pinned.stages[0]));
+        for key in properties.keys().filter(|key| *key != "name") {
+            assert!(compared.contains(&key.as_str()), "{key}: {compared:?}");
+        }
+    }
+}

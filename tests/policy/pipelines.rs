@@ -1,0 +1,55 @@
+//! The pipelines that ship: nothing is odd about them, and the layouts that they are for know their stages.
+
+use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, lint};
+use mirrorkeep::layout::Layout;
+use std::collections::BTreeMap;
+
+fn odd(name: &str, layout: Option<&Layout>) -> Vec<String> {
+    let pipeline = Pipeline::load(Pipeline::shipped(name).unwrap(), name).unwrap();
+    let terms = LintTerms { layout, policy: None, streams: &BTreeMap::new() };
+    lint(&pipeline, &terms).into_iter().map(|found| format!("{name}: {}", found.message)).collect()
+}
+
+#[test]
+fn nothing_is_odd_about_a_shipped_pipeline_and_its_layout_knows_its_names() {
+    for name in Pipeline::shipped_names() {
+        let layout = match name {
+            "fedora-gating" => "fedora-compose",
+            "rdo-puppet" | "rdo-trunk" => "rdo-trunk",
+            "starlingx" => "starlingx",
+            _ => "generic",
+        };
+        let text = Layout::shipped(layout).unwrap();
+        // What the comment of the file asks for.
+        let asked: &[&str] = match name {
+            "cloudsig" => &["candidate", "release", "previous-release"],
+            "starlingx" => &["sanity", "latest_yellow_build", "latest_green_build", "previous_green_build"],
+            _ => &[],
+        };
+        let by_hand: String =
+            asked.iter().map(|name| format!("  - {{ name: {name}, by_hand: true }}\n")).collect();
+        let text = text.replace("aliases:\n", &format!("aliases:\n{by_hand}"));
+        let layout = Layout::load(&text, layout).unwrap();
+        assert_eq!(odd(name, None), Vec::<String>::new());
+        assert_eq!(odd(name, Some(&layout)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn names_that_a_layout_moves_by_rules_are_told() {
+    let layout = Layout::load(Layout::shipped("starlingx-debian").unwrap(), "starlingx-debian").unwrap();
+    let found = odd("starlingx", Some(&layout)).join("\n");
+    for wanted in
+        ["a rule moves `latest_green_build`", "a rule moves `latest_yellow_build`", "knows no name `sanity`"]
+    {
+        assert!(found.contains(wanted), "{wanted}\n{found}");
+    }
+}
+
+#[test]
+fn the_committed_schema_of_pipelines_is_the_programs() {
+    let committed = include_str!("../../pipelines/pipeline.schema.json");
+    let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+    let how = "write it anew: mirrorkeep pipeline schema > pipelines/pipeline.schema.json";
+    assert_eq!(committed, Pipeline::schema(), "{how}");
+}
