@@ -17,7 +17,8 @@ pub fn status(status: &Status, paint: Paint) -> String {
         Some(policy) => format!("policy {policy}"),
         None => "no policy (nothing is ever pruned)".to_owned(),
     };
-    let head = format!("{}  layout {}, {policy}", status.mirror, status.layout);
+    let pipeline = status.pipeline.as_ref().map_or_else(String::new, |name| format!(", pipeline {name}"));
+    let head = format!("{}  layout {}, {policy}{pipeline}", status.mirror, status.layout);
     let mut text = format!("{}\n{}\n\n", paint.bold(&head), status.at.iso());
     let rows: Vec<Vec<String>> = status.streams.iter().map(|stream| row(stream, status)).collect();
     let columns = [

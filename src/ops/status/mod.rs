@@ -40,6 +40,8 @@ pub struct Status {
     pub layout: String,
     /// The name of its policy; nothing where it has none.
     pub policy: Option<String>,
+    /// The name of its pipeline; nothing where it has none.
+    pub pipeline: Option<String>,
     /// The streams, sorted by name.
     pub streams: Vec<StreamStatus>,
     /// How many builds there are.
@@ -147,6 +149,7 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
         mirror: mirror.store().shown(),
         layout: mirror.layout().name().to_owned(),
         policy: mirror.config().policy.clone(),
+        pipeline: mirror.config().pipeline.clone(),
         builds: census.builds().count() as u64,
         streams,
         bytes,
