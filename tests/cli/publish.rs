@@ -1016,7 +1016,7 @@ fn only_what_a_list_names_is_published_and_what_it_names_in_vain_is_an_error() {
     rig.ok(&["init"]);
     rig.write("outputs/RPMS/std/a-1.rpm", "a").write("outputs/RPMS/std/b-1.rpm", "b");
     rig.write("outputs/RPMS/rt/b-1.rpm", "another b").write("outputs/iso/bootimage.iso", "iso");
-    rig.write("outputs/success", "").write("CONTEXT", "a context\n");
+    rig.write("outputs/success", "").write("outputs/CONTEXT", "a context\n");
     let (work, list) = (rig.work(""), rig.work("../list"));
     let (work, path) = (work.to_str().unwrap(), list.to_str().unwrap());
     let args =
@@ -1041,7 +1041,7 @@ fn only_what_a_list_names_is_published_and_what_it_names_in_vain_is_an_error() {
         ("outputs/RPMS/std/b-1.rpm", true),
         ("outputs/RPMS/rt/b-1.rpm", true),
         ("outputs/success", true),
-        ("CONTEXT", true),
+        ("outputs/CONTEXT", true),
         ("outputs/iso", false),
     ] {
         assert_eq!(build.join(file).exists(), there, "{file}");
