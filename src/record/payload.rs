@@ -325,7 +325,10 @@ mod tests {
                 Payload::Aliased { from: None, to: at("b"), by_hand: false, why: None },
                 r#"{"from":null,"to":"b"}"#,
             ),
-            (Payload::Unaliased { from: Some(at("b")), by_hand: true, why: None }, r#"{"by_hand":true,"from":"b"}"#),
+            (
+                Payload::Unaliased { from: Some(at("b")), by_hand: true, why: None },
+                r#"{"by_hand":true,"from":"b"}"#,
+            ),
             (
                 Payload::Restored { trash: at("t"), inode: Some((1, 2)), kind: Some("build".to_owned()) },
                 r#"{"inode":[1,2],"kind":"build","trash":"t"}"#,

@@ -222,7 +222,8 @@ impl Promoting<'_> {
         if let Some(lock) = self.lock {
             let from = crate::commit::pointed_at(self.mirror, &alias)?;
             let (by_hand, why) = (false, self.request.why.clone());
-            let target = state.incumbent.as_ref().map(|id| self.mirror.layout().build_path(id)).transpose()?;
+            let target =
+                state.incumbent.as_ref().map(|id| self.mirror.layout().build_path(id)).transpose()?;
             let payload = match (from.clone(), &target) {
                 (Some(to), Some(_)) => Payload::Aliased { from: from.clone(), to, by_hand, why },
                 _ => Payload::Unaliased { from: from.clone(), by_hand, why },
