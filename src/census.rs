@@ -27,6 +27,9 @@ pub struct Census {
     /// The names that point at builds or directories, sorted by path.
     #[serde(default)]
     pub aliases: Vec<AliasCensus>,
+    /// The names that were removed, sorted by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<AliasCensus>,
     /// What has no place in the layout, sorted by path.
     #[serde(default)]
     pub strays: Vec<StrayCensus>,
@@ -160,7 +163,14 @@ pub struct StrayCensus {
 impl Census {
     /// Returns a census of nothing.
     pub fn empty(at: Stamp) -> Self {
-        Self { census: CENSUS_VERSION, at, streams: Vec::new(), aliases: Vec::new(), strays: Vec::new() }
+        Self {
+            census: CENSUS_VERSION,
+            at,
+            streams: Vec::new(),
+            aliases: Vec::new(),
+            removed: Vec::new(),
+            strays: Vec::new(),
+        }
     }
 
     /// Returns every build with its id.
@@ -190,6 +200,7 @@ impl Census {
         }
         self.streams.sort_by(|a, b| a.stream.cmp(&b.stream));
         self.aliases.sort_by(|a, b| a.path.cmp(&b.path));
+        self.removed.sort_by(|a, b| a.path.cmp(&b.path));
         self.strays.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }

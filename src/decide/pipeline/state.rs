@@ -130,7 +130,7 @@ impl Moves {
                 dirs.entry(dir).or_default().push(line);
             }
         }
-        for alias in &census.aliases {
+        for alias in census.aliases.iter().chain(&census.removed) {
             let Some(lines) = alias.path.parent().and_then(|dir| dirs.get(&dir)) else { continue };
             let build = |path: &RelPath| match layout.place(path) {
                 Place::Build { build } => Some(build),

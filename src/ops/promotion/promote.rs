@@ -222,11 +222,17 @@ impl Promoting<'_> {
         if let Some(lock) = self.lock {
             let from = crate::commit::pointed_at(self.mirror, &alias)?;
             let (by_hand, why) = (false, self.request.why.clone());
-            let payload = match from.clone() {
-                Some(to) => Payload::Aliased { from, to, by_hand, why },
-                None => Payload::Unaliased { from, by_hand },
+            let target =
+                state.incumbent.as_ref().map(|id| self.mirror.layout().build_path(id)).transpose()?;
+            let payload = match (from.clone(), &target) {
+                (Some(to), Some(_)) => Payload::Aliased { from: from.clone(), to, by_hand, why },
+                _ => Payload::Unaliased { from: from.clone(), by_hand, why },
             };
             lock.note(lock.now(), &alias, &payload)?;
+            // By way of another name it would move with that one.
+            if let Some(target) = target.filter(|target| from.as_ref() != Some(target)) {
+                repoint(lock, &alias, &target, lock.now())?;
+            }
         }
         let build: Option<BuildName> = state.incumbent.as_ref().map(|id| id.name.clone());
         known.moves.add(self.stream, &self.stage.name, known.now, build);
