@@ -89,3 +89,11 @@ fn a_stage_that_leads_nowhere_or_through_another_name_can_be_taken_over() {
     assert_eq!(at(&rig, "stable").as_deref(), Some(next));
     rig.ok(&["promote"]);
 }
+
+#[test]
+fn a_vote_counts_although_the_pipeline_is_broken() {
+    let rig = passed();
+    rig.write("../mirror/.mirrorkeep/pipeline.yaml", "stages: 3\n");
+    rig.ok(&["vote", &id(A), "smoke", "failure"]);
+    assert!(rig.ok(&["show", &id(A)]).contains("vote/smoke=failure"));
+}
