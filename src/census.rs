@@ -9,6 +9,7 @@ pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, as_object};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the JSON form.
 pub const CENSUS_VERSION: u32 = 1;
@@ -27,6 +28,9 @@ pub struct Census {
     /// The names that point at builds or directories, sorted by path.
     #[serde(default)]
     pub aliases: Vec<AliasCensus>,
+    /// How names moved that are not there any more, by path; only the journal of the mirror knows.
+    #[serde(skip)]
+    pub removed: BTreeMap<RelPath, Vec<AliasMove>>,
     /// What has no place in the layout, sorted by path.
     #[serde(default)]
     pub strays: Vec<StrayCensus>,
@@ -160,7 +164,14 @@ pub struct StrayCensus {
 impl Census {
     /// Returns a census of nothing.
     pub fn empty(at: Stamp) -> Self {
-        Self { census: CENSUS_VERSION, at, streams: Vec::new(), aliases: Vec::new(), strays: Vec::new() }
+        Self {
+            census: CENSUS_VERSION,
+            at,
+            streams: Vec::new(),
+            aliases: Vec::new(),
+            removed: BTreeMap::new(),
+            strays: Vec::new(),
+        }
     }
 
     /// Returns every build with its id.

@@ -168,6 +168,10 @@ fn surveyed(
             census.aliases.push(seen_alias(path, to, false, moves));
         }
     }
+    let seen: HashSet<&RelPath> =
+        links.iter().chain(census.aliases.iter().map(|alias| &alias.path)).collect();
+    let gone = moves.iter().filter(|(path, _)| !seen.contains(path));
+    census.removed = gone.map(|(path, moves)| (path.clone(), moves.clone())).collect();
     for path in required.iter().filter(|path| !links.contains(path)) {
         let problem = Some("it is missing".to_owned());
         let (path, moves) = (path.clone(), moves.get(path).cloned().unwrap_or_default());
