@@ -9,7 +9,6 @@ pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, as_object};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The version of the JSON form.
 pub const CENSUS_VERSION: u32 = 1;
@@ -28,9 +27,9 @@ pub struct Census {
     /// The names that point at builds or directories, sorted by path.
     #[serde(default)]
     pub aliases: Vec<AliasCensus>,
-    /// How names moved that are not there any more, by path; only the journal of the mirror knows.
-    #[serde(skip)]
-    pub removed: BTreeMap<RelPath, Vec<AliasMove>>,
+    /// The names that were removed, sorted by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<AliasCensus>,
     /// What has no place in the layout, sorted by path.
     #[serde(default)]
     pub strays: Vec<StrayCensus>,
@@ -169,7 +168,7 @@ impl Census {
             at,
             streams: Vec::new(),
             aliases: Vec::new(),
-            removed: BTreeMap::new(),
+            removed: Vec::new(),
             strays: Vec::new(),
         }
     }
@@ -201,6 +200,7 @@ impl Census {
         }
         self.streams.sort_by(|a, b| a.stream.cmp(&b.stream));
         self.aliases.sort_by(|a, b| a.path.cmp(&b.path));
+        self.removed.sort_by(|a, b| a.path.cmp(&b.path));
         self.strays.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }

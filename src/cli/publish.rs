@@ -5,7 +5,7 @@ use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::progress::Bar;
-use super::{make, say, sign};
+use super::{make, read, say, sign};
 use crate::commit::{Check, Filling, TimeRule};
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
@@ -14,7 +14,7 @@ use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, Pub
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         named,
         sources,
         exclude: excluded(args)?,
+        listed: args.only_listed.as_deref().map(listed).transpose()?,
         result: args.result.map(|result| match result {
             ResultArg::Success => crate::model::Outcome::Success,
             ResultArg::Fail => crate::model::Outcome::Fail,
@@ -187,6 +188,18 @@ fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
     args.exclude.iter().map(pattern).collect()
 }
 
+/// Returns the entries of a list of what is taken: one a line, without empty lines and those that begin with `#`.
+fn listed(file: &Path) -> Outcome<BTreeSet<String>> {
+    let text = read::text("list", file)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let listed: BTreeSet<String> =
+        lines.map(|line| line.trim_start_matches("./").trim_end_matches('/').to_owned()).collect();
+    if listed.is_empty() {
+        return Err(Usage(format!("the list `{}` names no file", file.display())).into());
+    }
+    Ok(listed)
+}
+
 /// Says that no directory can be made for files that go with the command.
 fn unmade(error: std::io::Error) -> StoreError {
     StoreError::new("make a directory in", std::env::temp_dir().display(), error)
@@ -286,6 +299,9 @@ fn render(report: &PublishReport) -> String {
     if report.excluded > 0 {
         let count = report.excluded;
         text.push_str(&format!("  left out by --exclude: {count} files, links and directories\n"));
+    }
+    if report.unlisted > 0 {
+        text.push_str(&format!("  not in the list: {}\n", say::count(report.unlisted, "file")));
     }
     if report.resumed_files > 0 {
         text.push_str(&format!(

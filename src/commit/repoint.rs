@@ -437,7 +437,8 @@ pub(crate) fn remove_checked(
 ) -> Result<Moved, RepointError> {
     let store = lock.mirror().store();
     let from = pointed_at(lock.mirror(), alias)?;
-    let pending = lock.begin(now, alias, &Payload::Unaliased { from: from.clone(), by_hand: false })?;
+    let pending =
+        lock.begin(now, alias, &Payload::Unaliased { from: from.clone(), by_hand: false, why: None })?;
     store.remove(alias)?;
     pending.done(now)?;
     Ok(Moved { alias: alias.clone(), from, to: None })

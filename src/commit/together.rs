@@ -109,14 +109,48 @@ pub(crate) fn settle_promotion(
         return Ok(true);
     }
     for step in others.iter().rev() {
-        let NameMove { alias, from, to } = step.clone();
-        go(lock, &NameMove { alias, from: to, to: from }, now)?;
+        back(lock, step, now)?;
     }
     Ok(false)
 }
 
+/// Finishes a demotion; returns whether the name moved. A name does not move to a build that is gone by now, but the
+/// build that has the stage is rejected for it all the same.
+pub(crate) fn settle_demotion(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    now: Stamp,
+) -> Result<bool, PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(false) };
+    let mirror = lock.mirror();
+    if let Some(to) = &stage.to
+        && pointed_at(mirror, &stage.alias)? != stage.to
+        && !matches!(mirror.resolve(to)?, Resolved::To(_))
+    {
+        let alias = &stage.alias;
+        mirror
+            .warnings()
+            .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
+        for step in promotion.moves.iter().rev() {
+            back(lock, step, now)?;
+        }
+        let only = Promotion { moves: Vec::new(), ..promotion.clone() };
+        finish_demotion(lock, &only, now)?;
+        return Ok(false);
+    }
+    finish_demotion(lock, promotion, now)?;
+    Ok(true)
+}
+
+/// Moves one name back to where it was, unless it is somebody else's by now.
+fn back(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
+    let NameMove { alias, from, to } = step.clone();
+    go(lock, &NameMove { alias, from: to, to: from }, now)?;
+    Ok(())
+}
+
 /// Does what is left to do of a demotion.
-pub(crate) fn finish_demotion(
+fn finish_demotion(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
     now: Stamp,

@@ -161,21 +161,25 @@ fn surveyed(
             Err(trouble) => found.troubles.push(trouble),
         }
     }
+    let mut seen: HashSet<RelPath> = links.iter().chain(&required).cloned().collect();
     for (path, to) in std::mem::take(&mut found.deep) {
+        seen.insert(path.clone());
         let moves = moves.get(&path).cloned().unwrap_or_default();
         // What leads nowhere below the root protects nothing, and in a place of others it is theirs.
         if matches!(to, Resolved::To(_) | Resolved::Dangles(_)) {
             census.aliases.push(seen_alias(path, to, false, moves));
         }
     }
-    let seen: HashSet<&RelPath> =
-        links.iter().chain(census.aliases.iter().map(|alias| &alias.path)).collect();
-    let gone = moves.iter().filter(|(path, _)| !seen.contains(path));
-    census.removed = gone.map(|(path, moves)| (path.clone(), moves.clone())).collect();
     for path in required.iter().filter(|path| !links.contains(path)) {
         let problem = Some("it is missing".to_owned());
         let (path, moves) = (path.clone(), moves.get(path).cloned().unwrap_or_default());
         census.aliases.push(AliasCensus { path, target: None, required: true, moves, problem });
+    }
+    // A name in what cannot be read may be there.
+    let is_hidden = |path: &RelPath| found.troubles.iter().any(|trouble| path.is_within(&trouble.path));
+    for (path, moves) in moves.iter().filter(|(path, _)| !seen.contains(path) && !is_hidden(path)) {
+        let (path, moves) = (path.clone(), moves.clone());
+        census.removed.push(AliasCensus { path, target: None, required: false, moves, problem: None });
     }
     census.streams =
         found.streams.into_iter().map(|(stream, builds)| StreamCensus { stream, builds }).collect();

@@ -55,6 +55,9 @@ pub enum Payload {
         /// Whether a person did it without mirrorkeep.
         #[serde(skip_serializing_if = "is_false")]
         by_hand: bool,
+        /// Why a person took over that it led to no build.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// Another generation of the copy below an alias counts.
     Materialized {
@@ -322,7 +325,10 @@ mod tests {
                 Payload::Aliased { from: None, to: at("b"), by_hand: false, why: None },
                 r#"{"from":null,"to":"b"}"#,
             ),
-            (Payload::Unaliased { from: Some(at("b")), by_hand: true }, r#"{"by_hand":true,"from":"b"}"#),
+            (
+                Payload::Unaliased { from: Some(at("b")), by_hand: true, why: None },
+                r#"{"by_hand":true,"from":"b"}"#,
+            ),
             (
                 Payload::Restored { trash: at("t"), inode: Some((1, 2)), kind: Some("build".to_owned()) },
                 r#"{"inode":[1,2],"kind":"build","trash":"t"}"#,

@@ -10,7 +10,7 @@ use crate::commit::interrupted::Settling;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{AliasUpdate, finish};
 use crate::commit::stage::{Sealed, clear};
-use crate::commit::together::{PromotionError, finish_demotion, settle_promotion};
+use crate::commit::together::{PromotionError, settle_demotion, settle_promotion};
 use crate::commit::{CommitError, trash};
 use crate::mirror::{Materialized, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -111,7 +111,7 @@ fn settle_stage(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, PromotionE
     let Some(promotion) = intent.stated().promotion else { return Ok(false) };
     match intent.what {
         EventKind::Promoted => settle_promotion(lock, &promotion, lock.now()),
-        _ => finish_demotion(lock, &promotion, lock.now()).map(|_| true),
+        _ => settle_demotion(lock, &promotion, lock.now()),
     }
 }
 
@@ -176,8 +176,8 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverE
 mod tests {
     use super::*;
     use crate::mirror::{Chosen, Setup};
-    use crate::record::{Payload, Phase};
-    use crate::store::ObjectStore;
+    use crate::record::{NameMove, Payload, Phase, Promotion};
+    use crate::store::{ObjectStore, Posix};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -211,6 +211,53 @@ mod tests {
         let last = mirror.history(&[EventKind::Aliased]).unwrap().pop().unwrap();
         assert_eq!((last.settles, last.stated().to), (Some(1), Some(to)));
         (settled.iter().map(|settled| settled.what).collect(), last.phase)
+    }
+
+    #[test]
+    fn a_demotion_that_was_cut_off_moves_no_name_to_a_build_that_is_gone() {
+        let setup = Setup {
+            layout: Chosen::Shipped("starlingx".to_owned()),
+            policy: None,
+            pipeline: None,
+            id: "a test".to_owned(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Posix::open(dir.path()).unwrap());
+        let mirror = Mirror::init(store, &setup, "a test", Duration::ZERO).unwrap();
+        let at = |path: &str| -> RelPath { path.parse().unwrap() };
+        let (old, new) = (at("master/centos/20181204T060000Z"), at("master/centos/20181205T060000Z"));
+        std::fs::create_dir_all(dir.path().join(new.as_str())).unwrap();
+        let names = ["carried", "stable"].map(|name| at(&format!("master/centos/{name}")));
+        names.iter().for_each(|alias| mirror.store().point(alias, &new).unwrap());
+        let step = |alias: &RelPath| NameMove {
+            alias: alias.clone(),
+            from: Some(new.clone()),
+            to: Some(old.clone()),
+        };
+        let promotion = Promotion {
+            name: "stable".to_owned(),
+            stream: "master/centos".parse().unwrap(),
+            build: Some(old.as_str().parse().unwrap()),
+            before: Some(new.as_str().parse().unwrap()),
+            moves: names.iter().map(step).collect(),
+            votes: std::collections::BTreeMap::new(),
+            waived: Vec::new(),
+            lacked: Vec::new(),
+            why: Some("bad".to_owned()),
+            pipeline: crate::model::Digest::of(b""),
+        };
+        {
+            let (lock, _) = begin(&mirror, &now).unwrap();
+            drop(lock.begin(now(), &names[1], &Payload::Demoted { promotion }).unwrap());
+            // One name had moved already.
+            mirror.store().point(&names[0], &old).unwrap();
+        }
+        let (lock, settled) = begin(&mirror, &now).unwrap();
+        assert_eq!(settled[0].what, SettledAs::Undone);
+        assert_eq!(lock.unsettled(), []);
+        for alias in &names {
+            assert_eq!(pointed_at(&mirror, alias).unwrap().as_ref(), Some(&new), "{alias}");
+        }
     }
 
     #[test]

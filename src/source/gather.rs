@@ -5,7 +5,7 @@
 
 use crate::model::{OWN_DIR, PathError, RelPath, folded_name, is_sums, named, same_form, unprintable};
 use crate::source::{Source, SourceEntry, SourceError, SourceProblem, SourceSpec, Top, mtime, shown};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -24,7 +24,8 @@ impl Source {
     /// Looks at everything that is to be taken, and reads none of it yet.
     pub fn gather(specs: &[SourceSpec], apart: Exclusions<'_>) -> Result<Self, SourceError> {
         let unused = apart.exclude.iter().collect();
-        let mut gathering = Gathering { apart, unused, ..Gathering::default() };
+        let lacking = apart.listed.into_iter().flatten().map(String::as_str).collect();
+        let mut gathering = Gathering { apart, unused, lacking, ..Gathering::default() };
         for spec in specs {
             gathering.walk(spec);
         }
@@ -37,6 +38,11 @@ impl Source {
 pub struct Exclusions<'a> {
     /// Patterns over the path below the source, or over the last name where a pattern has no `/`.
     pub exclude: &'a [glob::Pattern],
+    /// Where only files and links are taken that are listed: by their path below the source, or by the last name where an
+    /// entry has no `/`.
+    pub listed: Option<&'a BTreeSet<String>>,
+    /// Places in the build where a file has a meaning: these are taken although they are not listed.
+    pub places: &'a [RelPath],
     /// Places in the build whose files say how it went or hold it: these are never left out.
     pub kept: &'a [RelPath],
     /// Device and inode of the mirror's own root, which is refused.
@@ -63,6 +69,12 @@ impl Exclusions<'_> {
     }
 }
 
+/// Returns by which entries of a list a path below the source is listed.
+fn listed_as(below: &Path) -> [String; 2] {
+    let name = below.file_name().unwrap_or_default();
+    [below.to_string_lossy().into_owned(), name.to_string_lossy().into_owned()]
+}
+
 /// Returns whether a pattern of what is left out matches a path below the source.
 fn fits(pattern: &glob::Pattern, below: &Path) -> bool {
     let name = below.file_name().unwrap_or_default();
@@ -76,6 +88,9 @@ struct Gathering<'a> {
     excluded: u64,
     /// The patterns of what is left out that have matched nothing yet.
     unused: Vec<&'a glob::Pattern>,
+    /// What is listed and was not found yet.
+    lacking: BTreeSet<&'a str>,
+    unlisted: u64,
     /// Whether a directory was left out, of which nothing below was looked at.
     unseen: bool,
     /// Files that not everybody may read.
@@ -170,6 +185,10 @@ impl Gathering<'_> {
             if spec.only.as_ref().is_some_and(|only| !only.matches(&below.to_string_lossy())) {
                 continue;
             }
+            if !self.is_listed(below, &to) {
+                self.unlisted += 1;
+                continue;
+            }
             taken += 1;
             match entry.metadata() {
                 Ok(meta) => self.take(entry.path(), to, &whole, &meta),
@@ -181,6 +200,17 @@ impl Gathering<'_> {
             let pattern = only.as_str().to_owned();
             self.problems.push(SourceProblem::NothingFits { path: shown(&spec.from), pattern });
         }
+    }
+
+    /// Returns whether a file or link is taken, as far as a list says so.
+    fn is_listed(&mut self, below: &Path, to: &RelPath) -> bool {
+        let Some(listed) = self.apart.listed else { return true };
+        let names = listed_as(below);
+        let found = names.iter().filter(|name| listed.contains(*name)).count();
+        for name in &names {
+            self.lacking.remove(name.as_str());
+        }
+        found > 0 || self.apart.places.contains(to)
     }
 
     /// Returns what an entry is, where it is the mirror or the state of one.
@@ -199,7 +229,11 @@ impl Gathering<'_> {
     fn leave(&mut self, open: &mut Vec<Open>, depth: usize, taken: usize, spec: &SourceSpec) {
         while open.len() > depth {
             let Some(Open { to, before }) = open.pop() else { return };
-            if before == (taken, self.dirs.len()) && spec.only.is_none() && !to.is_root() {
+            if before == (taken, self.dirs.len())
+                && spec.only.is_none()
+                && self.apart.listed.is_none()
+                && !to.is_root()
+            {
                 self.dirs.push(to);
             }
         }
@@ -260,6 +294,8 @@ impl Gathering<'_> {
         }
         self.leftovers();
         self.unused();
+        let lacking = self.lacking.iter().map(|name| SourceProblem::NotThere { name: (*name).to_owned() });
+        self.problems.extend(lacking);
         let texts: HashMap<&str, &str> =
             self.links.iter().map(|link| (link.to.as_str(), &*link.text)).collect();
         for Link { to, text, from } in &self.links {
@@ -281,8 +317,8 @@ impl Gathering<'_> {
         let dirs = std::mem::take(&mut self.dirs);
         let dirs = dirs.into_iter().filter(|dir| !self.is_full(dir)).collect();
         let links = self.links.into_iter().map(|link| (link.to, link.text)).collect();
-        let (files, warnings, excluded) = (self.files, self.warnings, self.excluded);
-        Ok(Source { files, links, dirs, warnings, excluded })
+        let (files, warnings) = (self.files, self.warnings);
+        Ok(Source { files, links, dirs, warnings, excluded: self.excluded, unlisted: self.unlisted })
     }
 
     /// Warns of patterns of what is left out that match nothing.

@@ -54,6 +54,8 @@ pub struct Source {
     pub warnings: Vec<String>,
     /// How many files, links and directories were left out on request.
     pub excluded: u64,
+    /// How many files and links are not in the list of what is taken.
+    pub unlisted: u64,
 }
 
 /// One regular file as it looked when it was found.
@@ -190,7 +192,7 @@ impl SourceProblem {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
-            Self::NothingFits { .. } => true,
+            Self::NothingFits { .. } | Self::NotThere { .. } => true,
             _ => false,
         }
     }

@@ -86,6 +86,12 @@ pub enum SourceProblem {
         /// The pattern.
         pattern: String,
     },
+    /// It is listed, and no source has it.
+    #[error("`{}` is listed, and is not in the source", crate::model::shown(name))]
+    NotThere {
+        /// The entry of the list.
+        name: String,
+    },
     /// It is left out, and says something of the build.
     #[error(
         "`{path}` cannot be left out: `{marker}` states how the build went or holds it; give a narrower --exclude"

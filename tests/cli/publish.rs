@@ -1011,6 +1011,44 @@ fn a_marker_is_never_excluded() {
 }
 
 #[test]
+fn only_what_a_list_names_is_published_and_what_it_names_in_vain_is_an_error() {
+    let rig = Rig::new();
+    rig.ok(&["init"]);
+    rig.write("outputs/RPMS/std/a-1.rpm", "a").write("outputs/RPMS/std/b-1.rpm", "b");
+    rig.write("outputs/RPMS/rt/b-1.rpm", "another b").write("outputs/iso/bootimage.iso", "iso");
+    rig.write("outputs/success", "").write("outputs/CONTEXT", "a context\n");
+    let (work, list) = (rig.work(""), rig.work("../list"));
+    let (work, path) = (work.to_str().unwrap(), list.to_str().unwrap());
+    let args =
+        ["publish", work, "--stream", "master/centos", "--build", "20181205T060000Z", "--only-listed", path];
+    fs::write(&list, "# the set\n\n./outputs/RPMS/std/a-1.rpm\nc-1.rpm\noutputs/RPMS/std/d-1.rpm\n").unwrap();
+    let said = rig.ends(1, &args);
+    for lacking in ["`c-1.rpm` is listed, and is not in the source", "`outputs/RPMS/std/d-1.rpm` is listed"] {
+        assert!(said.contains(lacking), "{said}");
+    }
+    assert!(!said.contains("`outputs/RPMS/std/a-1.rpm`"), "{said}");
+    for nothing in ["", "# only words\n"] {
+        fs::write(&list, nothing).unwrap();
+        rig.fails(2, "names no file", &args);
+    }
+    // A name stands for each file that has it; markers and CONTEXT are taken in any case.
+    fs::write(&list, "outputs/RPMS/std/a-1.rpm\nb-1.rpm\n").unwrap();
+    let said = rig.ok(&args);
+    assert!(said.contains("not in the list: 3 files\n"), "{said}");
+    let build = rig.mirror("master/centos/20181205T060000Z");
+    for (file, there) in [
+        ("outputs/RPMS/std/a-1.rpm", true),
+        ("outputs/RPMS/std/b-1.rpm", true),
+        ("outputs/RPMS/rt/b-1.rpm", true),
+        ("outputs/success", true),
+        ("outputs/CONTEXT", true),
+        ("outputs/iso", false),
+    ] {
+        assert_eq!(build.join(file).exists(), there, "{file}");
+    }
+}
+
+#[test]
 fn what_is_excluded_is_not_published_and_is_counted() {
     let rig = Rig::new();
     rig.ok(&["init"]);

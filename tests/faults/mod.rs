@@ -5,6 +5,7 @@ pub(crate) mod crash;
 pub(crate) mod deep;
 pub(crate) mod disks;
 pub(crate) mod fuzzed;
+pub(crate) mod hands;
 pub(crate) mod hostile;
 pub(crate) mod mounts;
 pub(crate) mod network;

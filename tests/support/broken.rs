@@ -16,6 +16,19 @@ const FAULTS: [Fault; 5] = [
     Fault::Repeat,
 ];
 
+/// Returns which of so many calls are broken: one of every `stride`, for each fault from another one on; each by `make torture`.
+pub(crate) fn points(calls: usize, fault: Fault, stride: usize) -> impl Iterator<Item = usize> {
+    let stride = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 1 } else { stride };
+    let first = match fault {
+        Fault::Stop => 0,
+        Fault::Fail(_) => 1,
+        Fault::FailOn(_) => 2,
+        Fault::Lose(_) => 3,
+        Fault::Repeat => 4,
+    };
+    (1 + first % stride..=calls).step_by(stride)
+}
+
 /// What is done, and what must be true of it however far it came.
 pub(crate) struct Broken<'a, S> {
     /// The n-th point of every N is tried; every point by `make torture`.

@@ -143,6 +143,7 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
         named: mirrorkeep::ops::publish::Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
         exclude: Vec::new(),
+        listed: None,
         result: None,
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],

@@ -72,6 +72,10 @@ pub(in crate::cli) struct PublishArgs {
     /// is excluded with its contents; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) exclude: Vec<String>,
+    /// Publish only what this file lists: a path below the source, or a name, on each line; what is listed and is not there
+    /// is an error
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) only_listed: Option<PathBuf>,
     /// File that maps parts of SOURCE to paths in the build (docs/ci.md)
     #[arg(long, value_name = "FILE", requires = "source")]
     pub(in crate::cli) recipe: Option<PathBuf>,

@@ -130,11 +130,8 @@ impl Moves {
                 dirs.entry(dir).or_default().push(line);
             }
         }
-        let there = census.aliases.iter().map(|alias| (&alias.path, alias.target.as_ref(), &alias.moves));
-        // What a stage had counts also where somebody removed its name.
-        let gone = census.removed.iter().map(|(path, moves)| (path, None, moves));
-        for (path, target, steps) in there.chain(gone) {
-            let Some(lines) = path.parent().and_then(|dir| dirs.get(&dir)) else { continue };
+        for alias in census.aliases.iter().chain(&census.removed) {
+            let Some(lines) = alias.path.parent().and_then(|dir| dirs.get(&dir)) else { continue };
             let build = |path: &RelPath| match layout.place(path) {
                 Place::Build { build } => Some(build),
                 _ => None,
@@ -146,20 +143,20 @@ impl Moves {
                 let of_stream = |id: BuildId| (id.stream == *stream).then_some(id.name);
                 let led = |path: Option<&RelPath>| path.and_then(build).and_then(of_stream);
                 let mut history = History::default();
-                for step in steps {
+                for step in &alias.moves {
                     // What it led to before a build of that name was published was another one.
                     let is_later = |name: &BuildName| published.get(name).is_none_or(|at| step.at >= *at);
                     let build = led(step.to.as_ref()).filter(is_later);
                     history.led.push(Led { at: Some(step.at), build });
                 }
-                let now = led(target);
-                let ours = steps.iter().rev().find(|step| !step.by_hand);
+                let now = led(alias.target.as_ref());
+                let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
                 history.by_hand = ours.is_some_and(|step| led(step.to.as_ref()) != now);
                 if history.led.last().is_none_or(|last| last.build != now) {
                     history.led.push(Led { at: None, build: now });
                 }
                 if history.led.iter().any(|led| led.build.is_some()) {
-                    moves.0.entry(stream.clone()).or_default().insert(path.name().to_owned(), history);
+                    moves.0.entry(stream.clone()).or_default().insert(alias.path.name().to_owned(), history);
                 }
             }
         }

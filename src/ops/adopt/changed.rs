@@ -135,7 +135,7 @@ fn note(
         let (from, by_hand) = (led.cloned(), true);
         let payload = match to.clone() {
             Some(to) => Payload::Aliased { from, to, by_hand, why: None },
-            None => Payload::Unaliased { from, by_hand },
+            None => Payload::Unaliased { from, by_hand, why: None },
         };
         lock.note(lock.now(), alias, &payload)?;
     }

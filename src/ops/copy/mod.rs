@@ -315,6 +315,7 @@ fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
         named: Named::Given,
         sources: Vec::new(),
         exclude: Vec::new(),
+        listed: None,
         result: Some(result),
         context: None,
         labels: Vec::new(),

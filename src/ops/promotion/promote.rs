@@ -145,30 +145,30 @@ impl Promoting<'_> {
         let candidates = if self.request.build.is_some() { &[] } else { &*state.candidates };
         let hidden = known.unreadable(self.mirror, self.stream, candidates).or_else(|| self.unsettled());
         if let Some(why) = hidden {
-            return Ok(StageMove { why: Some(why), ..self.entry(state, PromotedAs::Failed) });
+            return Ok(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
             if !self.request.take_over {
-                return Ok(self.entry(state, PromotedAs::Interfered));
+                return Ok(Self::entry(state, PromotedAs::Interfered));
             }
             self.take_over(known, &state)?;
             state = evaluate(self.stage, self.stream, &known.view());
         }
         if let Err(error) = self.note_failure(known, &state) {
-            return Ok(self.failed(state, &error));
+            return Ok(Self::failed(state, &error));
         }
         let Some(one) = self.pick(known, &state)? else {
             let outcome = state.outcome.into();
-            return Ok(self.entry(state, outcome));
+            return Ok(Self::entry(state, outcome));
         };
         let promotion = match self.promotion(known, &one, state.incumbent.as_ref()) {
             Ok(promotion) => promotion,
-            Err(error) => return Ok(self.failed(state, &error)),
+            Err(error) => return Ok(Self::failed(state, &error)),
         };
         if let Some(lock) = self.lock
             && let Err(error) = together::promote(lock, &promotion, lock.now())
         {
-            return Ok(self.failed(state, &error.into()));
+            return Ok(Self::failed(state, &error.into()));
         }
         let before = state.incumbent.clone();
         known.moves.add(self.stream, &self.stage.name, known.now, Some(one.id.name.clone()));
@@ -177,13 +177,13 @@ impl Promoting<'_> {
         }
         let mut carried = promotion.moves;
         carried.pop();
-        let mut done = self.entry(state, PromotedAs::Promoted);
+        let mut done = Self::entry(state, PromotedAs::Promoted);
         (done.build, done.carried) = (Some(one.id), carried);
         done.previous = before.filter(|_| self.stage.previous.is_some());
         Ok(done)
     }
 
-    fn entry(&self, state: StageState, outcome: PromotedAs) -> StageMove {
+    fn entry(state: StageState, outcome: PromotedAs) -> StageMove {
         StageMove {
             stage: state.stage,
             stream: state.stream,
@@ -198,8 +198,8 @@ impl Promoting<'_> {
         }
     }
 
-    fn failed(&self, state: StageState, error: &StageError) -> StageMove {
-        StageMove { why: Some(chain(error)), ..self.entry(state, PromotedAs::Failed) }
+    fn failed(state: StageState, error: &StageError) -> StageMove {
+        StageMove { why: Some(chain(error)), ..Self::entry(state, PromotedAs::Failed) }
     }
 
     /// Returns why nothing may move here: what an interrupted command left of it could not be settled.
@@ -222,11 +222,17 @@ impl Promoting<'_> {
         if let Some(lock) = self.lock {
             let from = crate::commit::pointed_at(self.mirror, &alias)?;
             let (by_hand, why) = (false, self.request.why.clone());
-            let payload = match from.clone() {
-                Some(to) => Payload::Aliased { from, to, by_hand, why },
-                None => Payload::Unaliased { from, by_hand },
+            let target =
+                state.incumbent.as_ref().map(|id| self.mirror.layout().build_path(id)).transpose()?;
+            let payload = match (from.clone(), &target) {
+                (Some(to), Some(_)) => Payload::Aliased { from: from.clone(), to, by_hand, why },
+                _ => Payload::Unaliased { from: from.clone(), by_hand, why },
             };
             lock.note(lock.now(), &alias, &payload)?;
+            // By way of another name it would move with that one.
+            if let Some(target) = target.filter(|target| from.as_ref() != Some(target)) {
+                repoint(lock, &alias, &target, lock.now())?;
+            }
         }
         let build: Option<BuildName> = state.incumbent.as_ref().map(|id| id.name.clone());
         known.moves.add(self.stream, &self.stage.name, known.now, build);

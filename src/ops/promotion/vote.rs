@@ -3,7 +3,8 @@
 use super::StageError;
 use super::known::Known;
 use crate::commit::pipeline_of;
-use crate::decide::pipeline::{Outcome, evaluate};
+use crate::decide::pipeline::{Outcome, Stage, evaluate};
+use crate::mirror::chain;
 use crate::model::{BuildId, VOTE, job_name};
 use crate::ops::Mode;
 use crate::ops::alias::{Saying, say_of};
@@ -68,16 +69,28 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
         always: true,
     };
     let before = say_of(session, &vote.id, saying, mode)?;
-    let mut promotable = Vec::new();
-    if mode == Mode::Real && pipeline_of(session.mirror())?.is_some() {
-        let known = Known::read(session.mirror(), session.now())?;
-        for stage in known.pipeline.stages_of(&vote.id.stream) {
-            let state = evaluate(stage, &vote.id.stream, &known.view());
-            if state.outcome == Outcome::Promoted && state.build.as_ref() == Some(&vote.id) {
-                promotable.push(stage.name.clone());
-            }
-        }
-    }
+    let promotable = match mode {
+        // The vote counts, whatever keeps the stages from being looked at.
+        Mode::Real => promotable(session, &vote.id).unwrap_or_else(|error| {
+            let why = chain(&error);
+            session.mirror().warnings().add(format!("which stages can move now is not known: {why}"));
+            Vec::new()
+        }),
+        Mode::Trial => Vec::new(),
+    };
     let (id, job) = (vote.id.clone(), vote.job.clone());
     Ok(VoteReport { id, job, result: vote.result, before, promotable })
+}
+
+/// Returns the stages that a promotion moves to a build now.
+fn promotable(session: &Session<'_>, id: &BuildId) -> Result<Vec<String>, StageError> {
+    if pipeline_of(session.mirror())?.is_none() {
+        return Ok(Vec::new());
+    }
+    let known = Known::read(session.mirror(), session.now())?;
+    let moves = |stage: &&Stage| {
+        let state = evaluate(stage, &id.stream, &known.view());
+        state.outcome == Outcome::Promoted && state.build.as_ref() == Some(id)
+    };
+    Ok(known.pipeline.stages_of(&id.stream).filter(moves).map(|stage| stage.name.clone()).collect())
 }

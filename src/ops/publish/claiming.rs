@@ -34,7 +34,7 @@ fn digest(publishing: &PublishRequest, source: &Source) -> Digest {
     excluded.sort_unstable();
     let what = (
         (&publishing.id.stream, publishing.result, context, labels, &publishing.requires),
-        (sources, excluded, files, &source.links, &source.dirs),
+        (sources, excluded, &publishing.listed, files, &source.links, &source.dirs),
     );
     // It is plain data.
     Digest::of(&serde_json::to_vec(&what).unwrap_or_default())

@@ -35,6 +35,8 @@ pub struct PublishReport {
     pub joined_bytes: u64,
     /// How many files, links and directories of the source were left out on request.
     pub excluded: u64,
+    /// How many files and links of the source are not in the list of what is taken.
+    pub unlisted: u64,
     /// How many files an interrupted try had laid out already.
     pub resumed_files: u64,
     /// How many files got a later time than their source, since their bytes changed and their size and time did not show it.
@@ -99,6 +101,7 @@ impl PublishRun<'_> {
             joined_files: tally.joined.load(Ordering::Relaxed),
             joined_bytes: tally.joined_bytes.load(Ordering::Relaxed),
             excluded: prepared.source.excluded,
+            unlisted: prepared.source.unlisted,
             resumed_files: tally.resumed.load(Ordering::Relaxed),
             later_files: if self.publishing.filling.times == TimeRule::Later { tally.unnoticed } else { 0 },
             unserved_links: if self.session.mirror().store().abilities().symlinks {

@@ -115,8 +115,14 @@ pub(crate) fn prepare(
     let markers = mirror.layout().markers();
     let kept: Vec<RelPath> =
         markers.results.iter().flat_map(|marker| &marker.paths).chain(&markers.hold).cloned().collect();
-    let apart =
-        Exclusions { exclude: &publishing.exclude, kept: &kept, mirror: root.map(|entry| entry.inode) };
+    let places: Vec<RelPath> = markers.places().cloned().collect();
+    let apart = Exclusions {
+        exclude: &publishing.exclude,
+        listed: publishing.listed.as_ref(),
+        places: &places,
+        kept: &kept,
+        mirror: root.map(|entry| entry.inode),
+    };
     let mut source = gathered(&publishing.sources, apart, moved).map_err(PublishError::Source)?;
     let mut warnings = std::mem::take(&mut source.warnings);
     let strays = strays(mirror, &path, &source);

@@ -4,6 +4,7 @@ use crate::commit::Filling;
 use crate::model::{BuildId, Label, Outcome};
 use crate::sign::Signers;
 use crate::source::SourceSpec;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What is to be published.
@@ -17,6 +18,8 @@ pub struct PublishRequest {
     pub sources: Vec<SourceSpec>,
     /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
     pub exclude: Vec<glob::Pattern>,
+    /// Where only these are taken: paths below the source, or names of files; one that is not there is an error.
+    pub listed: Option<BTreeSet<String>>,
     /// How the build went; nothing means as its marker says, and success without one.
     pub result: Option<Outcome>,
     /// Its CONTEXT, if it is to have one that is not among the sources.

@@ -1,0 +1,99 @@
+//! Stages whose names people moved or removed: what they had is still known, and each can be taken over.
+
+use crate::support::rig::Rig;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+const A: &str = "20261001T000000Z";
+const B: &str = "20261002T000000Z";
+const C: &str = "20261003T000000Z";
+
+const PIPELINE: &str = "pipeline: 1
+stages:
+  - {name: tested, streams: '**', from: latest_build, pin: true}
+  - {name: stable, streams: '**', from: tested, require: {votes: [smoke]}}
+";
+
+/// A mirror in which three builds passed; `stable` was only ever at the last.
+fn passed() -> Rig {
+    let rig = Rig::new();
+    rig.write("../pipeline.yaml", PIPELINE);
+    rig.ok(&["init", "--pipeline", rig.work("../pipeline.yaml").to_str().unwrap()]);
+    for build in [A, B, C] {
+        rig.builds([build]);
+        rig.ok(&["vote", &id(build), "smoke", "success"]);
+        rig.ok(&["promote", "tested"]);
+    }
+    rig.ok(&["promote", "stable"]);
+    rig
+}
+
+fn id(build: &str) -> String {
+    format!("master/centos/{build}")
+}
+
+fn at(rig: &Rig, name: &str) -> Option<String> {
+    fs::read_link(rig.mirror(&format!("master/centos/{name}"))).ok().map(|to| to.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_stage_that_has_no_build_any_more_gets_no_build_from_before() {
+    let rig = passed();
+    rig.ok(&["demote", "stable", "--stream", "master/centos", "--why", "it breaks"]);
+    assert_eq!(at(&rig, "stable"), None);
+    let said = rig.ok(&["promote"]);
+    assert_eq!(at(&rig, "stable"), None, "{said}");
+    // Nor do the candidates go with the name from which they come.
+    rig.builds(["20261004T000000Z"]);
+    let later = id("20261004T000000Z");
+    rig.ok(&["vote", &later, "smoke", "success"]);
+    rig.ok(&["promote", "tested"]);
+    rig.ok(&["reject", &id(C), "--why", "it breaks"]);
+    fs::remove_file(rig.mirror("master/centos/tested")).unwrap();
+    rig.ok(&["promote", "stable"]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some("20261004T000000Z"));
+}
+
+#[test]
+fn a_stage_whose_name_was_removed_is_an_interference() {
+    let rig = passed();
+    fs::remove_file(rig.mirror("master/centos/stable")).unwrap();
+    rig.fails(3, "somebody moved `stable` to no build", &["promote"]);
+    assert_eq!(at(&rig, "stable"), None);
+    rig.ok(&["promote", "stable", "--take-over", "--why", "an accident"]);
+    rig.ok(&["promote"]);
+    assert!(rig.ok(&["history", "master/centos/stable"]).contains("an accident"));
+    rig.ok(&["promote", "stable", "--build", &id(C)]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some(C));
+}
+
+#[test]
+fn a_stage_that_leads_nowhere_or_through_another_name_can_be_taken_over() {
+    let rig = passed();
+    fs::rename(rig.mirror(&id(C)), rig.work("../gone")).unwrap();
+    for stage in ["tested", "stable"] {
+        rig.fails(3, "to no build", &["promote", stage]);
+        rig.ok(&["promote", stage, "--take-over", "--why", "a disk was lost"]);
+    }
+    rig.ok(&["promote"]);
+    let rig = passed();
+    let stable = rig.mirror("master/centos/stable");
+    fs::remove_file(&stable).unwrap();
+    symlink("latest_build", &stable).unwrap();
+    let next = "20261004T000000Z";
+    rig.builds([next]);
+    rig.fails(3, "somebody moved `stable`", &["promote"]);
+    rig.ok(&["promote", "stable", "--take-over", "--why", "it was urgent"]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some(next));
+    rig.builds(["20261005T000000Z"]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some(next));
+    rig.ok(&["promote"]);
+}
+
+#[test]
+fn a_vote_counts_although_the_pipeline_is_broken() {
+    let rig = passed();
+    rig.write("../mirror/.mirrorkeep/pipeline.yaml", "stages: 3\n");
+    rig.ok(&["vote", &id(A), "smoke", "failure"]);
+    assert!(rig.ok(&["show", &id(A)]).contains("vote/smoke=failure"));
+}
