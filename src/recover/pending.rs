@@ -228,7 +228,9 @@ mod tests {
         let (old, new) = (at("master/centos/20181204T060000Z"), at("master/centos/20181205T060000Z"));
         std::fs::create_dir_all(dir.path().join(new.as_str())).unwrap();
         let names = ["carried", "stable"].map(|name| at(&format!("master/centos/{name}")));
-        names.iter().for_each(|alias| mirror.store().point(alias, &new).unwrap());
+        for alias in &names {
+            mirror.store().point(alias, &new).unwrap();
+        }
         let step = |alias: &RelPath| NameMove {
             alias: alias.clone(),
             from: Some(new.clone()),

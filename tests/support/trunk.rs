@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// The layout's worker for CentOS 9 and the development branch.
+/// The worker of the development branch.
 pub(crate) const WORKER: &str = "centos9-master";
 
 /// The votes that `pipelines/rdo-trunk.yaml` requires for `current-tripleo`.
