@@ -11,9 +11,9 @@ use super::{naming, say};
 use crate::commit::{Moved, Permit};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
-use crate::layout::Layout;
+use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::model::{Label, LabelError, RelPath, shown};
+use crate::model::{BuildId, Label, LabelError, RelPath, shown};
 use crate::ops::Mode;
 use crate::recover::Stages;
 use serde_json::json;
@@ -136,9 +136,8 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
             return Ok(());
         }
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
-            let (alias, target) = (path(&alias)?, path(&target)?);
-            let beside = alias.parent().unwrap_or_default().join(&target);
-            let target = if target.depth() == 1 && mirror.look(&beside)?.is_some() { beside } else { target };
+            let alias = path(&alias)?;
+            let target = target_of(&mirror, &alias, path(&target)?)?;
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
             if dry_run {
                 crate::commit::may_point(&mirror, &alias, &target, permit)?;
@@ -167,6 +166,27 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         say::out(&moves(&[moved], mode));
     }
     Ok(())
+}
+
+/// Returns the path that a target means: one beside the alias, one from the root, or that of a build, by its name in the
+/// stream of the alias or by its ID.
+fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPath> {
+    let dir = alias.parent().unwrap_or_default();
+    let is_name = target.depth() == 1;
+    let beside = dir.join(&target);
+    if is_name && mirror.look(&beside)?.is_some() {
+        return Ok(beside);
+    }
+    if mirror.look(&target)?.is_some() {
+        return Ok(target);
+    }
+    let id = match mirror.layout().place(&dir) {
+        Place::Stream { stream } if is_name => {
+            target.as_str().parse().map(|name| BuildId::new(stream, name)).ok()
+        }
+        _ => target.as_str().parse().ok(),
+    };
+    Ok(id.and_then(|id| mirror.layout().build_path(&id).ok()).unwrap_or(target))
 }
 
 /// Lets an alias have a copy of its build below it, and says what that takes.

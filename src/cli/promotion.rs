@@ -196,12 +196,15 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
             say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(&one.build)));
             for step in &one.carried {
-                say::out(&format!("  {}\n", name_move(step)));
+                say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
         }
         PromotedAs::Current => say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent))),
         PromotedAs::Waiting => {
-            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent)));
+            match incumbent {
+                Some(id) => say::out(&format!("{stream}: {stage} stays at {}\n", id.name)),
+                None => say::out(&format!("{stream}: no build has {stage} yet\n")),
+            }
             for candidate in one.candidates.iter().take(SHOWN) {
                 say::out(&format!("  {}: {}\n", candidate.id.name, lacks(candidate)));
             }
@@ -209,7 +212,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                 say::out(&format!("  and {} more\n", say::count(more as u64, "candidate")));
             }
         }
-        PromotedAs::None => say::out(&format!("{stream}: no build has {stage}, and none is a candidate\n")),
+        PromotedAs::None => say::out(&format!("{stream}: no build has {stage} or is a candidate\n")),
         PromotedAs::Interfered => say::note(&format!(
             "{stream}: somebody moved `{stage}` to {} without mirrorkeep; `mirrorkeep promote {stage} --stream {stream} \
              --take-over --why TEXT` accepts that and goes on",
@@ -235,10 +238,12 @@ fn lacks(candidate: &Candidate) -> String {
     format!("lacks {}", shown(&all.join(", ")))
 }
 
-fn name_move(step: &NameMove) -> String {
+fn name_move(step: &NameMove, dry_run: bool) -> String {
+    let would = if dry_run { "would move " } else { "" };
     match &step.to {
-        Some(to) => format!("{} -> {to}", step.alias),
-        None => format!("{} is gone", step.alias),
+        Some(to) => format!("{would}{} -> {to}", step.alias),
+        None if dry_run => format!("would remove {}", step.alias),
+        None => format!("removed {}", step.alias),
     }
 }
 
@@ -260,25 +265,21 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     let name =
         |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
     let done = match (report.already, args.dry_run) {
-        (true, true) => "would change nothing: took before",
-        (true, false) => "took before",
-        (false, true) => "would take",
-        (false, false) => "took",
+        (true, true) => "would change nothing: the last demotion moved",
+        (true, false) => "nothing to do: the last demotion moved",
+        (false, true) => "would move",
+        (false, false) => "moved",
     };
-    say::out(&format!(
-        "{}: {done} {} from {}, and back to {}\n",
-        report.stream,
-        report.stage,
-        name(&report.from),
-        name(&report.to)
-    ));
+    let back = match &report.to {
+        Some(id) => format!("back from {} to {}", name(&report.from), id.name),
+        None => format!("away from {}; no build had it before", name(&report.from)),
+    };
+    say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
     if report.already {
-        say::note(
-            "for the same reason, so that nothing changes; another --why takes it from the build that has it now",
-        );
+        say::note("it was for the same reason; another --why takes the stage from the build that has it now");
     }
     for step in &report.carried {
-        say::out(&format!("  {}\n", name_move(step)));
+        say::out(&format!("  {}\n", name_move(step, args.dry_run)));
     }
     for stage in &report.also {
         say::note(&format!(

@@ -15,6 +15,7 @@ pub(crate) mod invalid;
 pub(crate) mod listing;
 pub(crate) mod logged;
 pub(crate) mod packaged;
+pub(crate) mod promotion;
 pub(crate) mod pruning;
 pub(crate) mod publish;
 pub(crate) mod readers;

@@ -113,7 +113,7 @@ fn verbs(help: &str) -> Vec<String> {
 
 const PIPELINE: &str = "pipeline: 1
 stages:
-  - {name: tested, streams: master/centos, require: {votes: [smoke]}}
+  - {name: tested, streams: master/centos, require: {votes: [smoke]}, previous: before}
   - {name: later, streams: master/centos, from: tested, require: {votes: [smoke, boot]}}
 ";
 

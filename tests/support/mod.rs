@@ -7,5 +7,6 @@ pub(crate) mod http;
 pub(crate) mod rig;
 pub(crate) mod servers;
 pub(crate) mod shared;
+pub(crate) mod trunk;
 pub(crate) mod twice;
 pub(crate) mod view;

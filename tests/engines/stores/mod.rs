@@ -6,8 +6,10 @@
 pub(crate) mod bucket;
 pub(crate) mod stories;
 
+use crate::cli::promotion::story;
 use crate::store::contract::LAWS;
 use crate::support::servers::{Engine, azurite, gcs, liar, weed};
+use crate::support::trunk::Trunk;
 use bucket::{Bucket, Story};
 use mirrorkeep::store::Conditions;
 use std::sync::Mutex;
@@ -58,6 +60,12 @@ fn a_server_that_ignores_conditions_is_found_out() {
     let engine = liar::start();
     assert_eq!(engine.store("tried").conditions(), Conditions::Ignored);
     tells(&engine, stories::OF_ONE_WRITER_AT_A_TIME);
+}
+
+#[test]
+fn a_week_of_promotions_in_seaweedfs() {
+    let engine = weed::single();
+    story::tell(&Trunk::at(|| engine.command("promotion")));
 }
 
 /// Fails with every law that does not hold, and when the server honours conditions and should not, or the reverse.

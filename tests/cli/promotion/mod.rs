@@ -1,0 +1,8 @@
+//! Promotion: votes, waivers, rejections, and stages that move forward and back.
+
+mod defects;
+mod errors;
+mod interference;
+mod retention;
+mod sentences;
+pub(crate) mod story;
