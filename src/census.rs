@@ -149,6 +149,9 @@ pub struct AliasMove {
     /// Whether somebody moved it without mirrorkeep.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
+    /// Whether another build was published since under the name of the one that it pointed at from then on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 /// Something that has no place in the layout.

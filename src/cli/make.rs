@@ -13,7 +13,7 @@ use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Mirror, Setup};
-use crate::model::{BuildId, Label, RelPath, shown};
+use crate::model::{BuildId, Label, LabelError, RelPath, shown};
 use crate::ops::Mode;
 use crate::recover::Stages;
 use serde_json::json;
@@ -92,6 +92,11 @@ pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
     let mode = Mode::of(args.dry_run);
     let mirror = setting.open()?;
     let id = naming::build(&mirror, &args.id)?;
+    for key in &args.remove {
+        if let Err(error @ LabelError::Reserved(..)) = Label::new(key, "x") {
+            return Err(Usage(format!("--remove {key}: {error}")).into());
+        }
+    }
     let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
     if setting.json {
         say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));

@@ -396,6 +396,18 @@ impl History {
                 history.holds.push(event);
                 continue;
             }
+            if event.what == EventKind::Published && event.phase == Phase::Intent {
+                // What aliases led to under that name was another build; those of this one move after its intent.
+                if let Ok(id) = event.to.parse::<BuildId>()
+                    && history.published.contains(&id)
+                    && let Ok(path) = mirror.layout().build_path(&id)
+                {
+                    let moves = history.moves.values_mut().flatten();
+                    moves
+                        .filter(|step| step.to.as_ref() == Some(&path))
+                        .for_each(|step| step.replaced = true);
+                }
+            }
             if event.phase != Phase::Done {
                 continue;
             }
@@ -411,7 +423,13 @@ impl History {
             } else if let Ok(path) = event.to.parse() {
                 let said = event.stated();
                 let (from, to, by_hand) = (said.from, said.to, said.by_hand.unwrap_or_default());
-                history.moves.entry(path).or_default().push(AliasMove { from, to, at: event.at, by_hand });
+                history.moves.entry(path).or_default().push(AliasMove {
+                    from,
+                    to,
+                    at: event.at,
+                    by_hand,
+                    replaced: false,
+                });
             }
         }
         for successes in history.successes.values_mut() {

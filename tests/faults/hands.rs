@@ -97,3 +97,40 @@ fn a_vote_counts_although_the_pipeline_is_broken() {
     rig.ok(&["vote", &id(A), "smoke", "failure"]);
     assert!(rig.ok(&["show", &id(A)]).contains("vote/smoke=failure"));
 }
+
+#[test]
+fn what_goes_along_with_a_stage_goes_back_with_it_when_its_build_is_withdrawn() {
+    let rig = Rig::new();
+    let stage = "  - {name: stable, streams: '**', require: {votes: [smoke]}, previous: before, \
+                 carry: [{alias: images, place: outputs/iso}]}\n";
+    rig.write("../pipeline.yaml", &format!("pipeline: 1\nstages:\n{stage}"));
+    rig.ok(&["init", "--pipeline", rig.work("../pipeline.yaml").to_str().unwrap()]);
+    rig.write("outputs/iso/bootimage.iso", "an image");
+    for build in [A, B, C] {
+        rig.builds([build]);
+        rig.ok(&["vote", &id(build), "smoke", "success"]);
+        rig.ok(&["promote"]);
+    }
+    assert_eq!(at(&rig, "images"), Some(format!("{C}/outputs/iso")));
+    rig.ok(&["withdraw", &id(C), "--why", "a secret"]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some(B));
+    assert_eq!(at(&rig, "images"), Some(format!("{B}/outputs/iso")));
+    // A vote is not taken away as a label is.
+    rig.fails(2, "is set by `mirrorkeep vote` alone", &["label", &id(B), "--remove", "vote/smoke"]);
+}
+
+#[test]
+fn what_led_to_a_build_of_the_same_name_says_nothing_of_the_next_one() {
+    let rig = passed();
+    rig.ok(&["demote", "stable", "--stream", "master/centos", "--why", "it breaks"]);
+    rig.ok(&["withdraw", &id(C), "--why", "it breaks", "--purge", "--yes"]);
+    rig.builds([C]);
+    rig.ok(&["promote", "tested"]);
+    // It is a build of its own: no vote, no rejection, and it never had the stage.
+    let stages = rig.json(&["stages", "stable"]);
+    assert_eq!(stages["list"][0]["candidate"], id(C).as_str(), "{stages}");
+    assert_eq!(stages["list"][0]["missing"][0], "smoke", "{stages}");
+    rig.ok(&["vote", &id(C), "smoke", "success"]);
+    rig.ok(&["promote", "stable"]);
+    assert_eq!(at(&rig, "stable").as_deref(), Some(C));
+}

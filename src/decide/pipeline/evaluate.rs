@@ -367,8 +367,13 @@ tree: [\"**\"]
 ";
         let layout = Layout::load(layout, "l.yaml").unwrap();
         let at = |path: &str| -> RelPath { path.parse().unwrap() };
-        let step =
-            |to: &str, by_hand| AliasMove { from: None, to: Some(at(to)), at: Stamp::default(), by_hand };
+        let step = |to: &str, by_hand| AliasMove {
+            from: None,
+            to: Some(at(to)),
+            at: Stamp::default(),
+            by_hand,
+            replaced: false,
+        };
         let (b0, b1) = ("main/debian/b0", "main/debian/b1");
         let cases = [
             (vec![step(b0, false)], b0, Outcome::Promoted),

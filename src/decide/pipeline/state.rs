@@ -138,15 +138,11 @@ impl Moves {
             };
             for line in lines {
                 let stream = &line.stream;
-                let published: HashMap<&BuildName, Stamp> =
-                    line.builds.iter().filter_map(|build| Some((&build.build, build.published?))).collect();
                 let of_stream = |id: BuildId| (id.stream == *stream).then_some(id.name);
                 let led = |path: Option<&RelPath>| path.and_then(build).and_then(of_stream);
                 let mut history = History::default();
                 for step in &alias.moves {
-                    // What it led to before a build of that name was published was another one.
-                    let is_later = |name: &BuildName| published.get(name).is_none_or(|at| step.at >= *at);
-                    let build = led(step.to.as_ref()).filter(is_later);
+                    let build = led(step.to.as_ref()).filter(|_| !step.replaced);
                     history.led.push(Led { at: Some(step.at), build });
                 }
                 let now = led(alias.target.as_ref());

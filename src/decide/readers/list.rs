@@ -181,7 +181,7 @@ mod tests {
             census.streams.push(StreamCensus { stream, builds: (0..builds).map(build).collect() });
             // Some of the builds that the name left are not there any more.
             let mut moves: Vec<AliasMove> = (moves.into_iter())
-                .map(|(from, hours)| AliasMove { from: Some(id(from).as_path()), to: None, at: at(hours), by_hand: false })
+                .map(|(from, hours)| AliasMove { from: Some(id(from).as_path()), to: None, at: at(hours), by_hand: false, replaced: false })
                 .collect();
             moves.sort_by_key(|step| step.at);
             let target = (current < builds).then(|| id(current).as_path());

@@ -49,6 +49,11 @@ impl Known {
         census.sort();
         let moves = Moves::of_census(&census, mirror.layout());
         let waivers = waivers(mirror)?;
+        // A clock that was set back revives no waiver.
+        let moved = census.aliases.iter().flat_map(|alias| &alias.moves).map(|step| step.at);
+        let said = waivers.iter().map(|waiver| waiver.since);
+        let published = census.builds().filter_map(|(_, build)| build.published);
+        let now = moved.chain(said).chain(published).fold(now, Stamp::max);
         Ok(Self { pipeline, census, moves, waivers, now, unreadable: survey.troubles, hidden })
     }
 

@@ -106,12 +106,9 @@ pub fn promote(
 ) -> Result<PromoteReport, StageError> {
     let mirror = session.mirror();
     let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
-    let now = session.now();
-    // A clock that was set back revives no waiver.
-    let now = lock.as_ref().and_then(WriteLock::last_event).map_or(now, |last| last.max(now));
-    let mut known = Known::read(mirror, now)?;
+    let mut known = Known::read(mirror, session.now())?;
     let chosen = chosen(&known, request)?;
-    let mut report = PromoteReport { at: now, stages: Vec::new() };
+    let mut report = PromoteReport { at: known.now, stages: Vec::new() };
     for (name, stream) in chosen {
         let stage = known.stage_in(&name, &stream)?.clone();
         let done = Promoting { mirror, lock: lock.as_ref(), request, stage: &stage, stream: &stream };

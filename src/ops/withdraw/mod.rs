@@ -99,18 +99,16 @@ fn leave(
     let until = term(mirror, now)?;
     report.until = Some(until);
     let Some(lock) = lock else {
-        let path = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
         let from = Some(report.path.clone());
         report.moved = (moves.into_iter())
-            .map(|(alias, to)| Moved { alias, from: from.clone(), to: Some(path(&to)) })
+            .map(|(alias, to)| Moved { alias, from: from.clone(), to: Some(to) })
             .collect();
         return Ok(());
     };
     // The rule that chose the build allows it, whatever its result.
     let permit = Permit { backwards: true, no_success: true, stage: true };
     for (alias, to) in moves {
-        let target = mirror.layout().build_path(&to).map_err(ActError::from)?;
-        report.moved.push(set(lock, &alias, &target, permit, lock.now())?);
+        report.moved.push(set(lock, &alias, &to, permit, lock.now())?);
     }
     if !held.is_empty() {
         let rest: Vec<Hold> = mirror.holds_of(&what.id).map_err(ActError::from)?;

@@ -4,7 +4,7 @@ use super::UnmovedAlias;
 use super::protections::line;
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::commit::{pipeline_of, pointed_at, stage_at};
-use crate::decide::pipeline::{Moves, View, had};
+use crate::decide::pipeline::{Moves, Stage, View, had};
 use crate::decide::{Age, Current, follow};
 use crate::layout::{AliasRule, Condition};
 use crate::mirror::{Mirror, Resolved, build_of, pointing};
@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 /// What becomes of the names of a build.
 pub(super) struct Names {
-    /// Names that move, and the build to which.
-    pub(super) moves: Vec<(RelPath, BuildId)>,
+    /// Names that move, and the path to which: a build, or a place in one.
+    pub(super) moves: Vec<(RelPath, RelPath)>,
     /// Names that stay and lead nowhere from then on.
     pub(super) left: Vec<UnmovedAlias>,
 }
@@ -26,6 +26,8 @@ pub(super) struct Names {
 enum Goes {
     /// To another build.
     To(BuildId),
+    /// To a place in another build.
+    At(RelPath),
     /// To wherever the name goes through which it leads, and there to the same path below it.
     With(RelPath, BuildId),
     /// Nowhere, for this reason.
@@ -42,7 +44,8 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
     for alias in &leading {
         let goes = goes(mirror, census, id, (alias, &leading), &mut known)?;
         match goes {
-            Goes::To(to) => names.moves.push((alias.path.clone(), to)),
+            Goes::To(to) => names.moves.push((alias.path.clone(), mirror.layout().build_path(&to)?)),
+            Goes::At(to) => names.moves.push((alias.path.clone(), to)),
             Goes::With(..) => {}
             Goes::Stays(why) => names.left.push(UnmovedAlias { alias: alias.path.clone(), why }),
         }
@@ -75,8 +78,13 @@ fn goes(
         match goes(mirror, census, id, (via, leading), known)? {
             Goes::Stays(_) => Goes::Stays(format!("it points at `{}`, which stays", via.path)),
             Goes::To(to) => with(mirror, &via.path, to, &below)?,
+            Goes::At(_) => {
+                Goes::Stays(format!("it points at `{}`, which moves into another build", via.path))
+            }
             Goes::With(rest, to) => with(mirror, &via.path, to, &rest.join(&below))?,
         }
+    } else if let Some(to) = along(mirror, census, id, alias)? {
+        Goes::At(to)
     } else if alias.target.as_ref() != Some(&path) {
         stays("it points into the build")
     } else if build_of(mirror, &alias.path).is_some() {
@@ -101,6 +109,26 @@ fn goes(
     Ok(goes)
 }
 
+/// Returns where a name goes that leads to a place in the build of its stage: the same place in the build to which that goes.
+fn along(
+    mirror: &Mirror,
+    census: &Census,
+    id: &BuildId,
+    alias: &AliasCensus,
+) -> Result<Option<RelPath>, ActError> {
+    let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
+    let carries = |stage: &&Stage| stage.carry.iter().any(|one| one.alias == alias.path.name());
+    let in_stream = alias.path.parent() == mirror.layout().stream_path(&id.stream).ok();
+    let Some(stage) = pipeline.stages_of(&id.stream).find(carries).filter(|_| in_stream) else {
+        return Ok(None);
+    };
+    let place = stage.carry.iter().find(|one| one.alias == alias.path.name());
+    let Some(place) = place.and_then(|one| one.place.as_ref()) else { return Ok(None) };
+    let Some(to) = before(mirror, census, id, (stage, &stage.name)) else { return Ok(None) };
+    let there = mirror.layout().build_path(&to)?.join(place);
+    Ok(matches!(mirror.resolve(&there)?, Resolved::To(_)).then_some(there))
+}
+
 /// Returns the last build that a name of a stage led to before this one, and that no one keeps from having the stage.
 fn earlier(
     mirror: &Mirror,
@@ -109,13 +137,18 @@ fn earlier(
     alias: &AliasCensus,
 ) -> Result<Option<BuildId>, ActError> {
     let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
-    let moves = Moves::of_census(census, mirror.layout());
-    let view = View { census, moves: &moves, waivers: &[], now: census.at };
     let stage =
         pipeline.stages_of(&id.stream).find(|stage| stage.moves().any(|name| name == alias.path.name()));
-    let names = stage.map(|stage| had(stage, &id.stream, alias.path.name(), &view)).unwrap_or_default();
+    Ok(stage.and_then(|stage| before(mirror, census, id, (stage, alias.path.name()))))
+}
+
+/// Returns the last build before this one to which a name of a stage led, and that no one keeps from having the stage.
+fn before(mirror: &Mirror, census: &Census, id: &BuildId, (stage, name): (&Stage, &str)) -> Option<BuildId> {
+    let moves = Moves::of_census(census, mirror.layout());
+    let view = View { census, moves: &moves, waivers: &[], now: census.at };
+    let names = had(stage, &id.stream, name, &view);
     let before = names.into_iter().find(|name| **name != id.name);
-    Ok(before.map(|name| BuildId::new(id.stream.clone(), name.clone())))
+    before.map(|name| BuildId::new(id.stream.clone(), name.clone()))
 }
 
 /// Returns where a name goes that leads through another one, to a path below the build to which that moves.

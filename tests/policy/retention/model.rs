@@ -243,6 +243,7 @@ impl World {
                 to: None,
                 at: stamp(*at),
                 by_hand: false,
+                replaced: false,
             });
             census.aliases.push(AliasCensus {
                 path: format!("{}/latest", STREAMS[self.builds[*target].stream]).parse().unwrap(),

@@ -76,7 +76,13 @@ impl World {
             };
             let Some(target) = alias.as_ref().and_then(path) else { continue };
             let moves = left.iter().filter_map(|(from, hour)| {
-                Some(AliasMove { from: Some(path(from)?), to: None, at: at(hour * HOUR), by_hand: false })
+                Some(AliasMove {
+                    from: Some(path(from)?),
+                    to: None,
+                    at: at(hour * HOUR),
+                    by_hand: false,
+                    replaced: false,
+                })
             });
             census.aliases.push(AliasCensus {
                 path: stream.stream.as_path().child("latest_build").unwrap(),
