@@ -271,13 +271,13 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
-    /// Hand stages on to builds that passed, each stage of the pipeline in its order
+    /// Move stages to builds that passed, in the order of the pipeline
     #[command(after_help = "Examples:
   mirrorkeep promote --dry-run
   mirrorkeep promote
   mirrorkeep promote stable --build main/debian/20260601T020000Z --force --why 'the smoke test is broken'")]
     Promote(PromoteArgs),
-    /// Hand a stage back to the build that had it before, and reject the one that has it
+    /// Move a stage back to the build that had it before, and reject the one that has it
     #[command(
         after_help = "Example:\n  mirrorkeep demote stable --stream main/debian --why 'does not boot on arm64'"
     )]
@@ -285,9 +285,9 @@ Examples:
     /// Show where each stage is, and what the newest candidate lacks
     #[command(after_help = "Examples:
   mirrorkeep stages
-  mirrorkeep stages stable --check     ends with 5 when it is further behind than its alarm")]
+  mirrorkeep stages stable --check     exits with 5 if it is further behind than its alarm")]
     Stages(StagesArgs),
-    /// Record what a job found out about a build
+    /// Record the result of a job on a build
     #[command(
         after_help = "Example:\n  mirrorkeep vote main/debian/20260601T020000Z smoke success --url https://ci.example.org/1"
     )]
@@ -306,7 +306,7 @@ Examples:
     Reject(RejectArgs),
     /// Take back a rejection
     Unreject(UnrejectArgs),
-    /// Show every move of a name: when, who, why, and the votes at that moment
+    /// Show every move of an alias: when, who, why, and the votes at that moment
     #[command(after_help = "Example:\n  mirrorkeep history main/debian/stable")]
     History {
         /// The name

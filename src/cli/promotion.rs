@@ -365,6 +365,9 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
         say::json(&json!({"history": 1, "alias": alias, "moves": moves}));
         return Ok(());
     }
+    if moves.is_empty() {
+        say::note(&format!("no move of `{}` is recorded", shown(alias.as_str())));
+    }
     for one in &moves {
         let to = one.to.as_ref().map_or_else(|| "removed".to_owned(), |to| format!("-> {}", to.name()));
         let what = match (one.what, one.by_hand) {

@@ -16,7 +16,7 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
     for (key, below) in answer.as_object().into_iter().flatten() {
         found.insert(key.clone());
         match (&**key, below) {
-            ("labels" | "parts", Value::Object(below)) => {
+            ("labels" | "parts" | "votes", Value::Object(below)) => {
                 below.values().for_each(|below| fields(below, found));
             }
             _ => fields(below, found),
@@ -32,6 +32,26 @@ fn spoil(rig: &Rig, changed: &str) {
     fs::remove_file(rig.mirror("master/centos/latest_build")).unwrap();
     symlink(rig.mirror(changed).canonicalize().unwrap(), rig.mirror("master/centos/latest_build")).unwrap();
     fs::remove_dir_all(rig.mirror(&format!("master/centos/{}", BUILDS[0]))).unwrap();
+}
+
+/// Returns a call of each verb of promotion, each of which works after those before it.
+fn promotion(id: &str) -> Vec<Vec<&str>> {
+    let (stream, _) = id.rsplit_once('/').unwrap();
+    vec![
+        vec!["pipeline", "set", "generic"],
+        vec!["vote", id, "smoke", "failure", "--url", "https://ci.example.org/1"],
+        vec!["show", id],
+        vec!["waive", "stable", "smoke", "--until", "3d", "--why", "a test"],
+        vec!["waive", "stable", "smoke", "--build", id, "--why", "a test"],
+        vec!["promote", "testing", "--build", id, "--why", "a test"],
+        vec!["stages"],
+        vec!["promote"],
+        vec!["history", "master/centos/stable"],
+        vec!["unwaive", "stable", "smoke"],
+        vec!["demote", "stable", "--stream", stream, "--why", "a test"],
+        vec!["reject", id, "--why", "a test"],
+        vec!["unreject", id],
+    ]
 }
 
 #[test]
@@ -75,6 +95,9 @@ fn every_field_of_an_answer_is_told() {
     ];
     for call in calls {
         fields(&rig.json(call), &mut found);
+    }
+    for call in promotion(&trimmed) {
+        fields(&rig.json(&call), &mut found);
     }
     let other = Rig::new();
     other.ok(&["init"]);
@@ -179,6 +202,11 @@ fn every_answer_carries_the_version_of_its_form() {
         ("man", &["man"]),
         ("completions", &["completions", "bash"]),
     ];
+    for sentence in promotion(&newest) {
+        let answer = rig.json(&sentence);
+        let field = if sentence[0] == "pipeline" || sentence[0] == "show" { continue } else { sentence[0] };
+        assert_eq!(answer[field], 1, "{sentence:?}: {answer}");
+    }
     for (field, sentence) in cases {
         let output = rig.run(&[&["--json"], *sentence].concat());
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {

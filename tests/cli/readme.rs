@@ -51,6 +51,59 @@ fn the_nightly_recipe_of_the_readme_shows_prunes_restores_and_holds() {
     assert_eq!(rig.json(&["show", "master/centos/20181204T060000Z"])["holds"].as_array().unwrap().len(), 2);
 }
 
+/// Runs shell text with the binary in the path, in a directory.
+#[track_caller]
+fn shell(text: &str, place: &Path) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_mirrorkeep")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    let output = shell.args(["-euc", text]).current_dir(place).env("PATH", path).output().unwrap();
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{told}");
+    said.into_owned()
+}
+
+#[test]
+fn the_stages_of_the_readme_move_and_go_back() {
+    let readme = readme();
+    let section = readme.split("## Promote").nth(1).unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("").display().to_string();
+    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", "20260601T020000Z"]);
+    let mirror = rig.mirror("").display().to_string();
+    let said = shell(&block.replace("/srv/mirror", &mirror), &rig.work(""));
+    for part in [
+        "main/debian: promoted 20260601T020000Z to testing\n",
+        "main/debian: promoted 20260601T020000Z to stable\n",
+        "main/debian: moved stable away from 20260601T020000Z; no build had it before\n",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn the_page_on_promotion_does_what_it_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/promotion.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let place = tempfile::tempdir().unwrap();
+    let said = shell(&blocks.concat(), place.path());
+    let link = |name: &str| fs::read_link(place.path().join("mirror/main/debian").join(name)).ok();
+    assert_eq!(link("testing").unwrap().to_str(), Some("20260602T020000Z"));
+    assert_eq!((link("stable").unwrap().to_str(), link("previous")), (Some("20260601T020000Z"), None));
+    for part in [
+        "main/debian: no build has stable yet\n  20260601T020000Z: lacks smoke\n",
+        "main/debian: promoted 20260602T020000Z to stable (it was at 20260601T020000Z)\n  main/debian/previous -> ",
+        "main/debian: moved stable back from 20260602T020000Z to 20260601T020000Z\n",
+        "main/debian: stable stays at 20260601T020000Z\n",
+        "    smoke waived\n",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 /// The answer depends on the clock only in its first line.
 #[test]
 fn the_story_of_a_build_that_the_readme_tells_is_what_explain_says() {
@@ -84,13 +137,7 @@ fn the_tutorial_does_what_it_says() {
         page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() > 8, "{} blocks", blocks.len());
     let place = tempfile::tempdir().unwrap();
-    let binary = Path::new(env!("CARGO_BIN_EXE_mirrorkeep")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    let mut shell = Command::new("bash");
-    shell.args(["-euc", &blocks.concat()]).current_dir(place.path()).env("PATH", path);
-    let output = shell.output().unwrap();
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}{told}");
+    let said = shell(&blocks.concat(), place.path());
     let stream = place.path().join("mirror/main/debian");
     assert_eq!(fs::read_link(stream.join("latest_build")).unwrap().to_str(), Some("20260602T020000Z"));
     assert_eq!(fs::read_link(stream.join("latest_green_build")).unwrap().to_str(), Some("20260601T020000Z"));

@@ -64,7 +64,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 32] = [
+    let calls: [&[&str]; 43] = [
         &["status"],
         &["log"],
         &["hold", "list"],
@@ -89,6 +89,17 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["policy", "lint"],
         &["pipeline", "set", "starlingx"],
         &["pipeline", "lint"],
+        &["pipeline", "set", "generic"],
+        &["vote", ID, "smoke", "success"],
+        &["vote", ID, HOSTILE, "success"],
+        &["waive", "stable", "smoke", "--build", ID, "--why", "a bug"],
+        &["waive", HOSTILE, HOSTILE, "--build", ID, "--why", "a bug"],
+        &["promote", "testing", "--build", ID],
+        &["promote"],
+        &["stages"],
+        &["history", "master/centos/testing"],
+        &["history", &link],
+        &["demote", "testing", "--stream", "master/centos", "--why", "a bug"],
         &["policy", "simulate", "--for", "10d"],
         &["hold", ID, "--why", "another"],
         &["label", ID, "other=1"],

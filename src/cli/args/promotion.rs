@@ -11,7 +11,7 @@ pub(in crate::cli) struct VoteArgs {
     /// How the job went
     #[arg(value_enum)]
     pub(in crate::cli) result: VoteArg,
-    /// Where its log is
+    /// URL of its log
     #[arg(long)]
     pub(in crate::cli) url: Option<String>,
     /// Show what would be done, and change nothing
@@ -38,10 +38,10 @@ pub(in crate::cli) struct WaiveArgs {
     /// Reason, for the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) why: String,
-    /// For this build alone
+    /// Only for this build
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) build: Option<String>,
-    /// For every build until then: a time, a day, or a span such as 3d
+    /// For every build until this time: a time, a day, or a span such as 3d
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) until: Option<String>,
     /// Show what would be done, and change nothing
@@ -70,7 +70,7 @@ pub(in crate::cli) struct RejectArgs {
     /// Reason, for the record and the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) why: String,
-    /// For this stage and those after it; for every stage without it
+    /// Only for this stage and those after it [default: every stage]
     #[arg(long)]
     pub(in crate::cli) stage: Option<String>,
     /// Show what would be done, and change nothing
@@ -82,7 +82,7 @@ pub(in crate::cli) struct RejectArgs {
 pub(in crate::cli) struct UnrejectArgs {
     /// The build, or a name that resolves to one
     pub(in crate::cli) id: String,
-    /// The rejection for this stage; that for every stage without it
+    /// The stage of the rejection [default: the rejection for every stage]
     #[arg(long)]
     pub(in crate::cli) stage: Option<String>,
     /// Show what would be done, and change nothing
@@ -93,24 +93,24 @@ pub(in crate::cli) struct UnrejectArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(in crate::cli) struct PromoteArgs {
-    /// The stage; all of the pipeline without it
+    /// The stage [default: all of the pipeline]
     pub(in crate::cli) stage: Option<String>,
     /// Only in these streams: a name or a pattern
     #[arg(long, value_name = "STREAM")]
     pub(in crate::cli) stream: Option<String>,
-    /// This build, also where it arrived before the one that has the stage
+    /// Promote this build, also if it is older than the one that has the stage
     #[arg(long, value_name = "ID", requires = "stage", conflicts_with = "stream")]
     pub(in crate::cli) build: Option<String>,
-    /// Without the required votes and labels; a failed or rejected build is not promoted all the same
+    /// Skip the required votes and labels, but not the result or a rejection
     #[arg(long, requires_all = ["why", "stage"])]
     pub(in crate::cli) force: bool,
-    /// Accept where somebody moved the name without mirrorkeep, and go on
+    /// Accept the place to which another program moved the alias, and continue
     #[arg(long, requires_all = ["why", "stage"])]
     pub(in crate::cli) take_over: bool,
     /// Reason, for the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) why: Option<String>,
-    /// End with exit code 4 when no stage moved
+    /// Exit with code 4 if no stage moved
     #[arg(long)]
     pub(in crate::cli) require_move: bool,
     /// Show what would be done, and change nothing
@@ -122,13 +122,13 @@ pub(in crate::cli) struct PromoteArgs {
 pub(in crate::cli) struct DemoteArgs {
     /// The stage
     pub(in crate::cli) stage: String,
-    /// In this stream
+    /// The stream
     #[arg(long)]
     pub(in crate::cli) stream: String,
     /// Reason, for the record and the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) why: String,
-    /// To this build; to the one that had the stage before without it
+    /// The build that gets the stage [default: the one that had it before]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) to: Option<String>,
     /// Show what would be done, and change nothing
@@ -138,12 +138,12 @@ pub(in crate::cli) struct DemoteArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StagesArgs {
-    /// The stage; all of the pipeline without it
+    /// The stage [default: all of the pipeline]
     pub(in crate::cli) stage: Option<String>,
     /// Only in these streams: a name or a pattern
     #[arg(long, value_name = "STREAM")]
     pub(in crate::cli) stream: Option<String>,
-    /// End with exit code 5 when a stage is further behind than its `alarm`
+    /// Exit with code 5 if a stage is further behind than its `alarm`
     #[arg(long)]
     pub(in crate::cli) check: bool,
 }
