@@ -134,3 +134,21 @@ fn what_led_to_a_build_of_the_same_name_says_nothing_of_the_next_one() {
     rig.ok(&["promote", "stable"]);
     assert_eq!(at(&rig, "stable").as_deref(), Some(C));
 }
+
+#[test]
+fn a_build_that_takes_the_name_of_the_one_that_had_the_stage_does_not_have_it() {
+    let rig = Rig::new();
+    rig.write(
+        "../pipeline.yaml",
+        "pipeline: 1\nstages:\n  - {name: stable, streams: '**', require: {votes: [smoke]}}\n",
+    );
+    rig.ok(&["init", "--pipeline", rig.work("../pipeline.yaml").to_str().unwrap()]);
+    rig.builds([A]);
+    rig.ok(&["vote", &id(A), "smoke", "success"]);
+    rig.ok(&["promote"]);
+    rig.ends(0, &["withdraw", &id(A), "--why", "a secret", "--purge", "--yes"]);
+    rig.builds([A]);
+    rig.fails(3, "somebody moved `stable`", &["promote"]);
+    rig.ok(&["promote", "stable", "--take-over", "--why", "it is the same without the secret"]);
+    rig.ok(&["promote"]);
+}

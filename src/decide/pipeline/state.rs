@@ -1,6 +1,6 @@
 //! What is known of the names and builds of a stream, and what follows for a stage.
 
-use crate::census::{Census, StreamCensus};
+use crate::census::{AliasMove, Census, StreamCensus};
 use crate::layout::{Layout, Place};
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
 use serde::Serialize;
@@ -147,7 +147,10 @@ impl Moves {
                 }
                 let now = led(alias.target.as_ref());
                 let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
-                history.by_hand = ours.is_some_and(|step| led(step.to.as_ref()) != now);
+                // A build that took the name of one that had the stage was never given it.
+                let takes_its_place = |step: &AliasMove| step.replaced && now.is_some();
+                history.by_hand =
+                    ours.is_some_and(|step| takes_its_place(step) || led(step.to.as_ref()) != now);
                 if history.led.last().is_none_or(|last| last.build != now) {
                     history.led.push(Led { at: None, build: now });
                 }
