@@ -7,7 +7,7 @@ use crate::mirror::{JournalError, StateError, WriteLock, builds_of};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Label, Stamp};
 use crate::ops::Mode;
 use crate::ops::op_error::{OpError, shares};
-use crate::record::{LabelValue, Labels, as_object};
+use crate::record::{BuildRecord, LabelValue, Labels, as_object};
 use crate::recover::RecoverError;
 use crate::session::Session;
 use crate::store::StoreError;
@@ -69,6 +69,22 @@ impl Classify for LabelActError {
     }
 }
 
+/// Returns the record of a build that something is to be said of, and the lock where it really is.
+fn begin<'a>(
+    session: &Session<'a>,
+    id: &BuildId,
+    mode: Mode,
+) -> Result<(Option<WriteLock<'a>>, BuildRecord), LabelActError> {
+    let mirror = session.mirror();
+    mirror.layout().build_path(id)?;
+    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    if !mirror.has_build(id)? {
+        return Err(LabelActError::NoBuild(id.clone()));
+    }
+    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    Ok((lock, old))
+}
+
 /// Sets labels of a build and takes those away that are named in `drop`.
 pub fn label(
     session: &Session<'_>,
@@ -78,12 +94,7 @@ pub fn label(
     mode: Mode,
 ) -> Result<LabelReport, LabelActError> {
     let mirror = session.mirror();
-    mirror.layout().build_path(id)?;
-    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
-    if !mirror.has_build(id)? {
-        return Err(LabelActError::NoBuild(id.clone()));
-    }
-    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let (lock, old) = begin(session, id, mode)?;
     let mut record = old.clone();
     let now = session.now();
     for label in set {
@@ -131,12 +142,7 @@ pub(crate) fn say_of(
     mode: Mode,
 ) -> Result<Option<String>, LabelActError> {
     let mirror = session.mirror();
-    mirror.layout().build_path(id)?;
-    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
-    if !mirror.has_build(id)? {
-        return Err(LabelActError::NoBuild(id.clone()));
-    }
-    let old = mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()))?;
+    let (lock, old) = begin(session, id, mode)?;
     let before = old.labels.get(&saying.key).map(|label| label.value.clone());
     let Some(lock) = lock.filter(|_| saying.always || before != saying.value) else { return Ok(before) };
     let (now, key) = (lock.now(), saying.key);
