@@ -12,7 +12,7 @@ use crate::commit::{Moved, Permit};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Chosen, Mirror, Setup};
+use crate::mirror::{Chosen, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, shown};
 use crate::ops::Mode;
 use crate::recover::Stages;
@@ -177,7 +177,7 @@ fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPa
     if is_name && mirror.look(&beside)?.is_some() {
         return Ok(beside);
     }
-    if mirror.look(&target)?.is_some() {
+    if !matches!(mirror.resolve(&target)?, Resolved::Dangles(_)) {
         return Ok(target);
     }
     let id = match mirror.layout().place(&dir) {
