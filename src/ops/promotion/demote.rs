@@ -63,7 +63,7 @@ pub fn demote(
     if let Some(done) = already(mirror, request)? {
         return Ok(done);
     }
-    if let Some(why) = known.unreadable(mirror, stream, &[]) {
+    if let Some(why) = known.unreadable(mirror, stream, |_| false) {
         return Err(StageError::Name(why));
     }
     let state = evaluate(stage, stream, &known.view());

@@ -3,10 +3,10 @@
 use super::StageError;
 use crate::census::{Census, StreamCensus};
 use crate::commit::required_pipeline;
-use crate::decide::pipeline::{Candidate, Moves, Pipeline, Stage, View, Waiver, WaiverScope};
+use crate::decide::pipeline::{Moves, Pipeline, Stage, View, Waiver, WaiverScope};
 use crate::layout::Place;
 use crate::mirror::{JournalError, Mirror, Unreadable, chain, survey};
-use crate::model::{Stamp, Stream};
+use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{EventKind, Phase};
 
 /// What is known when a stage is looked at.
@@ -87,17 +87,17 @@ impl Known {
         Ok(stage)
     }
 
-    /// Returns what of a stream cannot be read, so that nothing is decided there: one of these candidates, a name, or a
-    /// directory.
+    /// Returns what of a stream cannot be read, so that nothing is decided there: a build that may come next, a name, or
+    /// a directory.
     pub(super) fn unreadable(
         &self,
         mirror: &Mirror,
         stream: &Stream,
-        candidates: &[Candidate],
+        may_come_next: impl Fn(&BuildId) -> bool,
     ) -> Option<String> {
         let dir = mirror.layout().stream_path(stream).ok()?;
         let hides = |one: &&Unreadable| match mirror.layout().place(&one.path) {
-            Place::Build { build } => candidates.iter().any(|candidate| candidate.id == build),
+            Place::Build { build } => build.stream == *stream && may_come_next(&build),
             _ => one.path.is_within(&dir) || dir.is_within(&one.path),
         };
         let one = self.unreadable.iter().find(hides)?;

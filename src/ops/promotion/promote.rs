@@ -138,9 +138,8 @@ struct Promoting<'a> {
 impl Promoting<'_> {
     fn promote(&self, known: &mut Known) -> Result<StageMove, StageError> {
         let mut state = evaluate(self.stage, self.stream, &known.view());
-        // Who names a build does not need to know of the others.
-        let candidates = if self.request.build.is_some() { &[] } else { &*state.candidates };
-        let hidden = known.unreadable(self.mirror, self.stream, candidates).or_else(|| self.unsettled());
+        let may_come_next = |id: &BuildId| self.may_come_next(known, &state, id);
+        let hidden = known.unreadable(self.mirror, self.stream, may_come_next).or_else(|| self.unsettled());
         if let Some(why) = hidden {
             return Ok(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
@@ -178,6 +177,18 @@ impl Promoting<'_> {
         (done.build, done.carried) = (Some(one.id), carried);
         done.previous = before.filter(|_| self.stage.previous.is_some());
         Ok(done)
+    }
+
+    /// Returns whether a build that cannot be read may be the one to which the stage goes.
+    fn may_come_next(&self, known: &Known, state: &StageState, id: &BuildId) -> bool {
+        // Who names a build does not need to know of the others.
+        if self.request.build.is_some() {
+            return false;
+        }
+        // Without `from` only builds that are known to be a success are candidates.
+        let created = |id: &BuildId| known.census.build(id).map(|build| build.created);
+        let is_newer = || state.incumbent.as_ref().is_none_or(|has| created(id) > created(has));
+        state.candidates.iter().any(|one| one.id == *id) || self.stage.from.is_none() && is_newer()
     }
 
     fn entry(state: StageState, outcome: PromotedAs) -> StageMove {
