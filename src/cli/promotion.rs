@@ -188,18 +188,18 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
 
 fn tell_move(one: &StageMove, dry_run: bool) {
     let StageMove { stage, stream, incumbent, .. } = one;
-    let name =
-        |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
     match one.outcome {
         PromotedAs::Promoted => {
             let done = if dry_run { "would promote" } else { "promoted" };
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
-            say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(&one.build)));
+            say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(one.build.as_ref())));
             for step in &one.carried {
                 say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
         }
-        PromotedAs::Current => say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent))),
+        PromotedAs::Current => {
+            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent.as_ref())))
+        }
         PromotedAs::Waiting => {
             match incumbent {
                 Some(id) => say::out(&format!("{stream}: {stage} stays at {}\n", id.name)),
@@ -216,13 +216,18 @@ fn tell_move(one: &StageMove, dry_run: bool) {
         PromotedAs::Interfered => say::note(&format!(
             "{stream}: somebody moved `{stage}` to {} without mirrorkeep; `mirrorkeep promote {stage} --stream {stream} \
              --take-over --why TEXT` accepts that and goes on",
-            name(incumbent)
+            name(incumbent.as_ref())
         )),
         PromotedAs::Failed => say::note(&format!(
             "error: {stream}: {stage} was not moved: {}",
             shown(one.why.as_deref().unwrap_or_default())
         )),
     }
+}
+
+/// Returns the name of a build, or that there is none.
+fn name(id: Option<&BuildId>) -> String {
+    id.map_or_else(|| "no build".to_owned(), |id| id.name.to_string())
 }
 
 /// How many candidates that wait are shown.
@@ -262,8 +267,6 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
         }));
         return Ok(());
     }
-    let name =
-        |id: &Option<BuildId>| id.as_ref().map_or_else(|| "no build".to_owned(), |id| id.name.to_string());
     let done = match (report.already, args.dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
         (true, false) => "nothing to do: the last demotion moved",
@@ -271,8 +274,8 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
         (false, false) => "moved",
     };
     let back = match &report.to {
-        Some(id) => format!("back from {} to {}", name(&report.from), id.name),
-        None => format!("away from {}; no build had it before", name(&report.from)),
+        Some(id) => format!("back from {} to {}", name(report.from.as_ref()), id.name),
+        None => format!("away from {}; no build had it before", name(report.from.as_ref())),
     };
     say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
     if report.already {

@@ -31,6 +31,7 @@ pub(crate) mod untrash;
 pub(crate) use discard::TRIM_STAGE;
 pub use error::CommitError;
 pub use filling::{Check, Filling, StageError, Tally, TimeRule};
+pub(crate) use pipeline::mover;
 pub use pipeline::{PipelineInForceError, pipeline_of, required_pipeline, stage_at};
 pub use repoint::{Moved, Permit, RepointError, may_point, may_remove, pointed_at, remove, set};
 pub use reserve::take as keep_reserve;

@@ -1,6 +1,6 @@
 //! The pipeline that is in force in a mirror, read when a command needs it, and the names that only promotion moves.
 
-use crate::decide::pipeline::{Pipeline, PipelineError};
+use crate::decide::pipeline::{Pipeline, PipelineError, Stage};
 use crate::layout::Place;
 use crate::mirror::{InForce, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, RelPath};
@@ -48,13 +48,16 @@ pub fn required_pipeline(mirror: &Mirror) -> Result<Pipeline, PipelineInForceErr
 
 /// Returns the stage whose promotion moves an alias, which is its name, its `previous`, or another one that goes along.
 pub fn stage_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<String>, PipelineInForceError> {
-    let Some(pipeline) = pipeline_of(mirror)? else { return Ok(None) };
-    let Place::Stream { stream } = mirror.layout().place(&alias.parent().unwrap_or_default()) else {
-        return Ok(None);
-    };
-    let mut stages =
-        pipeline.stages_of(&stream).filter(|stage| stage.moves().any(|name| name == alias.name()));
-    Ok(stages.next().map(|stage| stage.name.clone()))
+    let pipeline = pipeline_of(mirror)?;
+    Ok(pipeline.and_then(|pipeline| Some(mover(mirror, &pipeline, alias)?.name.clone())))
+}
+
+/// Returns the stage of a pipeline whose promotion moves an alias.
+pub(crate) fn mover<'a>(mirror: &Mirror, pipeline: &'a Pipeline, alias: &RelPath) -> Option<&'a Stage> {
+    match mirror.layout().place(&alias.parent().unwrap_or_default()) {
+        Place::Stream { stream } => pipeline.mover(&stream, alias.name()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

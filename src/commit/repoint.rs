@@ -205,11 +205,8 @@ pub(crate) fn due(
             .add(format!("names that rules move are not compared with stages: {}", chain(&error)));
         None
     });
-    let is_stage = |name: &str| {
-        pipeline.as_ref().is_some_and(|pipeline| {
-            pipeline.stages_of(stream).any(|stage| stage.moves().any(|moved| moved == name))
-        })
-    };
+    let is_stage =
+        |name: &str| pipeline.as_ref().is_some_and(|pipeline| pipeline.mover(stream, name).is_some());
     for rule in mirror.alias_rules(stream, builds) {
         let Ok(alias) = dir.child(&rule.name) else { continue };
         if is_stage(&rule.name) {

@@ -5,11 +5,10 @@
 //! end, since somebody asked that the build must not have the stage. A name that is neither where it was nor where it
 //! was to go was moved by somebody since, and is left.
 
-use crate::commit::pipeline::PipelineInForceError;
 use crate::commit::relabel::relabel;
-use crate::commit::repoint::{Moved, RepointError, pointed_at, remove_checked, repoint};
+use crate::commit::repoint::{RepointError, pointed_at, remove_checked, repoint};
 use crate::mirror::{JournalError, Resolved, StateError, WriteLock};
-use crate::model::{BuildId, Class, Classify, ErrorKind, Label, RelPath, Stamp};
+use crate::model::{Class, Classify, ErrorKind, Label, RelPath, Stamp};
 use crate::record::{LabelValue, NameMove, Payload, Promotion};
 use crate::store::StoreError;
 use serde_json::{Map, Value};
@@ -26,9 +25,6 @@ pub enum PromotionError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The pipeline cannot be used.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineInForceError),
     /// The store failed.
     #[error("cannot move the stage")]
     Store(#[from] StoreError),
@@ -48,7 +44,6 @@ impl Classify for PromotionError {
             Self::Repoint(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
-            Self::Pipeline(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::NotThere { .. } => ErrorKind::Failed.into(),
         }
@@ -56,20 +51,12 @@ impl Classify for PromotionError {
 }
 
 /// Hands a stage on: every name moves, or none does.
-pub(crate) fn promote(
-    lock: &WriteLock<'_>,
-    promotion: &Promotion,
-    now: Stamp,
-) -> Result<Vec<Moved>, PromotionError> {
-    let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
+pub(crate) fn promote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(()) };
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
-    let moved = promotion.moves.iter().map(|step| go(lock, step, now)).collect::<Result<Vec<_>, _>>();
-    let moved = moved.and_then(|moved| read_back(lock, stage).map(|()| moved));
-    match moved {
-        Ok(moved) => {
-            pending.done(now)?;
-            Ok(moved.into_iter().flatten().collect())
-        }
+    let moved = promotion.moves.iter().try_for_each(|step| go(lock, step, now));
+    match moved.and_then(|()| read_back(lock, stage)) {
+        Ok(()) => Ok(pending.done(now)?),
         Err(error) => {
             // Where that fails, too, the next command settles it.
             if let Ok(false) = settle_promotion(lock, promotion, now) {
@@ -81,18 +68,13 @@ pub(crate) fn promote(
 }
 
 /// Hands a stage back, and rejects the build that had it.
-pub(crate) fn demote(
-    lock: &WriteLock<'_>,
-    promotion: &Promotion,
-    now: Stamp,
-) -> Result<Vec<Moved>, PromotionError> {
-    let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
+pub(crate) fn demote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(()) };
     let payload = Payload::Demoted { promotion: promotion.clone() };
     let pending = lock.begin(now, &stage.alias, &payload)?;
-    let moved = finish_demotion(lock, promotion, now)?;
+    finish_demotion(lock, promotion, now)?;
     read_back(lock, stage)?;
-    pending.done(now)?;
-    Ok(moved)
+    Ok(pending.done(now)?)
 }
 
 /// Finishes a promotion whose name moved, and takes back what moved of one whose name did not; returns whether it happened.
@@ -134,8 +116,7 @@ pub(crate) fn settle_demotion(
         for step in promotion.moves.iter().rev() {
             back(lock, step, now)?;
         }
-        let only = Promotion { moves: Vec::new(), ..promotion.clone() };
-        finish_demotion(lock, &only, now)?;
+        reject(lock, promotion, now)?;
         return Ok(false);
     }
     finish_demotion(lock, promotion, now)?;
@@ -145,35 +126,25 @@ pub(crate) fn settle_demotion(
 /// Moves one name back to where it was, unless it is somebody else's by now.
 fn back(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
     let NameMove { alias, from, to } = step.clone();
-    go(lock, &NameMove { alias, from: to, to: from }, now)?;
-    Ok(())
+    go(lock, &NameMove { alias, from: to, to: from }, now)
 }
 
 /// Does what is left to do of a demotion.
-fn finish_demotion(
-    lock: &WriteLock<'_>,
-    promotion: &Promotion,
-    now: Stamp,
-) -> Result<Vec<Moved>, PromotionError> {
-    if let (Some(id), Some(why)) = (&promotion.before, &promotion.why) {
-        reject(lock, id, (&promotion.name, why), now)?;
-    }
-    let mut moved = Vec::new();
-    for step in &promotion.moves {
-        moved.extend(go(lock, step, now)?);
-    }
-    Ok(moved)
+fn finish_demotion(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    reject(lock, promotion, now)?;
+    promotion.moves.iter().try_for_each(|step| go(lock, step, now))
 }
 
 /// Moves one name that is where it was; any other is there already, or somebody else's.
-fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<Option<Moved>, PromotionError> {
+fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
     if step.from == step.to || pointed_at(lock.mirror(), &step.alias)? != step.from {
-        return Ok(None);
+        return Ok(());
     }
-    Ok(Some(match &step.to {
+    match &step.to {
         Some(to) => repoint(lock, &step.alias, to, now)?,
         None => remove_checked(lock, &step.alias, now)?,
-    }))
+    };
+    Ok(())
 }
 
 /// Looks whether the name of a stage leads where it was to go.
@@ -186,21 +157,17 @@ fn read_back(lock: &WriteLock<'_>, stage: &NameMove) -> Result<(), PromotionErro
     if there { Ok(()) } else { Err(PromotionError::NotThere { alias, to }) }
 }
 
-/// Rejects a build for a stage, unless it is rejected already or is gone.
-fn reject(
-    lock: &WriteLock<'_>,
-    id: &BuildId,
-    (stage, why): (&str, &str),
-    now: Stamp,
-) -> Result<(), PromotionError> {
-    let key = Label::rejected_key(Some(stage));
+/// Rejects the build that had the stage for it, unless it is rejected already or is gone.
+fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    let (Some(id), Some(why)) = (&promotion.before, &promotion.why) else { return Ok(()) };
+    let key = Label::rejected_key(Some(&promotion.name));
     let Some(old) = lock.mirror().record(id)?.filter(|record| !record.labels.contains_key(&key)) else {
         return Ok(());
     };
     let mut new = old.clone();
     let who = Some(lock.mirror().who().to_owned());
-    new.labels.insert(key.clone(), LabelValue { value: why.to_owned(), since: Some(now), who, url: None });
+    new.labels.insert(key.clone(), LabelValue { value: why.clone(), since: Some(now), who, url: None });
     // A build that is let go at this moment cannot be promoted again.
-    relabel(lock, &old, &new, Map::from_iter([(key, Value::from(why))]), now)?;
+    relabel(lock, &old, &new, Map::from_iter([(key, Value::from(&**why))]), now)?;
     Ok(())
 }

@@ -77,6 +77,11 @@ impl Pipeline {
     pub fn stages_of<'a>(&'a self, stream: &'a Stream) -> impl Iterator<Item = &'a Stage> {
         self.stages.iter().filter(|stage| stage.is_in(stream))
     }
+
+    /// Returns the stage of a stream that moves the alias of that name.
+    pub fn mover(&self, stream: &Stream, alias: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.is_in(stream) && stage.moves().any(|name| name == alias))
+    }
 }
 
 impl Stage {

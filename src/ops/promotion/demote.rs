@@ -175,9 +175,7 @@ fn target(
         }
         let one = assess(stage, id, &known.view());
         if !one.can_be_forced() {
-            let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
-            let why = one.missing.into_iter().chain(rejected).collect();
-            return Err(StageError::Unfit { stage: name, id: id.clone(), why });
+            return Err(StageError::unfit(name, one));
         }
         return Ok(Some(id.clone()));
     }

@@ -1,6 +1,7 @@
 //! Why a stage, a vote or a waiver was not changed.
 
 use crate::commit::{PipelineInForceError, PromotionError, RepointError};
+use crate::decide::pipeline::Candidate;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
@@ -137,6 +138,14 @@ pub enum StageError {
 }
 
 shares!(StageError: RecoverError, StateError, JournalError);
+
+impl StageError {
+    /// Says why a build cannot have a stage.
+    pub(super) fn unfit(stage: String, one: Candidate) -> Self {
+        let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
+        Self::Unfit { stage, id: one.id, why: one.missing.into_iter().chain(rejected).collect() }
+    }
+}
 
 impl Classify for StageError {
     fn class(&self) -> Class {

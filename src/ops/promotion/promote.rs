@@ -273,9 +273,7 @@ impl Promoting<'_> {
             None => return Ok(state.candidates.iter().find(|one| one.is_ready()).cloned()),
         };
         if !one.can_be_forced() {
-            let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
-            let why = one.missing.into_iter().chain(rejected).collect();
-            return Err(StageError::Unfit { stage, id: one.id, why });
+            return Err(StageError::unfit(stage, one));
         }
         if !one.missing.is_empty() && !self.request.force {
             return Err(StageError::Lacks { stage, id: one.id, missing: one.missing });

@@ -3,8 +3,8 @@
 use super::UnmovedAlias;
 use super::protections::line;
 use crate::census::{AliasCensus, BuildCensus, Census};
-use crate::commit::{pipeline_of, pointed_at, stage_at};
-use crate::decide::pipeline::{Moves, Stage, View, had};
+use crate::commit::{mover, pipeline_of, pointed_at};
+use crate::decide::pipeline::{Moves, Pipeline, Stage, View, had};
 use crate::decide::{Age, Current, follow};
 use crate::layout::{AliasRule, Condition};
 use crate::mirror::{Mirror, Resolved, build_of, pointing};
@@ -40,9 +40,10 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
     let mut names = Names { moves: Vec::new(), left: Vec::new() };
     let leads = |alias: &&AliasCensus| alias.target.as_ref().is_some_and(|target| target.is_within(&path));
     let leading: Vec<&AliasCensus> = census.aliases.iter().filter(leads).collect();
+    let pipeline = pipeline_of(mirror).map_err(PlanError::from)?;
     let mut known = HashMap::new();
     for alias in &leading {
-        let goes = goes(mirror, census, id, (alias, &leading), &mut known)?;
+        let goes = goes(mirror, census, id, (alias, &leading, pipeline.as_ref()), &mut known)?;
         match goes {
             Goes::To(to) => names.moves.push((alias.path.clone(), mirror.layout().build_path(&to)?)),
             Goes::At(to) => names.moves.push((alias.path.clone(), to)),
@@ -58,7 +59,7 @@ fn goes(
     mirror: &Mirror,
     census: &Census,
     id: &BuildId,
-    (alias, leading): (&AliasCensus, &[&AliasCensus]),
+    (alias, leading, pipeline): (&AliasCensus, &[&AliasCensus], Option<&Pipeline>),
     known: &mut HashMap<RelPath, Goes>,
 ) -> Result<Goes, ActError> {
     if let Some(goes) = known.get(&alias.path) {
@@ -71,11 +72,12 @@ fn goes(
         let through = |other: &&&AliasCensus| other.path != alias.path && direct.is_within(&other.path);
         leading.iter().find(through).copied()
     });
+    let stage = pipeline.and_then(|pipeline| mover(mirror, pipeline, &alias.path));
     let goes = if let Some(via) = via {
         // Links that lead through `..` of another link can seem to loop although each resolves.
         known.insert(alias.path.clone(), stays("it seems to lead through itself"));
         let below = direct.and_then(|direct| direct.below(&via.path)).unwrap_or_default();
-        match goes(mirror, census, id, (via, leading), known)? {
+        match goes(mirror, census, id, (via, leading, pipeline), known)? {
             Goes::Stays(_) => Goes::Stays(format!("it points at `{}`, which stays", via.path)),
             Goes::To(to) => with(mirror, &via.path, to, &below)?,
             Goes::At(_) => {
@@ -83,16 +85,18 @@ fn goes(
             }
             Goes::With(rest, to) => with(mirror, &via.path, to, &rest.join(&below))?,
         }
-    } else if let Some(to) = along(mirror, census, id, alias)? {
+    } else if let Some(stage) = stage
+        && let Some(to) = along(mirror, census, id, (stage, alias.path.name()))?
+    {
         Goes::At(to)
     } else if alias.target.as_ref() != Some(&path) {
         stays("it points into the build")
     } else if build_of(mirror, &alias.path).is_some() {
         stays("it is part of another build")
-    } else if let Some(stage) = stage_at(mirror, &alias.path).map_err(PlanError::from)? {
-        match earlier(mirror, census, id, alias)? {
+    } else if let Some(stage) = stage {
+        match before(mirror, census, id, (stage, alias.path.name())) {
             Some(to) => Goes::To(to),
-            None => Goes::Stays(format!("no earlier build of the stage `{stage}` can have it again")),
+            None => Goes::Stays(format!("no earlier build of the stage `{}` can have it again", stage.name)),
         }
     } else {
         let builds = census.stream(&id.stream).map(|stream| &*stream.builds).unwrap_or_default();
@@ -114,32 +118,13 @@ fn along(
     mirror: &Mirror,
     census: &Census,
     id: &BuildId,
-    alias: &AliasCensus,
+    (stage, name): (&Stage, &str),
 ) -> Result<Option<RelPath>, ActError> {
-    let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
-    let carries = |stage: &&Stage| stage.carry.iter().any(|one| one.alias == alias.path.name());
-    let in_stream = alias.path.parent() == mirror.layout().stream_path(&id.stream).ok();
-    let Some(stage) = pipeline.stages_of(&id.stream).find(carries).filter(|_| in_stream) else {
-        return Ok(None);
-    };
-    let place = stage.carry.iter().find(|one| one.alias == alias.path.name());
-    let Some(place) = place.and_then(|one| one.place.as_ref()) else { return Ok(None) };
+    let carried = stage.carry.iter().find(|one| one.alias == name);
+    let Some(place) = carried.and_then(|one| one.place.as_ref()) else { return Ok(None) };
     let Some(to) = before(mirror, census, id, (stage, &stage.name)) else { return Ok(None) };
     let there = mirror.layout().build_path(&to)?.join(place);
     Ok(matches!(mirror.resolve(&there)?, Resolved::To(_)).then_some(there))
-}
-
-/// Returns the last build that a name of a stage led to before this one, and that no one keeps from having the stage.
-fn earlier(
-    mirror: &Mirror,
-    census: &Census,
-    id: &BuildId,
-    alias: &AliasCensus,
-) -> Result<Option<BuildId>, ActError> {
-    let Some(pipeline) = pipeline_of(mirror).map_err(PlanError::from)? else { return Ok(None) };
-    let stage =
-        pipeline.stages_of(&id.stream).find(|stage| stage.moves().any(|name| name == alias.path.name()));
-    Ok(stage.and_then(|stage| before(mirror, census, id, (stage, alias.path.name()))))
 }
 
 /// Returns the last build before this one to which a name of a stage led, and that no one keeps from having the stage.
