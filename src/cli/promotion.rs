@@ -198,7 +198,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             }
         }
         PromotedAs::Current => {
-            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent.as_ref())))
+            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent.as_ref())));
         }
         PromotedAs::Waiting => {
             match incumbent {
