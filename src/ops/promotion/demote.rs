@@ -10,6 +10,7 @@ use crate::model::{BuildId, Label, RelPath, Stream};
 use crate::ops::Mode;
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ pub struct DemoteRequest {
 }
 
 /// What demoting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DemoteReport {
     /// The stage.
     pub stage: String,

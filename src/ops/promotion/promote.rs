@@ -12,6 +12,7 @@ use crate::ops::Mode;
 use crate::ops::matching::Matching;
 use crate::record::{NameMove, Payload, Promotion};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -33,7 +34,7 @@ pub struct PromoteRequest {
 }
 
 /// What promoting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PromoteReport {
     /// When.
     pub at: Stamp,
@@ -42,7 +43,7 @@ pub struct PromoteReport {
 }
 
 /// What became of a stage in one stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageMove {
     /// The stage.
     pub stage: String,
@@ -69,7 +70,7 @@ pub struct StageMove {
 }
 
 /// What was done with a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromotedAs {
     /// It moved to a build.
