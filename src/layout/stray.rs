@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// Why a path has no place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Stray {
     /// The rule that it breaks; stable.
     pub rule: String,
