@@ -1,4 +1,4 @@
-//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `stages`, `history`.
+//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `bundle`, `stages`, `history`.
 
 use super::answer::{Sorted, Version};
 use super::args::{
@@ -7,16 +7,19 @@ use super::args::{
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say, when};
+use crate::commit::Moved;
 use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
+use crate::ops::bundle::BundleReport;
 use crate::ops::matching::Matching;
 use crate::ops::promotion::{DemoteReport, NameHistory, PromoteReport, VoteReport};
 use crate::ops::promotion::{
     DemoteRequest, PromoteRequest, PromotedAs, RejectReport, Rejection, StageMove, StageStatus, Vote,
     VoteResult, WaiveReport,
 };
+use crate::ops::publish::PublishOutcome;
 use crate::record::{NameMove, Waived};
 use crate::render::{Align, person};
 use schemars::JsonSchema;
@@ -361,6 +364,41 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
              takes that away",
             report.stream
         ));
+    }
+    Ok(())
+}
+
+/// The answer of `bundle`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BundleAnswer<'a> {
+    bundle: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a BundleReport,
+}
+
+pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome {
+    let stream: Stream = stream.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    let mirror = setting.open()?;
+    let report = crate::ops::bundle::bundle(&setting.session(&mirror), &stream, Mode::of(dry_run))?;
+    for warning in &report.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    if setting.json {
+        say::json(&Sorted(BundleAnswer { bundle: Version, dry_run, report: &report }));
+        return Ok(());
+    }
+    let done = match report.outcome {
+        PublishOutcome::Published => "bundled",
+        PublishOutcome::Unchanged => "already bundled:",
+        PublishOutcome::Trial => "would bundle",
+    };
+    let members = say::count(report.members.len() as u64, "build");
+    say::out(&format!("{stream}: {done} {members} as {}\n", report.id.name));
+    report.members.iter().for_each(|id| say::out(&format!("  {id}\n")));
+    for Moved { alias, from, to } in report.aliases {
+        say::out(&format!("  {}\n", name_move(&NameMove { alias, from, to }, dry_run)));
     }
     Ok(())
 }

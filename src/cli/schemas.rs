@@ -64,6 +64,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         moving::<prune::HoldAnswer<'_>>("unhold"),
         moving::<promotion::PromoteAnswer<'_>>("promote"),
         moving::<promotion::DemoteAnswer<'_>>("demote"),
+        moving::<promotion::BundleAnswer<'_>>("bundle"),
         plain::<promotion::StagesAnswer<'_>>("stages"),
         moving::<promotion::VoteAnswer<'_>>("vote"),
         moving::<promotion::WaiveAnswer<'_>>("waive"),

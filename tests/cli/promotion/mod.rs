@@ -1,5 +1,6 @@
 //! Promotion: votes, waivers, rejections, and stages that move forward and back.
 
+mod bundles;
 mod defects;
 mod errors;
 mod interference;
