@@ -241,6 +241,13 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
         say::json(&Sorted(PromoteAnswer { promote: Version, dry_run: args.dry_run, report: &report }));
     } else {
         report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
+        for one in &report.bundles {
+            let done = if args.dry_run { "would bundle" } else { "bundled" };
+            let before = one.before.as_ref().filter(|before| **before != one.build);
+            let before = before.map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
+            let members = say::count(one.members.len() as u64, "build");
+            say::out(&format!("{}: {done} {members} as {}{before}\n", one.stream, one.build.name));
+        }
         if report.stages.is_empty() {
             say::note("no stream of the mirror has a stage that is asked for");
         }
@@ -357,6 +364,10 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     }
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, args.dry_run)));
+    }
+    if let Some(id) = &report.bundle {
+        let done = if args.dry_run { "would bundle" } else { "bundled" };
+        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
     }
     for stage in &report.also {
         say::note(&format!(

@@ -6,4 +6,5 @@ mod errors;
 mod interference;
 mod retention;
 mod sentences;
+mod sets;
 pub(crate) mod story;
