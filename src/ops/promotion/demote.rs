@@ -11,6 +11,7 @@ use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub struct DemoteRequest {
 }
 
 /// What demoting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DemoteReport {
     /// The stage.
     pub stage: String,
@@ -43,7 +44,6 @@ pub struct DemoteReport {
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
     /// The bundle of the builds that have the stage then.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,

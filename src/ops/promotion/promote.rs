@@ -10,6 +10,7 @@ use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, BuildName, Stream, VOTE};
 use crate::ops::matching::Matching;
 use crate::record::{NameMove, Payload, Promotion};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub struct PromoteRequest {
 }
 
 /// What became of a stage in one stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageMove {
     /// The stage.
     pub stage: String,
@@ -58,7 +59,7 @@ pub struct StageMove {
 }
 
 /// What was done with a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromotedAs {
     /// It moved to a build.
