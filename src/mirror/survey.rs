@@ -440,7 +440,9 @@ impl History {
             } else if let Ok(path) = event.to.parse() {
                 let said = event.stated();
                 let (from, to, by_hand) = (said.from, said.to, said.by_hand.unwrap_or_default());
-                promoting.iter_mut().for_each(|moved| moved.push(RelPath::clone(&path)));
+                if let Some(moved) = &mut promoting {
+                    moved.push(RelPath::clone(&path));
+                }
                 history.moves.entry(path).or_default().push(AliasMove {
                     from,
                     to,

@@ -45,7 +45,7 @@ pub struct Promotion {
     pub pipeline: Digest,
     /// Where `build` is a bundle: the promotions of its members, whose names move before its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<Promotion>,
+    pub members: Vec<Self>,
 }
 
 impl Promotion {

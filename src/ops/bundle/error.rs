@@ -37,7 +37,7 @@ pub enum BundleError {
     },
     /// The files of the members cannot be joined.
     #[error("`{0}` cannot be made")]
-    Content(Stream, #[source] ContentError),
+    Content(Stream, #[source] Box<ContentError>),
     /// A file of a member is not the one that was published.
     #[error("`{file}` of `{id}` is not as it was published")]
     Changed {

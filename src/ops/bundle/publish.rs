@@ -125,7 +125,8 @@ fn id(bundle: &Bundle, made: &Content) -> Result<BuildId, BundleError> {
 fn joined(mirror: &Mirror, bundle: &Bundle, members: &Members) -> Result<Content, BundleError> {
     let read = |id: &BuildId| read(mirror, bundle, id);
     let members = members.builds.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    content(&bundle.files, &members).map_err(|error| BundleError::Content(bundle.stream.clone(), error))
+    content(&bundle.files, &members)
+        .map_err(|error| BundleError::Content(bundle.stream.clone(), Box::new(error)))
 }
 
 /// Returns the files of a member of which a bundle is made, each as it was published.

@@ -61,7 +61,7 @@ enum Unit {
     /// A stage in a stream.
     One(String, Stream),
     /// A stage in the members of a bundle.
-    Set(Set),
+    Set(Box<Set>),
 }
 
 /// Returns what is promoted, in the order of the pipeline.
@@ -80,7 +80,10 @@ fn units(mirror: &Mirror, known: &Known, request: &PromoteRequest) -> Result<Vec
         });
         match same {
             Some(set) => set.streams.push(stream),
-            None => units.push(Unit::Set(Set { stage: stage.clone(), bundle, streams: vec![stream] })),
+            None => {
+                let set = Set { stage: stage.clone(), bundle, streams: vec![stream] };
+                units.push(Unit::Set(Box::new(set)));
+            }
         }
     }
     Ok(units)
