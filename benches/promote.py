@@ -4,7 +4,7 @@
     cargo build --release && benches/promote.py WORKDIR [ROUNDS [BINARY]]
 
 The bare read is a `find` over the mirror that prints type and name, followed by a `cat` of the journal and of every record:
-what nobody can do without. 20 builds a stream are adopted, and each gets five votes; 19 of 20 lack one. The rounds are
+what nobody can do without. 20 builds a stream are adopted, and each gets five votes; only the newest has all that a stage requires. The rounds are
 interleaved; each begins with a copy of the same mirror, so that `promote` moves the same 1,000 names.
 """
 import json, os, shutil, statistics, subprocess, sys, time
@@ -14,9 +14,8 @@ rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 here = os.path.dirname(os.path.abspath(__file__))
 binary = sys.argv[3] if len(sys.argv) > 3 else os.path.join(here, "..", "target", "release", "mirrorkeep")
 STREAMS, BUILDS, JOBS = 200, 20, ("a", "b", "c", "d", "e")
-PIPELINE = "pipeline: 1\nstages:\n  - { name: testing, streams: '**', pin: true }\n" + "".join(
-    f"  - {{ name: green-{n}, streams: '**', from: testing, require: {{ votes: [{', '.join(JOBS)}] }} }}\n"
-    for n in range(1, 5))
+PIPELINE = "pipeline: 1\nstages:\n" + "".join(
+    f"  - {{ name: green-{n}, streams: '**', require: {{ votes: [{', '.join(JOBS)}] }} }}\n" for n in range(1, 6))
 
 
 def run(*args):
@@ -28,8 +27,8 @@ def lay(mirror):
     with open(os.path.join(work, "pipeline.yaml"), "w") as out:
         out.write(PIPELINE)
     with open(os.path.join(work, "layout.yaml"), "w") as out:
-        text = subprocess.run([binary, "layout", "show", "generic"], check=True, capture_output=True, text=True).stdout
-        more = "".join(f"\n  - {{ name: green-{n}, by_hand: true }}" for n in range(1, 5))
+        text = subprocess.run([binary, "layout", "show", "--layout", "generic"], check=True, capture_output=True, text=True).stdout
+        more = "".join(f"\n  - {{ name: green-{n}, by_hand: true }}" for n in range(1, 6))
         last = "  - { name: testing, by_hand: true }"
         out.write(text.replace(last, last + more))
     run("--mirror", mirror, "layout", "set", os.path.join(work, "layout.yaml"))
