@@ -1,23 +1,39 @@
-//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `stages`, `history`.
+//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `bundle`, `stages`, `history`.
 
+use super::answer::{Sorted, Version};
 use super::args::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say, when};
+use crate::commit::Moved;
 use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
+use crate::ops::bundle::BundleReport;
 use crate::ops::matching::Matching;
+use crate::ops::promotion::{DemoteReport, NameHistory, PromoteReport, VoteReport};
 use crate::ops::promotion::{
     DemoteRequest, PromoteRequest, PromotedAs, RejectReport, Rejection, StageMove, StageStatus, Vote,
     VoteResult, WaiveReport,
 };
+use crate::ops::publish::PublishOutcome;
 use crate::record::{NameMove, Waived};
 use crate::render::{Align, person};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `vote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VoteAnswer<'a> {
+    vote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a VoteReport,
+}
 
 pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
     if let Some(url) = &args.url {
@@ -32,10 +48,7 @@ pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
         Vote { id: naming::build(&mirror, &args.id)?, job: args.job.clone(), result, url: args.url.clone() };
     let report = crate::ops::promotion::vote(&setting.session(&mirror), &vote, Mode::of(args.dry_run))?;
     if setting.json {
-        say::json(&json!({
-            "vote": 1, "dry_run": args.dry_run, "id": report.id, "job": report.job, "result": report.result,
-            "before": report.before, "promotable": report.promotable,
-        }));
+        say::json(&Sorted(VoteAnswer { vote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(());
     }
     let before = match &report.before {
@@ -51,6 +64,26 @@ pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// The answer of `waive`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WaiveAnswer<'a> {
+    waive: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a WaiveReport,
+}
+
+/// The answer of `unwaive`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UnwaiveAnswer<'a> {
+    unwaive: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a WaiveReport,
 }
 
 pub(super) fn waive(setting: &Context, args: &WaiveArgs) -> Outcome {
@@ -81,7 +114,10 @@ pub(super) fn unwaive(setting: &Context, args: &UnwaiveArgs) -> Outcome {
 fn tell_waiver(setting: &Context, verb: &str, report: &WaiveReport, dry_run: bool) {
     let WaiveReport { waiver, standing } = report;
     if setting.json {
-        say::json(&json!({(verb): 1, "dry_run": dry_run, "waiver": waiver, "standing": standing}));
+        match verb {
+            "waive" => say::json(&Sorted(WaiveAnswer { waive: Version, dry_run, report })),
+            _ => say::json(&Sorted(UnwaiveAnswer { unwaive: Version, dry_run, report })),
+        }
         return;
     }
     let scope = match (&waiver.build, waiver.until) {
@@ -109,6 +145,26 @@ fn waiver_line(one: &Waiver) -> String {
     format!("waived {scope}: {} ({}, {})", shown(&one.why), shown(person(&one.by)), one.since.iso())
 }
 
+/// The answer of `reject`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RejectAnswer<'a> {
+    reject: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a RejectReport,
+}
+
+/// The answer of `unreject`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UnrejectAnswer<'a> {
+    unreject: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a RejectReport,
+}
+
 pub(super) fn reject(setting: &Context, args: &RejectArgs) -> Outcome {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
@@ -131,7 +187,10 @@ pub(super) fn unreject(setting: &Context, args: &UnrejectArgs) -> Outcome {
 
 fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run: bool) {
     if setting.json {
-        say::json(&json!({(verb): 1, "dry_run": dry_run, "report": report}));
+        match verb {
+            "reject" => say::json(&Sorted(RejectAnswer { reject: Version, dry_run, report })),
+            _ => say::json(&Sorted(UnrejectAnswer { unreject: Version, dry_run, report })),
+        }
         return;
     }
     let done = match (verb, dry_run, report.before.is_some()) {
@@ -152,6 +211,16 @@ fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run:
     }
 }
 
+/// The answer of `promote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PromoteAnswer<'a> {
+    promote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a PromoteReport,
+}
+
 pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
     if let Some(why) = &args.why {
         check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
@@ -169,10 +238,16 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
     };
     let report = crate::ops::promotion::promote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     if setting.json {
-        let (at, stages) = (report.at, &report.stages);
-        say::json(&json!({"promote": 1, "at": at, "dry_run": args.dry_run, "stages": stages}));
+        say::json(&Sorted(PromoteAnswer { promote: Version, dry_run: args.dry_run, report: &report }));
     } else {
         report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
+        for one in &report.bundles {
+            let done = if args.dry_run { "would bundle" } else { "bundled" };
+            let before = one.before.as_ref().filter(|before| **before != one.build);
+            let before = before.map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
+            let members = say::count(one.members.len() as u64, "build");
+            say::out(&format!("{}: {done} {members} as {}{before}\n", one.stream, one.build.name));
+        }
         if report.stages.is_empty() {
             say::note("no stream of the mirror has a stage that is asked for");
         }
@@ -252,6 +327,16 @@ fn name_move(step: &NameMove, dry_run: bool) -> String {
     }
 }
 
+/// The answer of `demote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DemoteAnswer<'a> {
+    demote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a DemoteReport,
+}
+
 pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
@@ -260,11 +345,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     let request = DemoteRequest { stage: args.stage.clone(), stream, to, why: args.why.clone() };
     let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     if setting.json {
-        say::json(&json!({
-            "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
-            "from": report.from, "to": report.to, "rejected": report.rejected,
-            "carried": report.carried, "also": report.also, "already": report.already,
-        }));
+        say::json(&Sorted(DemoteAnswer { demote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(());
     }
     let done = match (report.already, args.dry_run) {
@@ -284,6 +365,10 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, args.dry_run)));
     }
+    if let Some(id) = &report.bundle {
+        let done = if args.dry_run { "would bundle" } else { "bundled" };
+        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
+    }
     for stage in &report.also {
         say::note(&format!(
             "warning: the build has the later stage `{stage}`, too; `mirrorkeep demote {stage} --stream {} --why TEXT` \
@@ -294,13 +379,58 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     Ok(())
 }
 
+/// The answer of `bundle`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BundleAnswer<'a> {
+    bundle: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a BundleReport,
+}
+
+pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome {
+    let stream: Stream = stream.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    let mirror = setting.open()?;
+    let report = crate::ops::bundle::bundle(&setting.session(&mirror), &stream, Mode::of(dry_run))?;
+    for warning in &report.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    if setting.json {
+        say::json(&Sorted(BundleAnswer { bundle: Version, dry_run, report: &report }));
+        return Ok(());
+    }
+    let done = match report.outcome {
+        PublishOutcome::Published => "bundled",
+        PublishOutcome::Unchanged => "already bundled:",
+        PublishOutcome::Trial => "would bundle",
+    };
+    let members = say::count(report.members.len() as u64, "build");
+    say::out(&format!("{stream}: {done} {members} as {}\n", report.id.name));
+    report.members.iter().for_each(|id| say::out(&format!("  {id}\n")));
+    for Moved { alias, from, to } in report.aliases {
+        say::out(&format!("  {}\n", name_move(&NameMove { alias, from, to }, dry_run)));
+    }
+    Ok(())
+}
+
+/// The answer of `stages`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StagesAnswer<'a> {
+    stages: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// Each stage in each of its streams.
+    list: &'a [StageStatus],
+}
+
 pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
     let streams = pattern(args.stream.as_deref())?;
     let mirror = setting.open()?;
     let at = now();
     let list = crate::ops::promotion::stages(&mirror, args.stage.as_deref(), streams.as_ref(), at)?;
     if setting.json {
-        say::json(&json!({"stages": 1, "at": at, "list": list}));
+        say::json(&Sorted(StagesAnswer { stages: Version, at, list: &list }));
     } else {
         let columns = [
             ("STAGE", Align::Left),
@@ -357,6 +487,16 @@ fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
     ]
 }
 
+/// The answer of `history`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HistoryAnswer<'a> {
+    history: Version,
+    /// The path of the alias.
+    alias: &'a RelPath,
+    /// The moves of the alias, oldest first.
+    moves: &'a [NameHistory],
+}
+
 pub(super) fn history(setting: &Context, name: &str) -> Outcome {
     let mirror = setting.open()?;
     let alias = alias(name)?;
@@ -365,7 +505,7 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
         return Err(Usage(format!("`{alias}` is not a name of the mirror, and never was one")).into());
     }
     if setting.json {
-        say::json(&json!({"history": 1, "alias": alias, "moves": moves}));
+        say::json(&Sorted(HistoryAnswer { history: Version, alias: &alias, moves: &moves }));
         return Ok(());
     }
     if moves.is_empty() {

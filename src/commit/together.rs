@@ -1,4 +1,5 @@
-//! Several names that move as one: a stage, and everything that goes along with it.
+//! Several names that move as one: a stage, and everything that goes along with it. Where a bundle is made of the builds
+//! that have the stage, the names of its members and its own link move as one, the link last.
 //!
 //! What moves is written down before. The name of the stage moves last, and with it the promotion happened: a promotion
 //! that was cut off before is undone, and one that came so far is written down. A demotion is always carried to its
@@ -54,8 +55,8 @@ impl Classify for PromotionError {
 pub(crate) fn promote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
     let Some(stage) = promotion.moves.last() else { return Ok(()) };
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
-    let moved = promotion.moves.iter().try_for_each(|step| go(lock, step, now));
-    match moved.and_then(|()| read_back(lock, stage)) {
+    let moved = promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+    match moved.and_then(|()| read_back(lock, promotion)) {
         Ok(()) => Ok(pending.done(now)?),
         Err(error) => {
             // Where that fails, too, the next command settles it.
@@ -73,7 +74,7 @@ pub(crate) fn demote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) ->
     let payload = Payload::Demoted { promotion: promotion.clone() };
     let pending = lock.begin(now, &stage.alias, &payload)?;
     finish_demotion(lock, promotion, now)?;
-    read_back(lock, stage)?;
+    read_back(lock, promotion)?;
     Ok(pending.done(now)?)
 }
 
@@ -83,7 +84,8 @@ pub(crate) fn settle_promotion(
     promotion: &Promotion,
     now: Stamp,
 ) -> Result<bool, PromotionError> {
-    let Some((stage, others)) = promotion.moves.split_last() else { return Ok(false) };
+    let steps = promotion.steps();
+    let Some((stage, others)) = steps.split_last() else { return Ok(false) };
     if pointed_at(lock.mirror(), &stage.alias)? == stage.to {
         for step in others {
             go(lock, step, now)?;
@@ -103,21 +105,22 @@ pub(crate) fn settle_demotion(
     promotion: &Promotion,
     now: Stamp,
 ) -> Result<bool, PromotionError> {
-    let Some(stage) = promotion.moves.last() else { return Ok(false) };
     let mirror = lock.mirror();
-    if let Some(to) = &stage.to
-        && pointed_at(mirror, &stage.alias)? != stage.to
-        && !matches!(mirror.resolve(to)?, Resolved::To(_))
-    {
-        let alias = &stage.alias;
-        mirror
-            .warnings()
-            .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
-        for step in promotion.moves.iter().rev() {
-            back(lock, step, now)?;
+    for stage in stages(promotion) {
+        if let Some(to) = &stage.to
+            && pointed_at(mirror, &stage.alias)? != stage.to
+            && !matches!(mirror.resolve(to)?, Resolved::To(_))
+        {
+            let alias = &stage.alias;
+            mirror
+                .warnings()
+                .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
+            for step in promotion.steps().into_iter().rev() {
+                back(lock, step, now)?;
+            }
+            reject(lock, promotion, now)?;
+            return Ok(false);
         }
-        reject(lock, promotion, now)?;
-        return Ok(false);
     }
     finish_demotion(lock, promotion, now)?;
     Ok(true)
@@ -132,7 +135,7 @@ fn back(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promoti
 /// Does what is left to do of a demotion.
 fn finish_demotion(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
     reject(lock, promotion, now)?;
-    promotion.moves.iter().try_for_each(|step| go(lock, step, now))
+    promotion.steps().into_iter().try_for_each(|step| go(lock, step, now))
 }
 
 /// Moves one name that is where it was; any other is there already, or somebody else's.
@@ -147,18 +150,33 @@ fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promotion
     Ok(())
 }
 
-/// Looks whether the name of a stage leads where it was to go.
-fn read_back(lock: &WriteLock<'_>, stage: &NameMove) -> Result<(), PromotionError> {
-    let there = match &stage.to {
-        Some(to) => matches!(lock.mirror().resolve(&stage.alias)?, Resolved::To(at) if at == *to),
-        None => lock.mirror().store().look(&stage.alias)?.is_none(),
-    };
-    let (alias, to) = (stage.alias.clone(), stage.to.clone().unwrap_or_default());
-    if there { Ok(()) } else { Err(PromotionError::NotThere { alias, to }) }
+/// Returns the names of the stages of a promotion, and the link of a bundle.
+fn stages(promotion: &Promotion) -> impl Iterator<Item = &NameMove> {
+    promotion.members.iter().chain([promotion]).filter_map(|one| one.moves.last())
+}
+
+/// Looks whether the names of the stages lead where they were to go.
+fn read_back(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<(), PromotionError> {
+    for stage in stages(promotion) {
+        let there = match &stage.to {
+            Some(to) => matches!(lock.mirror().resolve(&stage.alias)?, Resolved::To(at) if at == *to),
+            None => lock.mirror().store().look(&stage.alias)?.is_none(),
+        };
+        if !there {
+            let (alias, to) = (stage.alias.clone(), stage.to.clone().unwrap_or_default());
+            return Err(PromotionError::NotThere { alias, to });
+        }
+    }
+    Ok(())
+}
+
+/// Rejects each build that had the stage for it.
+fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    promotion.parts().iter().try_for_each(|one| reject_one(lock, one, now))
 }
 
 /// Rejects the build that had the stage for it, unless it is rejected already or is gone.
-fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+fn reject_one(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
     let (Some(id), Some(why)) = (&promotion.before, &promotion.why) else { return Ok(()) };
     let key = Label::rejected_key(Some(&promotion.name));
     let Some(old) = lock.mirror().record(id)?.filter(|record| !record.labels.contains_key(&key)) else {

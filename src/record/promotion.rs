@@ -1,11 +1,12 @@
 //! What the journal states of promotions and waivers.
 
 use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One of several names that move as one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameMove {
     /// The name.
     pub alias: RelPath,
@@ -16,7 +17,7 @@ pub struct NameMove {
 }
 
 /// A stage that is handed on to a build, or back to an earlier one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promotion {
     /// The name of the stage.
     pub name: String,
@@ -42,10 +43,37 @@ pub struct Promotion {
     pub why: Option<String>,
     /// The digest of the pipeline.
     pub pipeline: Digest,
+    /// Where `build` is a bundle: the promotions of its members, whose names move before its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Promotion>,
+}
+
+impl Promotion {
+    /// Returns every name that moves, in this order: those of members first. With the last it happened.
+    pub fn steps(&self) -> Vec<&NameMove> {
+        self.members.iter().flat_map(|one| &one.moves).chain(&self.moves).collect()
+    }
+
+    /// Returns the stages that are handed on: those of the members of a bundle, or the one.
+    pub fn parts(&self) -> &[Self] {
+        if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
+    }
+
+    /// Returns the part by which a stage is handed on, or the bundle whose link it is.
+    pub fn of(&self, alias: &RelPath) -> Option<&Self> {
+        let is_its = |one: &&Self| one.moves.last().is_some_and(|stage| stage.alias == *alias);
+        self.members.iter().chain([self]).find(is_its)
+    }
+
+    /// Returns the part with which a name moves.
+    pub fn moving(&self, alias: &RelPath) -> Option<&Self> {
+        let moves = |one: &&Self| one.moves.iter().any(|step| step.alias == *alias);
+        self.members.iter().chain([self]).find(moves)
+    }
 }
 
 /// A waiver that is given or taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waived {
     /// For which stage.
     pub name: String,

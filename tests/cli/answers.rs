@@ -1,6 +1,8 @@
 //! `docs/json.md` names every field of every answer.
 
 use crate::support::rig::{PARTED, Rig, lay};
+use crate::support::shapes::assert_shape;
+use crate::support::trunk::Trunk;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -99,6 +101,9 @@ fn every_field_of_an_answer_is_told() {
     for call in promotion(&trimmed) {
         fields(&rig.json(&call), &mut found);
     }
+    let trunk = Trunk::new();
+    trunk.publish("compute", 1);
+    fields(&trunk.json(&["bundle", "centos9-master/consistent"]), &mut found);
     let other = Rig::new();
     other.ok(&["init"]);
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
@@ -131,7 +136,9 @@ fn every_field_of_an_answer_is_told() {
     ];
     for call in calls {
         let output = rig.run(&[&["--json"], call].concat());
-        fields(&serde_json::from_slice(&output.stdout).unwrap(), &mut found);
+        let answer = serde_json::from_slice(&output.stdout).unwrap();
+        assert_shape(call, &answer);
+        fields(&answer, &mut found);
     }
     let told = include_str!("../../docs/json.md");
     let words: BTreeSet<&str> = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
@@ -213,9 +220,12 @@ fn every_answer_carries_the_version_of_its_form() {
             panic!("{sentence:?}: {error}: {}", String::from_utf8_lossy(&output.stderr));
         });
         assert_eq!(answer[field], 1, "{sentence:?}: {answer}");
+        assert_shape(sentence, &answer);
     }
     let init = ["--json", "--mirror", made.to_str().unwrap(), "init"];
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(init).output().unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["init"], 1);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["init"], 1);
+    assert_shape(&["init"], &answer);
     rig.fails(2, "text and json", &["check", "--list", "--format", "sarif"]);
 }

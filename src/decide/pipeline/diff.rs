@@ -1,10 +1,11 @@
 //! What an edit of a pipeline changes.
 
 use super::stage::{Pipeline, Stage};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What differs between two pipelines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PipelineDiff {
     /// The stages that differ: those of the new pipeline in its order, then those that only the old one has.
     pub stages: Vec<StageDiff>,
@@ -13,7 +14,7 @@ pub struct PipelineDiff {
 }
 
 /// What differs in one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StageDiff {
     /// The name.
     pub stage: String,
@@ -24,7 +25,7 @@ pub struct StageDiff {
 }
 
 /// What an edit does to a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageChange {
     /// Only the new pipeline has it.
@@ -70,6 +71,7 @@ fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
         ("on_failure", old.on_failure != new.on_failure),
         ("previous", old.previous != new.previous),
         ("carry", old.carry != new.carry),
+        ("bundle", old.bundle != new.bundle),
         ("keep", old.keep != new.keep),
         ("look_back", old.look_back != new.look_back),
         ("alarm", old.alarm != new.alarm),
@@ -107,7 +109,7 @@ mod tests {
         let properties: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&schema).unwrap();
         let plain = pipeline("{name: a, streams: x}");
         let other = pipeline(
-            "{name: a, streams: y, from: z, require: {votes: [smoke]}, on_failure: bad, previous: p, carry: [{alias: q}], keep: 3, look_back: 3, alarm: 1d}",
+            "{name: a, streams: y, from: z, require: {votes: [smoke]}, on_failure: bad, previous: p, carry: [{alias: q}], bundle: true, keep: 3, look_back: 3, alarm: 1d}",
         );
         let pinned = pipeline("{name: a, streams: y, from: z, pin: true}");
         let mut compared = keys(&plain.stages[0], &other.stages[0]);

@@ -41,6 +41,8 @@ pub struct Stage {
     pub previous: Option<String>,
     /// Other aliases that go along.
     pub carry: Vec<Carried>,
+    /// Whether the bundle of the builds that have the stage is made when it moves, where the layout declares one.
+    pub bundle: bool,
     /// How many of the last builds that had the stage are protected.
     pub keep: usize,
     /// How many candidates are looked at.

@@ -3,10 +3,13 @@
 use super::StageError;
 use crate::commit::pointed_at;
 use crate::decide::pipeline::Stage;
-use crate::mirror::{Mirror, Resolved};
-use crate::model::{BuildId, RelPath, Stream};
-use crate::record::NameMove;
+use crate::layout::Bundle;
+use crate::mirror::{Mirror, Resolved, WriteLock};
+use crate::model::{BuildId, Digest, RelPath, Stream};
+use crate::ops::bundle::{BundleError, current, links, through_old};
+use crate::record::{NameMove, Promotion};
 use crate::store::Kind;
+use std::collections::BTreeMap;
 
 /// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
 ///
@@ -56,4 +59,31 @@ pub(super) fn step(
     }
     let from = pointed_at(mirror, &alias)?;
     Ok(NameMove { alias, from, to })
+}
+
+/// Returns the promotion of a bundle by those of its members.
+pub(super) fn around(
+    lock: &WriteLock<'_>,
+    bundle: &Bundle,
+    id: &BuildId,
+    members: Vec<Promotion>,
+) -> Result<Promotion, BundleError> {
+    let mirror = lock.mirror();
+    let mut moves = links(mirror, bundle, id)?;
+    if through_old(lock, &moves)?.is_some() {
+        moves = links(mirror, bundle, id)?;
+    }
+    Ok(Promotion {
+        name: bundle.alias.clone(),
+        stream: bundle.stream.clone(),
+        build: Some(id.clone()),
+        before: current(mirror, bundle)?,
+        moves,
+        votes: BTreeMap::new(),
+        waived: Vec::new(),
+        lacked: Vec::new(),
+        why: members.iter().find_map(|one| one.why.clone()),
+        pipeline: members.first().map_or_else(|| Digest::of(b""), |one| one.pipeline),
+        members,
+    })
 }

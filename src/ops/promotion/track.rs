@@ -3,11 +3,12 @@
 use crate::mirror::{JournalError, Mirror};
 use crate::model::{RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase, Promotion};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One move of a name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NameHistory {
     /// When.
     pub at: Stamp,
@@ -39,7 +40,9 @@ pub fn track(mirror: &Mirror, alias: &RelPath) -> Result<Vec<NameHistory>, Journ
     for event in events.iter().filter(|event| event.phase == Phase::Done) {
         if matches!(event.what, EventKind::Promoted | EventKind::Demoted) {
             let Some(promotion) = event.stated().promotion else { continue };
-            within(&mut moves, event, alias, &promotion);
+            if let Some(promotion) = promotion.moving(alias) {
+                within(&mut moves, event, alias, promotion);
+            }
         } else if event.to == alias.as_str() {
             let said = event.stated();
             moves.push((

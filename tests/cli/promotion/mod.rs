@@ -1,8 +1,10 @@
 //! Promotion: votes, waivers, rejections, and stages that move forward and back.
 
+mod bundles;
 mod defects;
 mod errors;
 mod interference;
 mod retention;
 mod sentences;
+mod sets;
 pub(crate) mod story;
