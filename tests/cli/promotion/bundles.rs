@@ -53,6 +53,17 @@ pub(super) fn md5(text: &str) -> String {
 }
 
 #[test]
+fn what_readers_of_names_get_follows_a_bundle() {
+    let trunk = filled();
+    let settings = trunk.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n")).unwrap();
+    assert_eq!(trunk.json(&["bundle", CONSISTENT, "--dry-run"])["readers"], Value::Null);
+    let answer = trunk.json(&["bundle", CONSISTENT]);
+    assert!(!answer["readers"]["written"].as_array().unwrap().is_empty(), "{answer:#}");
+}
+
+#[test]
 fn four_components_are_one_build_that_is_seen_through_one_link() {
     let trunk = filled();
     let told = trunk.ok(&["bundle", CONSISTENT]);
@@ -248,6 +259,18 @@ fn the_three_links_of_dlrn_become_one() {
         .collect();
     let files = FILES.map(|file| (file, false));
     assert_eq!(story, [&[("bundle", true)][..], &files, &[("bundle", false)]].concat());
+}
+
+#[test]
+fn redirects_lead_to_the_files_below_the_link() {
+    let trunk = filled();
+    trunk.ok(&["bundle", CONSISTENT]);
+    let told = trunk.ends(0, &["export", "redirects", "--for", "nginx"]);
+    assert!(told.contains(&format!("location ^~ \"/{CONSISTENT}/bundle/\" {{")), "{told}");
+    // Below a file there is nothing, so that no rule for a directory does.
+    assert!(!told.contains("location = \"/centos9-master/consistent/delorean.repo\""), "{told}");
+    let warning = format!("warning: `{CONSISTENT}/delorean.repo` leads to a file and is left out");
+    assert!(told.contains(&warning), "{told}");
 }
 
 #[test]
