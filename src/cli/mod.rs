@@ -9,6 +9,7 @@ mod context;
 mod copy;
 mod exit;
 mod export;
+mod gate;
 mod guide;
 mod journal;
 mod judged;

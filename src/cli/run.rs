@@ -7,7 +7,7 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, pipeline, plan, policy,
+    adopt, check, complete, copy, export, gate, guide, journal, list, log, look, make, man, pipeline, plan, policy,
     promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::mirror::{Warnings, chain};
@@ -232,6 +232,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Demote(args) => promotion::demote(setting, &args)?,
         Verb::Stages(args) => return promotion::stages(setting, &args),
         Verb::Vote(args) => promotion::vote(setting, &args)?,
+        Verb::Gate(args) => return gate::gate(setting, &args),
         Verb::Waive(args) => promotion::waive(setting, &args)?,
         Verb::Unwaive(args) => promotion::unwaive(setting, &args)?,
         Verb::Reject(args) => promotion::reject(setting, &args)?,

@@ -5,6 +5,7 @@
 pub(crate) mod adopted;
 pub(crate) mod bucket;
 pub(crate) mod choose;
+pub(crate) mod commands;
 pub(crate) mod directory;
 mod discard;
 mod error;

@@ -8,6 +8,7 @@ pub mod alias;
 pub mod check;
 pub mod copy;
 pub(crate) mod error;
+pub mod gate;
 pub mod history;
 pub mod matching;
 mod mode;

@@ -11,8 +11,9 @@ use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::layout::Layout;
-use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
@@ -94,6 +95,7 @@ verbs! {
     unhold from labelled
     withdraw_what_is_protected from labelled
     vote from promoted
+    gate from gated
     waive from promoted
     promote from voted
     demote from promoted
@@ -174,6 +176,41 @@ fn vote(session: &Session<'_>) -> Result<(), String> {
 fn voted_on(session: &Session<'_>, name: &str) -> Result<(), String> {
     let vote = Vote { id: build(name), job: "smoke".to_owned(), result: VoteResult::Success, url: None };
     promotion::vote(session, &vote, Mode::Real).map(drop).map_err(chain)
+}
+
+/// Runs two gates on the newest build, of which one is a command.
+fn gate(session: &Session<'_>) -> Result<(), String> {
+    // In a bucket a command needs the user's consent.
+    let mirror = session.mirror().clone().with_commands(Commands::Run);
+    gates(&Session::new(&mirror, &now))
+}
+
+fn gates(session: &Session<'_>) -> Result<(), String> {
+    let which = WhichGates::Named(["passes", "whole"].map(str::to_owned).to_vec());
+    let report = mirrorkeep::ops::gate::gate(session, &GateRequest { id: build(BUILDS[3]), which }, Mode::Real);
+    let report = report.map_err(chain)?;
+    let wrong = report.gates.iter().find(|one| one.outcome != GateOutcome::Success);
+    wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
+}
+
+/// Has a pipeline with gates.
+fn gated(session: &Session<'_>) -> Result<(), String> {
+    let gates = "gates: {passes: {run: ['true']}, whole: {verify: true}}\n";
+    let chosen = Chosen::File(format!("{PIPELINE}{gates}"));
+    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map(drop).map_err(chain)
+}
+
+#[test]
+fn a_bucket_runs_no_command_by_itself() {
+    let scene = Scene::in_bucket(gated);
+    let refused = gates(&Session::new(&scene.mirror(), &now)).unwrap_err();
+    assert!(refused.contains("the pipeline of a bucket runs none by itself"), "{refused}");
+    assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 1);
+    done(scene.store(), gate).unwrap();
+    assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 3);
+    // In a directory whoever may change the pipeline is the mirror's own user.
+    let scene = Scene::in_directory(gated);
+    gates(&Session::new(&scene.mirror(), &now)).unwrap();
 }
 
 fn waive(session: &Session<'_>) -> Result<(), String> {

@@ -22,5 +22,6 @@ pub(crate) use protect::protect;
 pub use reject::{RejectReport, Rejection, reject, unreject};
 pub use stages::{StageStatus, stages};
 pub use track::{NameHistory, track};
+pub(crate) use vote::promotable;
 pub use vote::{Vote, VoteReport, VoteResult, vote};
 pub use waive::{WaiveReport, unwaive, waive};

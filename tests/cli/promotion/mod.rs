@@ -2,6 +2,7 @@
 
 mod defects;
 mod errors;
+mod gates;
 mod interference;
 mod retention;
 mod sentences;
