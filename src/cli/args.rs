@@ -359,6 +359,9 @@ Examples:
         /// Also remove unfinished publishes that could still be resumed
         #[arg(long)]
         discard_stages: bool,
+        /// Settle interrupted promotions and demotions without their carried commands
+        #[arg(long, conflicts_with = "dry_run")]
+        skip_commands: bool,
         /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,

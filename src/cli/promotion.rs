@@ -193,6 +193,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             let done = if dry_run { "would promote" } else { "promoted" };
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
             say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(one.build.as_ref())));
+            ran(&one.commands, dry_run);
             for step in &one.carried {
                 say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
@@ -225,6 +226,14 @@ fn tell_move(one: &StageMove, dry_run: bool) {
     }
 }
 
+/// Prints the commands that went along.
+fn ran(commands: &[String], dry_run: bool) {
+    for command in commands {
+        let done = if dry_run { "would run" } else { "ran" };
+        say::out(&format!("  {done} {}\n", shown(command)));
+    }
+}
+
 /// Returns the name of a build, or that there is none.
 fn name(id: Option<&BuildId>) -> String {
     id.map_or_else(|| "no build".to_owned(), |id| id.name.to_string())
@@ -252,20 +261,22 @@ fn name_move(step: &NameMove, dry_run: bool) -> String {
     }
 }
 
-pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
+pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
     let stream: Stream = args.stream.parse().map_err(|error| Usage(format!("--stream: {error}")))?;
     let to = args.to.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
     let request = DemoteRequest { stage: args.stage.clone(), stream, to, why: args.why.clone() };
     let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
+    let exit = if report.failures.is_empty() { Exit::Done } else { Exit::Failed };
     if setting.json {
         say::json(&json!({
             "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
             "from": report.from, "to": report.to, "rejected": report.rejected,
-            "carried": report.carried, "also": report.also, "already": report.already,
+            "carried": report.carried, "commands": report.commands, "failures": report.failures,
+            "also": report.also, "already": report.already,
         }));
-        return Ok(());
+        return Ok(exit);
     }
     let done = match (report.already, args.dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
@@ -281,8 +292,12 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     if report.already {
         say::note("it was for the same reason; another --why takes the stage from the build that has it now");
     }
+    ran(&report.commands, args.dry_run);
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, args.dry_run)));
+    }
+    for why in &report.failures {
+        say::note(&format!("error: the stage moved, but {}", shown(why)));
     }
     for stage in &report.also {
         say::note(&format!(
@@ -291,7 +306,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
             report.stream
         ));
     }
-    Ok(())
+    Ok(exit)
 }
 
 pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {

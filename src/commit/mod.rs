@@ -4,6 +4,7 @@
 
 pub(crate) mod adopted;
 pub(crate) mod bucket;
+pub(crate) mod carried;
 pub(crate) mod choose;
 pub(crate) mod commands;
 pub(crate) mod directory;
@@ -30,6 +31,7 @@ pub(crate) mod unsealed;
 pub(crate) mod untrash;
 
 pub(crate) use discard::TRIM_STAGE;
+pub use carried::CarryError;
 pub use error::CommitError;
 pub use filling::{Check, Filling, StageError, Tally, TimeRule};
 pub(crate) use pipeline::mover;

@@ -100,7 +100,8 @@ fn repositories(
                     .to_owned());
             }
         };
-        let url = url.ok_or_else(|| format!("`{at}` has no URL"))?;
+        // dnf replaces variables in an address.
+        let url = url.ok_or_else(|| format!("`{at}` has no URL"))?.replace('$', "%24");
         repos.push((format!("build-{}", number + 1), url));
     }
     Ok(repos)
@@ -125,7 +126,8 @@ fn words(closure: &Closure, repos: &[(String, String)], own: &Path) -> Vec<Strin
     }
     let with = closure.with.iter().map(|(name, url)| (name.clone(), url.clone()));
     for (name, url) in repos.iter().cloned().chain(with) {
-        words.push(format!("--repofrompath={name},{url}"));
+        // A comma ends the address.
+        words.push(format!("--repofrompath={name},{}", url.replace(',', "%2C")));
         words.push(format!("--repo={name}"));
     }
     words.push("repoclosure".to_owned());

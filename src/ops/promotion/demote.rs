@@ -2,10 +2,11 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{moves, step};
+use super::moves::{commands, moves, step};
 use crate::commit::together;
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
-use crate::mirror::Mirror;
+use crate::exec;
+use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, Label, RelPath, Stream};
 use crate::ops::Mode;
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
@@ -41,6 +42,10 @@ pub struct DemoteReport {
     pub rejected: Option<BuildId>,
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
+    /// The commands that ran before the names moved.
+    pub commands: Vec<String>,
+    /// Those of them that failed, each with its reason.
+    pub failures: Vec<String>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,
     /// Whether an earlier try did it.
@@ -93,15 +98,22 @@ pub fn demote(
         build: to.clone(),
         before: Some(from.clone()),
         moves,
+        commands: commands(stage),
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),
         why: Some(request.why.clone()),
         pipeline: known.pipeline.digest,
     };
-    if let Some(lock) = &lock {
-        together::demote(lock, &promotion, lock.now())?;
-    }
+    let failures = match &lock {
+        Some(lock) => together::demote(lock, &promotion, session.stop(), lock.now())?,
+        None => Vec::new(),
+    };
+    let ran = promotion.commands.iter().map(|one| {
+        let words = if promotion.build.is_some() { &one.apply } else { &one.undo };
+        exec::shown(words)
+    });
+    let commands = ran.collect();
     let mut carried = promotion.moves;
     carried.pop();
     Ok(DemoteReport {
@@ -111,6 +123,8 @@ pub fn demote(
         to,
         rejected: Some(from),
         carried,
+        commands,
+        failures: failures.iter().map(|error| chain(error)).collect(),
         also,
         already: false,
     })
@@ -138,6 +152,8 @@ fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteRepo
         to: done.build,
         rejected: done.before,
         carried: Vec::new(),
+        commands: Vec::new(),
+        failures: Vec::new(),
         also: Vec::new(),
         already: true,
     }))

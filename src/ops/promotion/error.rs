@@ -7,6 +7,7 @@ use crate::mirror::{JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
 use crate::ops::alias::LabelActError;
 use crate::ops::op_error::{OpError, shares};
+use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
@@ -137,7 +138,7 @@ pub enum StageError {
     Store(#[from] StoreError),
 }
 
-shares!(StageError: RecoverError, StateError, JournalError);
+shares!(StageError: RecoverError, StateError, JournalError, Interrupted);
 
 impl StageError {
     /// Says why a build cannot have a stage.

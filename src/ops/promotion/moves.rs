@@ -2,10 +2,10 @@
 
 use super::StageError;
 use crate::commit::pointed_at;
-use crate::decide::pipeline::Stage;
+use crate::decide::pipeline::{CarriedRun, Stage};
 use crate::mirror::{Mirror, Resolved};
 use crate::model::{BuildId, RelPath, Stream};
-use crate::record::NameMove;
+use crate::record::{CarriedCommand, NameMove};
 use crate::store::Kind;
 
 /// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
@@ -41,6 +41,17 @@ pub(super) fn moves(
     moves.retain(|step| step.from != step.to);
     moves.push(step(mirror, stream, &stage.name, target)?);
     Ok(moves)
+}
+
+/// Returns the commands that go along with a stage, as the journal states them.
+pub(super) fn commands(stage: &Stage) -> Vec<CarriedCommand> {
+    let stated = |one: &CarriedRun| CarriedCommand {
+        prepare: one.prepare.clone(),
+        apply: one.apply.clone(),
+        undo: one.undo.clone(),
+        seconds: one.limit.as_secs(),
+    };
+    stage.commands.iter().map(stated).collect()
 }
 
 /// Returns the move of an alias of a stream.

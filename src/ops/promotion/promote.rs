@@ -2,14 +2,16 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{moves, step};
+use super::moves::{commands, moves, step};
 use crate::commit::repoint::repoint;
 use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
+use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, BuildName, Stamp, Stream, VOTE};
 use crate::ops::Mode;
 use crate::ops::matching::Matching;
+use crate::progress::CancelToken;
 use crate::record::{NameMove, Payload, Promotion};
 use crate::session::Session;
 use serde::Serialize;
@@ -63,6 +65,9 @@ pub struct StageMove {
     pub failed: Option<BuildId>,
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
+    /// The commands that ran before the names moved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// Why nothing moved although something was to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -111,8 +116,10 @@ pub fn promote(
     let mut report = PromoteReport { at: known.now, stages: Vec::new() };
     for (name, stream) in chosen {
         let stage = known.stage_in(&name, &stream)?.clone();
-        let done = Promoting { mirror, lock: lock.as_ref(), request, stage: &stage, stream: &stream };
+        let stop = session.stop();
+        let done = Promoting { mirror, lock: lock.as_ref(), request, stage: &stage, stream: &stream, stop };
         report.stages.push(done.promote(&mut known)?);
+        session.check_cancelled()?;
     }
     Ok(report)
 }
@@ -133,6 +140,7 @@ struct Promoting<'a> {
     request: &'a PromoteRequest,
     stage: &'a Stage,
     stream: &'a Stream,
+    stop: &'a CancelToken,
 }
 
 impl Promoting<'_> {
@@ -162,7 +170,8 @@ impl Promoting<'_> {
             Err(error) => return Ok(Self::failed(state, &error)),
         };
         if let Some(lock) = self.lock
-            && let Err(error) = together::promote(lock, &promotion, lock.now())
+            && let Err(error) =
+                together::promote(lock, &promotion, (&self.stage.commands, self.stop), lock.now())
         {
             return Ok(Self::failed(state, &error.into()));
         }
@@ -175,6 +184,7 @@ impl Promoting<'_> {
         carried.pop();
         let mut done = Self::entry(state, PromotedAs::Promoted);
         (done.build, done.carried) = (Some(one.id), carried);
+        done.commands = promotion.commands.iter().map(|one| exec::shown(&one.apply)).collect();
         done.previous = before.filter(|_| self.stage.previous.is_some());
         Ok(done)
     }
@@ -202,6 +212,7 @@ impl Promoting<'_> {
             failed: state.failed,
             candidates: state.candidates,
             carried: Vec::new(),
+            commands: Vec::new(),
             why: None,
         }
     }
@@ -300,6 +311,7 @@ impl Promoting<'_> {
             build: Some(one.id.clone()),
             before: before.cloned(),
             moves: moves(self.mirror, self.stage, self.stream, Some(&one.id), before)?,
+            commands: commands(self.stage),
             votes,
             waived: one.waived.clone(),
             lacked: one.missing.clone(),
