@@ -183,12 +183,30 @@ fn is_one_place(layout: &Layout, path: &RelPath) {
             drop(layout.created(&build));
             drop(layout.legacy(&build.stream));
         }
-        Place::Stream { stream } => assert_eq!(layout.stream_path(&stream).ok().as_ref(), Some(path)),
+        Place::Stream { stream } => {
+            assert_eq!(layout.stream_path(&stream).ok().as_ref(), Some(path));
+            is_one_bundle(layout, &stream);
+        }
         Place::Inside { build, rest, .. } => {
             let joined = layout.build_path(&build).map(|above| above.join(&rest));
             assert_eq!(joined.ok().as_ref(), Some(path));
         }
         _ => {}
+    }
+}
+
+/// A bundle is no member of itself, its link is an alias, and a member's alias leads to the bundle of which it is one.
+fn is_one_bundle(layout: &Layout, stream: &Stream) {
+    if let Some(bundle) = layout.bundle(stream) {
+        assert!(bundle.stream == *stream && bundle.member(stream).is_none());
+        let link = layout.stream_path(stream).ok().and_then(|dir| dir.child(&bundle.link).ok());
+        let kind = link.map(|link| layout.place(&link).kind());
+        assert!(matches!(kind, Some("alias" | "declared")), "{stream}: {kind:?}");
+    }
+    for alias in ["current", "current-tripleo", "tested"] {
+        let Some(bundle) = layout.bundle_of(stream, alias) else { continue };
+        assert!(bundle.alias == alias && bundle.member(stream).is_some());
+        assert!(layout.bundle(&bundle.stream).is_some_and(|again| again.alias == alias));
     }
 }
 

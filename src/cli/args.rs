@@ -285,6 +285,19 @@ Examples:
         after_help = "Example:\n  mirrorkeep demote stable --stream main/debian --why 'does not boot on arm64'"
     )]
     Demote(DemoteArgs),
+    /// Make one build of those to which an alias points in several streams
+    #[command(after_help = "The layout declares which streams have bundles, and of what they are made.
+
+Examples:
+  mirrorkeep bundle centos9-master/current-tripleo --dry-run
+  mirrorkeep bundle centos9-master/current-tripleo")]
+    Bundle {
+        /// The stream of the bundle
+        stream: String,
+        /// Show what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show where each stage is, and what the newest candidate lacks
     #[command(after_help = "Examples:
   mirrorkeep stages

@@ -78,6 +78,7 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["demote"], "stage", Words::Stages),
     (&["demote"], "stream", Words::Streams),
     (&["demote"], "to", Words::Builds),
+    (&["bundle"], "stream", Words::Streams),
     (&["stages"], "stage", Words::Stages),
     (&["stages"], "stream", Words::Streams),
     (&["vote"], "id", Words::Builds),

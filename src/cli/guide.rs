@@ -10,7 +10,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "list", "show", "log", "resolve", "plan", "explain", "check", "verify", "census"]),
     (
         "Promote",
-        &["promote", "demote", "stages", "history", "vote", "gate", "waive", "unwaive", "reject", "unreject"],
+        &[
+            "promote", "demote", "bundle", "stages", "history", "vote", "gate", "waive", "unwaive", "reject",
+            "unreject",
+        ],
     ),
     ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
     ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),

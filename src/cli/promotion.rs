@@ -1,4 +1,4 @@
-//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `stages`, `history`.
+//! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `bundle`, `stages`, `history`.
 
 use super::args::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
@@ -6,6 +6,7 @@ use super::args::{
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say, when};
+use crate::commit::Moved;
 use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
@@ -15,6 +16,7 @@ use crate::ops::promotion::{
     DemoteRequest, PromoteRequest, PromotedAs, RejectReport, Rejection, StageMove, StageStatus, Vote,
     VoteResult, WaiveReport,
 };
+use crate::ops::publish::PublishOutcome;
 use crate::record::{NameMove, Waived};
 use crate::render::{Align, person};
 use serde_json::json;
@@ -307,6 +309,34 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
         ));
     }
     Ok(exit)
+}
+
+pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome {
+    let stream: Stream = stream.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
+    let mirror = setting.open()?;
+    let report = crate::ops::bundle::bundle(&setting.session(&mirror), &stream, Mode::of(dry_run))?;
+    for warning in &report.warnings {
+        say::note(&format!("warning: {warning}"));
+    }
+    if setting.json {
+        say::json(&json!({
+            "bundle": 1, "dry_run": dry_run, "stream": report.stream, "id": report.id, "outcome": report.outcome,
+            "members": report.members, "aliases": report.aliases, "warnings": report.warnings,
+        }));
+        return Ok(());
+    }
+    let done = match report.outcome {
+        PublishOutcome::Published => "bundled",
+        PublishOutcome::Unchanged => "already bundled:",
+        PublishOutcome::Trial => "would bundle",
+    };
+    let members = say::count(report.members.len() as u64, "build");
+    say::out(&format!("{stream}: {done} {members} as {}\n", report.id.name));
+    report.members.iter().for_each(|id| say::out(&format!("  {id}\n")));
+    for Moved { alias, from, to } in report.aliases {
+        say::out(&format!("  {}\n", name_move(&NameMove { alias, from, to }, dry_run)));
+    }
+    Ok(())
 }
 
 pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {

@@ -230,6 +230,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Promote(args) => return promotion::promote(setting, &args),
         Verb::Demote(args) => return promotion::demote(setting, &args),
+        Verb::Bundle { stream, dry_run } => promotion::bundle(setting, &stream, dry_run)?,
         Verb::Stages(args) => return promotion::stages(setting, &args),
         Verb::Vote(args) => promotion::vote(setting, &args)?,
         Verb::Gate(args) => return gate::gate(setting, &args),

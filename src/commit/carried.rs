@@ -86,6 +86,10 @@ impl<'a> Carrying<'a> {
 
     /// Looks with every `verify` whether the rest can succeed, and runs every `prepare`.
     pub(crate) fn make_ready(&mut self, commands: &[CarriedRun]) -> Result<(), CarryError> {
+        // Before anything is begun that could not be undone either.
+        if !commands.is_empty() && self.lock.mirror().commands() == Commands::Refuse {
+            return Err(CarryError::Refused(self.promotion.name.clone()));
+        }
         for (number, one) in commands.iter().enumerate() {
             self.run((number, "verify"), &one.verify, one.limit)?;
         }

@@ -1,6 +1,7 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+pub mod bundle;
 pub mod check;
 mod lint;
 pub mod pipeline;

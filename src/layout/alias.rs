@@ -70,11 +70,15 @@ impl Layout {
                 && pattern.name.matches(std::iter::once(name), &mut values.clone()) == 1
         };
         let known = self.0.aliases.iter().filter(fits);
-        Ok(known.map(|pattern| if pattern.by_hand { MovedBy::Hand } else { MovedBy::Rule }).min())
+        let known = known.map(|pattern| if pattern.by_hand { MovedBy::Hand } else { MovedBy::Rule });
+        Ok(known.min().or(self.is_bundle_link(class, name).then_some(MovedBy::Hand)))
     }
 
     /// Returns whether a name may stand beside the builds of a class' streams.
     pub(super) fn is_alias(&self, class: &Class, name: &str, values: &Values) -> Option<Values> {
+        if self.is_bundle_link(class, name) {
+            return Some(values.clone());
+        }
         self.0.aliases.iter().find_map(|pattern| {
             let mut values = values.clone();
             if pattern.name.matches(std::iter::once(name), &mut values) == 0 {

@@ -4,7 +4,7 @@ use super::NoPlace;
 use super::declared::Declared;
 use super::field::{Field, FieldKind};
 use super::markers::Markers;
-use super::rules::{AliasPattern, BranchRule};
+use super::rules::{AliasPattern, BranchRule, BundleRule};
 use super::template::{Template, Values};
 use super::tree::Tree;
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
@@ -34,6 +34,7 @@ pub(super) struct Grammar {
     pub(super) beside: Tree,
     pub(super) declared: Vec<(Template, String)>,
     pub(super) branches: Vec<BranchRule>,
+    pub(super) bundles: Vec<BundleRule>,
 }
 
 /// One line of the grammar: streams of one shape and their builds.

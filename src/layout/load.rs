@@ -81,6 +81,7 @@ impl Loading<'_> {
             let build = rule.build.as_ref().map(|build| self.template(&format!("{at}.build"), build));
             branches.push(BranchRule { shown: rule.branch.clone(), branch, streams, build });
         }
+        let bundles = self.bundles(&raw.bundles, &classes, (&tree, &beside));
         let LayoutFile { name, title, policy, .. } = raw;
         for (at, text) in [("name", &name), ("title", &title)] {
             if let Err(error) = check_line(text) {
@@ -101,6 +102,7 @@ impl Loading<'_> {
             beside,
             declared,
             branches,
+            bundles,
         }
     }
 

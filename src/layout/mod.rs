@@ -7,6 +7,8 @@
 mod alias;
 mod beside;
 mod branch;
+mod bundle;
+mod bundled;
 mod declared;
 mod error;
 mod field;
@@ -27,6 +29,8 @@ mod tree;
 
 pub use alias::{AliasRule, Condition, MovedBy};
 pub use branch::BranchPlace;
+pub use bundle::Bundle;
+pub use bundled::{Bundled, Made};
 pub use declared::Declared;
 pub use error::{LayoutError, NoPlace};
 pub use grammar::{Created, Layout, LegacyAlias};

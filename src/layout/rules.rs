@@ -1,5 +1,6 @@
 //! What a layout file says of names and branches, with every pattern ready to use.
 
+use super::bundled::Bundled;
 use super::field::Field;
 use super::template::Template;
 use crate::model::{OneOrMany, Outcome};
@@ -23,6 +24,19 @@ pub(super) struct AliasPattern {
     pub(super) labels: Vec<(String, Wanted)>,
     pub(super) required: bool,
     pub(super) by_hand: bool,
+}
+
+/// What the layout file says of a bundle.
+#[derive(Debug)]
+pub(super) struct BundleRule {
+    /// The class of its streams.
+    pub(super) stream: usize,
+    /// The class of its members' streams.
+    pub(super) members: usize,
+    pub(super) alias: Template,
+    pub(super) link: String,
+    pub(super) files: Vec<Bundled>,
+    pub(super) except: Vec<glob::Pattern>,
 }
 
 /// Which values of a label will do.

@@ -47,6 +47,9 @@ pub(super) struct LayoutFile {
     /// Which stream a git branch or tag is built into; the first that fits wins.
     #[serde(default)]
     pub(super) branches: Vec<BranchFile>,
+    /// Builds that are made of those to which an alias points in several streams.
+    #[serde(default)]
+    pub(super) bundles: Vec<BundleFile>,
 }
 
 /// What may stand for a name in braces: one of `one_of`, `matches`, `version` and `time`.
@@ -217,4 +220,40 @@ pub(super) struct BranchFile {
     /// The build's name, where it is not the time of the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) build: Option<String>,
+}
+
+/// A build that is made of those to which an alias points in several streams.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "the keys of a bundle")]
+pub(super) struct BundleFile {
+    /// The streams of the bundles, as `streams` names them.
+    pub(super) stream: String,
+    /// The streams of the members, as `streams` names them; fields that the bundle's stream has, too, have the same values.
+    pub(super) members: String,
+    /// The alias in the stream of each member; fields of the bundle's stream may stand in it.
+    pub(super) alias: String,
+    /// Streams that are not members, as a pattern or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) except: Option<OneOrMany>,
+    /// The alias in the bundle's stream that resolves to the current bundle; the files are seen through it.
+    pub(super) link: String,
+    /// How each file is made.
+    pub(super) files: Vec<BundledFile>,
+}
+
+/// A file of a bundle: those of the members in their order, or the MD5 of another one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a file such as `{file: versions.csv, header: true}`")]
+pub(super) struct BundledFile {
+    /// Its name, in each member and in the bundle.
+    pub(super) file: String,
+    /// Text that comes after each member's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<String>,
+    /// Whether the first line is the same in every member's file, and comes once.
+    #[serde(default)]
+    pub(super) header: bool,
+    /// The file of which this is the MD5, which is the name of the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) md5_of: Option<String>,
 }

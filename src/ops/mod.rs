@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod alias;
+pub mod bundle;
 pub mod check;
 pub mod copy;
 pub(crate) mod error;

@@ -1,6 +1,7 @@
 //! `docs/json.md` names every field of every answer.
 
 use crate::support::rig::{PARTED, Rig, lay};
+use crate::support::trunk::Trunk;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -110,6 +111,9 @@ fn every_field_of_an_answer_is_told() {
     for call in promotion(&trimmed, &gated(&rig)) {
         fields(&rig.json(&call), &mut found);
     }
+    let trunk = Trunk::new();
+    trunk.publish("compute", 1);
+    fields(&trunk.json(&["bundle", "centos9-master/consistent"]), &mut found);
     let other = Rig::new();
     other.ok(&["init"]);
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());

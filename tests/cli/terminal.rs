@@ -64,7 +64,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 45] = [
+    let calls: [&[&str]; 46] = [
         &["status"],
         &["log"],
         &["hold", "list"],
@@ -98,6 +98,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["waive", HOSTILE, HOSTILE, "--build", ID, "--why", "a bug"],
         &["promote", "testing", "--build", ID],
         &["promote"],
+        &["bundle", &format!("master/{NAME}")],
         &["stages"],
         &["history", "master/centos/testing"],
         &["history", &link],

@@ -1,6 +1,7 @@
 //! Dry runs: nothing on the disk changes, no line reads as done, and they fail where the real thing would.
 
 use crate::support::rig::{Mounted, Rig};
+use crate::support::trunk::Trunk;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -164,6 +165,10 @@ fn every_dry_run_changes_nothing_and_says_would() {
         .args(["--mirror", other, "init"])
         .output();
     assert!(made.unwrap().status.success());
+    let trunk = Trunk::new();
+    trunk.publish("compute", 1);
+    let trunk = trunk.mirror("");
+    let trunk = trunk.to_str().unwrap();
     let latest = "master/centos/latest_build";
     let trials: &[(&str, i32, &[&str])] = &[
         ("init", 0, &["--mirror", new, "init", "--dry-run"]),
@@ -182,6 +187,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),
         ("promote", 0, &["promote", "--dry-run"]),
         ("demote", 0, &["demote", "tested", "--stream", "master/centos", "--why", "bad", "--dry-run"]),
+        ("bundle", 0, &["--mirror", trunk, "bundle", "centos9-master/consistent", "--dry-run"]),
         ("vote", 0, &["vote", D, "boot", "failure", "--dry-run"]),
         ("gate", 0, &["gate", D, "smoke", "--dry-run"]),
         ("waive", 0, &["waive", "later", "boot", "--build", D, "--why", "bug 7", "--dry-run"]),

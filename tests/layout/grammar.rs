@@ -114,7 +114,7 @@ fn what_the_guide_quotes_ships() {
         assert_eq!(layout.place(&path.parse().unwrap()).kind(), place, "{path}");
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Layouts: their grammar, their laws, and real trees placed by them.
 
-pub(crate) mod grammar;
+pub(crate) mod bundles;
+mod grammar;
 pub(crate) mod laws;
 pub(crate) mod publishing;
 pub(crate) mod real_paths;

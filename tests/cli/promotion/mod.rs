@@ -1,5 +1,7 @@
 //! Promotion: votes, waivers, rejections, and stages that move forward and back.
 
+mod bundles;
+mod commands;
 mod defects;
 mod errors;
 mod gates;

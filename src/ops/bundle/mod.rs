@@ -1,0 +1,16 @@
+//! Bundles: builds that are made of the builds to which an alias points in several streams.
+//!
+//! A bundle is published like any build, and requires its members. Words, bytes on disk and the order of writes are in
+//! `docs/decisions/0017-bundles.md`.
+
+mod error;
+mod links;
+mod make;
+mod members;
+mod publish;
+
+pub use error::BundleError;
+pub(crate) use links::{links, through_old};
+pub use make::{BundleReport, bundle};
+pub(crate) use members::Members;
+pub(crate) use publish::{publish, restored};
