@@ -24,8 +24,9 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("cli", &BELOW_CLI),
 ];
 
-const BELOW_COMMIT: [&str; 11] =
-    ["model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign"];
+const BELOW_COMMIT: [&str; 11] = [
+    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
+];
 
 const BELOW_OPS: [&str; 14] = [
     "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",

@@ -17,7 +17,8 @@ pub(super) use look::{
 };
 pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
-    DemoteArgs, GateArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
+    DemoteArgs, GateArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs,
+    WaiveArgs,
 };
 pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
@@ -309,12 +310,14 @@ Examples:
     )]
     Vote(VoteArgs),
     /// Run checks of the pipeline on a build, and record each result as a vote with its log
-    #[command(after_help = "Exits with 5 if a gate voted failure, with 7 if one asks to try again later or is running already, \
+    #[command(
+        after_help = "Exits with 5 if a gate voted failure, with 7 if one asks to try again later or is running already, \
 and with 1 if one found no answer: then no vote is recorded.
 
 Examples:
   mirrorkeep gate main/debian/20260601T020000Z --all-missing
-  mirrorkeep gate main/debian/testing closure")]
+  mirrorkeep gate main/debian/testing closure"
+    )]
     Gate(GateArgs),
     /// Let a build be promoted without the vote of a job, for one build or for a time
     #[command(after_help = "Examples:

@@ -13,8 +13,7 @@ use serde_json::json;
 
 pub(super) fn gate(setting: &Context, args: &GateArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
-    let which =
-        if args.all_missing { WhichGates::AllMissing } else { WhichGates::Named(args.gates.clone()) };
+    let which = if args.all_missing { WhichGates::AllMissing } else { WhichGates::Named(args.gates.clone()) };
     let request = GateRequest { id: naming::build(&mirror, &args.id)?, which };
     let bar = Bar::new();
     let session = setting.session(&mirror).reporting_to(&bar);
@@ -51,11 +50,17 @@ fn tell(report: &GateReport, dry_run: bool) {
         match outcome {
             GateOutcome::Trial => {
                 let command = one.command.as_ref().map(|text| format!(": {}", shown(text)));
-                say::out(&format!("would run {gate} ({}) on {id}{}\n", one.check, command.unwrap_or_default()));
+                say::out(&format!(
+                    "would run {gate} ({}) on {id}{}\n",
+                    one.check,
+                    command.unwrap_or_default()
+                ));
             }
             GateOutcome::Success => say::out(&format!("{gate} voted success on {id}{before}\n")),
             GateOutcome::Failure => say::out(&format!("{gate} voted failure on {id}{before}\n")),
-            GateOutcome::Later => say::note(&format!("{gate} has no result for {id} yet, and no vote is recorded: {why}")),
+            GateOutcome::Later => {
+                say::note(&format!("{gate} has no result for {id} yet, and no vote is recorded: {why}"))
+            }
             GateOutcome::Error => {
                 say::note(&format!("error: {gate} found no result for {id}, and no vote is recorded: {why}"));
             }

@@ -132,7 +132,9 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
         let took = say::count(run.seconds, "second");
         lines.push(format!("log        {name}: {} at {}, {took}", run.result, run.at.iso()));
         let is_told = run.result != "success";
-        lines.extend(last_lines(&run.log).into_iter().filter(|_| is_told).map(|line| format!("             {line}")));
+        lines.extend(
+            last_lines(&run.log).into_iter().filter(|_| is_told).map(|line| format!("             {line}")),
+        );
     }
     for line in &lines {
         say::out(&format!("{}\n", shown(line)));

@@ -12,7 +12,7 @@ use crate::commit::{Moved, Permit};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Commands, Chosen, Mirror, Resolved, Setup};
+use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, shown};
 use crate::ops::Mode;
 use crate::recover::Stages;

@@ -5,9 +5,9 @@
 //! `docs/decisions/0016-gates.md`.
 
 use crate::commit::commands::{WITHOUT, described, environment};
-use crate::decide::pipeline::CarriedRun;
+use crate::decide::pipeline::{CarriedRun, Stage};
 use crate::exec::{self, End, ExecError, Job};
-use crate::mirror::{Commands, RunLog, StateError, WriteLock, chain};
+use crate::mirror::{Commands, Mirror, RunLog, StateError, WriteLock, chain};
 use crate::model::{BuildId, Class, Classify, ErrorKind, shown};
 use crate::progress::CancelToken;
 use crate::record::{BuildRecord, CarriedCommand, Promotion};
@@ -18,7 +18,10 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum CarryError {
     /// Commands of this mirror are not run.
-    #[error("the stage `{0}` runs commands, and the pipeline of a bucket runs none by itself")]
+    #[error(
+        "the stage `{0}` runs commands, and the pipeline of a bucket runs none by itself; set MIRRORKEEP_RUN_COMMANDS=1 if \
+         you trust everyone who can write to the bucket"
+    )]
     Refused(String),
     /// It could not be run.
     #[error("`{command}` ({step} of {stage}) was not run")]
@@ -52,12 +55,19 @@ pub enum CarryError {
 impl Classify for CarryError {
     fn class(&self) -> Class {
         match self {
-            Self::Refused(_) => ErrorKind::Refused
-                .hint("set MIRRORKEEP_RUN_COMMANDS=1 if you trust everyone who can write to the bucket"),
+            Self::Refused(_) => ErrorKind::Refused.into(),
             Self::NotRun { .. } | Self::Failed { .. } => ErrorKind::Failed.into(),
             Self::Kept(error) => error.class(),
         }
     }
+}
+
+/// Fails for a stage with commands where these are not run, before anything is begun that could not be undone either.
+pub(crate) fn may_carry(mirror: &Mirror, stage: &Stage) -> Result<(), CarryError> {
+    if stage.commands.is_empty() || mirror.commands() != Commands::Refuse {
+        return Ok(());
+    }
+    Err(CarryError::Refused(stage.name.clone()))
 }
 
 /// The commands of a promotion or demotion, at work.
@@ -86,10 +96,6 @@ impl<'a> Carrying<'a> {
 
     /// Looks with every `verify` whether the rest can succeed, and runs every `prepare`.
     pub(crate) fn make_ready(&mut self, commands: &[CarriedRun]) -> Result<(), CarryError> {
-        // Before anything is begun that could not be undone either.
-        if !commands.is_empty() && self.lock.mirror().commands() == Commands::Refuse {
-            return Err(CarryError::Refused(self.promotion.name.clone()));
-        }
         for (number, one) in commands.iter().enumerate() {
             self.run((number, "verify"), &one.verify, one.limit)?;
         }
@@ -140,11 +146,20 @@ impl<'a> Carrying<'a> {
         let now = mirror.record(&record.id).ok().flatten();
         let runs = std::mem::take(&mut self.runs);
         if let Err(error) = self.lock.keep_logs(now.as_ref().unwrap_or(record), runs) {
-            mirror.warnings().add(format!("the logs of `{}` could not be kept: {}", record.id, chain(&error)));
+            mirror.warnings().add(format!(
+                "the logs of `{}` could not be kept: {}",
+                record.id,
+                chain(&error)
+            ));
         }
     }
 
-    fn run(&mut self, (number, step): (usize, &'static str), words: &[String], limit: Duration) -> Result<(), CarryError> {
+    fn run(
+        &mut self,
+        (number, step): (usize, &'static str),
+        words: &[String],
+        limit: Duration,
+    ) -> Result<(), CarryError> {
         let (mirror, promotion) = (self.lock.mirror(), self.promotion);
         if words.is_empty() {
             return Ok(());
@@ -170,10 +185,15 @@ impl<'a> Carrying<'a> {
         // What was begun is undone, whoever asks to stop.
         let never = CancelToken::new();
         let stop = if step == "undo" { &never } else { self.stop };
-        let job = Job { words, env: &env, without: &WITHOUT, input: &input, limit, lock: self.lock.inherited() };
+        let job =
+            Job { words, env: &env, without: &WITHOUT, input: &input, limit, lock: self.lock.inherited() };
         let (command, stage) = (exec::shown(words), promotion.name.clone());
-        let ran = exec::run(&job, stop)
-            .map_err(|source| CarryError::NotRun { command: command.clone(), step, stage: stage.clone(), source })?;
+        let ran = exec::run(&job, stop).map_err(|source| CarryError::NotRun {
+            command: command.clone(),
+            step,
+            stage: stage.clone(),
+            source,
+        })?;
         let failed = (ran.end != End::Code(0)).then(|| ran.end.to_string());
         let log = RunLog {
             at: self.lock.now(),

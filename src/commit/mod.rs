@@ -30,8 +30,8 @@ pub(crate) mod trash;
 pub(crate) mod unsealed;
 pub(crate) mod untrash;
 
-pub(crate) use discard::TRIM_STAGE;
 pub use carried::CarryError;
+pub(crate) use discard::TRIM_STAGE;
 pub use error::CommitError;
 pub use filling::{Check, Filling, StageError, Tally, TimeRule};
 pub(crate) use pipeline::mover;

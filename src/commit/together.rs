@@ -87,7 +87,9 @@ pub(crate) fn promote(
                 // The next command settles it.
                 Err(undo) => {
                     let (name, why) = (&promotion.name, chain(&undo));
-                    let warning = format!("the promotion to `{name}` could not be undone, and the next command tries again: {why}");
+                    let warning = format!(
+                        "the promotion to `{name}` could not be undone, and the next command tries again: {why}"
+                    );
                     lock.mirror().warnings().add(warning);
                 }
             }
@@ -177,7 +179,8 @@ pub(crate) fn settle_demotion(
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
     let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
     carrying.keep();
-    let warn = |error: &CarryError| mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
+    let warn =
+        |error: &CarryError| mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
     failures.iter().for_each(warn);
     Ok(true)
 }

@@ -8,7 +8,8 @@ mod tail;
 
 use crate::model::{Class, Classify, ErrorKind, shell_word};
 use crate::progress::CancelToken;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -135,7 +136,9 @@ pub fn run(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
     let input = input(job.input).map_err(failed)?;
     let (reader, writer) = io::pipe().map_err(failed)?;
     let mut command = Command::new(&program);
-    command.args(job.words.get(1..).unwrap_or_default()).envs(job.env.iter().map(|(key, value)| (key, value)));
+    command
+        .args(job.words.get(1..).unwrap_or_default())
+        .envs(job.env.iter().map(|(key, value)| (key, value)));
     for key in job.without {
         command.env_remove(key);
     }
@@ -164,34 +167,35 @@ fn input(bytes: &[u8]) -> io::Result<Stdio> {
 }
 
 fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken) -> io::Result<End> {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // A group that is gone has ended just now.
-    let kill = |signal| group.map(|group| kill_process_group(group, signal).ok());
-    let mut early = None;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    // A group of which nothing is left has ended just now.
+    let kill = |signal| kill_process_group(group, signal).ok();
+    let mut early: Option<(End, Instant)> = None;
+    // The command is not taken note of until its group was ended: its number would be free for others.
+    while !has_ended(group)? {
         match early {
             None if stop.check().is_err() => early = Some((End::Stopped, Instant::now())),
             None if started.elapsed() >= limit => early = Some((End::TimeLimit(limit), Instant::now())),
-            None => {
-                sleep(PAUSE);
-                continue;
-            }
-            Some((_, asked)) if asked.elapsed() >= GRACE => {
-                kill(Signal::KILL);
-                break child.wait()?;
-            }
-            Some(_) => {
+            Some((_, asked)) if asked.elapsed() >= GRACE => break,
+            _ => {
                 sleep(PAUSE);
                 continue;
             }
         }
         kill(Signal::TERM);
-    };
+    }
     kill(Signal::KILL);
+    let status = child.wait()?;
     Ok(early.map_or_else(|| end_of(status), |(end, _)| end))
+}
+
+/// Returns whether a process has ended, and leaves it for others to take note of.
+fn has_ended(process: Pid) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::Pid(process), options) {
+        Err(Errno::INTR) => Ok(false),
+        found => Ok(found?.is_some()),
+    }
 }
 
 fn end_of(status: ExitStatus) -> End {
@@ -246,7 +250,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().display();
         let started = Instant::now();
-        let script = format!("trap '' TERM; (trap '' TERM; sleep 4; echo late > {path}) & echo begun; sleep 50");
+        let script =
+            format!("trap '' TERM; (trap '' TERM; sleep 4; echo late > {path}) & echo begun; sleep 50");
         let ran = sh(&script, Duration::from_millis(300));
         assert_eq!(ran.end, End::TimeLimit(Duration::from_millis(300)));
         assert!(started.elapsed() < Duration::from_secs(10) && ran.output.contains("begun"));

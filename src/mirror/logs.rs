@@ -44,7 +44,9 @@ impl Mirror {
     pub fn logs(&self, record: &BuildRecord) -> Result<BuildLogs, StoreError> {
         let none = || BuildLogs { logs: 1, published: record.published, runs: BTreeMap::new() };
         let bytes = match self.store().read(&Tree::Logs.at(&record.id), RECORD_LIMIT) {
-            Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::TooLarge => return Ok(none()),
+            Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::TooLarge => {
+                return Ok(none());
+            }
             bytes => bytes?,
         };
         let read: Option<BuildLogs> = serde_json::from_slice(&bytes).ok();
@@ -77,7 +79,6 @@ impl BuildLogs {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {

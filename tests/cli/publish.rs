@@ -1184,7 +1184,16 @@ fn a_success_that_lost_more_than_the_policy_accepts_is_refused_unless_it_is_allo
     rig.write("outputs/iso/bootimage.iso", &"x".repeat(2000));
     rig.fails(3, "has 5 files with ", &third);
     // Only successes are compared, and a build that is there already is not.
-    rig.ok(&["publish", work, "--stream", "master/centos", "--build", "20181208T060000Z", "--result", "fail"]);
+    rig.ok(&[
+        "publish",
+        work,
+        "--stream",
+        "master/centos",
+        "--build",
+        "20181208T060000Z",
+        "--result",
+        "fail",
+    ]);
     rig.ok(&[&third[..], &["--allow-shrink"]].concat());
     rig.ok(&third);
     // The next one is compared with that.
@@ -1198,5 +1207,8 @@ fn a_success_that_lost_more_than_the_policy_accepts_is_refused_unless_it_is_allo
     fs::write(rig.mirror(".mirrorkeep/policy.yaml"), "version: 7\n").unwrap();
     let output = rig.run(&debian("20181206T060000Z"));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.contains("the size is not compared with that of the last success"), "{told}");
+    assert!(
+        output.status.success() && told.contains("the size is not compared with that of the last success"),
+        "{told}"
+    );
 }

@@ -72,17 +72,29 @@ fn the_closure_of_a_sound_repository_passes_and_the_missing_package_of_a_broken_
     assert!(log.contains("package: beta-1-1.noarch from build-1") && log.contains("gamma"), "{log}");
     assert_eq!(rig.json(&["show", &broken])["logs"]["gate/closed"]["log"], told["log"]);
     let moved = rig.json(&["promote"])["stages"][0].clone();
-    assert_eq!((&moved["build"], &moved["candidates"][0]["missing"]), (&json!(sound), &json!(["closed (failure)"])));
+    assert_eq!(
+        (&moved["build"], &moved["candidates"][0]["missing"]),
+        (&json!(sound), &json!(["closed (failure)"]))
+    );
     // A repository that cannot be read says nothing of the build.
     set("other: 'file:///no/such/repository'");
     let told = closed(&rig, 1, &broken);
-    assert_eq!((&told["outcome"], rig.json(&["show", &broken])["labels"]["vote/closed"]["value"].as_str()), (&json!("error"), Some("failure")));
+    assert_eq!(
+        (&told["outcome"], rig.json(&["show", &broken])["labels"]["vote/closed"]["value"].as_str()),
+        (&json!("error"), Some("failure"))
+    );
     assert!(told["why"].as_str().unwrap().starts_with("dnf could not look: "), "{told}");
     // Together with another one it is whole.
     set(&format!("other: 'file://{}'", fs::canonicalize(&other).unwrap().display()));
     assert_eq!(closed(&rig, 0, &broken)["outcome"], "success");
     assert_eq!(rig.json(&["promote"])["stages"][0]["build"], broken);
-    assert!(!fs::read_dir(std::env::temp_dir()).unwrap().any(|entry| entry.unwrap().path().join("dnf.conf").exists()));
+    assert!(
+        !fs::read_dir(std::env::temp_dir()).unwrap().any(|entry| entry
+            .unwrap()
+            .path()
+            .join("dnf.conf")
+            .exists())
+    );
 }
 
 #[test]

@@ -53,10 +53,10 @@ stages:
 
 /// The same, with a command that notes the build of the stage beside the mirror, as a registry would.
 fn with_commands() -> String {
-    let note = |build: &str| {
-        format!("[sh, -c, 'printf %s \"${build}\" > \"$MIRRORKEEP_MIRROR/../registry\"']")
-    };
-    let run = format!("{{run: {{apply: {}, undo: {}}}}}", note("MIRRORKEEP_BUILD"), note("MIRRORKEEP_BEFORE"));
+    let note =
+        |build: &str| format!("[sh, -c, 'printf %s \"${build}\" > \"$MIRRORKEEP_MIRROR/../registry\"']");
+    let run =
+        format!("{{run: {{apply: {}, undo: {}}}}}", note("MIRRORKEEP_BUILD"), note("MIRRORKEEP_BEFORE"));
     PIPELINE.replace("carry: [", &format!("carry: [{run}, "))
 }
 
@@ -192,7 +192,8 @@ fn voted_on(session: &Session<'_>, name: &str) -> Result<(), String> {
 /// Runs two gates on the newest build, of which one is a command.
 fn gate(session: &Session<'_>) -> Result<(), String> {
     let which = WhichGates::Named(["passes", "whole"].map(str::to_owned).to_vec());
-    let report = mirrorkeep::ops::gate::gate(session, &GateRequest { id: build(BUILDS[3]), which }, Mode::Real);
+    let report =
+        mirrorkeep::ops::gate::gate(session, &GateRequest { id: build(BUILDS[3]), which }, Mode::Real);
     let report = report.map_err(chain)?;
     let wrong = report.gates.iter().find(|one| one.outcome != GateOutcome::Success);
     wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))

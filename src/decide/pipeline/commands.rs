@@ -29,12 +29,8 @@ impl Loading<'_> {
         if let Err(why) = job_name(name) {
             self.problem(at, why);
         }
-        let checks = [
-            raw.run.is_some(),
-            raw.verify.is_some(),
-            raw.signature.is_some(),
-            raw.closure.is_some(),
-        ];
+        let checks =
+            [raw.run.is_some(), raw.verify.is_some(), raw.signature.is_some(), raw.closure.is_some()];
         if checks.iter().filter(|given| **given).count() != 1 {
             self.problem(at, "exactly one of `run`, `verify`, `signature` and `closure` is accepted");
             return None;
@@ -96,9 +92,13 @@ impl Loading<'_> {
             if name.is_empty() || !name.chars().all(plain) || name.starts_with(['-', '.']) {
                 self.problem(&here, format!("`{name}` is not a name of a repository, such as `baseos`"));
             }
-            let known = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "file"));
+            let known =
+                url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "file"));
             if !known || unprintable(url).is_some() {
-                self.problem(&here, format!("`{}` is not a URL with http, https or file", url.escape_debug()));
+                self.problem(
+                    &here,
+                    format!("`{}` is not a URL with http, https or file", url.escape_debug()),
+                );
             }
         }
         let word = |text: &String| !text.is_empty() && text.chars().all(|c| plain(c) || c == ':');
@@ -139,7 +139,10 @@ impl Loading<'_> {
     /// Makes sure that a command can be started: it names a program.
     fn words(&mut self, at: &str, words: &[String]) {
         if words.first().is_none_or(String::is_empty) {
-            self.problem(at, "a program and its arguments are expected, such as `[/usr/local/bin/smoke, --fast]`");
+            self.problem(
+                at,
+                "a program and its arguments are expected, such as `[/usr/local/bin/smoke, --fast]`",
+            );
         }
         if words.iter().any(|word| word.contains('\0')) {
             self.problem(at, "a zero byte is not accepted in a command");

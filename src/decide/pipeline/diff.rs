@@ -114,8 +114,10 @@ mod tests {
             let text = format!("pipeline: 1\nstages: [{{name: a, streams: x}}]\ngates: {{{gates}}}\n");
             Pipeline::load(&text, "p.yaml").unwrap()
         };
-        let (one, other) =
-            (gated("a: {verify: true}, b: {run: [x]}"), gated("b: {run: [x], timeout: 1m}, c: {verify: true}"));
+        let (one, other) = (
+            gated("a: {verify: true}, b: {run: [x]}"),
+            gated("b: {run: [x], timeout: 1m}, c: {verify: true}"),
+        );
         let found: Vec<String> =
             diff(&one, &other).gates.iter().map(|gate| format!("{} {:?}", gate.gate, gate.change)).collect();
         assert_eq!(found, ["b Changed", "c Added", "a Removed"]);

@@ -209,7 +209,8 @@ impl Loading<'_> {
             let also = [("previous", &stage.previous), ("on_failure", &stage.on_failure)];
             let also = also.into_iter().filter_map(|(key, name)| Some((key.to_owned(), name.as_ref()?)));
             let carried = raw.iter().skip(index).take(1).flat_map(|stage| stage.carry.iter().enumerate());
-            let carried = carried.filter_map(|(nth, one)| Some((format!("carry[{nth}].alias"), one.alias.as_ref()?)));
+            let carried =
+                carried.filter_map(|(nth, one)| Some((format!("carry[{nth}].alias"), one.alias.as_ref()?)));
             let also: Vec<(String, &String)> = also.chain(carried).collect();
             for (nth, (key, name)) in also.iter().enumerate() {
                 let at = format!("stages[{index}].{key}");

@@ -79,7 +79,21 @@ mod tests {
         for (text, seconds) in [("1s", 1), ("90s", 90), ("30m", 1800), ("24h", 86_400)] {
             assert_eq!(TimeLimit::read(text), Some(TimeLimit(Duration::from_secs(seconds))), "{text}");
         }
-        for text in ["", "s", "30", "0s", "25h", "-1s", "+1s", "1d", "1.5h", "1 s", "1sec", "99999999999999999999h", "1é"] {
+        for text in [
+            "",
+            "s",
+            "30",
+            "0s",
+            "25h",
+            "-1s",
+            "+1s",
+            "1d",
+            "1.5h",
+            "1 s",
+            "1sec",
+            "99999999999999999999h",
+            "1é",
+        ] {
             assert_eq!(TimeLimit::read(text), None, "{text}");
         }
     }

@@ -76,7 +76,12 @@ fn ran(session: &Session<'_>, job: &Job<'_>) -> Result<(Verdict, String), GateEr
 
 /// Returns what faults mean: what cannot be read may be sound.
 fn judged(report: &VerifyReport) -> (Verdict, String) {
-    let mut lines: Vec<String> = report.faults.iter().take(NAMED).map(|fault| format!("{}: {}: {}", fault.path, fault.what, fault.why)).collect();
+    let mut lines: Vec<String> = report
+        .faults
+        .iter()
+        .take(NAMED)
+        .map(|fault| format!("{}: {}: {}", fault.path, fault.what, fault.why))
+        .collect();
     if let Some(more) = report.faults.len().checked_sub(NAMED).filter(|more| *more > 0) {
         lines.push(format!("and {more} more"));
     }

@@ -44,7 +44,9 @@ pub(super) fn check(
     let job = Job { words: &words, env: &env, without: &WITHOUT, input: b"", limit, lock: None };
     let ran = match exec::run(&job, session.stop()) {
         Err(ExecError::NoProgram { .. }) => {
-            return unknown("there is no `dnf`; `apt-get install dnf dnf-plugins-core` installs it".to_owned());
+            return unknown(
+                "there is no `dnf`; `apt-get install dnf dnf-plugins-core` installs it".to_owned(),
+            );
         }
         Err(error) => return unknown(chain(&error)),
         Ok(ran) => ran,
@@ -89,15 +91,19 @@ fn repositories(
         let metadata = at.child("repodata").and_then(|at| at.child("repomd.xml")).unwrap_or_default();
         match mirror.look(&metadata) {
             Ok(Some(_)) => {}
-            Ok(None) => return Err(format!("`{at}` is not an RPM repository: it has no `repodata/repomd.xml`")),
+            Ok(None) => {
+                return Err(format!("`{at}` is not an RPM repository: it has no `repodata/repomd.xml`"));
+            }
             Err(error) => return Err(chain(&error)),
         }
         let url = match (mirror.directory(), address) {
             (Some(dir), _) => url::Url::from_file_path(dir.join(at.as_str())).ok().map(String::from),
             (None, Some(address)) => url::Url::parse(&format!("{address}/{at}")).ok().map(String::from),
             (None, None) => {
-                return Err("dnf reads a bucket by its public address, and `readers.url` in mirror.yaml is not set"
-                    .to_owned());
+                return Err(
+                    "dnf reads a bucket by its public address, and `readers.url` in mirror.yaml is not set"
+                        .to_owned(),
+                );
             }
         };
         // dnf replaces variables in an address.

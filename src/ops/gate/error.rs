@@ -39,16 +39,13 @@ pub enum GateError {
 
 shares!(GateError: RecoverError, StateError, JournalError, Interrupted);
 
-/// How commands of a bucket are allowed.
-pub(crate) const ALLOW: &str =
-    "set MIRRORKEEP_RUN_COMMANDS=1 if you trust everyone who can write to the bucket";
-
 impl Classify for GateError {
     fn class(&self) -> Class {
         match self {
             Self::Pipeline(error) => error.class(),
             Self::NoGate { .. } => ErrorKind::Usage.into(),
-            Self::Commands(_) => ErrorKind::Refused.hint(ALLOW),
+            Self::Commands(_) => ErrorKind::Refused
+                .hint("set MIRRORKEEP_RUN_COMMANDS=1 if you trust everyone who can write to the bucket"),
             Self::NoPlace(error) => error.class(),
             Self::Label(error) => error.class(),
             Self::Op(error) => error.class(),

@@ -96,7 +96,8 @@ fn chosen<'p>(
 /// Returns the stages of a stream that require the vote of a gate.
 fn stages_of(pipeline: &Pipeline, stream: &Stream, gate: &str) -> Vec<String> {
     let needs = |job: &String| job == gate;
-    let stages = pipeline.stages_of(stream).filter(|stage| stage.votes.iter().any(|any| any.0.iter().any(needs)));
+    let stages =
+        pipeline.stages_of(stream).filter(|stage| stage.votes.iter().any(|any| any.0.iter().any(needs)));
     stages.map(|stage| stage.name.clone()).collect()
 }
 
@@ -182,8 +183,7 @@ impl One<'_> {
             log: found.log.clone(),
         };
         lock.keep_logs(&now, vec![(format!("gate/{}", self.gate.name), log)])?;
-        let saying =
-            Saying { key: key(self.gate), value: Some(value.to_owned()), url: None, always: true };
+        let saying = Saying { key: key(self.gate), value: Some(value.to_owned()), url: None, always: true };
         say_under(&lock, &now, saying)?;
         Ok(None)
     }

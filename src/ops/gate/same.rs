@@ -27,7 +27,9 @@ impl Before {
 
     /// Returns what makes the build another one than before.
     pub(super) fn differs(&self, mirror: &Mirror, now: &BuildRecord) -> Result<Option<String>, StoreError> {
-        let id = |record: &BuildRecord| (record.published, record.created, record.sums, record.files, record.bytes);
+        let id = |record: &BuildRecord| {
+            (record.published, record.created, record.sums, record.files, record.bytes)
+        };
         if id(&self.record) != id(now) || self.record.trimmed != now.trimmed {
             return Ok(Some("the build was replaced or trimmed while the gate ran".to_owned()));
         }

@@ -3,7 +3,8 @@
 use super::StageError;
 use super::known::Known;
 use super::moves::{commands, moves, step};
-use crate::commit::together;
+use crate::commit::carried::may_carry;
+use crate::commit::{PromotionError, together};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
 use crate::exec;
 use crate::mirror::{Mirror, chain};
@@ -78,6 +79,7 @@ pub fn demote(
     let Some(from) = state.incumbent else {
         return Err(StageError::NoIncumbent { stage: name.clone(), stream: stream.clone() });
     };
+    may_carry(mirror, stage).map_err(PromotionError::from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
     let to = target(&known, request, stage, &from, last.as_ref())?;
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;

@@ -3,6 +3,8 @@
 use super::StageError;
 use super::known::Known;
 use super::moves::{commands, moves, step};
+use crate::commit::PromotionError;
+use crate::commit::carried::may_carry;
 use crate::commit::repoint::repoint;
 use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
@@ -298,6 +300,7 @@ impl Promoting<'_> {
         one: &Candidate,
         before: Option<&BuildId>,
     ) -> Result<Promotion, StageError> {
+        may_carry(self.mirror, self.stage).map_err(PromotionError::from)?;
         let labels = known.census.build(&one.id).map(|build| &build.labels);
         let vote = |job: &String| {
             let label = labels?.get(&format!("{VOTE}{job}"))?;

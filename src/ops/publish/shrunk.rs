@@ -34,7 +34,10 @@ impl PublishRun<'_> {
         let builds = builds_of(mirror, &id.stream, None)?;
         let sized = |build: &crate::census::BuildCensus| Some((build.files?, build.bytes?));
         let whole = builds.iter().filter(|build| {
-            build.result == Outcome::Success && build.problem.is_none() && build.trimmed.is_empty() && build.build != id.name
+            build.result == Outcome::Success
+                && build.problem.is_none()
+                && build.trimmed.is_empty()
+                && build.build != id.name
         });
         let last = whole.filter_map(|build| Some((build, sized(build)?)));
         let last = last.max_by_key(|(build, _)| (build.created, build.seq, build.published));

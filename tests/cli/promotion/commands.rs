@@ -70,7 +70,9 @@ impl Carried {
 
     /// Returns to which build each tag of the registry points, and the stage with what goes along.
     fn state(&self) -> [String; 4] {
-        let tag = |name: &str| fs::read_to_string(format!("{}.{name}", self.tag)).unwrap_or_default().trim().to_owned();
+        let tag = |name: &str| {
+            fs::read_to_string(format!("{}.{name}", self.tag)).unwrap_or_default().trim().to_owned()
+        };
         let name = |name: &str| {
             let link = fs::read_link(self.rig.mirror(&format!("master/centos/{name}"))).unwrap_or_default();
             let target = link.display().to_string();
@@ -101,14 +103,17 @@ fn commands_run_in_their_order_before_the_names_and_are_logged() {
     assert_eq!(carried.ran(), Vec::<String>::new());
     let told = carried.rig.ok(&["promote"]);
     assert!(told.contains(&format!("  ran {tag} one\n  ran {tag} two\n")), "{told}");
-    let line = |name: &str, step: &str| {
-        format!("{name} {step} build=20181205T060000Z before= stage=tested at=none")
-    };
-    let order = ["verify", "prepare", "apply"].into_iter().flat_map(|step| [line("one", step), line("two", step)]);
+    let line =
+        |name: &str, step: &str| format!("{name} {step} build=20181205T060000Z before= stage=tested at=none");
+    let order =
+        ["verify", "prepare", "apply"].into_iter().flat_map(|step| [line("one", step), line("two", step)]);
     assert_eq!(carried.ran(), order.collect::<Vec<_>>());
     carried.is_at(A);
     carried.rig.ok(&["vote", B, "smoke", "success"]);
-    assert_eq!(carried.rig.json(&["promote"])["stages"][0]["commands"], json!([format!("{tag} one"), format!("{tag} two")]));
+    assert_eq!(
+        carried.rig.json(&["promote"])["stages"][0]["commands"],
+        json!([format!("{tag} one"), format!("{tag} two")])
+    );
     assert_eq!(
         carried.ran()[5],
         "two apply build=20181206T060000Z before=20181205T060000Z stage=tested at=20181205T060000Z"
@@ -133,13 +138,25 @@ fn a_failure_undoes_what_was_applied_in_reverse_and_moves_no_name() {
         ),
         (
             "fail-two-apply",
-            &["one verify", "two verify", "one prepare", "two prepare", "one apply", "two apply", "two undo", "one undo"],
+            &[
+                "one verify",
+                "two verify",
+                "one prepare",
+                "two prepare",
+                "one apply",
+                "two apply",
+                "two undo",
+                "one undo",
+            ],
         ),
     ] {
         carried.switch(fails, true);
         let one = carried.rig.json_ends(1, &["promote"])["stages"][0].clone();
         let (name, step) = fails[5..].split_once('-').unwrap();
-        let why = format!("`{} {name}` ({step} of tested) failed: it ended with exit code 3: no such tag", carried.tag);
+        let why = format!(
+            "`{} {name}` ({step} of tested) failed: it ended with exit code 3: no such tag",
+            carried.tag
+        );
         assert_eq!((&one["outcome"], &one["why"]), (&json!("failed"), &json!(why)));
         let words = |line: &String| line.split(" build=").next().unwrap().to_owned();
         assert_eq!(carried.ran().iter().map(words).collect::<Vec<_>>(), ran, "{fails}");
@@ -180,10 +197,15 @@ fn after_a_kill_the_next_command_waits_for_the_command_that_runs_and_undoes_it()
     assert_eq!(busy.status.code(), Some(7), "{}", String::from_utf8_lossy(&busy.stderr));
     // The journal states what is to be undone, whatever the pipeline says by now.
     let pipeline = carried.rig.mirror(".mirrorkeep/pipeline.yaml");
-    fs::write(pipeline, "pipeline: 1\nstages: [{name: tested, streams: master/centos, require: {votes: [smoke]}}]\n").unwrap();
+    fs::write(
+        pipeline,
+        "pipeline: 1\nstages: [{name: tested, streams: master/centos, require: {votes: [smoke]}}]\n",
+    )
+    .unwrap();
     carried.rig.ok(&["label", A, "x=y"]);
     let ran = carried.ran();
-    let last: Vec<&str> = ran.iter().rev().take(3).rev().map(|line| line.split(" build=").next().unwrap()).collect();
+    let last: Vec<&str> =
+        ran.iter().rev().take(3).rev().map(|line| line.split(" build=").next().unwrap()).collect();
     assert_eq!(last, ["two apply ended", "two undo", "one undo"], "{ran:?}");
     carried.is_at(A);
     assert!(carried.rig.json(&["show", B])["logs"]["carry/tested/1/undo"].is_object());
@@ -196,7 +218,10 @@ fn an_undo_that_fails_keeps_the_stage_where_it_is_until_a_person_skips_it() {
     killed(&carried, "slow-two-apply");
     let labelled = carried.rig.run(&["label", A, "x=y"]);
     let told = String::from_utf8_lossy(&labelled.stderr).into_owned();
-    assert!(labelled.status.success() && told.contains("(undo of tested) failed: it ended with exit code 3"), "{told}");
+    assert!(
+        labelled.status.success() && told.contains("(undo of tested) failed: it ended with exit code 3"),
+        "{told}"
+    );
     let one = carried.rig.json_ends(1, &["promote"])["stages"][0].clone();
     assert!(one["why"].as_str().unwrap().contains("could not be settled"), "{one}");
     assert_eq!(carried.state()[3], A);
@@ -230,7 +255,8 @@ fn a_demotion_moves_them_back_and_the_stage_moves_although_one_fails() {
     carried.rig.ok(&["promote", "tested", "--build", B]);
     carried.switch("fail-one-apply", true);
     let answer = call(1, "boots no more");
-    let why = format!("`{} one` (apply of tested) failed: it ended with exit code 3: no such tag", carried.tag);
+    let why =
+        format!("`{} one` (apply of tested) failed: it ended with exit code 3: no such tag", carried.tag);
     assert_eq!((&answer["failures"], &answer["to"]), (&json!([why]), &json!(A)));
     assert_eq!(carried.state()[1..], [A; 3]);
     carried.switch("fail-one-apply", false);
@@ -238,7 +264,10 @@ fn a_demotion_moves_them_back_and_the_stage_moves_although_one_fails() {
     carried.ran();
     call(0, "not that one either");
     let ran = carried.ran();
-    assert!(ran[0].starts_with("two undo build=20181205T060000Z before= ") && ran[1].starts_with("one undo "), "{ran:?}");
+    assert!(
+        ran[0].starts_with("two undo build=20181205T060000Z before= ") && ran[1].starts_with("one undo "),
+        "{ran:?}"
+    );
     assert_eq!(carried.state(), [""; 4]);
 }
 
@@ -271,6 +300,10 @@ fn withdraw_runs_no_command_and_says_which_verb_does() {
     carried.ran();
     let output = carried.rig.run(&["withdraw", B, "--why", "a secret", "--force"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.contains("withdraw runs no command that goes along with the stage `tested`"), "{told}");
+    assert!(
+        output.status.success()
+            && told.contains("withdraw runs no command that goes along with the stage `tested`"),
+        "{told}"
+    );
     assert_eq!((carried.ran(), carried.state()), (Vec::new(), [B, B, A, A].map(str::to_owned)));
 }

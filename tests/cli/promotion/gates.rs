@@ -45,7 +45,9 @@ fn a_gate_votes_by_its_exit_code_and_anything_else_is_no_vote() {
     let told = rig.ok(&["gate", B, "smoke"]);
     assert_eq!(
         told,
-        format!("smoke voted success on {B}\n  `mirrorkeep promote tested --stream master/centos` promotes it to tested\n")
+        format!(
+            "smoke voted success on {B}\n  `mirrorkeep promote tested --stream master/centos` promotes it to tested\n"
+        )
     );
     let ends = |code: i32, gate: &str| -> Value {
         let answer = rig.json_ends(code, &["gate", B, gate]);
@@ -54,7 +56,10 @@ fn a_gate_votes_by_its_exit_code_and_anything_else_is_no_vote() {
         one
     };
     let bad = ends(5, "bad");
-    assert_eq!((&bad["outcome"], &bad["log"]), (&json!("failure"), &json!("on standard output\nand error\n")));
+    assert_eq!(
+        (&bad["outcome"], &bad["log"]),
+        (&json!("failure"), &json!("on standard output\nand error\n"))
+    );
     let (later, odd, killed, gone) = (ends(7, "later"), ends(1, "odd"), ends(1, "killed"), ends(1, "gone"));
     let began = Instant::now();
     let slow = ends(1, "slow");
@@ -68,12 +73,21 @@ fn a_gate_votes_by_its_exit_code_and_anything_else_is_no_vote() {
     ] {
         assert_eq!((&one["outcome"], &one["why"]), (&json!(outcome), &json!(why)));
     }
-    for (gate, wanted) in [("smoke", json!("success")), ("bad", json!("failure")), ("later", Value::Null), ("odd", Value::Null), ("killed", Value::Null), ("gone", Value::Null), ("slow", Value::Null)] {
+    for (gate, wanted) in [
+        ("smoke", json!("success")),
+        ("bad", json!("failure")),
+        ("later", Value::Null),
+        ("odd", Value::Null),
+        ("killed", Value::Null),
+        ("gone", Value::Null),
+        ("slow", Value::Null),
+    ] {
         assert_eq!(vote(&rig, B, gate), wanted, "{gate}");
     }
     // Of several gates the worst end counts, and each runs.
     let answer = rig.json_ends(1, &["gate", A, "bad", "odd", "smoke", "smoke"]);
-    let outcomes: Vec<&Value> = answer["gates"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    let outcomes: Vec<&Value> =
+        answer["gates"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["failure", "error", "success"]);
     let text = String::from_utf8(rig.run(&["gate", B, "odd"]).stdout).unwrap();
     assert!(text.contains("  odd\n"), "{text}");
@@ -81,10 +95,16 @@ fn a_gate_votes_by_its_exit_code_and_anything_else_is_no_vote() {
 
 #[test]
 fn a_stage_waits_for_its_gate_and_takes_the_build_that_passed() {
-    let rig = gated("smoke", "  smoke: {run: [sh, -c, 'test \"$MIRRORKEEP_BUILD\" = master/centos/20181205T060000Z']}");
+    let rig = gated(
+        "smoke",
+        "  smoke: {run: [sh, -c, 'test \"$MIRRORKEEP_BUILD\" = master/centos/20181205T060000Z']}",
+    );
     let stage = |answer: Value| answer["stages"][0].clone();
     let waiting = stage(rig.json(&["promote"]));
-    assert_eq!((&waiting["outcome"], &waiting["candidates"][0]["missing"]), (&json!("waiting"), &json!(["smoke"])));
+    assert_eq!(
+        (&waiting["outcome"], &waiting["candidates"][0]["missing"]),
+        (&json!("waiting"), &json!(["smoke"]))
+    );
     assert_eq!(rig.json_ends(5, &["gate", B, "--all-missing"])["gates"][0]["outcome"], "failure");
     assert_eq!(rig.json(&["gate", A, "--all-missing"])["promotable"], json!(["tested"]));
     let moved = stage(rig.json(&["promote"]));
@@ -92,7 +112,10 @@ fn a_stage_waits_for_its_gate_and_takes_the_build_that_passed() {
     assert_eq!(moved["candidates"][0]["missing"], json!(["smoke (failure)"]));
     // It has voted, so nothing is missing; by name it runs again.
     let told = rig.ok(&["gate", B, "--all-missing"]);
-    assert_eq!(told, format!("nothing to run: no stage of master/centos requires a gate that has not voted on {B}\n"));
+    assert_eq!(
+        told,
+        format!("nothing to run: no stage of master/centos requires a gate that has not voted on {B}\n")
+    );
     assert_eq!(rig.json_ends(5, &["gate", B, "smoke"])["gates"][0]["before"], "failure");
     // A waiver stands in for a gate as for a job.
     rig.ok(&["waive", "tested", "smoke", "--build", B, "--why", "a test"]);
@@ -105,7 +128,8 @@ fn a_gate_is_told_the_build_and_runs_no_shell() {
         "told",
         "  told: {run: [sh, -c, 'env | grep ^MIRRORKEEP_ | sort; pwd; cat; echo; test -f \"$MIRRORKEEP_PATH/outputs/iso/bootimage.iso\"', ';', '$(id)']}",
     );
-    let output = rig.command(&["gate", B, "told", "--json"]).env("MIRRORKEEP_MINISIGN_PASSWORD", "hunter2").output();
+    let output =
+        rig.command(&["gate", B, "told", "--json"]).env("MIRRORKEEP_MINISIGN_PASSWORD", "hunter2").output();
     let output = output.unwrap();
     assert!(output.status.success(), "{output:?}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -135,7 +159,11 @@ fn the_log_is_kept_with_the_build_goes_with_it_and_comes_back() {
     let kept = rig.json(&["show", A])["logs"]["gate/noisy"].clone();
     assert_eq!(kept["result"], "failure");
     let log = kept["log"].as_str().unwrap();
-    assert!(log.len() < 70_000 && log.starts_with('[') && log.ends_with("100000\n\u{1b}[2Kend\n"), "{}", log.len());
+    assert!(
+        log.len() < 70_000 && log.starts_with('[') && log.ends_with("100000\n\u{1b}[2Kend\n"),
+        "{}",
+        log.len()
+    );
     let shown = rig.ok(&["show", A]);
     assert!(shown.contains("log        gate/noisy: failure at ") && shown.contains("99999\n"), "{shown}");
     assert!(shown.contains("\\u{1b}[2Kend\n") && !shown.contains('\u{1b}'), "{shown}");
@@ -151,7 +179,9 @@ fn the_log_is_kept_with_the_build_goes_with_it_and_comes_back() {
     rig.write("outputs/iso/bootimage.iso", "another").publish("20181205T060000Z", &[]);
     assert_eq!((rig.json(&["show", A])["logs"].clone(), vote(&rig, A, "noisy")), (json!({}), Value::Null));
     // A file that is damaged is in nobody's way.
-    fs::write(&file, "{").or_else(|_| fs::create_dir_all(file.parent().unwrap()).and_then(|()| fs::write(&file, "{"))).unwrap();
+    fs::write(&file, "{")
+        .or_else(|_| fs::create_dir_all(file.parent().unwrap()).and_then(|()| fs::write(&file, "{")))
+        .unwrap();
     assert_eq!(rig.json(&["show", A])["logs"], json!({}));
     rig.json_ends(5, &["gate", A, "noisy"]);
     assert_eq!(rig.json(&["show", A])["logs"]["gate/noisy"]["result"], "failure");
@@ -176,11 +206,15 @@ fn a_build_that_is_replaced_or_gone_or_changed_meanwhile_gets_no_vote() {
     assert_eq!(gone["gates"][0]["why"], "the build was removed while the gate ran", "{gone}");
     let changed = rig.json_ends(1, &["gate", B, "changed"]);
     assert_eq!(
-        changed["gates"][0]["why"], "`outputs/iso/bootimage.iso` of the build was changed while the gate ran"
+        changed["gates"][0]["why"],
+        "`outputs/iso/bootimage.iso` of the build was changed while the gate ran"
     );
     fs::create_dir_all(rig_work()).unwrap();
     let replaced = rig.json_ends(1, &["gate", B, "replaced"]);
-    assert_eq!(replaced["gates"][0]["why"], "the build was replaced or trimmed while the gate ran", "{replaced}");
+    assert_eq!(
+        replaced["gates"][0]["why"], "the build was replaced or trimmed while the gate ran",
+        "{replaced}"
+    );
     for gate in ["changed", "replaced"] {
         assert_eq!(vote(&rig, B, gate), Value::Null);
     }
@@ -193,7 +227,10 @@ fn rig_work() -> String {
 
 #[test]
 fn two_of_one_gate_on_one_build_are_one_and_others_run_beside_it() {
-    let rig = gated("slow", "  slow: {run: [sh, -c, 'touch \"$0/begun\"; sleep 2', \"/dev/shm\"]}\n  quick: {run: ['true']}");
+    let rig = gated(
+        "slow",
+        "  slow: {run: [sh, -c, 'touch \"$0/begun\"; sleep 2', \"/dev/shm\"]}\n  quick: {run: ['true']}",
+    );
     let begun = rig.work("../begun");
     let text = fs::read_to_string(rig.mirror(".mirrorkeep/pipeline.yaml")).unwrap();
     let text = text.replace("\"/dev/shm\"", &format!("\"{}\"", begun.parent().unwrap().display()));
@@ -233,7 +270,10 @@ fn a_user_who_stops_a_gate_stops_its_command_and_no_vote_is_recorded() {
 fn the_gate_verify_reads_the_bytes_again() {
     let rig = gated("bytes", "  bytes: {verify: true}");
     let told = rig.json(&["gate", B, "bytes"]);
-    assert_eq!((&told["gates"][0]["check"], &told["gates"][0]["outcome"]), (&json!("verify"), &json!("success")));
+    assert_eq!(
+        (&told["gates"][0]["check"], &told["gates"][0]["outcome"]),
+        (&json!("verify"), &json!("success"))
+    );
     let file = rig.mirror(&format!("{B}/outputs/iso/bootimage.iso"));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&file, "bitrotten________").unwrap();
@@ -281,7 +321,11 @@ fn keypair(rig: &Rig, name: &str) -> (String, String) {
 fn what_cannot_be_run_is_refused_with_what_can() {
     let rig = gated("smoke", "  smoke: {run: ['true']}\n  closure: {closure: {repos: [outputs/RPMS/std]}}");
     rig.fails(2, "the pipeline has no gate `smok`; it has closure, smoke", &["gate", B, "smok"]);
-    rig.fails(1, "there is no build `master/centos/20181209T060000Z`", &["gate", "master/centos/20181209T060000Z", "smoke"]);
+    rig.fails(
+        1,
+        "there is no build `master/centos/20181209T060000Z`",
+        &["gate", "master/centos/20181209T060000Z", "smoke"],
+    );
     assert_eq!(rig.run(&["gate", B]).status.code(), Some(2));
     let told = rig.json_ends(1, &["gate", B, "closure"]);
     assert_eq!(
