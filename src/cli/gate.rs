@@ -59,14 +59,16 @@ fn tell(report: &GateReport, dry_run: bool) {
             GateOutcome::Success => say::out(&format!("{gate} voted success on {id}{before}\n")),
             GateOutcome::Failure => say::out(&format!("{gate} voted failure on {id}{before}\n")),
             GateOutcome::Later => {
-                say::note(&format!("{gate} has no result for {id} yet, and no vote is recorded: {why}"))
+                say::note(&format!("{gate} has no result for {id} yet, and no vote is recorded: {why}"));
             }
             GateOutcome::Error => {
                 say::note(&format!("error: {gate} found no result for {id}, and no vote is recorded: {why}"));
             }
         }
         if *outcome != GateOutcome::Success {
-            last_lines(&one.log).iter().for_each(|line| say::out(&format!("  {line}\n")));
+            for line in last_lines(&one.log) {
+                say::out(&format!("  {line}\n"));
+            }
         }
     }
     for stage in &report.promotable {

@@ -12,10 +12,10 @@ use std::time::Duration;
 const MOST: usize = 32;
 
 /// For how long a gate may run where it does not say.
-const GATE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const GATE_LIMIT: Duration = Duration::from_mins(30);
 
 /// For how long a carried command may run where it does not say: the mirror is locked meanwhile.
-const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
+const RUN_LIMIT: Duration = Duration::from_mins(5);
 
 impl Loading<'_> {
     pub(super) fn gates(&mut self, raw: &BTreeMap<String, GateFile>) -> Vec<Gate> {
