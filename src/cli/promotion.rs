@@ -172,9 +172,19 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
     let report = crate::ops::promotion::promote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     if setting.json {
         let (at, stages) = (report.at, &report.stages);
-        say::json(&json!({"promote": 1, "at": at, "dry_run": args.dry_run, "stages": stages}));
+        let bundles = &report.bundles;
+        say::json(&json!({
+            "promote": 1, "at": at, "dry_run": args.dry_run, "stages": stages, "bundles": bundles,
+        }));
     } else {
         report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
+        for one in &report.bundles {
+            let done = if args.dry_run { "would bundle" } else { "bundled" };
+            let before = one.before.as_ref().filter(|before| **before != one.build);
+            let before = before.map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
+            let members = say::count(one.members.len() as u64, "build");
+            say::out(&format!("{}: {done} {members} as {}{before}\n", one.stream, one.build.name));
+        }
         if report.stages.is_empty() {
             say::note("no stream of the mirror has a stage that is asked for");
         }
@@ -276,7 +286,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
             "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
             "from": report.from, "to": report.to, "rejected": report.rejected,
             "carried": report.carried, "commands": report.commands, "failures": report.failures,
-            "also": report.also, "already": report.already,
+            "bundle": report.bundle, "also": report.also, "already": report.already,
         }));
         return Ok(exit);
     }
@@ -300,6 +310,10 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     }
     for why in &report.failures {
         say::note(&format!("error: the stage moved, but {}", shown(why)));
+    }
+    if let Some(id) = &report.bundle {
+        let done = if args.dry_run { "would bundle" } else { "bundled" };
+        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
     }
     for stage in &report.also {
         say::note(&format!(

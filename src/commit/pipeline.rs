@@ -54,10 +54,13 @@ pub fn stage_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<String>, Pipe
 
 /// Returns the stage of a pipeline whose promotion moves an alias.
 pub(crate) fn mover<'a>(mirror: &Mirror, pipeline: &'a Pipeline, alias: &RelPath) -> Option<&'a Stage> {
-    match mirror.layout().place(&alias.parent().unwrap_or_default()) {
-        Place::Stream { stream } => pipeline.mover(&stream, alias.name()),
-        _ => None,
-    }
+    let Place::Stream { stream } = mirror.layout().place(&alias.parent().unwrap_or_default()) else {
+        return None;
+    };
+    pipeline.mover(&stream, alias.name()).or_else(|| {
+        let bundle = mirror.layout().bundle(&stream).filter(|bundle| bundle.link == alias.name())?;
+        pipeline.stages.iter().find(|stage| stage.bundle && stage.name == bundle.alias)
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Several names that move as one: a stage, and everything that goes along with it.
+//! Several names that move as one: a stage, and everything that goes along with it. Where a bundle is made of the builds
+//! that have the stage, the names of its members and its own link move as one, the link last.
 //!
 //! What moves is written down before. The name of the stage moves last, and with it the promotion happened: a promotion
 //! that was cut off before is undone, and one that came so far is written down. A demotion is always carried to its
@@ -8,7 +9,6 @@
 use crate::commit::carried::{CarryError, Carrying};
 use crate::commit::relabel::relabel;
 use crate::commit::repoint::{RepointError, pointed_at, remove_checked, repoint};
-use crate::decide::pipeline::CarriedRun;
 use crate::mirror::{JournalError, Resolved, StateError, WriteLock, chain};
 use crate::model::{Class, Classify, ErrorKind, Label, RelPath, Stamp};
 use crate::progress::CancelToken;
@@ -61,20 +61,20 @@ impl Classify for PromotionError {
 pub(crate) fn promote(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
-    (commands, stop): (&[CarriedRun], &CancelToken),
+    stop: &CancelToken,
     now: Stamp,
 ) -> Result<(), PromotionError> {
     let Some(stage) = promotion.moves.last() else { return Ok(()) };
     let mut carrying = Carrying::of(lock, promotion, stop)?;
-    if let Err(error) = carrying.make_ready(commands) {
+    if let Err(error) = carrying.make_ready() {
         carrying.keep();
         return Err(error.into());
     }
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
     let (begun, moved) = match carrying.apply() {
-        Ok(()) => {
-            let moved = promotion.moves.iter().try_for_each(|step| go(lock, step, now));
-            (promotion.commands.len(), moved.and_then(|()| read_back(lock, stage)))
+        Ok(begun) => {
+            let moved = promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+            (begun, moved.and_then(|()| read_back(lock, promotion)))
         }
         Err((begun, error)) => (begun, Err(error.into())),
     };
@@ -87,10 +87,9 @@ pub(crate) fn promote(
                 // The next command settles it.
                 Err(undo) => {
                     let (name, why) = (&promotion.name, chain(&undo));
-                    let warning = format!(
+                    lock.mirror().warnings().add(format!(
                         "the promotion to `{name}` could not be undone, and the next command tries again: {why}"
-                    );
-                    lock.mirror().warnings().add(warning);
+                    ));
                 }
             }
             Err(error)
@@ -112,7 +111,7 @@ pub(crate) fn demote(
     let mut carrying = Carrying::of(lock, promotion, stop)?;
     let pending = lock.begin(now, &stage.alias, &payload)?;
     let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
-    read_back(lock, stage)?;
+    read_back(lock, promotion)?;
     pending.done(now)?;
     carrying.keep();
     Ok(failures)
@@ -127,7 +126,8 @@ pub(crate) fn settle_promotion(
     let stop = CancelToken::new();
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
     // Nobody knows which of them had begun.
-    let happened = settle(lock, promotion, (&mut carrying, promotion.commands.len()), now);
+    let all = carrying.count();
+    let happened = settle(lock, promotion, (&mut carrying, all), now);
     carrying.keep();
     happened
 }
@@ -138,7 +138,8 @@ fn settle(
     (carrying, begun): (&mut Carrying<'_>, usize),
     now: Stamp,
 ) -> Result<bool, PromotionError> {
-    let Some((stage, others)) = promotion.moves.split_last() else { return Ok(false) };
+    let steps = promotion.steps();
+    let Some((stage, others)) = steps.split_last() else { return Ok(false) };
     if pointed_at(lock.mirror(), &stage.alias)? == stage.to {
         for step in others {
             go(lock, step, now)?;
@@ -159,29 +160,30 @@ pub(crate) fn settle_demotion(
     promotion: &Promotion,
     now: Stamp,
 ) -> Result<bool, PromotionError> {
-    let Some(stage) = promotion.moves.last() else { return Ok(false) };
     let mirror = lock.mirror();
-    if let Some(to) = &stage.to
-        && pointed_at(mirror, &stage.alias)? != stage.to
-        && !matches!(mirror.resolve(to)?, Resolved::To(_))
-    {
-        let alias = &stage.alias;
-        mirror
-            .warnings()
-            .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
-        for step in promotion.moves.iter().rev() {
-            back(lock, step, now)?;
+    for stage in stages(promotion) {
+        if let Some(to) = &stage.to
+            && pointed_at(mirror, &stage.alias)? != stage.to
+            && !matches!(mirror.resolve(to)?, Resolved::To(_))
+        {
+            let alias = &stage.alias;
+            mirror
+                .warnings()
+                .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
+            for step in promotion.steps().into_iter().rev() {
+                back(lock, step, now)?;
+            }
+            reject(lock, promotion, now)?;
+            return Ok(false);
         }
-        reject(lock, promotion, now)?;
-        return Ok(false);
     }
     let stop = CancelToken::new();
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
     let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
     carrying.keep();
-    let warn =
-        |error: &CarryError| mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
-    failures.iter().for_each(warn);
+    for error in &failures {
+        mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
+    }
     Ok(true)
 }
 
@@ -203,7 +205,7 @@ fn finish_demotion(
     if let Some(at) = failures.iter().position(|error| matches!(error, CarryError::Refused(_))) {
         return Err(failures.swap_remove(at).into());
     }
-    promotion.moves.iter().try_for_each(|step| go(lock, step, now))?;
+    promotion.steps().into_iter().try_for_each(|step| go(lock, step, now))?;
     Ok(failures)
 }
 
@@ -219,18 +221,33 @@ fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promotion
     Ok(())
 }
 
-/// Looks whether the name of a stage leads where it was to go.
-fn read_back(lock: &WriteLock<'_>, stage: &NameMove) -> Result<(), PromotionError> {
-    let there = match &stage.to {
-        Some(to) => matches!(lock.mirror().resolve(&stage.alias)?, Resolved::To(at) if at == *to),
-        None => lock.mirror().store().look(&stage.alias)?.is_none(),
-    };
-    let (alias, to) = (stage.alias.clone(), stage.to.clone().unwrap_or_default());
-    if there { Ok(()) } else { Err(PromotionError::NotThere { alias, to }) }
+/// Returns the names of the stages of a promotion, and the link of a bundle.
+fn stages(promotion: &Promotion) -> impl Iterator<Item = &NameMove> {
+    promotion.members.iter().chain([promotion]).filter_map(|one| one.moves.last())
+}
+
+/// Looks whether the names of the stages lead where they were to go.
+fn read_back(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<(), PromotionError> {
+    for stage in stages(promotion) {
+        let there = match &stage.to {
+            Some(to) => matches!(lock.mirror().resolve(&stage.alias)?, Resolved::To(at) if at == *to),
+            None => lock.mirror().store().look(&stage.alias)?.is_none(),
+        };
+        if !there {
+            let (alias, to) = (stage.alias.clone(), stage.to.clone().unwrap_or_default());
+            return Err(PromotionError::NotThere { alias, to });
+        }
+    }
+    Ok(())
+}
+
+/// Rejects each build that had the stage for it.
+fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+    promotion.parts().iter().try_for_each(|one| reject_one(lock, one, now))
 }
 
 /// Rejects the build that had the stage for it, unless it is rejected already or is gone.
-fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+fn reject_one(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
     let (Some(id), Some(why)) = (&promotion.before, &promotion.why) else { return Ok(()) };
     let key = Label::rejected_key(Some(&promotion.name));
     let Some(old) = lock.mirror().record(id)?.filter(|record| !record.labels.contains_key(&key)) else {

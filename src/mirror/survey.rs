@@ -387,11 +387,28 @@ struct History {
 
 impl History {
     fn read(mirror: &Mirror) -> Result<Self, JournalError> {
-        let wanted = [EventKind::Aliased, EventKind::Unaliased, EventKind::Published, EventKind::Pruned];
+        let wanted = [
+            EventKind::Aliased,
+            EventKind::Unaliased,
+            EventKind::Published,
+            EventKind::Pruned,
+            EventKind::Promoted,
+        ];
         let read = journal::history(mirror.store(), &[&wanted[..], &STATING].concat())?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };
+        // The names that moved since a promotion began; the lock keeps others out until it is settled.
+        let mut promoting: Option<Vec<RelPath>> = None;
         for event in read.events {
+            if event.what == EventKind::Promoted {
+                let moved = promoting.take().unwrap_or_default();
+                match event.phase {
+                    Phase::Intent => promoting = Some(Vec::new()),
+                    Phase::Undone => history.forget(&moved),
+                    Phase::Done => {}
+                }
+                continue;
+            }
             if STATING.contains(&event.what) {
                 history.holds.push(event);
                 continue;
@@ -423,6 +440,7 @@ impl History {
             } else if let Ok(path) = event.to.parse() {
                 let said = event.stated();
                 let (from, to, by_hand) = (said.from, said.to, said.by_hand.unwrap_or_default());
+                promoting.iter_mut().for_each(|moved| moved.push(RelPath::clone(&path)));
                 history.moves.entry(path).or_default().push(AliasMove {
                     from,
                     to,
@@ -441,6 +459,18 @@ impl History {
             }
         }
         Ok(history)
+    }
+
+    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them.
+    fn forget(&mut self, moved: &[RelPath]) {
+        for path in moved {
+            if let Some(moves) = self.moves.get_mut(path) {
+                moves.pop();
+                if moves.is_empty() {
+                    self.moves.remove(path);
+                }
+            }
+        }
     }
 
     /// Notes when the first later success of each build became visible, also when that one is gone.

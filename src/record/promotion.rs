@@ -18,6 +18,9 @@ pub struct NameMove {
 /// Commands that go along with a stage, as the pipeline named them then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedCommand {
+    /// Looks whether the rest can succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<String>,
     /// Makes ready what takes long.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prepare: Vec<String>,
@@ -59,6 +62,33 @@ pub struct Promotion {
     pub why: Option<String>,
     /// The digest of the pipeline.
     pub pipeline: Digest,
+    /// Where `build` is a bundle: the promotions of its members, whose names move before its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Promotion>,
+}
+
+impl Promotion {
+    /// Returns every name that moves, in this order: those of members first. With the last it happened.
+    pub fn steps(&self) -> Vec<&NameMove> {
+        self.members.iter().flat_map(|one| &one.moves).chain(&self.moves).collect()
+    }
+
+    /// Returns the stages that are handed on: those of the members of a bundle, or the one.
+    pub fn parts(&self) -> &[Self] {
+        if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
+    }
+
+    /// Returns the part by which a stage is handed on, or the bundle whose link it is.
+    pub fn of(&self, alias: &RelPath) -> Option<&Self> {
+        let is_its = |one: &&Self| one.moves.last().is_some_and(|stage| stage.alias == *alias);
+        self.members.iter().chain([self]).find(is_its)
+    }
+
+    /// Returns the part with which a name moves.
+    pub fn moving(&self, alias: &RelPath) -> Option<&Self> {
+        let moves = |one: &&Self| one.moves.iter().any(|step| step.alias == *alias);
+        self.members.iter().chain([self]).find(moves)
+    }
 }
 
 /// A waiver that is given or taken back.

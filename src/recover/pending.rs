@@ -248,6 +248,7 @@ mod tests {
             lacked: Vec::new(),
             why: Some("bad".to_owned()),
             pipeline: crate::model::Digest::of(b""),
+            members: Vec::new(),
         };
         {
             let (lock, _) = begin(&mirror, &now).unwrap();

@@ -102,16 +102,21 @@ fn list(event: &Event, key: &str) -> String {
 /// Returns how a stage was handed on or back.
 fn stage(event: &Event) -> String {
     let to = &event.to;
-    let Some(Promotion { build, before, why, lacked, .. }) = event.stated().promotion else {
+    let Some(Promotion { build, before, why, lacked, members, .. }) = event.stated().promotion else {
         return format!("moved the stage {to}");
     };
+    let with: Vec<String> = members
+        .into_iter()
+        .map(|one| one.build.map_or(one.stream.to_string(), |id| id.to_string()))
+        .collect();
+    let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
     let named = |id: Option<BuildId>| id.map_or_else(|| "no build".to_owned(), |id| id.to_string());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     if event.what == EventKind::Demoted {
-        return format!("took {to} from {}, and back to {}{why}", named(before), named(build));
+        return format!("took {to} from {}, and back to {}{with}{why}", named(before), named(build));
     }
     let without = if lacked.is_empty() { String::new() } else { format!(" without {}", lacked.join(", ")) };
-    format!("promoted {} to {to}{without}{why}", named(build))
+    format!("promoted {} to {to}{with}{without}{why}", named(build))
 }
 
 /// Returns for what a waiver is given or taken back.

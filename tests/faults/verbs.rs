@@ -60,6 +60,14 @@ fn with_commands() -> String {
     PIPELINE.replace("carry: [", &format!("carry: [{run}, "))
 }
 
+/// The streams of which bundles are made.
+const MEMBERS: [&str; 2] = ["feature/a/debian", "feature/b/debian"];
+
+const SETS: &str = "pipeline: 1
+stages:
+  - {name: tested, streams: 'feature/**', require: {votes: [smoke]}, previous: tested-before, bundle: true}
+";
+
 /// The n-th point of every N is tried in the usual run, and every point by `make torture`: with one fault, and with two.
 const STRIDE: usize = 7;
 const STRIDE_OF_TWO: usize = 13;
@@ -110,6 +118,9 @@ verbs! {
     promote_with_commands from carrying
     demote from promoted
     demote_with_commands from carried
+    bundle from with_sets
+    promote_set from voted_sets
+    demote_set from promoted_sets
     set_policy from pruned
     set_pipeline from pruned
     set_layout from pruned
@@ -300,6 +311,100 @@ fn promoted(session: &Session<'_>) -> Result<(), String> {
     done(session.mirror().shared_store(), promote)
 }
 
+/// Makes the bundle of a name that was set by hand.
+fn bundle(session: &Session<'_>) -> Result<(), String> {
+    let stream = "sets/stable".parse().unwrap();
+    one_by_one(|| mirrorkeep::ops::bundle::bundle(session, &stream, Mode::Real).map(drop).map_err(chain))
+}
+
+fn promote_set(session: &Session<'_>) -> Result<(), String> {
+    one_by_one(|| promote(session))
+}
+
+fn demote_set(session: &Session<'_>) -> Result<(), String> {
+    let (stage, stream) = ("tested".to_owned(), MEMBERS[1].parse().unwrap());
+    let request = DemoteRequest { stage, stream, to: None, why: "bad".to_owned() };
+    one_by_one(|| promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain))
+}
+
+/// Does something on one thread, so that the calls of the store come in one order.
+fn one_by_one(act: impl FnOnce() -> Result<(), String> + Send) -> Result<(), String> {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(act)
+}
+
+/// Has a layout with bundles, two builds in each of two streams, and a name at the first of each.
+fn with_sets(session: &Session<'_>) -> Result<(), String> {
+    let text = set_of(Layout::shipped("starlingx").unwrap());
+    let layout = Layout::load(&text, "layout.yaml").unwrap();
+    let chosen = Chosen::File(text);
+    mirrorkeep::ops::settings::set_layout(session, (&chosen, &layout), Mode::Real).map_err(chain)?;
+    let chosen = Chosen::File(SETS.to_owned());
+    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map_err(chain)?;
+    let mirror = open(session.mirror().shared_store())?;
+    let work = tempfile::tempdir().unwrap();
+    for (stream, nth) in MEMBERS.iter().flat_map(|stream| [0, 1].map(|nth| (stream, nth))) {
+        fs::write(work.path().join("packages.list"), format!("{stream} {nth}\n")).unwrap();
+        let publishing = view::publishing(member(stream, nth), work.path());
+        view::publish(&mirror, &publishing, &now)?;
+    }
+    let lock = Session::new(&mirror, &now).begin().map_err(chain)?;
+    for stream in MEMBERS {
+        let alias = format!("{stream}/stable").parse().unwrap();
+        let target = member(stream, 0).as_path();
+        mirrorkeep::commit::set(&lock, &alias, &target, Permit::default(), lock.now()).map_err(chain)?;
+    }
+    Ok(())
+}
+
+/// Has the first build of each stream promoted as a set; the second has its vote, too.
+fn voted_sets(session: &Session<'_>) -> Result<(), String> {
+    with_sets(session)?;
+    for nth in [0, 1] {
+        let mirror = open(session.mirror().shared_store())?;
+        let session = Session::new(&mirror, &now);
+        for stream in MEMBERS {
+            let (id, job) = (member(stream, nth), "smoke".to_owned());
+            let vote = Vote { id, job, result: VoteResult::Success, url: None };
+            promotion::vote(&session, &vote, Mode::Real).map_err(chain)?;
+        }
+        if nth == 0 {
+            promote(&session)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the second build of each stream promoted after the first.
+fn promoted_sets(session: &Session<'_>) -> Result<(), String> {
+    voted_sets(session)?;
+    done(session.mirror().shared_store(), promote)
+}
+
+/// Adds bundles to a layout.
+fn set_of(layout: &str) -> String {
+    let more = [
+        ("fields:\n", "  md5: { matches: '[0-9a-f]{32}' }\n  label: { one_of: [tested, stable] }\n"),
+        ("streams:\n", "  - { stream: 'sets/{label}', build: '{md5}' }\n"),
+        ("tree:\n", "  - packages.list\n  - packages.list.md5\n"),
+    ];
+    let layout = more.iter().fold(layout.to_owned(), |layout, (key, lines)| {
+        layout.replacen(&format!("\n{key}"), &format!("\n{key}{lines}"), 1)
+    });
+    layout
+        + "beside: [packages.list, packages.list.md5]
+bundles:
+  - stream: 'sets/{label}'
+    members: 'feature/{name}/{distro}'
+    alias: '{label}'
+    link: now
+    files: [{file: packages.list}, {file: packages.list.md5, md5_of: packages.list}]
+"
+}
+
+fn member(stream: &str, nth: usize) -> BuildId {
+    format!("{stream}/{}", BUILDS[nth]).parse().unwrap()
+}
+
 fn set_policy(session: &Session<'_>) -> Result<(), String> {
     let chosen = Chosen::File(POLICY.replace("last: 3", "last: 2"));
     mirrorkeep::ops::settings::set_policy(session, &chosen, Mode::Real).map(drop).map_err(chain)
@@ -470,7 +575,13 @@ impl Scene {
         if let Some(noted) = settled.registry().filter(|noted| Some(noted) != is.0.as_ref()) {
             return Err(format!("the commands of the stage noted `{noted}`, and it is at {is:?}"));
         }
-        if one.contains(&is) { Ok(()) } else { Err(format!("the names of the stage are mixed: {is:?}")) }
+        if !one.contains(&is) {
+            return Err(format!("the names of the stage are mixed: {is:?}"));
+        }
+        for label in ["tested", "stable"] {
+            is_one_set(&mirror, label)?;
+        }
+        Ok(())
     }
 
     /// Returns what there is in the end: what readers see, what the records and holds say, and what is in force.
@@ -511,6 +622,44 @@ impl Scene {
         end.sort();
         end
     }
+}
+
+/// Fails unless the link of a bundle resolves to the bundle of the builds that have the label, through which its files are
+/// seen; a label that was set by hand may have none.
+fn is_one_set(mirror: &Mirror, label: &str) -> Result<(), String> {
+    let Some(bundle) = mirror.layout().bundle(&format!("sets/{label}").parse().unwrap()) else {
+        return Ok(());
+    };
+    let at = |path: String| -> Result<Option<RelPath>, String> {
+        mirrorkeep::commit::pointed_at(mirror, &path.parse().unwrap()).map_err(chain)
+    };
+    let link = at(format!("sets/{label}/{}", bundle.link))?;
+    let has = MEMBERS.map(|stream| at(format!("{stream}/{label}")).map(|at| at.map(|at| at.to_string())));
+    let has = [has[0].clone()?, has[1].clone()?];
+    let before = MEMBERS.map(|stream| at(format!("{stream}/{label}-before")).map(|at| at.is_some()));
+    let Some(link) = link else {
+        let is_first = has == [None, None] || label == "stable";
+        return if is_first { Ok(()) } else { Err(format!("{has:?} without a bundle")) };
+    };
+    let id: BuildId = link.as_str().parse().unwrap();
+    let record = mirror.record(&id).map_err(chain)?.ok_or(format!("{id} has no record"))?;
+    let requires: Vec<Option<String>> = record.requires.iter().map(|id| Some(id.to_string())).collect();
+    if requires != has {
+        return Err(format!("{id} is made of {requires:?}, and the names point to {has:?}"));
+    }
+    let second = MEMBERS.map(|stream| Some(member(stream, 1).to_string()));
+    let moved = [before[0].clone()?, before[1].clone()?];
+    if label == "tested" && has == second && moved != [true; 2] {
+        return Err(format!("the names before it are {moved:?}"));
+    }
+    for file in ["packages.list", "packages.list.md5"] {
+        let through = format!("sets/{label}/now/{file}").parse().ok();
+        // By hand the link comes first.
+        if at(format!("sets/{label}/{file}"))? != through && label == "tested" {
+            return Err(format!("{file} is not seen through the link"));
+        }
+    }
+    Ok(())
 }
 
 impl Left for Scene {

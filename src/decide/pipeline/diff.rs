@@ -92,6 +92,7 @@ fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
         ("on_failure", old.on_failure != new.on_failure),
         ("previous", old.previous != new.previous),
         ("carry", (&old.carry, &old.commands) != (&new.carry, &new.commands)),
+        ("bundle", old.bundle != new.bundle),
         ("keep", old.keep != new.keep),
         ("look_back", old.look_back != new.look_back),
         ("alarm", old.alarm != new.alarm),
@@ -140,7 +141,7 @@ mod tests {
         let properties: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&schema).unwrap();
         let plain = pipeline("{name: a, streams: x}");
         let other = pipeline(
-            "{name: a, streams: y, from: z, require: {votes: [smoke]}, on_failure: bad, previous: p, carry: [{alias: q}], keep: 3, look_back: 3, alarm: 1d}",
+            "{name: a, streams: y, from: z, require: {votes: [smoke]}, on_failure: bad, previous: p, carry: [{alias: q}], bundle: true, keep: 3, look_back: 3, alarm: 1d}",
         );
         let pinned = pipeline("{name: a, streams: y, from: z, pin: true}");
         let mut compared = keys(&plain.stages[0], &other.stages[0]);

@@ -50,6 +50,18 @@ pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
             );
             findings.push(finding("order", format!("{at}.from"), message));
         }
+        let has_bundle =
+            |layout: &Layout| own.iter().any(|stream| layout.bundle_of(stream, &stage.name).is_some());
+        if let Some(layout) =
+            terms.layout.filter(|layout| stage.bundle && !own.is_empty() && !has_bundle(layout))
+        {
+            let message = format!(
+                "the layout `{}` declares no bundle of `{}` in these streams, so `bundle` has no effect",
+                layout.name(),
+                stage.name
+            );
+            findings.push(finding("no-bundle", format!("{at}.bundle"), message));
+        }
         names(pipeline, stage, &at, (&own, terms), &mut findings);
         unprotected(stage, &at, (&own, terms), &mut findings);
     }
@@ -264,6 +276,22 @@ mod tests {
         ] {
             let found = codes(&from, false, Some(policy), &["debian"]);
             assert_eq!(found, if odd { vec!["3:5 deleted-candidate"] } else { vec![] }, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_that_the_layout_does_not_declare_is_odd() {
+        let stages = "  - {name: tested, streams: debian, from: latest_build, pin: true, bundle: true}\n";
+        assert_eq!(codes(stages, true, None, &["debian"]), ["3:68 no-bundle"]);
+        assert_eq!(codes(stages, false, None, &["debian"]), Vec::<String>::new());
+        let layout = Layout::load(Layout::shipped("rdo-trunk").unwrap(), "rdo-trunk").unwrap();
+        let stages = stages.replace("debian", "'**'");
+        let pipeline = Pipeline::load(&format!("pipeline: 1\nstages:\n{stages}"), "p.yaml").unwrap();
+        for (stream, odd) in [("centos9-master/component/compute", false), ("centos7-master", true)] {
+            let streams = BTreeMap::from([(stream.parse().unwrap(), Vec::new())]);
+            let terms = LintTerms { layout: Some(&layout), policy: None, streams: &streams };
+            let found = lint(&pipeline, &terms);
+            assert_eq!(found.iter().any(|found| found.code == "no-bundle"), odd, "{stream} {found:?}");
         }
     }
 

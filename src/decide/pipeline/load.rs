@@ -64,10 +64,11 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             entry("keep", |document, at| document.read_at::<usize>(at).map(drop)),
             entry("look_back", |document, at| document.read_at::<usize>(at).map(drop)),
             entry("pin", |document, at| document.read_at::<bool>(at).map(drop)),
+            entry("bundle", |document, at| document.read_at::<bool>(at).map(drop)),
             entry("require", |document, at| document.read_at::<RequireFile>(at).map(drop)),
             entry("streams", |document, at| document.read_at::<OneOrMany>(at).map(drop)),
         ];
-        if found == [false; 7] {
+        if found == [false; 8] {
             take(document.read_at::<StageFile>(&at).map(drop));
         }
     }
@@ -197,6 +198,7 @@ impl Loading<'_> {
             previous: raw.previous.clone(),
             carry,
             commands,
+            bundle: raw.bundle,
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
             alarm: raw.alarm,

@@ -53,6 +53,10 @@ pub(super) struct StageFile {
     /// Other aliases and commands that go along, before the alias of the stage.
     #[serde(default)]
     pub(super) carry: Vec<CarriedFile>,
+    /// When the stage moves in a stream, the bundle of the builds that have it in all streams is made, and its link moves
+    /// last; the layout declares which streams have bundles.
+    #[serde(default)]
+    pub(super) bundle: bool,
     /// How many of the last builds that had the stage are protected from prune; 2 without it.
     #[serde(default)]
     pub(super) keep: Option<usize>,

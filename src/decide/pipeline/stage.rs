@@ -48,6 +48,8 @@ pub struct Stage {
     pub carry: Vec<Carried>,
     /// Commands that go along, before the aliases.
     pub commands: Vec<CarriedRun>,
+    /// Whether the bundle of the builds that have the stage is made when it moves, where the layout declares one.
+    pub bundle: bool,
     /// How many of the last builds that had the stage are protected.
     pub keep: usize,
     /// How many candidates are looked at.

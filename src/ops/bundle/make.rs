@@ -1,18 +1,18 @@
 //! Making a bundle by hand, of what the alias points to now.
 
-use super::{BundleError, Members, links, publish, restored, through_old};
+use super::{BundleError, Made, Members, bundled, links, publish, through_old};
 use crate::commit::repoint::{Moved, repoint};
 use crate::layout::Bundle;
 use crate::mirror::{WriteLock, survey};
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
-use crate::ops::publish::{PublishError, PublishOutcome};
+use crate::ops::publish::PublishOutcome;
 use crate::session::Session;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// How often members may move while a bundle of them is published.
-pub(super) const TRIES: usize = 5;
+pub(crate) const TRIES: usize = 5;
 
 /// What making a bundle did.
 #[derive(Debug, Clone, Serialize)]
@@ -42,53 +42,23 @@ pub fn bundle(session: &Session<'_>, stream: &Stream, mode: Mode) -> Result<Bund
     })?;
     for _ in 0..TRIES {
         let survey = survey(mirror, session.now())?;
-        let members = Members::read(mirror, &survey, &bundle, &BTreeMap::new())?;
-        let made = match publish(session, &bundle, &members, mode) {
-            Err(BundleError::Publish(error)) if mode == Mode::Trial => match *error {
-                PublishError::InTrash(id) => return would(session, &bundle, members, id),
-                error => return Err(BundleError::Publish(Box::new(error))),
-            },
-            Err(error) if restored(session, &error)? => continue,
-            made => made?,
-        };
-        let mut report = BundleReport {
-            stream: stream.clone(),
-            id: made.id,
-            outcome: made.outcome,
-            members: members.builds.clone(),
-            aliases: made.aliases,
-            warnings: made.warnings,
-        };
+        let members = Members::read(mirror, (&survey.census, &survey.troubles), &bundle, &BTreeMap::new())?;
+        let act = if mode == Mode::Real { publish } else { bundled };
+        let Made { id, outcome, mut aliases, warnings } = act(session, &bundle, &members)?;
         if mode == Mode::Trial {
-            report.aliases.extend(would(session, &bundle, members, report.id.clone())?.aliases);
-            return Ok(report);
+            let moves = links(mirror, &bundle, &id)?.into_iter().filter(|step| step.from != step.to);
+            aliases.extend(moves.map(|step| Moved { alias: step.alias, from: step.from, to: step.to }));
+        } else {
+            let lock = session.begin()?;
+            if !members.still(mirror, &bundle)? {
+                continue;
+            }
+            aliases.extend(point(&lock, &bundle, &id)?);
         }
-        let lock = session.begin()?;
-        if members.still(mirror, &bundle)? {
-            report.aliases.extend(point(&lock, &bundle, &report.id)?);
-            return Ok(report);
-        }
+        let (stream, members) = (stream.clone(), members.builds);
+        return Ok(BundleReport { stream, id, outcome, members, aliases, warnings });
     }
     Err(BundleError::Moving(stream.clone()))
-}
-
-/// Returns what would be done with a build that is not there.
-fn would(
-    session: &Session<'_>,
-    bundle: &Bundle,
-    members: Members,
-    id: BuildId,
-) -> Result<BundleReport, BundleError> {
-    let moves = links(session.mirror(), bundle, &id)?.into_iter().filter(|step| step.from != step.to);
-    let aliases = moves.map(|step| Moved { alias: step.alias, from: step.from, to: step.to }).collect();
-    Ok(BundleReport {
-        stream: bundle.stream.clone(),
-        id,
-        outcome: PublishOutcome::Trial,
-        members: members.builds,
-        aliases,
-        warnings: Vec::new(),
-    })
 }
 
 /// Lets the link resolve to a build, and the files be seen through it; a reader sees one set at any moment.

@@ -1,8 +1,9 @@
 //! The members of a bundle: which streams, and which build of each.
 
 use super::BundleError;
+use crate::census::Census;
 use crate::layout::{Bundle, Place};
-use crate::mirror::{Mirror, Resolved, Survey, build_info, chain};
+use crate::mirror::{Mirror, Resolved, Unreadable, build_info, chain};
 use crate::model::{BuildId, Outcome, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +20,12 @@ impl Members {
     /// Fails with every member that has none.
     pub(crate) fn read(
         mirror: &Mirror,
-        survey: &Survey,
+        (census, unreadable): (&Census, &[Unreadable]),
         bundle: &Bundle,
         moved: &BTreeMap<Stream, Option<BuildId>>,
     ) -> Result<Self, BundleError> {
         let (mut builds, mut wrong) = (Vec::new(), Vec::new());
-        for (_, stream) in streams(mirror, survey, bundle)? {
+        for (_, stream) in streams(mirror, (census, unreadable), bundle)? {
             let found = match moved.get(&stream) {
                 Some(Some(id)) => success(mirror, id.clone())?,
                 Some(None) => Err(format!("it would have no `{}`", bundle.alias)),
@@ -68,11 +69,11 @@ pub(crate) fn current(mirror: &Mirror, bundle: &Bundle) -> Result<Option<BuildId
 /// Returns the streams of the members, in their order: those that have builds, and those that the current bundle has.
 fn streams(
     mirror: &Mirror,
-    survey: &Survey,
+    (census, unreadable): (&Census, &[Unreadable]),
     bundle: &Bundle,
 ) -> Result<BTreeSet<(Vec<String>, Stream)>, BundleError> {
     let mut hidden = Vec::new();
-    for trouble in &survey.troubles {
+    for trouble in unreadable {
         match mirror.layout().place(&trouble.path) {
             Place::Stream { stream } => hidden.push(stream),
             Place::Root | Place::Above => {
@@ -83,7 +84,7 @@ fn streams(
     }
     let last = current(mirror, bundle)?.map(|id| mirror.record(&id)).transpose()?.flatten();
     let last = last.into_iter().flat_map(|record| record.requires).map(|id| id.stream);
-    let filled = survey.census.streams.iter().filter(|line| !line.builds.is_empty());
+    let filled = census.streams.iter().filter(|line| !line.builds.is_empty());
     let all = filled.map(|line| line.stream.clone()).chain(hidden).chain(last);
     Ok(all.filter_map(|stream| Some((bundle.member(&stream)?, stream))).collect())
 }

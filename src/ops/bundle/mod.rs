@@ -11,6 +11,7 @@ mod publish;
 
 pub use error::BundleError;
 pub(crate) use links::{links, through_old};
+pub(crate) use make::TRIES;
 pub use make::{BundleReport, bundle};
-pub(crate) use members::Members;
-pub(crate) use publish::{publish, restored};
+pub(crate) use members::{Members, current};
+pub(crate) use publish::{Made, bundled, is_there, publish};

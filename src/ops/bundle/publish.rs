@@ -1,7 +1,7 @@
 //! Publishing a bundle: the files of its members are read, joined, and published as an ordinary build.
 
 use super::{BundleError, Members};
-use crate::commit::{Check, Filling, TimeRule};
+use crate::commit::{Check, Filling, Moved, TimeRule};
 use crate::decide::bundle::{Content, Member, content};
 use crate::layout::Bundle;
 use crate::mirror::Mirror;
@@ -19,24 +19,67 @@ use std::fs;
 /// More than a file that is joined ever has, in bytes.
 const FILE_LIMIT: u64 = 64 << 20;
 
-/// Publishes the bundle of these members, or says what would be published; one that is there already is left as it is.
+/// A bundle that is published, or would be.
+pub(crate) struct Made {
+    pub(crate) id: BuildId,
+    pub(crate) outcome: PublishOutcome,
+    pub(crate) aliases: Vec<Moved>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Publishes the bundle of these members; one that is there already is left as it is, and one in the trash comes back.
 ///
 /// Takes the lock, so that the caller must not hold it.
 pub(crate) fn publish(
     session: &Session<'_>,
     bundle: &Bundle,
     members: &Members,
-    mode: Mode,
-) -> Result<PublishReport, BundleError> {
+) -> Result<Made, BundleError> {
+    match act(session, bundle, members, publish::publish) {
+        Err(BundleError::Publish(error)) => match *error {
+            PublishError::InTrash(id) => {
+                restore(session, &id, Mode::Real).map_err(|error| BundleError::Restore(Box::new(error)))?;
+                act(session, bundle, members, publish::publish)
+            }
+            error => Err(BundleError::Publish(Box::new(error))),
+        },
+        made => made,
+    }
+}
+
+/// Returns what [`publish`] would do, and changes nothing.
+pub(crate) fn bundled(
+    session: &Session<'_>,
+    bundle: &Bundle,
+    members: &Members,
+) -> Result<Made, BundleError> {
+    match act(session, bundle, members, publish::try_publish) {
+        Err(BundleError::Publish(error)) => match *error {
+            PublishError::InTrash(id) => {
+                Ok(Made { id, outcome: PublishOutcome::Trial, aliases: Vec::new(), warnings: Vec::new() })
+            }
+            error => Err(BundleError::Publish(Box::new(error))),
+        },
+        made => made,
+    }
+}
+
+fn act(
+    session: &Session<'_>,
+    bundle: &Bundle,
+    members: &Members,
+    act: impl FnOnce(&Session<'_>, &PublishRequest) -> Result<PublishReport, PublishError>,
+) -> Result<Made, BundleError> {
     let made = joined(session.mirror(), bundle, members)?;
     let dir = tempfile::tempdir().map_err(BundleError::Write)?;
     for (name, bytes) in &made.files {
         fs::write(dir.path().join(name), bytes).map_err(BundleError::Write)?;
     }
+    let id = id(bundle, &made)?;
     let publishing = PublishRequest {
         // Its members say what it has.
         allow_shrink: true,
-        id: id(bundle, &made)?,
+        id: id.clone(),
         named: Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: dir.path().to_owned(), only: None }],
         exclude: Vec::new(),
@@ -53,26 +96,26 @@ pub(crate) fn publish(
         },
         signers: Signers::default(),
     };
-    let act = if mode == Mode::Real { publish::publish } else { publish::try_publish };
-    let mut report = act(session, &publishing).map_err(|error| BundleError::Publish(Box::new(error)))?;
-    if report.outcome == PublishOutcome::Unchanged
-        && let Some(record) = session.mirror().record(&publishing.id)?
-        && record.requires != publishing.requires
+    let PublishReport { outcome, aliases, mut warnings, .. } =
+        act(session, &publishing).map_err(|error| BundleError::Publish(Box::new(error)))?;
+    if outcome == PublishOutcome::Unchanged
+        && session.mirror().record(&id)?.is_some_and(|record| record.requires != publishing.requires)
     {
-        let id = &publishing.id;
-        report.warnings.push(format!(
+        warnings.push(format!(
             "`{id}` has the same content, and was made of other builds; its record still names those"
         ));
     }
-    Ok(report)
+    Ok(Made { id, outcome, aliases, warnings })
 }
 
-/// Brings the build of a failed publish back, if that failed since it is in the trash.
-pub(crate) fn restored(session: &Session<'_>, error: &BundleError) -> Result<bool, BundleError> {
-    let BundleError::Publish(error) = error else { return Ok(false) };
-    let PublishError::InTrash(id) = &**error else { return Ok(false) };
-    restore(session, id, Mode::Real).map_err(|error| BundleError::Restore(Box::new(error)))?;
-    Ok(true)
+/// Returns the bundle of these members, if it was published already.
+pub(crate) fn is_there(
+    mirror: &Mirror,
+    bundle: &Bundle,
+    members: &Members,
+) -> Result<Option<BuildId>, BundleError> {
+    let id = id(bundle, &joined(mirror, bundle, members)?)?;
+    Ok((mirror.has_build(&id)? && mirror.record(&id)?.is_some()).then_some(id))
 }
 
 fn id(bundle: &Bundle, made: &Content) -> Result<BuildId, BundleError> {

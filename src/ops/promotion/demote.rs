@@ -2,7 +2,7 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{commands, moves, step};
+use super::moves::{around, commands, moves, step};
 use crate::commit::carried::may_carry;
 use crate::commit::{PromotionError, together};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
@@ -10,6 +10,7 @@ use crate::exec;
 use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, Label, RelPath, Stream};
 use crate::ops::Mode;
+use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
 use crate::session::Session;
 use serde::Serialize;
@@ -47,13 +48,16 @@ pub struct DemoteReport {
     pub commands: Vec<String>,
     /// Those of them that failed, each with its reason.
     pub failures: Vec<String>,
+    /// The bundle of the builds that have the stage then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,
     /// Whether an earlier try did it.
     pub already: bool,
 }
 
-/// Takes a stage from the build that has it.
+/// Takes a stage from the build that has it. Where a bundle is made of the builds that have the stage, its link moves, too.
 pub fn demote(
     session: &Session<'_>,
     request: &DemoteRequest,
@@ -62,13 +66,52 @@ pub fn demote(
     let mirror = session.mirror();
     // The reason becomes the value of a label.
     Label::rejected(Some(&request.stage), &request.why)?;
-    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
-    let known = Known::read(mirror, session.now())?;
-    let (stream, name) = (&request.stream, &request.stage);
-    let stage = known.stage_in(name, stream)?;
-    if let Some(done) = already(mirror, request)? {
-        return Ok(done);
+    let mut lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    for _ in 0..TRIES {
+        let known = Known::read(mirror, session.now())?;
+        let stage = known.stage_in(&request.stage, &request.stream)?;
+        if let Some(done) = already(mirror, request)? {
+            return Ok(done);
+        }
+        let bundle =
+            if stage.bundle { mirror.layout().bundle_of(&request.stream, &stage.name) } else { None };
+        let (promotion, mut report) = planned(mirror, &known, request, stage)?;
+        let Some(bundle) = bundle else {
+            if let Some(lock) = &lock {
+                let failures = together::demote(lock, &promotion, session.stop(), lock.now())?;
+                report.failures = failures.iter().map(|error| chain(error)).collect();
+            }
+            return Ok(report);
+        };
+        let moved = BTreeMap::from([(request.stream.clone(), promotion.build.clone())]);
+        let members = Members::read(mirror, (&known.census, &known.unreadable), &bundle, &moved)?;
+        let Some(held) = lock.take() else {
+            report.bundle = Some(bundled(session, &bundle, &members)?.id);
+            return Ok(report);
+        };
+        if let Some(id) = is_there(mirror, &bundle, &members)? {
+            let promotion = around(&held, &bundle, &id, vec![promotion])?;
+            let failures = together::demote(&held, &promotion, session.stop(), held.now())?;
+            report.failures = failures.iter().map(|error| chain(error)).collect();
+            report.bundle = Some(id);
+            return Ok(report);
+        }
+        // Without the lock, which is taken again to look at everything again.
+        drop(held);
+        publish(session, &bundle, &members)?;
+        lock = Some(session.begin()?);
     }
+    Err(BundleError::Moving(request.stream.clone()).into())
+}
+
+/// Returns what moves, and what is to be told of it.
+fn planned(
+    mirror: &Mirror,
+    known: &Known,
+    request: &DemoteRequest,
+    stage: &Stage,
+) -> Result<(Promotion, DemoteReport), StageError> {
+    let (stream, name) = (&request.stream, &request.stage);
     if let Some(why) = known.unreadable(mirror, stream, |_| false) {
         return Err(StageError::Name(why));
     }
@@ -81,7 +124,7 @@ pub fn demote(
     };
     may_carry(mirror, stage).map_err(PromotionError::from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
-    let to = target(&known, request, stage, &from, last.as_ref())?;
+    let to = target(known, request, stage, &from, last.as_ref())?;
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
     if let (Some(previous), Some(last)) = (&stage.previous, last.filter(|last| last.before == to)) {
         let back = step_back(mirror, stream, previous, &last)?;
@@ -94,42 +137,38 @@ pub fn demote(
         led.is_some_and(|led| led.build.as_ref() == Some(&from.name))
     };
     let also = known.pipeline.stages.iter().filter(of).filter(has).map(|one| one.name.clone()).collect();
+    let mut carried = moves.clone();
+    carried.pop();
+    let commands = commands(stage);
+    let ran = commands.iter().map(|one| exec::shown(if to.is_some() { &one.apply } else { &one.undo }));
+    let report = DemoteReport {
+        stage: name.clone(),
+        stream: stream.clone(),
+        from: Some(from.clone()),
+        to: to.clone(),
+        rejected: Some(from.clone()),
+        carried,
+        commands: ran.collect(),
+        failures: Vec::new(),
+        bundle: None,
+        also,
+        already: false,
+    };
     let promotion = Promotion {
         name: name.clone(),
         stream: stream.clone(),
-        build: to.clone(),
-        before: Some(from.clone()),
+        build: to,
+        before: Some(from),
         moves,
-        commands: commands(stage),
+        commands,
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),
         why: Some(request.why.clone()),
         pipeline: known.pipeline.digest,
+        members: Vec::new(),
     };
-    let failures = match &lock {
-        Some(lock) => together::demote(lock, &promotion, session.stop(), lock.now())?,
-        None => Vec::new(),
-    };
-    let ran = promotion.commands.iter().map(|one| {
-        let words = if promotion.build.is_some() { &one.apply } else { &one.undo };
-        exec::shown(words)
-    });
-    let commands = ran.collect();
-    let mut carried = promotion.moves;
-    carried.pop();
-    Ok(DemoteReport {
-        stage: name.clone(),
-        stream: stream.clone(),
-        from: Some(from.clone()),
-        to,
-        rejected: Some(from),
-        carried,
-        commands,
-        failures: failures.iter().map(|error| chain(error)).collect(),
-        also,
-        already: false,
-    })
+    Ok((promotion, report))
 }
 
 /// Returns the demotion that this one asks for again, after a loss of the connection or in a loop that retries: the last
@@ -140,11 +179,11 @@ fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteRepo
     let alias = mirror.layout().stream_path(&request.stream)?.child(&request.stage).unwrap_or_default();
     let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
     let events = mirror.history(&kinds)?;
-    let of_it = |event: &&Event| event.phase == Phase::Done && event.to == alias.as_str();
-    let Some(last) = events.iter().rev().find(of_it).filter(|last| last.what == EventKind::Demoted) else {
-        return Ok(None);
-    };
-    let Some(done) = last.stated().promotion else { return Ok(None) };
+    let part = |event: &Event| event.stated().promotion.and_then(|promotion| promotion.of(&alias).cloned());
+    let of_it =
+        |event: &&Event| event.phase == Phase::Done && (event.to == alias.as_str() || part(event).is_some());
+    let last = events.iter().rev().find(of_it).filter(|last| last.what == EventKind::Demoted);
+    let Some(done) = last.and_then(part) else { return Ok(None) };
     let same = done.why.as_ref() == Some(&request.why)
         && request.to.as_ref().is_none_or(|to| done.build.as_ref() == Some(to));
     Ok(same.then(|| DemoteReport {
@@ -156,6 +195,7 @@ fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteRepo
         carried: Vec::new(),
         commands: Vec::new(),
         failures: Vec::new(),
+        bundle: None,
         also: Vec::new(),
         already: true,
     }))
@@ -170,9 +210,9 @@ fn last_promotion(
 ) -> Result<Option<Promotion>, StageError> {
     let alias = mirror.layout().stream_path(stream)?.child(&stage.name).unwrap_or_default();
     let events = mirror.history(&[EventKind::Promoted])?;
-    let of_it =
-        events.into_iter().rev().filter(|event| event.phase == Phase::Done && event.to == alias.as_str());
-    Ok(of_it.filter_map(|event| event.stated().promotion).find(|one| one.build.as_ref() == Some(id)))
+    let done = events.into_iter().rev().filter(|event| event.phase == Phase::Done);
+    let parts = done.filter_map(|event| event.stated().promotion?.of(&alias).cloned());
+    Ok(parts.into_iter().find(|one| one.build.as_ref() == Some(id)))
 }
 
 /// Returns the build to which the stage goes.

@@ -6,6 +6,7 @@ use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
 use crate::ops::alias::LabelActError;
+use crate::ops::bundle::BundleError;
 use crate::ops::op_error::{OpError, shares};
 use crate::progress::Interrupted;
 use crate::recover::RecoverError;
@@ -130,6 +131,17 @@ pub enum StageError {
     /// The names could not be moved.
     #[error(transparent)]
     Move(#[from] PromotionError),
+    /// The bundle of the builds that have the stage cannot be made, so that the stage stays in each of them.
+    #[error("the bundle cannot be made")]
+    Bundle(#[from] BundleError),
+    /// A stage of the same bundle cannot move.
+    #[error("`{stream}` is part of the same bundle, and cannot be promoted: {why}")]
+    Together {
+        /// The stream of that stage.
+        stream: Stream,
+        /// Why not.
+        why: String,
+    },
     /// What can come in the way of every operation.
     #[error(transparent)]
     Op(#[from] OpError),
@@ -175,10 +187,12 @@ impl Classify for StageError {
             | Self::Has { .. }
             | Self::NoWaiver { .. }
             | Self::Unreadable(..)
+            | Self::Together { .. }
             | Self::Name(_) => ErrorKind::Failed.into(),
             Self::NoPlace(error) => error.class(),
             Self::Label(error) => error.class(),
             Self::Move(error) => error.class(),
+            Self::Bundle(error) => error.class(),
             Self::Op(error) => error.class(),
             Self::Store(error) => error.class(),
         }

@@ -17,7 +17,7 @@ pub(super) struct Known {
     pub(super) moves: Moves,
     pub(super) waivers: Vec<Waiver>,
     pub(super) now: Stamp,
-    unreadable: Vec<Unreadable>,
+    pub(super) unreadable: Vec<Unreadable>,
     /// The streams of which nothing could be read.
     hidden: Vec<Stream>,
 }

@@ -3,6 +3,7 @@
 //! What a pipeline means is decided in `decide::pipeline`; here a mirror is looked at and changed. Words, states and the
 //! order of writes are in `docs/decisions/0015-promotion.md`.
 
+mod all;
 mod demote;
 mod error;
 mod known;
@@ -10,16 +11,19 @@ mod moves;
 mod promote;
 mod protect;
 mod reject;
+mod set;
 mod stages;
 mod track;
 mod vote;
 mod waive;
 
+pub use all::{PromoteReport, promote};
 pub use demote::{DemoteReport, DemoteRequest, demote};
 pub use error::StageError;
-pub use promote::{PromoteReport, PromoteRequest, PromotedAs, StageMove, promote};
+pub use promote::{PromoteRequest, PromotedAs, StageMove};
 pub(crate) use protect::protect;
 pub use reject::{RejectReport, Rejection, reject, unreject};
+pub use set::BundleMove;
 pub use stages::{StageStatus, stages};
 pub use track::{NameHistory, track};
 pub(crate) use vote::promotable;

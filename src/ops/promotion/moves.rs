@@ -3,10 +3,13 @@
 use super::StageError;
 use crate::commit::pointed_at;
 use crate::decide::pipeline::{CarriedRun, Stage};
-use crate::mirror::{Mirror, Resolved};
-use crate::model::{BuildId, RelPath, Stream};
-use crate::record::{CarriedCommand, NameMove};
+use crate::layout::Bundle;
+use crate::mirror::{Mirror, Resolved, WriteLock};
+use crate::model::{BuildId, Digest, RelPath, Stream};
+use crate::ops::bundle::{BundleError, current, links, through_old};
+use crate::record::{CarriedCommand, NameMove, Promotion};
 use crate::store::Kind;
+use std::collections::BTreeMap;
 
 /// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
 ///
@@ -46,6 +49,7 @@ pub(super) fn moves(
 /// Returns the commands that go along with a stage, as the journal states them.
 pub(super) fn commands(stage: &Stage) -> Vec<CarriedCommand> {
     let stated = |one: &CarriedRun| CarriedCommand {
+        verify: one.verify.clone(),
         prepare: one.prepare.clone(),
         apply: one.apply.clone(),
         undo: one.undo.clone(),
@@ -67,4 +71,32 @@ pub(super) fn step(
     }
     let from = pointed_at(mirror, &alias)?;
     Ok(NameMove { alias, from, to })
+}
+
+/// Returns the promotion of a bundle by those of its members.
+pub(super) fn around(
+    lock: &WriteLock<'_>,
+    bundle: &Bundle,
+    id: &BuildId,
+    members: Vec<Promotion>,
+) -> Result<Promotion, BundleError> {
+    let mirror = lock.mirror();
+    let mut moves = links(mirror, bundle, id)?;
+    if through_old(lock, &moves)?.is_some() {
+        moves = links(mirror, bundle, id)?;
+    }
+    Ok(Promotion {
+        name: bundle.alias.clone(),
+        stream: bundle.stream.clone(),
+        build: Some(id.clone()),
+        before: current(mirror, bundle)?,
+        moves,
+        commands: Vec::new(),
+        votes: BTreeMap::new(),
+        waived: Vec::new(),
+        lacked: Vec::new(),
+        why: members.iter().find_map(|one| one.why.clone()),
+        pipeline: members.first().map_or_else(|| Digest::of(b""), |one| one.pipeline),
+        members,
+    })
 }

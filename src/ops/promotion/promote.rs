@@ -1,4 +1,4 @@
-//! Promoting: each stage in the order of the pipeline, in each of its streams, to the first candidate that meets everything.
+//! Promoting one stage in one stream, to the first candidate that meets everything.
 
 use super::StageError;
 use super::known::Known;
@@ -10,12 +10,10 @@ use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
-use crate::model::{BuildId, BuildName, Stamp, Stream, VOTE};
-use crate::ops::Mode;
+use crate::model::{BuildId, BuildName, Stream, VOTE};
 use crate::ops::matching::Matching;
 use crate::progress::CancelToken;
 use crate::record::{NameMove, Payload, Promotion};
-use crate::session::Session;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -34,15 +32,6 @@ pub struct PromoteRequest {
     pub take_over: bool,
     /// Why a person does it.
     pub why: Option<String>,
-}
-
-/// What promoting did.
-#[derive(Debug, Clone, Serialize)]
-pub struct PromoteReport {
-    /// When.
-    pub at: Stamp,
-    /// Each stage in each of its streams.
-    pub stages: Vec<StageMove>,
 }
 
 /// What became of a stage in one stream.
@@ -105,78 +94,79 @@ impl From<Outcome> for PromotedAs {
     }
 }
 
-/// Promotes what can be promoted; one stage that fails stops no other, and those that come from it see it as it was.
-pub fn promote(
-    session: &Session<'_>,
-    request: &PromoteRequest,
-    mode: Mode,
-) -> Result<PromoteReport, StageError> {
-    let mirror = session.mirror();
-    let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
-    let mut known = Known::read(mirror, session.now())?;
-    let chosen = chosen(&known, request)?;
-    let mut report = PromoteReport { at: known.now, stages: Vec::new() };
-    for (name, stream) in chosen {
-        let stage = known.stage_in(&name, &stream)?.clone();
-        let stop = session.stop();
-        let done = Promoting { mirror, lock: lock.as_ref(), request, stage: &stage, stream: &stream, stop };
-        report.stages.push(done.promote(&mut known)?);
-        session.check_cancelled()?;
-    }
-    Ok(report)
-}
-
-/// Returns which stages are looked at, in the order of the pipeline.
-fn chosen(known: &Known, request: &PromoteRequest) -> Result<Vec<(String, Stream)>, StageError> {
-    if let (Some(name), Some(id)) = (&request.stage, &request.build) {
-        known.stage_in(name, &id.stream)?;
-        return Ok(vec![(name.clone(), id.stream.clone())]);
-    }
-    super::stages::chosen(known, request.stage.as_deref(), request.streams.as_ref())
-}
-
 /// One stage in one stream.
-struct Promoting<'a> {
-    mirror: &'a Mirror,
-    lock: Option<&'a WriteLock<'a>>,
-    request: &'a PromoteRequest,
-    stage: &'a Stage,
-    stream: &'a Stream,
-    stop: &'a CancelToken,
+pub(super) struct Promoting<'a> {
+    pub(super) mirror: &'a Mirror,
+    pub(super) lock: Option<&'a WriteLock<'a>>,
+    pub(super) request: &'a PromoteRequest,
+    pub(super) stage: &'a Stage,
+    pub(super) stream: &'a Stream,
+}
+
+/// What is to be done with a stage.
+pub(super) enum Planned {
+    /// Nothing more.
+    Done(Box<StageMove>),
+    /// To move it.
+    Move(Box<PlannedMove>),
+}
+
+/// A stage that is to be moved.
+pub(super) struct PlannedMove {
+    state: StageState,
+    one: Candidate,
+    /// What the journal states of it.
+    pub(super) promotion: Promotion,
 }
 
 impl Promoting<'_> {
-    fn promote(&self, known: &mut Known) -> Result<StageMove, StageError> {
+    /// Moves the stage alone.
+    pub(super) fn promote(&self, known: &mut Known, stop: &CancelToken) -> Result<StageMove, StageError> {
+        let planned = match self.plan(known)? {
+            Planned::Done(done) => return Ok(*done),
+            Planned::Move(planned) => *planned,
+        };
+        if let Some(lock) = self.lock
+            && let Err(error) = together::promote(lock, &planned.promotion, stop, lock.now())
+        {
+            return Ok(planned.failed(&error.into()));
+        }
+        Ok(self.moved(known, planned))
+    }
+
+    /// Decides what is to be done.
+    pub(super) fn plan(&self, known: &mut Known) -> Result<Planned, StageError> {
+        let done = |done: StageMove| Ok(Planned::Done(Box::new(done)));
         let mut state = evaluate(self.stage, self.stream, &known.view());
         let may_come_next = |id: &BuildId| self.may_come_next(known, &state, id);
         let hidden = known.unreadable(self.mirror, self.stream, may_come_next).or_else(|| self.unsettled());
         if let Some(why) = hidden {
-            return Ok(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
+            return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
             if !self.request.take_over {
-                return Ok(Self::entry(state, PromotedAs::Interfered));
+                return done(Self::entry(state, PromotedAs::Interfered));
             }
             self.take_over(known, &state)?;
             state = evaluate(self.stage, self.stream, &known.view());
         }
         if let Err(error) = self.note_failure(known, &state) {
-            return Ok(Self::failed(state, &error));
+            return done(Self::failed(state, &error));
         }
         let Some(one) = self.pick(known, &state)? else {
             let outcome = state.outcome.into();
-            return Ok(Self::entry(state, outcome));
+            return done(Self::entry(state, outcome));
         };
         let promotion = match self.promotion(known, &one, state.incumbent.as_ref()) {
             Ok(promotion) => promotion,
-            Err(error) => return Ok(Self::failed(state, &error)),
+            Err(error) => return done(Self::failed(state, &error)),
         };
-        if let Some(lock) = self.lock
-            && let Err(error) =
-                together::promote(lock, &promotion, (&self.stage.commands, self.stop), lock.now())
-        {
-            return Ok(Self::failed(state, &error.into()));
-        }
+        Ok(Planned::Move(Box::new(PlannedMove { state, one, promotion })))
+    }
+
+    /// Says that a stage moved, and lets the stages after it know.
+    pub(super) fn moved(&self, known: &mut Known, planned: PlannedMove) -> StageMove {
+        let PlannedMove { state, one, promotion } = planned;
         let before = state.incumbent.clone();
         known.moves.add(self.stream, &self.stage.name, known.now, Some(one.id.name.clone()));
         if let (Some(previous), Some(before)) = (&self.stage.previous, &before) {
@@ -185,10 +175,10 @@ impl Promoting<'_> {
         let mut carried = promotion.moves;
         carried.pop();
         let mut done = Self::entry(state, PromotedAs::Promoted);
-        (done.build, done.carried) = (Some(one.id), carried);
         done.commands = promotion.commands.iter().map(|one| exec::shown(&one.apply)).collect();
+        (done.build, done.carried) = (Some(one.id), carried);
         done.previous = before.filter(|_| self.stage.previous.is_some());
-        Ok(done)
+        done
     }
 
     /// Returns whether a build that cannot be read may be the one to which the stage goes.
@@ -228,8 +218,9 @@ impl Promoting<'_> {
         let alias = self.mirror.layout().stream_path(self.stream).ok()?.child(&self.stage.name).ok()?;
         let open = self.lock?.unsettled();
         let of_it = |event: &crate::record::Event| {
-            let moves = event.stated().promotion.map(|promotion| promotion.moves).unwrap_or_default();
-            event.to == alias.as_str() || moves.iter().any(|step| step.alias == alias)
+            let promotion = event.stated().promotion;
+            event.to == alias.as_str()
+                || promotion.is_some_and(|promotion| promotion.moving(&alias).is_some())
         };
         open.iter()
             .any(of_it)
@@ -320,13 +311,34 @@ impl Promoting<'_> {
             lacked: one.missing.clone(),
             why: self.request.why.clone(),
             pipeline: known.pipeline.digest,
+            members: Vec::new(),
         })
     }
 }
 
-impl PromoteReport {
-    /// Returns how many stages moved.
-    pub fn moved(&self) -> usize {
-        self.stages.iter().filter(|one| one.outcome == PromotedAs::Promoted).count()
+impl PlannedMove {
+    /// Says that the stage did not move.
+    pub(super) fn failed(self, error: &StageError) -> StageMove {
+        Promoting::failed(self.state, error)
+    }
+}
+
+impl Planned {
+    /// Returns the candidate that a required job failed and to which `on_failure` points now.
+    pub(super) fn failed_build(&self) -> Option<&BuildId> {
+        match self {
+            Self::Done(done) => done.failed.as_ref(),
+            Self::Move(planned) => planned.state.failed.as_ref(),
+        }
+    }
+
+    /// Returns why nothing may move in other streams, either, that are part of the same bundle.
+    pub(super) fn stops(&self) -> Option<String> {
+        let Self::Done(done) = self else { return None };
+        match done.outcome {
+            PromotedAs::Failed => Some(done.why.clone().unwrap_or_default()),
+            PromotedAs::Interfered => Some("it was moved without mirrorkeep".to_owned()),
+            _ => None,
+        }
     }
 }

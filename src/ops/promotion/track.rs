@@ -39,7 +39,9 @@ pub fn track(mirror: &Mirror, alias: &RelPath) -> Result<Vec<NameHistory>, Journ
     for event in events.iter().filter(|event| event.phase == Phase::Done) {
         if matches!(event.what, EventKind::Promoted | EventKind::Demoted) {
             let Some(promotion) = event.stated().promotion else { continue };
-            within(&mut moves, event, alias, &promotion);
+            if let Some(promotion) = promotion.moving(alias) {
+                within(&mut moves, event, alias, promotion);
+            }
         } else if event.to == alias.as_str() {
             let said = event.stated();
             moves.push((

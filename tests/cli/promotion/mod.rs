@@ -8,4 +8,5 @@ mod gates;
 mod interference;
 mod retention;
 mod sentences;
+mod sets;
 pub(crate) mod story;

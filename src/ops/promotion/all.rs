@@ -1,0 +1,96 @@
+//! Promoting: each stage in the order of the pipeline, in each of its streams; those of one bundle as one.
+
+use super::StageError;
+use super::known::Known;
+use super::promote::{PromoteRequest, PromotedAs, Promoting, StageMove};
+use super::set::{BundleMove, Promoter, Set};
+use crate::mirror::Mirror;
+use crate::model::{Stamp, Stream};
+use crate::ops::Mode;
+use crate::session::Session;
+use serde::Serialize;
+
+/// What promoting did.
+#[derive(Debug, Clone, Serialize)]
+pub struct PromoteReport {
+    /// When.
+    pub at: Stamp,
+    /// Each stage in each of its streams.
+    pub stages: Vec<StageMove>,
+    /// The bundles that were made of the builds that have a stage.
+    pub bundles: Vec<BundleMove>,
+}
+
+impl PromoteReport {
+    /// Returns how many stages moved.
+    pub fn moved(&self) -> usize {
+        self.stages.iter().filter(|one| one.outcome == PromotedAs::Promoted).count()
+    }
+}
+
+/// Promotes what can be promoted; one stage that fails stops no other, and those that come from it see it as it was.
+pub fn promote(
+    session: &Session<'_>,
+    request: &PromoteRequest,
+    mode: Mode,
+) -> Result<PromoteReport, StageError> {
+    let mirror = session.mirror();
+    let mut promoter = Promoter::begin(session, request, mode)?;
+    let mut report = PromoteReport { at: promoter.known.now, stages: Vec::new(), bundles: Vec::new() };
+    for unit in units(mirror, &promoter.known, request)? {
+        match unit {
+            Unit::One(name, stream) => {
+                let stage = promoter.known.stage_in(&name, &stream)?.clone();
+                let (lock, stage, stream) = (promoter.lock.as_ref(), &stage, &stream);
+                let one = Promoting { mirror, lock, request, stage, stream };
+                report.stages.push(one.promote(&mut promoter.known, session.stop())?);
+            }
+            Unit::Set(set) => {
+                let (stages, bundle) = promoter.promote(&set)?;
+                report.stages.extend(stages);
+                report.bundles.extend(bundle);
+            }
+        }
+        session.check_cancelled()?;
+    }
+    Ok(report)
+}
+
+/// What is promoted as one.
+enum Unit {
+    /// A stage in a stream.
+    One(String, Stream),
+    /// A stage in the members of a bundle.
+    Set(Set),
+}
+
+/// Returns what is promoted, in the order of the pipeline.
+fn units(mirror: &Mirror, known: &Known, request: &PromoteRequest) -> Result<Vec<Unit>, StageError> {
+    let mut units: Vec<Unit> = Vec::new();
+    for (name, stream) in chosen(known, request)? {
+        let stage = known.stage(&name)?;
+        let bundle = if stage.bundle { mirror.layout().bundle_of(&stream, &name) } else { None };
+        let Some(bundle) = bundle else {
+            units.push(Unit::One(name, stream));
+            continue;
+        };
+        let same = units.iter_mut().find_map(|unit| match unit {
+            Unit::Set(set) if set.stage.name == name && set.bundle.stream == bundle.stream => Some(set),
+            _ => None,
+        });
+        match same {
+            Some(set) => set.streams.push(stream),
+            None => units.push(Unit::Set(Set { stage: stage.clone(), bundle, streams: vec![stream] })),
+        }
+    }
+    Ok(units)
+}
+
+/// Returns which stages are looked at, in the order of the pipeline.
+fn chosen(known: &Known, request: &PromoteRequest) -> Result<Vec<(String, Stream)>, StageError> {
+    if let (Some(name), Some(id)) = (&request.stage, &request.build) {
+        known.stage_in(name, &id.stream)?;
+        return Ok(vec![(name.clone(), id.stream.clone())]);
+    }
+    super::stages::chosen(known, request.stage.as_deref(), request.streams.as_ref())
+}
