@@ -45,6 +45,7 @@ install: $(BINARY)
 	install -D -m 644 contrib/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mirrorkeep.conf
 	install -D -m 644 -t $(DESTDIR)$(DOC) README.md CHANGELOG.md SECURITY.md LICENSE
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs docs/*.md
+	install -D -m 644 -t $(DESTDIR)$(DOC)/docs/schemas docs/schemas/*.json
 	install -D -m 644 -t $(DESTDIR)$(DOC)/examples contrib/apache.conf contrib/nginx.conf contrib/rsyncd.conf contrib/ci/*
 target/release/mirrorkeep:
 	cargo build --locked --release

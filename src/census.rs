@@ -8,16 +8,19 @@ pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 
 use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, as_object};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the JSON form.
 pub const CENSUS_VERSION: u32 = 1;
 
 /// What a mirror holds, as seen at one instant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object that begins with `\"census\": 1`")]
 pub struct Census {
-    /// The version of this form, [`CENSUS_VERSION`].
+    /// The version of this form.
+    #[schemars(extend("const" = CENSUS_VERSION))]
     pub census: u32,
     /// When it was taken.
     pub at: Stamp,
@@ -36,7 +39,7 @@ pub struct Census {
 }
 
 /// One line of builds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamCensus {
     /// Its name.
     pub stream: Stream,
@@ -46,7 +49,7 @@ pub struct StreamCensus {
 }
 
 /// One build, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildCensus {
     /// Its name in the stream.
     pub build: BuildName,
@@ -67,6 +70,7 @@ pub struct BuildCensus {
     pub last_activity: Option<Stamp>,
     /// What was said of it since.
     #[serde(default, serialize_with = "as_object")]
+    #[schemars(with = "BTreeMap<String, LabelCensus>")]
     pub labels: Labels,
     /// Who wants it kept, and why.
     #[serde(default)]
@@ -107,7 +111,7 @@ pub struct BuildCensus {
 }
 
 /// Somebody who is reading or linking from a build right now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseCensus {
     /// Who it is.
     pub who: String,
@@ -117,7 +121,7 @@ pub struct LeaseCensus {
 }
 
 /// A name that points at a build or a directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasCensus {
     /// Where the name lies.
     pub path: RelPath,
@@ -136,7 +140,7 @@ pub struct AliasCensus {
 }
 
 /// One move of an alias.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasMove {
     /// What it pointed at before; nothing when it was new.
     #[serde(default)]
@@ -155,7 +159,7 @@ pub struct AliasMove {
 }
 
 /// Something that has no place in the layout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StrayCensus {
     /// Where it lies; bytes that are no UTF-8 are shown escaped.
     pub path: String,

@@ -1,5 +1,6 @@
 //! The verb `adopt`: taking over builds that others laid down.
 
+use super::answer::{Sorted, Version};
 use super::args::AdoptArgs;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
@@ -10,7 +11,18 @@ use crate::layout::{Layout, Place};
 use crate::model::{RelPath, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::adopt::{AdoptOptions, AdoptReport, Adopted, Changed, Scope, SumsIn, Trust};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `adopt`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AdoptAnswer<'a> {
+    adopt: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a AdoptReport,
+}
 
 pub(super) fn adopt(setting: &Context, args: &AdoptArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
@@ -48,7 +60,7 @@ pub(super) fn adopt(setting: &Context, args: &AdoptArgs) -> Outcome<Exit> {
         ));
     }
     if setting.json {
-        say::json(&json!({"adopt": 1, "dry_run": args.dry_run, "report": report}));
+        say::json(&Sorted(AdoptAnswer { adopt: Version, dry_run: args.dry_run, report: &report }));
     } else {
         say::out(&render(&report, adopting.mode));
     }

@@ -1,5 +1,6 @@
 //! The verb `check`: what is not as the layout says, and mending what can be mended safely.
 
+use super::answer::{Sorted, Version};
 use super::args::{CheckArgs, FormatArg};
 use super::context::{Context, now};
 use super::exit::{Exit, Failed, Outcome, Usage};
@@ -7,6 +8,7 @@ use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
 use crate::decide::check::{Baseline, Code, Fix, Grouped, Severity, Terms, grouped, mends};
+use crate::decide::check::{Finding, Ignored};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
 use crate::mirror::Mirror;
@@ -14,8 +16,63 @@ use crate::model::RelPath;
 use crate::ops::check::{CheckReport, FixOutcome};
 use crate::ops::retention::PlanError;
 use crate::render;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::path::Path;
+
+/// The answer of `check`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CheckAnswer<'a> {
+    check: Version,
+    /// The findings, sorted by path; those that are ignored or known are not among them.
+    findings: &'a [Finding],
+    /// The findings that mirror.yaml ignores.
+    ignored: &'a [Ignored],
+    /// The findings that the baseline has; `null` without `--baseline`.
+    known: Option<&'a [Finding]>,
+    /// The number of findings by severity.
+    totals: SeverityTotals,
+    /// The number of builds that were checked.
+    builds: u64,
+    /// The number of files, links and directories that were checked.
+    entries: u64,
+    /// What `--fix` would do; `null` without `--fix --dry-run`.
+    mends: Option<&'a [Fix]>,
+    /// What `--fix` did; `null` without `--fix`.
+    mended: Option<&'a [FixOutcome]>,
+}
+
+/// The number of findings by severity.
+#[derive(Serialize, JsonSchema)]
+struct SeverityTotals {
+    /// The number of errors.
+    error: usize,
+    /// The number of warnings.
+    warning: usize,
+    /// The number of notes.
+    note: usize,
+}
+
+/// The answer of `check --list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CodesAnswer {
+    check: Version,
+    /// Every code.
+    codes: Vec<CodeRow>,
+}
+
+/// A code of findings.
+#[derive(Serialize, JsonSchema)]
+struct CodeRow {
+    /// The code.
+    code: Code,
+    /// The severity of its findings, unless mirror.yaml changes it.
+    severity: Severity,
+    /// What it means.
+    meaning: &'static str,
+    /// What to do about it.
+    hint: &'static str,
+}
 
 pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     if args.list {
@@ -79,9 +136,14 @@ fn list(setting: &Context, args: &CheckArgs) -> Outcome {
     match args.format {
         FormatArg::Text if !setting.json => say::file(&render::findings_page()),
         FormatArg::Text | FormatArg::Json => {
-            let row = |code: &Code| json!({"code": code, "severity": code.severity(), "meaning": code.meaning(), "hint": code.hint()});
-            let codes: Vec<_> = Code::ALL.iter().map(row).collect();
-            say::data(&json!({"check": 1, "codes": codes}));
+            let row = |code: &Code| CodeRow {
+                code: *code,
+                severity: code.severity(),
+                meaning: code.meaning(),
+                hint: code.hint(),
+            };
+            let codes = Code::ALL.iter().map(row).collect();
+            say::data(&Sorted(CodesAnswer { check: Version, codes }));
         }
         FormatArg::Sarif | FormatArg::Junit => {
             return Err(Usage("`--list` has the formats text and json".to_owned()).into());
@@ -120,20 +182,21 @@ fn show(
         }
         FormatArg::Text | FormatArg::Json => {
             let of = |severity| findings.iter().filter(|found| found.severity == severity).count();
-            say::json(&json!({
-                "check": 1,
-                "findings": findings,
-                "ignored": report.ignored,
-                "known": if args.baseline.is_some() { Some(&report.known) } else { None },
-                "totals": {
-                    "error": of(Severity::Error),
-                    "warning": of(Severity::Warning),
-                    "note": of(Severity::Note),
-                },
-                "builds": report.builds,
-                "entries": report.entries,
-                "mends": if args.mend.dry_run { Some(wanted) } else { None },
-                "mended": if args.mend.fix && !args.mend.dry_run { Some(mended) } else { None },
+            let totals = SeverityTotals {
+                error: of(Severity::Error),
+                warning: of(Severity::Warning),
+                note: of(Severity::Note),
+            };
+            say::json(&Sorted(CheckAnswer {
+                check: Version,
+                findings,
+                ignored: &report.ignored,
+                known: args.baseline.is_some().then_some(report.known.as_slice()),
+                totals,
+                builds: report.builds,
+                entries: report.entries,
+                mends: args.mend.dry_run.then_some(wanted),
+                mended: (args.mend.fix && !args.mend.dry_run).then_some(mended),
             }));
             return Ok(());
         }

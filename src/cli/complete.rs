@@ -4,6 +4,7 @@
 //! Nothing is changed, no lock is taken, and nothing but words is printed: a mirror that cannot be read, or that has not
 //! answered within [`PATIENCE`], such as a bucket, has no words.
 
+use super::answer::Version;
 use super::context::who;
 use super::mirror_url::MirrorUrl;
 use super::{guide, say};
@@ -17,6 +18,8 @@ use crate::store::Kind;
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{CompleteEnv, Shells};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -147,6 +150,16 @@ pub(super) fn answer() -> Option<ExitCode> {
             Some(ExitCode::from(2))
         }
     }
+}
+
+/// The answer of `completions`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CompletionsAnswer {
+    pub(super) completions: Version,
+    /// The name of the shell.
+    pub(super) shell: String,
+    /// What the shell reads.
+    pub(super) text: String,
 }
 
 /// Returns what a shell reads so that it asks for words.

@@ -1,5 +1,6 @@
 //! The verb `copy`: builds of one mirror into another.
 
+use super::answer::{Sorted, Version};
 use super::args::CopyArgs;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
@@ -11,7 +12,22 @@ use crate::commit::Permit;
 use crate::model::{Classify, shown};
 use crate::ops::Mode;
 use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `copy`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CopyAnswer<'a> {
+    copy: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The path or URL of the source mirror.
+    from: &'a str,
+    /// The path or URL of the target mirror.
+    to: &'a str,
+    /// What was done, or would be.
+    report: &'a CopyReport,
+}
 
 pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
@@ -34,7 +50,8 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     }
     if setting.json {
         let (from, to) = (from.store().shown(), to.store().shown());
-        say::json(&json!({"copy": 1, "dry_run": args.dry_run, "from": from, "to": to, "report": report}));
+        let dry_run = args.dry_run;
+        say::json(&Sorted(CopyAnswer { copy: Version, dry_run, from: &from, to: &to, report: &report }));
     } else {
         say::out(&render(&report, Mode::of(args.dry_run)));
     }

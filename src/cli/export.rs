@@ -1,5 +1,6 @@
 //! The verb `export`: what other programs need to know of a mirror.
 
+use super::answer::{Sorted, Version};
 use super::args::{ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
@@ -9,10 +10,72 @@ use crate::mirror::ReadersConfig;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::model::{RelPath, unprintable};
 use crate::ops::Mode;
+use crate::ops::readers::ReadersReport;
 use crate::ops::readers::{Look, lists, replace, update};
 use crate::render::{Redirect, Server, redirects as write};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::path::Path;
+
+/// The answer of `export redirects`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RedirectsAnswer<'a> {
+    redirects: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The aliases, with their targets.
+    names: Vec<RedirectRow>,
+    /// The path of the file that was written; `null` without `--out`.
+    out: Option<&'a Path>,
+    /// Whether the file changed; `null` without `--out`.
+    changed: Option<bool>,
+    /// The rules; `null` with `--out`.
+    text: Option<String>,
+}
+
+/// An alias and its target.
+#[derive(Serialize, JsonSchema)]
+struct RedirectRow {
+    /// The path of the alias.
+    alias: RelPath,
+    /// The path that it resolves to.
+    to: RelPath,
+}
+
+/// The answer of `export readers`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ReadersAnswer<'a> {
+    readers: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a ReadersReport,
+}
+
+/// The answer of `export readers --for`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RulesAnswer<'a> {
+    readers: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The aliases, with their builds.
+    names: Vec<RulesRow<'a>>,
+    /// The path of the file that was written; `null` without `--out`.
+    out: Option<&'a Path>,
+    /// Whether the file changed; `null` without `--out`.
+    changed: Option<bool>,
+    /// The rules; `null` with `--out`.
+    text: Option<String>,
+}
+
+/// An alias and its builds.
+#[derive(Serialize, JsonSchema)]
+struct RulesRow<'a> {
+    /// The path of the alias.
+    alias: &'a RelPath,
+    /// The paths of its builds, the current one first.
+    builds: &'a [RelPath],
+}
 
 pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
     let mirror = setting.open()?;
@@ -30,11 +93,15 @@ pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
     let mode = Mode::of(args.dry_run);
     let changed = args.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
     if setting.json {
-        let told: Vec<_> = names.iter().map(|name| json!({"alias": name.from, "to": name.to})).collect();
-        let text = args.out.is_none().then_some(text);
-        say::data(
-            &json!({"redirects": 1, "names": told, "dry_run": args.dry_run, "out": args.out, "changed": changed, "text": text}),
-        );
+        let one = |name: &Redirect| RedirectRow { alias: name.from.clone(), to: name.to.clone() };
+        say::data(&Sorted(RedirectsAnswer {
+            redirects: Version,
+            dry_run: args.dry_run,
+            names: names.iter().map(one).collect(),
+            out: args.out.as_deref(),
+            changed,
+            text: args.out.is_none().then_some(text),
+        }));
         return Ok(());
     }
     match (&args.out, changed) {
@@ -109,7 +176,7 @@ pub(super) fn readers(setting: &Context, args: &ReadersArgs) -> Outcome<Exit> {
         return Err(Usage(NO_SECTION.to_owned()).into());
     };
     if setting.json {
-        say::json(&json!({"readers": 1, "dry_run": args.dry_run, "report": report}));
+        say::json(&Sorted(ReadersAnswer { readers: Version, dry_run: args.dry_run, report: &report }));
     } else {
         let (write, remove) =
             if args.dry_run { ("would write", "would remove") } else { ("wrote", "removed") };
@@ -170,13 +237,14 @@ fn server_rules(setting: &Context, mirror: &Mirror, args: &ReadersArgs, server: 
         say::note(&format!("warning: the rules omit the name `{name}`: {why}"));
     }
     if setting.json {
-        let told: Vec<_> =
-            names.iter().map(|(name, builds)| json!({"alias": name, "builds": builds})).collect();
-        let text = args.out.is_none().then_some(rules.text);
-        let (dry_run, out) = (args.dry_run, &args.out);
-        say::data(
-            &json!({"readers": 1, "names": told, "dry_run": dry_run, "out": out, "changed": changed, "text": text}),
-        );
+        say::data(&Sorted(RulesAnswer {
+            readers: Version,
+            dry_run: args.dry_run,
+            names: names.iter().map(|(alias, builds)| RulesRow { alias, builds }).collect(),
+            out: args.out.as_deref(),
+            changed,
+            text: args.out.is_none().then_some(rules.text),
+        }));
         return Ok(Exit::Done);
     }
     match &args.out {

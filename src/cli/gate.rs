@@ -1,5 +1,6 @@
 //! The verb `gate`: checks of the pipeline, run on a build.
 
+use super::answer::{Sorted, Version};
 use super::args::GateArgs;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
@@ -9,7 +10,18 @@ use super::{naming, say};
 use crate::model::shown;
 use crate::ops::Mode;
 use crate::ops::gate::{GateOutcome, GateReport, GateRequest, GateRun, WhichGates};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `gate`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GateAnswer<'a> {
+    gate: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a GateReport,
+}
 
 pub(super) fn gate(setting: &Context, args: &GateArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
@@ -21,10 +33,7 @@ pub(super) fn gate(setting: &Context, args: &GateArgs) -> Outcome<Exit> {
     bar.finish();
     let report = report?;
     if setting.json {
-        say::json(&json!({
-            "gate": 1, "dry_run": args.dry_run, "id": report.id, "gates": report.gates,
-            "promotable": report.promotable,
-        }));
+        say::json(&Sorted(GateAnswer { gate: Version, dry_run: args.dry_run, report: &report }));
     } else {
         tell(&report, args.dry_run);
     }

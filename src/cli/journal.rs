@@ -1,13 +1,59 @@
 //! The verb `log`: what happened, when, and who did it.
 
+use super::answer::{Sorted, Version};
 use super::args::LogArgs;
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::{say, when};
+use crate::model::Stamp;
 use crate::model::shown;
 use crate::ops::history::{About, Choice};
+use crate::record::{Event, EventKind};
 use crate::render::{person, sentence};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The answer of `log`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LogAnswer<'a> {
+    log: Version,
+    /// The events, newest first.
+    events: Vec<EventRow<'a>>,
+}
+
+/// An event of the journal.
+#[derive(Serialize, JsonSchema)]
+struct EventRow<'a> {
+    /// Its number in the journal.
+    seq: u64,
+    /// When it was written.
+    at: Stamp,
+    /// The user, host and process that did it.
+    by: &'a str,
+    /// What happened.
+    what: EventKind,
+    /// The build, alias or mirror that it happened to.
+    to: &'a str,
+    /// What else the journal states, by kind of event.
+    details: &'a Map<String, Value>,
+    /// The event as a sentence.
+    text: String,
+}
+
+impl<'a> EventRow<'a> {
+    fn of(event: &'a Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at,
+            by: &event.by,
+            what: event.what,
+            to: &event.to,
+            details: &event.details,
+            text: sentence(event),
+        }
+    }
+}
 
 pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     let since = args.since.as_deref().map(|text| when::past("--since", text, now())).transpose()?;
@@ -17,19 +63,8 @@ pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     let choice = Choice { about, since, limit: args.limit };
     let events = crate::ops::history::history(&mirror, &choice)?;
     if setting.json {
-        let one = |event: &crate::record::Event| {
-            json!({
-                "seq": event.seq,
-                "at": event.at,
-                "by": event.by,
-                "what": event.what,
-                "to": event.to,
-                "details": event.details,
-                "text": sentence(event),
-            })
-        };
-        let events: Vec<Value> = events.iter().map(one).collect();
-        say::data(&json!({"log": 1, "events": events}));
+        let events = events.iter().map(EventRow::of).collect();
+        say::data(&Sorted(LogAnswer { log: Version, events }));
         return Ok(());
     }
     for event in &events {

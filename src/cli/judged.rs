@@ -1,16 +1,40 @@
 //! What is odd about a policy or pipeline, and how its examples came out.
 
+use super::answer::{Sorted, Version};
 use super::exit::Exit;
 use super::say;
 use crate::decide::Finding;
 use crate::model;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+
+/// The answer of `policy lint`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PolicyLint<'a> {
+    lint: Version,
+    /// The name of the policy, as it was given.
+    policy: &'a str,
+    /// The findings.
+    findings: &'a [Finding],
+}
+
+/// The answer of `pipeline lint`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelineLint<'a> {
+    lint: Version,
+    /// The name of the pipeline, as it was given.
+    pipeline: &'a str,
+    /// The findings.
+    findings: &'a [Finding],
+}
 
 /// Shows findings; `what` is the kind of file and `name` what it is called in messages.
 pub(super) fn findings(json: bool, what: &str, name: &str, findings: &[Finding]) -> Exit {
     if json {
-        say::json(&json!({"lint": 1, what: name, "findings": findings}));
+        match what {
+            "policy" => say::json(&Sorted(PolicyLint { lint: Version, policy: name, findings })),
+            _ => say::json(&Sorted(PipelineLint { lint: Version, pipeline: name, findings })),
+        }
     } else {
         for found in findings {
             say::out(&format!("{}\n", line(name, found)));
@@ -44,18 +68,55 @@ pub(super) struct Tried<'a, S> {
     pub(super) surprises: Vec<S>,
 }
 
+/// The answer of `policy test`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PolicyTest<'a, S> {
+    test: Version,
+    /// The name of the policy, as it was given.
+    policy: &'a str,
+    /// The examples of the file.
+    tests: Vec<TriedRow<'a, S>>,
+}
+
+/// The answer of `pipeline test`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelineTest<'a, S> {
+    test: Version,
+    /// The name of the pipeline, as it was given.
+    pipeline: &'a str,
+    /// The examples of the file.
+    tests: Vec<TriedRow<'a, S>>,
+}
+
+/// An example.
+#[derive(Serialize, JsonSchema)]
+struct TriedRow<'a, S> {
+    /// Its name.
+    name: &'a str,
+    /// Whether its result is as expected.
+    passed: bool,
+    /// The differences from what it expects.
+    surprises: &'a [S],
+}
+
 /// Shows how examples came out; `shown` returns what a surprise is about, and what came out.
-pub(super) fn examples<S: Serialize>(
+pub(super) fn examples<'a, S: Serialize>(
     json: bool,
-    (what, name): (&str, &str),
-    tried: &[Tried<'_, S>],
+    (what, name): (&'a str, &'a str),
+    tried: &'a [Tried<'a, S>],
     shown: impl Fn(&S) -> (&str, &str),
 ) -> Exit {
     let failed = tried.iter().filter(|one| !one.surprises.is_empty()).count();
     if json {
-        let one = |one: &Tried<'_, S>| json!({"name": one.name, "passed": one.surprises.is_empty(), "surprises": one.surprises});
-        let list: Vec<_> = tried.iter().map(one).collect();
-        say::json(&json!({"test": 1, what: name, "tests": list}));
+        let one = |one: &'a Tried<'a, S>| {
+            let (name, surprises) = (one.name, one.surprises.as_slice());
+            TriedRow { name, passed: surprises.is_empty(), surprises }
+        };
+        let tests = tried.iter().map(one).collect();
+        match what {
+            "policy" => say::json(&Sorted(PolicyTest { test: Version, policy: name, tests })),
+            _ => say::json(&Sorted(PipelineTest { test: Version, pipeline: name, tests })),
+        }
     } else {
         for one in tried {
             let passed = if one.surprises.is_empty() { "passed" } else { "FAILED" };

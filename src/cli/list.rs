@@ -1,8 +1,10 @@
 //! Verbs that list: `list`, `trash list`, `hold list`.
 
+use super::answer::{Sorted, Version};
 use super::args::{ListArgs, ResultFilter, SortArg, StreamFilter};
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
+use super::look::BuildRow;
 use super::look::{described, kept, names, verdicts};
 use super::surveyed::looked_to_show;
 use super::{say, when};
@@ -11,9 +13,12 @@ use crate::decide::Verdict;
 use crate::mirror::{Mirror, TicketKind};
 use crate::model::{BuildId, Outcome as Result_, Stamp, Stream};
 use crate::ops::matching::Matching;
+use crate::ops::retention::Concern;
+use crate::ops::status::{HeldBuild, TrashedBuild};
 use crate::ops::status::{held, trashed};
 use crate::render::{self, Align, Paint, table};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -84,6 +89,16 @@ impl Filter {
     }
 }
 
+/// The answer of `list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListAnswer<'a> {
+    list: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// The builds, in the order that was requested.
+    builds: Vec<BuildRow<'a>>,
+}
+
 pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
     if args.trash {
         return trash(setting, &args.streams);
@@ -102,10 +117,9 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
     builds.truncate(args.limit.unwrap_or(usize::MAX));
     let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     if setting.json {
-        let one =
-            |(id, build): &(BuildId, &BuildCensus)| described(&mirror, &census, id, build, judged.get(id));
-        let rows: Vec<Value> = builds.iter().map(one).collect();
-        say::data(&json!({"list": 1, "at": census.at, "builds": rows}));
+        let rows =
+            builds.iter().map(|(id, build)| described(&mirror, &census, id, build, judged.get(id))).collect();
+        say::data(&Sorted(ListAnswer { list: Version, at: census.at, builds: rows }));
         return Ok(());
     }
     let one = |(id, build): &(BuildId, &BuildCensus)| row(&census, &mirror, id, build, judged.get(id));
@@ -152,6 +166,18 @@ fn row(
     ]
 }
 
+/// The answer of `trash list` and `list --trash`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TrashAnswer<'a> {
+    trash: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// The builds in the trash, oldest first.
+    builds: &'a [TrashedBuild],
+    /// The directories of the trash that cannot be read.
+    unreadable: &'a [Concern],
+}
+
 /// Lists what is in the trash.
 pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
@@ -160,7 +186,7 @@ pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     builds.retain(|one| chosen.has(&one.id));
     let at = now();
     if setting.json {
-        say::data(&json!({"trash": 1, "at": at, "builds": builds, "unreadable": unread}));
+        say::data(&Sorted(TrashAnswer { trash: Version, at, builds: &builds, unreadable: &unread }));
         return Ok(());
     }
     for concern in &unread {
@@ -200,6 +226,16 @@ pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     Ok(())
 }
 
+/// The answer of `hold list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HoldsAnswer<'a> {
+    hold: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// The holds.
+    holds: &'a [HeldBuild],
+}
+
 /// Lists every hold.
 pub(super) fn holds(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
@@ -208,7 +244,7 @@ pub(super) fn holds(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mut holds = held(&mirror, &census);
     holds.retain(|hold| chosen.has(&hold.id));
     if setting.json {
-        say::data(&json!({"hold": 1, "at": census.at, "holds": holds}));
+        say::data(&Sorted(HoldsAnswer { hold: Version, at: census.at, holds: &holds }));
         return Ok(());
     }
     let row = |hold: &crate::ops::status::HeldBuild| {

@@ -1,5 +1,6 @@
 //! Verbs that only look: `show`, `census`, `layout`, `alias list`.
 
+use super::answer::{Sorted, Version};
 use super::args::LayoutVerb;
 use super::chosen::choose;
 use super::context::Context;
@@ -12,10 +13,13 @@ use crate::decide::{Fate, PreviousRuns, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved, RunLog};
 use crate::model::{BuildId, RelPath, shown};
+use crate::model::{BuildName, Stamp, Stream};
 use crate::ops::Mode;
+use crate::ops::settings::SettingReport;
 use crate::ops::withdraw::{Tombstone, tombstone};
 use crate::render::person;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn census(setting: &Context) -> Outcome {
@@ -46,25 +50,51 @@ pub(super) fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Ve
     census.aliases.iter().filter(|alias| alias.target.as_ref() == Some(&path)).collect()
 }
 
-pub(super) fn described(
+/// A build in a list.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BuildRow<'a> {
+    #[serde(flatten)]
+    build: &'a BuildCensus,
+    /// The ID of the build.
+    id: BuildId,
+    /// The stream of the build.
+    stream: Stream,
+    /// The path of the build; it takes the place of that in the census, where few builds have one.
+    path: RelPath,
+    /// The paths of the aliases that resolve to the build.
+    aliases: Vec<&'a RelPath>,
+    /// The verdict of the policy; `null` without a usable policy.
+    verdict: Option<Fate>,
+    /// The last instant at which the policy keeps the build; `null` if something other than time decides.
+    kept_until: Option<Stamp>,
+}
+
+pub(super) fn described<'a>(
     mirror: &Mirror,
-    census: &Census,
+    census: &'a Census,
     id: &BuildId,
-    build: &BuildCensus,
+    build: &'a BuildCensus,
     verdict: Option<&Verdict>,
-) -> Value {
-    let mut value = serde_json::to_value(build).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        let path = mirror.layout().build_path(id).unwrap_or_default();
-        let names: Vec<&str> = names(mirror, census, id).iter().map(|alias| alias.path.as_str()).collect();
-        fields.insert("id".to_owned(), json!(id));
-        fields.insert("stream".to_owned(), json!(id.stream));
-        fields.insert("path".to_owned(), json!(path));
-        fields.insert("aliases".to_owned(), json!(names));
-        fields.insert("verdict".to_owned(), json!(verdict.map(|verdict| verdict.fate)));
-        fields.insert("kept_until".to_owned(), json!(verdict.and_then(|verdict| verdict.kept_until)));
+) -> BuildRow<'a> {
+    BuildRow {
+        build,
+        id: id.clone(),
+        stream: id.stream.clone(),
+        path: mirror.layout().build_path(id).unwrap_or_default(),
+        aliases: names(mirror, census, id).iter().map(|alias| &alias.path).collect(),
+        verdict: verdict.map(|verdict| verdict.fate),
+        kept_until: verdict.and_then(|verdict| verdict.kept_until),
     }
-    value
+}
+
+/// The answer of `show`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ShowAnswer<'a> {
+    show: Version,
+    #[serde(flatten)]
+    build: BuildRow<'a>,
+    /// What gates and carried commands wrote last, by name, such as `gate/closure`.
+    logs: BTreeMap<String, RunLog>,
 }
 
 /// Returns what gates and carried commands wrote last.
@@ -99,12 +129,8 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
     if setting.json {
-        let mut value = described(&mirror, &census, &id, build, verdict);
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("show".to_owned(), json!(1));
-            fields.insert("logs".to_owned(), json!(logs(&mirror, &id)?));
-        }
-        say::data(&value);
+        let (build, logs) = (described(&mirror, &census, &id, build, verdict), logs(&mirror, &id)?);
+        say::data(&Sorted(ShowAnswer { show: Version, build, logs }));
         return Ok(());
     }
     let at =
@@ -142,6 +168,18 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     Ok(())
 }
 
+/// The answer of `resolve`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ResolveAnswer<'a> {
+    resolve: Version,
+    /// The path that was given.
+    alias: &'a RelPath,
+    /// The build; `null` for a directory above builds.
+    build: Option<BuildId>,
+    /// The path that the alias resolves to.
+    path: &'a RelPath,
+}
+
 /// Prints where a name leads: the build, or the directory above builds.
 pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
     let path: RelPath = alias.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
@@ -153,7 +191,12 @@ pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
                 _ => None,
             };
             if setting.json {
-                say::data(&json!({"resolve": 1, "alias": path, "build": id, "path": target}));
+                say::data(&Sorted(ResolveAnswer {
+                    resolve: Version,
+                    alias: &path,
+                    build: id,
+                    path: &target,
+                }));
             } else {
                 say::out(&format!("{}\n", id.map_or(target.to_string(), |id| id.to_string())));
             }
@@ -176,12 +219,66 @@ fn layout_of(setting: &Context, named: Option<&str>) -> Outcome<Layout> {
     }
 }
 
+/// The answer of `layout list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LayoutsAnswer<'a> {
+    layout: Version,
+    /// The names of the shipped layouts.
+    layouts: &'a [&'a str],
+}
+
+/// The answer of `layout show`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LayoutAnswer<'a> {
+    layout: Version,
+    /// Its name.
+    name: &'a str,
+    /// Its title.
+    title: &'a str,
+    /// The file.
+    yaml: &'a str,
+}
+
+/// The answer of `layout path`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PathAnswer<'a> {
+    layout: Version,
+    /// The path of the build.
+    path: &'a RelPath,
+    /// The ID of the build.
+    id: &'a BuildId,
+    /// The stream of the build.
+    stream: &'a Stream,
+    /// The name of the build in its stream.
+    build: &'a BuildName,
+}
+
+/// The answer of `layout set`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LayoutSetAnswer<'a> {
+    layout: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a SettingReport,
+}
+
+/// The answer of `layout place`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PlaceAnswer<'a> {
+    layout: Version,
+    /// The path that was given.
+    path: &'a RelPath,
+    #[serde(flatten)]
+    place: &'a Place,
+}
+
 pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
     match verb {
         LayoutVerb::List => {
             let names: Vec<&str> = Layout::shipped_names().collect();
             if setting.json {
-                say::data(&json!({"layout": 1, "layouts": names}));
+                say::data(&Sorted(LayoutsAnswer { layout: Version, layouts: &names }));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -190,8 +287,8 @@ pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
         LayoutVerb::Show { layout } => {
             let layout = layout_of(setting, layout.as_deref())?;
             if setting.json {
-                let (name, title, text) = (layout.name(), layout.title(), layout.text());
-                say::data(&json!({"layout": 1, "name": name, "title": title, "yaml": text}));
+                let (name, title, yaml) = (layout.name(), layout.title(), layout.text());
+                say::data(&Sorted(LayoutAnswer { layout: Version, name, title, yaml }));
             } else {
                 say::file(layout.text());
             }
@@ -209,9 +306,8 @@ pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
             };
             let path = layout.build_path(&id)?;
             if setting.json {
-                say::data(
-                    &json!({"layout": 1, "path": path, "id": id, "stream": id.stream, "build": id.name}),
-                );
+                let (stream, build) = (&id.stream, &id.name);
+                say::data(&Sorted(PathAnswer { layout: Version, path: &path, id: &id, stream, build }));
             } else {
                 say::out(&format!("{path}\n"));
             }
@@ -232,7 +328,7 @@ fn set_layout(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let session = setting.session(&mirror);
     let report = crate::ops::settings::set_layout(&session, (&chosen, &layout), Mode::of(dry_run))?;
     if setting.json {
-        say::json(&json!({"layout": 1, "dry_run": dry_run, "report": report}));
+        say::json(&Sorted(LayoutSetAnswer { layout: Version, dry_run, report: &report }));
         return Ok(());
     }
     let would = if dry_run { "would be " } else { "is " };
@@ -252,12 +348,7 @@ fn set_layout(setting: &Context, name: &str, dry_run: bool) -> Outcome {
 
 fn placed(setting: &Context, path: &RelPath, place: &Place) {
     if setting.json {
-        let mut value = serde_json::to_value(place).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("layout".to_owned(), json!(1));
-            fields.insert("path".to_owned(), json!(path));
-        }
-        return say::data(&value);
+        return say::data(&Sorted(PlaceAnswer { layout: Version, path, place }));
     }
     let what = match place {
         Place::Build { build } => format!(" {build}"),

@@ -1,5 +1,6 @@
 //! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
 
+use super::answer::{Sorted, Version};
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::chosen::choose;
 use super::context::{Context, now};
@@ -8,15 +9,35 @@ use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
 use super::surveyed::looked_to_show;
 use super::{naming, say};
+use crate::census::AliasCensus;
 use crate::commit::{Moved, Permit};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
-use crate::model::{BuildId, Label, LabelError, RelPath, shown};
+use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
+use crate::ops::alias::{Cost, LabelReport};
 use crate::recover::Stages;
-use serde_json::json;
+use crate::recover::{LeftStage, Settled};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `init`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct InitAnswer<'a> {
+    init: Version,
+    /// The path or URL of the mirror.
+    mirror: &'a str,
+    /// The name of the layout.
+    layout: &'a str,
+    /// The name of the policy, or the path that was given; `null` without one.
+    policy: Option<&'a str>,
+    /// The name of the pipeline, or the path that was given; `null` without one.
+    pipeline: Option<&'a str>,
+    /// Whether nothing was changed.
+    dry_run: bool,
+}
 
 pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     let (chosen, layout) = choose::<Layout>(&args.layout)?;
@@ -41,8 +62,14 @@ pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     let done = if args.dry_run { "would make" } else { "made" };
     if setting.json {
         let layout = layout.name();
-        say::json(&json!({"init": 1, "mirror": at, "layout": layout, "policy": policy_name,
-            "pipeline": pipeline_name, "dry_run": args.dry_run}));
+        say::json(&Sorted(InitAnswer {
+            init: Version,
+            mirror: &at,
+            layout,
+            policy: policy_name.as_deref(),
+            pipeline: pipeline_name.as_deref(),
+            dry_run: args.dry_run,
+        }));
     } else {
         let layout = format!("the layout `{}`", layout.name());
         let with = match (policy_name, pipeline_name) {
@@ -86,6 +113,16 @@ pub(super) fn create(setting: &Context, files: Files, writers: Option<WritersArg
     Ok(Mirror::init(store, &setup, &setting.who, setting.wait)?)
 }
 
+/// The answer of `label`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LabelAnswer<'a> {
+    label: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a LabelReport,
+}
+
 pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
     let labels: Result<Vec<Label>, _> = args.labels.iter().map(|text| text.parse()).collect();
     let labels = labels.map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
@@ -99,7 +136,7 @@ pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
     }
     let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
     if setting.json {
-        say::json(&json!({"label": 1, "dry_run": args.dry_run, "report": report}));
+        say::json(&Sorted(LabelAnswer { label: Version, dry_run: args.dry_run, report: &report }));
         return Ok(());
     }
     let all: Vec<String> =
@@ -112,6 +149,48 @@ pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
     ));
     say::out(&moves(&report.aliases, mode));
     Ok(())
+}
+
+/// The answer of `alias set` and `alias remove`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AliasAnswer<'a> {
+    alias: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The alias, with its previous and its new target.
+    moved: &'a Moved,
+}
+
+/// The answer of `alias dematerialize`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DematerializeAnswer<'a> {
+    dematerialize: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The alias.
+    alias: &'a RelPath,
+}
+
+/// The answer of `alias materialize`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct MaterializeAnswer<'a> {
+    materialize: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What each move of the alias costs.
+    cost: &'a Cost,
+}
+
+/// The answer of `alias list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AliasesAnswer<'a> {
+    aliases: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// The aliases, sorted by path.
+    list: &'a [AliasCensus],
+    /// The aliases that have a copy of their build below them, in an object store.
+    materialized: &'a [RelPath],
 }
 
 pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
@@ -128,7 +207,7 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
             let alias = path(&alias)?;
             crate::ops::alias::dematerialize(&mirror, &alias, Mode::of(dry_run))?;
             if setting.json {
-                say::json(&json!({"dematerialize": 1, "dry_run": dry_run, "alias": alias}));
+                say::json(&Sorted(DematerializeAnswer { dematerialize: Version, dry_run, alias: &alias }));
             } else {
                 let done = if dry_run { "would keep" } else { "keeps" };
                 say::out(&format!("{alias} {done} no copy\n"));
@@ -161,7 +240,7 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         }
     };
     if setting.json {
-        say::json(&json!({"alias": 1, "dry_run": mode == Mode::Trial, "moved": moved}));
+        say::json(&Sorted(AliasAnswer { alias: Version, dry_run: mode == Mode::Trial, moved: &moved }));
     } else {
         say::out(&moves(&[moved], mode));
     }
@@ -194,7 +273,7 @@ fn materialize(setting: &Context, mirror: &Mirror, alias: &RelPath, keep: Span, 
     let mode = Mode::of(dry_run);
     let cost = crate::ops::alias::materialize(mirror, alias, keep.seconds(), mode)?;
     if setting.json {
-        say::json(&json!({"materialize": 1, "dry_run": dry_run, "cost": cost}));
+        say::json(&Sorted(MaterializeAnswer { materialize: Version, dry_run, cost: &cost }));
         return Ok(());
     }
     let (files, bytes) = (say::count(cost.files, "object"), say::bytes(cost.bytes));
@@ -217,6 +296,24 @@ fn moves(moved: &[Moved], mode: Mode) -> String {
     moved.iter().map(line).collect()
 }
 
+/// The answer of `recover`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RecoverAnswer<'a> {
+    recover: Version,
+    /// What was settled.
+    settled: &'a [Settled],
+}
+
+/// The answer of `recover --dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RecoverTrial<'a> {
+    recover: Version,
+    /// The builds, aliases and stages of interrupted changes.
+    unsettled: &'a [String],
+    /// The stages that `--discard-stages` would delete.
+    stages: &'a [LeftStage],
+}
+
 pub(super) fn recover(
     setting: &Context,
     (accept_journal, skip_commands): (bool, bool),
@@ -229,7 +326,7 @@ pub(super) fn recover(
         let open: Vec<String> = mirror.unsettled()?.iter().map(|intent| intent.to.clone()).collect();
         let stages = if discard_stages { crate::recover::discardable(&mirror, now())? } else { Vec::new() };
         if setting.json {
-            say::json(&json!({"recover": 1, "unsettled": open, "stages": stages}));
+            say::json(&Sorted(RecoverTrial { recover: Version, unsettled: &open, stages: &stages }));
         } else {
             let count = say::count(open.len() as u64, "interrupted change");
             say::out(&format!("would settle {count}\n"));
@@ -246,7 +343,7 @@ pub(super) fn recover(
     let mut settled = if accept_journal { crate::recover::accept_loss(&mirror, &now)? } else { Vec::new() };
     settled.extend(crate::recover::recover(&mirror, stages, &now)?);
     if setting.json {
-        say::json(&json!({"recover": 1, "settled": settled}));
+        say::json(&Sorted(RecoverAnswer { recover: Version, settled: &settled }));
         return Ok(());
     }
     for one in &settled {
@@ -264,8 +361,8 @@ fn aliases(setting: &Context, mirror: &Mirror) -> Outcome {
     let symlinks = mirror.store().abilities().symlinks;
     let materialized = if symlinks { Vec::new() } else { mirror.materialized()? };
     if setting.json {
-        let list = &census.aliases;
-        say::json(&json!({"aliases": 1, "at": census.at, "list": list, "materialized": materialized}));
+        let (at, list) = (census.at, &census.aliases);
+        say::json(&Sorted(AliasesAnswer { aliases: Version, at, list, materialized: &materialized }));
         return Ok(());
     }
     for alias in &census.aliases {

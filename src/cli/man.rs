@@ -1,19 +1,37 @@
 //! Manual pages: one for the program, or one for it and each verb, with the variables and files that they share.
 
+use super::answer::{Sorted, Version};
 use super::args::{ENVIRONMENT, FILES};
 use super::context::Context;
 use super::exit::{Failed, Outcome};
 use super::{guide, say};
 use clap::Command;
 use clap_mangen::Man;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::path::Path;
+
+/// The answer of `man`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ManAnswer {
+    man: Version,
+    /// The manual page.
+    text: String,
+}
+
+/// The answer of `man --out`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PagesAnswer {
+    man: Version,
+    /// The names of the pages that were written.
+    files: Vec<String>,
+}
 
 pub(super) fn man(setting: &Context, out: Option<&Path>) -> Outcome {
     let Some(dir) = out else {
         let text = page(guide::command())?;
         if setting.json {
-            say::data(&json!({"man": 1, "text": text}));
+            say::data(&Sorted(ManAnswer { man: Version, text }));
         } else {
             say::verbatim(&text);
         }
@@ -31,7 +49,7 @@ pub(super) fn man(setting: &Context, out: Option<&Path>) -> Outcome {
         files.push(file);
     }
     if setting.json {
-        say::data(&json!({"man": 1, "files": files}));
+        say::data(&Sorted(PagesAnswer { man: Version, files }));
     } else {
         say::out(&format!("wrote {} into `{}`\n", say::count(files.len() as u64, "page"), dir.display()));
     }

@@ -1,6 +1,7 @@
 //! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
 
 mod adopt;
+mod answer;
 mod args;
 mod check;
 mod chosen;
@@ -31,6 +32,7 @@ mod publish;
 mod read;
 mod run;
 mod say;
+mod schemas;
 mod shown_bar;
 mod sign;
 mod status;
@@ -41,3 +43,4 @@ mod withdraw;
 
 pub use exit::Exit;
 pub use run::main;
+pub use schemas::{AnswerSchema, schemas};

@@ -1,5 +1,6 @@
 //! The verbs of `pipeline`: is it sound, does it do what its examples say, what does an edit change.
 
+use super::answer::{Sorted, Version};
 use super::args::PipelineVerb;
 use super::chosen::choose;
 use super::context::Context;
@@ -11,19 +12,53 @@ use crate::decide::pipeline::{LintTerms, Pipeline, PipelineDiff, StageChange, di
 use crate::decide::policy::Policy;
 use crate::layout::Layout;
 use crate::mirror::{Mirror, chain};
-use crate::model::{Stream, shown};
+use crate::model::{Digest, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::retention::plan::PlanError;
+use crate::ops::settings::SettingReport;
 use crate::ops::settings::{pipeline_of, required_pipeline, set_pipeline};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The answer of `pipeline list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelinesAnswer<'a> {
+    pipeline: Version,
+    /// The names of the shipped pipelines.
+    pipelines: &'a [&'a str],
+}
+
+/// The answer of `pipeline show`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelineAnswer<'a> {
+    pipeline: Version,
+    /// The digest of the file.
+    digest: Digest,
+    /// The file.
+    yaml: &'a str,
+}
+
+/// The answer of `pipeline set`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelineSetAnswer<'a> {
+    pipeline: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a SettingReport,
+    /// The stages that change; `null` if there was no usable pipeline.
+    changes: Option<&'a PipelineDiff>,
+    /// What is odd about the pipeline in this mirror.
+    findings: &'a [Finding],
+}
 
 pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> {
     match verb {
         PipelineVerb::List => {
             let names: Vec<&str> = Pipeline::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"pipeline": 1, "pipelines": names}));
+                say::json(&Sorted(PipelinesAnswer { pipeline: Version, pipelines: &names }));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -31,7 +66,8 @@ pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> 
         PipelineVerb::Show { pipeline } => {
             let pipeline = named(setting, pipeline.as_deref())?;
             if setting.json {
-                say::data(&json!({"pipeline": 1, "digest": pipeline.digest, "yaml": pipeline.text()}));
+                let (digest, yaml) = (pipeline.digest, pipeline.text());
+                say::data(&Sorted(PipelineAnswer { pipeline: Version, digest, yaml }));
             } else {
                 say::file(pipeline.text());
             }
@@ -134,8 +170,13 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let findings = in_mirror(&mirror, &new, None, None)?;
     let report = set_pipeline(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
     if setting.json {
-        say::json(&json!({"pipeline": 1, "dry_run": dry_run, "report": report, "changes": changes,
-            "findings": findings}));
+        say::json(&Sorted(PipelineSetAnswer {
+            pipeline: Version,
+            dry_run,
+            report: &report,
+            changes: changes.as_ref(),
+            findings: &findings,
+        }));
         return Ok(());
     }
     for found in findings.iter().filter(|found| judged::is_grave(found)) {

@@ -1,16 +1,20 @@
 //! Verbs that say what may go: `plan` and `explain`.
 
+use super::answer::{Sorted, Version};
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::{naming, say};
 use crate::census::{CENSUS_VERSION, Census};
+use crate::decide::Verdict;
 use crate::decide::policy::Policy;
 use crate::decide::{Plan, PreviousRuns, retain};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
 use crate::render;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
 
@@ -41,6 +45,19 @@ pub(super) fn show(setting: &Context, plan: &Plan) {
     }
 }
 
+/// The answer of `explain`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ExplainAnswer<'a> {
+    explain: Version,
+    /// The instant for which the plan is made.
+    at: Stamp,
+    /// The digest of the plan.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
+    digest: String,
+    /// The verdict on the build.
+    build: &'a Verdict,
+}
+
 pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
     let id: BuildId = match &args.from.census {
         // Nothing is known of names there that a build could be named by.
@@ -56,7 +73,7 @@ pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
     };
     if setting.json {
         let digest = format!("sha256:{}", plan.digest);
-        say::json(&serde_json::json!({"explain": 1, "at": plan.at, "digest": digest, "build": verdict}));
+        say::json(&Sorted(ExplainAnswer { explain: Version, at: plan.at, digest, build: verdict }));
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
         let accept = plan.acceptable.then_some(plan.digest);

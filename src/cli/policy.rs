@@ -1,5 +1,6 @@
 //! The verbs of `policy`: is it sound, does it do what its examples say, what will it do, what would an edit change.
 
+use super::answer::{Sorted, Version};
 use super::args::PolicyVerb;
 use super::chosen::choose;
 use super::context::{Context, now};
@@ -13,21 +14,106 @@ use crate::decide::{
     Fate, Forward, PartFate, Plan, PreviousRuns, SIMULATED, Verdict, coming, lint, retain, simulate,
 };
 use crate::mirror::{chain, survey};
-use crate::model::{BuildId, Stream};
+use crate::model::{BuildId, Digest, Stamp, Stream};
 use crate::ops::Mode;
 use crate::ops::retention::plan::PlanError;
+use crate::ops::settings::SettingReport;
 use crate::render::Series;
 use crate::{model, render};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+
+/// The answer of `policy list`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PoliciesAnswer<'a> {
+    policy: Version,
+    /// The names of the shipped policies.
+    policies: &'a [&'a str],
+}
+
+/// The answer of `policy show`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PolicyAnswer<'a> {
+    policy: Version,
+    /// The digest of the file.
+    digest: Digest,
+    /// The file.
+    yaml: &'a str,
+}
+
+/// The answer of `policy set`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PolicySetAnswer<'a> {
+    policy: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a SettingReport,
+    /// What changes for the builds of the mirror; `null` if there was no usable policy.
+    changes: Option<DiffAnswer>,
+}
+
+/// The answer of `policy simulate`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SimulateAnswer<'a> {
+    simulate: Version,
+    /// The instant at which the simulation begins.
+    from: Stamp,
+    /// The state of the mirror at each instant.
+    series: &'a [Series],
+}
+
+/// The answer of `policy diff`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DiffAnswer {
+    diff: Version,
+    /// The instant for which both policies are evaluated.
+    at: Stamp,
+    /// The builds with another verdict.
+    builds: Vec<DiffRow>,
+    /// The sum of all changes.
+    totals: DiffTotals,
+}
+
+/// A build with another verdict.
+#[derive(Serialize, JsonSchema)]
+struct DiffRow {
+    /// The build.
+    id: BuildId,
+    /// Whether only the new policy deletes it, only the old one does, or both keep it with other parts.
+    #[schemars(extend("enum" = ["would-go", "would-stay", "other-parts"]))]
+    change: &'static str,
+    /// The parts with another verdict.
+    parts: Vec<String>,
+    /// How many bytes its deletion frees; `null` if that is not known.
+    bytes: Option<u64>,
+    /// The verdict of the old policy.
+    old: Verdict,
+    /// The verdict of the new policy.
+    new: Verdict,
+}
+
+impl DiffRow {
+    fn of(row: &Row<'_>) -> Self {
+        Self {
+            id: row.after.id.clone(),
+            change: row.change,
+            parts: row.parts.iter().map(|part| (*part).to_owned()).collect(),
+            bytes: row.bytes,
+            old: row.before.clone(),
+            new: row.after.clone(),
+        }
+    }
+}
 
 pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
     match verb {
         PolicyVerb::List => {
             let names: Vec<&str> = Policy::shipped_names().collect();
             if setting.json {
-                say::json(&json!({"policy": 1, "policies": names}));
+                say::json(&Sorted(PoliciesAnswer { policy: Version, policies: &names }));
             } else {
                 say::out(&(names.join("\n") + "\n"));
             }
@@ -35,7 +121,8 @@ pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::Show { policy } => {
             let policy = named(setting, policy.as_deref())?;
             if setting.json {
-                say::data(&json!({"policy": 1, "digest": policy.digest, "yaml": policy.text()}));
+                let (digest, yaml) = (policy.digest, policy.text());
+                say::data(&Sorted(PolicyAnswer { policy: Version, digest, yaml }));
             } else {
                 say::file(policy.text());
             }
@@ -50,9 +137,9 @@ pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::Diff { old, new, census, at } => {
             let census_file = census.as_deref();
             let (old, new) = (choose(old)?.1, choose(new)?.1);
-            let (json, text) = difference(setting, (&old, &new), census_file, at.as_deref())?;
+            let (answer, text) = difference(setting, (&old, &new), census_file, at.as_deref())?;
             if setting.json {
-                say::json(&json);
+                say::json(&Sorted(answer));
             } else {
                 say::out(&text);
             }
@@ -145,7 +232,7 @@ fn forward(
             .map_err(|error| crate::store::StoreError::new("write the drawing", svg.display(), error))?;
     }
     if setting.json {
-        say::json(&json!({"simulate": 1, "from": from, "series": series}));
+        say::json(&Sorted(SimulateAnswer { simulate: Version, from, series: &series }));
     } else {
         say::out(&render::chart(&series, say::columns()));
         if policy.brakes.is_some() {
@@ -213,7 +300,7 @@ fn goes(verdict: &Verdict, part: &str) -> bool {
 }
 
 /// What an edit changes for many builds.
-#[derive(Default, serde::Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct DiffTotals {
     /// Builds that only the new policy deletes.
     would_go: u64,
@@ -287,8 +374,8 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     };
     let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
     if setting.json {
-        let changes = changes.map(|(json, _)| json);
-        say::json(&json!({"policy": 1, "dry_run": dry_run, "report": report, "changes": changes}));
+        let changes = changes.map(|(answer, _)| answer);
+        say::json(&Sorted(PolicySetAnswer { policy: Version, dry_run, report: &report, changes }));
         return Ok(());
     }
     if let Some((_, text)) = changes {
@@ -309,7 +396,7 @@ fn difference(
     (old, new): (&Policy, &Policy),
     file: Option<&Path>,
     at: Option<&str>,
-) -> Outcome<(Value, String)> {
+) -> Outcome<(DiffAnswer, String)> {
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
     let [before, after] = [old, new].map(|policy| retain(&census, policy, at, &PreviousRuns::default()));
@@ -333,13 +420,8 @@ fn difference(
         DiffTotals::of(rows, sum(&are, stream).saturating_sub(sum(&were, stream)))
     };
     let all: Vec<&Row<'_>> = rows.iter().collect();
-    let list: Vec<Value> = (rows.iter())
-        .map(|row| {
-            json!({"id": row.after.id, "change": row.change, "parts": row.parts, "bytes": row.bytes,
-                "old": row.before, "new": row.after})
-        })
-        .collect();
-    let json = json!({"diff": 1, "at": at, "builds": list, "totals": totals(&all, None)});
+    let builds = rows.iter().map(DiffRow::of).collect();
+    let answer = DiffAnswer { diff: Version, at, builds, totals: totals(&all, None) };
     let mut text = String::new();
     let groups: Vec<&[&Row<'_>]> = all.chunk_by(|a, b| a.after.id.stream == b.after.id.stream).collect();
     for group in &groups {
@@ -350,5 +432,5 @@ fn difference(
         }
     }
     text.push_str(&totals(&all, None).line());
-    Ok((json, text))
+    Ok((answer, text))
 }

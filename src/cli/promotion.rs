@@ -1,5 +1,6 @@
 //! The verbs of promotion: `vote`, `waive`, `reject`, `promote`, `demote`, `bundle`, `stages`, `history`.
 
+use super::answer::{Sorted, Version};
 use super::args::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
@@ -11,7 +12,9 @@ use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
+use crate::ops::bundle::BundleReport;
 use crate::ops::matching::Matching;
+use crate::ops::promotion::{DemoteReport, NameHistory, PromoteReport, VoteReport};
 use crate::ops::promotion::{
     DemoteRequest, PromoteRequest, PromotedAs, RejectReport, Rejection, StageMove, StageStatus, Vote,
     VoteResult, WaiveReport,
@@ -19,7 +22,18 @@ use crate::ops::promotion::{
 use crate::ops::publish::PublishOutcome;
 use crate::record::{NameMove, Waived};
 use crate::render::{Align, person};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `vote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VoteAnswer<'a> {
+    vote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a VoteReport,
+}
 
 pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
     if let Some(url) = &args.url {
@@ -34,10 +48,7 @@ pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
         Vote { id: naming::build(&mirror, &args.id)?, job: args.job.clone(), result, url: args.url.clone() };
     let report = crate::ops::promotion::vote(&setting.session(&mirror), &vote, Mode::of(args.dry_run))?;
     if setting.json {
-        say::json(&json!({
-            "vote": 1, "dry_run": args.dry_run, "id": report.id, "job": report.job, "result": report.result,
-            "before": report.before, "promotable": report.promotable,
-        }));
+        say::json(&Sorted(VoteAnswer { vote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(());
     }
     let before = match &report.before {
@@ -53,6 +64,26 @@ pub(super) fn vote(setting: &Context, args: &VoteArgs) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// The answer of `waive`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WaiveAnswer<'a> {
+    waive: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a WaiveReport,
+}
+
+/// The answer of `unwaive`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UnwaiveAnswer<'a> {
+    unwaive: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a WaiveReport,
 }
 
 pub(super) fn waive(setting: &Context, args: &WaiveArgs) -> Outcome {
@@ -83,7 +114,10 @@ pub(super) fn unwaive(setting: &Context, args: &UnwaiveArgs) -> Outcome {
 fn tell_waiver(setting: &Context, verb: &str, report: &WaiveReport, dry_run: bool) {
     let WaiveReport { waiver, standing } = report;
     if setting.json {
-        say::json(&json!({(verb): 1, "dry_run": dry_run, "waiver": waiver, "standing": standing}));
+        match verb {
+            "waive" => say::json(&Sorted(WaiveAnswer { waive: Version, dry_run, report })),
+            _ => say::json(&Sorted(UnwaiveAnswer { unwaive: Version, dry_run, report })),
+        }
         return;
     }
     let scope = match (&waiver.build, waiver.until) {
@@ -111,6 +145,26 @@ fn waiver_line(one: &Waiver) -> String {
     format!("waived {scope}: {} ({}, {})", shown(&one.why), shown(person(&one.by)), one.since.iso())
 }
 
+/// The answer of `reject`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RejectAnswer<'a> {
+    reject: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a RejectReport,
+}
+
+/// The answer of `unreject`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UnrejectAnswer<'a> {
+    unreject: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a RejectReport,
+}
+
 pub(super) fn reject(setting: &Context, args: &RejectArgs) -> Outcome {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
@@ -133,7 +187,10 @@ pub(super) fn unreject(setting: &Context, args: &UnrejectArgs) -> Outcome {
 
 fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run: bool) {
     if setting.json {
-        say::json(&json!({(verb): 1, "dry_run": dry_run, "report": report}));
+        match verb {
+            "reject" => say::json(&Sorted(RejectAnswer { reject: Version, dry_run, report })),
+            _ => say::json(&Sorted(UnrejectAnswer { unreject: Version, dry_run, report })),
+        }
         return;
     }
     let done = match (verb, dry_run, report.before.is_some()) {
@@ -154,6 +211,16 @@ fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run:
     }
 }
 
+/// The answer of `promote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PromoteAnswer<'a> {
+    promote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a PromoteReport,
+}
+
 pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
     if let Some(why) = &args.why {
         check_line(why).map_err(|error| Usage(format!("--why: {error}")))?;
@@ -171,11 +238,7 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
     };
     let report = crate::ops::promotion::promote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     if setting.json {
-        let (at, stages) = (report.at, &report.stages);
-        let bundles = &report.bundles;
-        say::json(&json!({
-            "promote": 1, "at": at, "dry_run": args.dry_run, "stages": stages, "bundles": bundles,
-        }));
+        say::json(&Sorted(PromoteAnswer { promote: Version, dry_run: args.dry_run, report: &report }));
     } else {
         report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
         for one in &report.bundles {
@@ -273,6 +336,16 @@ fn name_move(step: &NameMove, dry_run: bool) -> String {
     }
 }
 
+/// The answer of `demote`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DemoteAnswer<'a> {
+    demote: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a DemoteReport,
+}
+
 pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
@@ -282,12 +355,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     let exit = if report.failures.is_empty() { Exit::Done } else { Exit::Failed };
     if setting.json {
-        say::json(&json!({
-            "demote": 1, "dry_run": args.dry_run, "stage": report.stage, "stream": report.stream,
-            "from": report.from, "to": report.to, "rejected": report.rejected,
-            "carried": report.carried, "commands": report.commands, "failures": report.failures,
-            "bundle": report.bundle, "also": report.also, "already": report.already,
-        }));
+        say::json(&Sorted(DemoteAnswer { demote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(exit);
     }
     let done = match (report.already, args.dry_run) {
@@ -325,6 +393,16 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     Ok(exit)
 }
 
+/// The answer of `bundle`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BundleAnswer<'a> {
+    bundle: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a BundleReport,
+}
+
 pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome {
     let stream: Stream = stream.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
     let mirror = setting.open()?;
@@ -333,10 +411,7 @@ pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome 
         say::note(&format!("warning: {warning}"));
     }
     if setting.json {
-        say::json(&json!({
-            "bundle": 1, "dry_run": dry_run, "stream": report.stream, "id": report.id, "outcome": report.outcome,
-            "members": report.members, "aliases": report.aliases, "warnings": report.warnings,
-        }));
+        say::json(&Sorted(BundleAnswer { bundle: Version, dry_run, report: &report }));
         return Ok(());
     }
     let done = match report.outcome {
@@ -353,13 +428,23 @@ pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome 
     Ok(())
 }
 
+/// The answer of `stages`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StagesAnswer<'a> {
+    stages: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// Each stage in each of its streams.
+    list: &'a [StageStatus],
+}
+
 pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
     let streams = pattern(args.stream.as_deref())?;
     let mirror = setting.open()?;
     let at = now();
     let list = crate::ops::promotion::stages(&mirror, args.stage.as_deref(), streams.as_ref(), at)?;
     if setting.json {
-        say::json(&json!({"stages": 1, "at": at, "list": list}));
+        say::json(&Sorted(StagesAnswer { stages: Version, at, list: &list }));
     } else {
         let columns = [
             ("STAGE", Align::Left),
@@ -416,6 +501,16 @@ fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
     ]
 }
 
+/// The answer of `history`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HistoryAnswer<'a> {
+    history: Version,
+    /// The path of the alias.
+    alias: &'a RelPath,
+    /// The moves of the alias, oldest first.
+    moves: &'a [NameHistory],
+}
+
 pub(super) fn history(setting: &Context, name: &str) -> Outcome {
     let mirror = setting.open()?;
     let alias = alias(name)?;
@@ -424,7 +519,7 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
         return Err(Usage(format!("`{alias}` is not a name of the mirror, and never was one")).into());
     }
     if setting.json {
-        say::json(&json!({"history": 1, "alias": alias, "moves": moves}));
+        say::json(&Sorted(HistoryAnswer { history: Version, alias: &alias, moves: &moves }));
         return Ok(());
     }
     if moves.is_empty() {

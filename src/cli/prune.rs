@@ -1,5 +1,6 @@
 //! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
 
+use super::answer::{Sorted, Version};
 use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
@@ -9,13 +10,14 @@ use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Digest, Stamp, check_line, shown};
 use crate::ops::Mode;
+use crate::ops::retention::Restored;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::{Failure, HoldReport, PruneOptions, PruneReport, SweepReport};
 use crate::ops::withdraw::tombstone;
 use crate::record::Hold;
 use crate::recover::LeftStage;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
 
@@ -55,7 +57,7 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
         return Ok(exit(&report));
     }
     if setting.json {
-        say::json(&json!({"prune": 1, "report": report}));
+        say::json(&Sorted(PruneAnswer { prune: Version, report: &report }));
     } else {
         tell(&report);
     }
@@ -79,13 +81,24 @@ fn finding(found: &Concern) {
     say::note(&format!("finding: {}: {}{hint}", found.path, shown(&found.why)));
 }
 
-/// The answer of a dry run as JSON: the plan, and what else would go.
-#[derive(Serialize)]
-struct Trial<'a> {
+/// The answer of `prune`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PruneAnswer<'a> {
+    prune: Version,
+    /// What was done.
+    report: &'a PruneReport,
+}
+
+/// The answer of `prune --dry-run`: the plan, and what else a prune would do.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Trial<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The stages of interrupted publishes that would be deleted.
     stages: &'a [LeftStage],
+    /// The problems that need a person.
     findings: &'a [Concern],
+    /// What cannot be read.
     failures: &'a [Failure],
 }
 
@@ -193,6 +206,16 @@ fn failure(failure: &Failure) {
     say::note(&format!("failed: {}: {}", failure.path, failure.error));
 }
 
+/// The answer of `sweep`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SweepAnswer<'a> {
+    sweep: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a SweepReport,
+}
+
 pub(super) fn sweep(
     setting: &Context,
     max_rate: Option<u32>,
@@ -202,7 +225,7 @@ pub(super) fn sweep(
     let mirror = gently(setting, max_rate, priority)?;
     let report = crate::ops::retention::sweep(&setting.session(&mirror), Mode::of(dry_run))?;
     if setting.json {
-        say::json(&json!({"sweep": 1, "dry_run": dry_run, "report": report}));
+        say::json(&Sorted(SweepAnswer { sweep: Version, dry_run, report: &report }));
     } else {
         swept(&report, Mode::of(dry_run));
         let builds = say::count(report.swept.len() as u64, "build");
@@ -215,6 +238,16 @@ pub(super) fn sweep(
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
+/// The answer of `restore`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RestoreAnswer<'a> {
+    restore: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The build that was restored, or would be.
+    build: &'a Restored,
+}
+
 pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
     let (mirror, id) = (setting.open()?, build(id)?);
     let withdrawn = tombstone(&mirror, &id)?;
@@ -223,7 +256,7 @@ pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
         say::note(&format!("warning: it was withdrawn at {}: {}", tombstone.at.iso(), shown(&tombstone.why)));
     }
     if setting.json {
-        say::json(&json!({"restore": 1, "dry_run": dry_run, "build": restored}));
+        say::json(&Sorted(RestoreAnswer { restore: Version, dry_run, build: &restored }));
     } else {
         let done = if dry_run { "would restore" } else { "restored" };
         let until =
@@ -231,6 +264,16 @@ pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
         say::out(&format!("{done} {}{until}\n", restored.id));
     }
     Ok(())
+}
+
+/// The answer of `hold` and `unhold`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HoldAnswer<'a> {
+    hold: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a HoldReport,
 }
 
 pub(super) fn hold(setting: &Context, args: &HoldArgs) -> Outcome {
@@ -273,7 +316,7 @@ pub(super) fn unhold(setting: &Context, id: &str, why: Option<&str>, dry_run: bo
 
 fn report_hold(setting: &Context, report: &HoldReport, (done, would): (&str, &str), dry_run: bool) {
     if setting.json {
-        say::data(&json!({"hold": 1, "dry_run": dry_run, "report": report}));
+        say::data(&Sorted(HoldAnswer { hold: Version, dry_run, report }));
         return;
     }
     match (report.changed, dry_run) {

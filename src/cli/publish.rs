@@ -1,5 +1,6 @@
 //! `publish`: a build server's one command after each build.
 
+use super::answer::Version;
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
 use super::chosen::choose;
 use super::context::{Context, now};
@@ -13,15 +14,16 @@ use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown
 use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, PublishRequest};
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The answer as JSON.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    publish: u32,
+/// The answer of `publish`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PublishAnswer<'a> {
+    publish: Version,
     #[serde(flatten)]
     report: &'a PublishReport,
 }
@@ -101,7 +103,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         say::note(&format!("warning: {warning}"));
     }
     if setting.json {
-        say::json(&Answer { publish: 1, report: &report });
+        say::json(&PublishAnswer { publish: Version, report: &report });
     } else {
         say::out(&render(&report));
     }

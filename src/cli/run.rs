@@ -1,5 +1,6 @@
 //! One place for errors, causes, hints and exit codes.
 
+use super::answer::{Sorted, Version};
 use super::args::{Cli, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
 use super::context::{Context, who};
 use super::exit::{Exit, Outcome, Usage};
@@ -19,7 +20,6 @@ use crate::progress::CancelToken;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
-use serde_json::json;
 use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
@@ -253,7 +253,8 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Completions { shell } => {
             let text = complete::registration(shell);
             if setting.json {
-                say::data(&json!({"completions": 1, "shell": shell.to_string(), "text": text}));
+                let shell = shell.to_string();
+                say::data(&Sorted(complete::CompletionsAnswer { completions: Version, shell, text }));
             } else {
                 say::verbatim(&text);
             }

@@ -5,8 +5,8 @@ use crate::mirror::{Unreadable, chain};
 use crate::model::{ErrorKind, shell_word, shown, unprintable};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::borrow::Cow;
 use std::error::Error;
@@ -284,12 +284,26 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
     }
 }
 
+/// The last line of standard error of a command that failed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ErrorAnswer {
+    /// What failed, and its causes.
+    error: String,
+    /// The exit code.
+    exit: u8,
+    /// What to do about it; `null` if there is nothing to suggest.
+    hint: Option<String>,
+    /// The kind of the failure.
+    kind: ErrorKind,
+}
+
 /// Writes an error as one JSON object on a line of standard error, the last one.
 pub(super) fn failure_as_json(error: &str, kind: ErrorKind, hint: Option<&str>, exit: u8) {
     let line = |text: &str| shown(&addressed(text)).into_owned();
     let (error, hint) = (line(error), hint.map(line));
-    let object = json!({"error": error, "kind": kind.as_str(), "hint": hint, "exit": exit});
-    writeln!(io::stderr().lock(), "{object}").ok();
+    if let Ok(object) = serde_json::to_string(&ErrorAnswer { error, exit, hint, kind }) {
+        writeln!(io::stderr().lock(), "{object}").ok();
+    }
 }
 
 /// Returns whether standard output shows colours: on a terminal that has them, unless `NO_COLOR`, `CLICOLOR` or

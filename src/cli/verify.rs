@@ -1,5 +1,6 @@
 //! The verb `verify`: bytes against the digests that were written down for them.
 
+use super::answer::{Sorted, Version};
 use super::args::VerifyArgs;
 use super::context::Context;
 use super::exit::{Exit, Outcome, Usage};
@@ -10,8 +11,17 @@ use crate::model::{BuildId, shown};
 use crate::ops::adopt::Scope;
 use crate::ops::verify::{By, VerifyOptions, VerifyReport, Which};
 use crate::render::Paint;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeSet;
+
+/// The answer of `verify`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VerifyAnswer<'a> {
+    verify: Version,
+    /// What was verified, and what differs.
+    report: &'a VerifyReport,
+}
 
 pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
@@ -29,7 +39,7 @@ pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
     let report = report?;
     report.warnings.iter().for_each(|warning| say::note(&format!("warning: {warning}")));
     if setting.json {
-        say::json(&json!({"verify": 1, "report": report}));
+        say::json(&Sorted(VerifyAnswer { verify: Version, report: &report }));
     } else {
         say::out(&render(&report, say::paint()));
     }

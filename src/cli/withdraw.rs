@@ -1,5 +1,6 @@
 //! The verb `withdraw`: one build that must not be in the mirror is taken back.
 
+use super::answer::{Sorted, Version};
 use super::args::WithdrawArgs;
 use super::context::Context;
 use super::exit::{Exit, Failed, Outcome, Usage};
@@ -7,8 +8,19 @@ use super::{naming, say};
 use crate::model::{BuildId, Class, Classify, ErrorKind, check_line, shell_word, shown};
 use crate::ops::Mode;
 use crate::ops::withdraw::{WithdrawReport, Withdrawing};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
+
+/// The answer of `withdraw`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WithdrawAnswer<'a> {
+    withdraw: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// What was done, or would be.
+    report: &'a WithdrawReport,
+}
 
 pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
@@ -31,7 +43,7 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
     let mode = Mode::of(args.dry_run);
     let report = run(mode)?;
     if setting.json {
-        say::json(&json!({"withdraw": 1, "dry_run": args.dry_run, "report": report}));
+        say::json(&Sorted(WithdrawAnswer { withdraw: Version, dry_run: args.dry_run, report: &report }));
     } else {
         tell(&report, mode);
     }

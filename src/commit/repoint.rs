@@ -15,10 +15,11 @@ use crate::model::{
 };
 use crate::record::Payload;
 use crate::store::{Kind, StoreError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One name that moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moved {
     /// The alias.
     pub alias: RelPath,

@@ -3,10 +3,11 @@
 use super::policy::{Basis, Family, Keep, Policy, Range, Rule, Span};
 use crate::census::Census;
 use crate::model::{Document, Mark, Stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Something odd about a policy or pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Which kind, a stable word.
     pub code: &'static str,

@@ -6,11 +6,12 @@ use super::suggest::mend_inside;
 use super::template::Values;
 use super::tree::Found;
 use crate::model::{BuildId, RelPath, Stream, is_sums};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What a path is in a layout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "place", rename_all = "kebab-case")]
 pub enum Place {
     /// The root of the mirror.
@@ -64,7 +65,7 @@ pub enum Place {
 }
 
 /// By which rule something lies inside a build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Artifact {
     /// The rule, as the layout writes it; `directory` for what only leads to places.
     pub rule: String,

@@ -3,10 +3,12 @@
 use super::grammar::{Class, Layout};
 use super::suggest::{NAMES, Suggestion, Table, mend_inside, weight};
 use super::template::{Part, Values};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why a path has no place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Stray {
     /// The rule that it breaks; stable.
     pub rule: String,

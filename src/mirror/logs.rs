@@ -7,6 +7,7 @@ use super::{Mirror, RECORD_LIMIT, Tree, WriteLock};
 use crate::model::Stamp;
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError, StoreErrorKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ pub struct BuildLogs {
 }
 
 /// The log of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunLog {
     /// When it ended.

@@ -11,6 +11,7 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::BuildRecord;
 use crate::store::{Put, StoreError};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -40,7 +41,7 @@ pub struct Ticket {
 }
 
 /// What a directory of the trash holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TicketKind {
     /// A build that is gone from its place.

@@ -4,7 +4,9 @@
 //! whether a layout has a place for them, and which path that is, the layout says.
 
 use crate::model::{PathError, RelPath};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -130,9 +132,9 @@ impl fmt::Display for BuildId {
     }
 }
 
-/// Lets a type that prints and parses stand in JSON and YAML as its text.
+/// Lets a type that prints and parses stand in JSON and YAML as its text, which a JSON schema describes in a sentence.
 macro_rules! as_text {
-    ($($name:ty),+) => {$(
+    ($($name:ident: $description:literal),+) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.collect_str(self)
@@ -144,10 +146,24 @@ macro_rules! as_text {
                 String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
             }
         }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "minLength": 1, "description": $description })
+            }
+        }
     )+};
 }
 
-as_text!(Stream, BuildName, BuildId);
+as_text!(
+    Stream: "A stream: the builds of one branch and distribution, such as `master/debian`.",
+    BuildName: "The name of a build in its stream, such as `20181205T060000Z`.",
+    BuildId: "The ID of a build: its stream and its name, such as `master/debian/20181205T060000Z`."
+);
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,12 @@
 //! Each error type says this beside its variants, in a `match` without a wildcard arm: a new variant does not compile
 //! until it says its kind. A variant that wraps another error passes on what that one says.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 /// The kinds of errors, each of which has an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ErrorKind {
     /// It did not work.
     Failed,
@@ -43,19 +47,6 @@ pub trait Classify {
 }
 
 impl ErrorKind {
-    /// Returns its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Full => "full",
-            Self::Denied => "denied",
-            Self::Usage => "usage",
-            Self::Refused => "refused",
-            Self::Busy => "busy",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
     /// Returns this kind with something to do.
     pub fn hint(self, hint: impl Into<String>) -> Class {
         Class { kind: self, hint: Some(hint.into()) }

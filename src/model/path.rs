@@ -4,7 +4,9 @@
 //! spelling (`a//b`, `./a`) or carry control characters into a terminal or a checksum file. So a path that was
 //! parsed cannot leave the root by its text; that it does not leave it through a symlink is the store's promise.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -222,6 +224,19 @@ impl fmt::Display for RelPath {
 impl Serialize for RelPath {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&self.0)
+    }
+}
+
+impl JsonSchema for RelPath {
+    fn schema_name() -> Cow<'static, str> {
+        "Path".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A path relative to the root of the mirror, or of a build in it; empty for the root itself.",
+        })
     }
 }
 

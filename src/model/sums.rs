@@ -2,7 +2,9 @@
 //!
 //! These files lie at the top of a build, in every layout. No list of the build names them, and no source brings them.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The file at the top of a build that holds its checksums.
@@ -42,6 +44,20 @@ impl fmt::Display for Scheme {
 impl Serialize for Scheme {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Scheme {
+    fn schema_name() -> Cow<'static, str> {
+        "Scheme".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "enum": ["gpg", "minisign"],
+            "description": "The program that makes and checks the signature.",
+        })
     }
 }
 

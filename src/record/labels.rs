@@ -2,6 +2,7 @@
 
 use crate::model::Stamp;
 use litemap::LiteMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// All that was said of a build, by key. A build has few labels, and there are many builds: a sorted list is smallest.
@@ -13,7 +14,7 @@ pub fn as_object<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Erro
 }
 
 /// The value of a label, with its history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelValue {
     /// What was said.
     pub value: String,
@@ -29,7 +30,7 @@ pub struct LabelValue {
 }
 
 /// A reasoned wish that a build stay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
     /// Who wants it.
     pub who: String,

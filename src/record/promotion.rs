@@ -1,11 +1,12 @@
 //! What the journal states of promotions and waivers.
 
 use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One of several names that move as one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameMove {
     /// The name.
     pub alias: RelPath,
@@ -16,7 +17,7 @@ pub struct NameMove {
 }
 
 /// Commands that go along with a stage, as the pipeline named them then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CarriedCommand {
     /// Looks whether the rest can succeed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -33,7 +34,7 @@ pub struct CarriedCommand {
 }
 
 /// A stage that is handed on to a build, or back to an earlier one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promotion {
     /// The name of the stage.
     pub name: String,
@@ -92,7 +93,7 @@ impl Promotion {
 }
 
 /// A waiver that is given or taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waived {
     /// For which stage.
     pub name: String,

@@ -5,10 +5,11 @@ use crate::commit::reveal::RevealError;
 use crate::mirror::{JournalError, LockError, StateError, WriteLock};
 use crate::model::{Class, Classify};
 use crate::store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was finished or cleared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Settled {
     /// To what it was done: a build, an alias, a stage.
     pub to: String,
@@ -17,7 +18,7 @@ pub struct Settled {
 }
 
 /// How something was settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettledAs {
     /// It was carried to its end.

@@ -8,6 +8,7 @@ use crate::commit::untrash::find;
 use crate::mirror::{Mirror, WriteLock};
 use crate::model::{RelPath, Stamp};
 use crate::store::{Guard, Kind, Store, StoreError, StoreErrorKind, TreeSnapshot};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ pub(super) fn clear_stage(
 }
 
 /// A stage that an interrupted publish left: no process holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftStage {
     /// Where it is.
     pub path: RelPath,

@@ -2,10 +2,11 @@
 
 use crate::model::Stamp;
 use crate::render::paint::{bytes, count};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many builds and bytes there are at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Series {
     /// The instant.
     pub at: Stamp,

@@ -1,6 +1,7 @@
 //! `docs/json.md` names every field of every answer.
 
 use crate::support::rig::{PARTED, Rig, lay};
+use crate::support::shapes::assert_shape;
 use crate::support::trunk::Trunk;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -146,7 +147,9 @@ fn every_field_of_an_answer_is_told() {
     ];
     for call in calls {
         let output = rig.run(&[&["--json"], call].concat());
-        fields(&serde_json::from_slice(&output.stdout).unwrap(), &mut found);
+        let answer = serde_json::from_slice(&output.stdout).unwrap();
+        assert_shape(call, &answer);
+        fields(&answer, &mut found);
     }
     let told = include_str!("../../docs/json.md");
     let words: BTreeSet<&str> = told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
@@ -228,9 +231,12 @@ fn every_answer_carries_the_version_of_its_form() {
             panic!("{sentence:?}: {error}: {}", String::from_utf8_lossy(&output.stderr));
         });
         assert_eq!(answer[field], 1, "{sentence:?}: {answer}");
+        assert_shape(sentence, &answer);
     }
     let init = ["--json", "--mirror", made.to_str().unwrap(), "init"];
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(init).output().unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["init"], 1);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["init"], 1);
+    assert_shape(&["init"], &answer);
     rig.fails(2, "text and json", &["check", "--list", "--format", "sarif"]);
 }

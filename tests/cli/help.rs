@@ -1,6 +1,7 @@
 //! The help in groups, answers to words of other tools, `-q`, `--color`, errors as JSON, and manual pages.
 
 use crate::support::rig::Rig;
+use crate::support::shapes::assert_error_shape;
 use serde_json::Value;
 use std::fs;
 
@@ -85,6 +86,7 @@ fn error(rig: &Rig, args: &[&str]) -> Value {
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["exit"].as_i64(), output.status.code().map(i64::from), "{text}");
     assert!(output.stdout.is_empty());
+    assert_error_shape(text.as_bytes());
     last
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod publish;
 pub(crate) mod readers;
 mod readme;
 pub(crate) mod resuming;
+pub(crate) mod schemas;
 pub(crate) mod settings;
 pub(crate) mod sign;
 pub(crate) mod status;

@@ -1,5 +1,6 @@
 //! The packages install what a system needs, and the Containerfile builds as the README says.
 
+use mirrorkeep::cli::schemas;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -60,6 +61,9 @@ fn expected(zsh: &str) -> BTreeSet<String> {
             files.insert(format!("/usr/share/doc/mirrorkeep/docs/{name}"));
         }
     }
+    files.extend(
+        schemas().iter().map(|answer| format!("/usr/share/doc/mirrorkeep/docs/schemas/{}", answer.file())),
+    );
     let pages = tempfile::tempdir().unwrap();
     ok(Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(["man", "--out"]).arg(pages.path()));
     for page in fs::read_dir(pages.path()).unwrap() {

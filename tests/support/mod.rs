@@ -6,6 +6,7 @@ pub(crate) mod dice;
 pub(crate) mod http;
 pub(crate) mod rig;
 pub(crate) mod servers;
+pub(crate) mod shapes;
 pub(crate) mod shared;
 pub(crate) mod trunk;
 pub(crate) mod twice;

@@ -1,5 +1,6 @@
 //! A mirror in a temporary directory, driven through the real binary.
 
+use crate::support::shapes::assert_shape;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -80,12 +81,14 @@ impl Rig {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the binary with `--json` and returns the answer.
+    /// Runs the binary with `--json` and returns the answer, which is as its schema says.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut all = vec!["--json"];
         all.extend(args);
-        serde_json::from_str(&self.ok(&all)).unwrap()
+        let answer = serde_json::from_str(&self.ok(&all)).unwrap();
+        assert_shape(args, &answer);
+        answer
     }
 
     /// Runs the binary, which must fail with that code and say that.
@@ -97,12 +100,14 @@ impl Rig {
         assert!(text.contains(said), "{text}");
     }
 
-    /// Returns the JSON that the binary answers, which must end with that code.
+    /// Returns the JSON that the binary answers, which must end with that code; it is as its schema says.
     #[track_caller]
     pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        let answer = serde_json::from_slice(&output.stdout).unwrap();
+        assert_shape(args, &answer);
+        answer
     }
 
     /// Publishes the workspace as that build of `master/centos`, and makes the mirror before the first.

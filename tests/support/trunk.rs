@@ -1,5 +1,6 @@
 //! A mirror of RDO's trunk as its build service fills it, in a directory or in a bucket, with a pipeline.
 
+use crate::support::shapes::{assert_error_shape, assert_shape};
 use mirrorkeep::model::Digest;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -117,6 +118,7 @@ impl<'a> Trunk<'a> {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
         let error: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_error_shape(text.as_bytes());
         assert!(error["error"].as_str().unwrap().contains(said), "{text}");
         let hint = error["hint"].as_str().unwrap_or_default();
         hint.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -139,7 +141,9 @@ impl<'a> Trunk<'a> {
     pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        let answer = serde_json::from_slice(&output.stdout).unwrap();
+        assert_shape(args, &answer);
+        answer
     }
 
     #[track_caller]

@@ -2,11 +2,12 @@
 
 use crate::decide::check::{Code, Severity};
 use crate::model::{BuildId, shell_word};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 
 /// Something about a mirror that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Finding {
     /// Where; bytes that are no UTF-8 are shown escaped.
     pub path: String,

@@ -1,11 +1,12 @@
 //! What can be mended safely: nothing that changes a published byte or takes a choice from a person.
 
 use crate::decide::check::{Code, Finding};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
 /// One thing that can be mended.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Fix {
     /// What is done.
     pub what: MendKind,
@@ -17,7 +18,7 @@ pub struct Fix {
 }
 
 /// What is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MendKind {
     /// What an interrupted command left goes.

@@ -3,6 +3,7 @@
 use crate::decide::check::{Code, Finding, Severity};
 use crate::model::{RelPath, Stamp};
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ struct Ignore {
 }
 
 /// A finding that is ignored, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Ignored {
     /// What is ignored.
     #[serde(flatten)]

@@ -1,10 +1,11 @@
 //! What an edit of a pipeline changes.
 
 use super::stage::{Pipeline, Stage};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What differs between two pipelines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PipelineDiff {
     /// The stages that differ: those of the new pipeline in its order, then those that only the old one has.
     pub stages: Vec<StageDiff>,
@@ -15,7 +16,7 @@ pub struct PipelineDiff {
 }
 
 /// What happened to a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GateDiff {
     /// The name.
     pub gate: String,
@@ -24,7 +25,7 @@ pub struct GateDiff {
 }
 
 /// What differs in one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StageDiff {
     /// The name.
     pub stage: String,
@@ -35,7 +36,7 @@ pub struct StageDiff {
 }
 
 /// What an edit does to a stage or a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageChange {
     /// Only the new pipeline has it.

@@ -3,6 +3,7 @@
 use crate::census::{AliasMove, Census, StreamCensus};
 use crate::layout::{Layout, Place};
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,7 +30,7 @@ struct History {
 }
 
 /// What stands in for the vote of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Waiver {
     /// The stage for which it counts.
     pub stage: String,
@@ -47,7 +48,7 @@ pub struct Waiver {
 }
 
 /// For which builds a waiver counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WaiverScope {
     /// One build.
@@ -57,7 +58,7 @@ pub enum WaiverScope {
 }
 
 /// What a promotion of a stage does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// A candidate meets everything: the stage moves to it.
@@ -73,7 +74,7 @@ pub enum Outcome {
 }
 
 /// A build that a stage may take next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The build.
     pub id: BuildId,
@@ -95,7 +96,7 @@ pub struct Candidate {
 }
 
 /// The state of a stage in one stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StageState {
     /// The stage.
     pub stage: String,

@@ -4,11 +4,12 @@ use super::evaluate::{View, evaluate};
 use super::example::{Example, Expected};
 use super::stage::Pipeline;
 use super::state::{Outcome, StageState};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What came out of one example otherwise than it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Surprise {
     /// The example's name.
     pub test: String,

@@ -5,10 +5,11 @@ use crate::census::{AliasCensus, BuildCensus, Census, LabelCensus, StreamCensus}
 use crate::decide::retention::{Fate, PartFate, PreviousRuns, Verdict, retain};
 use crate::model::{BuildId, BuildName};
 use crate::record::Hold;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What came out of one example otherwise than it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Surprise {
     /// The example's name.
     pub test: String,

@@ -2,8 +2,10 @@
 
 use crate::decide::retention::near_miss::NearMiss;
 use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,15 +13,17 @@ use std::sync::Arc;
 pub const PLAN_VERSION: u32 = 1;
 
 /// What a policy says of every build of a census at one instant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Plan {
-    /// The version of this form, [`PLAN_VERSION`].
+    /// The version of this form.
+    #[schemars(extend("const" = PLAN_VERSION))]
     pub plan: u32,
     /// The instant for which it holds.
     pub at: Stamp,
     /// Stands for the mirror and every verdict; the same census and policy give the same one, whatever the order of
     /// reading. A plan that was not made from a mirror stands for the verdicts alone.
     #[serde(serialize_with = "prefixed")]
+    #[schemars(with = "String", regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: Digest,
     /// How it may be carried out.
     pub outcome: PlanOutcome,
@@ -43,7 +47,7 @@ pub struct Plan {
 }
 
 /// How a plan may be carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PlanOutcome {
     /// As it is.
@@ -59,7 +63,7 @@ pub enum PlanOutcome {
 }
 
 /// What a policy says of one build.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Verdict {
     /// Which build.
     pub id: BuildId,
@@ -88,7 +92,7 @@ pub struct Verdict {
 }
 
 /// What becomes of a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// It stays.
@@ -102,7 +106,7 @@ pub enum Fate {
 }
 
 /// What becomes of a part of a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PartFate {
     /// It stays.
@@ -116,7 +120,7 @@ pub enum PartFate {
 }
 
 /// One reason for which a build stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     /// The rule or protection, such as `within 14d` or `hold`.
     pub rule: Arc<str>,
@@ -142,7 +146,7 @@ pub struct Miss {
 }
 
 /// Everything added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Builds that stay.
     pub keep: usize,
@@ -179,6 +183,24 @@ impl Serialize for Miss {
         map.serialize_field("rule", &self.rule)?;
         map.serialize_field("detail", &self.near.to_string())?;
         map.end()
+    }
+}
+
+impl JsonSchema for Miss {
+    fn schema_name() -> Cow<'static, str> {
+        "Miss".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "How narrowly a rule missed a build.",
+            "properties": {
+                "rule": { "type": "string", "description": "The rule, such as `within 14d`." },
+                "detail": { "type": "string", "description": "How narrowly, for people." },
+            },
+            "required": ["rule", "detail"],
+        })
     }
 }
 

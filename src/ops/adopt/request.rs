@@ -4,6 +4,7 @@ use crate::commit::Moved;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
 use crate::ops::{ActError, Mode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Which builds are taken over.
@@ -85,7 +86,7 @@ pub struct AdoptOptions {
 }
 
 /// What was taken over.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct AdoptReport {
     /// Builds that have a record now.
     pub adopted: Vec<Adopted>,
@@ -102,7 +103,7 @@ pub struct AdoptReport {
 }
 
 /// A build that was taken over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Adopted {
     /// Which build.
     pub id: BuildId,
@@ -127,7 +128,7 @@ pub struct Adopted {
 }
 
 /// A list of checksums that others made, with a line that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadList {
     /// Where it is.
     pub path: RelPath,
@@ -136,7 +137,7 @@ pub struct UnreadList {
 }
 
 /// Something that was left alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct SkippedBuild {
     /// Where it lies.
     pub path: String,

@@ -11,16 +11,19 @@ use crate::record::{BuildRecord, LabelValue, Labels, as_object};
 use crate::recover::RecoverError;
 use crate::session::Session;
 use crate::store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What labelling did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LabelReport {
     /// Which build.
     pub id: BuildId,
     /// All its labels now.
     #[serde(serialize_with = "as_object")]
+    #[schemars(with = "BTreeMap<String, crate::record::LabelValue>")]
     pub labels: Labels,
     /// Names that moved.
     pub aliases: Vec<Moved>,

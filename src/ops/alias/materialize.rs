@@ -14,13 +14,14 @@ use crate::progress::Interrupted;
 use crate::record::Manifest;
 use crate::recover::RecoverError;
 use crate::store::{Kind, StoreError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many objects a page of a listing has, and one request removes.
 const PAGE: u64 = 1000;
 
 /// What a copy below an alias takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cost {
     /// The alias.
     pub alias: RelPath,
@@ -37,7 +38,7 @@ pub struct Cost {
 }
 
 /// An alias whose copy was brought up to date.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Switched {
     /// The alias.
     pub alias: RelPath,

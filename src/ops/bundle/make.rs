@@ -8,6 +8,7 @@ use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
 use crate::ops::publish::PublishOutcome;
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 pub(crate) const TRIES: usize = 5;
 
 /// What making a bundle did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BundleReport {
     /// The stream.
     pub stream: Stream,

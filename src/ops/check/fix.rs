@@ -13,11 +13,12 @@ use crate::ops::readers::{Look, update};
 use crate::recover::{abandoned, stale};
 use crate::session::Session;
 use crate::store::{Kind, Uploads};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
 
 /// What became of one thing that was to be mended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FixOutcome {
     /// What was to be done.
     #[serde(flatten)]

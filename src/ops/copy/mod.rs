@@ -32,6 +32,7 @@ use crate::source::gather::leads_to;
 use crate::source::{Lines, Source, hash};
 use crate::store::{Share, io_pool};
 use choose::Chosen;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,7 +54,7 @@ pub struct CopyOptions {
 }
 
 /// What copying did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct CopyReport {
     /// Every build that was asked for and is there now, in the order in which they came.
     pub builds: Vec<Copied>,
@@ -73,7 +74,7 @@ pub struct CopyReport {
 }
 
 /// A build that is at the target now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Copied {
     /// Which build.
     pub id: BuildId,
@@ -100,7 +101,7 @@ pub struct Copied {
 }
 
 /// Whether a build came now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CopyOutcome {
     /// It is there now and was not before.
@@ -112,7 +113,7 @@ pub enum CopyOutcome {
 }
 
 /// A name that was left as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnmovedAlias {
     /// The alias.
     pub alias: RelPath,

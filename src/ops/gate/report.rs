@@ -3,6 +3,7 @@
 use crate::decide::pipeline::{Gate, GateCheck};
 use crate::exec;
 use crate::model::BuildId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Which gates run on which build.
@@ -24,7 +25,7 @@ pub enum WhichGates {
 }
 
 /// What gates found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GateReport {
     /// The build.
     pub id: BuildId,
@@ -35,7 +36,7 @@ pub struct GateReport {
 }
 
 /// What one gate found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GateRun {
     /// The gate.
     pub gate: String,
@@ -56,7 +57,7 @@ pub struct GateRun {
 }
 
 /// What became of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateOutcome {
     /// It was not run, since only a trial was asked for.

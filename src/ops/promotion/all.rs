@@ -8,10 +8,11 @@ use crate::mirror::Mirror;
 use crate::model::{Stamp, Stream};
 use crate::ops::Mode;
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What promoting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PromoteReport {
     /// When.
     pub at: Stamp,

@@ -13,6 +13,7 @@ use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ pub struct DemoteRequest {
 }
 
 /// What demoting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DemoteReport {
     /// The stage.
     pub stage: String,
@@ -49,7 +50,6 @@ pub struct DemoteReport {
     /// Those of them that failed, each with its reason.
     pub failures: Vec<String>,
     /// The bundle of the builds that have the stage then.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,

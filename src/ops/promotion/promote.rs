@@ -14,6 +14,7 @@ use crate::model::{BuildId, BuildName, Stream, VOTE};
 use crate::ops::matching::Matching;
 use crate::progress::CancelToken;
 use crate::record::{NameMove, Payload, Promotion};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ pub struct PromoteRequest {
 }
 
 /// What became of a stage in one stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageMove {
     /// The stage.
     pub stage: String,
@@ -65,7 +66,7 @@ pub struct StageMove {
 }
 
 /// What was done with a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromotedAs {
     /// It moved to a build.

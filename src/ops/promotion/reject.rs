@@ -6,6 +6,7 @@ use crate::model::{BuildId, Label};
 use crate::ops::Mode;
 use crate::ops::alias::{Saying, say_of};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a person says against a build.
@@ -20,7 +21,7 @@ pub struct Rejection {
 }
 
 /// What rejecting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RejectReport {
     /// The build.
     pub id: BuildId,

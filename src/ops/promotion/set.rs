@@ -15,11 +15,12 @@ use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, current, is_there, publish};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A bundle that was made of the builds that have a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BundleMove {
     /// The stage.
     pub stage: String,

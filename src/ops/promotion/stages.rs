@@ -6,10 +6,11 @@ use crate::decide::pipeline::{Outcome, evaluate};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp, Stream};
 use crate::ops::matching::Matching;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A stage in one stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageStatus {
     /// The stage.
     pub stage: String,

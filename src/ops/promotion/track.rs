@@ -3,11 +3,12 @@
 use crate::mirror::{JournalError, Mirror};
 use crate::model::{RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase, Promotion};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One move of a name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NameHistory {
     /// When.
     pub at: Stamp,

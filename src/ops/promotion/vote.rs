@@ -9,6 +9,7 @@ use crate::model::{BuildId, VOTE, job_name};
 use crate::ops::Mode;
 use crate::ops::alias::{Saying, say_of};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a job says of a build.
@@ -25,7 +26,7 @@ pub struct Vote {
 }
 
 /// How a job went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VoteResult {
     /// Well.
@@ -35,7 +36,7 @@ pub enum VoteResult {
 }
 
 /// What voting did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VoteReport {
     /// The build.
     pub id: BuildId,

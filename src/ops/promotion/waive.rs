@@ -7,10 +7,11 @@ use crate::model::BuildId;
 use crate::ops::Mode;
 use crate::record::{Payload, Waived};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What giving or taking back a waiver did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct WaiveReport {
     /// The waiver.
     pub waiver: Waived,

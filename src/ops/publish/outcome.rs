@@ -5,11 +5,12 @@ use crate::model::{BuildId, Outcome, RelPath};
 use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::run::PublishRun;
 use crate::sign::Signature;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 
 /// What publishing did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PublishReport {
     /// Which build.
     pub id: BuildId,
@@ -52,7 +53,7 @@ pub struct PublishReport {
 }
 
 /// Whether a build was published now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PublishOutcome {
     /// It is visible now and was not before.

@@ -13,6 +13,7 @@ use crate::ops::Mode;
 use crate::session::Session;
 use crate::store::{Kind, Put, StoreError, io_pool};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ const LIMIT: u64 = 16 << 20;
 pub const NOT_UPDATED: &str = "what readers of names get is not up to date";
 
 /// What was written for readers, or would be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReadersReport {
     /// Public files that are new or replaced.
     pub written: Vec<RelPath>,

@@ -6,13 +6,14 @@ use crate::layout::AliasRule;
 use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, RelPath};
 use crate::store::Kind;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// One thing that a person must look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Concern {
     /// Where.
     pub path: RelPath,

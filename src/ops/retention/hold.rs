@@ -6,10 +6,11 @@ use crate::model::BuildId;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What holding or letting go did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HoldReport {
     /// Which build.
     pub id: BuildId,

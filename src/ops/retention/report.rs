@@ -4,6 +4,7 @@ use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::model::{BuildId, Digest, RelPath, Stamp};
 use crate::ops::retention::concern::Concern;
 use crate::recover::LeftStage;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How a plan is to be carried out.
@@ -16,7 +17,7 @@ pub struct PruneOptions {
 }
 
 /// What a run of prune did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PruneReport {
     /// The plan that was carried out.
     pub plan: Plan,
@@ -39,7 +40,7 @@ pub struct PruneReport {
 }
 
 /// Something that went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PrunedBuild {
     /// Which build.
     pub id: BuildId,
@@ -50,7 +51,7 @@ pub struct PrunedBuild {
 }
 
 /// Something that did not go after all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Skipped {
     /// Which build.
     pub id: BuildId,
@@ -69,7 +70,7 @@ pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
 }
 
 /// Something that could not be done to one path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     /// Where.
     pub path: String,
@@ -78,7 +79,7 @@ pub struct Failure {
 }
 
 /// What a sweep did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SweepReport {
     /// Builds whose bytes went.
     pub swept: Vec<BuildId>,

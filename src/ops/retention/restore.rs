@@ -11,13 +11,14 @@ use crate::ops::retention::hold;
 use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The reason of the hold that a restored build has.
 const RESTORED: &str = "restored from the trash";
 
 /// A build that came back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Restored {
     /// Which build.
     pub id: BuildId,

@@ -11,6 +11,7 @@ use crate::layout::Layout;
 use crate::mirror::{Chosen, InForce, MirrorError};
 use crate::model::{BuildId, Class, Classify, ErrorKind, Stream};
 use crate::session::Session;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -58,7 +59,7 @@ impl Classify for SettingsError {
 }
 
 /// What putting something in force did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SettingReport {
     /// What was in force before, by its name in `mirror.yaml`.
     pub before: Option<String>,

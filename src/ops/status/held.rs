@@ -4,6 +4,7 @@ use crate::census::Census;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
 use crate::record::Hold;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 const OLD: i64 = 90 * 86400;
 
 /// One hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeldBuild {
     /// Which build.
     pub id: BuildId,

@@ -8,13 +8,14 @@ use crate::model::{RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::check::CheckReport;
 use crate::store::{Put, StoreError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// More than the note ever has, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
 /// How many findings the last check of the whole mirror had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastCheck {
     /// The version of this form: 1.

@@ -22,15 +22,17 @@ use crate::ops::ActError;
 use crate::ops::retention::concern::{Concern, concerns};
 use crate::ops::retention::plan::{PlanError, evaluate};
 use crate::recover::{LeftStage, LeftStages, left_stages};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many seconds of publishing show how fast the disk fills.
 const WINDOW: i64 = 14 * 86400;
 
 /// What is known of a mirror at one instant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
-    /// The version of this form: 1.
+    /// The version of this form.
+    #[schemars(extend("const" = 1))]
     pub status: u32,
     /// When it was looked at.
     pub at: Stamp,
@@ -69,7 +71,7 @@ pub struct Status {
 }
 
 /// How full a disk is, and for how long it lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DiskStatus {
     /// How many bytes it has.
     pub total: u64,
@@ -82,7 +84,7 @@ pub struct DiskStatus {
 }
 
 /// What pruning did last, and would do now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PruneStatus {
     /// When it last ran to its end; nothing where it never did.
     pub last: Option<Stamp>,

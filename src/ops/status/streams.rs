@@ -7,11 +7,12 @@ use crate::model::{BuildId, BuildName, Outcome, Stamp, Stream};
 use crate::ops::retention::concern::Concern;
 use crate::store::{Kind, StoreError, TreeSnapshot};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
 /// What is known of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StreamStatus {
     /// Its name.
     pub stream: Stream,
@@ -34,7 +35,7 @@ pub struct StreamStatus {
 }
 
 /// The newest success of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NewestSuccess {
     /// Its name in the stream.
     pub build: BuildName,
@@ -45,7 +46,7 @@ pub struct NewestSuccess {
 }
 
 /// The newest build of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LastBuild {
     /// Its name in the stream.
     pub build: BuildName,
@@ -56,7 +57,7 @@ pub struct LastBuild {
 }
 
 /// When a build expires.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Expiry {
     /// Its name in the stream.
     pub build: BuildName,

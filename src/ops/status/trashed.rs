@@ -4,10 +4,11 @@ use crate::mirror::{Mirror, TicketKind, Trash};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::concern::{Concern, alien};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A build in the trash, or what it was before parts were taken out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrashedBuild {
     /// Which build.
     pub id: BuildId,
@@ -26,7 +27,7 @@ pub struct TrashedBuild {
 }
 
 /// What is in the trash, added up.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrashStatus {
     /// How many entries can come back.
     pub builds: u64,

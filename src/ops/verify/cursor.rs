@@ -5,13 +5,14 @@
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// More than a cursor ever has, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
 /// The last file that was verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     /// The version of this form: 1.

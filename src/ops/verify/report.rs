@@ -2,10 +2,11 @@
 
 use crate::model::{BuildId, RelPath};
 use crate::ops::verify::cursor::Cursor;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What verifying found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct VerifyReport {
     /// What is not as it was, by path.
     pub faults: Vec<Fault>,
@@ -28,7 +29,7 @@ pub struct VerifyReport {
 }
 
 /// One file that is not as it was.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Fault {
     /// Where.
     pub path: RelPath,
@@ -39,7 +40,7 @@ pub struct Fault {
 }
 
 /// What is wrong with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// It is listed and not there.

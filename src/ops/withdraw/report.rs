@@ -7,11 +7,12 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::Failure;
 use crate::store::{Kind, TreeSnapshot};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
 
 /// What withdrawing a build did, or would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WithdrawReport {
     /// Which build.
     pub id: BuildId,
@@ -46,7 +47,7 @@ pub struct WithdrawReport {
 }
 
 /// A name that could not move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnmovedAlias {
     /// The name.
     pub alias: RelPath,

@@ -1,0 +1,154 @@
+//! The JSON schema of each answer, from the types that are written.
+
+use super::{
+    adopt, check, complete, copy, export, gate, journal, judged, list, look, make, man, pipeline, plan,
+    policy, promotion, prune, publish, say, verify, withdraw,
+};
+use crate::census::Census;
+use crate::decide::Plan;
+use crate::decide::{pipeline as stages, policy as rules};
+use crate::ops::readers::ReadersReport;
+use crate::ops::status::Status;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+/// The JSON schema of an answer.
+#[derive(Debug)]
+pub struct AnswerSchema {
+    /// The command without its arguments, such as `alias set` or `check --list`; `error` for the last line of standard error
+    /// of a command that failed.
+    pub command: &'static str,
+    /// The schema.
+    pub schema: Value,
+}
+
+impl AnswerSchema {
+    /// Returns the name of its file in `docs/schemas`, such as `alias-set.json`.
+    pub fn file(&self) -> String {
+        format!("{}.json", self.command.replace("--", "").replace(' ', "-"))
+    }
+}
+
+/// Returns the schema of every answer.
+pub fn schemas() -> Vec<AnswerSchema> {
+    type PolicyTest = judged::PolicyTest<'static, rules::Surprise>;
+    type PipelineTest = judged::PipelineTest<'static, stages::Surprise>;
+    vec![
+        plain::<make::InitAnswer<'_>>("init"),
+        moving::<publish::PublishAnswer<'_>>("publish"),
+        moving::<copy::CopyAnswer<'_>>("copy"),
+        plain::<Status>("status"),
+        plain::<journal::LogAnswer<'_>>("log"),
+        plain::<list::ListAnswer<'_>>("list"),
+        plain::<list::TrashAnswer<'_>>("trash list"),
+        plain::<look::ShowAnswer<'_>>("show"),
+        plain::<Census>("census"),
+        moving::<make::LabelAnswer<'_>>("label"),
+        plain::<make::AliasesAnswer<'_>>("alias list"),
+        moving::<make::AliasAnswer<'_>>("alias set"),
+        moving::<make::AliasAnswer<'_>>("alias remove"),
+        moving::<make::MaterializeAnswer<'_>>("alias materialize"),
+        moving::<make::DematerializeAnswer<'_>>("alias dematerialize"),
+        plain::<look::ResolveAnswer<'_>>("resolve"),
+        plain::<Plan>("plan"),
+        plain::<plan::ExplainAnswer<'_>>("explain"),
+        moving::<prune::PruneAnswer<'_>>("prune"),
+        plain::<prune::Trial<'_>>("prune --dry-run"),
+        moving::<withdraw::WithdrawAnswer<'_>>("withdraw"),
+        moving::<prune::RestoreAnswer<'_>>("restore"),
+        moving::<prune::SweepAnswer<'_>>("sweep"),
+        plain::<list::HoldsAnswer<'_>>("hold list"),
+        moving::<prune::HoldAnswer<'_>>("hold"),
+        moving::<prune::HoldAnswer<'_>>("unhold"),
+        moving::<promotion::PromoteAnswer<'_>>("promote"),
+        moving::<promotion::DemoteAnswer<'_>>("demote"),
+        moving::<promotion::BundleAnswer<'_>>("bundle"),
+        plain::<promotion::StagesAnswer<'_>>("stages"),
+        moving::<promotion::VoteAnswer<'_>>("vote"),
+        moving::<gate::GateAnswer<'_>>("gate"),
+        moving::<promotion::WaiveAnswer<'_>>("waive"),
+        moving::<promotion::UnwaiveAnswer<'_>>("unwaive"),
+        moving::<promotion::RejectAnswer<'_>>("reject"),
+        moving::<promotion::UnrejectAnswer<'_>>("unreject"),
+        plain::<promotion::HistoryAnswer<'_>>("history"),
+        plain::<pipeline::PipelinesAnswer<'_>>("pipeline list"),
+        plain::<pipeline::PipelineAnswer<'_>>("pipeline show"),
+        plain::<judged::PipelineLint<'_>>("pipeline lint"),
+        plain::<PipelineTest>("pipeline test"),
+        plain::<pipeline::PipelineSetAnswer<'_>>("pipeline set"),
+        plain::<policy::PoliciesAnswer<'_>>("policy list"),
+        plain::<policy::PolicyAnswer<'_>>("policy show"),
+        plain::<judged::PolicyLint<'_>>("policy lint"),
+        plain::<PolicyTest>("policy test"),
+        plain::<policy::SimulateAnswer<'_>>("policy simulate"),
+        plain::<policy::DiffAnswer>("policy diff"),
+        plain::<policy::PolicySetAnswer<'_>>("policy set"),
+        plain::<export::RedirectsAnswer<'_>>("export redirects"),
+        plain::<export::ReadersAnswer<'_>>("export readers"),
+        plain::<export::RulesAnswer<'_>>("export readers --for"),
+        plain::<look::LayoutsAnswer<'_>>("layout list"),
+        plain::<look::LayoutAnswer<'_>>("layout show"),
+        plain::<look::PathAnswer<'_>>("layout path"),
+        plain::<look::PlaceAnswer<'_>>("layout place"),
+        plain::<look::LayoutSetAnswer<'_>>("layout set"),
+        plain::<check::CheckAnswer<'_>>("check"),
+        plain::<check::CodesAnswer>("check --list"),
+        plain::<verify::VerifyAnswer<'_>>("verify"),
+        moving::<adopt::AdoptAnswer<'_>>("adopt"),
+        moving::<make::RecoverAnswer<'_>>("recover"),
+        plain::<make::RecoverTrial<'_>>("recover --dry-run"),
+        plain::<man::ManAnswer>("man"),
+        plain::<man::PagesAnswer>("man --out"),
+        plain::<complete::CompletionsAnswer>("completions"),
+        plain::<say::ErrorAnswer>("error"),
+    ]
+}
+
+/// Returns the schema of an answer that is written as it is.
+fn plain<T: JsonSchema>(command: &'static str) -> AnswerSchema {
+    schema::<T>(command, &mut generator())
+}
+
+/// Returns the schema of an answer to which [`say::go_on`] adds what was done for readers of aliases.
+fn moving<T: JsonSchema>(command: &'static str) -> AnswerSchema {
+    let mut generator = generator();
+    let mut readers = generator.subschema_for::<ReadersReport>();
+    let about = "What was written for readers of aliases; absent unless mirror.yaml has `readers`.";
+    readers.insert("description".to_owned(), json!(about));
+    let mut made = schema::<T>(command, &mut generator);
+    if let Some(properties) = made.schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("readers".to_owned(), readers.to_value());
+    }
+    made
+}
+
+fn schema<T: JsonSchema>(command: &'static str, generator: &mut SchemaGenerator) -> AnswerSchema {
+    let mut schema = generator.root_schema_for::<T>();
+    let title = if command == "error" { "mirrorkeep".to_owned() } else { format!("mirrorkeep {command}") };
+    schema.insert("title".to_owned(), json!(title));
+    AnswerSchema { command, schema: schema.to_value() }
+}
+
+/// Returns a generator of schemas of what is written, which may have more fields in a later version.
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_serialize().with_transform(Open).into_generator()
+}
+
+/// Makes a schema of what is written, and lets it accept fields that it does not name.
+#[derive(Debug, Clone)]
+struct Open;
+
+impl Transform for Open {
+    fn transform(&mut self, schema: &mut Schema) {
+        for key in ["additionalProperties", "unevaluatedProperties"] {
+            if schema.get(key) == Some(&Value::Bool(false)) {
+                schema.remove(key);
+            }
+        }
+        // What is read instead of an absent field; what is written has the field.
+        schema.remove("default");
+        transform_subschemas(self, schema);
+    }
+}
