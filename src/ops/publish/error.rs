@@ -59,7 +59,7 @@ pub enum PublishError {
          most {}% less",
         .0.id, .0.size.0, .0.size.1, .0.than, .0.before.0, .0.before.1, .0.share
     )]
-    Shrunk(Shrunk),
+    Shrunk(Box<Shrunk>),
     /// The layout has no CONTEXT.
     #[error("the layout `{0}` has no place for a CONTEXT file")]
     NoContext(String),

@@ -50,7 +50,8 @@ impl PublishRun<'_> {
         };
         if lost(size.0, before.0) || lost(size.1, before.1) {
             let than = BuildId::new(id.stream.clone(), last.build.clone());
-            return Err(PublishError::Shrunk(Shrunk { id: id.clone(), size, than, before, share }));
+            let shrunk = Shrunk { id: id.clone(), size, than, before, share };
+            return Err(PublishError::Shrunk(Box::new(shrunk)));
         }
         Ok(())
     }
