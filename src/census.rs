@@ -24,7 +24,7 @@ pub struct Census {
     pub census: u32,
     /// When it was taken.
     pub at: Stamp,
-    /// The lines of builds, sorted by name.
+    /// The streams, sorted by name.
     #[serde(default)]
     pub streams: Vec<StreamCensus>,
     /// The names that point at builds or directories, sorted by path.
@@ -38,7 +38,7 @@ pub struct Census {
     pub strays: Vec<StrayCensus>,
 }
 
-/// One line of builds.
+/// A stream of builds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamCensus {
     /// Its name.
@@ -62,20 +62,20 @@ pub struct BuildCensus {
     /// When it became visible in the mirror.
     #[serde(default)]
     pub published: Option<Stamp>,
-    /// How it went.
+    /// Its result.
     #[serde(default)]
     pub result: Outcome,
     /// When it was last written to, for builds that are not finished.
     #[serde(default)]
     pub last_activity: Option<Stamp>,
-    /// What was said of it since.
+    /// Its labels, by key.
     #[serde(default, serialize_with = "as_object")]
     #[schemars(with = "BTreeMap<String, LabelCensus>")]
     pub labels: Labels,
-    /// Who wants it kept, and why.
+    /// Its holds.
     #[serde(default)]
     pub holds: Vec<Hold>,
-    /// Who is using it at this moment.
+    /// The processes that use it at this moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<LeaseCensus>,
     /// Until when it is locked; a lock can only be lengthened.
@@ -84,10 +84,10 @@ pub struct BuildCensus {
     /// When the first later success of its stream became visible, if that is known from history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Stamp>,
-    /// Where it lies, when that is another path than stream and name.
+    /// Its path, if that differs from stream and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<RelPath>,
-    /// Which parts of it are gone already, by the names that the policy gave them.
+    /// The parts that were removed from it, by their names in the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trimmed: Vec<String>,
     /// Builds that it needs, by id, symlinks inside it that lead into them included.
@@ -105,17 +105,17 @@ pub struct BuildCensus {
     /// Which stages of the pipeline protect it, each with the reason, such as `current-tripleo, 2 of 3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
-    /// What makes it unfit for a verdict: an impossible date, a contradiction.
+    /// Why no verdict is possible, such as an impossible date; `null` otherwise.
     #[serde(default)]
     pub problem: Option<String>,
 }
 
-/// Somebody who is reading or linking from a build right now.
+/// A process that reads or links from a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseCensus {
     /// Who it is.
     pub who: String,
-    /// When the lease runs out by itself; nothing means not known, which protects.
+    /// When the lease ends by itself; `null` if that is not known, which protects the build.
     #[serde(default)]
     pub until: Option<Stamp>,
 }
@@ -123,9 +123,9 @@ pub struct LeaseCensus {
 /// A name that points at a build or a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasCensus {
-    /// Where the name lies.
+    /// The path of the alias.
     pub path: RelPath,
-    /// What it leads to below the root, every link on the way followed; nothing when it dangles, loops or leaves.
+    /// The path that it resolves to; `null` if it dangles, loops or leaves the mirror.
     #[serde(default)]
     pub target: Option<RelPath>,
     /// Whether its stream must not be touched while it is missing, dangling or looping.
@@ -142,15 +142,15 @@ pub struct AliasCensus {
 /// One move of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasMove {
-    /// What it pointed at before; nothing when it was new.
+    /// What it pointed at before; `null` if it was new.
     #[serde(default)]
     pub from: Option<RelPath>,
-    /// What it pointed at from then on; nothing when it was taken away, or where that is not known.
+    /// What it pointed at from then on; absent if it was removed, or if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<RelPath>,
     /// When it moved.
     pub at: Stamp,
-    /// Whether somebody moved it without mirrorkeep.
+    /// Whether another program moved it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
     /// Whether another build was published since under the name of the one that it pointed at from then on.
@@ -161,7 +161,7 @@ pub struct AliasMove {
 /// Something that has no place in the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StrayCensus {
-    /// Where it lies; bytes that are no UTF-8 are shown escaped.
+    /// Its path; bytes that are not UTF-8 are escaped.
     pub path: String,
     /// Which rule it breaks.
     pub why: String,

@@ -417,6 +417,7 @@ impl Verb {
             | Self::Unreject(UnrejectArgs { dry_run, .. })
             | Self::Waive(WaiveArgs { dry_run, .. })
             | Self::Unwaive(UnwaiveArgs { dry_run, .. })
+            | Self::Bundle { dry_run, .. }
             | Self::Sweep { dry_run, .. }
             | Self::Recover { dry_run, .. } => !dry_run,
             Self::Alias(verb) => match verb {

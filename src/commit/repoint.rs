@@ -25,7 +25,7 @@ pub struct Moved {
     pub alias: RelPath,
     /// What it pointed at before.
     pub from: Option<RelPath>,
-    /// What it points at now; nothing when it was taken away.
+    /// What it points at now; `null` if it was removed.
     pub to: Option<RelPath>,
 }
 

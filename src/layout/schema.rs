@@ -203,7 +203,7 @@ pub(super) struct LegacyFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "`{path: PATH, why: TEXT}`")]
 pub(super) struct DeclaredFile {
-    /// Where it lies.
+    /// Where it is.
     pub(super) path: String,
     /// What it is.
     pub(super) why: String,

@@ -32,7 +32,7 @@ pub struct Ticket {
     pub what: TicketKind,
     /// Since when.
     pub since: Stamp,
-    /// The last instant at which it can come back.
+    /// The last instant at which it can be restored.
     pub until: Stamp,
     /// How many bytes it had.
     pub bytes: u64,
@@ -46,7 +46,7 @@ pub struct Ticket {
 pub enum TicketKind {
     /// A build that is gone from its place.
     Build,
-    /// A build as it was before parts were taken out.
+    /// A build as it was before parts were removed.
     Untrimmed,
 }
 

@@ -6,11 +6,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The kinds of errors, each of which has an exit code.
+/// The kind of an error, which has its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorKind {
-    /// It did not work.
+    /// The command failed.
     Failed,
     /// No bytes or no inodes are left.
     Full,

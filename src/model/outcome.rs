@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// How a build went, as its marker or its record says; it decides the lane in which retention sees it.
+/// The result of a build, from its marker or its record; it decides which rules of a policy apply.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, JsonSchema,
 )]
@@ -13,13 +13,13 @@ use std::str::FromStr;
 pub enum Outcome {
     /// The build succeeded; only such a build may be `latest`.
     Success,
-    /// The build failed; what it left is published for those who look into it.
+    /// The build failed; what it left is published for diagnosis.
     Fail,
     /// Nothing was new, so nothing was built.
     Empty,
-    /// No marker yet: still being filled, or left half-done.
+    /// No marker yet: the build is being filled, or was interrupted.
     Partial,
-    /// Nothing is known. Unknown means keep.
+    /// The result is not known; the build is kept.
     #[default]
     Unknown,
 }

@@ -16,27 +16,27 @@ pub fn as_object<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Erro
 /// The value of a label, with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelValue {
-    /// What was said.
+    /// The value.
     pub value: String,
     /// Since when.
     #[serde(default)]
     pub since: Option<Stamp>,
-    /// Who said it.
+    /// Who set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
-    /// Where more is told of it: the log of a job that voted.
+    /// The URL of details, such as the log of a job that voted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// A reasoned wish that a build stay.
+/// A hold: a build is kept, for a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
-    /// Who wants it.
+    /// Who placed it.
     pub who: String,
-    /// What for.
+    /// Why.
     pub why: String,
-    /// Until when; nothing means until it is taken back.
+    /// The last instant at which it counts; `null` until it is removed.
     #[serde(default)]
     pub until: Option<Stamp>,
     /// Since when.

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 pub struct NameMove {
     /// The name.
     pub alias: RelPath,
-    /// What it pointed at before; nothing when it was not there.
+    /// What it pointed at before; `null` if it was not there.
     pub from: Option<RelPath>,
-    /// What it points at then; nothing when it goes.
+    /// What it points at afterwards; `null` if it is removed.
     pub to: Option<RelPath>,
 }
 

@@ -10,11 +10,11 @@ use serde::Serialize;
 pub struct Series {
     /// The instant.
     pub at: Stamp,
-    /// Builds that are there.
+    /// The number of builds.
     pub builds: u64,
-    /// Bytes that they have.
+    /// Their bytes.
     pub bytes: u64,
-    /// Builds that went since the instant before.
+    /// Builds that were deleted since the previous instant.
     pub pruned: u64,
     /// Builds that a brake or freeze withholds.
     pub withheld: u64,

@@ -7,13 +7,13 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Readers get something wrong, or may.
     Error,
-    /// It should be mended.
+    /// It should be fixed.
     Warning,
     /// It should be known.
     Note,

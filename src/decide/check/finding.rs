@@ -9,17 +9,17 @@ use std::borrow::Cow;
 /// Something about a mirror that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Where; bytes that are no UTF-8 are shown escaped.
+    /// Its path; bytes that are not UTF-8 are escaped.
     pub path: String,
-    /// What kind.
+    /// Its code.
     pub code: Code,
-    /// How grave it is.
+    /// Its severity.
     pub severity: Severity,
     /// What was found.
     pub found: String,
     /// What was expected.
     pub expected: String,
-    /// The nearest path that would do; names in angle brackets stand for any value.
+    /// The nearest path that would be accepted; names in angle brackets stand for any value.
     pub nearest: Option<String>,
     /// One thing to do.
     pub hint: Cow<'static, str>,

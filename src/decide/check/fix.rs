@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
-/// One thing that can be mended.
+/// One thing that `check --fix` fixes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Fix {
     /// What is done.
     pub what: MendKind,
     /// Where.
     pub path: String,
-    /// What an alias shall lead to.
+    /// The new target of an alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -21,13 +21,13 @@ pub struct Fix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MendKind {
-    /// What an interrupted command left goes.
+    /// What an interrupted command left is removed.
     Clear,
-    /// What was sent of a file in parts goes; the file itself was never there.
+    /// The parts of an unfinished upload are removed.
     GiveUp,
-    /// A file or directory is made readable for everybody.
+    /// A file or directory is made readable for all users.
     Open,
-    /// A link leads to the same place relatively.
+    /// A link is replaced by a relative one to the same place.
     Relink,
     /// A lost record is made again from the tree.
     Record,

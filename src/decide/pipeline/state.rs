@@ -69,7 +69,7 @@ pub enum Outcome {
     Waiting,
     /// No build has the stage, and there is no candidate.
     None,
-    /// Somebody moved the name; nothing moves until a person takes it over.
+    /// Another program moved the alias; nothing moves without `--take-over`.
     Interfered,
 }
 

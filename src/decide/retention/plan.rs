@@ -29,17 +29,17 @@ pub struct Plan {
     pub outcome: PlanOutcome,
     /// One verdict a build, by stream and age.
     pub builds: Vec<Verdict>,
-    /// What is no build, and never touched.
+    /// What is not a build, and is never touched.
     pub ignored: Vec<String>,
-    /// What somebody should look at.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
-    /// Why nothing may go at all.
+    /// Why nothing may be deleted at all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
     /// Whether accepting this plan lets something go that is withheld now.
     #[serde(skip)]
     pub acceptable: bool,
-    /// How many bytes could not be freed, of those that were asked for.
+    /// How many of the requested bytes could not be freed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortfall: Option<u64>,
     /// Everything added up.
@@ -52,9 +52,9 @@ pub struct Plan {
 pub enum PlanOutcome {
     /// As it is.
     Ok,
-    /// But for what a brake or freeze holds back.
+    /// A brake or freeze withholds something.
     Withheld,
-    /// But for entries that cannot be judged.
+    /// Something cannot be evaluated.
     Blocked,
     /// And yet not enough is freed.
     Shortfall,
@@ -62,71 +62,71 @@ pub enum PlanOutcome {
     Refused,
 }
 
-/// What a policy says of one build.
+/// The verdict of a policy on one build.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Verdict {
     /// Which build.
     pub id: BuildId,
-    /// What becomes of it.
+    /// Its verdict.
     #[serde(rename = "verdict")]
     pub fate: Fate,
-    /// How it went, where that is no success; other rules judge it then.
+    /// Its result, if that is not a success; other rules evaluate it then.
     #[serde(skip_serializing_if = "is_success")]
     pub result: Outcome,
-    /// Why it stays: every reason, protections first. Empty exactly when it expires.
+    /// Every reason for which it is kept, protections first; empty exactly if it expires.
     pub reasons: Vec<Reason>,
     /// How narrowly each rule missed it, when none keeps it.
     pub misses: Vec<Miss>,
-    /// What becomes of each part of it that the policy names.
+    /// The verdict on each part of it that the policy names.
     pub parts: BTreeMap<String, PartFate>,
-    /// The last instant at which it is kept, where only time decides; nothing when something else does.
+    /// The last instant at which it is kept; `null` if something other than time decides.
     pub kept_until: Option<Stamp>,
-    /// Why parts of it are withheld, whatever becomes of the rest.
+    /// Why parts of it are withheld.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts_withheld: Vec<Reason>,
     /// How many bytes are freed by what is deleted of it: all of it, or parts.
     pub bytes_freed: u64,
-    /// Whether it goes only because the disk fills; then it does not wait in the trash.
+    /// Whether it is deleted only because the disk fills; then it does not wait in the trash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pressed: bool,
 }
 
-/// What becomes of a build.
+/// The verdict on a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// It stays.
+    /// It is kept.
     Keep,
-    /// It goes.
+    /// It is deleted.
     Expire,
-    /// It cannot be judged, so it stays.
+    /// It cannot be evaluated, so it is kept.
     Blocked,
-    /// No rule keeps it, but a brake or freeze holds it back.
+    /// No rule keeps it, but a brake or freeze does.
     Withheld,
 }
 
-/// What becomes of a part of a build.
+/// The verdict on a part of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PartFate {
-    /// It stays.
+    /// It is kept.
     Keep,
-    /// It goes.
+    /// It is deleted.
     Expire,
-    /// No rule keeps it, but a brake holds it back.
+    /// No rule keeps it, but a brake does.
     Withheld,
-    /// It went before.
+    /// It was deleted before.
     Gone,
 }
 
-/// One reason for which a build stays.
+/// A reason for which a build is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     /// The rule or protection, such as `within 14d` or `hold`.
     pub rule: Arc<str>,
     /// What its deadline counts from.
     pub basis: Option<Arc<str>>,
-    /// The last instant at which it holds; nothing when time does not decide.
+    /// The last instant at which it holds; `null` if time does not decide.
     pub until: Option<Stamp>,
     /// More about it, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,19 +148,19 @@ pub struct Miss {
 /// Everything added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Totals {
-    /// Builds that stay.
+    /// Builds that are kept.
     pub keep: usize,
-    /// Builds that go.
+    /// Builds that expire.
     pub expire: usize,
-    /// Builds that are held back.
+    /// Builds that are withheld.
     pub withheld: usize,
-    /// Builds that cannot be judged.
+    /// Builds that cannot be evaluated.
     pub blocked: usize,
-    /// Builds that stay and lose parts.
+    /// Builds that are kept and lose parts.
     pub trimmed: usize,
-    /// Builds that stay and of which parts are held back.
+    /// Builds that are kept and of which parts are withheld.
     pub trims_withheld: usize,
-    /// Bytes that the going builds and parts free.
+    /// Bytes that the deletion of builds and parts frees.
     pub bytes_freed: u64,
 }
 

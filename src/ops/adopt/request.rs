@@ -85,31 +85,31 @@ pub struct AdoptOptions {
     pub mode: Mode,
 }
 
-/// What was taken over.
+/// What adopting did.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct AdoptReport {
-    /// Builds that have a record now.
+    /// The builds that got a record.
     pub adopted: Vec<Adopted>,
-    /// How many had one before.
+    /// The number of builds that had a record before.
     pub already: u64,
-    /// Builds that changed since and have another record now.
+    /// The builds that had changed and got a new record.
     pub again: Vec<Adopted>,
-    /// Builds that are gone, and what was kept of them now, too.
+    /// The builds that are no longer there, whose records were removed.
     pub forgotten: Vec<BuildId>,
-    /// Aliases that somebody moved, made or removed, with where they lead now.
+    /// The aliases that another program moved, made or removed, with their targets.
     pub noted: Vec<Moved>,
-    /// What was left alone, and why.
+    /// The paths that were skipped, and why.
     pub left: Vec<SkippedBuild>,
 }
 
-/// A build that was taken over.
+/// A build that was adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Adopted {
     /// Which build.
     pub id: BuildId,
-    /// Where it lies.
+    /// Where it is.
     pub path: RelPath,
-    /// When it was made, as its name or its files say.
+    /// When it was made, from its name or its files.
     pub created: Option<Stamp>,
     /// How it went, as its markers say.
     pub result: Outcome,
@@ -117,17 +117,17 @@ pub struct Adopted {
     pub files: u64,
     /// How many bytes they have.
     pub bytes: u64,
-    /// How many files have a digest that others wrote down.
+    /// How many files have a digest in a list of the build.
     pub listed: u64,
     /// Lists of checksums in it with lines that cannot be read; every file was read for its digest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadList>,
-    /// Signatures in it of the SHA256SUMS that was written again, which they fit no longer.
+    /// The signatures of the SHA256SUMS that was written again, which are no longer valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unfit: Vec<RelPath>,
 }
 
-/// A list of checksums that others made, with a line that cannot be read.
+/// A list of checksums from another program, with a line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadList {
     /// Where it is.
@@ -136,10 +136,10 @@ pub struct UnreadList {
     pub why: String,
 }
 
-/// Something that was left alone.
+/// A path that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct SkippedBuild {
-    /// Where it lies.
+    /// Where it is.
     pub path: String,
     /// Why.
     pub why: String,

@@ -25,7 +25,7 @@ const PAGE: u64 = 1000;
 pub struct Cost {
     /// The alias.
     pub alias: RelPath,
-    /// The build that it leads to.
+    /// The build that it resolves to.
     pub build: BuildId,
     /// How many objects a generation has.
     pub files: u64,

@@ -28,7 +28,7 @@ pub struct BundleReport {
     pub members: Vec<BuildId>,
     /// The names that moved.
     pub aliases: Vec<Moved>,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
 }
 

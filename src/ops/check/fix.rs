@@ -17,13 +17,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
 
-/// What became of one thing that was to be mended.
+/// The outcome of one fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FixOutcome {
     /// What was to be done.
     #[serde(flatten)]
     pub mend: Fix,
-    /// Why it was not.
+    /// Why it failed; `null` if it did not.
     pub failure: Option<String>,
 }
 

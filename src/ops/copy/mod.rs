@@ -56,15 +56,15 @@ pub struct CopyOptions {
 /// What copying did.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct CopyReport {
-    /// Every build that was asked for and is there now, in the order in which they came.
+    /// The requested builds that are at the target now, in the order of copying.
     pub builds: Vec<Copied>,
     /// Names that moved.
     pub aliases: Vec<Moved>,
-    /// Names that lead to one of the builds at the source, and were left as they are.
+    /// Names that resolve to one of the builds at the source, and were not moved.
     pub left: Vec<UnmovedAlias>,
-    /// Builds that did not come.
+    /// The builds that could not be copied.
     pub failures: Vec<Failure>,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
@@ -80,7 +80,7 @@ pub struct Copied {
     pub id: BuildId,
     /// Where it lies in both mirrors.
     pub path: RelPath,
-    /// Whether it came now.
+    /// Whether it was copied.
     pub outcome: CopyOutcome,
     /// How the build went.
     pub result: Outcome,
@@ -94,13 +94,13 @@ pub struct Copied {
     pub shared_files: u64,
     /// How many bytes these have.
     pub shared_bytes: u64,
-    /// How many files an interrupted try had brought already.
+    /// How many files an interrupted run had copied already.
     pub resumed_files: u64,
-    /// The keys of labels that came to a build that was there already.
+    /// The keys of labels that were added to a build that was at the target already.
     pub labels: Vec<String>,
 }
 
-/// Whether a build came now.
+/// Whether a build was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CopyOutcome {
@@ -108,7 +108,7 @@ pub enum CopyOutcome {
     Copied,
     /// It was there already, with the same content.
     Unchanged,
-    /// Nothing was done, since only a trial was asked for.
+    /// Nothing was done: this is a dry run.
     Trial,
 }
 

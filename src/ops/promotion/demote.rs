@@ -39,7 +39,7 @@ pub struct DemoteReport {
     pub stream: Stream,
     /// The build that had it.
     pub from: Option<BuildId>,
-    /// The build that has it now; nothing where none had it before.
+    /// The build that has it now; `null` if no build had it before.
     pub to: Option<BuildId>,
     /// The build that is rejected for it.
     pub rejected: Option<BuildId>,
@@ -53,7 +53,7 @@ pub struct DemoteReport {
     pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,
-    /// Whether an earlier try did it.
+    /// Whether the last demotion did it already.
     pub already: bool,
 }
 

@@ -48,11 +48,11 @@ pub struct StageMove {
     pub outcome: PromotedAs,
     /// The build that has it now, if it was promoted.
     pub build: Option<BuildId>,
-    /// The build to which `previous` leads now, if it was promoted.
+    /// The build that `previous` resolves to now, if it was promoted.
     pub previous: Option<BuildId>,
     /// The candidates, the latest arrival first.
     pub candidates: Vec<Candidate>,
-    /// The candidate that a required job failed and to which `on_failure` leads now.
+    /// The candidate that a required job failed and that `on_failure` resolves to now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<BuildId>,
     /// The other names that moved along.
@@ -77,7 +77,7 @@ pub enum PromotedAs {
     Waiting,
     /// No build has it, and there is no candidate.
     None,
-    /// Somebody moved the name; nothing was done.
+    /// Another program moved the alias; nothing was done.
     Interfered,
     /// It could not be moved; every name is where it was, or the next command puts it there.
     Failed,

@@ -27,7 +27,7 @@ pub struct RejectReport {
     pub id: BuildId,
     /// For which stage alone.
     pub stage: Option<String>,
-    /// Why, as it was before.
+    /// The previous reason.
     pub before: Option<String>,
     /// Why it is rejected now.
     pub why: Option<String>,

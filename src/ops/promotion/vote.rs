@@ -19,7 +19,7 @@ pub struct Vote {
     pub id: BuildId,
     /// The job.
     pub job: String,
-    /// How it went.
+    /// Its result.
     pub result: VoteResult,
     /// Where its log is.
     pub url: Option<String>,
@@ -29,9 +29,9 @@ pub struct Vote {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VoteResult {
-    /// Well.
+    /// The job succeeded.
     Success,
-    /// Not well.
+    /// The job failed.
     Failure,
 }
 
@@ -42,7 +42,7 @@ pub struct VoteReport {
     pub id: BuildId,
     /// The job.
     pub job: String,
-    /// How it went.
+    /// Its result.
     pub result: VoteResult,
     /// What the job had voted before.
     pub before: Option<String>,

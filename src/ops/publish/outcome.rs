@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 pub struct PublishReport {
     /// Which build.
     pub id: BuildId,
-    /// Where it lies, below the root.
+    /// Its path.
     pub path: RelPath,
     /// Whether it was published now or had been there with the same content.
     pub outcome: PublishOutcome,
@@ -36,19 +36,19 @@ pub struct PublishReport {
     pub joined_bytes: u64,
     /// How many files, links and directories of the source were left out on request.
     pub excluded: u64,
-    /// How many files and links of the source are not in the list of what is taken.
+    /// How many files and links of the source are not in the list of `--only-listed`.
     pub unlisted: u64,
-    /// How many files an interrupted try had laid out already.
+    /// How many files an interrupted run had copied already.
     pub resumed_files: u64,
     /// How many files got a later time than their source, since their bytes changed and their size and time did not show it.
     pub later_files: u64,
     /// How many links it has that no reader but mirrorkeep follows, as in an object store.
     pub unserved_links: u64,
-    /// What signs its checksums since now.
+    /// The new signatures of its checksums.
     pub signatures: Vec<Signature>,
     /// Names that moved.
     pub aliases: Vec<Moved>,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub enum PublishOutcome {
     Published,
     /// It was there already, with the same content.
     Unchanged,
-    /// Nothing was done, since only a trial was asked for.
+    /// Nothing was done: this is a dry run.
     Trial,
 }
 

@@ -33,11 +33,11 @@ pub struct ReadersReport {
     pub written: Vec<RelPath>,
     /// Public files that were removed.
     pub removed: Vec<RelPath>,
-    /// Whether the file of the rules changed; nothing without one.
+    /// Whether the file of the rules changed; `null` without one.
     pub out: Option<bool>,
     /// Whether the server was made to read it.
     pub reloaded: bool,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
     /// Why the rules or the server are not up to date; the next command tries again.
     pub failure: Option<String>,

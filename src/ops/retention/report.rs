@@ -23,11 +23,11 @@ pub struct PruneReport {
     pub plan: Plan,
     /// How it ended: as the plan says, or short of what the disk needs.
     pub outcome: PlanOutcome,
-    /// Builds that went into the trash, or at once when the disk was full.
+    /// The builds that were moved to the trash, or deleted at once because the disk filled.
     pub pruned: Vec<PrunedBuild>,
     /// Builds that lost parts.
     pub trimmed: Vec<PrunedBuild>,
-    /// Builds that the plan lets go and the recheck did not.
+    /// The builds that expire in the plan and gained a protection since.
     pub skipped: Vec<Skipped>,
     /// What became of the trash.
     pub trash: SweepReport,
@@ -35,22 +35,22 @@ pub struct PruneReport {
     pub stages: Vec<LeftStage>,
     /// What could not be done.
     pub failures: Vec<Failure>,
-    /// What a person must look at, whether or not anything was due.
+    /// Problems that need a person, whether or not anything was due.
     pub findings: Vec<Concern>,
 }
 
-/// Something that went.
+/// A build that was pruned, or that lost parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PrunedBuild {
     /// Which build.
     pub id: BuildId,
-    /// Which parts of it; none means all.
+    /// The parts that were removed; empty for the whole build.
     pub parts: Vec<String>,
-    /// The last instant at which it can come back.
+    /// The last instant at which it can be restored.
     pub until: Stamp,
 }
 
-/// Something that did not go after all.
+/// A build that was not pruned after all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Skipped {
     /// Which build.
@@ -81,11 +81,11 @@ pub struct Failure {
 /// What a sweep did.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SweepReport {
-    /// Builds whose bytes went.
+    /// Builds that were deleted from the trash.
     pub swept: Vec<BuildId>,
-    /// Builds that came back, since somebody needs them after all.
+    /// Builds that were restored, since they are protected again.
     pub restored: Vec<BuildId>,
-    /// How many files, links and directories went.
+    /// How many files, links and directories were removed.
     pub entries: u64,
     /// What could not be removed.
     pub failures: Vec<Failure>,

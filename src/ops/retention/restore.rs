@@ -17,12 +17,12 @@ use serde::Serialize;
 /// The reason of the hold that a restored build has.
 const RESTORED: &str = "restored from the trash";
 
-/// A build that came back.
+/// A build that was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Restored {
     /// Which build.
     pub id: BuildId,
-    /// Where it lies again.
+    /// Its path.
     pub path: RelPath,
     /// Until when it is held.
     pub held_until: Option<Stamp>,

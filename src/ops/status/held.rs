@@ -18,7 +18,7 @@ pub struct HeldBuild {
     pub id: BuildId,
     /// Who holds it.
     pub who: String,
-    /// What for.
+    /// Why.
     pub why: String,
     /// Since when.
     pub since: Option<Stamp>,

@@ -40,9 +40,9 @@ pub struct Status {
     pub mirror: String,
     /// The name of its layout.
     pub layout: String,
-    /// The name of its policy; nothing where it has none.
+    /// The name of its policy; `null` without one.
     pub policy: Option<String>,
-    /// The name of its pipeline; nothing where it has none.
+    /// The name of its pipeline; `null` without one.
     pub pipeline: Option<String>,
     /// The streams, sorted by name.
     pub streams: Vec<StreamStatus>,
@@ -50,9 +50,9 @@ pub struct Status {
     pub builds: u64,
     /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
     pub bytes: u64,
-    /// How many of these bytes are stored once and counted for another build, too; nothing where that was not measured.
+    /// How many of these bytes are stored once, but also counted for another build; `null` without `--shared`.
     pub bytes_shared: Option<u64>,
-    /// How full the disk is; nothing in an object store.
+    /// How full the disk is; `null` in an object store.
     pub disk: Option<DiskStatus>,
     /// What is in the trash.
     pub trash: TrashStatus,
@@ -60,13 +60,13 @@ pub struct Status {
     pub holds: Vec<HeldBuild>,
     /// What interrupted publishes left.
     pub stages: Vec<LeftStage>,
-    /// What pruning did last and would do now; nothing without a policy that can be used.
+    /// What pruning did last and would do now; `null` without a usable policy.
     pub prune: Option<PruneStatus>,
-    /// What the last check of the whole mirror found; nothing where none was recorded.
+    /// What the last check of the whole mirror found; `null` if none was recorded.
     pub check: Option<LastCheck>,
-    /// Why a person should look; empty where nobody needs to.
+    /// Problems that need a person.
     pub attention: Vec<Concern>,
-    /// What else was noticed.
+    /// Other warnings.
     pub warnings: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ pub struct DiskStatus {
     pub total: u64,
     /// How many are free.
     pub free: u64,
-    /// How many bytes a day were published within the last 14 days, shared ones included; nothing where none were.
+    /// How many bytes a day were published within the last 14 days, shared ones included; `null` if none were.
     pub per_day: Option<u64>,
     /// In how many days it is full at this rate if nothing is pruned.
     pub days: Option<u64>,
@@ -86,7 +86,7 @@ pub struct DiskStatus {
 /// What pruning did last, and would do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PruneStatus {
-    /// When it last ran to its end; nothing where it never did.
+    /// When it last ran to its end; `null` if it never did.
     pub last: Option<Stamp>,
     /// How it would end now.
     pub outcome: PlanOutcome,
@@ -94,7 +94,7 @@ pub struct PruneStatus {
     pub due: u64,
     /// How many builds a brake or freeze withholds, parts of builds included; those that only wait for their turn are not.
     pub withheld: u64,
-    /// How many builds cannot be judged.
+    /// How many builds cannot be evaluated.
     pub blocked: u64,
 }
 

@@ -20,7 +20,7 @@ pub struct StreamStatus {
     pub builds: u64,
     /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
     pub bytes: u64,
-    /// How many of these bytes are stored once and counted for another build of it, too; nothing where that was not measured.
+    /// How many of these bytes are stored once, but also counted for another build of the stream; `null` without `--shared`.
     pub bytes_shared: Option<u64>,
     /// How many builds have no known size.
     pub unknown_sizes: u64,
@@ -28,7 +28,7 @@ pub struct StreamStatus {
     pub newest_success: Option<NewestSuccess>,
     /// The newest build, however it went.
     pub last: Option<LastBuild>,
-    /// How many builds the next prune would move to the trash; nothing without a plan.
+    /// How many builds the next prune would move to the trash; `null` without a usable policy.
     pub due: Option<u64>,
     /// The next kept build that expires by time alone.
     pub next_expiry: Option<Expiry>,
@@ -52,7 +52,7 @@ pub struct LastBuild {
     pub build: BuildName,
     /// When it was built.
     pub created: Option<Stamp>,
-    /// How it went.
+    /// Its result.
     pub result: Outcome,
 }
 

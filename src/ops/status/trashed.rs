@@ -7,29 +7,29 @@ use crate::ops::retention::concern::{Concern, alien};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A build in the trash, or what it was before parts were taken out.
+/// A build in the trash, or what it was before parts were removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrashedBuild {
     /// Which build.
     pub id: BuildId,
-    /// `build`, or `untrimmed`: what the build was before parts were taken out.
+    /// `build`, or `untrimmed`: what the build was before parts were removed.
     pub what: TicketKind,
     /// Its directory in the trash.
     pub at: RelPath,
     /// Since when.
     pub since: Stamp,
-    /// The last instant at which it can come back.
+    /// The last instant at which it can be restored.
     pub until: Stamp,
     /// How many bytes it had.
     pub bytes: u64,
-    /// Why it was withdrawn; nothing where a prune moved it there.
+    /// Why it was withdrawn; `null` if a prune moved it there.
     pub why: Option<String>,
 }
 
 /// What is in the trash, added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TrashStatus {
-    /// How many entries can come back.
+    /// How many builds can be restored.
     pub builds: u64,
     /// How many bytes they had; those that builds of the mirror share are not freed with them.
     pub bytes: u64,

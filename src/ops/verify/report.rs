@@ -12,19 +12,19 @@ pub struct VerifyReport {
     pub faults: Vec<Fault>,
     /// How many builds were looked at.
     pub builds: u64,
-    /// How many files were held against their digest.
+    /// How many files were compared with their digest.
     pub files: u64,
     /// How many bytes they have.
     pub bytes: u64,
-    /// Builds of which nobody wrote a digest down.
+    /// Builds without any recorded digest.
     pub unlisted: Vec<BuildId>,
-    /// After which file the run began; nothing when it began with the first.
+    /// The file after which the run began; `null` if it began with the first.
     pub resumed: Option<Cursor>,
-    /// Where the next run goes on; nothing when it begins with the first file.
+    /// Where the next run continues; `null` if it begins with the first file.
     pub next: Option<Cursor>,
     /// Whether it was stopped.
     pub interrupted: bool,
-    /// What a person should know.
+    /// Warnings for a person.
     pub warnings: Vec<String>,
 }
 
@@ -47,13 +47,13 @@ pub enum FaultKind {
     Missing,
     /// It is there and not listed.
     Extra,
-    /// Its bytes are others.
+    /// Its bytes differ.
     Changed,
     /// It cannot be read.
     Unreadable,
     /// It should sign the checksums, and is not there.
     Unsigned,
-    /// It signs other checksums, or nobody who is trusted made it.
+    /// It signs other checksums, or its key is not trusted.
     BadSignature,
 }
 

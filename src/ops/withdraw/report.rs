@@ -24,11 +24,11 @@ pub struct WithdrawReport {
     pub already: bool,
     /// Names that moved to another build.
     pub moved: Vec<Moved>,
-    /// Names that could not move and lead nowhere now.
+    /// Names that could not move and resolve to nothing now.
     pub left: Vec<UnmovedAlias>,
     /// What protected it and was overridden.
     pub protections: Vec<String>,
-    /// The last instant at which it can come back; nothing where it is not in the trash.
+    /// The last instant at which it can be restored; `null` if it is not in the trash.
     pub until: Option<Stamp>,
     /// Whether its bytes are deleted at once.
     pub purged: bool,

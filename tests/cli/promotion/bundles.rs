@@ -53,6 +53,17 @@ pub(super) fn md5(text: &str) -> String {
 }
 
 #[test]
+fn what_readers_of_names_get_follows_a_bundle() {
+    let trunk = filled();
+    let settings = trunk.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n")).unwrap();
+    assert_eq!(trunk.json(&["bundle", CONSISTENT, "--dry-run"])["readers"], Value::Null);
+    let answer = trunk.json(&["bundle", CONSISTENT]);
+    assert!(!answer["readers"]["written"].as_array().unwrap().is_empty(), "{answer:#}");
+}
+
+#[test]
 fn four_components_are_one_build_that_is_seen_through_one_link() {
     let trunk = filled();
     let told = trunk.ok(&["bundle", CONSISTENT]);
