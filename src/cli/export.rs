@@ -13,6 +13,7 @@ use crate::ops::Mode;
 use crate::ops::readers::ReadersReport;
 use crate::ops::readers::{Look, lists, replace, update};
 use crate::render::{Redirect, Server, redirects as write};
+use crate::store::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -148,6 +149,11 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
             Resolved::To(to) if unprintable(from.as_str()).or(unprintable(to.as_str())).is_some() => {
                 say::note(&format!(
                     "warning: `{from}` leads to `{to}`: one of the two has a character that is not printable, and the name is left out"
+                ));
+            }
+            Resolved::To(to) if mirror.look(&to)?.is_some_and(|entry| entry.kind == Kind::File) => {
+                say::note(&format!(
+                    "warning: `{from}` leads to a file and is left out; the file is redirected below a name of its build"
                 ));
             }
             Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),

@@ -12,7 +12,7 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
-use mirrorkeep::model::{BuildId, RelPath, Stamp};
+use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
@@ -72,36 +72,40 @@ stages:
 const STRIDE: usize = 7;
 const STRIDE_OF_TWO: usize = 13;
 
+/// The same for verbs that make hundreds of calls.
+const LONG_STRIDE: usize = 29;
+const LONG_STRIDE_OF_TWO: usize = 211;
+
 /// Makes the tests of each verb, from a mirror in which it has something to do.
 macro_rules! verbs {
-    ($($verb:ident from $begin:ident)*) => { $(mod $verb {
+    ($stride:ident $of_two:ident: $($verb:ident from $begin:ident)*) => { $(mod $verb {
         use super::*;
 
         #[test]
         fn broken_at_any_call_of_a_directory() {
-            every_call(&Scene::in_directory($begin), super::$verb);
+            every_call(&Scene::in_directory($begin), super::$verb, $stride);
         }
 
         #[test]
         fn broken_at_any_call_of_an_object_store() {
-            every_call(&Scene::in_bucket($begin), super::$verb);
+            every_call(&Scene::in_bucket($begin), super::$verb, $stride);
         }
 
         #[test]
         fn a_read_that_fails_after_a_stop_loses_no_build_of_a_directory() {
             let ready = Scene::in_directory($begin);
-            every_read(STRIDE_OF_TWO, || ready.fork(), |_, store| done(store, super::$verb));
+            every_read($of_two, || ready.fork(), |_, store| done(store, super::$verb));
         }
 
         #[test]
         fn a_read_that_fails_after_a_stop_loses_no_build_of_an_object_store() {
             let ready = Scene::in_bucket($begin);
-            every_read(STRIDE_OF_TWO, || ready.fork(), |_, store| done(store, super::$verb));
+            every_read($of_two, || ready.fork(), |_, store| done(store, super::$verb));
         }
     })* };
 }
 
-verbs! {
+verbs! { STRIDE STRIDE_OF_TWO:
     label from pruned
     unlabel from labelled
     set_alias from pruned
@@ -118,13 +122,16 @@ verbs! {
     promote_with_commands from carrying
     demote from promoted
     demote_with_commands from carried
-    bundle from with_sets
-    promote_set from voted_sets
-    demote_set from promoted_sets
     set_policy from pruned
     set_pipeline from pruned
     set_layout from pruned
     export_readers from for_readers
+}
+
+verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
+    bundle from with_sets
+    promote_set from voted_sets
+    demote_set from promoted_sets
 }
 
 fn label(session: &Session<'_>) -> Result<(), String> {
@@ -338,8 +345,11 @@ fn with_sets(session: &Session<'_>) -> Result<(), String> {
     let layout = Layout::load(&text, "layout.yaml").unwrap();
     let chosen = Chosen::File(text);
     mirrorkeep::ops::settings::set_layout(session, (&chosen, &layout), Mode::Real).map_err(chain)?;
-    let chosen = Chosen::File(SETS.to_owned());
-    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map_err(chain)?;
+    // Settings are read when a mirror is opened.
+    done(session.mirror().shared_store(), |session| {
+        let chosen = Chosen::File(SETS.to_owned());
+        mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map(drop).map_err(chain)
+    })?;
     let mirror = open(session.mirror().shared_store())?;
     let work = tempfile::tempdir().unwrap();
     for (stream, nth) in MEMBERS.iter().flat_map(|stream| [0, 1].map(|nth| (stream, nth))) {
@@ -643,6 +653,13 @@ fn is_one_set(mirror: &Mirror, label: &str) -> Result<(), String> {
     };
     let id: BuildId = link.as_str().parse().unwrap();
     let record = mirror.record(&id).map_err(chain)?.ok_or(format!("{id} has no record"))?;
+    let manifest = mirror.manifest(&id).map_err(chain)?.ok_or(format!("{id} has no manifest"))?;
+    for file in &manifest.files {
+        let bytes = mirror.store().read(&link.join(&file.path), 1 << 20).map_err(chain)?;
+        if Digest::of(&bytes) != file.digest {
+            return Err(format!("{id} has other bytes in {}", file.path));
+        }
+    }
     let requires: Vec<Option<String>> = record.requires.iter().map(|id| Some(id.to_string())).collect();
     if requires != has {
         return Err(format!("{id} is made of {requires:?}, and the names point to {has:?}"));
@@ -711,12 +728,12 @@ impl Left for Scene {
 
 /// Breaks every call of a verb in every way, and fails with everything that did not come right again.
 #[track_caller]
-fn every_call(ready: &Scene, act: Act) {
+fn every_call(ready: &Scene, act: Act, stride: usize) {
     let done_once = ready.fork();
     done(done_once.store(), act).unwrap();
     assert_ne!(done_once.end(), ready.fork().end(), "it changes nothing");
     let broken = Broken {
-        stride: STRIDE,
+        stride,
         begin: &|| ready.fork(),
         store: <Scene as Left>::store,
         act: &|store| done(store, act),

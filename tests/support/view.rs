@@ -25,7 +25,8 @@ pub(crate) const SIGNATURE: &str = "SHA256SUMS.minisig";
 pub(crate) fn builds(mirror: &Mirror) -> Vec<String> {
     let survey = survey(mirror, Stamp::from_instant(chrono::Utc::now()).unwrap()).unwrap();
     assert!(survey.troubles.is_empty(), "{:?}", survey.troubles);
-    survey.census.builds().map(|(id, _)| id.name.to_string()).collect()
+    let of_it = survey.census.builds().filter(|(id, _)| id.stream.as_str() == "master/centos");
+    of_it.map(|(id, _)| id.name.to_string()).collect()
 }
 
 /// Returns where `latest_build` leads.

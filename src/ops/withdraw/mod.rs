@@ -95,6 +95,12 @@ fn leave(
     }
     report.left = left;
     report.copies = names::copies(mirror, &report.path)?;
+    for stream in names::bundles(mirror, census, &what.id) {
+        mirror.warnings().add(format!(
+            "the bundle that `{stream}` has now is made of it; `mirrorkeep bundle {stream}` makes one of the builds to which the \
+             names point then"
+        ));
+    }
     report.share(mirror)?;
     let until = term(mirror, now)?;
     report.until = Some(until);

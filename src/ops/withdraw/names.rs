@@ -8,7 +8,7 @@ use crate::decide::pipeline::{Moves, Pipeline, Stage, View, had};
 use crate::decide::{Age, Current, follow};
 use crate::layout::{AliasRule, Condition};
 use crate::mirror::{Mirror, Resolved, build_of, pointing};
-use crate::model::{BuildId, Outcome, RelPath, Stamp};
+use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
 use crate::ops::ActError;
 use crate::ops::retention::plan::PlanError;
 use std::collections::HashMap;
@@ -62,6 +62,18 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
         }
     }
     Ok(names)
+}
+
+/// Returns the streams whose current bundle is made of a build.
+pub(super) fn bundles(mirror: &Mirror, census: &Census, id: &BuildId) -> Vec<Stream> {
+    let needing = census.builds().filter(|(_, build)| build.requires.contains(id)).map(|(other, _)| other);
+    let is_current = |other: &BuildId| {
+        let link = mirror.layout().bundle(&other.stream).map(|bundle| bundle.link);
+        let link = link.and_then(|link| mirror.layout().stream_path(&other.stream).ok()?.child(&link).ok());
+        let path = mirror.layout().build_path(other).ok();
+        census.aliases.iter().any(|alias| Some(&alias.path) == link.as_ref() && alias.target == path)
+    };
+    needing.filter(is_current).map(|other| other.stream).collect()
 }
 
 /// Returns where one of the names that lead to a build goes.

@@ -262,6 +262,18 @@ fn the_three_links_of_dlrn_become_one() {
 }
 
 #[test]
+fn redirects_lead_to_the_files_below_the_link() {
+    let trunk = filled();
+    trunk.ok(&["bundle", CONSISTENT]);
+    let told = trunk.ends(0, &["export", "redirects", "--for", "nginx"]);
+    assert!(told.contains(&format!("location ^~ \"/{CONSISTENT}/bundle/\" {{")), "{told}");
+    // Below a file there is nothing, so that no rule for a directory does.
+    assert!(!told.contains("location = \"/centos9-master/consistent/delorean.repo\""), "{told}");
+    let warning = format!("warning: `{CONSISTENT}/delorean.repo` leads to a file and is left out");
+    assert!(told.contains(&warning), "{told}");
+}
+
+#[test]
 fn a_directory_at_the_place_of_a_link_is_named() {
     let trunk = filled();
     fs::create_dir_all(trunk.mirror(CONSISTENT).join("versions.csv")).unwrap();

@@ -252,6 +252,22 @@ fn history_and_log_tell_each_component_and_the_bundle() {
 }
 
 #[test]
+fn a_member_that_is_withdrawn_leaves_a_bundle_that_the_hint_makes_again() {
+    let trunk = promoted(2);
+    let two = id("network", 2);
+    let bundle = format!("{TESTED}/{}", md5(&repo([2; 4])));
+    let withdraw = ["withdraw", &two, "--why", "a private key"];
+    let told = trunk.ends(3, &withdraw);
+    assert!(told.contains(&format!("requires: {bundle} needs it")), "{told}");
+    let told = trunk.ends(0, &[&withdraw[..], &["--force"]].concat());
+    let hint = told.split('`').find(|part| part.starts_with("mirrorkeep bundle")).unwrap().to_owned();
+    assert_eq!((days(&trunk)[2], &*hint), (Some(1), &*format!("mirrorkeep bundle {TESTED}")));
+    trunk.pasted(0, &hint, &[]);
+    assert_eq!(seen(&trunk, "tested")[0], repo([2, 2, 1, 2]));
+    trunk.ends(0, &["promote", "tested"]);
+}
+
+#[test]
 fn the_link_of_a_bundle_moves_with_its_stage_alone() {
     let trunk = promoted(2);
     let first = format!("{TESTED}/{}", md5(&repo([1; 4])));
