@@ -26,9 +26,10 @@ apache2 apache2-bin engines::serving engines::redirects
 duk duktape engines::redirects
 rsync rsync engines::serving
 rpm rpm cli::packaged engines::readers
-rpmbuild rpm engines::readers
-dnf dnf engines::readers
-createrepo_c createrepo-c engines::readers
+rpmbuild rpm engines::readers engines::closure
+dnf dnf engines::readers engines::closure
+/usr/lib/python3/dist-packages/dnf-plugins/repoclosure.py dnf-plugins-core engines::closure
+createrepo_c createrepo-c engines::readers engines::closure
 objdump binutils cli::packaged
 END
 }
@@ -61,7 +62,7 @@ policy::pointing::a_place_that_cannot_be_read_stops_a_prune
 # Prints one column of what is missing: 1 for programs, 2 for packages, 3 for tests.
 missing() {
     needs | while read -r program package tests; do
-        command -v "$program" >/dev/null || case $1 in
+        [ -e "$program" ] || command -v "$program" >/dev/null || case $1 in
             1) echo "$program" ;;
             2) echo "$package" ;;
             3) printf '%s\n' $tests ;;

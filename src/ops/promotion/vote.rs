@@ -84,7 +84,7 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
 }
 
 /// Returns the stages that a promotion moves to a build now.
-fn promotable(session: &Session<'_>, id: &BuildId) -> Result<Vec<String>, StageError> {
+pub(crate) fn promotable(session: &Session<'_>, id: &BuildId) -> Result<Vec<String>, StageError> {
     if pipeline_of(session.mirror())?.is_none() {
         return Ok(Vec::new());
     }
