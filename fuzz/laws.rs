@@ -247,7 +247,11 @@ fn pipeline(bytes: &[u8]) {
     let terms = LintTerms { layout: GENERIC.as_ref(), policy: None, streams: &BTreeMap::new() };
     drop(mirrorkeep::decide::pipeline::lint(&pipeline, &terms));
     let same = diff(&pipeline, &pipeline);
-    assert!(same.stages.is_empty() && !same.reordered);
+    assert!(same.stages.is_empty() && !same.reordered && same.gates.is_empty());
+    for stage in &pipeline.stages {
+        assert!(stage.gates.iter().all(|gate| pipeline.gate(gate).is_some()));
+        assert!(stage.commands.iter().all(|one| !one.apply.is_empty() && !one.undo.is_empty()));
+    }
 }
 
 fn policy(bytes: &[u8]) {
@@ -398,6 +402,7 @@ fn own(bytes: &[u8]) {
         "stage/1/seal.json".to_owned(),
         "stage/1/upload.json".to_owned(),
         "mirror.yaml".to_owned(),
+        format!("logs/{BUILD}.json"),
     ];
     let Some((number, rest)) = choice(bytes) else { return };
     let (Some(place), Some((_, mirror))) = (places.get(number % places.len()), bucket()) else { return };
@@ -413,7 +418,9 @@ fn own(bytes: &[u8]) {
     drop(mirror.trash());
     drop(mirror.history(&[EventKind::Published]));
     if let Ok(id) = BUILD.parse() {
-        drop(mirror.record(&id));
+        if let Ok(Some(record)) = mirror.record(&id) {
+            drop(mirror.logs(&record));
+        }
         drop(mirror.manifest(&id));
     }
     drop(begin(&mirror, &noon));

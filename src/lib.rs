@@ -4,6 +4,7 @@ pub mod census;
 pub mod cli;
 pub mod commit;
 pub mod decide;
+pub mod exec;
 pub mod layout;
 pub mod mirror;
 pub mod model;

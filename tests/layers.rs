@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, path::Path};
 
 /// Each folder with what it may use of the crate.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("progress", &["model"]),
+    ("exec", &["model", "progress"]),
     ("layout", &["model"]),
     ("record", &["model"]),
     ("store", &["model"]),
@@ -23,16 +24,17 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("cli", &BELOW_CLI),
 ];
 
-const BELOW_COMMIT: [&str; 10] =
-    ["model", "progress", "layout", "record", "store", "census", "decide", "mirror", "source", "sign"];
+const BELOW_COMMIT: [&str; 11] = [
+    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
+];
 
-const BELOW_OPS: [&str; 13] = [
-    "model", "progress", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
+const BELOW_OPS: [&str; 14] = [
+    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
     "commit", "recover", "session",
 ];
 
-const BELOW_CLI: [&str; 15] = [
-    "model", "progress", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
+const BELOW_CLI: [&str; 16] = [
+    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
     "commit", "recover", "session", "ops", "render",
 ];
 

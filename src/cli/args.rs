@@ -17,7 +17,8 @@ pub(super) use look::{
 };
 pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
-    DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
+    DemoteArgs, GateArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs,
+    WaiveArgs,
 };
 pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
@@ -38,9 +39,9 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout, the policy or the pipeline are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, prune, status --check, lint and test of a policy or pipeline)
+  5    findings (check, verify, prune, gate, status --check, lint and test of a policy or pipeline)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
-  7    busy: somebody else holds the lock
+  7    busy: another process holds the lock, or a gate asks to try again later
   8    could not free what was asked for
   130  interrupted; what was published is whole, and running it again goes on";
 
@@ -55,6 +56,9 @@ The person who runs the command, where \fB\-\-by\fR is not given.
 .TP
 \fBMIRRORKEEP_PATIENCE\fR
 For how many seconds a request to an object store is tried again, from 1 to 600 [default: 60].
+.TP
+\fBMIRRORKEEP_RUN_COMMANDS\fR
+If it is 1, the commands that the pipeline of a bucket names are run; everyone who can write to the bucket can name them.
 .TP
 \fBMIRRORKEEP_MINISIGN_PASSWORD\fR
 The password of a minisign key.
@@ -305,6 +309,16 @@ Examples:
         after_help = "Example:\n  mirrorkeep vote main/debian/20260601T020000Z smoke success --url https://ci.example.org/1"
     )]
     Vote(VoteArgs),
+    /// Run checks of the pipeline on a build, and record each result as a vote with its log
+    #[command(
+        after_help = "Exits with 5 if a gate voted failure, with 7 if one asks to try again later or is running already, \
+and with 1 if one found no answer: then no vote is recorded.
+
+Examples:
+  mirrorkeep gate main/debian/20260601T020000Z --all-missing
+  mirrorkeep gate main/debian/testing closure"
+    )]
+    Gate(GateArgs),
     /// Let a build be promoted without the vote of a job, for one build or for a time
     #[command(after_help = "Examples:
   mirrorkeep waive stable smoke --build main/debian/20260601T020000Z --why 'bug 1234'
@@ -361,6 +375,9 @@ Examples:
         /// Also remove unfinished publishes that could still be resumed
         #[arg(long)]
         discard_stages: bool,
+        /// Settle interrupted promotions and demotions without their carried commands
+        #[arg(long, conflicts_with = "dry_run")]
+        skip_commands: bool,
         /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
@@ -395,6 +412,7 @@ impl Verb {
             | Self::Promote(PromoteArgs { dry_run, .. })
             | Self::Demote(DemoteArgs { dry_run, .. })
             | Self::Vote(VoteArgs { dry_run, .. })
+            | Self::Gate(GateArgs { dry_run, .. })
             | Self::Reject(RejectArgs { dry_run, .. })
             | Self::Unreject(UnrejectArgs { dry_run, .. })
             | Self::Waive(WaiveArgs { dry_run, .. })

@@ -85,6 +85,7 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["stages"], "stage", Words::Stages),
     (&["stages"], "stream", Words::Streams),
     (&["vote"], "id", Words::Builds),
+    (&["gate"], "id", Words::Builds),
     (&["waive"], "stage", Words::Stages),
     (&["waive"], "build", Words::Builds),
     (&["unwaive"], "stage", Words::Stages),

@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Promote",
         &[
-            "promote", "demote", "bundle", "stages", "history", "vote", "waive", "unwaive", "reject",
+            "promote", "demote", "bundle", "stages", "history", "vote", "gate", "waive", "unwaive", "reject",
             "unreject",
         ],
     ),

@@ -11,7 +11,7 @@ use super::{naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, PreviousRuns, Verdict, retain};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Mirror, Resolved};
+use crate::mirror::{Mirror, Resolved, RunLog};
 use crate::model::{BuildId, RelPath, shown};
 use crate::model::{BuildName, Stamp, Stream};
 use crate::ops::Mode;
@@ -20,7 +20,7 @@ use crate::ops::withdraw::{Tombstone, tombstone};
 use crate::render::person;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn census(setting: &Context) -> Outcome {
     say::data(&looked_at(&setting.open()?)?);
@@ -93,6 +93,25 @@ pub(super) struct ShowAnswer<'a> {
     show: Version,
     #[serde(flatten)]
     build: BuildRow<'a>,
+    /// What gates and carried commands wrote last, by name, such as `gate/closure`.
+    logs: BTreeMap<String, RunLog>,
+}
+
+/// Returns what gates and carried commands wrote last.
+fn logs(mirror: &Mirror, id: &BuildId) -> Outcome<BTreeMap<String, RunLog>> {
+    let Some(record) = mirror.record(id)? else { return Ok(BTreeMap::new()) };
+    Ok(mirror.logs(&record)?.runs)
+}
+
+/// How many lines of a log are shown.
+const LINES: usize = 10;
+
+/// Returns the last lines of a log, each as one line of a terminal.
+pub(super) fn last_lines(log: &str) -> Vec<String> {
+    let lines: Vec<&str> = log.lines().collect();
+    let skipped = lines.len().saturating_sub(LINES);
+    let more = (skipped > 0).then(|| format!("… {} before", say::count(skipped as u64, "line")));
+    more.into_iter().chain(lines.iter().skip(skipped).map(|line| shown(line).into_owned())).collect()
 }
 
 pub(super) fn show(setting: &Context, id: &str) -> Outcome {
@@ -110,8 +129,8 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
     if setting.json {
-        let build = described(&mirror, &census, &id, build, verdict);
-        say::data(&Sorted(ShowAnswer { show: Version, build }));
+        let (build, logs) = (described(&mirror, &census, &id, build, verdict), logs(&mirror, &id)?);
+        say::data(&Sorted(ShowAnswer { show: Version, build, logs }));
         return Ok(());
     }
     let at =
@@ -135,6 +154,14 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));
     lines.extend(build.holds.iter().map(|hold| format!("hold       {} ({})", hold.why, hold.who)));
     lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
+    for (name, run) in logs(&mirror, &id)? {
+        let took = say::count(run.seconds, "second");
+        lines.push(format!("log        {name}: {} at {}, {took}", run.result, run.at.iso()));
+        let is_told = run.result != "success";
+        lines.extend(
+            last_lines(&run.log).into_iter().filter(|_| is_told).map(|line| format!("             {line}")),
+        );
+    }
     for line in &lines {
         say::out(&format!("{}\n", shown(line)));
     }

@@ -14,7 +14,7 @@ use crate::commit::{Moved, Permit};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
-use crate::mirror::{Chosen, Mirror, Resolved, Setup};
+use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::alias::{Cost, LabelReport};
@@ -316,11 +316,12 @@ pub(super) struct RecoverTrial<'a> {
 
 pub(super) fn recover(
     setting: &Context,
-    accept_journal: bool,
+    (accept_journal, skip_commands): (bool, bool),
     discard_stages: bool,
     dry_run: bool,
 ) -> Outcome {
     let mirror = setting.open()?;
+    let mirror = if skip_commands { mirror.with_commands(Commands::Skip) } else { mirror };
     if dry_run {
         let open: Vec<String> = mirror.unsettled()?.iter().map(|intent| intent.to.clone()).collect();
         let stages = if discard_stages { crate::recover::discardable(&mirror, now())? } else { Vec::new() };

@@ -10,6 +10,7 @@ mod context;
 mod copy;
 mod exit;
 mod export;
+mod gate;
 mod guide;
 mod journal;
 mod judged;

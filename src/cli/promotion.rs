@@ -268,6 +268,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             let done = if dry_run { "would promote" } else { "promoted" };
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
             say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(one.build.as_ref())));
+            ran(&one.commands, dry_run);
             for step in &one.carried {
                 say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
@@ -297,6 +298,14 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             "error: {stream}: {stage} was not moved: {}",
             shown(one.why.as_deref().unwrap_or_default())
         )),
+    }
+}
+
+/// Prints the commands that went along.
+fn ran(commands: &[String], dry_run: bool) {
+    for command in commands {
+        let done = if dry_run { "would run" } else { "ran" };
+        say::out(&format!("  {done} {}\n", shown(command)));
     }
 }
 
@@ -337,16 +346,17 @@ pub(super) struct DemoteAnswer<'a> {
     report: &'a DemoteReport,
 }
 
-pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
+pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     check_line(&args.why).map_err(|error| Usage(format!("--why: {error}")))?;
     let mirror = setting.open()?;
     let stream: Stream = args.stream.parse().map_err(|error| Usage(format!("--stream: {error}")))?;
     let to = args.to.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
     let request = DemoteRequest { stage: args.stage.clone(), stream, to, why: args.why.clone() };
     let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
+    let exit = if report.failures.is_empty() { Exit::Done } else { Exit::Failed };
     if setting.json {
         say::json(&Sorted(DemoteAnswer { demote: Version, dry_run: args.dry_run, report: &report }));
-        return Ok(());
+        return Ok(exit);
     }
     let done = match (report.already, args.dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
@@ -362,8 +372,12 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
     if report.already {
         say::note("it was for the same reason; another --why takes the stage from the build that has it now");
     }
+    ran(&report.commands, args.dry_run);
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, args.dry_run)));
+    }
+    for why in &report.failures {
+        say::note(&format!("error: the stage moved, but {}", shown(why)));
     }
     if let Some(id) = &report.bundle {
         let done = if args.dry_run { "would bundle" } else { "bundled" };
@@ -376,7 +390,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome {
             report.stream
         ));
     }
-    Ok(())
+    Ok(exit)
 }
 
 /// The answer of `bundle`.

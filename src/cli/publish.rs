@@ -63,6 +63,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         }),
         context,
         labels: parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?,
+        allow_shrink: args.allow_shrink,
         requires: (args.requires.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>())
             .map_err(|error: crate::model::NameError| Usage(error.to_string()))?,
         filling: Filling {

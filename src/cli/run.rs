@@ -8,8 +8,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, guide, journal, list, log, look, make, man, pipeline, plan, policy,
-    promotion, prune, publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, export, gate, guide, journal, list, log, look, make, man, pipeline, plan,
+    policy, promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::mirror::{Warnings, chain};
 use crate::model::{Classify, ErrorKind};
@@ -229,10 +229,11 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Hold(args) => prune::hold(setting, &args)?,
         Verb::Unhold { id, why, dry_run } => prune::unhold(setting, &id, why.as_deref(), dry_run)?,
         Verb::Promote(args) => return promotion::promote(setting, &args),
-        Verb::Demote(args) => promotion::demote(setting, &args)?,
+        Verb::Demote(args) => return promotion::demote(setting, &args),
         Verb::Bundle { stream, dry_run } => promotion::bundle(setting, &stream, dry_run)?,
         Verb::Stages(args) => return promotion::stages(setting, &args),
         Verb::Vote(args) => promotion::vote(setting, &args)?,
+        Verb::Gate(args) => return gate::gate(setting, &args),
         Verb::Waive(args) => promotion::waive(setting, &args)?,
         Verb::Unwaive(args) => promotion::unwaive(setting, &args)?,
         Verb::Reject(args) => promotion::reject(setting, &args)?,
@@ -246,8 +247,8 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
-        Verb::Recover { accept_journal, discard_stages, dry_run } => {
-            make::recover(setting, accept_journal, discard_stages, dry_run)?;
+        Verb::Recover { accept_journal, discard_stages, skip_commands, dry_run } => {
+            make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run)?;
         }
         Verb::Completions { shell } => {
             let text = complete::registration(shell);

@@ -1,8 +1,8 @@
 //! The JSON schema of each answer, from the types that are written.
 
 use super::{
-    adopt, check, complete, copy, export, journal, judged, list, look, make, man, pipeline, plan, policy,
-    promotion, prune, publish, say, verify, withdraw,
+    adopt, check, complete, copy, export, gate, journal, judged, list, look, make, man, pipeline, plan,
+    policy, promotion, prune, publish, say, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -67,6 +67,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         moving::<promotion::BundleAnswer<'_>>("bundle"),
         plain::<promotion::StagesAnswer<'_>>("stages"),
         moving::<promotion::VoteAnswer<'_>>("vote"),
+        moving::<gate::GateAnswer<'_>>("gate"),
         moving::<promotion::WaiveAnswer<'_>>("waive"),
         moving::<promotion::UnwaiveAnswer<'_>>("unwaive"),
         moving::<promotion::RejectAnswer<'_>>("reject"),

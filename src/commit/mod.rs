@@ -4,7 +4,9 @@
 
 pub(crate) mod adopted;
 pub(crate) mod bucket;
+pub(crate) mod carried;
 pub(crate) mod choose;
+pub(crate) mod commands;
 pub(crate) mod directory;
 mod discard;
 mod error;
@@ -28,6 +30,7 @@ pub(crate) mod trash;
 pub(crate) mod unsealed;
 pub(crate) mod untrash;
 
+pub use carried::CarryError;
 pub(crate) use discard::TRIM_STAGE;
 pub use error::CommitError;
 pub use filling::{Check, Filling, StageError, Tally, TimeRule};

@@ -6,10 +6,12 @@
 //! end, since somebody asked that the build must not have the stage. A name that is neither where it was nor where it
 //! was to go was moved by somebody since, and is left.
 
+use crate::commit::carried::{CarryError, Carrying};
 use crate::commit::relabel::relabel;
 use crate::commit::repoint::{RepointError, pointed_at, remove_checked, repoint};
-use crate::mirror::{JournalError, Resolved, StateError, WriteLock};
+use crate::mirror::{JournalError, Resolved, StateError, WriteLock, chain};
 use crate::model::{Class, Classify, ErrorKind, Label, RelPath, Stamp};
+use crate::progress::CancelToken;
 use crate::record::{LabelValue, NameMove, Payload, Promotion};
 use crate::store::StoreError;
 use serde_json::{Map, Value};
@@ -26,6 +28,9 @@ pub enum PromotionError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A command that goes along failed.
+    #[error(transparent)]
+    Carry(#[from] CarryError),
     /// The store failed.
     #[error("cannot move the stage")]
     Store(#[from] StoreError),
@@ -45,43 +50,92 @@ impl Classify for PromotionError {
             Self::Repoint(error) => error.class(),
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
+            Self::Carry(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::NotThere { .. } => ErrorKind::Failed.into(),
         }
     }
 }
 
-/// Hands a stage on: every name moves, or none does.
-pub(crate) fn promote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+/// Hands a stage on: every command does its part and every name moves, or none does.
+pub(crate) fn promote(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    stop: &CancelToken,
+    now: Stamp,
+) -> Result<(), PromotionError> {
     let Some(stage) = promotion.moves.last() else { return Ok(()) };
+    let mut carrying = Carrying::of(lock, promotion, stop)?;
+    if let Err(error) = carrying.make_ready() {
+        carrying.keep();
+        return Err(error.into());
+    }
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
-    let moved = promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
-    match moved.and_then(|()| read_back(lock, promotion)) {
-        Ok(()) => Ok(pending.done(now)?),
+    let (begun, moved) = match carrying.apply() {
+        Ok(begun) => {
+            let moved = promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+            (begun, moved.and_then(|()| read_back(lock, promotion)))
+        }
+        Err((begun, error)) => (begun, Err(error.into())),
+    };
+    let done = match moved {
+        Ok(()) => pending.done(now).map_err(PromotionError::from),
         Err(error) => {
-            // Where that fails, too, the next command settles it.
-            if let Ok(false) = settle_promotion(lock, promotion, now) {
-                pending.undone(now)?;
+            match settle(lock, promotion, (&mut carrying, begun), now) {
+                Ok(false) => drop(pending.undone(now)?),
+                Ok(true) => {}
+                // The next command settles it.
+                Err(undo) => {
+                    let (name, why) = (&promotion.name, chain(&undo));
+                    lock.mirror().warnings().add(format!(
+                        "the promotion to `{name}` could not be undone, and the next command tries again: {why}"
+                    ));
+                }
             }
             Err(error)
         }
-    }
+    };
+    carrying.keep();
+    done
 }
 
-/// Hands a stage back, and rejects the build that had it.
-pub(crate) fn demote(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
-    let Some(stage) = promotion.moves.last() else { return Ok(()) };
+/// Hands a stage back, and rejects the build that had it; returns which commands failed.
+pub(crate) fn demote(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    stop: &CancelToken,
+    now: Stamp,
+) -> Result<Vec<CarryError>, PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
     let payload = Payload::Demoted { promotion: promotion.clone() };
+    let mut carrying = Carrying::of(lock, promotion, stop)?;
     let pending = lock.begin(now, &stage.alias, &payload)?;
-    finish_demotion(lock, promotion, now)?;
+    let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
     read_back(lock, promotion)?;
-    Ok(pending.done(now)?)
+    pending.done(now)?;
+    carrying.keep();
+    Ok(failures)
 }
 
 /// Finishes a promotion whose name moved, and takes back what moved of one whose name did not; returns whether it happened.
 pub(crate) fn settle_promotion(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
+    now: Stamp,
+) -> Result<bool, PromotionError> {
+    let stop = CancelToken::new();
+    let mut carrying = Carrying::of(lock, promotion, &stop)?;
+    // Nobody knows which of them had begun.
+    let all = carrying.count();
+    let happened = settle(lock, promotion, (&mut carrying, all), now);
+    carrying.keep();
+    happened
+}
+
+fn settle(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    (carrying, begun): (&mut Carrying<'_>, usize),
     now: Stamp,
 ) -> Result<bool, PromotionError> {
     let steps = promotion.steps();
@@ -95,6 +149,7 @@ pub(crate) fn settle_promotion(
     for step in others.iter().rev() {
         back(lock, step, now)?;
     }
+    carrying.undo(begun)?;
     Ok(false)
 }
 
@@ -122,7 +177,13 @@ pub(crate) fn settle_demotion(
             return Ok(false);
         }
     }
-    finish_demotion(lock, promotion, now)?;
+    let stop = CancelToken::new();
+    let mut carrying = Carrying::of(lock, promotion, &stop)?;
+    let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
+    carrying.keep();
+    for error in &failures {
+        mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
+    }
     Ok(true)
 }
 
@@ -132,10 +193,20 @@ fn back(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promoti
     go(lock, &NameMove { alias, from: to, to: from }, now)
 }
 
-/// Does what is left to do of a demotion.
-fn finish_demotion(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
+/// Does what is left to do of a demotion; returns which commands failed. A bad build loses the stage although one fails.
+fn finish_demotion(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    carrying: &mut Carrying<'_>,
+    now: Stamp,
+) -> Result<Vec<CarryError>, PromotionError> {
     reject(lock, promotion, now)?;
-    promotion.steps().into_iter().try_for_each(|step| go(lock, step, now))
+    let mut failures = carrying.demote();
+    if let Some(at) = failures.iter().position(|error| matches!(error, CarryError::Refused(_))) {
+        return Err(failures.swap_remove(at).into());
+    }
+    promotion.steps().into_iter().try_for_each(|step| go(lock, step, now))?;
+    Ok(failures)
 }
 
 /// Moves one name that is where it was; any other is there already, or somebody else's.

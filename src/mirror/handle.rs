@@ -9,6 +9,7 @@ use crate::layout::Layout;
 use crate::model::{BuildId, RelPath, Stream};
 use crate::store::{Store, StoreError};
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,18 @@ pub struct Mirror {
     pub(super) wait: Duration,
     pub(super) warnings: Warnings,
     pub(super) statements: Statements,
+    pub(super) commands: Commands,
+}
+
+/// Whether the commands that the pipeline and the journal of a mirror name are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commands {
+    /// They run.
+    Run,
+    /// They do not run, and what needs one fails: whoever writes to a bucket could run them on other machines.
+    Refuse,
+    /// They do not run, and what an interrupted command left is settled without them.
+    Skip,
 }
 
 /// What makes a build visible in one step.
@@ -73,6 +86,23 @@ pub(crate) trait ReadProtocol: Debug + Send + Sync {
 }
 
 impl Mirror {
+    /// Returns the mirror with another rule for its commands.
+    #[must_use]
+    pub fn with_commands(self, commands: Commands) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// Returns whether the commands that its pipeline and journal name are run.
+    pub fn commands(&self) -> Commands {
+        self.commands
+    }
+
+    /// Returns the directory of the mirror as an absolute path; nothing where it is in a bucket.
+    pub fn directory(&self) -> Option<PathBuf> {
+        let is_dir = self.store.abilities().symlinks;
+        is_dir.then(|| std::path::absolute(self.store.shown()).unwrap_or_default())
+    }
+
     /// Returns what makes a build visible.
     pub fn commits_by(&self) -> CommitsBy {
         self.protocol.commits_by()

@@ -396,14 +396,27 @@ fn same_mirror(segment: &RelPath, found: &str, expected: &str) -> Result<(), Anc
 
 /// Returns every event of the journal that `wanted` picks by its kind.
 pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History, JournalError> {
+    history_with(store, wanted, |_| true)
+}
+
+/// Returns what [`history`] does; the details of an event stay empty unless `detailed` picks it.
+pub(super) fn history_with(
+    store: &dyn Store,
+    wanted: &[EventKind],
+    detailed: impl Fn(&Event) -> bool + Sync,
+) -> Result<History, JournalError> {
     /// The first and last number of a segment, its events, and the id of the mirror that it states.
     type Read = (Option<(u64, u64)>, Vec<Event>, Option<String>);
     let read = |segment: &Segment| -> Result<Read, JournalError> {
         let bytes = store.read(&segment.at, LIMIT)?;
-        let (mut events, _) = parse(&segment.at, &bytes)?;
+        let begins = |event: &Event| event.seq == segment.first;
+        let kept = |event: &Event| wanted.contains(&event.what) || event.what == EventKind::Recovered;
+        let (mut events, _) = parse_when(&segment.at, &bytes, |event| {
+            begins(event) || event.what == EventKind::Recovered || kept(event) && detailed(event)
+        })?;
         let ends = events.first().map(|event| event.seq).zip(events.last().map(|event| event.seq));
         let mirror = stated(&events);
-        events.retain(|event| wanted.contains(&event.what) || event.what == EventKind::Recovered);
+        events.retain(kept);
         Ok((ends, events, mirror))
     };
     let (segments, mut wrong) = named(store)?;
@@ -445,10 +458,11 @@ pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec
     let needed: BTreeSet<usize> = numbers.iter().filter_map(with).collect();
     let read = |segment: &Segment| -> Result<Vec<Event>, StoreError> {
         let bytes = store.read(&segment.at, LIMIT)?;
-        let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| Event::parse(line).ok());
         let of_these = |event: &Event| {
             numbers.contains(&event.seq) || event.settles.is_some_and(|intent| numbers.contains(&intent))
         };
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let events = lines.filter_map(|line| Event::parse_when(line, of_these).ok());
         Ok(events.filter(of_these).collect())
     };
     let segments: Vec<&Segment> = needed.into_iter().filter_map(|nth| segments.get(nth)).collect();
@@ -548,7 +562,17 @@ pub(super) fn files(store: &dyn Store) -> Result<Vec<RelPath>, StoreError> {
 
 /// Reads a segment and returns its events and how many bytes of it are whole lines.
 pub(super) fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), JournalError> {
+    parse_when(segment, bytes, |_| true)
+}
+
+/// Reads a segment as [`parse`] does; the details of an event stay empty unless `wanted` picks it.
+fn parse_when(
+    segment: &RelPath,
+    bytes: &[u8],
+    wanted: impl Fn(&Event) -> bool,
+) -> Result<(Vec<Event>, usize), JournalError> {
     let mut events: Vec<Event> = Vec::new();
+    let mut before: &[u8] = &[];
     let mut whole = 0;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let damaged = |why: String| JournalError::Damaged { segment: segment.clone(), line: index + 1, why };
@@ -557,16 +581,17 @@ pub(super) fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usiz
             // No end, or blocks that were allocated but never written: torn, if nothing follows.
             return if last { Ok((events, whole)) } else { Err(damaged("it holds zeros".to_owned())) };
         };
-        let event = Event::parse(text).map_err(|error| damaged(error.to_string()))?;
+        let event = Event::parse_when(text, &wanted).map_err(|error| damaged(error.to_string()))?;
         whole += line.len();
         match events.last() {
             // The very same line twice: the store was sent it again and did it again.
-            Some(before) if *before == event => {}
-            Some(before) if event.seq != before.seq + 1 => {
-                return Err(damaged(format!("number {} follows {}", event.seq, before.seq)));
+            Some(_) if before == text => {}
+            Some(last) if event.seq != last.seq + 1 => {
+                return Err(damaged(format!("number {} follows {}", event.seq, last.seq)));
             }
             _ => events.push(event),
         }
+        before = text;
     }
     Ok((events, whole))
 }

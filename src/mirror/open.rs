@@ -6,7 +6,7 @@ use super::handle::ReadProtocol;
 use super::journal::mirror_id;
 use super::settings::{Chosen, InForce, is_file, read_text, text_of};
 use super::statements::Statements;
-use super::{AliasConfig, CheckConfig, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
+use super::{AliasConfig, CheckConfig, Commands, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout};
 use crate::model::{Document, Label, Outcome, RelPath, Stream};
@@ -49,8 +49,11 @@ impl Mirror {
         info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         let protocol: &'static dyn ReadProtocol =
             if store.abilities().moves_trees { &Directory } else { &Bucket };
+        // As for the settings of readers: those of a bucket must not run commands by themselves.
+        let commands = if store.abilities().symlinks { Commands::Run } else { Commands::Refuse };
         Ok(Self {
             store,
+            commands,
             protocol,
             config,
             layout,

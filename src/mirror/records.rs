@@ -33,6 +33,8 @@ pub enum Tree {
     Holds,
     /// Marks of builds that are being let go.
     Going,
+    /// The ends of what gates and carried commands wrote.
+    Logs,
 }
 
 impl Tree {
@@ -54,6 +56,7 @@ impl Tree {
             Self::Manifests => "manifests",
             Self::Holds => "holds",
             Self::Going => "going",
+            Self::Logs => "logs",
         }
     }
 }
@@ -176,6 +179,7 @@ impl WriteLock<'_> {
     /// Removes what is kept of a build beyond its holds.
     pub fn forget(&self, id: &BuildId) -> Result<(), StoreError> {
         let store = self.mirror().store();
+        store.remove(&Tree::Logs.at(id))?;
         store.remove(&Tree::Manifests.at(id))?;
         store.remove(&Tree::Builds.at(id))
     }

@@ -38,6 +38,7 @@ impl Mirror {
         }
         let swept = self.store().sweep(path);
         if swept.failures.is_empty() {
+            self.store().remove(&Tree::Logs.at(id))?;
             self.store().remove(&Tree::Manifests.at(id))?;
         }
         Ok(swept)

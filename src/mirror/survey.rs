@@ -66,6 +66,12 @@ pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     survey_by(mirror, at, &|id, record| build_info_from_record(mirror, id, record?))
 }
 
+/// Returns what one stream holds: its builds and the aliases in it; nothing of holds, and nothing of other streams.
+pub fn survey_stream(mirror: &Mirror, stream: &Stream, at: Stamp) -> Result<Survey, JournalError> {
+    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
+    surveyed(mirror, at, Some(stream), &look, &Err)
+}
+
 /// How one build is looked at.
 type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync + 'a;
 
@@ -77,14 +83,15 @@ pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<Jour
         unread.set(Some(error));
         Ok(History { unread: true, ..History::default() })
     };
-    let survey = surveyed(mirror, at, &|id, record| build_info_from_record(mirror, id, record?), &without)?;
+    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
+    let survey = surveyed(mirror, at, None, &look, &without)?;
     let lost = survey.lost.first().map(|lost| lost.clone().into());
     Ok((survey, unread.into_inner().or(lost)))
 }
 
 /// Does the same where whoever asks looks at the builds, each once, on many threads.
 pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
-    surveyed(mirror, at, look, &Err)
+    surveyed(mirror, at, None, look, &Err)
 }
 
 /// What takes the place of a journal that cannot be used.
@@ -93,12 +100,14 @@ type Without<'a> = dyn Fn(JournalError) -> Result<History, JournalError> + 'a;
 fn surveyed(
     mirror: &Mirror,
     at: Stamp,
+    only: Option<&Stream>,
     look: &Look<'_>,
     without: &Without<'_>,
 ) -> Result<Survey, JournalError> {
     let mut holds = BTreeMap::new();
     let mut found = Found::default();
-    let readable = match mirror.holds() {
+    let top = only.and_then(|stream| mirror.layout().stream_path(stream).ok()).unwrap_or_default();
+    let readable = match only.map_or_else(|| mirror.holds(), |_| Ok(BTreeMap::new())) {
         Ok(all) => {
             holds = all;
             true
@@ -115,9 +124,9 @@ fn surveyed(
             Vec::new()
         }
     };
-    let wanted = Wanted { mirror, holds: &holds, mounts: &mounts, only: None, look };
-    found = found.and(walk(&wanted, &RelPath::root(), &Place::Root));
-    match mirror.protocol.unmet(mirror, None) {
+    let wanted = Wanted { mirror, holds: &holds, mounts: &mounts, only, look };
+    found = found.and(walk(&wanted, &top, &mirror.layout().place(&top)));
+    match mirror.protocol.unmet(mirror, only) {
         Ok(builds) => found = found.and(unmet(&wanted, builds)),
         Err(error) => found.troubles.push(Unreadable { path: RelPath::state("builds"), error }),
     }
@@ -137,7 +146,7 @@ fn surveyed(
         Err(error) => found.troubles.push(Unreadable { path: RelPath::state("trash"), error: error.into() }),
     }
     let mut unheld = Vec::new();
-    if readable && !history.unread {
+    if readable && only.is_none() && !history.unread {
         match lost_holds(mirror, &history.holds, holds.clone(), at) {
             Ok(lost) => unheld = lost,
             Err(ExpectedError::Kept(error)) => {
@@ -177,7 +186,8 @@ fn surveyed(
     }
     // A name in what cannot be read may be there.
     let is_hidden = |path: &RelPath| found.troubles.iter().any(|trouble| path.is_within(&trouble.path));
-    for (path, moves) in moves.iter().filter(|(path, _)| !seen.contains(path) && !is_hidden(path)) {
+    let is_gone = |path: &RelPath| path.is_within(&top) && !seen.contains(path) && !is_hidden(path);
+    for (path, moves) in moves.iter().filter(|(path, _)| is_gone(path)) {
         let (path, moves) = (path.clone(), moves.clone());
         census.removed.push(AliasCensus { path, target: None, required: false, moves, problem: None });
     }
@@ -394,7 +404,9 @@ impl History {
             EventKind::Pruned,
             EventKind::Promoted,
         ];
-        let read = journal::history(mirror.store(), &[&wanted[..], &STATING].concat())?;
+        // Of what was about to happen only the holds are looked at in detail.
+        let detailed = |event: &Event| event.phase == Phase::Done || STATING.contains(&event.what);
+        let read = journal::history_with(mirror.store(), &[&wanted[..], &STATING].concat(), detailed)?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };
         // The names that moved since a promotion began; the lock keeps others out until it is settled.

@@ -192,10 +192,20 @@ impl WriteLock<'_> {
         Ok(())
     }
 
-    /// Moves record and manifest of a build back from the trash.
+    /// Moves the logs of a build that went into the trash after it. One that only lost parts keeps them.
+    pub fn file_logs_away(&self, at: &RelPath, id: &BuildId) -> Result<(), StoreError> {
+        let (store, (from, to)) = (self.mirror().store(), logs(at, id));
+        if store.look(&from)?.is_some() && store.look(&to)?.is_none() {
+            store.rename_tree(&from, &to)?;
+        }
+        Ok(())
+    }
+
+    /// Moves record, manifest and logs of a build back from the trash.
     pub fn file_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
-        for (to, from) in kept(&trashed.at, &trashed.ticket.id) {
+        let (at, id) = (&trashed.at, &trashed.ticket.id);
+        for (to, from) in kept(at, id).into_iter().chain([logs(at, id)]) {
             if store.look(&from)?.is_some() {
                 store.remove(&to)?;
                 store.rename_tree(&from, &to)?;
@@ -209,4 +219,9 @@ impl WriteLock<'_> {
 fn kept(at: &RelPath, id: &BuildId) -> [(RelPath, RelPath); 2] {
     let own = |name: &str| at.child(name).unwrap_or_default();
     [(Tree::Manifests.at(id), own("files")), (Tree::Builds.at(id), own("record.json"))]
+}
+
+/// Returns where the logs lie, and where in the trash.
+fn logs(at: &RelPath, id: &BuildId) -> (RelPath, RelPath) {
+    (Tree::Logs.at(id), at.child("logs.json").unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use crate::model::{Class, Classify, ErrorKind, Stamp};
 use crate::record::{Event, Payload, Phase};
 use crate::store::{Guard, StoreError};
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to change one mirror.
@@ -17,7 +18,7 @@ pub struct WriteLock<'m> {
     mirror: &'m Mirror,
     clock: &'m (dyn Fn() -> Stamp + Sync),
     journal: Mutex<Journal>,
-    _guard: Guard,
+    guard: Guard,
 }
 
 /// Says why the right to change a mirror was not given.
@@ -56,7 +57,7 @@ impl<'m> WriteLock<'m> {
         journal: Journal,
         guard: Guard,
     ) -> Self {
-        Self { mirror, clock, journal: Mutex::new(journal), _guard: guard }
+        Self { mirror, clock, journal: Mutex::new(journal), guard }
     }
 }
 
@@ -69,6 +70,11 @@ impl WriteLock<'_> {
     /// Returns the time now.
     pub fn now(&self) -> Stamp {
         (self.clock)()
+    }
+
+    /// Returns what a command inherits so that the mirror stays locked while it runs, also if this process is killed.
+    pub(crate) fn inherited(&self) -> Option<OwnedFd> {
+        self.guard.file()
     }
 
     /// Writes down what happened without an intent.

@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod check;
 pub mod copy;
 pub(crate) mod error;
+pub mod gate;
 pub mod history;
 pub mod matching;
 mod mode;

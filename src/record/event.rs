@@ -6,7 +6,9 @@
 
 use crate::model::{Digest, Stamp};
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// One fact.
@@ -141,18 +143,49 @@ impl Event {
 
     /// Reads an event from a line without its end.
     pub fn parse(line: &[u8]) -> Result<Self, EventError> {
+        Self::parse_when(line, |_| true)
+    }
+
+    /// Reads an event from a line without its end; its details stay empty unless `wanted` picks what was read of it by then.
+    ///
+    /// The checksum is compared in any case. A journal has many more events than a command wants to know all of.
+    pub fn parse_when(line: &[u8], wanted: impl FnOnce(&Self) -> bool) -> Result<Self, EventError> {
         let text = str::from_utf8(line).map_err(|_| EventError::Checksum)?;
         let (body, tail) = text.rsplit_once(SUM).ok_or(EventError::Checksum)?;
         if tail.strip_suffix("\"}") != Some(&*sum(body)) {
             return Err(EventError::Checksum);
         }
-        let event: Self = serde_json::from_str(&format!("{body}}}"))
-            .map_err(|error| EventError::Form(error.to_string()))?;
-        match event.event {
-            1 => Ok(event),
-            version => Err(EventError::Form(format!("version {version} is not known here"))),
+        let form = |error: serde_json::Error| EventError::Form(error.to_string());
+        let line: Line<'_> = serde_json::from_str(text).map_err(form)?;
+        let Line { event, seq, at, phase, what, to, by, settles, details, .. } = line;
+        if event != 1 {
+            return Err(EventError::Form(format!("version {event} is not known here")));
         }
+        let mut event = Self { event, seq, at, phase, what, to, by, settles, details: Map::new() };
+        if let Some(details) = details.filter(|_| wanted(&event)) {
+            event.details = serde_json::from_str(details.get()).map_err(form)?;
+        }
+        Ok(event)
     }
+}
+
+/// A line of the journal, its details as they are written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    event: u32,
+    seq: u64,
+    at: Stamp,
+    phase: Phase,
+    what: EventKind,
+    to: String,
+    by: String,
+    #[serde(default)]
+    settles: Option<u64>,
+    #[serde(borrow, default)]
+    details: Option<&'a RawValue>,
+    #[serde(rename = "sum")]
+    _sum: IgnoredAny,
 }
 
 /// Returns the first 16 digits of a text's SHA-256: enough against accidents.
@@ -187,6 +220,15 @@ mod tests {
             let line = event.write();
             prop_assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
             prop_assert_eq!(Event::parse(line.trim_end().as_bytes()).unwrap(), event);
+        }
+
+        #[test]
+        fn details_that_are_not_wanted_stay_empty(seq in any::<u64>(), to in "\\PC{0,20}") {
+            let event = event(seq, to);
+            let line = event.write();
+            let read = |wanted| Event::parse_when(line.trim_end().as_bytes(), |_| wanted).unwrap();
+            prop_assert_eq!(&read(true), &event);
+            prop_assert_eq!(read(false), Event { details: Map::new(), ..event });
         }
 
         #[test]

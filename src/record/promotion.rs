@@ -16,6 +16,23 @@ pub struct NameMove {
     pub to: Option<RelPath>,
 }
 
+/// Commands that go along with a stage, as the pipeline named them then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CarriedCommand {
+    /// Looks whether the rest can succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<String>,
+    /// Makes ready what takes long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<String>,
+    /// Moves what goes along.
+    pub apply: Vec<String>,
+    /// Moves it back.
+    pub undo: Vec<String>,
+    /// For how many seconds each may run.
+    pub seconds: u64,
+}
+
 /// A stage that is handed on to a build, or back to an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promotion {
@@ -29,6 +46,9 @@ pub struct Promotion {
     pub before: Option<BuildId>,
     /// Every name that moves, in this order; that of the stage comes last, and with it the promotion happened.
     pub moves: Vec<NameMove>,
+    /// Commands that go along, before the names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CarriedCommand>,
     /// What required jobs had voted on the build.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, String>,

@@ -242,6 +242,7 @@ mod tests {
             build: Some(old.as_str().parse().unwrap()),
             before: Some(new.as_str().parse().unwrap()),
             moves: names.iter().map(step).collect(),
+            commands: Vec::new(),
             votes: std::collections::BTreeMap::new(),
             waived: Vec::new(),
             lacked: Vec::new(),

@@ -164,6 +164,8 @@ pub enum Put {
     Create,
     /// Whatever was there is replaced.
     Replace,
+    /// Whatever was there is replaced in one step, and a power cut soon after may bring it back: for what can be made again.
+    ReplaceSoon,
 }
 
 /// Whether a line of a log must survive a power cut before the call returns.

@@ -30,6 +30,7 @@ pub use spy::{Call, Fault, Spy};
 use crate::model::{Digest, RelPath};
 use std::fmt::Debug;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// The result of asking a store for something.
@@ -37,12 +38,28 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Something held for as long as the value lives, such as a lock.
 #[must_use = "what is guarded is let go at once when the guard is dropped"]
-pub struct Guard(#[expect(dead_code, reason = "held for its destructor")] Box<dyn Send + Sync>);
+pub struct Guard {
+    #[expect(dead_code, reason = "held for its destructor")]
+    held: Box<dyn Send + Sync>,
+    /// The file whose lock it is, where a process that has the file keeps the lock.
+    file: Option<OwnedFd>,
+}
 
 impl Guard {
     /// Returns a guard that lets go when `held` is dropped.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self(Box::new(held))
+        Self { held: Box::new(held), file: None }
+    }
+
+    /// Returns the same guard with the file of its lock.
+    pub(crate) fn with_file(self, file: Option<OwnedFd>) -> Self {
+        Self { file, ..self }
+    }
+
+    /// Returns the file of the lock: a process that inherits it keeps the lock if this one is killed. Dropping the
+    /// guard lets go whoever has the file. Nothing where the lock is not that of a file.
+    pub(crate) fn file(&self) -> Option<OwnedFd> {
+        self.file.as_ref().and_then(|file| file.try_clone().ok())
     }
 }
 

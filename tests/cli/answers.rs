@@ -18,7 +18,7 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
     for (key, below) in answer.as_object().into_iter().flatten() {
         found.insert(key.clone());
         match (&**key, below) {
-            ("labels" | "parts" | "votes", Value::Object(below)) => {
+            ("labels" | "logs" | "parts" | "votes", Value::Object(below)) => {
                 below.values().for_each(|below| fields(below, found));
             }
             _ => fields(below, found),
@@ -36,8 +36,16 @@ fn spoil(rig: &Rig, changed: &str) {
     fs::remove_dir_all(rig.mirror(&format!("master/centos/{}", BUILDS[0]))).unwrap();
 }
 
+/// Returns the file of a pipeline with a gate.
+fn gated(rig: &Rig) -> String {
+    let file = rig.work("../pipeline.yaml");
+    let text = "pipeline: 1\nstages: [{name: stable, streams: '**'}]\ngates: {fine: {run: [echo]}}\n";
+    fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
 /// Returns a call of each verb of promotion, each of which works after those before it.
-fn promotion(id: &str) -> Vec<Vec<&str>> {
+fn promotion<'a>(id: &'a str, gated: &'a str) -> Vec<Vec<&'a str>> {
     let (stream, _) = id.rsplit_once('/').unwrap();
     vec![
         vec!["pipeline", "set", "generic"],
@@ -53,6 +61,9 @@ fn promotion(id: &str) -> Vec<Vec<&str>> {
         vec!["demote", "stable", "--stream", stream, "--why", "a test"],
         vec!["reject", id, "--why", "a test"],
         vec!["unreject", id],
+        vec!["pipeline", "set", gated],
+        vec!["gate", id, "fine"],
+        vec!["show", id],
     ]
 }
 
@@ -98,7 +109,7 @@ fn every_field_of_an_answer_is_told() {
     for call in calls {
         fields(&rig.json(call), &mut found);
     }
-    for call in promotion(&trimmed) {
+    for call in promotion(&trimmed, &gated(&rig)) {
         fields(&rig.json(&call), &mut found);
     }
     let trunk = Trunk::new();
@@ -209,7 +220,7 @@ fn every_answer_carries_the_version_of_its_form() {
         ("man", &["man"]),
         ("completions", &["completions", "bash"]),
     ];
-    for sentence in promotion(&newest) {
+    for sentence in promotion(&newest, &gated(&rig)) {
         let answer = rig.json(&sentence);
         let field = if sentence[0] == "pipeline" || sentence[0] == "show" { continue } else { sentence[0] };
         assert_eq!(answer[field], 1, "{sentence:?}: {answer}");

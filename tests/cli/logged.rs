@@ -56,6 +56,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "pipeline set generic",
         "pipeline show",
         &format!("vote {BUILD} smoke success"),
+        &format!("gate {BUILD} --all-missing"),
         &format!("waive stable smoke --build {BUILD} --why test"),
         "unwaive stable smoke",
         "promote",

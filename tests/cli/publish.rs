@@ -1149,3 +1149,66 @@ fn a_pattern_that_excludes_nothing_is_a_warning() {
         rig.ends(0, &[&args[..], &["--exclude", "nope"]].concat()).contains("warning: `--exclude 'nope'`")
     );
 }
+
+#[test]
+fn a_success_that_lost_more_than_the_policy_accepts_is_refused_unless_it_is_allowed() {
+    let rig = Rig::new();
+    rig.policy_file(
+        "version: 1\ndefaults: {shrink: 50%}\nfamilies:\n  - {name: tight, match: 'master/debian', shrink: 10%, keep: [{last: 9}]}\n  - {name: all, match: '**', keep: [{last: 9}]}\n",
+    );
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(1000));
+    for number in 1..10 {
+        rig.write(&format!("outputs/RPMS/std/p{number}.rpm"), "a package");
+    }
+    rig.publish("20181205T060000Z", &[]);
+    let work = rig.work("");
+    let work = work.to_str().unwrap();
+    let next = ["publish", work, "--stream", "master/centos", "--build", "20181206T060000Z"];
+    // Half of the bytes is accepted, less is not.
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(400));
+    let said = "`master/centos/20181206T060000Z` has 12 files with 490 bytes, and `master/centos/20181205T060000Z`, the last \
+                success of the stream, has 12 with 1090; the policy accepts at most 50% less";
+    for trial in [&[][..], &["--dry-run"]] {
+        rig.fails(3, said, &[&next[..], trial].concat());
+    }
+    assert_eq!(rig.there(), ["20181205T060000Z"]);
+    let refused = rig.run(&next);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("publish it with `--allow-shrink`"));
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(500));
+    rig.ok(&next);
+    // The same for the number of files, whatever their bytes.
+    for number in 1..8 {
+        fs::remove_file(rig.work(&format!("outputs/RPMS/std/p{number}.rpm"))).unwrap();
+    }
+    let third = ["publish", work, "--stream", "master/centos", "--build", "20181207T060000Z"];
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(2000));
+    rig.fails(3, "has 5 files with ", &third);
+    // Only successes are compared, and a build that is there already is not.
+    rig.ok(&[
+        "publish",
+        work,
+        "--stream",
+        "master/centos",
+        "--build",
+        "20181208T060000Z",
+        "--result",
+        "fail",
+    ]);
+    rig.ok(&[&third[..], &["--allow-shrink"]].concat());
+    rig.ok(&third);
+    // The next one is compared with that.
+    rig.ok(&["publish", work, "--stream", "master/centos", "--build", "20181209T060000Z"]);
+    // A family has its own share, and a stream without a success accepts any.
+    let debian = |build| ["publish", work, "--stream", "master/debian", "--build", build];
+    rig.ok(&debian("20181205T060000Z"));
+    rig.write("outputs/iso/bootimage.iso", &"x".repeat(1500));
+    rig.fails(3, "at most 10% less", &debian("20181206T060000Z"));
+    // A policy that cannot be used stops no build, and that is said.
+    fs::write(rig.mirror(".mirrorkeep/policy.yaml"), "version: 7\n").unwrap();
+    let output = rig.run(&debian("20181206T060000Z"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && told.contains("the size is not compared with that of the last success"),
+        "{told}"
+    );
+}

@@ -64,7 +64,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 44] = [
+    let calls: [&[&str]; 46] = [
         &["status"],
         &["log"],
         &["hold", "list"],
@@ -92,6 +92,8 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["pipeline", "set", "generic"],
         &["vote", ID, "smoke", "success"],
         &["vote", ID, HOSTILE, "success"],
+        &["gate", ID, HOSTILE],
+        &["gate", ID, "--all-missing"],
         &["waive", "stable", "smoke", "--build", ID, "--why", "a bug"],
         &["waive", HOSTILE, HOSTILE, "--build", ID, "--why", "a bug"],
         &["promote", "testing", "--build", ID],

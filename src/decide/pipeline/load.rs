@@ -1,13 +1,14 @@
 //! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
 
+use super::gate::CarriedRun;
 use super::loading::Loading;
-use super::schema::{CarriedFile, PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
+use super::schema::{CarriedFile, GateFile, PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
 use super::stage::{Carried, Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
 use crate::decide::policy::{Span, pattern, unknown};
 use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, RelPath, job_name};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 /// What `from` says for the successful builds of the stream, as no `from` does.
@@ -71,6 +72,9 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             take(document.read_at::<StageFile>(&at).map(drop));
         }
     }
+    for name in document.keys("gates") {
+        take(document.read_at::<GateFile>(&format!("gates.{name}")).map(drop));
+    }
     for index in 0..document.items("tests").unwrap_or(0) {
         take(document.read_at::<TestFile>(&format!("tests[{index}]")).map(drop));
     }
@@ -81,6 +85,14 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
     all
 }
 
+/// What goes along with a stage.
+enum Carry {
+    /// An alias.
+    Alias(Carried),
+    /// Commands.
+    Run(CarriedRun),
+}
+
 impl Loading<'_> {
     fn pipeline(&mut self, raw: &PipelineFile, text: &str) -> Pipeline {
         if raw.pipeline != 1 {
@@ -89,8 +101,9 @@ impl Loading<'_> {
         if raw.stages.is_empty() {
             self.problem("stages", "no stage; at least one is wanted");
         }
+        let gates = self.gates(&raw.gates);
         let mut stages: Vec<Stage> = (raw.stages.iter().enumerate())
-            .map(|(index, stage)| self.stage(&format!("stages[{index}]"), stage))
+            .map(|(index, stage)| self.stage(&format!("stages[{index}]"), stage, &raw.gates))
             .collect();
         let mut names = HashSet::new();
         for (index, stage) in stages.iter().enumerate() {
@@ -102,7 +115,7 @@ impl Loading<'_> {
         for (stage, before) in stages.iter_mut().zip(rejecting) {
             stage.before = before;
         }
-        self.movers(&stages);
+        self.movers(&stages, &raw.stages);
         for (index, way) in loops::loops(&stages) {
             let why = format!("no build can reach this stage: {}", way.join(" comes from "));
             self.problem(&format!("stages[{index}].from"), why);
@@ -110,10 +123,10 @@ impl Loading<'_> {
         let tests = (raw.tests.iter().enumerate())
             .filter_map(|(index, test)| examples::read(self, index, test, &stages))
             .collect();
-        Pipeline { text: text.into(), digest: Digest::of(text.as_bytes()), stages, tests }
+        Pipeline { text: text.into(), digest: Digest::of(text.as_bytes()), stages, gates, tests }
     }
 
-    fn stage(&mut self, at: &str, raw: &StageFile) -> Stage {
+    fn stage(&mut self, at: &str, raw: &StageFile, gates: &BTreeMap<String, GateFile>) -> Stage {
         self.alias(&format!("{at}.name"), &raw.name);
         let others = [("from", &raw.from), ("previous", &raw.previous), ("on_failure", &raw.on_failure)];
         for (key, alias) in others {
@@ -121,7 +134,8 @@ impl Loading<'_> {
                 self.alias(&format!("{at}.{key}"), alias);
             }
         }
-        if raw.pin && !(raw.require.votes.is_empty() && raw.require.labels.is_empty()) {
+        let require = &raw.require;
+        if raw.pin && !(require.votes.is_empty() && require.gates.is_empty() && require.labels.is_empty()) {
             self.problem(
                 &format!("{at}.require"),
                 "a stage with `pin: true` takes any candidate and requires nothing",
@@ -130,22 +144,39 @@ impl Loading<'_> {
         if raw.pin && raw.from.is_none() {
             self.problem(at, "`pin` needs `from`, the alias whose newest build is taken");
         }
-        let carry = raw.carry.iter().enumerate();
-        let carry =
-            carry.filter_map(|(index, one)| self.carried(&format!("{at}.carry[{index}]"), one)).collect();
-        if raw.on_failure.is_some() && raw.require.votes.is_empty() {
+        let (mut carry, mut commands) = (Vec::new(), Vec::new());
+        for (index, one) in raw.carry.iter().enumerate() {
+            match self.carried(&format!("{at}.carry[{index}]"), one) {
+                Some(Carry::Alias(alias)) => carry.push(alias),
+                Some(Carry::Run(run)) => commands.push(run),
+                None => {}
+            }
+        }
+        if raw.on_failure.is_some() && require.votes.is_empty() && require.gates.is_empty() {
             self.problem(&format!("{at}.on_failure"), "no job is required, so none can fail");
         }
         let streams = raw.streams.as_slice().iter().map(|text| self.pattern(&format!("{at}.streams"), text));
         let streams = streams.collect();
         let votes = raw.require.votes.iter().enumerate();
         let votes = votes.map(|(index, vote)| self.vote(&format!("{at}.require.votes[{index}]"), vote));
-        let votes: Vec<Requirement> = votes.collect();
+        let mut votes: Vec<Requirement> = votes.collect();
         for (index, vote) in votes.iter().enumerate() {
             if votes.iter().take(index).any(|before| before == vote) {
                 let why = format!("`{}` is required twice", vote.shown());
                 self.problem(&format!("{at}.require.votes[{index}]"), why);
             }
+        }
+        for (index, gate) in require.gates.iter().enumerate() {
+            let here = format!("{at}.require.gates[{index}]");
+            let vote = Requirement(vec![gate.clone()]);
+            if !gates.contains_key(gate) {
+                let known = gates.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let known = if known.is_empty() { "none".to_owned() } else { known };
+                self.problem(&here, format!("the file has no gate `{gate}`; its `gates` are: {known}"));
+            } else if votes.contains(&vote) {
+                self.problem(&here, format!("`{gate}` is required twice"));
+            }
+            votes.push(vote);
         }
         for (key, values) in &raw.require.labels {
             for value in values.as_slice() {
@@ -160,11 +191,13 @@ impl Loading<'_> {
             from: raw.from.clone().filter(|from| from != LATEST_SUCCESS),
             pin: raw.pin,
             votes,
+            gates: require.gates.clone(),
             labels: raw.require.labels.clone(),
             before: Vec::new(),
             on_failure: raw.on_failure.clone(),
             previous: raw.previous.clone(),
             carry,
+            commands,
             bundle: raw.bundle,
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
@@ -173,12 +206,13 @@ impl Loading<'_> {
     }
 
     /// Makes sure that every alias is moved for one reason.
-    fn movers(&mut self, stages: &[Stage]) {
+    fn movers(&mut self, stages: &[Stage], raw: &[StageFile]) {
         for (index, stage) in stages.iter().enumerate() {
             let also = [("previous", &stage.previous), ("on_failure", &stage.on_failure)];
             let also = also.into_iter().filter_map(|(key, name)| Some((key.to_owned(), name.as_ref()?)));
-            let carried = stage.carry.iter().enumerate();
-            let carried = carried.map(|(nth, one)| (format!("carry[{nth}].alias"), &one.alias));
+            let carried = raw.iter().skip(index).take(1).flat_map(|stage| stage.carry.iter().enumerate());
+            let carried =
+                carried.filter_map(|(nth, one)| Some((format!("carry[{nth}].alias"), one.alias.as_ref()?)));
             let also: Vec<(String, &String)> = also.chain(carried).collect();
             for (nth, (key, name)) in also.iter().enumerate() {
                 let at = format!("stages[{index}].{key}");
@@ -199,11 +233,27 @@ impl Loading<'_> {
         }
     }
 
-    fn carried(&mut self, at: &str, raw: &CarriedFile) -> Option<Carried> {
-        self.alias(&format!("{at}.alias"), &raw.alias);
-        let place = raw.place.as_deref().map(str::parse::<RelPath>).transpose();
-        let place = place.map_err(|error| self.problem(&format!("{at}.place"), format!("{error}"))).ok()?;
-        Some(Carried { alias: raw.alias.clone(), place: place.filter(|place| !place.is_root()) })
+    fn carried(&mut self, at: &str, raw: &CarriedFile) -> Option<Carry> {
+        match (&raw.alias, &raw.run) {
+            (Some(alias), None) => {
+                self.alias(&format!("{at}.alias"), alias);
+                let place = raw.place.as_deref().map(str::parse::<RelPath>).transpose();
+                let place =
+                    place.map_err(|error| self.problem(&format!("{at}.place"), format!("{error}"))).ok()?;
+                let place = place.filter(|place| !place.is_root());
+                Some(Carry::Alias(Carried { alias: alias.clone(), place }))
+            }
+            (None, Some(run)) => {
+                if raw.place.is_some() {
+                    self.problem(&format!("{at}.place"), "`place` belongs to an `alias`");
+                }
+                Some(Carry::Run(self.carried_run(&format!("{at}.run"), run)))
+            }
+            _ => {
+                self.problem(at, "exactly one of `alias` and `run` is accepted");
+                None
+            }
+        }
     }
 
     /// Makes sure that a name can stand beside the builds of a stream.

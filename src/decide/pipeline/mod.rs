@@ -5,10 +5,12 @@
 //! of a census, the moves of the names and the waivers, so that `promote`, `stages`, `vote`, the protections of a
 //! prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
 
+mod commands;
 mod diff;
 mod evaluate;
 mod example;
 mod examples;
+mod gate;
 mod lint;
 mod load;
 mod loading;
@@ -17,11 +19,13 @@ mod schema;
 mod shipped;
 mod stage;
 mod state;
+mod time_limit;
 mod tries;
 
-pub use diff::{PipelineDiff, StageChange, StageDiff, diff};
+pub use diff::{GateDiff, PipelineDiff, StageChange, StageDiff, diff};
 pub use evaluate::{View, assess, evaluate, had, protected};
 pub use example::Example;
+pub use gate::{CarriedRun, Closure, Gate, GateCheck};
 pub use lint::{LintTerms, lint};
 pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};

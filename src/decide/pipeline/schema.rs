@@ -1,5 +1,6 @@
 //! The YAML of a pipeline, exactly; what it means is made of it in `load`.
 
+use super::time_limit::TimeLimit;
 use crate::decide::policy::Span;
 use crate::model::OneOrMany;
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ pub(super) struct PipelineFile {
     pub(super) pipeline: u32,
     /// The stages; `promote` goes through them in this order.
     pub(super) stages: Vec<StageFile>,
+    /// Checks that `gate` runs on a build, by name; each votes as the job of its name.
+    #[serde(default)]
+    pub(super) gates: BTreeMap<String, GateFile>,
     /// Examples that must come out as they say.
     #[serde(default)]
     pub(super) tests: Vec<TestFile>,
@@ -46,7 +50,7 @@ pub(super) struct StageFile {
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
-    /// Other aliases that go along, moved before that of the stage.
+    /// Other aliases and commands that go along, before the alias of the stage.
     #[serde(default)]
     pub(super) carry: Vec<CarriedFile>,
     /// When the stage moves in a stream, the bundle of the builds that have it in all streams is made, and its link moves
@@ -64,27 +68,118 @@ pub(super) struct StageFile {
     pub(super) alarm: Option<Span>,
 }
 
-/// An alias that goes along with a stage.
+/// What goes along with a stage: an alias, or commands.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "an alias such as `{alias: current-images, place: images}`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an alias such as `{alias: current-images, place: images}`, or `{run: {apply: [tag, latest], undo: [tag, previous]}}`"
+)]
 pub(super) struct CarriedFile {
-    /// Its name, beside that of the stage.
-    pub(super) alias: String,
-    /// The path inside the build to which it leads; to the build itself without it.
+    /// The name of an alias, beside that of the stage.
+    #[serde(default)]
+    pub(super) alias: Option<String>,
+    /// The path inside the build to which the alias leads; to the build itself without it.
     #[serde(default)]
     pub(super) place: Option<String>,
+    /// Commands.
+    #[serde(default)]
+    pub(super) run: Option<RunFile>,
+}
+
+/// Commands that go along with a stage, each a program with its arguments.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`verify`, `prepare`, `apply`, `undo` and `timeout`, such as `{apply: [tag, latest], undo: [tag, previous]}`"
+)]
+pub(super) struct RunFile {
+    /// Looks whether the rest can succeed; it changes nothing.
+    #[serde(default)]
+    pub(super) verify: Option<Vec<String>>,
+    /// Makes ready what takes long, such as copies under new names; it is not undone.
+    #[serde(default)]
+    pub(super) prepare: Option<Vec<String>>,
+    /// Moves what goes along to the build; it may run again.
+    pub(super) apply: Vec<String>,
+    /// Moves it back to the build before; it is right after no part, a part or all of `apply`, and may run again.
+    pub(super) undo: Vec<String>,
+    /// For how long each may run; 5m without it.
+    #[serde(default)]
+    pub(super) timeout: Option<TimeLimit>,
+}
+
+/// A gate: exactly one of `run`, `verify`, `signature` and `closure`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a gate such as `{run: [/usr/local/bin/smoke], timeout: 30m}` or `{closure: {repos: [.]}}`"
+)]
+pub(super) struct GateFile {
+    /// A command: exit code 0 is success, 1 failure, 75 "try again later".
+    #[serde(default)]
+    pub(super) run: Option<Vec<String>>,
+    /// The bytes of the build are compared with its checksums: `true`.
+    #[serde(default)]
+    pub(super) verify: Option<bool>,
+    /// Its checksums are signed.
+    #[serde(default)]
+    pub(super) signature: Option<SignatureFile>,
+    /// The packages of its RPM repositories find everything that they require.
+    #[serde(default)]
+    pub(super) closure: Option<ClosureFile>,
+    /// For how long a command may run; 30m without it.
+    #[serde(default)]
+    pub(super) timeout: Option<TimeLimit>,
+}
+
+/// Keys, of which one of each kind must have signed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "keys such as `{keyrings: [/etc/pki/releases.gpg]}`")]
+pub(super) struct SignatureFile {
+    /// Files with OpenPGP public keys, as absolute paths.
+    #[serde(default)]
+    pub(super) keyrings: Vec<String>,
+    /// Public keys of minisign, each a file or its text.
+    #[serde(default)]
+    pub(super) minisign: Vec<String>,
+}
+
+/// What `dnf repoclosure` checks.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "repositories such as `{repos: [os/x86_64], with: {baseos: \"https://mirror.example.org/baseos\"}}`"
+)]
+pub(super) struct ClosureFile {
+    /// Directories of the build, each an RPM repository; `.` is the build itself.
+    pub(super) repos: Vec<String>,
+    /// Further repositories in which requirements may be found, by name: URLs.
+    #[serde(default)]
+    pub(super) with: BTreeMap<String, String>,
+    /// The architectures that are checked.
+    #[serde(default)]
+    pub(super) arch: Vec<String>,
+    /// Only the newest version of each package is checked.
+    #[serde(default)]
+    pub(super) newest: bool,
+    /// The platform of modules, such as `platform:el9`.
+    #[serde(default)]
+    pub(super) platform: Option<String>,
 }
 
 /// What a candidate needs.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
-    expecting = "`votes` and `labels`, such as `{votes: [smoke], labels: {sanity: green}}`"
+    expecting = "`votes`, `gates` and `labels`, such as `{votes: [smoke], labels: {sanity: green}}`"
 )]
 pub(super) struct RequireFile {
     /// Jobs that must have voted success.
     #[serde(default)]
     pub(super) votes: Vec<VoteFile>,
+    /// Gates of this file that must have voted success.
+    #[serde(default)]
+    pub(super) gates: Vec<String>,
     /// Labels with the values that are accepted.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, OneOrMany>,

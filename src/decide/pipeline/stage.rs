@@ -1,6 +1,7 @@
 //! What a pipeline means: its stages and what each requires.
 
 use super::example::Example;
+use super::gate::{CarriedRun, Gate};
 use crate::decide::policy::{Span, fits};
 use crate::model::{Digest, OneOrMany, RelPath, Stream};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Pipeline {
     pub digest: Digest,
     /// The stages.
     pub stages: Vec<Stage>,
+    /// Its gates, by name.
+    pub gates: Vec<Gate>,
     /// Its examples.
     pub tests: Vec<Example>,
 }
@@ -31,8 +34,10 @@ pub struct Stage {
     pub before: Vec<String>,
     /// Whether the newest candidate is taken without any requirement.
     pub pin: bool,
-    /// Each must be met by one of its jobs.
+    /// Each must be met by one of its jobs; the required gates are among them.
     pub votes: Vec<Requirement>,
+    /// The gates that are required.
+    pub gates: Vec<String>,
     /// Labels with the values that are accepted.
     pub labels: BTreeMap<String, OneOrMany>,
     /// An alias that takes a candidate for which a required job voted failure.
@@ -41,6 +46,8 @@ pub struct Stage {
     pub previous: Option<String>,
     /// Other aliases that go along.
     pub carry: Vec<Carried>,
+    /// Commands that go along, before the aliases.
+    pub commands: Vec<CarriedRun>,
     /// Whether the bundle of the builds that have the stage is made when it moves, where the layout declares one.
     pub bundle: bool,
     /// How many of the last builds that had the stage are protected.
@@ -73,6 +80,11 @@ impl Pipeline {
     /// Returns the stage of that name.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// Returns the gate of that name.
+    pub fn gate(&self, name: &str) -> Option<&Gate> {
+        self.gates.iter().find(|gate| gate.name == name)
     }
 
     /// Returns the stages of a stream, in their order.

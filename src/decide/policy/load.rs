@@ -42,6 +42,7 @@ impl Policy {
 /// What families have in common.
 struct Common {
     floor: usize,
+    shrink: Option<f64>,
     min_age: Span,
     superseded_grace: Span,
     failed: Vec<Rule>,
@@ -64,6 +65,7 @@ impl Loading<'_> {
         let (d, activity) = (&raw.defaults, Basis::LastActivity);
         let common = Common {
             floor: self.floor("defaults.floor", d.floor.unwrap_or(FLOOR)),
+            shrink: self.shrink("defaults.shrink", d.shrink.as_deref()),
             min_age: d.min_age.unwrap_or(Span::hours(24)),
             superseded_grace: d.superseded_grace.unwrap_or(Span::hours(48)),
             failed: rules(
@@ -95,6 +97,7 @@ impl Loading<'_> {
             pattern: glob::Pattern::default(),
             split: Vec::new(),
             floor: common.floor,
+            shrink: common.shrink,
             min_age: common.min_age,
             superseded_grace: common.superseded_grace,
             keep: Vec::new(),
@@ -192,6 +195,7 @@ impl Loading<'_> {
         });
         let parts = parts.collect();
         let floor = self.floor(&format!("{at}.floor"), raw.floor.unwrap_or(common.floor));
+        let shrink = self.shrink(&format!("{at}.shrink"), raw.shrink.as_deref()).or(common.shrink);
         let mut longer = |name: &str, own: Option<Span>, common: Span| match own {
             Some(own) if own.seconds() < common.seconds() => {
                 let why =
@@ -206,6 +210,7 @@ impl Loading<'_> {
             pattern,
             split: raw.split.clone(),
             floor,
+            shrink,
             min_age: longer("min_age", raw.min_age, common.min_age),
             superseded_grace: longer("superseded_grace", raw.superseded_grace, common.superseded_grace),
             keep,

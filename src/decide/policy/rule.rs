@@ -106,6 +106,8 @@ pub struct Family {
     pub split: Vec<String>,
     /// How many of the newest successes stay whatever the rules say.
     pub floor: usize,
+    /// How much smaller than the last success a success may be, of a hundred; nothing is compared without it.
+    pub shrink: Option<f64>,
     /// How long a build stays after it was published.
     pub min_age: Span,
     /// How long a build stays after an alias left it.

@@ -49,6 +49,10 @@ pub(super) struct DefaultsFile {
     /// How long a pruned build waits in the trash; 7d without it.
     #[serde(default)]
     pub(super) trash: Option<Span>,
+    /// How much smaller than the last success of its stream a success may be, in files and in bytes, such as `50%`;
+    /// without it `publish` compares nothing.
+    #[serde(default)]
+    pub(super) shrink: Option<String>,
     /// How far clocks may differ; 1h without it.
     #[serde(default)]
     pub(super) skew: Option<Span>,
@@ -138,6 +142,9 @@ pub(super) struct FamilyFile {
     /// How many of the newest successes stay whatever the rules say.
     #[serde(default)]
     pub(super) floor: Option<usize>,
+    /// How much smaller than the last success of its stream a success may be, such as `50%`.
+    #[serde(default)]
+    pub(super) shrink: Option<String>,
     /// How long a build stays after it was published; not shorter than the default.
     #[serde(default)]
     pub(super) min_age: Option<Span>,

@@ -144,10 +144,21 @@ pub(crate) fn say_of(
     saying: Saying,
     mode: Mode,
 ) -> Result<Option<String>, LabelActError> {
-    let mirror = session.mirror();
     let (lock, old) = begin(session, id, mode)?;
     let before = old.labels.get(&saying.key).map(|label| label.value.clone());
-    let Some(lock) = lock.filter(|_| saying.always || before != saying.value) else { return Ok(before) };
+    if let Some(lock) = lock.filter(|_| saying.always || before != saying.value) {
+        say_under(&lock, &old, saying)?;
+    }
+    Ok(before)
+}
+
+/// Says something of a build whose record is `old`.
+pub(crate) fn say_under(
+    lock: &WriteLock<'_>,
+    old: &BuildRecord,
+    saying: Saying,
+) -> Result<(), LabelActError> {
+    let (mirror, id) = (lock.mirror(), &old.id);
     let (now, key) = (lock.now(), saying.key);
     let mut record = old.clone();
     match saying.value.clone() {
@@ -158,13 +169,13 @@ pub(crate) fn say_of(
         None => drop(record.labels.remove(&key)),
     }
     let said = Map::from_iter([(key.clone(), saying.value.map_or(Value::Null, Value::from))]);
-    if !relabel(&lock, &old, &record, said, now)? {
+    if !relabel(lock, old, &record, said, now)? {
         return Err(LabelActError::Going(id.clone()));
     }
     if mirror.alias_rules(&id.stream, &[]).iter().any(|rule| rule.when.labels.contains_key(&key)) {
-        follow_rules(&lock, id, now)?;
+        follow_rules(lock, id, now)?;
     }
-    Ok(before)
+    Ok(())
 }
 
 /// Moves the names that follow a build by a rule.

@@ -77,6 +77,8 @@ fn act(
     }
     let id = id(bundle, &made)?;
     let publishing = PublishRequest {
+        // Its members say what it has.
+        allow_shrink: true,
         id: id.clone(),
         named: Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: dir.path().to_owned(), only: None }],

@@ -320,6 +320,7 @@ fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
         result: Some(result),
         context: None,
         labels: Vec::new(),
+        allow_shrink: false,
         requires: Vec::new(),
         filling: Filling {
             take: None,

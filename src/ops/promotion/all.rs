@@ -44,7 +44,7 @@ pub fn promote(
                 let stage = promoter.known.stage_in(&name, &stream)?.clone();
                 let (lock, stage, stream) = (promoter.lock.as_ref(), &stage, &stream);
                 let one = Promoting { mirror, lock, request, stage, stream };
-                report.stages.push(one.promote(&mut promoter.known)?);
+                report.stages.push(one.promote(&mut promoter.known, session.stop())?);
             }
             Unit::Set(set) => {
                 let (stages, bundle) = promoter.promote(&set)?;
@@ -52,6 +52,7 @@ pub fn promote(
                 report.bundles.extend(bundle);
             }
         }
+        session.check_cancelled()?;
     }
     Ok(report)
 }

@@ -2,10 +2,12 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{around, moves, step};
-use crate::commit::together;
+use super::moves::{around, commands, moves, step};
+use crate::commit::carried::may_carry;
+use crate::commit::{PromotionError, together};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
-use crate::mirror::Mirror;
+use crate::exec;
+use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, Label, RelPath, Stream};
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
@@ -43,6 +45,10 @@ pub struct DemoteReport {
     pub rejected: Option<BuildId>,
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
+    /// The commands that ran before the names moved.
+    pub commands: Vec<String>,
+    /// Those of them that failed, each with its reason.
+    pub failures: Vec<String>,
     /// The bundle of the builds that have the stage then.
     pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
@@ -72,7 +78,8 @@ pub fn demote(
         let (promotion, mut report) = planned(mirror, &known, request, stage)?;
         let Some(bundle) = bundle else {
             if let Some(lock) = &lock {
-                together::demote(lock, &promotion, lock.now())?;
+                let failures = together::demote(lock, &promotion, session.stop(), lock.now())?;
+                report.failures = failures.iter().map(|error| chain(error)).collect();
             }
             return Ok(report);
         };
@@ -84,7 +91,8 @@ pub fn demote(
         };
         if let Some(id) = is_there(mirror, &bundle, &members)? {
             let promotion = around(&held, &bundle, &id, vec![promotion])?;
-            together::demote(&held, &promotion, held.now())?;
+            let failures = together::demote(&held, &promotion, session.stop(), held.now())?;
+            report.failures = failures.iter().map(|error| chain(error)).collect();
             report.bundle = Some(id);
             return Ok(report);
         }
@@ -114,6 +122,7 @@ fn planned(
     let Some(from) = state.incumbent else {
         return Err(StageError::NoIncumbent { stage: name.clone(), stream: stream.clone() });
     };
+    may_carry(mirror, stage).map_err(PromotionError::from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
     let to = target(known, request, stage, &from, last.as_ref())?;
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
@@ -130,6 +139,8 @@ fn planned(
     let also = known.pipeline.stages.iter().filter(of).filter(has).map(|one| one.name.clone()).collect();
     let mut carried = moves.clone();
     carried.pop();
+    let commands = commands(stage);
+    let ran = commands.iter().map(|one| exec::shown(if to.is_some() { &one.apply } else { &one.undo }));
     let report = DemoteReport {
         stage: name.clone(),
         stream: stream.clone(),
@@ -137,6 +148,8 @@ fn planned(
         to: to.clone(),
         rejected: Some(from.clone()),
         carried,
+        commands: ran.collect(),
+        failures: Vec::new(),
         bundle: None,
         also,
         already: false,
@@ -147,6 +160,7 @@ fn planned(
         build: to,
         before: Some(from),
         moves,
+        commands,
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),
@@ -179,6 +193,8 @@ fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteRepo
         to: done.build,
         rejected: done.before,
         carried: Vec::new(),
+        commands: Vec::new(),
+        failures: Vec::new(),
         bundle: None,
         also: Vec::new(),
         already: true,

@@ -8,6 +8,7 @@ use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Str
 use crate::ops::alias::LabelActError;
 use crate::ops::bundle::BundleError;
 use crate::ops::op_error::{OpError, shares};
+use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
@@ -149,7 +150,7 @@ pub enum StageError {
     Store(#[from] StoreError),
 }
 
-shares!(StageError: RecoverError, StateError, JournalError);
+shares!(StageError: RecoverError, StateError, JournalError, Interrupted);
 
 impl StageError {
     /// Says why a build cannot have a stage.

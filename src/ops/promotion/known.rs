@@ -5,7 +5,7 @@ use crate::census::{Census, StreamCensus};
 use crate::commit::required_pipeline;
 use crate::decide::pipeline::{Moves, Pipeline, Stage, View, Waiver, WaiverScope};
 use crate::layout::Place;
-use crate::mirror::{JournalError, Mirror, Unreadable, chain, survey};
+use crate::mirror::{JournalError, Mirror, Survey, Unreadable, chain, survey, survey_stream};
 use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{EventKind, Phase};
 
@@ -25,8 +25,16 @@ pub(super) struct Known {
 impl Known {
     /// Looks at a mirror; fails where it has no pipeline, or where events are lost that could tell what had a stage.
     pub(super) fn read(mirror: &Mirror, now: Stamp) -> Result<Self, StageError> {
-        let pipeline = required_pipeline(mirror)?;
-        let survey = survey(mirror, now)?;
+        Self::found(mirror, required_pipeline(mirror)?, survey(mirror, now)?)
+    }
+
+    /// Looks at one stream of a mirror, as [`read`](Self::read) does at all of them.
+    pub(super) fn read_stream(mirror: &Mirror, stream: &Stream, now: Stamp) -> Result<Self, StageError> {
+        Self::found(mirror, required_pipeline(mirror)?, survey_stream(mirror, stream, now)?)
+    }
+
+    fn found(mirror: &Mirror, pipeline: Pipeline, survey: Survey) -> Result<Self, StageError> {
+        let now = survey.census.at;
         if let Some(lost) = survey.lost.first() {
             return Err(JournalError::from(lost.clone()).into());
         }

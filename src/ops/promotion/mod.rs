@@ -26,5 +26,6 @@ pub use reject::{RejectReport, Rejection, reject, unreject};
 pub use set::BundleMove;
 pub use stages::{StageStatus, stages};
 pub use track::{NameHistory, track};
+pub(crate) use vote::promotable;
 pub use vote::{Vote, VoteReport, VoteResult, vote};
 pub use waive::{WaiveReport, unwaive, waive};

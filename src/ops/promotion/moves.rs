@@ -2,12 +2,12 @@
 
 use super::StageError;
 use crate::commit::pointed_at;
-use crate::decide::pipeline::Stage;
+use crate::decide::pipeline::{CarriedRun, Stage};
 use crate::layout::Bundle;
 use crate::mirror::{Mirror, Resolved, WriteLock};
 use crate::model::{BuildId, Digest, RelPath, Stream};
 use crate::ops::bundle::{BundleError, current, links, through_old};
-use crate::record::{NameMove, Promotion};
+use crate::record::{CarriedCommand, NameMove, Promotion};
 use crate::store::Kind;
 use std::collections::BTreeMap;
 
@@ -46,6 +46,18 @@ pub(super) fn moves(
     Ok(moves)
 }
 
+/// Returns the commands that go along with a stage, as the journal states them.
+pub(super) fn commands(stage: &Stage) -> Vec<CarriedCommand> {
+    let stated = |one: &CarriedRun| CarriedCommand {
+        verify: one.verify.clone(),
+        prepare: one.prepare.clone(),
+        apply: one.apply.clone(),
+        undo: one.undo.clone(),
+        seconds: one.limit.as_secs(),
+    };
+    stage.commands.iter().map(stated).collect()
+}
+
 /// Returns the move of an alias of a stream.
 pub(super) fn step(
     mirror: &Mirror,
@@ -79,6 +91,7 @@ pub(super) fn around(
         build: Some(id.clone()),
         before: current(mirror, bundle)?,
         moves,
+        commands: Vec::new(),
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),

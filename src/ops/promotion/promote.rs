@@ -2,13 +2,17 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{moves, step};
+use super::moves::{commands, moves, step};
+use crate::commit::PromotionError;
+use crate::commit::carried::may_carry;
 use crate::commit::repoint::repoint;
 use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
+use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, BuildName, Stream, VOTE};
 use crate::ops::matching::Matching;
+use crate::progress::CancelToken;
 use crate::record::{NameMove, Payload, Promotion};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,6 +57,9 @@ pub struct StageMove {
     pub failed: Option<BuildId>,
     /// The other names that moved along.
     pub carried: Vec<NameMove>,
+    /// The commands that ran before the names moved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// Why nothing moved although something was to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -115,13 +122,13 @@ pub(super) struct PlannedMove {
 
 impl Promoting<'_> {
     /// Moves the stage alone.
-    pub(super) fn promote(&self, known: &mut Known) -> Result<StageMove, StageError> {
+    pub(super) fn promote(&self, known: &mut Known, stop: &CancelToken) -> Result<StageMove, StageError> {
         let planned = match self.plan(known)? {
             Planned::Done(done) => return Ok(*done),
             Planned::Move(planned) => *planned,
         };
         if let Some(lock) = self.lock
-            && let Err(error) = together::promote(lock, &planned.promotion, lock.now())
+            && let Err(error) = together::promote(lock, &planned.promotion, stop, lock.now())
         {
             return Ok(planned.failed(&error.into()));
         }
@@ -169,6 +176,7 @@ impl Promoting<'_> {
         let mut carried = promotion.moves;
         carried.pop();
         let mut done = Self::entry(state, PromotedAs::Promoted);
+        done.commands = promotion.commands.iter().map(|one| exec::shown(&one.apply)).collect();
         (done.build, done.carried) = (Some(one.id), carried);
         done.previous = before.filter(|_| self.stage.previous.is_some());
         done
@@ -197,6 +205,7 @@ impl Promoting<'_> {
             failed: state.failed,
             candidates: state.candidates,
             carried: Vec::new(),
+            commands: Vec::new(),
             why: None,
         }
     }
@@ -283,6 +292,7 @@ impl Promoting<'_> {
         one: &Candidate,
         before: Option<&BuildId>,
     ) -> Result<Promotion, StageError> {
+        may_carry(self.mirror, self.stage).map_err(PromotionError::from)?;
         let labels = known.census.build(&one.id).map(|build| &build.labels);
         let vote = |job: &String| {
             let label = labels?.get(&format!("{VOTE}{job}"))?;
@@ -296,6 +306,7 @@ impl Promoting<'_> {
             build: Some(one.id.clone()),
             before: before.cloned(),
             moves: moves(self.mirror, self.stage, self.stream, Some(&one.id), before)?,
+            commands: commands(self.stage),
             votes,
             waived: one.waived.clone(),
             lacked: one.missing.clone(),

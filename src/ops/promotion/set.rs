@@ -182,7 +182,7 @@ impl<'a> Promoter<'a> {
                 Planned::Done(_) => None,
             });
             let promotion = around(lock, &set.bundle, &id, parts.collect())?;
-            together::promote(lock, &promotion, lock.now())?;
+            together::promote(lock, &promotion, self.session.stop(), lock.now())?;
         }
         Ok(BundleMove { stage, stream, build: id, before, members: members.builds })
     }

@@ -84,11 +84,11 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
 }
 
 /// Returns the stages that a promotion moves to a build now.
-fn promotable(session: &Session<'_>, id: &BuildId) -> Result<Vec<String>, StageError> {
+pub(crate) fn promotable(session: &Session<'_>, id: &BuildId) -> Result<Vec<String>, StageError> {
     if pipeline_of(session.mirror())?.is_none() {
         return Ok(Vec::new());
     }
-    let known = Known::read(session.mirror(), session.now())?;
+    let known = Known::read_stream(session.mirror(), &id.stream, session.now())?;
     let moves = |stage: &&Stage| {
         let state = evaluate(stage, &id.stream, &known.view());
         state.outcome == Outcome::Promoted && state.build.as_ref() == Some(id)

@@ -20,6 +20,21 @@ use crate::store::StoreError;
 /// More than a line for each of a hundred thousand checkouts, in bytes.
 pub(crate) const CONTEXT_LIMIT: u64 = 16 << 20;
 
+/// A build that is smaller than the policy accepts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shrunk {
+    /// The build.
+    pub id: BuildId,
+    /// How many files and bytes it has.
+    pub size: (u64, u64),
+    /// The last success of its stream.
+    pub than: BuildId,
+    /// How many files and bytes that one has.
+    pub before: (u64, u64),
+    /// How much smaller it may be, of a hundred.
+    pub share: f64,
+}
+
 /// Says why a build was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -38,6 +53,13 @@ pub enum PublishError {
     /// There is nothing in it.
     #[error("the source holds no file, and a build with result `{0}` has some")]
     Nothing(Outcome),
+    /// It is much smaller than the last success.
+    #[error(
+        "`{}` has {} files with {} bytes, and `{}`, the last success of the stream, has {} with {}; the policy accepts at \
+         most {}% less",
+        .0.id, .0.size.0, .0.size.1, .0.than, .0.before.0, .0.before.1, .0.share
+    )]
+    Shrunk(Box<Shrunk>),
     /// The layout has no CONTEXT.
     #[error("the layout `{0}` has no place for a CONTEXT file")]
     NoContext(String),
@@ -154,6 +176,9 @@ impl Classify for PublishError {
         match self {
             Self::NoPlace(error) => error.class(),
             Self::Future(..) => ErrorKind::Usage.into(),
+            Self::Shrunk(_) => {
+                ErrorKind::Refused.hint("if that is as it should be, publish it with `--allow-shrink`")
+            }
             Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
             Self::Differs { named: Named::Given, .. } => ErrorKind::Failed
                 .hint("a published build never changes; publish under another name with `--build`"),

@@ -14,8 +14,9 @@ mod outcome;
 mod prepared;
 mod request;
 mod run;
+mod shrunk;
 
-pub use error::PublishError;
+pub use error::{PublishError, Shrunk};
 pub use outcome::{PublishOutcome, PublishReport};
 pub(crate) use prepared::{Prepared, record, strays, unserved_links, without_directories};
 use prepared::{clocks, prepare};
@@ -105,19 +106,18 @@ pub fn try_publish(
     publishing: &PublishRequest,
 ) -> Result<PublishReport, PublishError> {
     let (mirror, run) = (session.mirror(), PublishRun { session, publishing });
-    let prepared = prepare(mirror, publishing, session.now())?;
+    let mut prepared = prepare(mirror, publishing, session.now())?;
     if let Some(report) = run.there_already(&prepared)? {
         return Ok(report);
     }
     if !protocol(mirror).is_place_free(mirror, &publishing.id).map_err(Box::new)? {
         return Err(PublishError::InTrash(publishing.id.clone()));
     }
+    run.has_not_shrunk(&mut prepared)?;
     run.fits(&prepared)?;
     let tally = Tally::default();
     let mut report = run.report(&prepared, (0, 0), &tally, PublishOutcome::Trial);
-    report.files = (prepared.source.files.len() + prepared.own.len()) as u64;
-    report.bytes =
-        prepared.source.bytes() + prepared.own.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+    (report.files, report.bytes) = prepared.size();
     Ok(report)
 }
 
@@ -136,6 +136,7 @@ impl PublishRun<'_> {
             }
             return Ok(report);
         }
+        self.has_not_shrunk(&mut prepared)?;
         if prepared.known.is_none() {
             let warnings = clocks(mirror, &prepared, &publishing.id, last, self.session.now())?;
             prepared.warnings.extend(warnings);

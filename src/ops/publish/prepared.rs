@@ -72,6 +72,13 @@ impl Prepared {
         Ok(())
     }
 
+    /// Returns how many files it has, and how many bytes they have.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let own = self.own.iter().map(|(_, bytes)| bytes.len() as u64);
+        let files = self.source.files.len() + self.own.len();
+        (files as u64, self.source.bytes() + own.sum::<u64>())
+    }
+
     /// Returns when its names move: those of copies when all of them are there.
     pub(crate) fn names(&self) -> AliasUpdate {
         if self.known.is_some() { AliasUpdate::Deferred } else { AliasUpdate::Now }

@@ -26,6 +26,8 @@ pub struct PublishRequest {
     pub context: Option<ContextFrom>,
     /// What is said of it from the start.
     pub labels: Vec<Label>,
+    /// Whether it may be much smaller than the last success of its stream.
+    pub allow_shrink: bool,
     /// Builds that it needs.
     pub requires: Vec<BuildId>,
     /// How its bytes come in.

@@ -67,7 +67,7 @@ impl ReadersState {
     pub(super) fn keep(&self, mirror: &Mirror) -> Result<(), StoreError> {
         // A state is plain data.
         let text = serde_json::to_vec(self).unwrap_or_default();
-        mirror.store().put(&Self::place(), &text, Put::Replace)
+        mirror.store().put(&Self::place(), &text, Put::ReplaceSoon)
     }
 }
 

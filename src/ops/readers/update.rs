@@ -254,7 +254,7 @@ fn put(
         // One that holds something else stays.
         store.remove_dir(&dir).ok();
     }
-    let one = |(path, text): &(&RelPath, &String)| store.put(path, text.as_bytes(), Put::Replace);
+    let one = |(path, text): &(&RelPath, &String)| store.put(path, text.as_bytes(), Put::ReplaceSoon);
     let all = || write.par_iter().map(one).collect::<Vec<Result<(), StoreError>>>();
     let written = if write.len() > 1 && store.abilities().slow_calls {
         io_pool(store, AT_ONCE)?.install(all)

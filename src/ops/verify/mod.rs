@@ -11,6 +11,7 @@ mod signed;
 mod track;
 
 pub use report::{Fault, FaultKind, VerifyReport};
+pub(crate) use signed::of_build as signatures;
 
 use crate::census::{BuildCensus, Census};
 use crate::decide::{Portion, file_cost};
@@ -235,7 +236,7 @@ impl Reading<'_> {
             sizes(mirror, id, &mut list);
         }
         report.builds += 1;
-        signed::look(mirror, &self.verifying.keys, (&root, census), &held, report);
+        signed::look(mirror, &self.verifying.keys, (&root, !census.trimmed.is_empty()), &held, report);
         let mut tell = |at: &RelPath, what, why: &str| report.fault(&root.join(at), what, why);
         for (at, why) in &held.unread {
             tell(at, FaultKind::Unreadable, why);

@@ -1,10 +1,10 @@
 //! Whether somebody who is trusted signed the checksums of a build.
 
-use crate::census::BuildCensus;
 use crate::mirror::{Mirror, chain};
 use crate::model::{RelPath, SUMS_NAME, Scheme};
-use crate::ops::observe::inventory::{Holdings, LIST_LIMIT};
+use crate::ops::observe::inventory::{Holdings, LIST_LIMIT, holdings};
 use crate::ops::verify::report::{FaultKind, VerifyReport};
+use crate::record::BuildRecord;
 use crate::sign;
 use crate::sign::{Keys, Unproven};
 
@@ -12,7 +12,7 @@ use crate::sign::{Keys, Unproven};
 pub(crate) fn look(
     mirror: &Mirror,
     keys: &Keys,
-    (root, census): (&RelPath, &BuildCensus),
+    (root, trimmed): (&RelPath, bool),
     held: &Holdings,
     report: &mut VerifyReport,
 ) {
@@ -27,10 +27,10 @@ pub(crate) fn look(
         }
         mirror.store().read(&root.join(&at), limit).map(Some).map_err(|error| chain(&error))
     };
-    let nobody = if census.trimmed.is_empty() {
-        "nobody signed SHA256SUMS"
-    } else {
+    let nobody = if trimmed {
         "nobody signed SHA256SUMS since parts were taken out of the build"
+    } else {
+        "nobody signed SHA256SUMS"
     };
     let text = read(SUMS_NAME, LIST_LIMIT);
     for scheme in schemes {
@@ -45,6 +45,19 @@ pub(crate) fn look(
             report.fault(&root.child(scheme.file()).unwrap_or_default(), what, &why);
         }
     }
+}
+
+/// Returns what is wrong with the signatures of one build.
+pub(crate) fn of_build(mirror: &Mirror, keys: &Keys, record: &BuildRecord) -> VerifyReport {
+    let id = &record.id;
+    let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
+    let held = holdings(&mirror.apart(), id, &root);
+    let mut report = VerifyReport { builds: 1, ..VerifyReport::default() };
+    look(mirror, keys, (&root, !record.trimmed.is_empty()), &held, &mut report);
+    for (at, why) in &held.unread {
+        report.fault(&root.join(at), FaultKind::Unreadable, why);
+    }
+    report.sorted()
 }
 
 /// Returns what is wrong with a signature of a text.

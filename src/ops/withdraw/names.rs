@@ -44,6 +44,16 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
     let mut known = HashMap::new();
     for alias in &leading {
         let goes = goes(mirror, census, id, (alias, &leading, pipeline.as_ref()), &mut known)?;
+        let stage = pipeline.as_ref().and_then(|pipeline| mover(mirror, pipeline, &alias.path));
+        if let Some(stage) =
+            stage.filter(|stage| stage.name == alias.path.name() && !stage.commands.is_empty())
+        {
+            let (name, stream) = (&stage.name, &id.stream);
+            mirror.warnings().add(format!(
+                "withdraw runs no command that goes along with the stage `{name}`; \
+                 `mirrorkeep demote {name} --stream {stream} --why TEXT` does, before the build is withdrawn"
+            ));
+        }
         match goes {
             Goes::To(to) => names.moves.push((alias.path.clone(), mirror.layout().build_path(&to)?)),
             Goes::At(to) => names.moves.push((alias.path.clone(), to)),

@@ -41,7 +41,7 @@ impl ObjectStore {
         let mode = match how {
             // Where conditions are not honoured, some stores refuse to hear of them at all; a look was taken above.
             Put::Create if self.conditions == Conditions::Honoured => PutMode::Create,
-            Put::Create | Put::Replace => PutMode::Overwrite,
+            Put::Create | Put::Replace | Put::ReplaceSoon => PutMode::Overwrite,
         };
         let put = match mode {
             PutMode::Create => self.create(&key, bytes, own_or_public(at)).await,
@@ -52,11 +52,11 @@ impl ObjectStore {
         };
         put.map_err(failed(DOING, at))?;
         match how {
-            Put::Replace if !at.is_own() => {
+            Put::Replace | Put::ReplaceSoon if !at.is_own() => {
                 self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop)
             }
             // No links lie in the own area.
-            Put::Create | Put::Replace => Ok(()),
+            Put::Create | Put::Replace | Put::ReplaceSoon => Ok(()),
         }
     }
 

@@ -47,7 +47,8 @@ impl Posix {
                     if *at == RelPath::state("lock") {
                         self.close_own_area()?;
                     }
-                    return Ok(Guard::new(Held(file)));
+                    let shared = file.try_clone().ok().map(Into::into);
+                    return Ok(Guard::new(Held(file)).with_file(shared));
                 }
                 // Somebody removed the file under us: take the one that is there now.
                 Ok(()) => {}

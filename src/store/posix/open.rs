@@ -124,20 +124,25 @@ impl Posix {
     }
 
     pub(super) fn open_file(&self, at: &RelPath) -> Result<File> {
+        Ok(self.open_sized(at)?.0)
+    }
+
+    /// Opens a regular file, and returns how many bytes it has.
+    fn open_sized(&self, at: &RelPath) -> Result<(File, u64)> {
         const DOING: &str = "open";
         // Not blocking: a FIFO in the place of a file must not hang us.
         let fd = self.open_at(at, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, DOING)?;
-        regular(&fd, at)?;
-        Ok(File::from(fd))
+        let size = regular(&fd, at)?;
+        Ok((File::from(fd), size))
     }
 
     pub(super) fn read_all(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let file = self.open_file(at)?;
-        let size = file.metadata().map_err(|error| StoreError::new("read", at, error))?.len();
+        let (file, size) = self.open_sized(at)?;
         if size > limit {
             return Err(too_large(at, size, limit));
         }
+        // With room for one byte more, the second read says that this was all.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| StoreError::new("read", at, error))?;
@@ -179,11 +184,11 @@ fn missing(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::WrongKind)
 }
 
-/// Refuses what is not a regular file.
-fn regular(fd: impl AsFd, at: &RelPath) -> Result<()> {
+/// Returns the size of a regular file; fails for anything else.
+fn regular(fd: impl AsFd, at: &RelPath) -> Result<u64> {
     let stat = rustix::fs::fstat(fd).map_err(|errno| StoreError::new("look at", at, errno))?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-        return Ok(());
+        return Ok(u64::try_from(stat.st_size).unwrap_or_default());
     }
     Err(StoreError::because(StoreErrorKind::WrongKind, "open", at, "it is not a regular file"))
 }

@@ -48,7 +48,9 @@ impl Posix {
             .map_err(failed)
             .and_then(|()| {
                 match how {
-                    Put::Replace => rustix::fs::renameat(&scratch, &*temporary, &dir, name),
+                    Put::Replace | Put::ReplaceSoon => {
+                        rustix::fs::renameat(&scratch, &*temporary, &dir, name)
+                    }
                     Put::Create => {
                         rustix::fs::renameat_with(&scratch, &*temporary, &dir, name, RenameFlags::NOREPLACE)
                     }
@@ -60,7 +62,7 @@ impl Posix {
             rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();
         }
         done?;
-        self.sync_dir(&home)
+        if how == Put::ReplaceSoon { Ok(()) } else { self.sync_dir(&home) }
     }
 
     pub(super) fn append_line(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()> {

@@ -1,8 +1,10 @@
 //! Promotion: votes, waivers, rejections, and stages that move forward and back.
 
 mod bundles;
+mod commands;
 mod defects;
 mod errors;
+mod gates;
 mod interference;
 mod retention;
 mod sentences;

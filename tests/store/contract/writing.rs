@@ -61,6 +61,11 @@ pub(super) fn what_was_there_is_replaced_whatever_it_was(store: &dyn Store) {
     assert_eq!(tree(store, &path("a")), ["a/name: a file now", "a/target: kept"]);
     put(store, "a/name", "short");
     assert_eq!(read(store, "a/name"), "short");
+    store.link(&path("a/other"), "target").unwrap();
+    for text in ["a file now", "another"] {
+        store.put(&path("a/other"), text.as_bytes(), Put::ReplaceSoon).unwrap();
+        assert_eq!(tree(store, &path("a"))[1], format!("a/other: {text}"));
+    }
 }
 
 pub(super) fn directories_above_are_made(store: &dyn Store) {

@@ -54,6 +54,18 @@ impl Loading<'_> {
         Some(pressure)
     }
 
+    /// Reads by how much a build may be smaller than the one before.
+    pub(super) fn shrink(&mut self, at: &str, text: Option<&str>) -> Option<f64> {
+        match self.amount(at, text?)? {
+            Amount::Percent(percent) => Some(percent),
+            Amount::Bytes(_) => {
+                let text = text.unwrap_or_default();
+                self.problem(at, format!("`{text}` is not a share; a percentage such as `50%` is accepted"));
+                None
+            }
+        }
+    }
+
     /// Reads a share of a disk or a number of bytes.
     fn amount(&mut self, at: &str, text: &str) -> Option<Amount> {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

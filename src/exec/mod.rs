@@ -1,0 +1,299 @@
+//! Commands of the site: run without a shell, for a limited time, with the end of their output kept.
+//!
+//! A command gets a process group of its own, which ends with it: at the time limit, when the user stops mirrorkeep, and
+//! when the command itself ended and left something running. Its output is read all the time, so that it never waits
+//! for mirrorkeep. Not promised: a process that leaves its group outlives it.
+
+mod tail;
+
+use crate::model::{Class, Classify, ErrorKind, shell_word};
+use crate::progress::CancelToken;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tail::Tail;
+
+/// How often the end of a command is looked for.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long a command may take to end after it was asked to, and its output to end after it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How many bytes at the end of the output are kept.
+pub const KEPT: usize = 64 << 10;
+
+/// A command to run.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The program and its arguments.
+    pub words: &'a [String],
+    /// What is added to the environment.
+    pub env: &'a [(&'static str, String)],
+    /// What is taken out of the environment.
+    pub without: &'a [&'static str],
+    /// What the command reads from its standard input.
+    pub input: &'a [u8],
+    /// For how long it may run.
+    pub limit: Duration,
+    /// A lock that stays held as long as the command lives, also when mirrorkeep is killed.
+    pub lock: Option<OwnedFd>,
+}
+
+/// How a command ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// How it ended.
+    pub end: End,
+    /// The end of its output, standard output and standard error in the order of their writing.
+    pub output: String,
+    /// How many seconds it took.
+    pub seconds: u64,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It was ended at its time limit.
+    TimeLimit(Duration),
+    /// The user stopped mirrorkeep.
+    Stopped,
+}
+
+/// Says why a command was not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// There is no such program.
+    #[error("cannot start `{program}`: there is no such program")]
+    NoProgram {
+        /// Which program.
+        program: String,
+    },
+    /// It cannot be started.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// Which program.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It was started, and cannot be waited for.
+    #[error("cannot wait for `{program}`")]
+    Wait {
+        /// Which program.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Classify for ExecError {
+    fn class(&self) -> Class {
+        ErrorKind::Failed.into()
+    }
+}
+
+impl End {
+    /// Returns whether the command succeeded.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "it ended with exit code {code}"),
+            Self::Signal(signal) => write!(f, "it was ended by signal {signal}"),
+            Self::TimeLimit(limit) => write!(f, "it was ended after its time limit of {} s", limit.as_secs()),
+            Self::Stopped => f.write_str("it was stopped by the user"),
+        }
+    }
+}
+
+/// Returns a command as people type it.
+pub fn shown(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a command to its end, or to that of its time.
+pub fn run(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
+    let program = job.words.first().cloned().unwrap_or_default();
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ExecError::NoProgram { program: program.clone() },
+        _ => ExecError::Start { program: program.clone(), source },
+    };
+    let input = input(job.input).map_err(failed)?;
+    let (reader, writer) = io::pipe().map_err(failed)?;
+    let mut command = Command::new(&program);
+    command
+        .args(job.words.get(1..).unwrap_or_default())
+        .envs(job.env.iter().map(|(key, value)| (key, value)));
+    for key in job.without {
+        command.env_remove(key);
+    }
+    let both = writer.try_clone().map_err(failed)?;
+    command.stdin(input).stdout(writer).stderr(both).process_group(0);
+    // Without the flag that closes it in the command.
+    let lock = job.lock.as_ref().map(rustix::io::dup).transpose().map_err(|errno| failed(errno.into()))?;
+    let started = Instant::now();
+    let child = command.spawn().map_err(failed)?;
+    // The ends of the pipe that were for the command: else its output would have no end.
+    drop((command, lock));
+    let output = Tail::read(reader, KEPT);
+    let end = wait(child, started, job.limit, stop).map_err(|source| ExecError::Wait { program, source })?;
+    Ok(Ran { end, output: output.after(GRACE), seconds: started.elapsed().as_secs() })
+}
+
+/// Returns the standard input of a command: a file, so that mirrorkeep waits for no one who does not read it.
+fn input(bytes: &[u8]) -> io::Result<Stdio> {
+    if bytes.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let mut file: File = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken) -> io::Result<End> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    // A group of which nothing is left has ended just now.
+    let kill = |signal| kill_process_group(group, signal).ok();
+    let mut early: Option<(End, Instant)> = None;
+    // The command is not taken note of until its group was ended: its number would be free for others.
+    while !has_ended(group)? {
+        match early {
+            None if stop.check().is_err() => early = Some((End::Stopped, Instant::now())),
+            None if started.elapsed() >= limit => early = Some((End::TimeLimit(limit), Instant::now())),
+            Some((_, asked)) if asked.elapsed() >= GRACE => break,
+            _ => {
+                sleep(PAUSE);
+                continue;
+            }
+        }
+        kill(Signal::TERM);
+    }
+    kill(Signal::KILL);
+    let status = child.wait()?;
+    Ok(early.map_or_else(|| end_of(status), |(end, _)| end))
+}
+
+/// Returns whether a process has ended, and leaves it for others to take note of.
+fn has_ended(process: Pid) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::Pid(process), options) {
+        Err(Errno::INTR) => Ok(false),
+        found => Ok(found?.is_some()),
+    }
+}
+
+fn end_of(status: ExitStatus) -> End {
+    status.code().map_or_else(|| End::Signal(status.signal().unwrap_or_default()), End::Code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(words: &[&str], limit: Duration) -> Result<Ran, ExecError> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let env = [("MIRRORKEEP_TEST", "a value".to_owned())];
+        let job = Job { words: &words, env: &env, without: &["HOME"], input: b"given", limit, lock: None };
+        run(&job, &CancelToken::new())
+    }
+
+    fn sh(script: &str, limit: Duration) -> Ran {
+        ran(&["sh", "-c", script], limit).unwrap()
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn both_outputs_are_kept_in_order_with_the_exit_code() {
+        let ran = sh("echo one; echo two >&2; cat; echo; echo $MIRRORKEEP_TEST ${HOME-gone}; exit 75", LONG);
+        assert_eq!((ran.end, &*ran.output), (End::Code(75), "one\ntwo\ngiven\na value gone\n"));
+        assert_eq!(sh("kill -9 $$", LONG).end, End::Signal(9));
+        assert!(ran_nothing(&["/no/such/program"]).ends_with("there is no such program"));
+    }
+
+    fn ran_nothing(words: &[&str]) -> String {
+        ran(words, LONG).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_shell_reads_the_words() {
+        assert_eq!(ran(&["echo", "$HOME; id", "`id`"], LONG).unwrap().output, "$HOME; id `id`\n");
+    }
+
+    #[test]
+    fn of_much_output_the_end_is_kept_and_what_is_left_out_is_counted() {
+        let ran = sh("seq 1 2000000; echo last", LONG);
+        assert!(ran.output.len() <= KEPT + 100, "{}", ran.output.len());
+        let (first, rest) = ran.output.split_once('\n').unwrap();
+        assert!(first.starts_with("[") && first.ends_with(" bytes before this are left out]"), "{first}");
+        assert!(rest.lines().next().unwrap().parse::<u32>().is_ok() && rest.ends_with("2000000\nlast\n"));
+    }
+
+    #[test]
+    fn at_the_time_limit_everything_that_was_started_ends() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let started = Instant::now();
+        let script =
+            format!("trap '' TERM; (trap '' TERM; sleep 4; echo late > {path}) & echo begun; sleep 50");
+        let ran = sh(&script, Duration::from_millis(300));
+        assert_eq!(ran.end, End::TimeLimit(Duration::from_millis(300)));
+        assert!(started.elapsed() < Duration::from_secs(10) && ran.output.contains("begun"));
+        sleep(Duration::from_secs(3));
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "");
+    }
+
+    #[test]
+    fn what_keeps_the_output_open_is_not_waited_for() {
+        let started = Instant::now();
+        let ran = sh("setsid sleep 20 & echo done", LONG);
+        assert_eq!((ran.end, &*ran.output), (End::Code(0), "done\n"));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_user_who_stops_mirrorkeep_stops_the_command() {
+        let (words, stop) = (["sleep", "50"].map(str::to_owned), CancelToken::new());
+        let job = Job { words: &words, env: &[], without: &[], input: b"", limit: LONG, lock: None };
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| run(&job, &stop));
+            sleep(Duration::from_millis(100));
+            stop.flag().store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(running.join().unwrap().unwrap().end, End::Stopped);
+        });
+    }
+
+    #[test]
+    fn a_lock_is_held_as_long_as_the_command_lives() {
+        use rustix::fs::{FlockOperation, flock};
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let held = file.reopen().unwrap();
+        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let again = || flock(file.reopen().unwrap(), FlockOperation::NonBlockingLockExclusive);
+        let words = ["sh", "-c", "exec >&- 2>&-; setsid sleep 1 & sleep 0.1"].map(str::to_owned);
+        let job =
+            Job { words: &words, env: &[], without: &[], input: b"", limit: LONG, lock: Some(held.into()) };
+        run(&job, &CancelToken::new()).unwrap();
+        // As when mirrorkeep is killed: closed, and not unlocked.
+        drop(job);
+        assert!(again().is_err());
+        sleep(Duration::from_millis(1500));
+        assert!(again().is_ok());
+    }
+}
