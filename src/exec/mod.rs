@@ -217,7 +217,7 @@ mod tests {
         ran(&["sh", "-c", script], limit).unwrap()
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn both_outputs_are_kept_in_order_with_the_exit_code() {
@@ -241,7 +241,7 @@ mod tests {
         let ran = sh("seq 1 2000000; echo last", LONG);
         assert!(ran.output.len() <= KEPT + 100, "{}", ran.output.len());
         let (first, rest) = ran.output.split_once('\n').unwrap();
-        assert!(first.starts_with("[") && first.ends_with(" bytes before this are left out]"), "{first}");
+        assert!(first.starts_with('[') && first.ends_with(" bytes before this are left out]"), "{first}");
         assert!(rest.lines().next().unwrap().parse::<u32>().is_ok() && rest.ends_with("2000000\nlast\n"));
     }
 

@@ -161,10 +161,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         (work.to_str().unwrap(), out.to_str().unwrap(), other.to_str().unwrap(), new.to_str().unwrap());
     let mirror = rig.mirror("");
     let mirror = mirror.to_str().unwrap();
-    let made = std::process::Command::new(env!("CARGO_BIN_EXE_mirrorkeep"))
-        .args(["--mirror", other, "init"])
-        .output();
-    assert!(made.unwrap().status.success());
+    rig.ok(&["--mirror", other, "init"]);
     let trunk = Trunk::new();
     trunk.publish("compute", 1);
     let trunk = trunk.mirror("");

@@ -136,18 +136,20 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     assert_eq!(aliases(&made).len(), 4);
 }
 
+/// Fails unless a component without a build is named, and the hint fails the same way until it is there again.
+#[track_caller]
+fn lost(trunk: &Trunk<'_>, component: &str, why: &str) {
+    let said = format!("`{}`: {why}", stream(component));
+    let hints = trunk.fails(1, &said, &["bundle", CONSISTENT]);
+    trunk.fails(1, &said, &["bundle", CONSISTENT, "--dry-run"]);
+    trunk.pasted(1, &hints[0], &[]);
+}
+
 #[test]
 fn silent_loss_of_a_component_is_an_error_that_names_it() {
     let trunk = filled();
     trunk.ok(&["bundle", CONSISTENT]);
     let seen_before = seen(&trunk, "consistent");
-    #[track_caller]
-    fn lost(trunk: &Trunk<'_>, component: &str, why: &str) {
-        let said = format!("`{}`: {why}", stream(component));
-        let hints = trunk.fails(1, &said, &["bundle", CONSISTENT]);
-        trunk.fails(1, &said, &["bundle", CONSISTENT, "--dry-run"]);
-        trunk.pasted(1, &hints[0], &[]);
-    }
     // One that is new, and was never consistent.
     trunk.publish_as("ui", 1, ("SUCCESS", "package"), &[]);
     lost(&trunk, "ui", "it has no `consistent`");

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The bundle of the stage `tested`.
 const TESTED: &str = "centos9-master/tested";
@@ -152,7 +152,9 @@ fn a_component_that_another_program_moved_or_whose_name_dangles_stops_the_set() 
         (None, format!("`{}`", stream("network"))),
     ] {
         fs::remove_file(&link).unwrap();
-        to.map(|to| symlink(to, &link).unwrap());
+        if let Some(to) = to {
+            symlink(to, &link).unwrap();
+        }
         let told = trunk.ends(1, &["promote", "tested"]);
         assert!(told.contains(&format!("error: {}: tested was not moved: ", stream("compute"))), "{told}");
         assert!(told.contains(&said), "{told}");
@@ -309,10 +311,11 @@ fn a_reader_who_follows_the_link_never_sees_a_mix_of_two_sets() {
     let store = Arc::new(Posix::open(&trunk.mirror("")).unwrap());
     let mirror = Mirror::open(store, "a test", Duration::from_secs(20)).unwrap();
     let now = || Stamp::from_instant(chrono::Utc::now()).unwrap();
-    let (done, begun) = (AtomicBool::new(false), Instant::now());
+    let done = AtomicBool::new(false);
     let dir = trunk.mirror(TESTED);
     let mut sets = BTreeSet::new();
-    let (mut promotions, mut day) = (0, [1; 4]);
+    let mut day = [1; 4];
+    let promotions = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 200 } else { 40 };
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let (mut seen, mut reads) = (BTreeSet::new(), 0_u32);
@@ -324,10 +327,7 @@ fn a_reader_who_follows_the_link_never_sees_a_mix_of_two_sets() {
             (seen, reads)
         });
         // Each promotion changes one component.
-        for nth in 0..200_usize {
-            if begun.elapsed() > Duration::from_secs(40) {
-                break;
-            }
+        for nth in 0..promotions {
             let at = [0, 1, 0, 2, 0, 1, 0, 3][nth % 8];
             day[at] = 3 - day[at];
             let request = PromoteRequest {
@@ -338,17 +338,12 @@ fn a_reader_who_follows_the_link_never_sees_a_mix_of_two_sets() {
             let report = promote(&Session::new(&mirror, &now), &request, Mode::Real).unwrap();
             assert_eq!(report.stages[0].outcome, PromotedAs::Promoted, "{report:?}");
             sets.insert(repo(day));
-            promotions += 1;
         }
         done.store(true, Ordering::Relaxed);
         let (seen, reads) = reader.join().unwrap();
         sets.insert(repo([1; 4]));
         assert!(seen.is_subset(&sets), "{:?}", seen.difference(&sets).collect::<Vec<_>>());
-        assert!(
-            promotions >= 3 && seen.len() > 1,
-            "{promotions} promotions, {} sets in {reads} reads",
-            seen.len()
-        );
+        assert!(seen.len() > 1, "{} sets in {reads} reads", seen.len());
     });
     trunk.ends(0, &["check"]);
 }
