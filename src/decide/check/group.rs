@@ -64,14 +64,28 @@ fn home(path: &str, layout: &Layout) -> String {
 }
 
 fn home_of(path: &RelPath, above: &RelPath, layout: &Layout) -> String {
-    let stream =
-        std::iter::once(path.clone()).chain(path.ancestors()).find_map(|at| match layout.place(&at) {
-            Place::Stream { stream } | Place::Beside { stream, .. } => Some(stream),
-            Place::Build { build } | Place::Inside { build, .. } => Some(build.stream),
-            Place::Alias { stream, .. } => stream,
-            _ => None,
-        });
-    stream.map_or_else(|| above.to_string(), |stream| stream.to_string())
+    let mut down: Vec<RelPath> = std::iter::once(path.clone()).chain(path.ancestors()).collect();
+    down.reverse();
+    let mut home = None;
+    // From the top, since below what ends a stream nothing can be one, however deep it goes on.
+    for at in down {
+        match layout.place(&at) {
+            Place::Root | Place::Above => {}
+            Place::Stream { stream } => home = Some(stream),
+            Place::Build { build } | Place::Inside { build, .. } => {
+                home = Some(build.stream);
+                break;
+            }
+            Place::Beside { stream, .. } | Place::Alias { stream: Some(stream), .. } => {
+                home = Some(stream);
+                break;
+            }
+            Place::Alias { stream: None, .. } | Place::Declared { .. } | Place::Own | Place::Stray(_) => {
+                break;
+            }
+        }
+    }
+    home.map_or_else(|| above.to_string(), |stream| stream.to_string())
 }
 
 #[cfg(test)]
