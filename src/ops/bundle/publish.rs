@@ -47,7 +47,7 @@ pub(crate) fn publish(
     }
 }
 
-/// Returns what [`publish`] would do, and changes nothing.
+/// Returns what [`publish`](fn@publish) would do, and changes nothing.
 pub(crate) fn bundled(
     session: &Session<'_>,
     bundle: &Bundle,
