@@ -13,7 +13,7 @@ use crate::model::{
     BuildId, BuildName, Class, Classify, ErrorKind, Outcome, RelPath, Stamp, Stream, named, shell_word,
     unprintable,
 };
-use crate::record::Payload;
+use crate::record::{NameMove, Payload};
 use crate::store::{Kind, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -294,6 +294,19 @@ pub(crate) fn repoint(
 pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, StoreError> {
     let found = mirror.store().look(alias)?;
     Ok(found.and_then(|entry| entry.link).and_then(|text| alias.follow(&text)))
+}
+
+/// Returns the move of a name from where it points now; nothing where a file or directory is in its place.
+pub(crate) fn step(
+    mirror: &Mirror,
+    alias: RelPath,
+    to: Option<RelPath>,
+) -> Result<Option<NameMove>, StoreError> {
+    if mirror.named(&alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
+        return Ok(None);
+    }
+    let from = pointed_at(mirror, &alias)?;
+    Ok(Some(NameMove { alias, from, to }))
 }
 
 /// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.

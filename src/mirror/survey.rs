@@ -50,6 +50,22 @@ pub struct Unreadable {
     pub error: StateError,
 }
 
+/// Returns the streams of which nothing could be read; fails with a directory above streams, where any may be.
+pub fn hidden_streams<'a>(
+    mirror: &Mirror,
+    troubles: &'a [Unreadable],
+) -> Result<Vec<Stream>, &'a Unreadable> {
+    let mut hidden = Vec::new();
+    for trouble in troubles {
+        match mirror.layout().place(&trouble.path) {
+            Place::Stream { stream } => hidden.push(stream),
+            Place::Root | Place::Above => return Err(trouble),
+            _ => {}
+        }
+    }
+    Ok(hidden)
+}
+
 /// What the walk has found so far.
 #[derive(Debug, Default)]
 struct Found {
@@ -63,17 +79,21 @@ struct Found {
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
-    survey_by(mirror, at, &|id, record| build_info_from_record(mirror, id, record?))
+    survey_by(mirror, at, &by_record(mirror))
 }
 
 /// Returns what one stream holds: its builds and the aliases in it; nothing of holds, and nothing of other streams.
 pub fn survey_stream(mirror: &Mirror, stream: &Stream, at: Stamp) -> Result<Survey, JournalError> {
-    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
-    surveyed(mirror, at, Some(stream), &look, &Err)
+    surveyed(mirror, at, Some(stream), &by_record(mirror), &Err)
 }
 
 /// How one build is looked at.
 type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync + 'a;
+
+/// Looks at a build by its record alone.
+fn by_record(mirror: &Mirror) -> impl Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync {
+    move |id, record| build_info_from_record(mirror, id, record?)
+}
 
 /// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
 /// where the journal cannot be used.
@@ -83,8 +103,7 @@ pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<Jour
         unread.set(Some(error));
         Ok(History { unread: true, ..History::default() })
     };
-    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
-    let survey = surveyed(mirror, at, None, &look, &without)?;
+    let survey = surveyed(mirror, at, None, &by_record(mirror), &without)?;
     let lost = survey.lost.first().map(|lost| lost.clone().into());
     Ok((survey, unread.into_inner().or(lost)))
 }
@@ -358,7 +377,7 @@ pub fn builds_of(
 ) -> Result<Vec<BuildCensus>, StateError> {
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(Vec::new()) };
     let mut found = Found::default();
-    let look = |id: &BuildId, record: Kept| build_info_from_record(mirror, id, record?);
+    let look = by_record(mirror);
     let wanted = Wanted { mirror, holds: &BTreeMap::new(), mounts: &[], only: Some(stream), look: &look };
     if mirror.protocol.is_walked(mirror, &dir)? {
         found = walk(&wanted, &dir, &mirror.layout().place(&dir));
@@ -404,8 +423,11 @@ impl History {
             EventKind::Pruned,
             EventKind::Promoted,
         ];
-        // Of what was about to happen only the holds are looked at in detail.
-        let detailed = |event: &Event| event.phase == Phase::Done || STATING.contains(&event.what);
+        // Of what was about to happen only the holds are looked at in detail, and of a promotion nothing.
+        let detailed = |event: &Event| match event.what {
+            EventKind::Promoted => false,
+            what => event.phase == Phase::Done || STATING.contains(&what),
+        };
         let read = journal::history_with(mirror.store(), &[&wanted[..], &STATING].concat(), detailed)?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };

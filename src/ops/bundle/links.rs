@@ -1,13 +1,11 @@
 //! The names beside the bundles of a stream: one link to the current one, and each file through that link.
 
 use super::BundleError;
-use crate::commit::pointed_at;
-use crate::commit::repoint::{Moved, repoint};
+use crate::commit::repoint::{self, Moved, repoint};
 use crate::layout::{Bundle, Place};
 use crate::mirror::{Mirror, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::record::NameMove;
-use crate::store::Kind;
 
 /// Returns the moves that make a build the current bundle: the files that are not seen through the link, then the link.
 pub(crate) fn links(mirror: &Mirror, bundle: &Bundle, to: &BuildId) -> Result<Vec<NameMove>, BundleError> {
@@ -39,9 +37,5 @@ fn place(mirror: &Mirror, bundle: &Bundle, name: &str) -> Result<RelPath, Bundle
 }
 
 fn step(mirror: &Mirror, alias: RelPath, to: RelPath) -> Result<NameMove, BundleError> {
-    if mirror.named(&alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
-        return Err(BundleError::Taken(alias));
-    }
-    let from = pointed_at(mirror, &alias)?;
-    Ok(NameMove { alias, from, to: Some(to) })
+    repoint::step(mirror, alias.clone(), Some(to))?.ok_or(BundleError::Taken(alias))
 }

@@ -3,7 +3,7 @@
 use super::BundleError;
 use crate::census::Census;
 use crate::layout::{Bundle, Place};
-use crate::mirror::{Mirror, Resolved, Unreadable, build_info, chain};
+use crate::mirror::{Mirror, Resolved, Unreadable, build_info, chain, hidden_streams};
 use crate::model::{BuildId, Outcome, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,16 +72,8 @@ fn streams(
     (census, unreadable): (&Census, &[Unreadable]),
     bundle: &Bundle,
 ) -> Result<BTreeSet<(Vec<String>, Stream)>, BundleError> {
-    let mut hidden = Vec::new();
-    for trouble in unreadable {
-        match mirror.layout().place(&trouble.path) {
-            Place::Stream { stream } => hidden.push(stream),
-            Place::Root | Place::Above => {
-                return Err(BundleError::Unreadable(trouble.path.clone(), chain(&trouble.error)));
-            }
-            _ => {}
-        }
-    }
+    let hidden = hidden_streams(mirror, unreadable)
+        .map_err(|one| BundleError::Unreadable(one.path.clone(), chain(&one.error)))?;
     let last = current(mirror, bundle)?.map(|id| mirror.record(&id)).transpose()?.flatten();
     let last = last.into_iter().flat_map(|record| record.requires).map(|id| id.stream);
     let filled = census.streams.iter().filter(|line| !line.builds.is_empty());

@@ -5,7 +5,7 @@ use crate::census::{Census, StreamCensus};
 use crate::commit::required_pipeline;
 use crate::decide::pipeline::{Moves, Pipeline, Stage, View, Waiver, WaiverScope};
 use crate::layout::Place;
-use crate::mirror::{JournalError, Mirror, Survey, Unreadable, chain, survey, survey_stream};
+use crate::mirror::{JournalError, Mirror, Survey, Unreadable, chain, hidden_streams, survey, survey_stream};
 use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{EventKind, Phase};
 
@@ -39,16 +39,8 @@ impl Known {
             return Err(JournalError::from(lost.clone()).into());
         }
         let mut census = survey.census;
-        let mut hidden = Vec::new();
-        for trouble in &survey.troubles {
-            match mirror.layout().place(&trouble.path) {
-                Place::Stream { stream } => hidden.push(stream),
-                Place::Root | Place::Above => {
-                    return Err(StageError::Unreadable(trouble.path.clone(), chain(&trouble.error)));
-                }
-                _ => {}
-            }
-        }
+        let hidden = hidden_streams(mirror, &survey.troubles)
+            .map_err(|one| StageError::Unreadable(one.path.clone(), chain(&one.error)))?;
         // Nothing is known of what is there, which is not the same as nothing.
         let unknown = hidden.iter().filter(|stream| census.stream(stream).is_none()).cloned();
         let lines: Vec<StreamCensus> =

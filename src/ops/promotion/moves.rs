@@ -1,14 +1,13 @@
 //! The names that move with a stage: which there are, where each is and where it goes.
 
 use super::StageError;
-use crate::commit::pointed_at;
+use crate::commit::repoint;
 use crate::decide::pipeline::{CarriedRun, Stage};
 use crate::layout::Bundle;
 use crate::mirror::{Mirror, Resolved, WriteLock};
 use crate::model::{BuildId, Digest, RelPath, Stream};
 use crate::ops::bundle::{BundleError, current, links, through_old};
 use crate::record::{CarriedCommand, NameMove, Promotion};
-use crate::store::Kind;
 use std::collections::BTreeMap;
 
 /// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
@@ -66,11 +65,8 @@ pub(super) fn step(
     to: Option<RelPath>,
 ) -> Result<NameMove, StageError> {
     let alias = mirror.layout().stream_path(stream)?.child(name).unwrap_or_default();
-    if mirror.named(&alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
-        return Err(StageError::Name(format!("`{alias}` cannot be an alias: a file or directory is there")));
-    }
-    let from = pointed_at(mirror, &alias)?;
-    Ok(NameMove { alias, from, to })
+    let taken = format!("`{alias}` cannot be an alias: a file or directory is there");
+    repoint::step(mirror, alias, to)?.ok_or(StageError::Name(taken))
 }
 
 /// Returns the promotion of a bundle by those of its members.
