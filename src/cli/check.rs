@@ -213,11 +213,10 @@ fn show(
         }
     }
     let looked = format!(
-        "{} with {} in them",
+        "{} ({} files, links and directories)",
         say::count(report.builds, "build"),
-        say::count(report.entries, "thing")
+        report.entries
     );
-    let looked = looked.replace("entrys", "entries");
     let ignored = match report.ignored.len() {
         0 => String::new(),
         count if args.all => format!("; {count} ignored"),

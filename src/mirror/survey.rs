@@ -92,7 +92,7 @@ struct Found {
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
-    survey_by(mirror, at, &by_record(mirror))
+    surveyed(mirror, at, None, &by_record(mirror), &Err)
 }
 
 /// Returns what one stream holds: its builds and the aliases in it; nothing of holds, and nothing of other streams.
@@ -111,19 +111,25 @@ fn by_record(mirror: &Mirror) -> impl Fn(&BuildId, Kept) -> Result<BuildCensus, 
 /// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
 /// where the journal cannot be used.
 pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<JournalError>), JournalError> {
+    let (survey, unread) = survey_despite(mirror, at, &by_record(mirror))?;
+    let lost = survey.lost.first().map(|lost| lost.clone().into());
+    Ok((survey, unread.or(lost)))
+}
+
+/// Does the same where whoever asks looks at the builds, each once, on many threads; returns also why the journal cannot be
+/// read.
+pub fn survey_despite(
+    mirror: &Mirror,
+    at: Stamp,
+    look: &Look<'_>,
+) -> Result<(Survey, Option<JournalError>), JournalError> {
     let unread = Cell::new(None);
     let without = |error| {
         unread.set(Some(error));
         Ok(History { unread: true, ..History::default() })
     };
-    let survey = surveyed(mirror, at, None, &by_record(mirror), &without)?;
-    let lost = survey.lost.first().map(|lost| lost.clone().into());
-    Ok((survey, unread.into_inner().or(lost)))
-}
-
-/// Does the same where whoever asks looks at the builds, each once, on many threads.
-pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
-    surveyed(mirror, at, None, look, &Err)
+    let survey = surveyed(mirror, at, None, look, &without)?;
+    Ok((survey, unread.into_inner()))
 }
 
 /// What takes the place of a journal that cannot be used.
@@ -328,7 +334,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
             if symlinks { found.and(other(wanted, &path, kind)) } else { found }
         }
         _ if wanted.mirror.layout().is_declared(&path) => Found::default(),
-        _ => stray_at(&path, "a directory is wanted there".to_owned()),
+        _ => stray_at(&path, "expected a directory there".to_owned()),
     }
 }
 

@@ -18,7 +18,7 @@ pub use findings::{findings, findings_page, findings_total, ignored};
 pub use history::{person, sentence};
 pub use junit::junit;
 pub use paint::{Paint, age, bytes, count, screened};
-pub use plan::{plan, verdict_word};
+pub use plan::{Rows, plan, verdict_word};
 pub use redirects::{Redirect, RedirectError, Server, redirects};
 pub use sarif::sarif;
 pub use status::status;

@@ -94,7 +94,7 @@ impl RetryBudget {
         match text.parse::<u16>() {
             Ok(seconds @ 1..=600) => Ok(Self(Duration::from_secs(seconds.into()))),
             _ => {
-                let why = format!("`{text}` is no whole number of seconds from 1 to 600");
+                let why = format!("`{text}` is not a whole number of seconds from 1 to 600");
                 Err(StoreError::because(StoreErrorKind::Unsupported, "use", VARIABLE, &why))
             }
         }

@@ -372,7 +372,7 @@ gates:
         "gates.none: exactly one of",
         "gates.keys.signature.keyrings[0]: `keys.gpg` is not an absolute path",
         "gates.keys.timeout: only gates with `run` or `closure` have a time limit",
-        "gates.no name: `no name` is no name of a job",
+        "gates.no name: `no name` is not a name of a job",
         "gates.rpms.closure.repos[0]: ",
         "gates.rpms.closure.with.-x: `-x` is not a name of a repository",
         "gates.rpms.closure.with.-x: `ftp://x` is not a URL with http, https or file",
