@@ -5,6 +5,9 @@ use crate::layout::{Layout, Place, Stray, likeness};
 use crate::model::{RelPath, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// From this likeness on, in hundredths, a directory of the root is taken for a misspelt one.
+const LIKE: u32 = 50;
+
 /// Judges everything outside the builds but the aliases.
 pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     let mut strays: BTreeSet<RelPath> = BTreeSet::new();
@@ -108,7 +111,7 @@ fn may_be_declared(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> bool {
         return matches!(layout.place(&above), Place::Root | Place::Above);
     }
     let known = stray.nearest.as_deref().unwrap_or_default();
-    entry.path.depth() == 1 && !known.contains('/') && likeness(known, entry.path.name()) == 0
+    entry.path.depth() == 1 && !known.contains('/') && likeness(known, entry.path.name()) < LIKE
 }
 
 /// Returns what to write into mirror.yaml so that everything is declared that is not yet: one line, since a key is given once.
