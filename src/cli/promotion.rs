@@ -358,7 +358,25 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
         say::json(&Sorted(DemoteAnswer { demote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(exit);
     }
-    let done = match (report.already, args.dry_run) {
+    if report.already {
+        say::note("it was for the same reason; another --why takes the stage from the build that has it now");
+    }
+    for one in report.members.iter().chain([&report]) {
+        demoted(one, args.dry_run);
+    }
+    for why in &report.failures {
+        say::note(&format!("error: the stage moved, but {}", shown(why)));
+    }
+    if let Some(id) = &report.bundle {
+        let done = if args.dry_run { "would bundle" } else { "bundled" };
+        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
+    }
+    Ok(exit)
+}
+
+/// Prints what became of a stage in one stream.
+fn demoted(report: &DemoteReport, dry_run: bool) {
+    let done = match (report.already, dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
         (true, false) => "nothing to do: the last demotion moved",
         (false, true) => "would move",
@@ -369,19 +387,9 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
         None => format!("away from {}; no build had it before", name(report.from.as_ref())),
     };
     say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
-    if report.already {
-        say::note("it was for the same reason; another --why takes the stage from the build that has it now");
-    }
-    ran(&report.commands, args.dry_run);
+    ran(&report.commands, dry_run);
     for step in &report.carried {
-        say::out(&format!("  {}\n", name_move(step, args.dry_run)));
-    }
-    for why in &report.failures {
-        say::note(&format!("error: the stage moved, but {}", shown(why)));
-    }
-    if let Some(id) = &report.bundle {
-        let done = if args.dry_run { "would bundle" } else { "bundled" };
-        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
+        say::out(&format!("  {}\n", name_move(step, dry_run)));
     }
     for stage in &report.also {
         say::note(&format!(
@@ -390,7 +398,6 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
             report.stream
         ));
     }
-    Ok(exit)
 }
 
 /// The answer of `bundle`.

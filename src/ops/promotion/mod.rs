@@ -5,6 +5,8 @@
 
 mod all;
 mod demote;
+mod demote_set;
+mod demotion;
 mod error;
 mod known;
 mod moves;
@@ -18,7 +20,8 @@ mod vote;
 mod waive;
 
 pub use all::{PromoteReport, promote};
-pub use demote::{DemoteReport, DemoteRequest, demote};
+pub use demote::demote;
+pub use demotion::{DemoteReport, DemoteRequest};
 pub use error::StageError;
 pub use promote::{PromoteRequest, PromotedAs, StageMove};
 pub(crate) use protect::protect;
