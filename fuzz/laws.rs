@@ -10,7 +10,9 @@ use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
-use mirrorkeep::model::{BuildId, BuildName, Digest, Document, Label, Outcome, RelPath, Stamp, Stream};
+use mirrorkeep::model::{
+    BuildId, BuildName, Digest, Document, ImageRef, Label, Outcome, RelPath, Stamp, Stream,
+};
 use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
 use mirrorkeep::recover::begin;
 use mirrorkeep::store::{Conditions, ObjectStore, Put};
@@ -30,11 +32,12 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 19] = [
+pub(crate) const LAWS: [Law; 20] = [
     ("branch", branch),
     ("census", census),
     ("context", context),
     ("event", event),
+    ("image", image),
     ("layout", layout),
     ("lists", lists),
     ("manifest", manifest),
@@ -334,6 +337,17 @@ fn event(bytes: &[u8]) {
             assert_eq!(Event::parse(written.trim_end_matches('\n').as_bytes()), Ok(event));
         }
     }
+}
+
+/// A reference has every part when it is printed, and is the same when it is read again.
+fn image(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(image) = text.parse::<ImageRef>() else { return };
+    let printed = image.to_string();
+    assert!(printed.parse::<ImageRef>().is_ok_and(|again| again == image), "{printed:?}");
+    assert!(printed.starts_with(&format!("{}/", image.registry)) && printed.is_ascii(), "{printed:?}");
+    assert!(image.tag.is_some() || image.digest.is_some(), "{printed:?}");
+    assert!(!image.name().is_empty() && image.without_registry().starts_with(&image.repository));
 }
 
 fn record(bytes: &[u8]) {
