@@ -31,7 +31,7 @@ pub use image::{ImageRef, ImageRefError};
 pub use label::{Label, LabelError, REJECTED, VOTE, job_name};
 pub use one_or_many::OneOrMany;
 pub use outcome::{Outcome, OutcomeError};
-pub use patience::{Patience, PatienceError};
+pub use patience::{Patience, PatienceError, RETRIES};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
 pub use shell::shell_word;
 pub use shipped::Shipped;

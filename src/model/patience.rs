@@ -3,6 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+/// The target of the events that report that a request is tried again.
+pub const RETRIES: &str = "mirrorkeep::retries";
+
 /// For how long all tries of one request go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience(Duration);

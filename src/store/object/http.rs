@@ -10,7 +10,7 @@
 //! this very minute. Nor is the service of a cloud machine that gives credentials: it answers at once, or is not there.
 
 use super::fault::{NO_CREDENTIALS, Unasked};
-use crate::model::Patience;
+use crate::model::{Patience, RETRIES};
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
@@ -23,9 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{trace, warn};
-
-/// The target of the events that report a retry.
-pub const RETRIES: &str = "mirrorkeep::store::retries";
 
 /// How often a server that never answered is asked.
 const FIRST_TRIES: u32 = 3;
