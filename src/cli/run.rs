@@ -248,7 +248,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { accept_journal, discard_stages, skip_commands, dry_run } => {
-            make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run)?;
+            return make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run);
         }
         Verb::Completions { shell } => {
             let text = complete::registration(shell);

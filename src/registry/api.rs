@@ -1,11 +1,11 @@
 //! The requests of the distribution specification on manifests, with the credentials that they need.
 
-use super::address::{Host, Image, Reference, Repository};
 use super::credentials::Credentials;
 use super::error::{Act, RegistryError};
 use super::keys::{Claim, Keys};
 use super::manifest::{ACCEPTED, Descriptor, LARGEST, Manifest, media_type, sha256};
 use super::wire::{Answer, Ask, Miss, Wire};
+use crate::model::registry::{Host, Image, Reference, Repository};
 use crate::model::{Digest, Patience};
 use crate::progress::CancelToken;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -133,7 +133,12 @@ impl Api {
     }
 
     /// Checks that a host is a registry whose answer is that something is missing: a web server has no image either.
-    pub(super) async fn is_registry(&self, host: &Host, act: &Act, missing: &Answer) -> Result<(), RegistryError> {
+    pub(super) async fn is_registry(
+        &self,
+        host: &Host,
+        act: &Act,
+        missing: &Answer,
+    ) -> Result<(), RegistryError> {
         let is_json = serde_json::from_slice::<serde_json::Value>(&missing.body)
             .is_ok_and(|body| body.get("errors").is_some_and(serde_json::Value::is_array));
         if is_json || self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(host) {
@@ -232,13 +237,19 @@ impl Api {
         }
         let kept = answer.headers.get(DIGEST).and_then(|value| sha256(value.to_str().ok()?));
         if kept.is_some_and(|kept| kept != manifest.digest) {
-            return Err(act.unsound("the registry states another digest than that of the bytes that it was sent"));
+            return Err(
+                act.unsound("the registry states another digest than that of the bytes that it was sent")
+            );
         }
         Ok(())
     }
 
     /// Deletes a manifest, and with it every tag that leads to it.
-    pub(super) async fn delete(&self, repository: &Repository, digest: Digest) -> Result<Deleted, RegistryError> {
+    pub(super) async fn delete(
+        &self,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<Deleted, RegistryError> {
         let image = repository.at(digest);
         let act = Act::new("delete", &image, repository.host().name());
         let url = self.url(repository, &format!("manifests/{}", image.reference), &act)?;
@@ -271,10 +282,15 @@ impl Api {
         let mut answer = self.keyed(&claim, act, get).await?;
         let (mut at, mut followed) = (first, 0);
         while answer.status().is_redirection() {
-            let to = answer.headers().get(reqwest::header::LOCATION).and_then(|to| at.join(to.to_str().ok()?).ok());
+            let to = answer
+                .headers()
+                .get(reqwest::header::LOCATION)
+                .and_then(|to| at.join(to.to_str().ok()?).ok());
             let to = to.ok_or_else(|| act.unsound("the registry redirects to no address"))?;
             if !(to.scheme() == "https" || to.scheme() == "http" && at.scheme() == "http") {
-                return Err(act.unsound(format!("the registry redirects to {}, which is not encrypted", host_of(&to))).into());
+                return Err(act
+                    .unsound(format!("the registry redirects to {}, which is not encrypted", host_of(&to)))
+                    .into());
             }
             followed += 1;
             if followed > MOST {

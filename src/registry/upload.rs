@@ -4,12 +4,12 @@
 //! completed, whatever the target checks. An upload that broke is begun again from the first byte; what it left in the target
 //! is no blob, and the registry removes it after some days.
 
-use super::address::Repository;
 use super::api::{Api, Right, host_of};
 use super::error::{Act, RegistryError};
 use super::keys::Claim;
 use super::manifest::{Descriptor, sha256};
 use super::wire::{Answer, Ask, Miss, broken, innermost, silent};
+use crate::model::registry::Repository;
 use crate::model::{Digest, Hasher};
 use crate::progress::Watch;
 use bytes::Bytes;
@@ -154,10 +154,14 @@ impl Api {
         if !source.status().is_success() {
             let answer = self.wire.read(&reading, source, 0).await?;
             let missing = answer.status == 404;
-            return Err(if missing { RegistryError::Missing(reading) } else { answer.refused(&reading) }.into());
+            return Err(
+                if missing { RegistryError::Missing(reading) } else { answer.refused(&reading) }.into()
+            );
         }
         if let Some(length) = source.content_length().filter(|length| *length != size) {
-            return Err(reading.unsound(format!("it has {length} bytes, and its manifest states {size}")).into());
+            return Err(reading
+                .unsound(format!("it has {length} bytes, and its manifest states {size}"))
+                .into());
         }
         let flow = Arc::new(Flow::default());
         let key = if url.origin() == self.uploads(way.to, act)?.origin() {
@@ -185,9 +189,9 @@ impl Api {
         let answer = self.wire.read(act, answer, 64 << 10).await?;
         let kept = answer.headers.get("docker-content-digest").and_then(|value| sha256(value.to_str().ok()?));
         match answer.status.as_u16() {
-            200..=299 if kept.is_some_and(|kept| kept != digest) => {
-                Err(act.unsound("the registry states another digest than that of the bytes that it was sent").into())
-            }
+            200..=299 if kept.is_some_and(|kept| kept != digest) => Err(act
+                .unsound("the registry states another digest than that of the bytes that it was sent")
+                .into()),
             200..=299 => Ok(Brought::Sent),
             // The token ended on the way, once.
             401 if *renewed == Renewed::No => {
@@ -247,7 +251,9 @@ fn upload_url(base: Url, begun: &Answer, digest: Digest, act: &Act) -> Result<Ur
     let to = begun.headers.get(LOCATION).and_then(|to| base.join(to.to_str().ok()?).ok());
     let mut to = to.ok_or_else(|| act.unsound("the registry begins an upload at no address"))?;
     if !(to.scheme() == "https" || to.scheme() == "http" && base.scheme() == "http") {
-        return Err(act.unsound(format!("the registry takes the upload at {}, which is not encrypted", host_of(&to))));
+        return Err(
+            act.unsound(format!("the registry takes the upload at {}, which is not encrypted", host_of(&to)))
+        );
     }
     to.query_pairs_mut().append_pair("digest", &format!("sha256:{digest}"));
     Ok(to)
@@ -301,7 +307,9 @@ impl Checked {
         }
         self.ended = true;
         if self.seen < self.size {
-            return Err(self.fail(Fault::Torn(format!("it ended after {} of {} bytes", self.seen, self.size))));
+            return Err(
+                self.fail(Fault::Torn(format!("it ended after {} of {} bytes", self.seen, self.size)))
+            );
         }
         if std::mem::take(&mut self.hasher).finish() != self.digest {
             return Err(self.fail(Fault::Wrong(self.other())));

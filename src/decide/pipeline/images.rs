@@ -4,7 +4,8 @@ use crate::model::registry::{Address, Image};
 use crate::model::{BuildId, Digest, ImageRef};
 
 /// The fields of a tag, and whether one of them makes it fixed.
-const FIELDS: [(&str, bool); 4] = [("{build}", true), ("{tag}", true), ("{stage}", false), ("{stream}", false)];
+const FIELDS: [(&str, bool); 4] =
+    [("{build}", true), ("{tag}", true), ("{stage}", false), ("{stream}", false)];
 
 /// Images that go along with a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,14 +127,23 @@ stages:
         let [one] = &found[..] else { panic!("{found:?}") };
         assert_eq!(one.source.to_string(), "q.example/ci/nova:v1");
         let shown = |images: &[Image]| images.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(shown(&one.fixed), ["q.example/pub/nova:20260601T000000Z", "r.example/nova:20260601T000000Z"]);
-        assert_eq!(shown(&one.moving), ["q.example/pub/nova:main-debian-tested", "r.example/nova:main-debian-tested"]);
+        assert_eq!(
+            shown(&one.fixed),
+            ["q.example/pub/nova:20260601T000000Z", "r.example/nova:20260601T000000Z"]
+        );
+        assert_eq!(
+            shown(&one.moving),
+            ["q.example/pub/nova:main-debian-tested", "r.example/nova:main-debian-tested"]
+        );
     }
 
     #[test]
     fn an_image_by_digest_has_no_tag_to_repeat() {
         let by_digest = format!("org/nova@sha256:{}", Digest::of(b"a"));
-        assert_eq!(places(&[&by_digest]).unwrap()[0].source.to_string(), format!("q.example/ci/nova@sha256:{}", Digest::of(b"a")));
+        assert_eq!(
+            places(&[&by_digest]).unwrap()[0].source.to_string(),
+            format!("q.example/ci/nova@sha256:{}", Digest::of(b"a"))
+        );
         let mut carried = carried();
         carried.tags = vec!["{tag}".to_owned()];
         let id = "main/debian/20260601T000000Z".parse().unwrap();

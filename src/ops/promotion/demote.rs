@@ -35,13 +35,13 @@ pub fn demote(
         }
         let (promotions, mut report, bundle) = match set {
             Some(bundle) => {
-                let (promotions, report) = whole(mirror, &known, request, &bundle)?;
+                let (promotions, report) = whole((session, lock.as_ref()), &known, request, &bundle)?;
                 (promotions, report, Some(bundle))
             }
             None => {
                 let stage = known.stage_in(&request.stage, &request.stream)?;
                 let bundle = || mirror.layout().bundle_of(&request.stream, &stage.name);
-                let (promotion, report) = planned(mirror, &known, request, stage)?;
+                let (promotion, report) = planned((session, lock.as_ref()), &known, request, stage)?;
                 (vec![promotion], report, stage.bundle.then(bundle).flatten())
             }
         };

@@ -4,18 +4,20 @@ use super::StageError;
 use super::demotion::{DemoteReport, DemoteRequest, planned};
 use super::known::Known;
 use crate::layout::Bundle;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, WriteLock};
 use crate::model::BuildId;
 use crate::ops::bundle::current;
 use crate::record::{EventKind, Phase, Promotion};
+use crate::session::Session;
 
 /// Returns the promotions of the members that take the set back, and what is reported of it.
 pub(super) fn whole(
-    mirror: &Mirror,
+    (session, lock): (&Session<'_>, Option<&WriteLock<'_>>),
     known: &Known,
     request: &DemoteRequest,
     bundle: &Bundle,
 ) -> Result<(Vec<Promotion>, DemoteReport), StageError> {
+    let mirror = session.mirror();
     let (name, stream) = (request.stage.clone(), request.stream.clone());
     let is_its = known.stage(&name)?.bundle && bundle.alias == name;
     let now_is = current(mirror, bundle)?.filter(|_| is_its);
@@ -23,7 +25,7 @@ pub(super) fn whole(
     let mut promotions = Vec::new();
     let mut report = DemoteReport::of(request, Some(from.clone()));
     for one in members(mirror, known, request, &from)? {
-        let (promotion, member) = planned(mirror, known, &one, known.stage_in(&name, &one.stream)?)?;
+        let (promotion, member) = planned((session, lock), known, &one, known.stage_in(&name, &one.stream)?)?;
         promotions.push(promotion);
         report.members.push(member);
     }

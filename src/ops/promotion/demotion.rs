@@ -1,15 +1,17 @@
 //! What a demotion moves, and what is reported of it.
 
 use super::StageError;
+use super::images::tags_back;
 use super::known::Known;
-use super::moves::{commands, moves, step};
+use super::moves::{commands, moves, step, unsettled};
 use crate::commit::PromotionError;
 use crate::commit::carried::{CarryError, may_carry};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
 use crate::exec;
-use crate::mirror::{Mirror, chain};
+use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stream};
-use crate::record::{EventKind, NameMove, Phase, Promotion};
+use crate::record::{EventKind, NameMove, Phase, Promotion, TagMove};
+use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -44,7 +46,10 @@ pub struct DemoteReport {
     pub carried: Vec<NameMove>,
     /// The commands that ran before the names moved.
     pub commands: Vec<String>,
-    /// Those of them that failed, each with its reason.
+    /// The tags of images that moved before the names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagMove>,
+    /// Commands and registries that failed, each with its reason.
     pub failures: Vec<String>,
     /// The bundle of the builds that have the stage then.
     pub bundle: Option<BuildId>,
@@ -67,6 +72,7 @@ impl DemoteReport {
             rejected: None,
             carried: Vec::new(),
             commands: Vec::new(),
+            tags: Vec::new(),
             failures: Vec::new(),
             bundle: None,
             also: Vec::new(),
@@ -76,7 +82,7 @@ impl DemoteReport {
     }
 
     pub(super) fn carried_out(&mut self, failures: &[CarryError]) {
-        self.failures = failures.iter().map(|error| chain(error)).collect();
+        self.failures.extend(failures.iter().map(|error| chain(error)));
     }
 
     /// Notes the bundle of what has the stage then; a set goes to it.
@@ -90,12 +96,15 @@ impl DemoteReport {
 
 /// Returns what moves, and what is reported of it.
 pub(super) fn planned(
-    mirror: &Mirror,
+    (session, lock): (&Session<'_>, Option<&WriteLock<'_>>),
     known: &Known,
     request: &DemoteRequest,
     stage: &Stage,
 ) -> Result<(Promotion, DemoteReport), StageError> {
-    let (stream, name) = (&request.stream, &request.stage);
+    let (mirror, stream, name) = (session.mirror(), &request.stream, &request.stage);
+    if let Some(error) = unsettled(mirror, lock, name, stream) {
+        return Err(error);
+    }
     if let Some(why) = known.unreadable(mirror, stream, |_| false) {
         return Err(StageError::Name(why));
     }
@@ -109,6 +118,11 @@ pub(super) fn planned(
     may_carry(mirror, stage).map_err(PromotionError::from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
     let to = target(known, request, stage, &from, last.as_ref())?;
+    let (tags, failure) = match tags(session, (stage, stream), to.as_ref(), last.as_ref()) {
+        Ok(tags) => (tags, None),
+        // A bad build loses the stage although a registry is down.
+        Err(error) => (Vec::new(), Some(format!("the tags of its images stay: {}", chain(&error)))),
+    };
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
     if let (Some(previous), Some(last)) = (&stage.previous, last.filter(|last| last.before == to)) {
         let back = step_back(mirror, stream, previous, &last)?;
@@ -130,6 +144,8 @@ pub(super) fn planned(
         rejected: Some(from.clone()),
         carried,
         commands: ran.collect(),
+        tags: tags.clone(),
+        failures: failure.into_iter().collect(),
         also,
         ..DemoteReport::of(request, Some(from.clone()))
     };
@@ -140,6 +156,7 @@ pub(super) fn planned(
         before: Some(from),
         moves,
         commands,
+        tags,
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),
@@ -148,6 +165,23 @@ pub(super) fn planned(
         members: Vec::new(),
     };
     Ok((promotion, report))
+}
+
+/// Returns how the tags of images go back: to where the last promotion took them from, or to the images of the build.
+fn tags(
+    session: &Session<'_>,
+    of: (&Stage, &Stream),
+    to: Option<&BuildId>,
+    last: Option<&Promotion>,
+) -> Result<Vec<TagMove>, StageError> {
+    if of.0.images.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(last) = last.filter(|last| last.before.as_ref() == to) {
+        let back = |one: &TagMove| TagMove { image: one.image.clone(), from: one.to, to: one.from };
+        return Ok(last.tags.iter().map(back).collect());
+    }
+    to.map_or_else(|| Ok(Vec::new()), |id| tags_back(session, of, id))
 }
 
 /// Returns the promotion by which a build got the stage that it has.
