@@ -56,13 +56,17 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// The scheme is another than `http` and `https`.
-    #[error("`{0}` is not the address of a registry: only `http://` and `https://` are accepted before the host")]
+    #[error(
+        "`{0}` is not the address of a registry: only `http://` and `https://` are accepted before the host"
+    )]
     Scheme(String),
     /// The host or a name is not what registries accept.
     #[error("`{0}` is not the address of a registry; `[http://]HOST[:PORT]/NAMESPACE` is accepted")]
     Address(String, #[source] ImageRefError),
     /// The first name is not a host.
-    #[error("`{0}` is not the address of a registry: `{1}` has neither a dot nor a port and is not `localhost`")]
+    #[error(
+        "`{0}` is not the address of a registry: `{1}` has neither a dot nor a port and is not `localhost`"
+    )]
     NoHost(String, String),
     /// The name of an image, or its tag.
     #[error(transparent)]
@@ -202,8 +206,7 @@ impl Repository {
 impl From<&ImageRef> for Image {
     /// Takes the digest if there is one, since a tag may have moved.
     fn from(image: &ImageRef) -> Self {
-        let repository =
-            Repository { host: Host::of(&image.registry), name: image.repository.clone() };
+        let repository = Repository { host: Host::of(&image.registry), name: image.repository.clone() };
         let reference = image.digest.map_or_else(
             || Reference::Tag(image.tag.clone().unwrap_or_else(|| "latest".to_owned())),
             Reference::Digest,

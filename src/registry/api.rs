@@ -111,9 +111,20 @@ impl Api {
             return Ok(answer);
         }
         match self.keys.refused(&self.wire, claim, key.as_ref(), answer.headers(), act).await? {
-            Some(other) => send(Some(other)).await,
+            Some(other) => {
+                let answer = send(Some(other)).await?;
+                if answer.status() != StatusCode::UNAUTHORIZED {
+                    self.saw(&claim.host);
+                }
+                Ok(answer)
+            }
             None => Ok(answer),
         }
+    }
+
+    /// Notes that a host answered as registries do.
+    fn saw(&self, host: &Host) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
     }
 
     /// Returns the credentials for a claim as far as the registry is known.
@@ -133,7 +144,12 @@ impl Api {
     }
 
     /// Checks that a host is a registry whose answer is that something is missing: a web server has no image either.
-    pub(super) async fn is_registry(&self, host: &Host, act: &Act, missing: &Answer) -> Result<(), RegistryError> {
+    pub(super) async fn is_registry(
+        &self,
+        host: &Host,
+        act: &Act,
+        missing: &Answer,
+    ) -> Result<(), RegistryError> {
         let is_json = serde_json::from_slice::<serde_json::Value>(&missing.body)
             .is_ok_and(|body| body.get("errors").is_some_and(serde_json::Value::is_array));
         if is_json || self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(host) {
@@ -149,7 +165,7 @@ impl Api {
         let ask = Ask { limit: 1 << 20, ..Ask::new(act.clone(), Method::GET, url) };
         let answer = self.send(&claim, ask).await?;
         if answer.status.is_success() {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
+            self.saw(host);
             return Ok(());
         }
         match answer.refused(act) {
@@ -170,6 +186,7 @@ impl Api {
         let digest = header(DIGEST).and_then(sha256);
         let size = header(CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
         if let (true, Some(digest), Some(size)) = (answer.status.is_success(), digest, size) {
+            self.saw(image.repository.host());
             is_asked_for(image, digest, &act)?;
             let media_type = media_type(header(CONTENT_TYPE.as_str()).unwrap_or_default());
             return Ok(Some(Descriptor { digest, media_type, size }));
@@ -232,13 +249,19 @@ impl Api {
         }
         let kept = answer.headers.get(DIGEST).and_then(|value| sha256(value.to_str().ok()?));
         if kept.is_some_and(|kept| kept != manifest.digest) {
-            return Err(act.unsound("the registry states another digest than that of the bytes that it was sent"));
+            return Err(
+                act.unsound("the registry states another digest than that of the bytes that it was sent")
+            );
         }
         Ok(())
     }
 
     /// Deletes a manifest, and with it every tag that leads to it.
-    pub(super) async fn delete(&self, repository: &Repository, digest: Digest) -> Result<Deleted, RegistryError> {
+    pub(super) async fn delete(
+        &self,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<Deleted, RegistryError> {
         let image = repository.at(digest);
         let act = Act::new("delete", &image, repository.host().name());
         let url = self.url(repository, &format!("manifests/{}", image.reference), &act)?;
@@ -271,10 +294,15 @@ impl Api {
         let mut answer = self.keyed(&claim, act, get).await?;
         let (mut at, mut followed) = (first, 0);
         while answer.status().is_redirection() {
-            let to = answer.headers().get(reqwest::header::LOCATION).and_then(|to| at.join(to.to_str().ok()?).ok());
+            let to = answer
+                .headers()
+                .get(reqwest::header::LOCATION)
+                .and_then(|to| at.join(to.to_str().ok()?).ok());
             let to = to.ok_or_else(|| act.unsound("the registry redirects to no address"))?;
             if !(to.scheme() == "https" || to.scheme() == "http" && at.scheme() == "http") {
-                return Err(act.unsound(format!("the registry redirects to {}, which is not encrypted", host_of(&to))).into());
+                return Err(act
+                    .unsound(format!("the registry redirects to {}, which is not encrypted", host_of(&to)))
+                    .into());
             }
             followed += 1;
             if followed > MOST {

@@ -28,7 +28,8 @@ impl Challenge {
         for value in values.into_iter().filter(|value| value.len() <= LONGEST) {
             for challenge in parse_challenges(value).unwrap_or_default() {
                 let param = |name: &str| {
-                    let (_, value) = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+                    let (_, value) =
+                        challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
                     Some(value.to_unescaped()).filter(|value| !value.is_empty())
                 };
                 if challenge.scheme.eq_ignore_ascii_case("bearer")
@@ -59,9 +60,20 @@ mod tests {
         let wanted = bearer("https://auth.q.io/token", Some("q.io"), Some("repository:a/b:pull,push"));
         assert_eq!(Challenge::read([hub]), wanted);
         assert_eq!(Challenge::read(["Basic realm=\"x\"", hub]), wanted);
-        assert_eq!(Challenge::read([r#"basic realm="x", BEARER Realm="https://t/""#]), bearer("https://t/", None, None));
+        assert_eq!(
+            Challenge::read([r#"basic realm="x", BEARER Realm="https://t/""#]),
+            bearer("https://t/", None, None)
+        );
         assert_eq!(Challenge::read(["Basic realm=\"x\""]), Some(Challenge::Basic));
-        for text in ["", "Bearer", "Bearer service=\"x\"", "Negotiate", "Digest realm=\"x\"", "\"", "Bearer realm=\"\""] {
+        for text in [
+            "",
+            "Bearer",
+            "Bearer service=\"x\"",
+            "Negotiate",
+            "Digest realm=\"x\"",
+            "\"",
+            "Bearer realm=\"\"",
+        ] {
             assert_eq!(Challenge::read([text]), None, "{text}");
         }
         assert_eq!(Challenge::read([&*format!("Basic realm=\"{}\"", "x".repeat(9000))]), None);

@@ -55,12 +55,19 @@ struct Work {
 
 impl Api {
     /// Copies an image, and gives it the tag of `to`.
-    pub(super) async fn copy(&self, from: &Image, to: &Image, watch: &dyn Watch) -> Result<Copied, RegistryError> {
+    pub(super) async fn copy(
+        &self,
+        from: &Image,
+        to: &Image,
+        watch: &dyn Watch,
+    ) -> Result<Copied, RegistryError> {
         let root = self.manifest(from).await?;
         let (digest, (from, target)) = (root.digest, (&from.repository, &to.repository));
         let is_there = from == target || self.look(&target.at(digest)).await?.is_some();
         let is_tagged = match &to.reference {
-            Reference::Tag(_) if is_there => self.look(to).await?.is_some_and(|tagged| tagged.digest == digest),
+            Reference::Tag(_) if is_there => {
+                self.look(to).await?.is_some_and(|tagged| tagged.digest == digest)
+            }
             _ => is_there,
         };
         let mut work = Work::default();
@@ -95,7 +102,9 @@ impl Api {
         work.seen += parts.manifests.len() + parts.blobs.len();
         work.foreign += parts.foreign;
         if depth >= DEEPEST || work.seen > MOST {
-            return Err(act.unsound(format!("it has more than {MOST} parts, or indexes more than {DEEPEST} deep")));
+            return Err(
+                act.unsound(format!("it has more than {MOST} parts, or indexes more than {DEEPEST} deep"))
+            );
         }
         for child in &parts.manifests {
             if work.manifests.iter().any(|known| known.digest == child.digest) {

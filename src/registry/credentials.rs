@@ -97,9 +97,8 @@ struct Answer {
 impl Credentials {
     /// Returns the files in which clients keep credentials, by the environment.
     pub fn of_environment() -> Self {
-        let dir = |variable: &str| {
-            std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
-        };
+        let dir =
+            |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
         let docker = dir("DOCKER_CONFIG").or_else(|| Some(dir("HOME")?.join(".docker")));
         let docker = docker.map(|docker| docker.join("config.json"));
         let podman = dir("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json"));
@@ -175,7 +174,9 @@ impl CredentialsFile {
             let entries = self.0.auths.iter().flatten().filter(|(key, _)| registry(key) == at);
             for (key, entry) in entries.filter_map(|(key, entry)| Some((key, entry.as_ref()?))) {
                 let found = entry.credential();
-                if let Some(found) = found.map_err(|()| format!("`auth` of `{key}` is not base64 of `user:password`"))? {
+                if let Some(found) =
+                    found.map_err(|()| format!("`auth` of `{key}` is not base64 of `user:password`"))?
+                {
                     return Ok(Some(found));
                 }
             }
@@ -230,8 +231,8 @@ fn ask(name: &str, host: &str, stop: &CancelToken) -> Result<Option<Credential>,
     let words = [program.clone(), "get".to_owned()];
     let job =
         Job { words: &words, env: &[], without: &[], input: server.as_bytes(), limit: LIMIT, lock: None };
-    let ran = exec::ask(&job, stop)
-        .map_err(|source| RegistryError::NoHelper { host: host.to_owned(), source })?;
+    let ran =
+        exec::ask(&job, stop).map_err(|source| RegistryError::NoHelper { host: host.to_owned(), source })?;
     stop.check()?;
     if ran.output.contains("credentials not found") {
         return Ok(None);
@@ -239,8 +240,8 @@ fn ask(name: &str, host: &str, stop: &CancelToken) -> Result<Option<Credential>,
     if !ran.end.is_success() {
         return Err(failed(format!("fails: {}", ran.end)));
     }
-    let answer: Answer =
-        serde_json::from_str(&ran.output).map_err(|_| failed("answers something else than credentials".to_owned()))?;
+    let answer: Answer = serde_json::from_str(&ran.output)
+        .map_err(|_| failed("answers something else than credentials".to_owned()))?;
     let secret = Secret(answer.secret);
     Ok(Some(match answer.username {
         user if user == TOKEN_USER => Credential::Identity(secret),
@@ -269,7 +270,10 @@ mod tests {
         assert_eq!(found.entry("q.io", "b/c").unwrap(), login("u", "p:q"));
         assert_eq!(found.entry("q.io", "a/c").unwrap(), login("v", "w"));
         assert_eq!(found.entry("q.io", "ab").unwrap(), login("u", "p:q"));
-        assert_eq!(found.entry("docker.io", "a").unwrap(), Some(Credential::Identity(Secret("t".to_owned()))));
+        assert_eq!(
+            found.entry("docker.io", "a").unwrap(),
+            Some(Credential::Identity(Secret("t".to_owned())))
+        );
         for host in ["r.io", "n.io", "q.io:5000", "q"] {
             assert_eq!(found.entry(host, "a").unwrap(), None, "{host}");
         }
@@ -278,7 +282,10 @@ mod tests {
     #[test]
     fn a_program_of_its_own_counts_more_than_the_one_for_all() {
         let found = file(r#"{"credHelpers": {"q.io": "own", "r.io": ""}, "credsStore": "all"}"#);
-        assert_eq!([found.helper("q.io"), found.helper("s.io"), found.helper("r.io")], [Some("own"), Some("all"), None]);
+        assert_eq!(
+            [found.helper("q.io"), found.helper("s.io"), found.helper("r.io")],
+            [Some("own"), Some("all"), None]
+        );
         assert_eq!(file(r#"{"credsStore": ""}"#).helper("q.io"), None);
     }
 
@@ -286,7 +293,8 @@ mod tests {
     fn no_error_and_no_debug_shows_a_secret() {
         let found = file(r#"{"auths": {"q.io": {"auth": "SECRET", "password": "SECRET"}}}"#);
         let error = found.entry("q.io", "a").unwrap_err();
-        let wrong = CredentialsFile::parse(br#"{"auths": {"q.io": {"auth": ["SECRET"]}, "credsStore": 1}"#).unwrap_err();
+        let wrong = CredentialsFile::parse(br#"{"auths": {"q.io": {"auth": ["SECRET"]}, "credsStore": 1}"#)
+            .unwrap_err();
         let entry = login("u", "SECRET");
         for text in [format!("{found:?}"), error, wrong, format!("{entry:?}")] {
             assert!(!text.contains("SECRET"), "{text}");

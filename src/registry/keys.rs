@@ -135,7 +135,8 @@ impl Keys {
             (Challenge::Basic, Some(Credential::Login(user, password))) => (basic(&user, &password), None),
             (Challenge::Basic, _) => return Ok(None),
             (Challenge::Bearer { realm, service, scope }, credential) => {
-                let scopes = claim.scopes.iter().chain(scope.iter().filter(|scope| !claim.scopes.contains(scope)));
+                let scopes =
+                    claim.scopes.iter().chain(scope.iter().filter(|scope| !claim.scopes.contains(scope)));
                 let scopes: Vec<&str> = scopes.map(String::as_str).collect();
                 let realm = realm_of(&claim.host, realm, act)?;
                 let request = request(act, &realm, service.as_deref(), &scopes, credential.as_ref());
@@ -144,7 +145,8 @@ impl Keys {
                 (key, Some(Instant::now() + term))
             }
         };
-        let key = key.ok_or_else(|| act.unsound("the credentials for the registry cannot be sent in a header"))?;
+        let key =
+            key.ok_or_else(|| act.unsound("the credentials for the registry cannot be sent in a header"))?;
         known.keys.insert(claim.of(), (key.clone(), end));
         Ok(Some(key))
     }
@@ -160,7 +162,8 @@ impl Keys {
 
 /// Returns the address of a token service if credentials may be sent there.
 fn realm_of(host: &Host, realm: &str, act: &Act) -> Result<Url, RegistryError> {
-    let refused = |why| RegistryError::Realm { act: act.clone(), realm: crate::model::shown(realm).into_owned(), why };
+    let refused =
+        |why| RegistryError::Realm { act: act.clone(), realm: crate::model::shown(realm).into_owned(), why };
     let url = Url::parse(realm).map_err(|_| refused("not a URL"))?;
     let there = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -220,7 +223,8 @@ async fn token(wire: &Wire, ask: Ask, act: &Act) -> Result<(Option<HeaderValue>,
         let term = given.expires_in.map_or(TERM.0, Duration::from_secs);
         Some((given.token.or(given.access_token).filter(|token| !token.is_empty())?, term))
     });
-    let (token, term) = found.ok_or_else(|| act.unsound("the token service of the registry answered without a token"))?;
+    let (token, term) =
+        found.ok_or_else(|| act.unsound("the token service of the registry answered without a token"))?;
     Ok((secret(&format!("Bearer {token}")), term))
 }
 
@@ -270,7 +274,13 @@ mod tests {
         assert!(!format!("{key:?}").contains("Basic"));
         let act = Act::new("read", "x", "x");
         let realm = Url::parse("https://q.io/token").unwrap();
-        let ask = request(&act, &realm, Some("q.io"), &["a", "b"], Some(&Credential::Login("u".to_owned(), password)));
+        let ask = request(
+            &act,
+            &realm,
+            Some("q.io"),
+            &["a", "b"],
+            Some(&Credential::Login("u".to_owned(), password)),
+        );
         assert_eq!(ask.url.as_str(), "https://q.io/token?service=q.io&scope=a&scope=b&account=u");
         assert!(!format!("{:?}", ask.headers).contains(&STANDARD.encode("u:SECRET")));
     }

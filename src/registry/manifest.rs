@@ -84,8 +84,13 @@ impl Manifest {
 
     /// Returns what it consists of, or why that cannot be told.
     pub fn parts(&self) -> Result<Parts, String> {
-        let raw: Raw = serde_json::from_slice(&self.bytes)
-            .map_err(|error| format!("the manifest is not what registries accept: line {}, column {}", error.line(), error.column()))?;
+        let raw: Raw = serde_json::from_slice(&self.bytes).map_err(|error| {
+            format!(
+                "the manifest is not what registries accept: line {}, column {}",
+                error.line(),
+                error.column()
+            )
+        })?;
         if raw.media_type.as_ref().is_some_and(|stated| *stated != self.media_type) {
             return Err("the manifest states another media type than its registry".to_owned());
         }
@@ -141,8 +146,9 @@ fn is_foreign(media_type: &str) -> bool {
 }
 
 fn descriptor(raw: RawDescriptor) -> Result<Descriptor, String> {
-    let digest = sha256(&raw.digest)
-        .ok_or_else(|| format!("the manifest names `{}`; only SHA-256 digests are accepted", shown(&raw.digest)))?;
+    let digest = sha256(&raw.digest).ok_or_else(|| {
+        format!("the manifest names `{}`; only SHA-256 digests are accepted", shown(&raw.digest))
+    })?;
     Ok(Descriptor { digest, media_type: raw.media_type, size: raw.size })
 }
 
@@ -167,13 +173,16 @@ mod tests {
     use super::*;
 
     fn parts(media_type: &str, text: &str) -> Result<Parts, String> {
-        Manifest::new(media_type, text.replace("SHA", &format!("sha256:{}", Digest::of(b"a"))).into_bytes()).parts()
+        Manifest::new(media_type, text.replace("SHA", &format!("sha256:{}", Digest::of(b"a"))).into_bytes())
+            .parts()
     }
 
     #[test]
     fn an_index_has_manifests_and_an_image_has_blobs() {
-        let layer = |media: &str| format!(r#"{{"mediaType": "{media}", "digest": "SHA", "size": 1, "urls": ["x"]}}"#);
-        let index = format!(r#"{{"schemaVersion": 2, "manifests": [{}, {}]}}"#, layer(IMAGES[0]), layer("x/blob"));
+        let layer =
+            |media: &str| format!(r#"{{"mediaType": "{media}", "digest": "SHA", "size": 1, "urls": ["x"]}}"#);
+        let index =
+            format!(r#"{{"schemaVersion": 2, "manifests": [{}, {}]}}"#, layer(IMAGES[0]), layer("x/blob"));
         let found = parts(INDEXES[0], &index).unwrap();
         assert_eq!((found.manifests.len(), found.blobs.len(), found.foreign), (1, 1, 0));
         let foreign = layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
@@ -187,11 +196,23 @@ mod tests {
     fn what_two_clients_would_read_as_two_images_is_refused() {
         for (media_type, text, why) in [
             (INDEXES[0], r#"{"manifests": [], "layers": []}"#, "not what its media type"),
-            (IMAGES[0], r#"{"manifests": [], "config": {"mediaType": "c", "digest": "SHA", "size": 1}}"#, "not what its"),
+            (
+                IMAGES[0],
+                r#"{"manifests": [], "config": {"mediaType": "c", "digest": "SHA", "size": 1}}"#,
+                "not what its",
+            ),
             (IMAGES[0], r#"{"layers": []}"#, "not what its"),
             (IMAGES[0], r#"{"mediaType": "x", "layers": []}"#, "another media type"),
-            (INDEXES[0], r#"{"manifests": [{"mediaType": "x", "digest": "sha512:1", "size": 1}]}"#, "only SHA-256"),
-            (INDEXES[0], r#"{"manifests": [{"mediaType": "x", "digest": "SHA", "size": -1}]}"#, "line 1, column"),
+            (
+                INDEXES[0],
+                r#"{"manifests": [{"mediaType": "x", "digest": "sha512:1", "size": 1}]}"#,
+                "only SHA-256",
+            ),
+            (
+                INDEXES[0],
+                r#"{"manifests": [{"mediaType": "x", "digest": "SHA", "size": -1}]}"#,
+                "line 1, column",
+            ),
             ("text/html", "{}", "is not known"),
             (INDEXES[0], "", "line 1, column 0"),
         ] {

@@ -7,8 +7,8 @@ use super::address::{Reference, Repository};
 use super::api::{Api, Right};
 use super::error::{Act, RegistryError};
 use super::wire::{Answer, Ask};
-use reqwest::header::LINK;
 use reqwest::Method;
+use reqwest::header::LINK;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -55,7 +55,8 @@ impl Api {
                 return Err(act.unsound(format!("it has more than {MOST} tags")));
             }
             let next = answer.headers.get_all(LINK).iter().filter_map(|link| next_page(link.to_str().ok()?));
-            let next = next.filter_map(|link| url.join(&link).ok()).find(|next| next.origin() == url.origin());
+            let next =
+                next.filter_map(|link| url.join(&link).ok()).find(|next| next.origin() == url.origin());
             match (next, last) {
                 (Some(next), _) if found.len() > known => url = next,
                 (None, Some(last)) if found.len() > known => url = after(Some(&last)),
@@ -75,7 +76,8 @@ fn read(repository: &Repository, answer: &Answer, act: &Act) -> Result<Vec<Strin
     match tags.iter().find(|tag| !known(tag)) {
         Some(strange) => {
             let start: String = strange.chars().take(200).collect();
-            Err(act.unsound(format!("the registry lists `{}`, which is not a tag", crate::model::shown(&start))))
+            Err(act
+                .unsound(format!("the registry lists `{}`, which is not a tag", crate::model::shown(&start))))
         }
         None => Ok(tags),
     }
@@ -91,7 +93,8 @@ pub fn next_page(link: &str) -> Option<String> {
         let (params, more) = after.split_at(end);
         let next = params.split(';').filter_map(|param| param.split_once('=')).any(|(name, value)| {
             let kinds = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("rel") && kinds.split(' ').any(|kind| kind.eq_ignore_ascii_case("next"))
+            name.trim().eq_ignore_ascii_case("rel")
+                && kinds.split(' ').any(|kind| kind.eq_ignore_ascii_case("next"))
         });
         if next {
             return Some(target.to_owned());

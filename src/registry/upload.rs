@@ -93,7 +93,7 @@ impl Api {
     ) -> Result<Brought, Miss> {
         let at = self.url(way.to, &format!("blobs/sha256:{}", way.blob.digest), act)?;
         let claim = self.claim(way.to, Right::Push);
-        let looked = self.once(&claim, Ask::new(act.clone(), Method::HEAD, at)).await?;
+        let looked = self.send(&claim, Ask::new(act.clone(), Method::HEAD, at)).await?;
         match looked.status.as_u16() {
             200..=299 => return Ok(Brought::There),
             404 => {}
@@ -102,7 +102,7 @@ impl Api {
         let begun = match self.mount(way, act).await? {
             Some(answer) if answer.status == 201 => return Ok(Brought::Mounted),
             Some(answer) if answer.status == 202 => answer,
-            _ => self.once(&claim, Ask::new(act.clone(), Method::POST, self.uploads(way.to, act)?)).await?,
+            _ => self.send(&claim, Ask::new(act.clone(), Method::POST, self.uploads(way.to, act)?)).await?,
         };
         if begun.status != 202 {
             return Err(begun.refused(act).into());
@@ -111,22 +111,12 @@ impl Api {
         self.stream(way, url, &claim, act, renewed, watch).await
     }
 
-    /// Sends a request once, with the credentials that it needs.
-    async fn once(&self, claim: &Claim, ask: Ask) -> Result<Answer, Miss> {
-        let act = ask.act.clone();
-        let send = async |key: Option<HeaderValue>| {
-            let answer = self.wire.once(&ask.clone().keyed(key.as_ref())).await?;
-            self.wire.read(&ask.act, answer, ask.limit).await
-        };
-        self.keyed(claim, &act, send).await
-    }
-
     fn uploads(&self, to: &Repository, act: &Act) -> Result<Url, RegistryError> {
         self.url(to, "blobs/uploads/", act)
     }
 
     /// Asks a registry to take a blob from another repository of its own; nothing if there is no such way.
-    async fn mount(&self, way: &Way<'_>, act: &Act) -> Result<Option<Answer>, Miss> {
+    async fn mount(&self, way: &Way<'_>, act: &Act) -> Result<Option<Answer>, RegistryError> {
         if way.from.host() != way.to.host() || way.from == way.to {
             return Ok(None);
         }
@@ -135,7 +125,7 @@ impl Api {
         url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", way.from.name());
         let mut claim = self.claim(way.to, Right::Push);
         claim.scopes.extend(self.claim(way.from, Right::Pull).scopes);
-        self.once(&claim, Ask::new(act.clone(), Method::POST, url)).await.map(Some)
+        self.send(&claim, Ask::new(act.clone(), Method::POST, url)).await.map(Some)
     }
 
     /// Sends the bytes of a blob from its source.
@@ -154,10 +144,14 @@ impl Api {
         if !source.status().is_success() {
             let answer = self.wire.read(&reading, source, 0).await?;
             let missing = answer.status == 404;
-            return Err(if missing { RegistryError::Missing(reading) } else { answer.refused(&reading) }.into());
+            return Err(
+                if missing { RegistryError::Missing(reading) } else { answer.refused(&reading) }.into()
+            );
         }
         if let Some(length) = source.content_length().filter(|length| *length != size) {
-            return Err(reading.unsound(format!("it has {length} bytes, and its manifest states {size}")).into());
+            return Err(reading
+                .unsound(format!("it has {length} bytes, and its manifest states {size}"))
+                .into());
         }
         let flow = Arc::new(Flow::default());
         let key = if url.origin() == self.uploads(way.to, act)?.origin() {
@@ -185,9 +179,9 @@ impl Api {
         let answer = self.wire.read(act, answer, 64 << 10).await?;
         let kept = answer.headers.get("docker-content-digest").and_then(|value| sha256(value.to_str().ok()?));
         match answer.status.as_u16() {
-            200..=299 if kept.is_some_and(|kept| kept != digest) => {
-                Err(act.unsound("the registry states another digest than that of the bytes that it was sent").into())
-            }
+            200..=299 if kept.is_some_and(|kept| kept != digest) => Err(act
+                .unsound("the registry states another digest than that of the bytes that it was sent")
+                .into()),
             200..=299 => Ok(Brought::Sent),
             // The token ended on the way, once.
             401 if *renewed == Renewed::No => {
@@ -247,7 +241,9 @@ fn upload_url(base: Url, begun: &Answer, digest: Digest, act: &Act) -> Result<Ur
     let to = begun.headers.get(LOCATION).and_then(|to| base.join(to.to_str().ok()?).ok());
     let mut to = to.ok_or_else(|| act.unsound("the registry begins an upload at no address"))?;
     if !(to.scheme() == "https" || to.scheme() == "http" && base.scheme() == "http") {
-        return Err(act.unsound(format!("the registry takes the upload at {}, which is not encrypted", host_of(&to))));
+        return Err(
+            act.unsound(format!("the registry takes the upload at {}, which is not encrypted", host_of(&to)))
+        );
     }
     to.query_pairs_mut().append_pair("digest", &format!("sha256:{digest}"));
     Ok(to)
@@ -301,7 +297,9 @@ impl Checked {
         }
         self.ended = true;
         if self.seen < self.size {
-            return Err(self.fail(Fault::Torn(format!("it ended after {} of {} bytes", self.seen, self.size))));
+            return Err(
+                self.fail(Fault::Torn(format!("it ended after {} of {} bytes", self.seen, self.size)))
+            );
         }
         if std::mem::take(&mut self.hasher).finish() != self.digest {
             return Err(self.fail(Fault::Wrong(self.other())));

@@ -156,7 +156,8 @@ fn said(status: StatusCode, body: &[u8]) -> String {
     });
     // Pages of a web server say nothing to a reader of a terminal.
     let text = message.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
-    let text: String = if text.starts_with('<') { String::new() } else { text.chars().take(LONGEST_SAID).collect() };
+    let text: String =
+        if text.starts_with('<') { String::new() } else { text.chars().take(LONGEST_SAID).collect() };
     let status = status.to_string();
     if text.is_empty() { status } else { format!("{status}: {}", shown(&text)) }
 }
@@ -227,7 +228,8 @@ impl Wire {
         if !again || matches!(status.as_u16(), 501 | 505) {
             return Ok(answer);
         }
-        let wait = answer.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, Utc::now()));
+        let wait =
+            answer.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, Utc::now()));
         let answer = self.read(act, answer, 0).await?;
         let mut error = answer.refused(act);
         if let (RegistryError::Refused { said, .. }, Some(wait)) = (&mut error, wait) {
@@ -369,7 +371,13 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
         last = cause;
     }
     match last.downcast_ref::<reqwest::Error>() {
-        Some(error) => if error.is_timeout() { "it took too long".to_owned() } else { "it ended".to_owned() },
+        Some(error) => {
+            if error.is_timeout() {
+                "it took too long".to_owned()
+            } else {
+                "it ended".to_owned()
+            }
+        }
         None => last.to_string(),
     }
 }

@@ -77,7 +77,8 @@ impl RetryBudget {
     /// Reads it from the environment.
     pub(super) fn from_env() -> Result<Self> {
         let variable = std::env::var(Patience::VARIABLE).ok();
-        let wrong = |error| StoreError::of_kind(StoreErrorKind::Unsupported, "use", Patience::VARIABLE, error);
+        let wrong =
+            |error| StoreError::of_kind(StoreErrorKind::Unsupported, "use", Patience::VARIABLE, error);
         Patience::given(variable.as_deref()).map(Self).map_err(wrong)
     }
 
