@@ -14,7 +14,7 @@ use crate::model::{Digest, Hasher};
 use crate::progress::Watch;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Body, Method, Response, Url};
 use std::io;
 use std::pin::pin;
