@@ -41,7 +41,7 @@ fn look(dir: &Path, config: &str) -> (String, Vec<Option<String>>) {
     let host = format!("127.0.0.1:{}", standin.port);
     let file = dir.join(format!("config-{}.json", standin.port));
     fs::write(&file, config.replace("HOST", &host)).unwrap();
-    let found = client_of(2, Some(&file)).look(&standin.server().image("a/b", "v1"));
+    let found = client_of(8, Some(&file)).look(&standin.server().image("a/b", "v1"));
     let error = found.err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
     let seen = standin.kept.lock().unwrap().seen.clone();
     (error, seen.iter().map(|ask| ask.header("authorization").map(str::to_owned)).collect())

@@ -107,12 +107,12 @@ fn errors_of_a_server_are_tried_again_and_then_told_in_its_words() {
     two.two.is_sound();
     let body = r#"{"errors":[{"code":"UNKNOWN","message":"the disk \u001b[31mis full"}]}"#;
     two.two.rule(always("/tags/", move || Deed::Answer(status(500).body(body))));
-    let error = client(1).tags(&two.to.repository).unwrap_err();
+    let error = client(2).tags(&two.to.repository).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("500") && text.contains(r"UNKNOWN the disk \u{1b}[31mis full"), "{text}");
     assert!(text.contains(&two.to.repository.to_string()), "{text}");
     two.two.rule(always("/tags/", || Deed::Answer(status(418).body("z".repeat(9_000_000)))));
-    assert!(client(1).tags(&two.to.repository).unwrap_err().to_string().len() < 500);
+    assert!(client(2).tags(&two.to.repository).unwrap_err().to_string().len() < 500);
 }
 
 #[test]
@@ -126,25 +126,25 @@ fn bytes_of_another_digest_are_never_completed() {
         (wrong(size + 1), "its manifest states"),
     ] {
         two.one.rule(always("/blobs/", move || Deed::Answer(status(200).body(bytes.clone()))));
-        let error = two.fails(&client(1));
+        let error = two.fails(&client(8));
         assert!(error.contains(why) || error.contains("its manifest states"), "{error}");
     }
     // Without a length, one that ends early has broken off, and one that goes on is cut.
     let raw =
         |length: usize| Deed::Raw([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'w'; length]].concat(), None);
     two.one.rule(always("/blobs/", move || raw(5)));
-    assert!(two.fails(&client(1)).contains("ended after 5 of"));
+    assert!(two.fails(&client(2)).contains("ended after 5 of"));
     two.one.rule(always("/blobs/", move || raw(size * 9)));
-    assert!(two.fails(&client(1)).contains("more than"));
+    assert!(two.fails(&client(8)).contains("more than"));
     two.one.rule(always("/manifests/", || Deed::Answer(status(200).with("Content-Type", IMAGE).body("{}"))));
     let by_digest = two.from.repository.at(Digest::of(b"x"));
-    let error = client(1).manifest(&by_digest).unwrap_err().to_string();
+    let error = client(8).manifest(&by_digest).unwrap_err().to_string();
     assert!(error.contains("have the digest"), "{error}");
     let stated = format!("sha256:{}", Digest::of(b"x"));
     let answer =
         move || status(200).with("Content-Type", IMAGE).with("Docker-Content-Digest", &stated).body("{}");
     two.one.rule(always("/manifests/", move || Deed::Answer(answer())));
-    let error = client(1).manifest(&two.from).unwrap_err().to_string();
+    let error = client(8).manifest(&two.from).unwrap_err().to_string();
     assert!(error.contains("do not have the digest that it states"), "{error}");
 }
 
@@ -158,7 +158,7 @@ fn a_target_that_states_another_digest_is_an_error() {
             let answer = || Deed::Answer(status(201).with("Docker-Content-Digest", &other));
             (message.method() == "PUT" && message.target().contains(part)).then(answer)
         });
-        assert!(two.copy(&client(1)).unwrap_err().contains("another digest"));
+        assert!(two.copy(&client(8)).unwrap_err().contains("another digest"));
     }
 }
 
@@ -168,14 +168,15 @@ fn what_is_too_large_or_never_ends_is_not_read_to_its_end() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {IMAGE}\r\n\r\n").into_bytes();
     let endless = move || Deed::Raw(head.clone(), Some(vec![b' '; 1 << 16]));
     two.one.rule(always("/manifests/", endless.clone()));
-    let error = client(2).manifest(&two.from).unwrap_err().to_string();
+    let error = client(8).manifest(&two.from).unwrap_err().to_string();
     assert!(error.contains("larger than 4194304 bytes"), "{error}");
     two.one.rule(always("/tags/", endless.clone()));
-    let error = client(2).tags(&two.from.repository).unwrap_err().to_string();
+    let error = client(8).tags(&two.from.repository).unwrap_err().to_string();
     assert!(error.contains("larger than 4194304 bytes"), "{error}");
-    let large = || status(200).with("Content-Type", IMAGE).body(vec![b' '; 100_000_000]);
-    two.one.rule(always("/manifests/", move || Deed::Answer(large())));
-    assert!(client(2).manifest(&two.from).unwrap_err().to_string().contains("larger than"));
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {IMAGE}\r\nContent-Length: 100000000\r\n\r\n").into_bytes();
+    two.one.rule(always("/manifests/", move || Deed::Raw(head.clone(), Some(vec![b' '; 1 << 16]))));
+    assert!(client(8).manifest(&two.from).unwrap_err().to_string().contains("larger than"));
     for header in [b"X-Endless: ".to_vec(), b"X: y\r\nX: y\r\n".to_vec()] {
         let piece = header.clone();
         two.one.rule(always("/manifests/", move || {
@@ -190,12 +191,18 @@ fn what_is_too_large_or_never_ends_is_not_read_to_its_end() {
         let link = format!("</v2/a/b/tags/list?last={last}>; rel=\"next\"");
         let page = move || status(200).with("Link", &link).body(r#"{"tags": ["v1"]}"#);
         two.one.rule(always("/tags/", move || Deed::Answer(page())));
-        assert_eq!(client(2).tags(&two.from.repository).unwrap(), ["v1"]);
+        assert_eq!(client(8).tags(&two.from.repository).unwrap(), ["v1"]);
         assert!(two.one.seen().len() < 4);
     }
+    // An empty page, which names a next one at another host, is not the last.
+    two.one.rule(|nth, _| {
+        let link = "<https://inner.invalid/v2/a/b/tags/list?last=v0>; rel=\"next\"";
+        (nth == 1).then(|| Deed::Answer(status(200).with("Link", link).body(r#"{"tags": []}"#)))
+    });
+    assert_eq!(client(8).tags(&two.from.repository).unwrap(), ["v1"]);
     two.one.rule(always("/tags/", || Deed::Answer(status(200).body(r#"{"tags": ["v1", "../v2"]}"#))));
     assert!(
-        client(2).tags(&two.from.repository).unwrap_err().to_string().contains("`../v2`, which is not a tag")
+        client(8).tags(&two.from.repository).unwrap_err().to_string().contains("`../v2`, which is not a tag")
     );
 }
 
@@ -205,7 +212,7 @@ fn with_login(host: &str) -> (tempfile::TempDir, Registries) {
     let file = dir.path().join("config.json");
     let auths = serde_json::json!({ "auths": { host: { "username": "user", "password": "SECRET" } } });
     fs::write(&file, auths.to_string()).unwrap();
-    let client = client_of(2, Some(&file));
+    let client = client_of(8, Some(&file));
     (dir, client)
 }
 
@@ -316,15 +323,15 @@ fn a_redirect_that_leads_nowhere_is_an_error() {
         let to = message.target().to_owned();
         to.contains("/blobs/").then(|| Deed::Answer(status(302).with("Location", to)))
     });
-    assert!(two.fails(&client(1)).contains("redirects more than 5 times"));
+    assert!(two.fails(&client(8)).contains("redirects more than 5 times"));
     two.one.rule(always("/blobs/", || Deed::Answer(status(302).with("Location", "file:///etc/passwd"))));
-    assert!(two.fails(&client(1)).contains("is not encrypted"));
+    assert!(two.fails(&client(8)).contains("is not encrypted"));
     two.one.rule(always("/blobs/", || Deed::Answer(status(302))));
-    assert!(two.fails(&client(1)).contains("to no address"));
+    assert!(two.fails(&client(8)).contains("to no address"));
     // Nothing else is redirected.
     two.one
         .rule(always("/manifests/", || Deed::Answer(status(302).with("Location", "/v2/a/b/manifests/v2"))));
-    assert!(two.fails(&client(1)).contains("302 Found"));
+    assert!(two.fails(&client(8)).contains("302 Found"));
 }
 
 #[test]
@@ -351,7 +358,7 @@ fn an_upload_goes_to_another_host_without_credentials() {
 fn what_is_not_a_registry_is_named_instead_of_a_missing_image() {
     let web = StandIn::start();
     web.rule(|_, _| Some(Deed::Answer(status(404).body("<html>not here</html>"))));
-    let error = client(1).look(&web.server().image("a/b", "v1")).unwrap_err();
+    let error = client(8).look(&web.server().image("a/b", "v1")).unwrap_err();
     assert!(matches!(error, RegistryError::NotARegistry { .. }), "{error:?}");
     assert!(!error.to_string().contains("html"), "{error}");
     // Nobody listens: three tries, whatever the patience.
@@ -386,12 +393,12 @@ fn an_index_that_names_too_much_is_refused() {
         child = super::scene::descriptor(super::scene::INDEX, text.as_bytes());
     }
     let from = server.image("a/b", "deep5");
-    let error = client(2).copy(&from, &two.to, &NoProgress).unwrap_err().to_string();
+    let error = client(8).copy(&from, &two.to, &NoProgress).unwrap_err().to_string();
     assert!(error.contains("more than 4 deep"), "{error}");
-    client(2).copy(&server.image("a/b", "deep1"), &two.to, &NoProgress).unwrap();
+    client(8).copy(&server.image("a/b", "deep1"), &two.to, &NoProgress).unwrap();
     let text = format!("{{\"manifests\": [{}]}}", child.replace("\"size\":", "\"size\":1"));
     server.put_manifest("a/b", "sizes", super::scene::INDEX, &text);
-    let error = client(2).copy(&server.image("a/b", "sizes"), &two.to, &NoProgress).unwrap_err().to_string();
+    let error = client(8).copy(&server.image("a/b", "sizes"), &two.to, &NoProgress).unwrap_err().to_string();
     assert!(error.contains("another size"), "{error}");
 }
 
@@ -405,7 +412,7 @@ fn layers_that_are_in_no_registry_are_left_out() {
     let config = server.put_blob("a/b", "application/vnd.oci.image.config.v1+json", b"{}");
     let text = format!("{{\"config\": {config}, \"layers\": [{foreign}]}}");
     let digest = server.put_manifest("a/b", "foreign", IMAGE, &text);
-    let copied = client(2).copy(&server.image("a/b", "foreign"), &two.to, &NoProgress).unwrap();
+    let copied = client(8).copy(&server.image("a/b", "foreign"), &two.to, &NoProgress).unwrap();
     assert_eq!((copied.digest, copied.sent, copied.foreign), (digest, 1, 1));
 }
 
