@@ -111,9 +111,20 @@ impl Api {
             return Ok(answer);
         }
         match self.keys.refused(&self.wire, claim, key.as_ref(), answer.headers(), act).await? {
-            Some(other) => send(Some(other)).await,
+            Some(other) => {
+                let answer = send(Some(other)).await?;
+                if answer.status() != StatusCode::UNAUTHORIZED {
+                    self.saw(&claim.host);
+                }
+                Ok(answer)
+            }
             None => Ok(answer),
         }
+    }
+
+    /// Notes that a host answered as registries do.
+    fn saw(&self, host: &Host) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
     }
 
     /// Returns the credentials for a claim as far as the registry is known.
@@ -154,7 +165,7 @@ impl Api {
         let ask = Ask { limit: 1 << 20, ..Ask::new(act.clone(), Method::GET, url) };
         let answer = self.send(&claim, ask).await?;
         if answer.status.is_success() {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
+            self.saw(host);
             return Ok(());
         }
         match answer.refused(act) {
@@ -175,6 +186,7 @@ impl Api {
         let digest = header(DIGEST).and_then(sha256);
         let size = header(CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
         if let (true, Some(digest), Some(size)) = (answer.status.is_success(), digest, size) {
+            self.saw(image.repository.host());
             is_asked_for(image, digest, &act)?;
             let media_type = media_type(header(CONTENT_TYPE.as_str()).unwrap_or_default());
             return Ok(Some(Descriptor { digest, media_type, size }));

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -97,8 +98,11 @@ struct Answer {
 impl Credentials {
     /// Returns the files in which clients keep credentials, by the environment.
     pub fn of_environment() -> Self {
-        let dir =
-            |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self::by(|variable| std::env::var_os(variable))
+    }
+
+    fn by(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let dir = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let docker = dir("DOCKER_CONFIG").or_else(|| Some(dir("HOME")?.join(".docker")));
         let docker = docker.map(|docker| docker.join("config.json"));
         let podman = dir("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json"));
@@ -277,6 +281,42 @@ mod tests {
         for host in ["r.io", "n.io", "q.io:5000", "q"] {
             assert_eq!(found.entry(host, "a").unwrap(), None, "{host}");
         }
+    }
+
+    #[test]
+    fn the_files_of_the_environment_are_looked_at_in_their_order() {
+        let case = |variables: &[(&str, &str)], files: &[&str]| {
+            let value = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(*value))
+            };
+            let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            assert_eq!(Credentials::by(value).files, files);
+        };
+        let run = ("XDG_RUNTIME_DIR", "/run/user/1");
+        case(&[("HOME", "/h"), run], &["/h/.docker/config.json", "/run/user/1/containers/auth.json"]);
+        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")], &["/d/config.json"]);
+        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "")], &["/h/.docker/config.json"]);
+        case(&[], &[]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_credentials_and_one_that_cannot_be_read_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let (second, host) =
+            (dir.path().join("second"), "q.io/a".parse::<crate::registry::Address>().unwrap());
+        std::fs::write(&second, r#"{"auths": {"q.io": {"username": "v", "password": "w"}}}"#).unwrap();
+        let of = |first: &Path| {
+            let credentials = Credentials::in_files([first.to_owned(), second.clone()]);
+            credentials.of(host.host(), "a", &CancelToken::new())
+        };
+        assert_eq!(of(Path::new("/no/such/file")).unwrap(), login("v", "w"));
+        for text in ["{", "[]", &"x".repeat(2 << 20)] {
+            let first = dir.path().join("first");
+            std::fs::write(&first, text).unwrap();
+            let error = of(&first).unwrap_err().to_string();
+            assert!(error.contains(first.to_str().unwrap()) && error.len() < 300, "{error}");
+        }
+        assert!(of(dir.path()).is_err());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::api::{Api, Right};
 use super::error::{Act, RegistryError};
 use super::wire::{Answer, Ask};
 use crate::model::registry::{Reference, Repository};
-use reqwest::Method;
 use reqwest::header::LINK;
+use reqwest::{Method, Url};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -20,6 +20,9 @@ const LARGEST: u64 = 4 << 20;
 
 /// The most tags of a repository.
 const MOST: usize = 1_000_000;
+
+/// The most pages of a repository.
+const MOST_PAGES: usize = 10_000;
 
 #[derive(Deserialize)]
 struct Page {
@@ -54,17 +57,28 @@ impl Api {
             if found.len() > MOST {
                 return Err(act.unsound(format!("it has more than {MOST} tags")));
             }
-            let next = answer.headers.get_all(LINK).iter().filter_map(|link| next_page(link.to_str().ok()?));
-            let next =
-                next.filter_map(|link| url.join(&link).ok()).find(|next| next.origin() == url.origin());
-            match (next, last) {
-                (Some(next), _) if found.len() > known => url = next,
-                (None, Some(last)) if found.len() > known => url = after(Some(&last)),
+            let mut links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+            url = match (links.find_map(next_page), last) {
+                // A page of tags that are hidden from us is not the last one.
+                (Some(next), _) => joined(&url, &next, &act)?,
+                (None, Some(last)) if found.len() > known => after(Some(&last)),
                 _ => break,
+            };
+            if asked.len() > MOST_PAGES {
+                return Err(act.unsound(format!("its tags have more than {MOST_PAGES} pages")));
             }
         }
         Ok(found)
     }
+}
+
+/// Returns the address of the next page, always at the registry itself: behind a proxy it may name itself by another scheme or host.
+fn joined(url: &Url, next: &str, act: &Act) -> Result<Url, RegistryError> {
+    let next = url.join(next).map_err(|_| act.unsound("the registry names no address for the next page"))?;
+    let mut url = url.clone();
+    url.set_path(next.path());
+    url.set_query(next.query());
+    Ok(url)
 }
 
 /// Reads a page; a tag that no request can name is an error, since it may lead to what else is deleted.

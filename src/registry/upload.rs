@@ -14,7 +14,7 @@ use crate::model::{Digest, Hasher};
 use crate::progress::Watch;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Body, Method, Response, Url};
 use std::io;
 use std::pin::pin;
@@ -93,7 +93,7 @@ impl Api {
     ) -> Result<Brought, Miss> {
         let at = self.url(way.to, &format!("blobs/sha256:{}", way.blob.digest), act)?;
         let claim = self.claim(way.to, Right::Push);
-        let looked = self.once(&claim, Ask::new(act.clone(), Method::HEAD, at)).await?;
+        let looked = self.send(&claim, Ask::new(act.clone(), Method::HEAD, at)).await?;
         match looked.status.as_u16() {
             200..=299 => return Ok(Brought::There),
             404 => {}
@@ -102,7 +102,7 @@ impl Api {
         let begun = match self.mount(way, act).await? {
             Some(answer) if answer.status == 201 => return Ok(Brought::Mounted),
             Some(answer) if answer.status == 202 => answer,
-            _ => self.once(&claim, Ask::new(act.clone(), Method::POST, self.uploads(way.to, act)?)).await?,
+            _ => self.send(&claim, Ask::new(act.clone(), Method::POST, self.uploads(way.to, act)?)).await?,
         };
         if begun.status != 202 {
             return Err(begun.refused(act).into());
@@ -111,22 +111,12 @@ impl Api {
         self.stream(way, url, &claim, act, renewed, watch).await
     }
 
-    /// Sends a request once, with the credentials that it needs.
-    async fn once(&self, claim: &Claim, ask: Ask) -> Result<Answer, Miss> {
-        let act = ask.act.clone();
-        let send = async |key: Option<HeaderValue>| {
-            let answer = self.wire.once(&ask.clone().keyed(key.as_ref())).await?;
-            self.wire.read(&ask.act, answer, ask.limit).await
-        };
-        self.keyed(claim, &act, send).await
-    }
-
     fn uploads(&self, to: &Repository, act: &Act) -> Result<Url, RegistryError> {
         self.url(to, "blobs/uploads/", act)
     }
 
     /// Asks a registry to take a blob from another repository of its own; nothing if there is no such way.
-    async fn mount(&self, way: &Way<'_>, act: &Act) -> Result<Option<Answer>, Miss> {
+    async fn mount(&self, way: &Way<'_>, act: &Act) -> Result<Option<Answer>, RegistryError> {
         if way.from.host() != way.to.host() || way.from == way.to {
             return Ok(None);
         }
@@ -135,7 +125,7 @@ impl Api {
         url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", way.from.name());
         let mut claim = self.claim(way.to, Right::Push);
         claim.scopes.extend(self.claim(way.from, Right::Pull).scopes);
-        self.once(&claim, Ask::new(act.clone(), Method::POST, url)).await.map(Some)
+        self.send(&claim, Ask::new(act.clone(), Method::POST, url)).await.map(Some)
     }
 
     /// Sends the bytes of a blob from its source.

@@ -250,6 +250,9 @@ impl Wire {
         let good = status.is_success();
         let limit = if good { limit } else { LONGEST_ERROR };
         let too_large = || act.unsound(format!("the answer of the registry is larger than {limit} bytes"));
+        if good && answer.content_length().is_some_and(|length| length > limit) {
+            return Err(too_large().into());
+        }
         let mut body = Vec::new();
         while let Some(piece) = self.piece(act, &mut answer).await? {
             if (body.len() + piece.len()) as u64 > limit {
