@@ -23,7 +23,10 @@ fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
 
 /// Returns what could not be read.
 pub(super) fn of_troubles(troubles: &[Unreadable]) -> Vec<Concern> {
-    let one = |trouble: &Unreadable| concern(trouble.path.clone(), chain(&trouble.error), None);
+    let one = |trouble: &Unreadable| {
+        let hint = trouble.error.class().hint;
+        concern(trouble.path.clone(), chain(&trouble.error), hint.as_deref())
+    };
     troubles.iter().map(one).collect()
 }
 
@@ -67,7 +70,8 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
         found.push(concern(root(), why, Some("`mirrorkeep plan` gives the reasons")));
     }
     if let Some(lacking) = plan.shortfall {
-        found.push(concern(root(), format!("{lacking} bytes cannot be freed"), None));
+        let why = format!("{lacking} bytes cannot be freed: {}", plan.obstacles());
+        found.push(concern(root(), why, Some("`mirrorkeep explain ID` gives all reasons for a build")));
     }
     if let Some(last) = prune.last
         && at.since(last) > OVERDUE
@@ -113,5 +117,7 @@ pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
 /// Returns whether the disk is nearly full.
 pub(super) fn of_disk(disk: &DiskStatus) -> Option<Concern> {
     let full = disk.free < disk.total / 100 * NEARLY_FULL;
-    full.then(|| concern(RelPath::root(), format!("less than {NEARLY_FULL}% of the disk is free"), None))
+    let why = format!("less than {NEARLY_FULL}% of the disk is free");
+    let hint = "`mirrorkeep sweep` empties the trash, and `mirrorkeep plan` shows what prune would free";
+    full.then(|| concern(RelPath::root(), why, Some(hint)))
 }
