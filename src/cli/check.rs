@@ -212,11 +212,8 @@ fn show(
             Some(why) => say::note(&format!("failed: {}: {why}", one.mend)),
         }
     }
-    let looked = format!(
-        "{} ({} files, links and directories)",
-        say::count(report.builds, "build"),
-        report.entries
-    );
+    let looked =
+        format!("{} ({} files, links and directories)", say::count(report.builds, "build"), report.entries);
     let ignored = match report.ignored.len() {
         0 => String::new(),
         count if args.all => format!("; {count} ignored"),

@@ -206,7 +206,8 @@ pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
-    let class = ErrorKind::Failed.hint("`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds");
+    let class =
+        ErrorKind::Failed.hint("`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds");
     Err(Failure { error: Box::new(Failed(format!("`{path}` resolves to no build: {why}"))), class })
 }
 

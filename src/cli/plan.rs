@@ -121,8 +121,8 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
     } else {
         bytes = super::read::bytes("census", file)?;
     }
-    let census: Census =
-        serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is not a census: {error}")))?;
+    let census: Census = serde_json::from_slice(&bytes)
+        .map_err(|error| Usage(format!("`{shown}` is not a census: {error}")))?;
     if census.census != CENSUS_VERSION {
         let found = census.census;
         return Err(

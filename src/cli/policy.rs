@@ -187,7 +187,11 @@ fn test(setting: &Context, name: Option<&str>) -> Outcome<Exit> {
 
 fn seconds(text: &str) -> Outcome<i64> {
     let span: Span = text.parse().map_err(|error| Usage(format!("{error}")))?;
-    if span.is_zero() { Err(Usage(format!("`{text}` is zero; expected a length of time such as `24h`")).into()) } else { Ok(span.seconds()) }
+    if span.is_zero() {
+        Err(Usage(format!("`{text}` is zero; expected a length of time such as `24h`")).into())
+    } else {
+        Ok(span.seconds())
+    }
 }
 
 fn forward(

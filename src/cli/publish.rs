@@ -298,7 +298,9 @@ fn render(report: &PublishReport) -> String {
     }
     if report.later_files > 0 {
         let files = say::count(report.later_files, "file");
-        text.push_str(&format!("  given a later time, since the bytes changed and the size did not: {files}\n"));
+        text.push_str(&format!(
+            "  given a later time, since the bytes changed and the size did not: {files}\n"
+        ));
     }
     if report.excluded > 0 {
         let count = report.excluded;

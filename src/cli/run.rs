@@ -9,8 +9,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline, plan,
-    policy, promotion, prune, publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline,
+    plan, policy, promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Warnings, chain};
@@ -299,7 +299,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { accept_journal, discard_stages, skip_commands, dry_run } => {
-            make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run)?;
+            return make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run);
         }
         Verb::Completions { shell } => {
             let text = complete::registration(shell);

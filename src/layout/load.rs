@@ -185,7 +185,10 @@ impl Loading<'_> {
             }
         }
         if let Some(respin) = raw.respin.as_ref().filter(|_| !named) {
-            self.problem(&format!("{at}.respin"), format!("`{{{respin}}}` is not a part of the build's name"));
+            self.problem(
+                &format!("{at}.respin"),
+                format!("`{{{respin}}}` is not a part of the build's name"),
+            );
         }
         classes
     }

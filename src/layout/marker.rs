@@ -80,7 +80,8 @@ impl Layout {
             (_, Some((at, why))) => result(Outcome::Unknown, Some(at), Some(why)),
             ([(outcome, at)], None) => result(*outcome, Some(at.clone()), None),
             ([(_, at), ..], None) => {
-                let all: Vec<String> = said.iter().map(|(outcome, at)| format!("`{at}` ({outcome})")).collect();
+                let all: Vec<String> =
+                    said.iter().map(|(outcome, at)| format!("`{at}` ({outcome})")).collect();
                 let why = format!("it has more than one result marker: {}", all.join(", "));
                 result(Outcome::Unknown, Some(at.clone()), Some(why))
             }
@@ -98,7 +99,9 @@ impl Layout {
             let word = word_of(&text, key.as_deref(), file)?;
             let stamp = match form.as_deref() {
                 None => word.parse().map_err(|error| format!("{error}")),
-                Some("unix") => seconds(&word).ok_or_else(|| format!("`{}` is not a time", word.escape_debug())),
+                Some("unix") => {
+                    seconds(&word).ok_or_else(|| format!("`{}` is not a time", word.escape_debug()))
+                }
                 Some(form) => Stamp::read(&word, form).map_err(|error| error.to_string()),
             };
             stamp.map_err(|why| format!("the time in `{file}`: {why}"))

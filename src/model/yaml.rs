@@ -303,7 +303,11 @@ impl Reading<'_> {
         open.key = Some(text.to_owned());
         self.keys.entry(open.path.clone()).or_default().push(text.to_owned());
         if let Some(first) = self.nodes.get(&path).map(|node| node.mark.line) {
-            self.problem(Some(mark), path.clone(), format!("the key is given twice, first on line {first}; give it once, with both values"));
+            self.problem(
+                Some(mark),
+                path.clone(),
+                format!("the key is given twice, first on line {first}; give it once, with both values"),
+            );
         }
         if text == "<<" {
             self.problem(Some(mark), path.clone(), "merge keys are not accepted".to_owned());

@@ -62,9 +62,8 @@ impl Classify for ActError {
             Self::NotInTrash(_) => {
                 ErrorKind::Failed.hint("`mirrorkeep trash list` lists the builds that can be restored")
             }
-            Self::TrashUnread { .. } => {
-                ErrorKind::Failed.hint("`mirrorkeep recover` writes its ticket again, if the journal states it")
-            }
+            Self::TrashUnread { .. } => ErrorKind::Failed
+                .hint("`mirrorkeep recover` writes its ticket again, if the journal states it"),
             Self::Plan(error) => error.class(),
             Self::Recover(error) => error.class(),
         }

@@ -159,7 +159,10 @@ fn a_shortfall_names_what_stands_in_the_way() {
     rig.ok(&["hold", A_ID, "--why", "bug 7"]);
     for args in [&["plan"][..], &["prune"]] {
         let said = rig.ends(8, args);
-        assert!(said.contains("cannot be freed: ") && said.contains("`hold` keeps 1 build"), "{args:?}: {said}");
+        assert!(
+            said.contains("cannot be freed: ") && said.contains("`hold` keeps 1 build"),
+            "{args:?}: {said}"
+        );
     }
     let attention = rig.json(&["status"])["attention"].to_string();
     assert!(attention.contains("`hold` keeps 1 build"), "{attention}");
@@ -265,7 +268,9 @@ fn what_check_advises_for_files_beside_the_streams_works_for_all_of_them_at_once
     assert_eq!(said.matches("declared: [README.txt, icons, master/NOTES]").count(), 3, "{said}");
     assert!(!said.contains("nearest   milestone"), "{said}");
     paste(&said);
-    assert!(rig.json(&["check"])["findings"].as_array().unwrap().iter().all(|one| one["code"] != "unknown-class"));
+    assert!(
+        rig.json(&["check"])["findings"].as_array().unwrap().iter().all(|one| one["code"] != "unknown-class")
+    );
     // Another one comes later: the key stays one.
     fs::write(rig.mirror("MORE.txt"), "x").unwrap();
     let said = String::from_utf8(rig.run(&["check"]).stdout).unwrap();
@@ -279,7 +284,10 @@ fn a_label_that_a_second_publish_sets_is_reported() {
     let rig = Rig::new();
     rig.publish(A, &[]);
     let again = rig.publish(A, &["--label", "job=17"]);
-    assert!(again.contains("already published, labelled now: ") && again.contains("labels set: job=17"), "{again}");
+    assert!(
+        again.contains("already published, labelled now: ") && again.contains("labels set: job=17"),
+        "{again}"
+    );
     let again = rig.publish(A, &["--label", "job=17"]);
     assert!(again.contains("already published, unchanged: ") && !again.contains("job=17"), "{again}");
 }
@@ -327,5 +335,9 @@ fn answers_use_the_words_of_the_field() {
     assert_eq!(rig.ok(&["unhold", A_ID]), format!("{A_ID} is unchanged\n"));
     rig.fails(1, "it is a build or directory itself, not a name", &["resolve", "master/centos"]);
     rig.fails(3, "is not a mirror", &["--mirror", rig.work("").to_str().unwrap(), "list"]);
-    rig.fails(2, "is not a valid build name", &["publish", rig.work("").to_str().unwrap(), "--stream", "master/centos", "--build", "latest"]);
+    rig.fails(
+        2,
+        "is not a valid build name",
+        &["publish", rig.work("").to_str().unwrap(), "--stream", "master/centos", "--build", "latest"],
+    );
 }

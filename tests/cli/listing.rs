@@ -83,7 +83,10 @@ fn columns_are_aligned_below_a_header() {
     let columns: Vec<usize> =
         text.lines().skip(1).map(|line| line.find("success").or(line.find("fail")).unwrap()).collect();
     assert!(columns.iter().all(|at| *at == columns[0]), "{text}");
-    assert!(text.starts_with("BUILD ") && text.lines().next().unwrap().find("RESULT") == Some(columns[0]), "{text}");
+    assert!(
+        text.starts_with("BUILD ") && text.lines().next().unwrap().find("RESULT") == Some(columns[0]),
+        "{text}"
+    );
     let mut script = std::process::Command::new("script");
     let call = format!("{} list", env!("CARGO_BIN_EXE_mirrorkeep"));
     script.env("MIRRORKEEP_MIRROR", rig.mirror("")).env("NO_COLOR", "1");

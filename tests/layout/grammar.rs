@@ -152,7 +152,10 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
         "`{n}` is part of the home, but not of the stream",
     );
     case("streams:\n  - { stream: s, build: '{a:2-2}' }", "`2-2` is not a range such as `0-2`");
-    case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is not a part of the build's name");
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', respin: a }",
+        "`{a}` is not a part of the build's name",
+    );
     let twice = "  - { stream: 's/{a}', build: '{e}' }";
     case(
         &format!("  e: {{ matches: 'x[0-9]+', examples: [x1] }}\nstreams:\n{twice}\n{twice}"),

@@ -208,7 +208,12 @@ fn fedora_respins_of_a_day_follow_each_other() {
         .collect();
     assert_eq!(seen, [(0, "success"), (1, "success"), (2, "fail")]);
     site.refuses("not finished", stream, "Fedora-Rawhide-20250603.n.0", &files("STARTED\n"));
-    site.refuses("says `DONE`, which is not a result", stream, "Fedora-Rawhide-20250603.n.0", &files("DONE\n"));
+    site.refuses(
+        "says `DONE`, which is not a result",
+        stream,
+        "Fedora-Rawhide-20250603.n.0",
+        &files("DONE\n"),
+    );
 }
 
 #[test]

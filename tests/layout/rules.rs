@@ -231,7 +231,10 @@ fn what_a_stream_lacks_has_too_much_or_has_wrong_is_told() {
     assert_eq!(layout.stream_path(&stream("s/two/end")).unwrap().as_str(), "s/two/end");
     let id: BuildId = "s/one/end/x".parse().unwrap();
     let error = layout.build_path(&id).unwrap_err().to_string();
-    assert!(error.contains("`x` is not a valid build name there; expected a n of the form `[0-9]+`"), "{error}");
+    assert!(
+        error.contains("`x` is not a valid build name there; expected a n of the form `[0-9]+`"),
+        "{error}"
+    );
 }
 
 #[test]

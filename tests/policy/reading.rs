@@ -354,6 +354,9 @@ fn events_are_days_in_the_zone_or_instants_in_their_order() {
     assert_eq!(events, ["2026-01-04T23:00:00Z", "2026-07-01T12:00:00Z", "2026-07-01T22:00:00Z"]);
     for odd in ["2026-1-5", "2026-02-30", "soon"] {
         let told = wrong(&format!("events: {{ga: [{odd}]}}\n{ALL}"));
-        assert!(told.contains("events.ga[0]") && told.contains(&format!("`{odd}` is not an event")), "{told}");
+        assert!(
+            told.contains("events.ga[0]") && told.contains(&format!("`{odd}` is not an event")),
+            "{told}"
+        );
     }
 }

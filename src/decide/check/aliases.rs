@@ -1,7 +1,7 @@
 //! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
 
-use crate::census::BuildCensus;
 use super::outside::quoted;
+use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Severity, Terms};
 use crate::decide::{Age, meets};
 use crate::layout::{Layout, Place};

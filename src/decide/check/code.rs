@@ -97,7 +97,7 @@ codes! {
     LinkDangling Warning "link-dangling": "A link inside a build is dangling."; "publish its target, or remove it"
     LinkLeaves Error "link-leaves": "A link inside a build is absolute, or points outside the mirror."; "replace it by a relative link inside the build"
     AliasMissing Error "alias-missing": "A required alias is missing."; "set it with `mirrorkeep alias set ALIAS BUILD`; nothing of its stream is pruned before"
-    AliasDangling Error "alias-dangling": "An alias is dangling."; "set it with `mirrorkeep alias set ALIAS BUILD`, or remove it with `mirrorkeep alias remove ALIAS`"
+    AliasDangling Error "alias-dangling": "An alias is dangling."; "set it with `mirrorkeep alias set ALIAS BUILD`, or remove it with `mirrorkeep alias remove ALIAS`; a stage moves with `mirrorkeep promote` or `mirrorkeep demote`"
     AliasDepth Error "alias-depth": "An alias points to a path whose depth changed; its build is at another path now."; "set it to the nearest path with `mirrorkeep alias set ALIAS BUILD`"
     AliasAbsolute Warning "alias-absolute": "An alias is absolute, so it is wrong under any other mount point."; "`mirrorkeep check --fix` makes it relative"
     AliasLooping Error "alias-looping": "An alias points to itself by way of other links."; "set it with `mirrorkeep alias set ALIAS BUILD`"

@@ -124,7 +124,11 @@ fn declaring(seen: &Seen, layout: &Layout) -> String {
     let declared = layout.declared();
     let all: Vec<String> = declared.iter().cloned().chain(new).map(|pattern| quoted(&pattern)).collect();
     let done = if declared.is_empty() { "add" } else { "give the key `declared` all of its values with" };
-    format!("{done} `declared: [{}]` {} .mirrorkeep/mirror.yaml", all.join(", "), if declared.is_empty() { "to" } else { "in" })
+    format!(
+        "{done} `declared: [{}]` {} .mirrorkeep/mirror.yaml",
+        all.join(", "),
+        if declared.is_empty() { "to" } else { "in" }
+    )
 }
 
 /// Returns a text as one value of YAML.

@@ -19,8 +19,8 @@ use crate::decide::check::{
     Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
 };
 use crate::mirror::{
-    AnchorError, ExpectedState, JournalError, Kept, Mirror, StateError, Unreadable, build_info_from_record,
-    build_info_from_snapshot, chain, named, survey_despite, Tree,
+    AnchorError, ExpectedState, JournalError, Kept, Mirror, StateError, Tree, Unreadable,
+    build_info_from_record, build_info_from_snapshot, chain, named, survey_despite,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
@@ -195,12 +195,7 @@ type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
 
 /// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
 /// taken is looked at again.
-fn missed(
-    mirror: &Mirror,
-    census: &Census,
-    told: BTreeSet<BuildId>,
-    mute: bool,
-) -> Result<Missed, ActError> {
+fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>, mute: bool) -> Result<Missed, ActError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut records = mirror.recorded()?;
     let gone: BTreeSet<BuildId> =

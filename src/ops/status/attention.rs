@@ -1,9 +1,11 @@
 //! Why a person should look: each reason with the command that helps, where there is one.
 
 use super::{DiskStatus, LastCheck, PruneStatus};
+use crate::census::Census;
 use crate::decide::Plan;
-use crate::mirror::{Unreadable, chain};
+use crate::mirror::{Mirror, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
+use crate::ops::promotion::stage_concerns;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::plan::PlanError;
 use crate::recover::LeftStage;
@@ -26,6 +28,17 @@ pub(super) fn of_troubles(troubles: &[Unreadable]) -> Vec<Concern> {
         concern(trouble.path.clone(), chain(&trouble.error), hint.as_deref())
     };
     troubles.iter().map(one).collect()
+}
+
+/// Returns the stages that are not where a promotion left them, or are far behind.
+pub(super) fn of_pipeline(mirror: &Mirror, census: &Census) -> Vec<Concern> {
+    match stage_concerns(mirror, census) {
+        Ok(found) => found.into_iter().map(|(path, why, hint)| concern(path, why, Some(&hint))).collect(),
+        Err(error) => {
+            let why = format!("stages cannot be evaluated: {}", chain(&error));
+            vec![concern(RelPath::state("mirror.yaml"), why, error.class().hint.as_deref())]
+        }
+    }
 }
 
 /// Returns why no plan could be made.
