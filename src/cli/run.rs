@@ -9,8 +9,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline, plan,
-    policy, promotion, prune, publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline,
+    plan, policy, promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Warnings, chain};
