@@ -12,6 +12,7 @@ mod exit;
 mod export;
 mod gate;
 mod guide;
+mod images;
 mod journal;
 mod judged;
 mod list;

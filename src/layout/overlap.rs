@@ -3,7 +3,7 @@
 //! Two regular expressions cannot be told apart in general, so their examples are tried on each other: what is found
 //! is certain, and a field without examples is believed.
 
-use super::field::{FieldKind, model_time};
+use super::field::{Field, FieldKind, model_time};
 use super::grammar::Class;
 use super::template::{Part, Template, Values};
 
@@ -43,11 +43,14 @@ fn samples(part: &Part) -> Vec<String> {
         };
         return given.into_iter().filter(|sample| field.fits(sample)).collect();
     }
-    let mut values = Values::new();
-    for field in part.fields() {
-        if let Some(sample) = samples(&Part::Whole(field.clone())).into_iter().next() {
-            values.insert(field.name.clone(), sample);
-        }
-    }
-    part.write(&values).into_iter().collect()
+    part.write(&sample_values(part.fields().into_iter())).into_iter().collect()
+}
+
+/// Returns a value that certainly fits for each field that has one.
+pub(super) fn sample_values<'a>(fields: impl Iterator<Item = &'a Field>) -> Values {
+    let sampled = fields.filter_map(|field| {
+        let sample = samples(&Part::Whole(field.clone())).into_iter().next()?;
+        Some((field.name.clone(), sample))
+    });
+    sampled.collect()
 }

@@ -9,6 +9,7 @@ pub(crate) mod dry;
 pub(crate) mod exits;
 pub(crate) mod help;
 pub(crate) mod history;
+mod images;
 pub(crate) mod init;
 pub(crate) mod installed;
 pub(crate) mod invalid;
