@@ -5,9 +5,9 @@
 
 use super::Layout;
 use super::loading::Loading;
-use super::overlap::sample_values;
 use super::reference::{Misfit, Reference};
 use super::rules::ImagesRule;
+use super::sample::sample_values;
 use super::schema::ImagesFile;
 use super::template::{Part, Template, Values, expand};
 use super::tree::{Found, Tree};

@@ -22,6 +22,7 @@ mod overlap;
 mod place;
 mod reference;
 mod rules;
+mod sample;
 mod schema;
 mod shipped;
 mod stray;

@@ -4,7 +4,7 @@
 //! allows `/`. The expressions are made when the first reference comes: most commands never see one.
 
 use super::field::Field;
-use super::overlap::sample_values;
+use super::sample::sample_values;
 use super::template::{Piece, Values, agrees, bind};
 use regex::{Captures, Regex};
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
     for (key, below) in answer.as_object().into_iter().flatten() {
         found.insert(key.clone());
         match (&**key, below) {
-            ("labels" | "logs" | "parts" | "votes", Value::Object(below)) => {
+            ("labels" | "logs" | "parts" | "votes" | "fields", Value::Object(below)) => {
                 below.values().for_each(|below| fields(below, found));
             }
             _ => fields(below, found),

@@ -102,9 +102,21 @@ fn a_reference_that_does_not_fit_is_told_by_the_field_of_the_nearest_template() 
         "`stx.4.0-v0.11.0` does not fit; expected `master-<distro>-<codename>-<arch>-<images>-<stamp>.<update>`",
     );
     let hash = "420c638d6325d1ccf50eb5fe430c5d255dcbfb94";
-    case("rdo-trunk", &format!("quay.io/tripleomaster/openstack-nova-api:{hash}_52cbbfe7_s390x"), "x");
-    case("rdo-trunk", "quay.io/tripleomaster/openstack-nova-api:current-tripleo", "y");
-    case("rdo-trunk", &format!("quay.io/a/b@sha256:{}", "1".repeat(64)), "z");
+    case(
+        "rdo-trunk",
+        &format!("quay.io/tripleomaster/openstack-nova-api:{hash}_52cbbfe7_s390x"),
+        "`cpu` is `s390x`; expected `x86_64`, `ppc64le`, `manifest`",
+    );
+    case(
+        "rdo-trunk",
+        "quay.io/tripleomaster/openstack-nova-api:current-tripleo",
+        "`md5` is `current-tripleo`; expected a md5 such as `3c757ade82e3016044d58a20e0d0dc0a`",
+    );
+    case(
+        "rdo-trunk",
+        &format!("quay.io/a/b@sha256:{}", "1".repeat(64)),
+        "`b` does not fit; expected `<image>:<commit>_<distgit>_<cpu>`, since it has no tag",
+    );
 }
 
 #[test]
