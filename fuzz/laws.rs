@@ -15,6 +15,9 @@ use mirrorkeep::model::{
 };
 use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, ImageList, Manifest, Sums};
 use mirrorkeep::recover::begin;
+use mirrorkeep::registry::{
+    Address, Challenge, CredentialsFile, Image, Manifest as ImageManifest, next_page,
+};
 use mirrorkeep::store::{Conditions, ObjectStore, Put};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -50,6 +53,7 @@ pub(crate) const LAWS: [Law; 21] = [
     ("pointer", pointer),
     ("policy", policy),
     ("record", record),
+    ("registry", registry),
     ("stamp", stamp),
     ("sums", sums),
     ("told", told),
@@ -377,6 +381,44 @@ fn record(bytes: &[u8]) {
     let Ok(record) = BuildRecord::parse(bytes, &raw.id) else { return };
     let written = record.write();
     assert!(BuildRecord::parse(written.as_bytes(), &raw.id).is_ok_and(|again| again == record), "{written}");
+}
+
+/// Whatever a registry or a file with credentials says, it is read or refused, and an address is read again as the same.
+fn registry(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    if let Ok(text) = str::from_utf8(rest) {
+        same_when_printed::<Address>(text);
+        same_when_printed::<Image>(text);
+        if let Some(Challenge::Bearer { realm, .. }) = Challenge::read(text.lines()) {
+            assert!(!realm.is_empty());
+        }
+        if let Some(next) = next_page(text) {
+            assert!(text.contains(&next) && !next.contains('>'), "{next:?}");
+        }
+    }
+    if let Ok(file) = CredentialsFile::parse(rest) {
+        assert!(!format!("{file:?}").contains("SECRET"));
+        file.knows("registry.example.org", "starlingx/stx-nova");
+    }
+    let types = [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ];
+    let Some(media_type) = types.get(number % types.len()) else { return };
+    let manifest = ImageManifest::new(media_type, rest.to_vec());
+    if let Ok(parts) = manifest.parts() {
+        assert!(parts.manifests.is_empty() || number % 2 == 0, "{parts:?}");
+        assert!(parts.foreign == 0 || number % 2 == 1, "{parts:?}");
+    }
+}
+
+fn same_when_printed<T: FromStr + Display + PartialEq>(text: &str) {
+    if let Ok(value) = text.parse::<T>() {
+        let printed = value.to_string();
+        assert!(printed.parse::<T>().is_ok_and(|again| again == value), "{printed:?}");
+    }
 }
 
 /// A build all of whose files hold the same.

@@ -12,6 +12,7 @@ pub mod ops;
 pub mod progress;
 pub mod record;
 pub mod recover;
+pub mod registry;
 pub mod render;
 pub mod session;
 pub mod sign;

@@ -4,38 +4,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, path::Path};
 
 /// Each folder with what it may use of the crate.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("progress", &["model"]),
     ("exec", &["model", "progress"]),
     ("layout", &["model"]),
     ("record", &["model"]),
     ("store", &["model"]),
+    ("registry", &["model", "progress", "exec"]),
     ("census", &["model", "layout", "record"]),
     ("decide", &["model", "layout", "record", "census"]),
     ("mirror", &["model", "layout", "record", "census", "store"]),
     ("source", &["model", "progress", "layout", "record", "store", "mirror"]),
     ("sign", &["model", "record", "store", "source"]),
     ("commit", &BELOW_COMMIT),
-    ("recover", &["model", "record", "store", "mirror", "commit"]),
+    ("recover", &["model", "record", "store", "registry", "mirror", "commit"]),
     ("session", &["model", "progress", "mirror", "recover"]),
     ("ops", &BELOW_OPS),
-    ("render", &["model", "layout", "record", "census", "store", "decide", "mirror", "source", "ops"]),
+    (
+        "render",
+        &["model", "layout", "record", "census", "store", "registry", "decide", "mirror", "source", "ops"],
+    ),
     ("cli", &BELOW_CLI),
 ];
 
-const BELOW_COMMIT: [&str; 11] = [
-    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
+const BELOW_COMMIT: [&str; 12] = [
+    "model", "progress", "exec", "layout", "record", "store", "registry", "census", "decide", "mirror",
+    "source", "sign",
 ];
 
-const BELOW_OPS: [&str; 14] = [
-    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
-    "commit", "recover", "session",
+const BELOW_OPS: [&str; 15] = [
+    "model", "progress", "exec", "layout", "record", "store", "registry", "census", "decide", "mirror",
+    "source", "sign", "commit", "recover", "session",
 ];
 
-const BELOW_CLI: [&str; 16] = [
-    "model", "progress", "exec", "layout", "record", "store", "census", "decide", "mirror", "source", "sign",
-    "commit", "recover", "session", "ops", "render",
+const BELOW_CLI: [&str; 17] = [
+    "model", "progress", "exec", "layout", "record", "store", "registry", "census", "decide", "mirror",
+    "source", "sign", "commit", "recover", "session", "ops", "render",
 ];
 
 #[test]

@@ -9,5 +9,6 @@ mod layers;
 mod layout;
 mod policy;
 mod proofs;
+mod registry;
 mod store;
 mod support;

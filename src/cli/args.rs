@@ -55,7 +55,7 @@ The mirror, where \fB\-\-mirror\fR is not given.
 The person who runs the command, where \fB\-\-by\fR is not given.
 .TP
 \fBMIRRORKEEP_PATIENCE\fR
-For how many seconds a request to an object store is tried again, from 1 to 600 [default: 60].
+For how many seconds a request to an object store or a registry is tried again, from 1 to 600 [default: 60].
 .TP
 \fBMIRRORKEEP_RUN_COMMANDS\fR
 If it is 1, the commands that the pipeline of a bucket names are run; everyone who can write to the bucket can name them.

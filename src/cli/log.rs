@@ -5,7 +5,7 @@
 //! signatures and keys.
 
 use super::{say, shown_bar};
-use crate::store::RETRIES;
+use crate::model::RETRIES;
 use std::io::{self, Write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};

@@ -126,8 +126,24 @@ pub fn shown(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
+/// What becomes of what a command writes to its standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Errors {
+    Kept,
+    Dropped,
+}
+
 /// Runs a command to its end, or to that of its time.
 pub fn run(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
+    run_with(job, Errors::Kept, stop)
+}
+
+/// Runs a command whose standard output is an answer, and drops what it writes to its standard error.
+pub fn ask(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
+    run_with(job, Errors::Dropped, stop)
+}
+
+fn run_with(job: &Job<'_>, errors: Errors, stop: &CancelToken) -> Result<Ran, ExecError> {
     let program = job.words.first().cloned().unwrap_or_default();
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ExecError::NoProgram { program: program.clone() },
@@ -142,8 +158,11 @@ pub fn run(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
     for key in job.without {
         command.env_remove(key);
     }
-    let both = writer.try_clone().map_err(failed)?;
-    command.stdin(input).stdout(writer).stderr(both).process_group(0);
+    let errors = match errors {
+        Errors::Kept => writer.try_clone().map_err(failed)?.into(),
+        Errors::Dropped => Stdio::null(),
+    };
+    command.stdin(input).stdout(writer).stderr(errors).process_group(0);
     // Without the flag that closes it in the command.
     let lock = job.lock.as_ref().map(rustix::io::dup).transpose().map_err(|errno| failed(errno.into()))?;
     let started = Instant::now();
@@ -229,6 +248,13 @@ mod tests {
 
     fn ran_nothing(words: &[&str]) -> String {
         ran(words, LONG).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_answer_is_the_standard_output_alone() {
+        let words = ["sh", "-c", "echo warning >&2; echo answer"].map(str::to_owned);
+        let job = Job { words: &words, env: &[], without: &[], input: b"", limit: LONG, lock: None };
+        assert_eq!(ask(&job, &CancelToken::new()).unwrap().output, "answer\n");
     }
 
     #[test]

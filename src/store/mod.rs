@@ -22,7 +22,7 @@ pub use entry::{
 pub use error::{StoreError, StoreErrorKind};
 pub use io_pool::io_pool;
 pub use logged::Logged;
-pub use object::{Conditions, ObjectStore, RETRIES};
+pub use object::{Conditions, ObjectStore};
 pub use posix::{Posix, SHARED};
 pub use snapshot::TreeSnapshot;
 pub use spy::{Call, Fault, Spy};

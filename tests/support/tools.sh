@@ -31,6 +31,8 @@ dnf dnf engines::readers engines::closure
 /usr/lib/python3/dist-packages/dnf-plugins/repoclosure.py dnf-plugins-core engines::closure
 createrepo_c createrepo-c engines::readers engines::closure
 objdump binutils cli::packaged
+docker-registry docker-registry registry::real
+htpasswd apache2-utils registry::real
 END
 }
 

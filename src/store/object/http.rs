@@ -10,6 +10,7 @@
 //! this very minute. Nor is the service of a cloud machine that gives credentials: it answers at once, or is not there.
 
 use super::fault::{NO_CREDENTIALS, Unasked};
+use crate::model::{Patience, RETRIES};
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
@@ -22,15 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{trace, warn};
-
-/// Names the environment variable that says for how long requests are tried again, in seconds.
-const VARIABLE: &str = "MIRRORKEEP_PATIENCE";
-
-/// For how long requests are tried again when nothing else is said: longer than a server takes to start again.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// The target of the events that report a retry.
-pub const RETRIES: &str = "mirrorkeep::store::retries";
 
 /// How often a server that never answered is asked.
 const FIRST_TRIES: u32 = 3;
@@ -50,12 +42,12 @@ const SLOWEST_REMOVAL: u64 = 2 << 10;
 
 /// For how long a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RetryBudget(Duration);
+pub(super) struct RetryBudget(Patience);
 
 /// Connects as the crate does, with our caps.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    patience: Duration,
+    patience: Patience,
     contact: Arc<Contact>,
     last: Arc<Mutex<Option<HttpClient>>>,
 }
@@ -77,27 +69,17 @@ struct TimeoutClient {
     /// Waits for nothing by itself.
     writing: HttpClient,
     silence: Duration,
-    patience: Duration,
+    patience: Patience,
     contact: Arc<Contact>,
 }
 
 impl RetryBudget {
     /// Reads it from the environment.
     pub(super) fn from_env() -> Result<Self> {
-        match std::env::var(VARIABLE) {
-            Ok(text) => Self::read(&text),
-            Err(_) => Ok(Self(PATIENCE)),
-        }
-    }
-
-    fn read(text: &str) -> Result<Self> {
-        match text.parse::<u16>() {
-            Ok(seconds @ 1..=600) => Ok(Self(Duration::from_secs(seconds.into()))),
-            _ => {
-                let why = format!("`{text}` is no whole number of seconds from 1 to 600");
-                Err(StoreError::because(StoreErrorKind::Unsupported, "use", VARIABLE, &why))
-            }
-        }
+        let variable = std::env::var(Patience::VARIABLE).ok();
+        let wrong =
+            |error| StoreError::of_kind(StoreErrorKind::Unsupported, "use", Patience::VARIABLE, error);
+        Patience::given(variable.as_deref()).map(Self).map_err(wrong)
     }
 
     /// Returns how the crate is to try again: soon at first, then ever later.
@@ -107,7 +89,7 @@ impl RetryBudget {
             max_backoff: Duration::from_secs(10),
             base: 2.0,
         };
-        RetryConfig { backoff, max_retries: 20, retry_timeout: self.0 }
+        RetryConfig { backoff, max_retries: 20, retry_timeout: self.0.all_tries() }
     }
 
     /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
@@ -127,7 +109,7 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         // Fails when there is one already, which serves as well.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let (patience, silence) = (self.patience, self.patience / 4);
+        let (patience, silence) = (self.patience, self.patience.silence());
         let options = options.clone().with_timeout_disabled();
         let connect = |options: &ClientOptions| ReqwestConnector::default().connect(options);
         let reading = connect(&options.clone().with_read_timeout(silence))?;
@@ -209,7 +191,7 @@ impl Contact {
         &self,
         answer: std::result::Result<HttpResponse, HttpError>,
         shown: &str,
-        patience: Duration,
+        patience: Patience,
     ) -> std::result::Result<HttpResponse, HttpError> {
         let why = match &answer {
             Ok(found) => {
@@ -236,12 +218,12 @@ impl Contact {
     }
 
     /// Reports a request that is tried again.
-    fn report(&self, shown: &str, why: &str, patience: Duration) {
+    fn report(&self, shown: &str, why: &str, patience: Patience) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.is_none_or(|last| last.elapsed() >= BETWEEN_REPORTS) {
             *reported = Some(Instant::now());
-            let seconds = patience.as_secs();
-            warn!(target: RETRIES, "{shown} failed ({why}); it is tried again for up to {seconds} s ({VARIABLE})");
+            let seconds = patience.all_tries().as_secs();
+            warn!(target: RETRIES, "{shown} failed ({why}); it is tried again for up to {seconds} s ({})", Patience::VARIABLE);
         }
     }
 }
@@ -343,15 +325,5 @@ mod tests {
         };
         assert_eq!(shown_as("https://u:p@h:1/b/k%0A?sig=SECRET"), "GET https://h:1/b/k%0A");
         assert_eq!(shown_as("http://169.254.170.2/v2/credentials/SECRET"), "GET http://169.254.170.2/…");
-    }
-
-    #[test]
-    fn patience_is_a_number_of_seconds() {
-        assert_eq!(RetryBudget::read("5").unwrap(), RetryBudget(Duration::from_secs(5)));
-        for text in ["", "0", "1m", "601", "-1"] {
-            let error = RetryBudget::read(text).unwrap_err();
-            let why = std::error::Error::source(&error).unwrap().to_string();
-            assert!(error.to_string().contains(VARIABLE) && why.contains("from 1 to 600"), "{error}: {why}");
-        }
     }
 }

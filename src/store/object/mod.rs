@@ -25,8 +25,6 @@ mod probe;
 mod process;
 mod stream;
 
-pub use http::RETRIES;
-
 use crate::model::{Digest, RelPath};
 use crate::store::{
     Abilities, Append, Below, Entry, Fill, Filled, Guard, Kind, Listing, Put, Result, Share, Shared,

@@ -1,0 +1,69 @@
+//! For how long requests to a server are tried again, as the environment sets it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The target of the events that report that a request is tried again.
+pub const RETRIES: &str = "mirrorkeep::retries";
+
+/// For how long all tries of one request go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(Duration);
+
+/// Says why a text is not a patience.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no whole number of seconds from 1 to 600")]
+pub struct PatienceError(String);
+
+impl Patience {
+    /// Names the environment variable that sets it, in seconds.
+    pub const VARIABLE: &'static str = "MIRRORKEEP_PATIENCE";
+
+    /// Reads what the variable has; the default where it is not set.
+    pub fn given(variable: Option<&str>) -> Result<Self, PatienceError> {
+        variable.map_or(Ok(Self::default()), str::parse)
+    }
+
+    /// Returns how long all tries of a request may take.
+    pub fn all_tries(self) -> Duration {
+        self.0
+    }
+
+    /// Returns how long a server may be silent before it is asked again: a quarter of the patience.
+    pub fn silence(self) -> Duration {
+        self.0 / 4
+    }
+}
+
+impl Default for Patience {
+    /// Longer than a server takes to start again.
+    fn default() -> Self {
+        Self(Duration::from_mins(1))
+    }
+}
+
+impl FromStr for Patience {
+    type Err = PatienceError;
+
+    fn from_str(text: &str) -> Result<Self, PatienceError> {
+        match text.parse::<u16>() {
+            Ok(seconds @ 1..=600) => Ok(Self(Duration::from_secs(seconds.into()))),
+            _ => Err(PatienceError(text.chars().take(80).flat_map(char::escape_debug).collect())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_a_number_of_seconds() {
+        assert_eq!("5".parse::<Patience>().map(Patience::all_tries), Ok(Duration::from_secs(5)));
+        assert_eq!(Patience::given(None).map(Patience::silence), Ok(Duration::from_secs(15)));
+        for text in ["", "0", "1m", "601", "-1"] {
+            let error = Patience::given(Some(text)).unwrap_err();
+            assert!(error.to_string().contains("from 1 to 600"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The client of registries over real registries and over stand-ins that answer as no registry should.
+
+mod broken;
+mod contract;
+mod helpers;
+mod real;
+mod scene;
+mod standin;
+mod strange;
