@@ -35,7 +35,7 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 21] = [
+pub(crate) const LAWS: [Law; 22] = [
     ("branch", branch),
     ("census", census),
     ("context", context),
