@@ -135,7 +135,13 @@ impl Promoting<'_> {
             return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
-            if !self.request.take_over {
+            let alias =
+                self.mirror.layout().stream_path(self.stream)?.child(&self.stage.name).unwrap_or_default();
+            let dangles =
+                state.incumbent.is_none() && crate::commit::pointed_at(self.mirror, &alias)?.is_some();
+            // Nothing that a reader could get is lost where it resolves to no build, and nothing could be taken over either.
+            let accepted = if dangles { self.request.build.is_some() } else { self.request.take_over };
+            if !accepted {
                 return done(Self::entry(state, PromotedAs::Interfered));
             }
             self.take_over(known, &state)?;
