@@ -20,7 +20,7 @@ use crate::ops::promotion::{
     VoteResult, WaiveReport,
 };
 use crate::ops::publish::PublishOutcome;
-use crate::record::{NameMove, Waived};
+use crate::record::{NameMove, TagMove, Waived};
 use crate::render::{Align, person};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -280,6 +280,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
             say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(one.build.as_ref())));
             ran(&one.commands, dry_run);
+            one.tags.iter().for_each(|tag| tag_move(tag, dry_run));
             for step in &one.carried {
                 say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
@@ -345,6 +346,13 @@ fn ran(commands: &[String], dry_run: bool) {
         let done = if dry_run { "would run" } else { "ran" };
         say::out(&format!("  {done} {}\n", shown(command)));
     }
+}
+
+/// Prints a tag of an image that moved.
+fn tag_move(tag: &TagMove, dry_run: bool) {
+    let would = if dry_run { "would move " } else { "" };
+    let to = tag.to.map_or_else(|| "stays, since it was new".to_owned(), |to| format!("-> sha256:{to}"));
+    say::out(&format!("  {would}{} {to}\n", tag.image));
 }
 
 /// Returns the name of a build, or that there is none.
@@ -432,6 +440,7 @@ fn demoted(report: &DemoteReport, dry_run: bool) {
     };
     say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
     ran(&report.commands, dry_run);
+    report.tags.iter().for_each(|tag| tag_move(tag, dry_run));
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, dry_run)));
     }

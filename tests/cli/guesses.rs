@@ -268,7 +268,11 @@ fn what_check_advises_for_files_beside_the_streams_works_for_all_of_them_at_once
     assert!(!said.contains("nearest   milestone"), "{said}");
     paste(&said);
     assert!(
-        rig.json_ends(5, &["check"])["findings"].as_array().unwrap().iter().all(|one| one["code"] != "unknown-class")
+        rig.json_ends(5, &["check"])["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| one["code"] != "unknown-class")
     );
     // Another one comes later: the key stays one.
     fs::write(rig.mirror("MORE.txt"), "x").unwrap();

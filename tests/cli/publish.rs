@@ -330,7 +330,11 @@ fn what_has_no_place_is_told_with_the_nearest() {
     let work = rig.work("");
     let work = work.to_str().unwrap();
     rig.fails(2, "`mastre` does not fit", &["publish", work, "--stream", "mastre/centos"]);
-    rig.fails(2, "no name of a build", &["publish", work, "--stream", "master/centos", "--build", "today"]);
+    rig.fails(
+        2,
+        "is not a valid build name there",
+        &["publish", work, "--stream", "master/centos", "--build", "today"],
+    );
     rig.fails(
         2,
         "impossible",

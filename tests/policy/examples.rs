@@ -150,7 +150,7 @@ fn an_example_that_cannot_be_tried_is_refused() {
         (
             format!("{NOW}, {}, expect: {{{FIRST}: {{keep: any}}}}", THREE.replace("24h", "0h")),
             "tests[0].given.every",
-            "no time at all",
+            "the interval is zero",
         ),
         (
             format!("{NOW}, {}, expect: {{{FIRST}: {{keep: any}}}}", THREE.replace("06-01T", "02-30T")),
