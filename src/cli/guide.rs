@@ -1,7 +1,6 @@
 //! The help of the whole program: verbs in groups, and the right verb for a word of another tool.
 
 use super::args::Cli;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
@@ -19,11 +18,14 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),
 ];
 
+/// Words that are looked for.
+pub(super) type Words = &'static [&'static str];
+
 /// Words that people know from other tools, and what does that here.
-const ELSEWHERE: [(&[&str], &str); 17] = [
+pub(super) const ELSEWHERE: [(Words, &str); 24] = [
     (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
-        &["rm", "delete", "del", "remove", "forget"],
+        &["rm", "delete", "del", "remove", "forget", "unpublish", "retract"],
         "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove NAME` a name",
     ),
     (
@@ -45,7 +47,7 @@ const ELSEWHERE: [(&[&str], &str); 17] = [
     (&["pin", "lock", "protect", "keep"], "`mirrorkeep hold ID --why TEXT` protects a build from pruning"),
     (
         &["latest", "link", "ln"],
-        "`mirrorkeep resolve NAME` prints where a name leads, and `mirrorkeep alias set NAME ID` sets one",
+        "`mirrorkeep resolve NAME` prints what a name resolves to, and `mirrorkeep alias set NAME ID` sets one",
     ),
     (
         &["fsck", "doctor", "lint"],
@@ -63,6 +65,31 @@ const ELSEWHERE: [(&[&str], &str); 17] = [
     (
         &["import", "push", "upload", "add", "put"],
         "`mirrorkeep publish DIR --stream STREAM` publishes a build, and `mirrorkeep adopt` takes over what is there",
+    ),
+    (
+        &["set-alias", "setalias", "set", "point"],
+        "`mirrorkeep alias set NAME ID` sets a name, and `mirrorkeep label ID KEY=VALUE` a label",
+    ),
+    (&["tags", "names", "aliases"], "`mirrorkeep alias list` lists the names"),
+    (
+        &["health", "healthcheck", "ping", "monitor"],
+        "`mirrorkeep status --check` ends with code 5 if something needs attention",
+    ),
+    (
+        &["serve", "server", "http", "web", "start"],
+        "any web server serves the mirror: docs/serving.md has the configuration, and `mirrorkeep export redirects --help` writes redirects",
+    ),
+    (
+        &["sync", "rsync", "clone", "mirror", "pull", "replicate"],
+        "`mirrorkeep copy FROM TO` copies builds from one mirror to another",
+    ),
+    (
+        &["search", "find", "grep", "query"],
+        "`mirrorkeep list 'release/*' --label KEY=VALUE` lists the builds that match",
+    ),
+    (
+        &["move", "mv", "rename"],
+        "a build keeps its path; `mirrorkeep alias set NAME ID` sets a name, and `mirrorkeep copy FROM TO` copies builds to another mirror",
     ),
     (&["version"], "`mirrorkeep --version` prints the version"),
 ];
@@ -87,16 +114,6 @@ pub(super) fn command() -> Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options, for every verb:\n{{options}}{{after-help}}"
     );
     command.help_template(template)
-}
-
-/// Returns the right verb for one that does not exist, if it is known from other tools.
-pub(super) fn elsewhere(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
-    }
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let (_, hint) = ELSEWHERE.iter().find(|(words, _)| words.contains(&typed.as_str()))?;
-    Some((*hint).to_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::answer::{Sorted, Version};
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::chosen::choose;
 use super::context::{Context, now};
-use super::exit::{Outcome, Usage};
+use super::exit::{Exit, Outcome, Usage};
 use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
 use super::surveyed::looked_to_show;
@@ -18,8 +18,7 @@ use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::alias::{Cost, LabelReport};
-use crate::recover::Stages;
-use crate::recover::{LeftStage, Settled};
+use crate::recover::{LeftStage, Settled, SettledAs, Stages};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -319,7 +318,7 @@ pub(super) fn recover(
     (accept_journal, skip_commands): (bool, bool),
     discard_stages: bool,
     dry_run: bool,
-) -> Outcome {
+) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let mirror = if skip_commands { mirror.with_commands(Commands::Skip) } else { mirror };
     if dry_run {
@@ -337,14 +336,16 @@ pub(super) fn recover(
                 say::out(&format!("  would clear: {} ({})\n", stage.path, say::bytes(stage.bytes)));
             }
         }
-        return Ok(());
+        return Ok(Exit::Done);
     }
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
     let mut settled = if accept_journal { crate::recover::accept_loss(&mirror, &now)? } else { Vec::new() };
     settled.extend(crate::recover::recover(&mirror, stages, &now)?);
+    let is_left = settled.iter().any(|one| one.what == SettledAs::Left);
+    let exit = if is_left { Exit::Failed } else { Exit::Done };
     if setting.json {
         say::json(&Sorted(RecoverAnswer { recover: Version, settled: &settled }));
-        return Ok(());
+        return Ok(exit);
     }
     for one in &settled {
         let what = format!("{:?}", one.what).to_lowercase();
@@ -353,7 +354,7 @@ pub(super) fn recover(
     if settled.is_empty() {
         say::out("nothing to recover\n");
     }
-    Ok(())
+    Ok(exit)
 }
 
 fn aliases(setting: &Context, mirror: &Mirror) -> Outcome {

@@ -11,6 +11,7 @@ mod copy;
 mod exit;
 mod export;
 mod gate;
+mod guess;
 mod guide;
 mod journal;
 mod judged;

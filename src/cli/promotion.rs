@@ -198,11 +198,21 @@ fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run:
         ("reject", true, _) => "would reject",
         (_, false, true) => "no longer rejected:",
         (_, true, true) => "would no longer reject",
-        (_, _, false) => "not rejected:",
+        (_, _, false) => "was not rejected:",
     };
     let stage = report.stage.as_ref().map(|stage| format!(" for {stage}")).unwrap_or_default();
     let why = report.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
     say::out(&format!("{done} {}{stage}{why}\n", report.id));
+    for stage in &report.still {
+        let (of, option) = match stage {
+            Some(stage) => (format!("for {stage}"), format!(" --stage {stage}")),
+            None => ("for every stage".to_owned(), String::new()),
+        };
+        say::note(&format!(
+            "warning: it is still rejected {of}; `mirrorkeep unreject {}{option}` takes that back",
+            report.id
+        ));
+    }
     for stage in &report.has {
         say::note(&format!(
             "warning: it has the stage `{stage}`; `mirrorkeep demote {stage} --stream {} --why TEXT` takes that away",
@@ -241,6 +251,7 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
         say::json(&Sorted(PromoteAnswer { promote: Version, dry_run: args.dry_run, report: &report }));
     } else {
         report.stages.iter().for_each(|one| tell_move(one, args.dry_run));
+        failed_moves(&report.stages);
         for one in &report.bundles {
             let done = if args.dry_run { "would bundle" } else { "bundled" };
             let before = one.before.as_ref().filter(|before| **before != one.build);
@@ -274,7 +285,8 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             }
         }
         PromotedAs::Current => {
-            say::out(&format!("{stream}: {stage} stays at {}\n", name(incumbent.as_ref())));
+            let why = one.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+            say::out(&format!("{stream}: {stage} stays at {}{why}\n", name(incumbent.as_ref())));
         }
         PromotedAs::Waiting => {
             match incumbent {
@@ -288,16 +300,42 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                 say::out(&format!("  and {} more\n", say::count(more as u64, "candidate")));
             }
         }
-        PromotedAs::None => say::out(&format!("{stream}: no build has {stage} or is a candidate\n")),
-        PromotedAs::Interfered => say::note(&format!(
-            "{stream}: somebody moved `{stage}` to {} without mirrorkeep; `mirrorkeep promote {stage} --stream {stream} \
-             --take-over --why TEXT` accepts that and goes on",
-            name(incumbent.as_ref())
-        )),
-        PromotedAs::Failed => say::note(&format!(
-            "error: {stream}: {stage} was not moved: {}",
-            shown(one.why.as_deref().unwrap_or_default())
-        )),
+        PromotedAs::None => {
+            let why = one.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+            say::out(&format!("{stream}: {stage} has no build and no candidate{why}\n"));
+        }
+        PromotedAs::Interfered => {
+            let (now, help) = match incumbent {
+                Some(id) => (
+                    format!("moved to {}", id.name),
+                    format!(
+                        "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` accepts that, \
+                         `mirrorkeep promote {stage} --build ID` hands it to another build"
+                    ),
+                ),
+                None => (
+                    "removed, or resolves to no build".to_owned(),
+                    format!("`mirrorkeep promote {stage} --build ID` hands it to a build"),
+                ),
+            };
+            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep\nhint: {help}"));
+        }
+        PromotedAs::Failed => {}
+    }
+}
+
+/// Prints which stages were not moved; streams of one bundle have one reason.
+fn failed_moves(stages: &[StageMove]) {
+    let mut reasons: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for one in stages.iter().filter(|one| one.outcome == PromotedAs::Failed) {
+        let why = one.why.as_deref().unwrap_or_default();
+        match reasons.iter_mut().find(|(stage, reason, _)| *stage == one.stage && *reason == why) {
+            Some((.., streams)) => streams.push(one.stream.as_str()),
+            None => reasons.push((&one.stage, why, vec![one.stream.as_str()])),
+        }
+    }
+    for (stage, why, streams) in reasons {
+        say::note(&format!("error: {}: {stage} was not moved: {}", streams.join(", "), shown(why)));
     }
 }
 
@@ -322,9 +360,15 @@ fn lacks(candidate: &Candidate) -> String {
     if let Some(why) = &candidate.rejected {
         return format!("rejected: {}", shown(why));
     }
-    let waived = candidate.waived.iter().map(|job| format!("{job} (waived)"));
-    let all: Vec<String> = candidate.missing.iter().cloned().chain(waived).collect();
-    format!("lacks {}", shown(&all.join(", ")))
+    let missing = candidate.missing.join(", ");
+    if candidate.unfit {
+        return shown(&missing).into_owned();
+    }
+    let waived = match candidate.waived.as_slice() {
+        [] => String::new(),
+        jobs => format!("; waived: {}", jobs.join(", ")),
+    };
+    format!("lacks {}", shown(&(missing + &waived)))
 }
 
 fn name_move(step: &NameMove, dry_run: bool) -> String {
@@ -358,7 +402,25 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
         say::json(&Sorted(DemoteAnswer { demote: Version, dry_run: args.dry_run, report: &report }));
         return Ok(exit);
     }
-    let done = match (report.already, args.dry_run) {
+    if report.already {
+        say::note("it was for the same reason; another --why takes the stage from the build that has it now");
+    }
+    for one in report.members.iter().chain([&report]) {
+        demoted(one, args.dry_run);
+    }
+    for why in &report.failures {
+        say::note(&format!("error: the stage moved, but {}", shown(why)));
+    }
+    if let Some(id) = &report.bundle {
+        let done = if args.dry_run { "would bundle" } else { "bundled" };
+        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
+    }
+    Ok(exit)
+}
+
+/// Prints what became of a stage in one stream.
+fn demoted(report: &DemoteReport, dry_run: bool) {
+    let done = match (report.already, dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
         (true, false) => "nothing to do: the last demotion moved",
         (false, true) => "would move",
@@ -369,19 +431,9 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
         None => format!("away from {}; no build had it before", name(report.from.as_ref())),
     };
     say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
-    if report.already {
-        say::note("it was for the same reason; another --why takes the stage from the build that has it now");
-    }
-    ran(&report.commands, args.dry_run);
+    ran(&report.commands, dry_run);
     for step in &report.carried {
-        say::out(&format!("  {}\n", name_move(step, args.dry_run)));
-    }
-    for why in &report.failures {
-        say::note(&format!("error: the stage moved, but {}", shown(why)));
-    }
-    if let Some(id) = &report.bundle {
-        let done = if args.dry_run { "would bundle" } else { "bundled" };
-        say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
+        say::out(&format!("  {}\n", name_move(step, dry_run)));
     }
     for stage in &report.also {
         say::note(&format!(
@@ -390,7 +442,6 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
             report.stream
         ));
     }
-    Ok(exit)
 }
 
 /// The answer of `bundle`.
@@ -457,16 +508,12 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
         let rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
         super::list::show(&columns, &rows, "no stream of the mirror has a stage that is asked for");
     }
-    for one in list.iter().filter(|one| one.alarm) {
-        say::note(&format!(
-            "warning: `{}` of {} is {} behind its newest candidate",
-            one.stage,
-            one.stream,
-            say::count(one.gap_days.unwrap_or_default().unsigned_abs(), "day")
-        ));
+    let concerns: Vec<(String, String)> =
+        list.iter().filter_map(|one| Some((one.concern()?, one.hint()))).collect();
+    for (why, hint) in &concerns {
+        say::note(&format!("warning: {why}\nhint: {hint}"));
     }
-    let late = args.check && list.iter().any(|one| one.alarm);
-    Ok(if late { Exit::Findings } else { Exit::Done })
+    Ok(if args.check && !concerns.is_empty() { Exit::Findings } else { Exit::Done })
 }
 
 fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
@@ -475,8 +522,8 @@ fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
     let age = one.created.map(|created| crate::render::age(at.unix() - created.unix()));
     let lacks = match (&one.candidate, one.outcome) {
         (_, Stands::Interfered) => "moved without mirrorkeep".to_owned(),
-        (None, _) => String::new(),
-        (_, Stands::Promoted) => "nothing".to_owned(),
+        (None, _) => one.why.as_deref().map(|why| shown(why).into_owned()).unwrap_or_default(),
+        (_, Stands::Promoted) => "nothing: `promote` moves it".to_owned(),
         (Some(id), _) => {
             let (missing, waived, rejected) = (one.missing.clone(), one.waived.clone(), one.rejected.clone());
             let candidate = Candidate {

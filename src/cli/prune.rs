@@ -167,8 +167,12 @@ fn tell(report: &PruneReport) {
             say::count(totals.blocked as u64, "build")
         ));
     }
-    if report.outcome == PlanOutcome::Shortfall {
-        say::note("shortfall: not enough could be freed");
+    if let Some(lacking) = report.plan.shortfall.filter(|_| report.outcome == PlanOutcome::Shortfall) {
+        let (lacking, why) = (say::bytes(lacking), report.plan.obstacles());
+        say::note(&format!(
+            "shortfall: {lacking} cannot be freed: {}; `mirrorkeep explain ID` gives all reasons for a build",
+            shown(&why)
+        ));
     }
     let (pruned, swept) = (report.pruned.len(), report.trash.swept.len());
     // What could not be deleted after all is kept, too.

@@ -2,15 +2,17 @@
 
 use super::answer::{Sorted, Version};
 use super::args::{Cli, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
-use super::context::{Context, who};
+use super::context::{Context, now, who};
 use super::exit::{Exit, Outcome, Usage};
+use super::guess::Advice;
 use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, gate, guide, journal, list, log, look, make, man, pipeline, plan,
+    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline, plan,
     policy, promotion, prune, publish, say, status, verify, withdraw,
 };
+use crate::decide::PlanOutcome;
 use crate::mirror::{Warnings, chain};
 use crate::model::{Classify, ErrorKind};
 use crate::ops::Mode;
@@ -21,6 +23,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use rustix::process::{Resource, Rlimit};
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,7 +44,7 @@ pub fn main() -> ExitCode {
             cli
         }
         Err(error) => {
-            return ended(not_read(&error));
+            return ended(not_read(error));
         }
     };
     log::start(cli.verbose);
@@ -95,8 +98,13 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let other = other_owner(&touched).filter(|_| error.class.kind == ErrorKind::Denied);
             let owner = other.and_then(|other| Some(format!("{other}; {}", other.class().hint?)));
-            let (code, hint) =
-                (Exit::from(error.class.kind) as u8, error.class.hint.as_deref().or(owner.as_deref()));
+            let room = (error.class.kind == ErrorKind::Full).then(|| room(&setting)).flatten();
+            let room = room.map(|room| match &error.class.hint {
+                Some(hint) => format!("{room}; {hint}"),
+                None => room,
+            });
+            let hint = room.as_deref().or(error.class.hint.as_deref()).or(owner.as_deref());
+            let code = Exit::from(error.class.kind) as u8;
             say::failure(&*error.error, hint);
             if setting.json {
                 say::failure_as_json(&say::causes(&*error.error).join(": "), error.class.kind, hint, code);
@@ -107,24 +115,44 @@ pub fn main() -> ExitCode {
 }
 
 /// Says why the arguments cannot be used, or shows the help that was asked for; returns the exit code.
-fn not_read(error: &clap::Error) -> u8 {
+fn not_read(mut error: clap::Error) -> u8 {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
-    let hint = guide::elsewhere(error);
-    match &hint {
-        Some(hint) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
-        None => match say::escaped(&error.render().to_string()).filter(|_| error.use_stderr()) {
-            Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
-            // `--help` and `--version` are answers, too.
-            None => say::written(error.print()),
-        },
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    if let Some(mirror) = guess::mirror(&typed).filter(|mirror| !mirror.is_empty()) {
+        say::address(&mirror);
     }
-    let json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    let advice = guess::advice(&error, &guide::command(), &typed);
+    guess::without_noise(&mut error, advice.is_some());
+    match &advice {
+        Some(Advice::Verb(hint)) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
+        advice => {
+            written(&error);
+            if let Some(Advice::Arguments(hint)) = advice {
+                say::hint(hint);
+            }
+        }
+    }
+    let hint = match &advice {
+        Some(Advice::Verb(hint)) => Some(*hint),
+        Some(Advice::Arguments(hint)) => Some(hint.as_str()),
+        None => None,
+    };
+    let json = typed.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
         let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        say::failure_as_json(&text, ErrorKind::Usage, hint.as_deref(), code);
+        say::failure_as_json(&text, ErrorKind::Usage, hint, code);
     }
     code
+}
+
+/// Writes what clap says of the arguments, or the help that was asked for.
+fn written(error: &clap::Error) {
+    match say::escaped(&error.render().to_string()).filter(|_| error.use_stderr()) {
+        Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
+        // `--help` and `--version` are answers, too.
+        None => say::written(error.print()),
+    }
 }
 
 /// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.
@@ -136,6 +164,29 @@ fn address(cli: &Cli, typed: &ArgMatches) {
         && let Some(mirror) = typed.get_raw("mirror").and_then(|mut values| values.next_back())
     {
         say::address(mirror);
+    }
+}
+
+/// Returns which commands make room on a full disk: for what is in the trash, and for what has expired.
+fn room(setting: &Context) -> Option<String> {
+    let mirror = setting.opened.take()?;
+    let (trashed, _) = crate::ops::status::trashed(&mirror).ok()?;
+    let bytes: u64 = trashed.iter().map(|build| build.bytes).sum();
+    let due = crate::ops::retention::plan(&mirror, None, now(), None).ok().map(|planned| planned.plan);
+    let due = due.filter(|plan| plan.outcome != PlanOutcome::Refused && plan.totals.bytes_freed > 0);
+    let due = due.map(|plan| say::bytes(plan.totals.bytes_freed));
+    match (bytes, due) {
+        (0, None) => None,
+        (0, Some(due)) => Some(format!(
+            "`mirrorkeep prune` moves {due} of expired builds to the trash, and `mirrorkeep sweep` then empties it"
+        )),
+        (bytes, None) => {
+            Some(format!("`mirrorkeep sweep` empties the trash, which frees up to {}", say::bytes(bytes)))
+        }
+        (bytes, Some(due)) => Some(format!(
+            "`mirrorkeep sweep` empties the trash, which frees up to {}, and `mirrorkeep prune` moves {due} more there",
+            say::bytes(bytes)
+        )),
     }
 }
 
@@ -248,7 +299,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Verify(args) => return verify::verify(setting, &args),
         Verb::Adopt(args) => return adopt::adopt(setting, &args),
         Verb::Recover { accept_journal, discard_stages, skip_commands, dry_run } => {
-            make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run)?;
+            return make::recover(setting, (accept_journal, skip_commands), discard_stages, dry_run);
         }
         Verb::Completions { shell } => {
             let text = complete::registration(shell);

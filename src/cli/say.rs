@@ -1,7 +1,7 @@
 //! Saying things: answers to standard output, everything else to standard error.
 
 use super::args::color::ColorArg;
-use crate::mirror::{Unreadable, chain};
+use crate::mirror::Unreadable;
 use crate::model::{ErrorKind, shell_word, shown, unprintable};
 use crate::render::{Paint, screened};
 use anstream::{AutoStream, ColorChoice};
@@ -278,10 +278,15 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
         let what = if number == 0 { "error" } else { "caused by" };
         notes(&format!("{what}: {}", escaped(text).as_ref().unwrap_or(text)));
     }
-    if let Some(hint) = hint {
-        always("");
-        notes(&format!("hint: {hint}"));
+    if let Some(text) = hint {
+        self::hint(text);
     }
+}
+
+/// Writes what a person can do, after an empty line.
+pub(super) fn hint(text: &str) {
+    always("");
+    notes(&format!("hint: {text}"));
 }
 
 /// The last line of standard error of a command that failed.
@@ -323,7 +328,7 @@ pub(super) fn columns() -> usize {
 
 /// Says what could not be read.
 pub(super) fn trouble(trouble: &Unreadable) {
-    note(&format!("warning: `{}`: {}", trouble.path, chain(&trouble.error)));
+    note(&format!("warning: `{}`: {}", trouble.path, trouble.advice()));
 }
 
 pub(super) use crate::render::{bytes, count};

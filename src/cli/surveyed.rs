@@ -4,7 +4,7 @@ use super::exit::Outcome;
 use super::say;
 use crate::census::Census;
 use crate::cli::context::now;
-use crate::mirror::{Mirror, Survey, chain, survey, survey_to_show};
+use crate::mirror::{Mirror, Survey, Unreadable, chain, survey, survey_to_show};
 use crate::model::{BuildId, Classify};
 
 /// Surveys the mirror and says what could not be read.
@@ -13,7 +13,7 @@ pub(super) fn looked_at(mirror: &Mirror) -> Outcome<Census> {
 }
 
 /// Does the same for a verb that only shows builds and needs no journal; returns also whether the policy can be applied,
-/// which needs one.
+/// which needs one, and every hold.
 pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Census, bool)> {
     let (survey, unread) = survey_to_show(mirror, now())?;
     if let Some(error) = &unread {
@@ -21,7 +21,9 @@ pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Census, bool)> {
         let why = chain(error);
         mirror.warnings().add(format!("{why}: what depends on it, such as verdicts, is left out{hint}"));
     }
-    Ok((reported(mirror, survey), unread.is_none()))
+    let protected = survey.troubles.iter().any(|trouble: &Unreadable| trouble.may_protect_any(mirror))
+        || !survey.lost_holds.is_empty();
+    Ok((reported(mirror, survey), unread.is_none() && !protected))
 }
 
 fn reported(mirror: &Mirror, survey: Survey) -> Census {

@@ -8,9 +8,11 @@ use crate::commit::commands::{WITHOUT, described, environment};
 use crate::decide::pipeline::Stage;
 use crate::exec::{self, End, ExecError, Job};
 use crate::mirror::{Commands, Mirror, RunLog, StateError, WriteLock, chain};
-use crate::model::{BuildId, Class, Classify, ErrorKind, shown};
+use crate::model::registry::Image;
+use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, shown};
 use crate::progress::CancelToken;
 use crate::record::{BuildRecord, CarriedCommand, Promotion};
+use crate::registry::RegistryError;
 use serde_json::json;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use std::time::Duration;
 pub enum CarryError {
     /// Commands of this mirror are not run.
     #[error(
-        "the stage `{0}` runs commands, and the pipeline of a bucket runs none by itself; set MIRRORKEEP_RUN_COMMANDS=1 if \
+        "the stage `{0}` runs commands or moves tags of images, and the pipeline of a bucket runs none by itself; set MIRRORKEEP_RUN_COMMANDS=1 if \
          you trust everyone who can write to the bucket"
     )]
     Refused(String),
@@ -47,6 +49,35 @@ pub enum CarryError {
         /// How it ended, and the last line that it wrote.
         why: String,
     },
+    /// A registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Something else moved a tag while the stage was promoted.
+    #[error("the tag `{image}` was moved by something else{}", is.map(|is| format!(", to sha256:{is}")).unwrap_or_default())]
+    TagMoved {
+        /// The image with its tag.
+        image: Image,
+        /// The digest that it has.
+        is: Option<Digest>,
+    },
+    /// A tag that names one build for ever has another digest.
+    #[error("the tag `{image}` has sha256:{is} already, which is another image than sha256:{digest}")]
+    Taken {
+        /// The image with its tag.
+        image: Image,
+        /// The digest that it has.
+        is: Digest,
+        /// The digest of the image of the build.
+        digest: Digest,
+    },
+    /// After the move the tag has another digest.
+    #[error("the tag `{image}` does not have sha256:{to}, which it was given")]
+    TagNotThere {
+        /// The image with its tag.
+        image: Image,
+        /// The digest that it was given.
+        to: Digest,
+    },
     /// What is kept of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
@@ -56,7 +87,12 @@ impl Classify for CarryError {
     fn class(&self) -> Class {
         match self {
             Self::Refused(_) => ErrorKind::Refused.into(),
-            Self::NotRun { .. } | Self::Failed { .. } => ErrorKind::Failed.into(),
+            Self::NotRun { .. }
+            | Self::Failed { .. }
+            | Self::TagMoved { .. }
+            | Self::Taken { .. }
+            | Self::TagNotThere { .. } => ErrorKind::Failed.into(),
+            Self::Registry(error) => error.class(),
             Self::Kept(error) => error.class(),
         }
     }
@@ -64,7 +100,7 @@ impl Classify for CarryError {
 
 /// Fails for a stage with commands where these are not run, before anything is begun that could not be undone either.
 pub(crate) fn may_carry(mirror: &Mirror, stage: &Stage) -> Result<(), CarryError> {
-    if stage.commands.is_empty() || mirror.commands() != Commands::Refuse {
+    if stage.commands.is_empty() && stage.images.is_empty() || mirror.commands() != Commands::Refuse {
         return Ok(());
     }
     Err(CarryError::Refused(stage.name.clone()))
@@ -129,18 +165,22 @@ impl<'a> Carrying<'a> {
         Ok(all)
     }
 
-    /// Runs `undo` of the first entries, in reverse.
-    pub(crate) fn undo(&mut self, begun: usize) -> Result<(), CarryError> {
+    /// Runs `undo` of the first entries, in reverse, but those of parts that another command moved since.
+    pub(crate) fn undo(&mut self, begun: usize, own: &[bool]) -> Result<(), CarryError> {
         for (part, number, one) in self.entries().into_iter().take(begun).rev() {
-            self.run((part, number, "undo"), &one.undo, one)?;
+            if own.get(part) == Some(&true) {
+                self.run((part, number, "undo"), &one.undo, one)?;
+            }
         }
         Ok(())
     }
 
-    /// Moves what goes along back to an earlier build, or undoes it where there is none; returns every failure.
-    pub(crate) fn demote(&mut self) -> Vec<CarryError> {
+    /// Moves what goes along back to an earlier build, or undoes it where there is none, but for parts that another command
+    /// moved since; returns every failure.
+    pub(crate) fn demote(&mut self, own: &[bool]) -> Vec<CarryError> {
         let mut failures = Vec::new();
-        let entries = self.entries();
+        let mut entries = self.entries();
+        entries.retain(|(part, ..)| own.get(*part) == Some(&true));
         let back = |(part, ..): &(usize, usize, &CarriedCommand)| {
             self.parts.get(*part).is_some_and(|part| part.promotion.build.is_some())
         };

@@ -24,6 +24,7 @@ pub(crate) mod reserve;
 pub(crate) mod reveal;
 pub(crate) mod stage;
 pub(crate) mod sweep;
+pub(crate) mod tags;
 pub(crate) mod timing;
 pub(crate) mod together;
 pub(crate) mod trash;

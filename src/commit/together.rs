@@ -9,6 +9,7 @@
 use crate::commit::carried::{CarryError, Carrying};
 use crate::commit::relabel::relabel;
 use crate::commit::repoint::{RepointError, pointed_at, remove_checked, repoint};
+use crate::commit::tags::Tagging;
 use crate::mirror::{JournalError, Resolved, StateError, WriteLock, chain};
 use crate::model::{Class, Classify, ErrorKind, Label, RelPath, Stamp};
 use crate::progress::CancelToken;
@@ -73,7 +74,9 @@ pub(crate) fn promote(
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
     let (begun, moved) = match carrying.apply() {
         Ok(begun) => {
-            let moved = promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+            let tagged = Tagging::of(lock, promotion, stop).and_then(|tagging| tagging.promote());
+            let names = || promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+            let moved = tagged.map_err(PromotionError::from).and_then(|()| names());
             (begun, moved.and_then(|()| read_back(lock, promotion)))
         }
         Err((begun, error)) => (begun, Err(error.into())),
@@ -112,8 +115,11 @@ pub(crate) fn demote(
     let pending = lock.begin(now, &stage.alias, &payload)?;
     let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
     read_back(lock, promotion)?;
-    pending.done(now)?;
     carrying.keep();
+    if failures.is_empty() {
+        pending.done(now)?;
+    }
+    // Otherwise the next command runs them again.
     Ok(failures)
 }
 
@@ -149,8 +155,30 @@ fn settle(
     for step in others.iter().rev() {
         back(lock, step, now)?;
     }
-    carrying.undo(begun)?;
+    let own = still_its_own(lock, promotion)?;
+    // What was begun is undone, whoever asks to stop.
+    Tagging::of(lock, promotion, &CancelToken::new())?.undo(&own)?;
+    carrying.undo(begun, &own)?;
     Ok(false)
+}
+
+/// Returns for each part whether its stage is where this promotion found it or put it. Otherwise another command moved it
+/// since, and what goes along with it, too.
+fn still_its_own(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<Vec<bool>, PromotionError> {
+    let mut own = Vec::new();
+    for part in promotion.parts() {
+        let Some(stage) = part.moves.last() else { continue };
+        let at = pointed_at(lock.mirror(), &stage.alias)?;
+        let is_own = at == stage.from || at == stage.to;
+        if !is_own && !(part.commands.is_empty() && part.tags.is_empty()) {
+            let alias = &stage.alias;
+            lock.mirror().warnings().add(format!(
+                "`{alias}` was moved after an interrupted command, so that the commands and tags of that are left"
+            ));
+        }
+        own.push(is_own);
+    }
+    Ok(own)
 }
 
 /// Finishes a demotion; returns whether the name moved. A name does not move to a build that is gone by now, but the
@@ -181,10 +209,10 @@ pub(crate) fn settle_demotion(
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
     let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
     carrying.keep();
-    for error in &failures {
-        mirror.warnings().add(format!("in an interrupted demotion, {}", chain(error)));
+    match failures.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(true),
     }
-    Ok(true)
 }
 
 /// Moves one name back to where it was, unless it is somebody else's by now.
@@ -201,7 +229,11 @@ fn finish_demotion(
     now: Stamp,
 ) -> Result<Vec<CarryError>, PromotionError> {
     reject(lock, promotion, now)?;
-    let mut failures = carrying.demote();
+    let own = still_its_own(lock, promotion)?;
+    let mut failures = carrying.demote(&own);
+    failures.extend(
+        Tagging::of(lock, promotion, &CancelToken::new()).and_then(|tagging| tagging.demote(&own)).err(),
+    );
     if let Some(at) = failures.iter().position(|error| matches!(error, CarryError::Refused(_))) {
         return Err(failures.swap_remove(at).into());
     }

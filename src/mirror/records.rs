@@ -38,7 +38,7 @@ pub enum Tree {
 }
 
 impl Tree {
-    pub(super) fn at(self, id: &BuildId) -> RelPath {
+    pub(crate) fn at(self, id: &BuildId) -> RelPath {
         let ending = if self == Self::Manifests { "files" } else { "json" };
         RelPath::state(&format!("{}/{id}.{ending}", self.dir()))
     }

@@ -10,11 +10,11 @@ use super::catalogue::Sealed;
 use super::held::{STATING, lost_holds};
 use super::leading::{Leading, below_odd, below_other, leads};
 use super::{
-    AnchorError, ExpectedError, JournalError, Kept, LostHolds, Mirror, Resolved, StateError, journal,
+    AnchorError, ExpectedError, JournalError, Kept, LostHolds, Mirror, Resolved, StateError, chain, journal,
 };
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
-use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Classify, Outcome, RelPath, Stamp, Stream};
 use crate::record::{Event, EventKind, Hold, Phase};
 use crate::store::Kind;
 use rayon::prelude::*;
@@ -48,6 +48,19 @@ pub struct Unreadable {
     pub path: RelPath,
     /// Why not.
     pub error: StateError,
+}
+
+impl Unreadable {
+    /// Returns why not, with what a person can do about it.
+    pub fn advice(&self) -> String {
+        let hint = self.error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{hint}", chain(&self.error))
+    }
+
+    /// Returns whether it may protect any build, and not only the one that it is part of.
+    pub fn may_protect_any(&self, mirror: &Mirror) -> bool {
+        !matches!(mirror.layout().place(&self.path), Place::Build { .. })
+    }
 }
 
 /// Returns the streams of which nothing could be read; fails with a directory above streams, where any may be.

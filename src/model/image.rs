@@ -5,11 +5,11 @@
 
 use super::digest::Digest;
 use super::shown::shown;
+use core::net::Ipv6Addr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// The longest reference that is read, in bytes.

@@ -13,6 +13,7 @@ mod one_or_many;
 mod outcome;
 mod path;
 mod patience;
+pub mod registry;
 mod shell;
 mod shipped;
 mod shown;

@@ -25,5 +25,5 @@ pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
 pub use payload::{Details, Payload};
-pub use promotion::{CarriedCommand, NameMove, Promotion, Waived};
+pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

@@ -1,5 +1,6 @@
 //! What the journal states of promotions and waivers.
 
+use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,17 @@ pub struct CarriedCommand {
     pub seconds: u64,
 }
 
+/// A tag of an image that moves with a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TagMove {
+    /// The image with its tag.
+    pub image: Image,
+    /// The digest that the tag had before; `null` if it was not there.
+    pub from: Option<Digest>,
+    /// The digest that it has afterwards; `null` if there is none to which it could go back, so that it stays.
+    pub to: Option<Digest>,
+}
+
 /// A stage that is handed on to a build, or back to an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promotion {
@@ -49,6 +61,9 @@ pub struct Promotion {
     /// Commands that go along, before the names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CarriedCommand>,
+    /// Tags of images that go along, after the commands and before the names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagMove>,
     /// What required jobs had voted on the build.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, String>,

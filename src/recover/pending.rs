@@ -91,6 +91,13 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
         }
         EventKind::Promoted | EventKind::Demoted => match settle_stage(lock, intent) {
             Ok(happened) => happened,
+            Err(error @ PromotionError::Carry(_)) => {
+                let why = format!(
+                    "{}; `mirrorkeep recover --skip-commands` settles it without its commands",
+                    chain(&error)
+                );
+                return Ok(left(lock, &intent.to, &why));
+            }
             Err(error) => return Ok(left(lock, &intent.to, &chain(&error))),
         },
         _ => match is_done(lock, intent) {
@@ -243,6 +250,7 @@ mod tests {
             before: Some(new.as_str().parse().unwrap()),
             moves: names.iter().map(step).collect(),
             commands: Vec::new(),
+            tags: Vec::new(),
             votes: std::collections::BTreeMap::new(),
             waived: Vec::new(),
             lacked: Vec::new(),

@@ -1,11 +1,11 @@
 //! The requests of the distribution specification on manifests, with the credentials that they need.
 
-use super::address::{Host, Image, Reference, Repository};
 use super::credentials::Credentials;
 use super::error::{Act, RegistryError};
 use super::keys::{Claim, Keys};
 use super::manifest::{ACCEPTED, Descriptor, LARGEST, Manifest, media_type, sha256};
 use super::wire::{Answer, Ask, Miss, Wire};
+use crate::model::registry::{Host, Image, Reference, Repository};
 use crate::model::{Digest, Patience};
 use crate::progress::CancelToken;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};

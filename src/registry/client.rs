@@ -2,13 +2,13 @@
 //!
 //! The runtime that the requests run in is owned here, and nothing asynchronous leaves it.
 
-use super::address::{Host, Image, Repository};
 use super::api::{Api, Deleted};
 use super::compare::{Compared, Expected};
 use super::copy::Copied;
 use super::credentials::Credentials;
 use super::error::{Act, RegistryError};
 use super::manifest::{Descriptor, Manifest};
+use crate::model::registry::{Host, Image, Repository};
 use crate::model::{Digest, Patience};
 use crate::progress::{CancelToken, Watch};
 use tokio::runtime::{Builder, Runtime};

@@ -1,9 +1,9 @@
 //! Which of many images a registry has, and with which digest: a request for each, several at once.
 
-use super::address::Image;
 use super::api::Api;
 use super::error::RegistryError;
 use crate::model::Digest;
+use crate::model::registry::Image;
 use futures_util::stream::{self, StreamExt};
 
 /// How many images are looked up at once.

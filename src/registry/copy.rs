@@ -5,12 +5,12 @@
 //! `…nondistributable…`) are not copied: a client reads them from where the manifest says, and a registry that wants to have
 //! them refuses the manifest. Signatures and attestations that other tags keep beside an image are images of their own.
 
-use super::address::{Image, Reference, Repository};
 use super::api::Api;
 use super::error::{Act, RegistryError};
 use super::manifest::{Descriptor, Manifest};
 use super::upload::{Brought, Way};
 use crate::model::Digest;
+use crate::model::registry::{Image, Reference, Repository};
 use crate::progress::Watch;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;

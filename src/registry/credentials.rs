@@ -3,9 +3,9 @@
 //! Nothing is read before a registry asks. No error and no `Debug` has anything of the content of a file or of the output of a
 //! program. A file that is not there has no credentials; one that cannot be read is an error, since it may have them.
 
-use super::address::Host;
 use super::error::RegistryError;
 use crate::exec::{self, Job};
+use crate::model::registry::Host;
 use crate::progress::CancelToken;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! What went wrong with which image or registry.
 
-use super::address::AddressError;
 use crate::exec::ExecError;
+use crate::model::registry::AddressError;
 use crate::model::{Class, Classify, ErrorKind, PatienceError};
 use crate::progress::Interrupted;
 use std::fmt;

@@ -4,11 +4,11 @@
 //! end, and one task asks for it while the others wait. Credentials are sent to a token service over TLS only, unless it is on
 //! this machine as its registry is, or is the registry that is spoken with in plain HTTP already.
 
-use super::address::{Host, is_loopback};
 use super::challenge::Challenge;
 use super::credentials::{Credential, Credentials, Secret};
 use super::error::{Act, RegistryError};
 use super::wire::{Ask, Wire};
+use crate::model::registry::{Host, is_loopback};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::lock::Mutex as Waiting;
@@ -242,8 +242,8 @@ fn secret(text: &str) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::address::Address;
     use super::*;
+    use crate::model::registry::Address;
 
     #[test]
     fn credentials_go_to_a_token_service_over_tls_or_on_this_machine() {

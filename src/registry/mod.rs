@@ -5,7 +5,6 @@
 //! time, and each request is tried again within the patience of `MIRRORKEEP_PATIENCE`. Credentials are those of `docker login`
 //! and `podman login`; no error, `Debug` or log has one. The rules of each request are in `docs/decisions/0018-images.md`.
 
-mod address;
 mod api;
 mod challenge;
 mod client;
@@ -19,7 +18,7 @@ mod pages;
 mod upload;
 mod wire;
 
-pub use address::{Address, AddressError, Host, Image, Reference, Repository};
+pub use crate::model::registry::{Address, AddressError, Host, Image, Reference, Repository};
 pub use api::Deleted;
 pub use challenge::Challenge;
 pub use client::Registries;

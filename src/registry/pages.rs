@@ -3,10 +3,10 @@
 //! Some registries name the next page, some expect the last tag that is known, and some ignore both and answer with every tag at
 //! once. So pages are asked for until one has nothing new. The number of pages and tags is bounded.
 
-use super::address::{Reference, Repository};
 use super::api::{Api, Right};
 use super::error::{Act, RegistryError};
 use super::wire::{Answer, Ask};
+use crate::model::registry::{Reference, Repository};
 use reqwest::header::LINK;
 use reqwest::{Method, Url};
 use serde::Deserialize;

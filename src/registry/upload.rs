@@ -4,12 +4,12 @@
 //! completed, whatever the target checks. An upload that broke is begun again from the first byte; what it left in the target
 //! is no blob, and the registry removes it after some days.
 
-use super::address::Repository;
 use super::api::{Api, Right, host_of};
 use super::error::{Act, RegistryError};
 use super::keys::Claim;
 use super::manifest::{Descriptor, sha256};
 use super::wire::{Answer, Ask, Miss, broken, innermost, silent};
+use crate::model::registry::Repository;
 use crate::model::{Digest, Hasher};
 use crate::progress::Watch;
 use bytes::Bytes;

@@ -182,7 +182,7 @@ impl Wire {
 
     /// Returns the client for a URL: what is on this machine is not asked by way of a proxy.
     pub(super) fn client(&self, url: &Url) -> Result<&Client, RegistryError> {
-        let here = super::address::is_loopback(url.host_str().unwrap_or_default());
+        let here = crate::model::registry::is_loopback(url.host_str().unwrap_or_default());
         let slot = if here { &self.here } else { &self.abroad };
         if let Some(client) = slot.get() {
             return Ok(client);

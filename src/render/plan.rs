@@ -40,7 +40,12 @@ pub fn plan(plan: &Plan, paint: Paint) -> String {
         text += &format!("{} {}\n", paint.red("refused:"), shown(refusal));
     }
     if let Some(lacking) = plan.shortfall {
-        text += &format!("{} {} cannot be freed\n", paint.red("shortfall:"), bytes(lacking));
+        let (why, lacking) = (plan.obstacles(), bytes(lacking));
+        text += &format!(
+            "{} {lacking} cannot be freed: {}; `mirrorkeep explain ID` gives all reasons for a build\n",
+            paint.red("shortfall:"),
+            shown(&why)
+        );
     }
     let totals = plan.totals;
     let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ pub(crate) mod colours;
 pub(crate) mod completing;
 pub(crate) mod dry;
 pub(crate) mod exits;
+pub(crate) mod guesses;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod init;

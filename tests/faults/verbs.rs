@@ -24,7 +24,7 @@ use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
 use object_store::memory::InMemory;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 use std::sync::Arc;
@@ -51,13 +51,21 @@ stages:
     carry: [{alias: tested-images, place: outputs/iso}]
 ";
 
-/// The same, with a command that notes the build of the stage beside the mirror, as a registry would.
+/// An entry of `carry` that notes beside the mirror which build has the stage in a stream, as a registry would.
+fn noting() -> String {
+    let note = |build: &str| {
+        let file = "$MIRRORKEEP_MIRROR/../noted.$(echo $MIRRORKEEP_STREAM | tr / .)";
+        format!("[sh, -c, 'printf %s \"${build}\" > \"{file}\"']")
+    };
+    format!("{{run: {{apply: {}, undo: {}}}}}", note("MIRRORKEEP_BUILD"), note("MIRRORKEEP_BEFORE"))
+}
+
 fn with_commands() -> String {
-    let note =
-        |build: &str| format!("[sh, -c, 'printf %s \"${build}\" > \"$MIRRORKEEP_MIRROR/../registry\"']");
-    let run =
-        format!("{{run: {{apply: {}, undo: {}}}}}", note("MIRRORKEEP_BUILD"), note("MIRRORKEEP_BEFORE"));
-    PIPELINE.replace("carry: [", &format!("carry: [{run}, "))
+    PIPELINE.replace("carry: [", &format!("carry: [{}, ", noting()))
+}
+
+fn sets_with_commands() -> String {
+    SETS.replace("bundle: true", &format!("bundle: true, carry: [{}]", noting()))
 }
 
 /// The streams of which bundles are made.
@@ -131,7 +139,9 @@ verbs! { STRIDE STRIDE_OF_TWO:
 verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
     bundle from with_sets
     promote_set from voted_sets
+    promote_set_with_commands from carrying_sets
     demote_set from promoted_sets
+    demote_set_with_commands from carried_sets
 }
 
 fn label(session: &Session<'_>) -> Result<(), String> {
@@ -250,11 +260,11 @@ fn a_bucket_runs_no_command_by_itself() {
     fs::remove_dir(scene.dir().join("mirror")).unwrap();
     promote(&Session::new(&scene.mirror(), &now)).unwrap_err();
     fs::create_dir(scene.dir().join("mirror")).unwrap();
-    let before = scene.registry();
-    assert_eq!((by_itself(unlabel), scene.registry()), (Ok(1), before));
+    let before = scene.noted();
+    assert_eq!((by_itself(unlabel), scene.noted()), (Ok(1), before));
     promote(&Session::new(&scene.mirror(), &now)).unwrap();
     assert_eq!(scene.moves_as_one(), Ok(()));
-    assert_eq!(scene.registry(), Some(build(BUILDS[2]).to_string()));
+    assert_eq!(scene.noted(), BTreeMap::from([("master/centos".to_owned(), build(BUILDS[2]).to_string())]));
 }
 
 fn waive(session: &Session<'_>) -> Result<(), String> {
@@ -334,6 +344,14 @@ fn demote_set(session: &Session<'_>) -> Result<(), String> {
     one_by_one(|| promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain))
 }
 
+fn promote_set_with_commands(session: &Session<'_>) -> Result<(), String> {
+    promote_set(session)
+}
+
+fn demote_set_with_commands(session: &Session<'_>) -> Result<(), String> {
+    demote_set(session)
+}
+
 /// Does something on one thread, so that the calls of the store come in one order.
 fn one_by_one(act: impl FnOnce() -> Result<(), String> + Send) -> Result<(), String> {
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(act)
@@ -341,15 +359,18 @@ fn one_by_one(act: impl FnOnce() -> Result<(), String> + Send) -> Result<(), Str
 
 /// Has a layout with bundles, two builds in each of two streams, and a name at the first of each.
 fn with_sets(session: &Session<'_>) -> Result<(), String> {
+    with_sets_by(session, SETS.to_owned())
+}
+
+fn with_sets_by(session: &Session<'_>, pipeline: String) -> Result<(), String> {
     let text = set_of(Layout::shipped("starlingx").unwrap());
     let layout = Layout::load(&text, "layout.yaml").unwrap();
     let chosen = Chosen::File(text);
     mirrorkeep::ops::settings::set_layout(session, (&chosen, &layout), Mode::Real).map_err(chain)?;
     // Settings are read when a mirror is opened.
-    done(session.mirror().shared_store(), |session| {
-        let chosen = Chosen::File(SETS.to_owned());
-        mirrorkeep::ops::settings::set_pipeline(session, &chosen, Mode::Real).map(drop).map_err(chain)
-    })?;
+    let mirror = open(session.mirror().shared_store())?;
+    let (in_force, chosen) = (Session::new(&mirror, &now), Chosen::File(pipeline));
+    mirrorkeep::ops::settings::set_pipeline(&in_force, &chosen, Mode::Real).map_err(chain)?;
     let mirror = open(session.mirror().shared_store())?;
     let work = tempfile::tempdir().unwrap();
     for (stream, nth) in MEMBERS.iter().flat_map(|stream| [0, 1].map(|nth| (stream, nth))) {
@@ -369,6 +390,20 @@ fn with_sets(session: &Session<'_>) -> Result<(), String> {
 /// Has the first build of each stream promoted as a set; the second has its vote, too.
 fn voted_sets(session: &Session<'_>) -> Result<(), String> {
     with_sets(session)?;
+    voted_on_sets(session)
+}
+
+fn carrying_sets(session: &Session<'_>) -> Result<(), String> {
+    with_sets_by(session, sets_with_commands())?;
+    voted_on_sets(session)
+}
+
+fn carried_sets(session: &Session<'_>) -> Result<(), String> {
+    carrying_sets(session)?;
+    done(session.mirror().shared_store(), promote)
+}
+
+fn voted_on_sets(session: &Session<'_>) -> Result<(), String> {
     for nth in [0, 1] {
         let mirror = open(session.mirror().shared_store())?;
         let session = Session::new(&mirror, &now);
@@ -557,9 +592,14 @@ impl Scene {
         }
     }
 
-    /// Returns which build the commands of the stage noted; nothing where there are none.
-    fn registry(&self) -> Option<String> {
-        fs::read_to_string(self.dir().join("registry")).ok()
+    /// Returns which build the commands of the stage noted in each stream.
+    fn noted(&self) -> BTreeMap<String, String> {
+        let files = fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap());
+        let noted = files.filter_map(|file| {
+            let stream = file.file_name().to_str()?.strip_prefix("noted.")?.replace('.', "/");
+            Some((stream, fs::read_to_string(file.path()).unwrap()))
+        });
+        noted.collect()
     }
 
     fn mirror(&self) -> Mirror {
@@ -582,8 +622,12 @@ impl Scene {
         let one =
             [(None, None, None), (second.clone(), second.clone(), None), (third.clone(), third, second)];
         let is = (stage?, images?, before?);
-        if let Some(noted) = settled.registry().filter(|noted| Some(noted) != is.0.as_ref()) {
-            return Err(format!("the commands of the stage noted `{noted}`, and it is at {is:?}"));
+        for (stream, noted) in settled.noted() {
+            let alias = format!("{stream}/tested").parse().unwrap();
+            let at = mirrorkeep::commit::pointed_at(&mirror, &alias).map_err(chain)?;
+            if at.as_ref().map(|at| at.as_str()) != Some(&*noted) {
+                return Err(format!("the commands noted `{noted}`, and `{alias}` is at {at:?}"));
+            }
         }
         if !one.contains(&is) {
             return Err(format!("the names of the stage are mixed: {is:?}"));
@@ -604,7 +648,7 @@ impl Scene {
         assert!(swept.failures.is_empty(), "{:?}", swept.failures);
         let mut end = view::state(&mirror);
         end.retain(|line| !line.contains("/tmp/"));
-        if self.registry().is_some() {
+        if !self.noted().is_empty() {
             // The logs of commands are written after the names moved, and nothing waits for them.
             end.retain(|line| !line.contains("/logs/"));
         }
@@ -631,7 +675,7 @@ impl Scene {
                 end.push(format!("{} {:?} {:?} {:?}", one.stage, one.build, one.missing, one.waived));
             }
         }
-        end.push(format!("registry {:?}", self.registry()));
+        end.push(format!("noted {:?}", self.noted()));
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.sort();
         end

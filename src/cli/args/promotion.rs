@@ -138,7 +138,7 @@ pub(in crate::cli) struct PromoteArgs {
 pub(in crate::cli) struct DemoteArgs {
     /// The stage
     pub(in crate::cli) stage: String,
-    /// The stream
+    /// The stream; that of a bundle takes back the whole set
     #[arg(long)]
     pub(in crate::cli) stream: String,
     /// Reason, for the record and the journal: 1 to 255 printable characters

@@ -85,7 +85,7 @@ pub(super) fn judge(
     let (mut missing, extra) = match compare(seen, bytes, layout) {
         Ok(found) => found,
         Err(error) => {
-            findings.push(Finding::new(Code::SumsForm, at, error, "lines `DIGEST  PATH`"));
+            findings.push(Finding::new(Code::SumsForm, at, error, "lines `DIGEST  PATH`").of(&seen.id));
             return BTreeSet::new();
         }
     };
@@ -105,7 +105,7 @@ pub(super) fn judge(
         if !extra.is_empty() {
             found.push(format!("{} not listed: {}", extra.len(), names(&extra, extra.len())));
         }
-        findings.push(Finding::new(Code::SumsDiffer, at, found.join("; "), "every file but itself"));
+        findings.push(Finding::new(Code::SumsDiffer, at, found.join("; "), "every file but itself").of(&seen.id));
     }
     missing.into_iter().chain(extra).collect()
 }

@@ -1,8 +1,10 @@
-//! Reading the gates of a pipeline, and the commands that go along with a stage.
+//! Reading the gates of a pipeline, and the commands and images that go along with a stage.
 
 use super::gate::{CarriedRun, Closure, Gate, GateCheck};
+use super::images::CarriedImages;
 use super::loading::Loading;
-use super::schema::{ClosureFile, GateFile, RunFile, SignatureFile};
+use super::schema::{ClosureFile, GateFile, ImagesFile, RunFile, SignatureFile};
+use crate::model::registry::Address;
 use crate::model::{RelPath, job_name, unprintable};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -55,6 +57,30 @@ impl Loading<'_> {
         }
         let limit = raw.timeout.map_or(GATE_LIMIT, |limit| limit.0);
         Some(Gate { name: name.to_owned(), check, limit })
+    }
+
+    pub(super) fn carried_images(&mut self, at: &str, raw: &ImagesFile) -> Option<CarriedImages> {
+        let from = self.address(&format!("{at}.from"), &raw.from);
+        let to: Vec<Option<Address>> = (raw.to.iter().enumerate())
+            .map(|(index, to)| self.address(&format!("{at}.to[{index}]"), to))
+            .collect();
+        if raw.to.is_empty() {
+            self.problem(&format!("{at}.to"), "no registry; at least one is expected");
+        }
+        for (index, tag) in raw.tag.iter().enumerate() {
+            if let Some(why) = CarriedImages::refuses(tag) {
+                self.problem(&format!("{at}.tag[{index}]"), why);
+            }
+        }
+        if !raw.tag.iter().any(|tag| CarriedImages::is_fixed(tag)) {
+            let why = "no fixed tag, and registries delete images without a tag; one with `{build}` or `{tag}` is expected";
+            self.problem(&format!("{at}.tag"), why);
+        }
+        Some(CarriedImages { from: from?, to: to.into_iter().collect::<Option<_>>()?, tags: raw.tag.clone() })
+    }
+
+    fn address(&mut self, at: &str, text: &str) -> Option<Address> {
+        text.parse().map_err(|error| self.problem(at, format!("{error}"))).ok()
     }
 
     fn signature(&mut self, at: &str, raw: &SignatureFile) -> GateCheck {

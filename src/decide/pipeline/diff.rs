@@ -92,7 +92,7 @@ fn keys(old: &Stage, new: &Stage) -> Vec<&'static str> {
         ("require", (&old.votes, &old.gates, &old.labels) != (&new.votes, &new.gates, &new.labels)),
         ("on_failure", old.on_failure != new.on_failure),
         ("previous", old.previous != new.previous),
-        ("carry", (&old.carry, &old.commands) != (&new.carry, &new.commands)),
+        ("carry", (&old.carry, &old.commands, &old.images) != (&new.carry, &new.commands, &new.images)),
         ("bundle", old.bundle != new.bundle),
         ("keep", old.keep != new.keep),
         ("look_back", old.look_back != new.look_back),

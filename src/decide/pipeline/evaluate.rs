@@ -57,6 +57,7 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
     let newest = candidates.first().and_then(|one| created(&one.id));
     let gap = incumbent.as_ref().and_then(created).zip(newest).map(|(old, new)| new.unix() - old.unix());
     let gap = gap.or(incumbent.is_some().then_some(0).filter(|_| candidates.is_empty()));
+    let why = without_candidate(stage, &builds, view).filter(|_| candidates.is_empty());
     StageState {
         stage: stage.name.clone(),
         stream: stream.clone(),
@@ -66,8 +67,25 @@ pub fn evaluate(stage: &Stage, stream: &Stream, view: &View<'_>) -> StageState {
         build,
         failed,
         candidates,
+        why,
         gap_days: gap.map(|seconds| seconds.max(0) / 86_400),
         alarm: gap.zip(stage.alarm).is_some_and(|(gap, alarm)| gap > alarm.seconds()),
+    }
+}
+
+/// Returns why a stage without candidates has none, if that is not only because nothing is newer.
+fn without_candidate(stage: &Stage, builds: &Builds<'_, '_>, view: &View<'_>) -> Option<String> {
+    let latest = match &stage.from {
+        Some(from) => latest_first(view.moves.of(builds.stream, from)).first().copied(),
+        None => builds.newest_first.first().map(|build| &build.build),
+    };
+    match (latest, &stage.from) {
+        (None, Some(from)) => Some(format!("`{from}` has never pointed to a build there")),
+        (None, None) => Some("it has no successful build".to_owned()),
+        (Some(name), _) => {
+            let why = candidate(stage, builds, name, view).rejected?;
+            Some(format!("{name} is rejected: {why}"))
+        }
     }
 }
 

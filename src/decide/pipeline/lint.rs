@@ -167,8 +167,8 @@ fn unprotected(
     let safe = |rule: &crate::decide::policy::Rule| rule.only.is_empty() && keeps_all(&rule.keep);
     if let Some(family) = families.into_iter().find(|family| !family.keep.iter().any(safe)) {
         let message = format!(
-            "the policy may delete a candidate of `{}` before it is promoted, since the candidates of a stage without `from` \
-             are not protected: `{}` does not keep the last {}; name an alias as `from`, or keep more",
+            "the policy may delete a candidate of `{}` before it is promoted, since of a stage without `from` only the newest \
+             candidate and those with votes are protected: `{}` does not keep the last {}; name an alias as `from`, or keep more",
             stage.name, family.name, stage.look_back
         );
         findings.push(finding("deleted-candidate", at, message));

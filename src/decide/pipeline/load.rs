@@ -1,6 +1,7 @@
 //! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
 
 use super::gate::CarriedRun;
+use super::images::CarriedImages;
 use super::loading::Loading;
 use super::schema::{CarriedFile, GateFile, PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
 use super::stage::{Carried, Pipeline, Requirement, Stage};
@@ -91,6 +92,8 @@ enum Carry {
     Alias(Carried),
     /// Commands.
     Run(CarriedRun),
+    /// Images.
+    Images(CarriedImages),
 }
 
 impl Loading<'_> {
@@ -144,11 +147,12 @@ impl Loading<'_> {
         if raw.pin && raw.from.is_none() {
             self.problem(at, "`pin` needs `from`, the alias whose newest build is taken");
         }
-        let (mut carry, mut commands) = (Vec::new(), Vec::new());
+        let (mut carry, mut commands, mut images) = (Vec::new(), Vec::new(), Vec::new());
         for (index, one) in raw.carry.iter().enumerate() {
             match self.carried(&format!("{at}.carry[{index}]"), one) {
                 Some(Carry::Alias(alias)) => carry.push(alias),
                 Some(Carry::Run(run)) => commands.push(run),
+                Some(Carry::Images(one)) => images.push(one),
                 None => {}
             }
         }
@@ -198,6 +202,7 @@ impl Loading<'_> {
             previous: raw.previous.clone(),
             carry,
             commands,
+            images,
             bundle: raw.bundle,
             keep: self.positive(&format!("{at}.keep"), raw.keep.unwrap_or(KEEP)),
             look_back: self.positive(&format!("{at}.look_back"), raw.look_back.unwrap_or(LOOK_BACK)),
@@ -234,8 +239,11 @@ impl Loading<'_> {
     }
 
     fn carried(&mut self, at: &str, raw: &CarriedFile) -> Option<Carry> {
-        match (&raw.alias, &raw.run) {
-            (Some(alias), None) => {
+        if raw.place.is_some() && raw.alias.is_none() {
+            self.problem(&format!("{at}.place"), "`place` belongs to an `alias`");
+        }
+        match (&raw.alias, &raw.run, &raw.images) {
+            (Some(alias), None, None) => {
                 self.alias(&format!("{at}.alias"), alias);
                 let place = raw.place.as_deref().map(str::parse::<RelPath>).transpose();
                 let place =
@@ -243,14 +251,12 @@ impl Loading<'_> {
                 let place = place.filter(|place| !place.is_root());
                 Some(Carry::Alias(Carried { alias: alias.clone(), place }))
             }
-            (None, Some(run)) => {
-                if raw.place.is_some() {
-                    self.problem(&format!("{at}.place"), "`place` belongs to an `alias`");
-                }
-                Some(Carry::Run(self.carried_run(&format!("{at}.run"), run)))
+            (None, Some(run), None) => Some(Carry::Run(self.carried_run(&format!("{at}.run"), run))),
+            (None, None, Some(images)) => {
+                self.carried_images(&format!("{at}.images"), images).map(Carry::Images)
             }
             _ => {
-                self.problem(at, "exactly one of `alias` and `run` is accepted");
+                self.problem(at, "exactly one of `alias`, `run` and `images` is accepted");
                 None
             }
         }

@@ -50,7 +50,7 @@ pub(super) struct StageFile {
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
-    /// Other aliases and commands that go along, before the alias of the stage.
+    /// Other aliases, commands and images that go along, before the alias of the stage.
     #[serde(default)]
     pub(super) carry: Vec<CarriedFile>,
     /// When the stage moves in a stream, the bundle of the builds that have it in all streams is made, and its link moves
@@ -68,7 +68,7 @@ pub(super) struct StageFile {
     pub(super) alarm: Option<Span>,
 }
 
-/// What goes along with a stage: an alias, or commands.
+/// What goes along with a stage: an alias, commands, or images.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -84,6 +84,25 @@ pub(super) struct CarriedFile {
     /// Commands.
     #[serde(default)]
     pub(super) run: Option<RunFile>,
+    /// The container images of the build.
+    #[serde(default)]
+    pub(super) images: Option<ImagesFile>,
+}
+
+/// Container images that go along with a stage.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`from`, `to` and `tag`, such as `{from: registry.example.org/ci, to: [quay.io/example], tag: ['{build}', '{stage}']}`"
+)]
+pub(super) struct ImagesFile {
+    /// The registry and namespace where the images of a build are: `[http://]HOST[:PORT]/NAMESPACE`.
+    pub(super) from: String,
+    /// The registries and namespaces where they go; `from` itself may be one.
+    pub(super) to: Vec<String>,
+    /// The tags that they get there; `{build}`, `{tag}` (that of the list), `{stage}` and `{stream}` are filled in. A tag with
+    /// `{build}` or `{tag}` is fixed, the stage moves any other; at least one is fixed.
+    pub(super) tag: Vec<String>,
 }
 
 /// Commands that go along with a stage, each a program with its arguments.

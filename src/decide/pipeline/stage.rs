@@ -2,6 +2,7 @@
 
 use super::example::Example;
 use super::gate::{CarriedRun, Gate};
+use super::images::CarriedImages;
 use crate::decide::policy::{Span, fits};
 use crate::model::{Digest, OneOrMany, RelPath, Stream};
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct Stage {
     pub carry: Vec<Carried>,
     /// Commands that go along, before the aliases.
     pub commands: Vec<CarriedRun>,
+    /// Images that go along, after the commands and before the aliases.
+    pub images: Vec<CarriedImages>,
     /// Whether the bundle of the builds that have the stage is made when it moves, where the layout declares one.
     pub bundle: bool,
     /// How many of the last builds that had the stage are protected.

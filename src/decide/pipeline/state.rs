@@ -115,6 +115,9 @@ pub struct StageState {
     pub failed: Option<BuildId>,
     /// The candidates, the latest arrival first.
     pub candidates: Vec<Candidate>,
+    /// Why there is no candidate, if that is not only because nothing is newer.
+    #[serde(skip)]
+    pub why: Option<String>,
     /// How many whole days the incumbent is older than the newest candidate; nothing where that is not known.
     pub gap_days: Option<i64>,
     /// Whether that is more than the stage accepts.

@@ -245,6 +245,21 @@ impl Plan {
         of_stream.take_while(|verdict| verdict.id.stream == id.stream).find(|verdict| verdict.id == *id)
     }
 
+    /// Returns which protections and rules keep how many builds, those that keep most first: why no more can be freed.
+    pub fn obstacles(&self) -> String {
+        let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+        for verdict in self.builds.iter().filter(|verdict| verdict.fate == Fate::Keep) {
+            let rule = verdict.reasons.first().map_or("the policy", |reason| &*reason.rule);
+            *kept.entry(rule).or_default() += 1;
+        }
+        let mut kept: Vec<(&str, usize)> = kept.into_iter().collect();
+        kept.sort_by_key(|(_, builds)| std::cmp::Reverse(*builds));
+        let one = |(rule, builds): &(&str, usize)| {
+            format!("`{rule}` keeps {builds} build{}", if *builds == 1 { "" } else { "s" })
+        };
+        if kept.is_empty() { "no build is left".to_owned() } else { kept.iter().map(one).collect::<Vec<_>>().join(", ") }
+    }
+
     /// Returns the builds that go.
     pub fn expiring(&self) -> impl Iterator<Item = &Verdict> {
         self.builds.iter().filter(|verdict| verdict.fate == Fate::Expire)

@@ -23,7 +23,7 @@ pub struct PreviousRuns {
     pub previous: Option<Box<Policy>>,
     /// The plan that somebody accepted, brakes notwithstanding.
     pub accepted: Option<Digest>,
-    /// What could not be read and might protect anything: nothing may go.
+    /// What could not be read and may protect any build: nothing expires.
     pub unreadable: Vec<(RelPath, String)>,
     /// Streams that must not be touched, with the reason.
     pub frozen: BTreeMap<Stream, String>,
@@ -60,7 +60,7 @@ impl PreviousRuns {
         let mut refusals: Vec<String> = self
             .unreadable
             .iter()
-            .map(|(path, why)| format!("`{path}` cannot be read and might protect anything: {why}"))
+            .map(|(path, why)| format!("`{path}` cannot be read and may protect any build: {why}"))
             .collect();
         if let Some(last) = self.last_run.filter(|_| !self.any_clock) {
             if last.since(now) > skew {

@@ -28,7 +28,7 @@ pub enum BundleError {
     #[error("no stream that can be a member of `{0}` has a build")]
     NoMember(Stream),
     /// Some members cannot be part of it.
-    #[error("`{stream}` cannot be made, since nothing is left out of a bundle:\n  {}", listed(.members))]
+    #[error("`{stream}` cannot be made, since nothing is left out of a bundle: {}", listed(.members))]
     Members {
         /// The stream of the bundle.
         stream: Stream,
@@ -106,7 +106,7 @@ impl Classify for BundleError {
 }
 
 fn listed(members: &[(Stream, String)]) -> String {
-    members.iter().map(|(stream, why)| format!("`{stream}`: {why}")).collect::<Vec<_>>().join("\n  ")
+    members.iter().map(|(stream, why)| format!("`{stream}`: {why}")).collect::<Vec<_>>().join("; ")
 }
 
 fn those(known: &[String]) -> String {

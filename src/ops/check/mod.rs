@@ -20,7 +20,7 @@ use crate::decide::check::{
 };
 use crate::mirror::{
     AnchorError, ExpectedState, Kept, Mirror, StateError, Unreadable, build_info_from_record,
-    build_info_from_snapshot, chain, named, survey_by,
+    build_info_from_snapshot, chain, named, survey_by, Tree,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
@@ -79,7 +79,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
     };
     let surveyed = survey_by(mirror, now, &look)?;
     session.check_cancelled()?;
-    let (damaged, unread) = unread(mirror, &surveyed.troubles);
+    let Unread { damaged, unheld, unread } = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
     // What another mirror's journal states is not about this one.
@@ -112,6 +112,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         stages: left.into_iter().map(|left| (left.path, left.age, left.bytes)).collect(),
         unheld: (surveyed.lost_holds.into_iter())
             .map(|lost| (lost.path(), lost.error().to_string(), lost.id))
+            .chain(unheld)
             .collect(),
         lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
         unread: hidden
@@ -251,8 +252,16 @@ fn is_below(path: &str, scope: &RelPath) -> bool {
     scope.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Builds of which what is kept is damaged, and paths that could not be read, each with the reason.
-type Unread = (Vec<(BuildId, String)>, Vec<(RelPath, String)>);
+/// What the survey could not read, each with the reason.
+#[derive(Default)]
+struct Unread {
+    /// Builds whose record is damaged.
+    damaged: Vec<(BuildId, String)>,
+    /// Files of holds that are damaged, and their builds.
+    unheld: Vec<(RelPath, String, BuildId)>,
+    /// Paths that could not be read.
+    unread: Vec<(RelPath, String)>,
+}
 
 /// Tells what the survey could not read.
 fn unread(mirror: &Mirror, troubles: &[Unreadable]) -> Unread {
@@ -260,9 +269,12 @@ fn unread(mirror: &Mirror, troubles: &[Unreadable]) -> Unread {
     for Unreadable { path, error } in troubles {
         match (mirror.layout().place(path), error) {
             (crate::layout::Place::Build { build }, StateError::Record(..)) => {
-                told.0.push((build, chain(error)));
+                told.damaged.push((build, chain(error)));
             }
-            _ => told.1.push((path.clone(), chain(error))),
+            (_, StateError::Holds(id, _)) => {
+                told.unheld.push((Tree::Holds.at(id), chain(error), id.clone()));
+            }
+            _ => told.unread.push((path.clone(), chain(error))),
         }
     }
     told

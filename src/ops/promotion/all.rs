@@ -2,8 +2,8 @@
 
 use super::StageError;
 use super::known::Known;
-use super::promote::{PromoteRequest, PromotedAs, Promoting, StageMove};
-use super::set::{BundleMove, Promoter, Set};
+use super::promote::{PromoteRequest, PromotedAs, StageMove};
+use super::promoter::{BundleMove, Promoter, Set};
 use crate::mirror::Mirror;
 use crate::model::{Stamp, Stream};
 use crate::ops::Mode;
@@ -41,13 +41,10 @@ pub fn promote(
     for unit in units(mirror, &promoter.known, request)? {
         match unit {
             Unit::One(name, stream) => {
-                let stage = promoter.known.stage_in(&name, &stream)?.clone();
-                let (lock, stage, stream) = (promoter.lock.as_ref(), &stage, &stream);
-                let one = Promoting { mirror, lock, request, stage, stream };
-                report.stages.push(one.promote(&mut promoter.known, session.stop())?);
+                report.stages.push(promoter.promote_one(&name, &stream)?);
             }
             Unit::Set(set) => {
-                let (stages, bundle) = promoter.promote(&set)?;
+                let (stages, bundle) = promoter.promote_set(&set)?;
                 report.stages.extend(stages);
                 report.bundles.extend(bundle);
             }

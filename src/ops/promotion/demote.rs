@@ -1,61 +1,18 @@
 //! Demoting: what a promotion moved goes back, and the build that had the stage is rejected for it.
 
 use super::StageError;
+use super::demote_set::whole;
+use super::demotion::{DemoteReport, DemoteRequest, planned};
 use super::known::Known;
-use super::moves::{around, commands, moves, step};
-use crate::commit::carried::may_carry;
-use crate::commit::{PromotionError, together};
-use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
-use crate::exec;
-use crate::mirror::{Mirror, chain};
-use crate::model::{BuildId, Label, RelPath, Stream};
+use super::moves::around;
+use crate::commit::together;
+use crate::layout::Bundle;
+use crate::mirror::Mirror;
+use crate::model::Label;
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
-use crate::record::{Event, EventKind, NameMove, Phase, Promotion};
+use crate::record::{Event, EventKind, Phase};
 use crate::session::Session;
-use schemars::JsonSchema;
-use serde::Serialize;
-use std::collections::BTreeMap;
-
-/// What is demoted.
-#[derive(Debug, Clone)]
-pub struct DemoteRequest {
-    /// The stage.
-    pub stage: String,
-    /// In this stream.
-    pub stream: Stream,
-    /// To this build; to the one that had the stage before without it.
-    pub to: Option<BuildId>,
-    /// Why.
-    pub why: String,
-}
-
-/// What demoting did.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct DemoteReport {
-    /// The stage.
-    pub stage: String,
-    /// The stream.
-    pub stream: Stream,
-    /// The build that had it.
-    pub from: Option<BuildId>,
-    /// The build that has it now; `null` if no build had it before.
-    pub to: Option<BuildId>,
-    /// The build that is rejected for it.
-    pub rejected: Option<BuildId>,
-    /// The other names that moved along.
-    pub carried: Vec<NameMove>,
-    /// The commands that ran before the names moved.
-    pub commands: Vec<String>,
-    /// Those of them that failed, each with its reason.
-    pub failures: Vec<String>,
-    /// The bundle of the builds that have the stage then.
-    pub bundle: Option<BuildId>,
-    /// Later stages that have the rejected build; they stay.
-    pub also: Vec<String>,
-    /// Whether the last demotion did it already.
-    pub already: bool,
-}
 
 /// Takes a stage from the build that has it. Where a bundle is made of the builds that have the stage, its link moves, too.
 pub fn demote(
@@ -69,31 +26,41 @@ pub fn demote(
     let mut lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
     for _ in 0..TRIES {
         let known = Known::read(mirror, session.now())?;
-        let stage = known.stage_in(&request.stage, &request.stream)?;
-        if let Some(done) = already(mirror, request)? {
+        let set = mirror.layout().bundle(&request.stream);
+        if set.is_none() {
+            known.stage_in(&request.stage, &request.stream)?;
+        }
+        if let Some(done) = already(mirror, request, set.as_ref())? {
             return Ok(done);
         }
-        let bundle =
-            if stage.bundle { mirror.layout().bundle_of(&request.stream, &stage.name) } else { None };
-        let (promotion, mut report) = planned(mirror, &known, request, stage)?;
+        let (promotions, mut report, bundle) = match set {
+            Some(bundle) => {
+                let (promotions, report) = whole((session, lock.as_ref()), &known, request, &bundle)?;
+                (promotions, report, Some(bundle))
+            }
+            None => {
+                let stage = known.stage_in(&request.stage, &request.stream)?;
+                let bundle = || mirror.layout().bundle_of(&request.stream, &stage.name);
+                let (promotion, report) = planned((session, lock.as_ref()), &known, request, stage)?;
+                (vec![promotion], report, stage.bundle.then(bundle).flatten())
+            }
+        };
         let Some(bundle) = bundle else {
-            if let Some(lock) = &lock {
-                let failures = together::demote(lock, &promotion, session.stop(), lock.now())?;
-                report.failures = failures.iter().map(|error| chain(error)).collect();
+            for (lock, promotion) in lock.iter().zip(&promotions) {
+                report.carried_out(&together::demote(lock, promotion, session.stop(), lock.now())?);
             }
             return Ok(report);
         };
-        let moved = BTreeMap::from([(request.stream.clone(), promotion.build.clone())]);
+        let moved = promotions.iter().map(|one| (one.stream.clone(), one.build.clone())).collect();
         let members = Members::read(mirror, (&known.census, &known.unreadable), &bundle, &moved)?;
         let Some(held) = lock.take() else {
-            report.bundle = Some(bundled(session, &bundle, &members)?.id);
+            report.bundle_is(bundled(session, &bundle, &members)?.id);
             return Ok(report);
         };
         if let Some(id) = is_there(mirror, &bundle, &members)? {
-            let promotion = around(&held, &bundle, &id, vec![promotion])?;
-            let failures = together::demote(&held, &promotion, session.stop(), held.now())?;
-            report.failures = failures.iter().map(|error| chain(error)).collect();
-            report.bundle = Some(id);
+            let promotion = around(&held, &bundle, &id, promotions)?;
+            report.carried_out(&together::demote(&held, &promotion, session.stop(), held.now())?);
+            report.bundle_is(id);
             return Ok(report);
         }
         // Without the lock, which is taken again to look at everything again.
@@ -104,79 +71,17 @@ pub fn demote(
     Err(BundleError::Moving(request.stream.clone()).into())
 }
 
-/// Returns what moves, and what is to be told of it.
-fn planned(
-    mirror: &Mirror,
-    known: &Known,
-    request: &DemoteRequest,
-    stage: &Stage,
-) -> Result<(Promotion, DemoteReport), StageError> {
-    let (stream, name) = (&request.stream, &request.stage);
-    if let Some(why) = known.unreadable(mirror, stream, |_| false) {
-        return Err(StageError::Name(why));
-    }
-    let state = evaluate(stage, stream, &known.view());
-    if state.outcome == Outcome::Interfered {
-        return Err(StageError::Interfered { stage: name.clone(), stream: stream.clone() });
-    }
-    let Some(from) = state.incumbent else {
-        return Err(StageError::NoIncumbent { stage: name.clone(), stream: stream.clone() });
-    };
-    may_carry(mirror, stage).map_err(PromotionError::from)?;
-    let last = last_promotion(mirror, stage, stream, &from)?;
-    let to = target(known, request, stage, &from, last.as_ref())?;
-    let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
-    if let (Some(previous), Some(last)) = (&stage.previous, last.filter(|last| last.before == to)) {
-        let back = step_back(mirror, stream, previous, &last)?;
-        let at = moves.len().saturating_sub(1);
-        moves.splice(at..at, back);
-    }
-    let of = |one: &&Stage| one.before.contains(name) && one.is_in(stream);
-    let has = |one: &&Stage| {
-        let led = known.moves.of(stream, &one.name).last();
-        led.is_some_and(|led| led.build.as_ref() == Some(&from.name))
-    };
-    let also = known.pipeline.stages.iter().filter(of).filter(has).map(|one| one.name.clone()).collect();
-    let mut carried = moves.clone();
-    carried.pop();
-    let commands = commands(stage);
-    let ran = commands.iter().map(|one| exec::shown(if to.is_some() { &one.apply } else { &one.undo }));
-    let report = DemoteReport {
-        stage: name.clone(),
-        stream: stream.clone(),
-        from: Some(from.clone()),
-        to: to.clone(),
-        rejected: Some(from.clone()),
-        carried,
-        commands: ran.collect(),
-        failures: Vec::new(),
-        bundle: None,
-        also,
-        already: false,
-    };
-    let promotion = Promotion {
-        name: name.clone(),
-        stream: stream.clone(),
-        build: to,
-        before: Some(from),
-        moves,
-        commands,
-        votes: BTreeMap::new(),
-        waived: Vec::new(),
-        lacked: Vec::new(),
-        why: Some(request.why.clone()),
-        pipeline: known.pipeline.digest,
-        members: Vec::new(),
-    };
-    Ok((promotion, report))
-}
-
 /// Returns the demotion that this one asks for again, after a loss of the connection or in a loop that retries: the last
 /// move of the stage was one for the same reason.
 ///
 /// Without this, running the command again would take the stage from the next build, too.
-fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteReport>, StageError> {
-    let alias = mirror.layout().stream_path(&request.stream)?.child(&request.stage).unwrap_or_default();
+fn already(
+    mirror: &Mirror,
+    request: &DemoteRequest,
+    set: Option<&Bundle>,
+) -> Result<Option<DemoteReport>, StageError> {
+    let name = set.map_or(&request.stage, |bundle| &bundle.link);
+    let alias = mirror.layout().stream_path(&request.stream)?.child(name).unwrap_or_default();
     let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
     let events = mirror.history(&kinds)?;
     let part = |event: &Event| event.stated().promotion.and_then(|promotion| promotion.of(&alias).cloned());
@@ -187,88 +92,9 @@ fn already(mirror: &Mirror, request: &DemoteRequest) -> Result<Option<DemoteRepo
     let same = done.why.as_ref() == Some(&request.why)
         && request.to.as_ref().is_none_or(|to| done.build.as_ref() == Some(to));
     Ok(same.then(|| DemoteReport {
-        stage: done.name,
-        stream: done.stream,
-        from: done.before.clone(),
         to: done.build,
-        rejected: done.before,
-        carried: Vec::new(),
-        commands: Vec::new(),
-        failures: Vec::new(),
-        bundle: None,
-        also: Vec::new(),
+        rejected: done.before.clone().filter(|_| set.is_none()),
         already: true,
+        ..DemoteReport::of(request, done.before)
     }))
-}
-
-/// Returns the promotion by which a build got the stage that it has.
-fn last_promotion(
-    mirror: &Mirror,
-    stage: &Stage,
-    stream: &Stream,
-    id: &BuildId,
-) -> Result<Option<Promotion>, StageError> {
-    let alias = mirror.layout().stream_path(stream)?.child(&stage.name).unwrap_or_default();
-    let events = mirror.history(&[EventKind::Promoted])?;
-    let done = events.into_iter().rev().filter(|event| event.phase == Phase::Done);
-    let parts = done.filter_map(|event| event.stated().promotion?.of(&alias).cloned());
-    Ok(parts.into_iter().find(|one| one.build.as_ref() == Some(id)))
-}
-
-/// Returns the build to which the stage goes.
-fn target(
-    known: &Known,
-    request: &DemoteRequest,
-    stage: &Stage,
-    from: &BuildId,
-    last: Option<&Promotion>,
-) -> Result<Option<BuildId>, StageError> {
-    let name = stage.name.clone();
-    if let Some(id) = &request.to {
-        if known.census.build(id).is_none() || id.stream != request.stream {
-            return Err(StageError::NoBuild(id.clone()));
-        }
-        if id == from {
-            return Err(StageError::Has { stage: name, id: id.clone() });
-        }
-        let one = assess(stage, id, &known.view());
-        if !one.can_be_forced() {
-            return Err(StageError::unfit(name, one));
-        }
-        return Ok(Some(id.clone()));
-    }
-    let named = |name| BuildId::new(request.stream.clone(), name);
-    let view = known.view();
-    let usable: Vec<BuildId> = had(stage, &request.stream, &stage.name, &view)
-        .into_iter()
-        .cloned()
-        .map(named)
-        .filter(|id| id != from)
-        .collect();
-    match last.map(|last| last.before.as_ref()) {
-        Some(Some(before)) if usable.contains(before) => Ok(Some(before.clone())),
-        // Nothing had it before.
-        Some(None) => Ok(None),
-        _ => match usable.into_iter().next() {
-            Some(id) => Ok(Some(id)),
-            None => Err(StageError::NoWayBack { stage: name, stream: request.stream.clone() }),
-        },
-    }
-}
-
-/// Returns the move of `previous` to where it led before the promotion, if that is still there.
-fn step_back(
-    mirror: &Mirror,
-    stream: &Stream,
-    previous: &str,
-    last: &Promotion,
-) -> Result<Option<NameMove>, StageError> {
-    let now = step(mirror, stream, previous, None)?;
-    let moved = last.moves.iter().find(|step| step.alias == now.alias && step.to == now.from);
-    let Some(moved) = moved else { return Ok(None) };
-    let is_there = |at: &RelPath| mirror.look(at).map(|entry| entry.is_some());
-    match &moved.from {
-        Some(at) if !is_there(at)? => Ok(None),
-        from => Ok(Some(NameMove { to: from.clone(), ..now })),
-    }
 }

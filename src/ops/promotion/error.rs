@@ -4,6 +4,7 @@ use crate::commit::{PipelineInForceError, PromotionError, RepointError};
 use crate::decide::pipeline::Candidate;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError};
+use crate::model::registry::Image;
 use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
 use crate::ops::alias::LabelActError;
 use crate::ops::bundle::BundleError;
@@ -86,6 +87,27 @@ pub enum StageError {
         /// The stream.
         stream: Stream,
     },
+    /// The images of a build cannot go along.
+    #[error("{0}")]
+    Images(String),
+    /// A tag that the stage moves is not where the stage left it.
+    #[error(
+        "the tag `{image}` is not where the stage `{stage}` of `{stream}` left it: something else moved it"
+    )]
+    Tag {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+        /// The image with its tag.
+        image: Image,
+    },
+    /// An interrupted command of the stage could not be settled.
+    #[error(
+        "an interrupted promotion or demotion of `{0}` cannot be settled: `mirrorkeep recover` shows why, and \
+         `mirrorkeep recover --skip-commands` settles it without its commands"
+    )]
+    Unsettled(RelPath),
     /// No build had the stage that could have it again.
     #[error("no earlier build that had the stage `{stage}` in `{stream}` can have it again")]
     NoWayBack {
@@ -174,6 +196,9 @@ impl Classify for StageError {
                 "`mirrorkeep stages {stage} --stream {stream}` shows where it leads; `mirrorkeep promote {stage} \
                  --stream {stream} --take-over --why TEXT` accepts that and goes on"
             )),
+            Self::Tag { stage, stream, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` moves it all the same"
+            )),
             Self::Lacks { stage, id, .. } => ErrorKind::Failed.hint(format!(
                 "`mirrorkeep promote {stage} --build {} --force --why TEXT` promotes it all the same",
                 shell_word(id.to_string().as_ref())
@@ -187,6 +212,8 @@ impl Classify for StageError {
             | Self::Has { .. }
             | Self::NoWaiver { .. }
             | Self::Unreadable(..)
+            | Self::Unsettled(_)
+            | Self::Images(_)
             | Self::Together { .. }
             | Self::Name(_) => ErrorKind::Failed.into(),
             Self::NoPlace(error) => error.class(),

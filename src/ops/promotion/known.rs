@@ -33,6 +33,13 @@ impl Known {
         Self::found(mirror, required_pipeline(mirror)?, survey_stream(mirror, stream, now)?)
     }
 
+    /// Returns what is known from a census that was taken for something else.
+    pub(super) fn of_census(mirror: &Mirror, census: &Census) -> Result<Self, StageError> {
+        let (pipeline, census, now) = (required_pipeline(mirror)?, census.clone(), census.at);
+        let (moves, waivers) = (Moves::of_census(&census, mirror.layout()), waivers(mirror)?);
+        Ok(Self { pipeline, census, moves, waivers, now, unreadable: Vec::new(), hidden: Vec::new() })
+    }
+
     fn found(mirror: &Mirror, pipeline: Pipeline, survey: Survey) -> Result<Self, StageError> {
         let now = survey.census.at;
         if let Some(lost) = survey.lost.first() {

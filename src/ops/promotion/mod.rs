@@ -5,25 +5,30 @@
 
 mod all;
 mod demote;
+mod demote_set;
+mod demotion;
 mod error;
+mod images;
 mod known;
 mod moves;
 mod promote;
+mod promoter;
 mod protect;
 mod reject;
-mod set;
 mod stages;
 mod track;
 mod vote;
 mod waive;
 
 pub use all::{PromoteReport, promote};
-pub use demote::{DemoteReport, DemoteRequest, demote};
+pub use demote::demote;
+pub use demotion::{DemoteReport, DemoteRequest};
 pub use error::StageError;
 pub use promote::{PromoteRequest, PromotedAs, StageMove};
+pub use promoter::BundleMove;
 pub(crate) use protect::protect;
 pub use reject::{RejectReport, Rejection, reject, unreject};
-pub use set::BundleMove;
+pub(crate) use stages::stage_concerns;
 pub use stages::{StageStatus, stages};
 pub use track::{NameHistory, track};
 pub(crate) use vote::promotable;

@@ -7,7 +7,7 @@ use crate::layout::Bundle;
 use crate::mirror::{Mirror, Resolved, WriteLock};
 use crate::model::{BuildId, Digest, RelPath, Stream};
 use crate::ops::bundle::{BundleError, current, links, through_old};
-use crate::record::{CarriedCommand, NameMove, Promotion};
+use crate::record::{CarriedCommand, Event, NameMove, Promotion};
 use std::collections::BTreeMap;
 
 /// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
@@ -69,6 +69,25 @@ pub(super) fn step(
     repoint::step(mirror, alias, to)?.ok_or(StageError::Name(taken))
 }
 
+/// Returns why a stage may not move: an interrupted command of it could not be settled.
+pub(super) fn unsettled(
+    mirror: &Mirror,
+    lock: Option<&WriteLock<'_>>,
+    stage: &str,
+    stream: &Stream,
+) -> Option<StageError> {
+    let alias = mirror.layout().stream_path(stream).ok()?.child(stage).ok()?;
+    is_open(&lock?.unsettled(), &alias).then_some(StageError::Unsettled(alias))
+}
+
+/// Returns whether an event without an outcome moves an alias.
+pub(super) fn is_open(open: &[Event], alias: &RelPath) -> bool {
+    open.iter().any(|event| {
+        let promotion = event.stated().promotion;
+        event.to == alias.as_str() || promotion.is_some_and(|promotion| promotion.moving(alias).is_some())
+    })
+}
+
 /// Returns the promotion of a bundle by those of its members.
 pub(super) fn around(
     lock: &WriteLock<'_>,
@@ -88,6 +107,7 @@ pub(super) fn around(
         before: current(mirror, bundle)?,
         moves,
         commands: Vec::new(),
+        tags: Vec::new(),
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),

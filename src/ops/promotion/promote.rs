@@ -2,18 +2,16 @@
 
 use super::StageError;
 use super::known::Known;
-use super::moves::{commands, moves, step};
+use super::moves::{commands, moves, step, unsettled};
 use crate::commit::PromotionError;
 use crate::commit::carried::may_carry;
 use crate::commit::repoint::repoint;
-use crate::commit::together;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, BuildName, Stream, VOTE};
 use crate::ops::matching::Matching;
-use crate::progress::CancelToken;
-use crate::record::{NameMove, Payload, Promotion};
+use crate::record::{NameMove, Payload, Promotion, TagMove};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -60,7 +58,10 @@ pub struct StageMove {
     /// The commands that ran before the names moved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// Why nothing moved although something was to.
+    /// The tags of images that moved before the names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagMove>,
+    /// Why nothing moved although something was to, or why there is no candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -121,26 +122,15 @@ pub(super) struct PlannedMove {
 }
 
 impl Promoting<'_> {
-    /// Moves the stage alone.
-    pub(super) fn promote(&self, known: &mut Known, stop: &CancelToken) -> Result<StageMove, StageError> {
-        let planned = match self.plan(known)? {
-            Planned::Done(done) => return Ok(*done),
-            Planned::Move(planned) => *planned,
-        };
-        if let Some(lock) = self.lock
-            && let Err(error) = together::promote(lock, &planned.promotion, stop, lock.now())
-        {
-            return Ok(planned.failed(&error.into()));
-        }
-        Ok(self.moved(known, planned))
-    }
-
     /// Decides what is to be done.
     pub(super) fn plan(&self, known: &mut Known) -> Result<Planned, StageError> {
         let done = |done: StageMove| Ok(Planned::Done(Box::new(done)));
         let mut state = evaluate(self.stage, self.stream, &known.view());
         let may_come_next = |id: &BuildId| self.may_come_next(known, &state, id);
-        let hidden = known.unreadable(self.mirror, self.stream, may_come_next).or_else(|| self.unsettled());
+        let hidden = known.unreadable(self.mirror, self.stream, may_come_next).or_else(|| {
+            let error = unsettled(self.mirror, self.lock, &self.stage.name, self.stream)?;
+            Some(error.to_string())
+        });
         if let Some(why) = hidden {
             return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
@@ -175,9 +165,10 @@ impl Promoting<'_> {
         }
         let mut carried = promotion.moves;
         carried.pop();
+        let tags = promotion.tags;
         let mut done = Self::entry(state, PromotedAs::Promoted);
         done.commands = promotion.commands.iter().map(|one| exec::shown(&one.apply)).collect();
-        (done.build, done.carried) = (Some(one.id), carried);
+        (done.build, done.carried, done.tags) = (Some(one.id), carried, tags);
         done.previous = before.filter(|_| self.stage.previous.is_some());
         done
     }
@@ -206,26 +197,13 @@ impl Promoting<'_> {
             candidates: state.candidates,
             carried: Vec::new(),
             commands: Vec::new(),
-            why: None,
+            tags: Vec::new(),
+            why: state.why,
         }
     }
 
     fn failed(state: StageState, error: &StageError) -> StageMove {
         StageMove { why: Some(chain(error)), ..Self::entry(state, PromotedAs::Failed) }
-    }
-
-    /// Returns why nothing may move here: what an interrupted command left of it could not be settled.
-    fn unsettled(&self) -> Option<String> {
-        let alias = self.mirror.layout().stream_path(self.stream).ok()?.child(&self.stage.name).ok()?;
-        let open = self.lock?.unsettled();
-        let of_it = |event: &crate::record::Event| {
-            let promotion = event.stated().promotion;
-            event.to == alias.as_str()
-                || promotion.is_some_and(|promotion| promotion.moving(&alias).is_some())
-        };
-        open.iter()
-            .any(of_it)
-            .then(|| format!("what an interrupted command left of `{alias}` could not be settled"))
     }
 
     /// Accepts where somebody moved the name.
@@ -307,6 +285,7 @@ impl Promoting<'_> {
             before: before.cloned(),
             moves: moves(self.mirror, self.stage, self.stream, Some(&one.id), before)?,
             commands: commands(self.stage),
+            tags: Vec::new(),
             votes,
             waived: one.waived.clone(),
             lacked: one.missing.clone(),
@@ -320,11 +299,23 @@ impl Promoting<'_> {
 impl PlannedMove {
     /// Says that the stage did not move.
     pub(super) fn failed(self, error: &StageError) -> StageMove {
-        Promoting::failed(self.state, error)
+        let mut done = Promoting::failed(self.state, error);
+        if matches!(error, StageError::Tag { .. }) {
+            done.outcome = PromotedAs::Interfered;
+        }
+        done
     }
 }
 
 impl Planned {
+    /// Returns what the journal states of a stage that is to be moved.
+    pub(super) fn promotion(&self) -> Option<&Promotion> {
+        match self {
+            Self::Move(planned) => Some(&planned.promotion),
+            Self::Done(_) => None,
+        }
+    }
+
     /// Returns the candidate that a required job failed and to which `on_failure` points now.
     pub(super) fn failed_build(&self) -> Option<&BuildId> {
         match self {

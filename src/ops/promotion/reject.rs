@@ -2,7 +2,7 @@
 
 use super::StageError;
 use super::known::Known;
-use crate::model::{BuildId, Label};
+use crate::model::{BuildId, Label, REJECTED};
 use crate::ops::Mode;
 use crate::ops::alias::{Saying, say_of};
 use crate::session::Session;
@@ -33,6 +33,9 @@ pub struct RejectReport {
     pub why: Option<String>,
     /// The stages that the build has; a rejection takes none away.
     pub has: Vec<String>,
+    /// For what it is rejected still after a rejection was taken back: each stage, or `null` for all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub still: Vec<Option<String>>,
 }
 
 /// Rejects a build: it is no candidate any more. A stage that it has stays; `demote` takes that away.
@@ -55,7 +58,8 @@ pub fn reject(session: &Session<'_>, rejection: &Rejection, mode: Mode) -> Resul
                 .is_some_and(|led| led.build.as_ref() == Some(&id.name))
     });
     let has = has.map(|one| one.name.clone()).collect();
-    Ok(RejectReport { id: id.clone(), stage: stage.clone(), before, why: Some(why.clone()), has })
+    let why = Some(why.clone());
+    Ok(RejectReport { id: id.clone(), stage: stage.clone(), before, why, has, still: Vec::new() })
 }
 
 /// Takes back a rejection, for one stage or for all.
@@ -66,6 +70,13 @@ pub fn unreject(
     mode: Mode,
 ) -> Result<RejectReport, StageError> {
     let saying = Saying { key: Label::rejected_key(stage), value: None, url: None, always: false };
+    let key = saying.key.clone();
     let before = say_of(session, id, saying, mode)?;
-    Ok(RejectReport { id: id.clone(), stage: stage.map(str::to_owned), before, why: None, has: Vec::new() })
+    let labels = session.mirror().record(id)?.map(|record| record.labels).unwrap_or_default();
+    let still = labels.keys().filter(|other| **other != key).filter_map(|other| {
+        let rest = other.strip_prefix(REJECTED)?;
+        if rest.is_empty() { Some(None) } else { Some(Some(rest.strip_prefix('/')?.to_owned())) }
+    });
+    let (id, stage) = (id.clone(), stage.map(str::to_owned));
+    Ok(RejectReport { id, stage, before, why: None, has: Vec::new(), still: still.collect() })
 }

@@ -53,7 +53,7 @@ pub struct Planned {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The mirror has no policy.
-    #[error("the mirror has no policy, so nothing may ever go")]
+    #[error("the mirror has no policy, so no build ever expires")]
     NoPolicy,
     /// The policy cannot be used.
     #[error(transparent)]
@@ -81,7 +81,9 @@ pub enum PlanError {
 impl Classify for PlanError {
     fn class(&self) -> Class {
         match self {
-            Self::NoPolicy => ErrorKind::Usage.into(),
+            Self::NoPolicy => ErrorKind::Usage.hint(
+                "`mirrorkeep policy list` lists the shipped policies, and `mirrorkeep policy set generic` puts one in force",
+            ),
             Self::Policy(error) => error.class(),
             Self::LastRun(at, _) => ErrorKind::Refused.hint(format!(
                 "restore `{at}` from a copy; without it (`rm {at}` in the mirror), the next prune deletes nothing until its plan is accepted"
@@ -196,7 +198,7 @@ fn past(
     for trouble in &survey.troubles {
         match mirror.layout().place(&trouble.path) {
             Place::Build { build } => *damaged.entry(build.stream).or_default() += 1,
-            _ => past.unreadable.push((trouble.path.clone(), crate::mirror::chain(&trouble.error))),
+            _ => past.unreadable.push((trouble.path.clone(), trouble.advice())),
         }
     }
     for (stream, count) in damaged {

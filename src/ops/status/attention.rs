@@ -1,9 +1,11 @@
 //! Why a person should look: each reason with the command that helps, where there is one.
 
 use super::{DiskStatus, LastCheck, PruneStatus};
+use crate::census::Census;
 use crate::decide::Plan;
-use crate::mirror::{Unreadable, chain};
+use crate::mirror::{Mirror, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
+use crate::ops::promotion::stage_concerns;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::plan::PlanError;
 use crate::recover::LeftStage;
@@ -21,8 +23,22 @@ fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
 
 /// Returns what could not be read.
 pub(super) fn of_troubles(troubles: &[Unreadable]) -> Vec<Concern> {
-    let one = |trouble: &Unreadable| concern(trouble.path.clone(), chain(&trouble.error), None);
+    let one = |trouble: &Unreadable| {
+        let hint = trouble.error.class().hint;
+        concern(trouble.path.clone(), chain(&trouble.error), hint.as_deref())
+    };
     troubles.iter().map(one).collect()
+}
+
+/// Returns the stages that are not where a promotion left them, or are far behind.
+pub(super) fn of_pipeline(mirror: &Mirror, census: &Census) -> Vec<Concern> {
+    match stage_concerns(mirror, census) {
+        Ok(found) => found.into_iter().map(|(path, why, hint)| concern(path, why, Some(&hint))).collect(),
+        Err(error) => {
+            let why = format!("stages cannot be evaluated: {}", chain(&error));
+            vec![concern(RelPath::state("mirror.yaml"), why, error.class().hint.as_deref())]
+        }
+    }
 }
 
 /// Returns why no plan could be made.
@@ -54,7 +70,8 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
         found.push(concern(root(), why, Some("`mirrorkeep plan` gives the reasons")));
     }
     if let Some(lacking) = plan.shortfall {
-        found.push(concern(root(), format!("{lacking} bytes cannot be freed"), None));
+        let why = format!("{lacking} bytes cannot be freed: {}", plan.obstacles());
+        found.push(concern(root(), why, Some("`mirrorkeep explain ID` gives all reasons for a build")));
     }
     if let Some(last) = prune.last
         && at.since(last) > OVERDUE
@@ -100,5 +117,7 @@ pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
 /// Returns whether the disk is nearly full.
 pub(super) fn of_disk(disk: &DiskStatus) -> Option<Concern> {
     let full = disk.free < disk.total / 100 * NEARLY_FULL;
-    full.then(|| concern(RelPath::root(), format!("less than {NEARLY_FULL}% of the disk is free"), None))
+    let why = format!("less than {NEARLY_FULL}% of the disk is free");
+    let hint = "`mirrorkeep sweep` empties the trash, and `mirrorkeep plan` shows what prune would free";
+    full.then(|| concern(RelPath::root(), why, Some(hint)))
 }

@@ -113,6 +113,9 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
     let mut attention = concerns(mirror, &census);
     attention.extend(attention::of_troubles(&troubles));
     attention.extend(unplanned.iter().map(attention::of_plan_error));
+    if mirror.config().pipeline.is_some() {
+        attention.extend(attention::of_pipeline(mirror, &census));
+    }
     let (trash, odd) = trashed::of(mirror, at)?;
     attention.extend(odd);
     let LeftStages { left: stages, failures, unknown } = left_stages(mirror, at)?;

@@ -99,8 +99,8 @@ fn explained(error: &Error) -> Option<(StoreErrorKind, String, String)> {
         if let Some(Unasked { kind, why, hint }) = cause.downcast_ref() {
             return Some((*kind, why.clone(), hint.clone()));
         }
-        // The last that speaks says most.
-        text = cause.to_string();
+        text.push_str(&cause.to_string());
+        text.push('\n');
         next = cause.source();
     }
     let kind = kind_of(error);

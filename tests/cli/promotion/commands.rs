@@ -232,6 +232,31 @@ fn an_undo_that_fails_keeps_the_stage_where_it_is_until_a_person_skips_it() {
 }
 
 #[test]
+fn an_undo_that_waits_is_not_run_after_another_command_moved_the_stage() {
+    let carried = Carried::promoted();
+    carried.rig.ok(&["promote"]);
+    let c = "master/centos/20181207T060000Z";
+    carried.rig.builds([c.rsplit('/').next().unwrap()]);
+    carried.rig.ok(&["vote", c, "smoke", "success"]);
+    for what in ["fail-two-apply", "fail-two-undo"] {
+        carried.switch(what, true);
+    }
+    carried.rig.ends(1, &["promote"]);
+    // A demotion waits for it; a build that must leave at once does not, and hands the stage on.
+    carried.rig.ends(1, &["demote", "tested", "--stream", "master/centos", "--why", "bad"]);
+    carried.rig.ok(&["withdraw", B, "--why", "leaked key", "--force"]);
+    for what in ["fail-two-apply", "fail-two-undo"] {
+        carried.switch(what, false);
+    }
+    carried.ran();
+    let told = carried.rig.ok(&["recover"]);
+    assert_eq!(carried.ran(), Vec::<String>::new(), "{told}");
+    assert_eq!(carried.state()[3], A);
+    carried.rig.ok(&["promote"]);
+    carried.is_at(c);
+}
+
+#[test]
 fn a_demotion_moves_them_back_and_the_stage_moves_although_one_fails() {
     let carried = Carried::promoted();
     carried.rig.ok(&["promote"]);
@@ -259,7 +284,15 @@ fn a_demotion_moves_them_back_and_the_stage_moves_although_one_fails() {
         format!("`{} one` (apply of tested) failed: it ended with exit code 3: no such tag", carried.tag);
     assert_eq!((&answer["failures"], &answer["to"]), (&json!([why]), &json!(A)));
     assert_eq!(carried.state()[1..], [A; 3]);
+    // It is not done before they succeed, and nothing else moves the stage.
+    let told = carried.rig.ends(1, &["demote", "tested", "--stream", "master/centos", "--why", "other"]);
+    assert!(told.contains("cannot be settled: `mirrorkeep recover` shows why"), "{told}");
+    let told = carried.rig.ends(1, &["recover"]);
+    assert!(told.contains("(apply of tested) failed") && told.contains("recover --skip-commands"), "{told}");
     carried.switch("fail-one-apply", false);
+    carried.rig.ok(&["recover"]);
+    carried.is_at(A);
+    assert_eq!(call(0, "boots no more")["already"], true);
     // To no build: they are undone.
     carried.ran();
     call(0, "not that one either");

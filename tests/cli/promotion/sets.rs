@@ -238,6 +238,50 @@ fn a_demotion_in_a_component_makes_the_bundle_of_what_is_left() {
 }
 
 #[test]
+fn a_demotion_of_the_bundle_takes_the_whole_set_back() {
+    let trunk = promoted(2);
+    // Only what the last promotion of the set moved goes back with it.
+    passed(&trunk, 3, &COMPONENTS[..2]);
+    trunk.ok(&["promote", "tested"]);
+    let demote = ["demote", "tested", "--stream", TESTED, "--why", "does not boot"];
+    let before = tree(&trunk.mirror(""));
+    let dry = trunk.json(&[&demote[..], &["--dry-run"]].concat());
+    assert_eq!(tree(&trunk.mirror("")), before);
+    let (third, second) = (md5(&repo([3, 3, 2, 2])), md5(&repo([2; 4])));
+    let [third, second] = [third, second].map(|name| json!(format!("{TESTED}/{name}")));
+    assert_eq!((&dry["from"], &dry["to"], &dry["bundle"]), (&third, &second, &second));
+    let told = trunk.ok(&demote);
+    for component in &COMPONENTS[..2] {
+        let line = format!(
+            "{}: moved tested back from {}",
+            stream(component),
+            id(component, 3).rsplit('/').next().unwrap()
+        );
+        assert!(told.contains(&line), "{told}");
+    }
+    assert_eq!(days(&trunk), [2; 4].map(Some));
+    assert_eq!(seen(&trunk, "tested"), [repo([2; 4]), md5(&repo([2; 4])), versions([2; 4])]);
+    // A loop that retries takes nothing more, and what lost the stage does not come back.
+    let again = trunk.json(&demote);
+    assert_eq!((&again["already"], &again["from"], &again["to"]), (&json!(true), &third, &second));
+    trunk.ends(4, &["promote", "tested", "--require-move"]);
+    assert_eq!(days(&trunk), [2; 4].map(Some));
+    // To a bundle that is named: each member that differs goes to its build there.
+    let first = format!("{TESTED}/{}", md5(&repo([1; 4])));
+    let back = ["demote", "tested", "--stream", TESTED, "--to", &first, "--why", "nor does that"];
+    let members = trunk.json(&back)["members"].clone();
+    let rejected: Vec<&Value> = members.as_array().unwrap().iter().map(|one| &one["rejected"]).collect();
+    assert_eq!(json!(rejected), json!(COMPONENTS.map(|component| id(component, 2))));
+    assert_eq!((days(&trunk), &seen(&trunk, "tested")[0]), ([1; 4].map(Some), &repo([1; 4])));
+    // Nothing was there before the first set.
+    let told = trunk.ends(1, &["demote", "tested", "--stream", TESTED, "--why", "nothing does"]);
+    assert!(told.contains("it would have no `tested`"), "{told}");
+    let told =
+        trunk.ends(2, &["demote", "tested", "--stream", TESTED, "--to", &id("network", 1), "--why", "x"]);
+    assert!(told.contains(&id("network", 1)), "{told}");
+}
+
+#[test]
 fn history_and_log_tell_each_component_and_the_bundle() {
     let trunk = promoted(2);
     trunk.ok(&["demote", "tested", "--stream", &stream("common"), "--why", "does not boot"]);

@@ -78,6 +78,34 @@ fn damaged_holds_are_written_again_from_the_journal() {
     let rig = with_a_hold();
     fs::write(file(&rig), "{").unwrap();
     rig.fails(REFUSED, "cannot be used", &["prune"]);
+    // Each of these is where a person looks first, and each names the way out.
+    for (code, args) in [(REFUSED, &["prune"][..]), (REFUSED, &["plan"]), (5, &["check"]), (5, &["status", "--check"])]
+    {
+        let said = rig.ends(code, args);
+        assert!(said.contains("`mirrorkeep recover` writes it again"), "{args:?}: {said}");
+        assert!(!said.contains("make it readable"), "{args:?}: {said}");
+    }
+    no_verdicts(&rig);
+    rig.fails(REFUSED, "`mirrorkeep recover` writes it again", &["hold", "list"]);
+    rig.fails(REFUSED, "cannot be used", &["--json", "hold", "list"]);
+    set_right(&rig);
+}
+
+/// No verdict is shown, since the holds are not known.
+#[track_caller]
+fn no_verdicts(rig: &Rig) {
+    let listed = rig.ok(&["list"]);
+    assert!(!listed.contains("expire") && listed.lines().any(|line| line.contains(" ?")), "{listed}");
+    assert!(rig.json(&["list"])["builds"][0]["verdict"].is_null());
+    assert!(rig.json(&["show", A_ID])["verdict"].is_null());
+}
+
+#[test]
+fn a_lost_hold_is_not_left_out_of_the_list_of_holds() {
+    let rig = with_a_hold();
+    fs::remove_file(file(&rig)).unwrap();
+    no_verdicts(&rig);
+    rig.fails(REFUSED, "`mirrorkeep recover` writes it again", &["hold", "list"]);
     set_right(&rig);
 }
 

@@ -4,9 +4,12 @@
 //! that begins with `https://` is spoken with over TLS, too. Every type prints as it is read, so that what a journal states
 //! of an image leads to it again.
 
-use crate::model::{Class, Classify, Digest, ErrorKind, ImageRef, ImageRefError};
+use super::{Class, Classify, Digest, ErrorKind, ImageRef, ImageRefError};
+use core::net::Ipv6Addr;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// The registry that answers for Docker Hub.
@@ -91,17 +94,17 @@ impl Host {
     }
 
     /// Returns whether it is spoken with without TLS.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
     /// Returns whether it is on this machine.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.name)
     }
 
     /// Returns the beginning of the URL of every request to it.
-    pub(super) fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         let name = if self.name == HUB.0 { HUB.1 } else { &self.name };
         format!("{}://{name}/v2/", if self.plain { "http" } else { "https" })
     }
@@ -117,14 +120,14 @@ impl Host {
 }
 
 /// Returns whether a host with an optional port is this machine.
-pub(super) fn is_loopback(name: &str) -> bool {
+pub(crate) fn is_loopback(name: &str) -> bool {
     let host = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => {
             return address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
         }
         None => name.split_once(':').map_or(name, |(host, _)| host),
     };
-    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Takes the scheme from the beginning of an address; if there is one, whether it is plain HTTP.
@@ -148,7 +151,7 @@ fn image(text: &str, whole: &str) -> Result<ImageRef, AddressError> {
 
 /// Returns the beginning of a text as one line.
 fn excerpt(text: &str) -> String {
-    crate::model::shown(&text.chars().take(200).collect::<String>()).into_owned()
+    super::shown(&text.chars().take(200).collect::<String>()).into_owned()
 }
 
 impl Address {
@@ -223,6 +226,31 @@ impl FromStr for Image {
         let mut image = Self::from(&image(rest, text)?);
         image.repository.host.plain = plain.unwrap_or(image.repository.host.plain);
         Ok(image)
+    }
+}
+
+impl Serialize for Image {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Image {
+    fn schema_name() -> Cow<'static, str> {
+        "Image".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "An image in a registry, `[http://]REGISTRY/REPOSITORY:TAG` or `@sha256:DIGEST`.",
+        })
     }
 }
 

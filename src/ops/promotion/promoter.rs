@@ -1,19 +1,22 @@
-//! Promoting a stage in the members of a bundle: every name of every member and the link of the bundle move as one.
+//! Promoting one stage, or those of the members of a bundle, whose names and link move as one.
 //!
-//! The bundle is published before any name moves, and without the lock, since bytes are never written under it. What was
-//! decided is decided again after that; the order of writes is in `docs/decisions/0017-bundles.md`.
+//! Images are copied and a bundle is published before any name moves, and without the lock, since bytes are never written
+//! under it. What was decided is decided again after that; the order of writes is in `docs/decisions/0017-bundles.md`
+//! and `0018-images.md`.
 
 use super::StageError;
+use super::images::{Tags, copy, look_up, tag_moves};
 use super::known::Known;
 use super::moves::around;
 use super::promote::{Planned, PromoteRequest, Promoting, StageMove};
 use crate::commit::together;
 use crate::decide::pipeline::Stage;
 use crate::layout::Bundle;
-use crate::mirror::WriteLock;
+use crate::mirror::{WriteLock, chain};
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, current, is_there, publish};
+use crate::record::Promotion;
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,6 +50,8 @@ pub(super) struct Promoter<'a> {
     request: &'a PromoteRequest,
     pub(super) lock: Option<WriteLock<'a>>,
     pub(super) known: Known,
+    /// The tags of the images of each build that a stage may move to, whose images were copied; or why they cannot be.
+    tags: BTreeMap<(String, BuildId), Result<Tags, String>>,
 }
 
 /// How far a set came.
@@ -57,8 +62,8 @@ enum Made {
     Bundle(BundleMove),
     /// No name moved.
     Failed(StageError),
-    /// The bundle is published, and what moves is decided again.
-    Published,
+    /// The bundle is published or images are copied, and what moves is decided again.
+    Again,
 }
 
 impl<'a> Promoter<'a> {
@@ -70,20 +75,90 @@ impl<'a> Promoter<'a> {
     ) -> Result<Self, StageError> {
         let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
         let known = Known::read(session.mirror(), session.now())?;
-        Ok(Self { session, request, lock, known })
+        Ok(Self { session, request, lock, known, tags: BTreeMap::new() })
+    }
+
+    /// Promotes a stage in one stream.
+    pub(super) fn promote_one(&mut self, name: &str, stream: &Stream) -> Result<StageMove, StageError> {
+        let (mirror, request) = (self.session.mirror(), self.request);
+        for _ in 0..TRIES {
+            let stage = self.known.stage_in(name, stream)?.clone();
+            let one = Promoting { mirror, lock: self.lock.as_ref(), request, stage: &stage, stream };
+            let mut planned = match one.plan(&mut self.known)? {
+                Planned::Done(done) => return Ok(*done),
+                Planned::Move(planned) => *planned,
+            };
+            if self.bring(&stage, std::slice::from_ref(&planned.promotion))? {
+                continue;
+            }
+            let moved = self.tag(&stage, &mut planned.promotion).and_then(|()| match &self.lock {
+                Some(lock) => {
+                    Ok(together::promote(lock, &planned.promotion, self.session.stop(), lock.now())?)
+                }
+                None => Ok(()),
+            });
+            if let Err(error) = moved {
+                return Ok(planned.failed(&error));
+            }
+            let one = Promoting { mirror, lock: self.lock.as_ref(), request, stage: &stage, stream };
+            return Ok(one.moved(&mut self.known, planned));
+        }
+        Err(StageError::Images(format!(
+            "the candidate of `{name}` in `{stream}` changed again and again while images were copied"
+        )))
+    }
+
+    /// Copies the images of builds that are to be promoted, without the lock; returns whether everything is to be decided again.
+    fn bring(&mut self, stage: &Stage, promotions: &[Promotion]) -> Result<bool, StageError> {
+        let builds = promotions.iter().filter_map(|one| one.build.clone());
+        let keys = builds.map(|id| (stage.name.clone(), id));
+        let keys: Vec<_> = keys.filter(|key| !self.tags.contains_key(key)).collect();
+        if stage.images.is_empty() || keys.is_empty() {
+            return Ok(false);
+        }
+        let is_real = self.lock.take().is_some();
+        for key in keys {
+            let tags = look_up(self.session, stage, &key.1).and_then(|tags| {
+                if is_real {
+                    copy(self.session, &tags)?;
+                }
+                Ok(tags)
+            });
+            self.session.check_cancelled()?;
+            self.tags.insert(key, tags.map_err(|error| chain(&error)));
+        }
+        if is_real {
+            self.lock = Some(self.session.begin()?);
+            self.known = Known::read(self.session.mirror(), self.session.now())?;
+        }
+        Ok(is_real)
+    }
+
+    /// Decides which tags of images move with a stage.
+    fn tag(&self, stage: &Stage, promotion: &mut Promotion) -> Result<(), StageError> {
+        let id = promotion.build.clone();
+        let Some(tags) = id.and_then(|id| self.tags.get(&(stage.name.clone(), id))) else { return Ok(()) };
+        let tags = tags.as_ref().map_err(|why| StageError::Images(why.clone()))?;
+        let mode = if self.lock.is_some() { Mode::Real } else { Mode::Trial };
+        let of = (stage, &promotion.stream);
+        promotion.tags = tag_moves(self.session, of, tags, (self.request.take_over, mode))?;
+        Ok(())
     }
 
     /// Promotes a stage in a set, or leaves every name of it where it is.
-    pub(super) fn promote(&mut self, set: &Set) -> Result<(Vec<StageMove>, Option<BundleMove>), StageError> {
+    pub(super) fn promote_set(
+        &mut self,
+        set: &Set,
+    ) -> Result<(Vec<StageMove>, Option<BundleMove>), StageError> {
         // What a job failed has its name after the first look.
         let mut failed = BTreeMap::new();
         for _ in 0..TRIES {
-            let planned = self.plan(set, &mut failed)?;
-            let (error, bundle) = match self.make(set, &planned)? {
+            let mut planned = self.plan(set, &mut failed)?;
+            let (error, bundle) = match self.make(set, &mut planned)? {
                 Made::Nothing => (None, None),
                 Made::Bundle(bundle) => (None, Some(bundle)),
                 Made::Failed(error) => (Some(error), None),
-                Made::Published => continue,
+                Made::Again => continue,
             };
             return Ok((self.outcomes(set, planned, &failed, error.as_ref()), bundle));
         }
@@ -110,12 +185,23 @@ impl<'a> Promoter<'a> {
     }
 
     /// Makes the bundle of what the stage has then, and moves every name.
-    fn make(&mut self, set: &Set, planned: &[Planned]) -> Result<Made, StageError> {
+    fn make(&mut self, set: &Set, planned: &mut [Planned]) -> Result<Made, StageError> {
         let members = match self.members(set, planned) {
             Ok(Some(members)) => members,
             Ok(None) => return Ok(Made::Nothing),
             Err(error) => return Ok(Made::Failed(error)),
         };
+        let moves = planned.iter().filter_map(Planned::promotion).cloned().collect::<Vec<_>>();
+        if self.bring(&set.stage, &moves)? {
+            return Ok(Made::Again);
+        }
+        for one in planned.iter_mut() {
+            if let Planned::Move(one) = one
+                && let Err(error) = self.tag(&set.stage, &mut one.promotion)
+            {
+                return Ok(Made::Failed(error));
+            }
+        }
         match self.build(set, &members) {
             Ok(Some(id)) => {
                 Ok(self.commit(set, planned, members, id).map_or_else(Made::Failed, Made::Bundle))
@@ -161,7 +247,7 @@ impl<'a> Promoter<'a> {
             Ok(report) => {
                 let warnings = self.session.mirror().warnings();
                 report.warnings.into_iter().for_each(|why| warnings.add(why));
-                Made::Published
+                Made::Again
             }
             Err(error) => Made::Failed(error.into()),
         })
@@ -177,10 +263,7 @@ impl<'a> Promoter<'a> {
         let (stage, stream) = (set.stage.name.clone(), set.bundle.stream.clone());
         let before = current(self.session.mirror(), &set.bundle)?;
         if let Some(lock) = &self.lock {
-            let parts = planned.iter().filter_map(|planned| match planned {
-                Planned::Move(one) => Some(one.promotion.clone()),
-                Planned::Done(_) => None,
-            });
+            let parts = planned.iter().filter_map(Planned::promotion).cloned();
             let promotion = around(lock, &set.bundle, &id, parts.collect())?;
             together::promote(lock, &promotion, self.session.stop(), lock.now())?;
         }

@@ -1,0 +1,193 @@
+//! What a person types who does not know the verb, the option or the setting: each answer names what works when pasted.
+
+use crate::support::rig::{Mounted, Rig};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+const A: &str = "20260101T000000Z";
+const B: &str = "20260102T000000Z";
+const A_ID: &str = "master/centos/20260101T000000Z";
+
+/// Runs a command line that cannot be used: code 2, with that advice, and without the noise of the parser.
+#[track_caller]
+fn advised(rig: &Rig, args: &[&str], advice: &str) {
+    let said = rig.ends(2, args);
+    let hint = said.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();
+    assert!(hint.contains(advice), "{args:?}: {said}");
+    assert!(!said.contains("tip:") && !said.contains("as a value"), "{args:?}: {said}");
+}
+
+#[test]
+fn verbs_of_other_tools_name_the_verb_here() {
+    let rig = Rig::new();
+    for (args, advice) in [
+        (&["alias", "add", "x", "y"][..], "`mirrorkeep alias set NAME ID`"),
+        (&["alias", "rm", "x"], "`mirrorkeep alias remove NAME`"),
+        (&["set-alias", "x", "y"], "`mirrorkeep alias set NAME ID`"),
+        (&["serve"], "docs/serving.md"),
+        (&["unpublish", A_ID], "`mirrorkeep withdraw ID --why TEXT`"),
+        (&["health"], "`mirrorkeep status --check`"),
+        (&["tags"], "`mirrorkeep alias list`"),
+        (&["move", "a", "b"], "`mirrorkeep alias set NAME ID`"),
+        (&["sync"], "`mirrorkeep copy FROM TO`"),
+        (&["search", "x"], "`mirrorkeep list"),
+        (&["trash", "empty"], "`mirrorkeep sweep`"),
+        (&["trash"], "`mirrorkeep trash list`"),
+        (&["policy", "apply", "x"], "`mirrorkeep policy set FILE`"),
+        (&["policy", "validate", "x"], "`mirrorkeep policy lint FILE`"),
+    ] {
+        advised(&rig, args, advice);
+    }
+}
+
+#[test]
+fn a_verb_that_lacks_something_names_what_it_lacks() {
+    let rig = Rig::new();
+    for (args, advice) in [
+        (&["verify"][..], "`mirrorkeep verify --all`"),
+        (&["verify"], "`mirrorkeep verify --sample 5%`"),
+        (&["publish", "out"], "`--git-branch BRANCH`"),
+        (&["hold"], "`mirrorkeep hold list`"),
+        (&["hold", "--until", "tomorrow"], "`mirrorkeep hold list`"),
+        (&["restore"], "`mirrorkeep trash list`"),
+        (&["unhold"], "`mirrorkeep hold list`"),
+        (&["history"], "`mirrorkeep alias list`"),
+    ] {
+        advised(&rig, args, advice);
+    }
+}
+
+#[test]
+fn options_of_other_tools_name_the_option_here() {
+    let rig = Rig::new();
+    for (args, advice) in [
+        (&["prune", "-n"][..], "`--dry-run`"),
+        (&["alias", "set", "-n", "x", "y"], "`--dry-run`"),
+        (&["prune", "--yes"], "`mirrorkeep prune --dry-run`"),
+        (&["prune", "-y"], "does not ask"),
+        (&["prune", "--keep-last", "5"], "`mirrorkeep policy set FILE`"),
+        (&["prune", "--keep-last=5"], "`mirrorkeep policy set FILE`"),
+        (&["prune", "--policy", "x"], "`mirrorkeep policy show`"),
+        (&["list", "--latest"], "`mirrorkeep list --sort created --limit 1`"),
+        (&["list", "--format", "json"], "`--json`"),
+        (&["list", "-l"], "`mirrorkeep show ID`"),
+        (&["list", "--long"], "`mirrorkeep show ID`"),
+        (&["publish", "-s", "x"], "`--stream STREAM`"),
+        (&["policy", "simulate", "--days", "9"], "`--for 30d`"),
+        (&["publish", "out", "--stream", "a/b", "--result", "unstable"], "`fail`"),
+    ] {
+        advised(&rig, args, advice);
+    }
+    // Where nothing better is known, the parser's tip is shown, but not how to pass an option as a value.
+    let said = rig.ends(2, &["list", "--sorts"]);
+    assert!(said.contains("'--sort'") && !said.contains("as a value"), "{said}");
+}
+
+#[test]
+fn advice_keeps_the_mirror_that_was_typed() {
+    let rig = Rig::new();
+    for at in [&["--mirror", "/srv/other"][..], &["--mirror=/srv/other"]] {
+        for (args, advice) in [
+            (&["ls"][..], "`mirrorkeep --mirror /srv/other list`"),
+            (&["verify"], "`mirrorkeep --mirror /srv/other verify --all`"),
+            (&["alias", "add"], "`mirrorkeep --mirror /srv/other alias set NAME ID`"),
+        ] {
+            advised(&rig, &[at, args].concat(), advice);
+        }
+    }
+    let said = rig.ends(2, &["--json", "--mirror", "/srv/other", "ls"]);
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(last["hint"].as_str().unwrap().contains("`mirrorkeep --mirror /srv/other list`"), "{last}");
+}
+
+#[test]
+fn the_verify_of_a_finding_names_the_build() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let file = rig.mirror(&format!("{A_ID}/outputs/RPMS/std/a.rpm"));
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "other").unwrap();
+    let said = rig.ends(5, &["check"]);
+    assert!(said.contains(&format!("`mirrorkeep verify {A_ID}`")), "{said}");
+    rig.fails(5, "", &["verify", A_ID]);
+    fs::remove_file(&file).unwrap();
+    let said = rig.ends(5, &["check"]);
+    assert!(!said.contains("`mirrorkeep verify`"), "{said}");
+}
+
+#[test]
+fn a_plan_without_a_policy_names_how_to_get_one() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--policy", "none"]);
+    for verb in ["plan", "prune"] {
+        rig.fails(2, "`mirrorkeep policy set generic` puts one in force", &[verb]);
+    }
+    rig.ok(&["policy", "set", "generic"]);
+    rig.ok(&["plan"]);
+}
+
+#[test]
+fn a_full_disk_names_what_the_trash_would_free() {
+    let rig = Rig::new();
+    fs::create_dir_all(rig.mirror("")).unwrap();
+    let _disk = Mounted::tmpfs(&rig.mirror(""), "size=12m");
+    rig.policy("keep: [{last: 1}]");
+    let big = |name: &str| rig.write("outputs/iso/bootimage.iso", &name.repeat(3 << 20));
+    big("a").publish(A, &[]);
+    big("b").publish(B, &[]);
+    rig.ok(&["prune"]);
+    rig.write("outputs/iso/bootimage.iso", &"c".repeat(9 << 20));
+    let work = rig.work("").to_str().unwrap().to_owned();
+    let publish = ["publish", &work, "--stream", "master/centos", "--build", "20260103T000000Z"];
+    let said = rig.ends(1, &publish);
+    assert!(said.contains("`mirrorkeep sweep` empties the trash, which frees up to 3.00 MiB"), "{said}");
+}
+
+#[test]
+fn a_shortfall_names_what_stands_in_the_way() {
+    let rig = Rig::new();
+    fs::create_dir_all(rig.mirror("")).unwrap();
+    let _disk = Mounted::tmpfs(&rig.mirror(""), "size=12m");
+    rig.ok(&["init"]);
+    rig.policy_file(
+        "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\npressure: {free_below: 90%, until_free: 95%}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 1}]}\n",
+    );
+    rig.write("outputs/iso/bootimage.iso", &"a".repeat(3 << 20)).publish(A, &[]);
+    rig.write("outputs/iso/bootimage.iso", &"b".repeat(3 << 20)).publish(B, &[]);
+    rig.ok(&["hold", A_ID, "--why", "bug 7"]);
+    for args in [&["plan"][..], &["prune"]] {
+        let said = rig.ends(8, args);
+        assert!(said.contains("cannot be freed: ") && said.contains("`hold` keeps 1 build"), "{args:?}: {said}");
+    }
+    let attention = rig.json(&["status"])["attention"].to_string();
+    assert!(attention.contains("`hold` keeps 1 build"), "{attention}");
+}
+
+#[test]
+fn a_bucket_without_credentials_says_so_at_once_whatever_answers_for_the_cloud() {
+    let rig = Rig::new();
+    // A proxy that refuses the address of the cloud's service.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let service = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\ndenied").unwrap();
+        }
+    });
+    let mut command = rig.command(&["--mirror", "s3://bucket/mirror", "list"]);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command.env("AWS_METADATA_ENDPOINT", service).env("NO_PROXY", "127.0.0.1");
+    let started = Instant::now();
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("there are no credentials") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+    assert!(!said.contains("/latest/api/token") && !said.contains("Generic"), "{said}");
+}
