@@ -13,7 +13,7 @@ use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey
 use mirrorkeep::model::{
     BuildId, BuildName, Digest, Document, ImageRef, Label, Outcome, RelPath, Stamp, Stream,
 };
-use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, Manifest, Sums};
+use mirrorkeep::record::{BuildRecord, Context, Event, EventKind, ForeignList, ImageList, Manifest, Sums};
 use mirrorkeep::recover::begin;
 use mirrorkeep::registry::{
     Address, Challenge, CredentialsFile, Image, Manifest as ImageManifest, next_page,
@@ -35,12 +35,13 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 21] = [
+pub(crate) const LAWS: [Law; 22] = [
     ("branch", branch),
     ("census", census),
     ("context", context),
     ("event", event),
     ("image", image),
+    ("images", images),
     ("layout", layout),
     ("lists", lists),
     ("manifest", manifest),
@@ -180,6 +181,9 @@ fn layout(bytes: &[u8]) {
         ["a", "a/b", "master/centos/20181205T060000Z", "a/b/c/20181205T060000Z/outputs/x", "r2018.10"];
     paths.into_iter().filter_map(|path| path.parse().ok()).for_each(|path| is_one_place(&layout, &path));
     drop(layout.branch("r/stx.10.0", &BTreeMap::new()));
+    if let (Some(images), Ok(image)) = (layout.images(), "a/b:master-1.0".parse()) {
+        drop(images.place(&image));
+    }
 }
 
 /// A path that is a build's is the path of exactly that build, and a near path that is told is one that would do.
@@ -352,6 +356,24 @@ fn image(bytes: &[u8]) {
     assert!(printed.starts_with(&format!("{}/", image.registry)) && printed.is_ascii(), "{printed:?}");
     assert!(image.tag.is_some() || image.digest.is_some(), "{printed:?}");
     assert!(!image.name().is_empty() && image.without_registry().starts_with(&image.repository));
+}
+
+/// A list has as many references as it says, and what is told of one is text of it.
+fn images(bytes: &[u8]) {
+    let Some((number, rest)) = choice(bytes) else { return };
+    let (Some(images), Ok(list)) = (shipped(number).and_then(Layout::images), ImageList::parse(rest)) else {
+        return;
+    };
+    assert!(list.lines.len() <= 10_000);
+    for line in &list.lines {
+        assert!(!line.text.contains('\n') && !line.text.is_empty());
+        let Ok(image) = &line.image else { continue };
+        let text = image.without_registry();
+        match images.place(image) {
+            Ok(placed) => assert!(placed.fields.values().all(|value| text.contains(value)), "{placed:?}"),
+            Err(misfit) => assert!(text.contains(&misfit.found), "{misfit:?}"),
+        }
+    }
 }
 
 fn record(bytes: &[u8]) {

@@ -12,8 +12,8 @@ mod withdraw;
 
 pub(super) use color::ColorArg;
 pub(super) use look::{
-    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb, ResultFilter,
-    SortArg, StreamFilter, TrashVerb, VerifyArgs,
+    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ImagesVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb,
+    ResultFilter, SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
 pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
@@ -201,6 +201,9 @@ Examples:
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
+    /// Show the container images that come with a build, or what a reference of an image says
+    #[command(subcommand)]
+    Images(ImagesVerb),
     /// Print the build or directory that a name resolves to
     #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
     Resolve {
@@ -467,6 +470,7 @@ impl Verb {
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)
                 | Self::Resolve { .. }
+                | Self::Images(_)
                 | Self::Export(_)
                 | Self::Plan(_)
                 | Self::Explain(_)

@@ -70,6 +70,7 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["hold", "list"], "only", Words::Streams),
     (&["hold", "list"], "stream", Words::Streams),
     (&["show"], "id", Words::Builds),
+    (&["images", "list"], "id", Words::Builds),
     (&["explain"], "id", Words::Builds),
     (&["label"], "id", Words::Builds),
     (&["hold"], "id", Words::Builds),

@@ -17,7 +17,11 @@ const BELOW: [(&str, &[&str], &str); 14] = [
     ("alias", &["show", "get", "resolve"], "`mirrorkeep resolve NAME` prints what a name resolves to"),
     ("alias", &["history", "log"], "`mirrorkeep history NAME` shows every move of a name"),
     ("trash", &["ls", "show", "status"], "`mirrorkeep trash list` lists what is in the trash"),
-    ("trash", &["empty", "clear", "clean", "purge", "sweep", "delete"], "`mirrorkeep sweep` empties the trash"),
+    (
+        "trash",
+        &["empty", "clear", "clean", "purge", "sweep", "delete"],
+        "`mirrorkeep sweep` empties the trash",
+    ),
     ("trash", &["restore", "undelete"], "`mirrorkeep restore ID` brings a build back from the trash"),
     (
         "policy",
@@ -25,7 +29,11 @@ const BELOW: [(&str, &[&str], &str); 14] = [
         "`mirrorkeep policy set FILE` puts a policy in force",
     ),
     ("policy", &["check", "validate"], "`mirrorkeep policy lint FILE` checks a policy"),
-    ("policy", &["run", "forecast", "plan"], "`mirrorkeep policy simulate --for 30d` runs the policy forward"),
+    (
+        "policy",
+        &["run", "forecast", "plan"],
+        "`mirrorkeep policy simulate --for 30d` runs the policy forward",
+    ),
     (
         "pipeline",
         &["apply", "use", "install", "edit", "add", "load"],
@@ -48,7 +56,17 @@ const OPTIONS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "prune",
-        &["--policy", "--keep", "--keep-last", "--keep-daily", "--keep-weekly", "--keep-monthly", "--keep-within", "--older-than", "--days"],
+        &[
+            "--policy",
+            "--keep",
+            "--keep-last",
+            "--keep-daily",
+            "--keep-weekly",
+            "--keep-monthly",
+            "--keep-within",
+            "--older-than",
+            "--days",
+        ],
         "the policy of the mirror defines what is kept: `mirrorkeep policy show` shows it, and `mirrorkeep policy set FILE` puts another in force",
     ),
     (
@@ -61,7 +79,11 @@ const OPTIONS: [(&str, &[&str], &str); 9] = [
         &["-l", "--long", "-a", "--all", "--full"],
         "`mirrorkeep list` has all columns, `mirrorkeep show ID` shows one build, and `mirrorkeep --json list` prints every field",
     ),
-    ("policy simulate", &["--days", "--months", "--length", "--until"], "`--for 30d` sets the length of the simulation"),
+    (
+        "policy simulate",
+        &["--days", "--months", "--length", "--until"],
+        "`--for 30d` sets the length of the simulation",
+    ),
     ("publish", &["-s"], "`--stream STREAM` names the stream"),
     ("publish", &["-b", "--branch"], "`--git-branch BRANCH` names the branch"),
     ("verify", &["--full", "--everything"], "`mirrorkeep verify --all` verifies every build"),
@@ -91,7 +113,10 @@ const LACKING: [(&str, &str); 15] = [
     ("show", "`mirrorkeep list` lists the builds"),
     ("explain", "`mirrorkeep list` lists the builds, and `mirrorkeep plan` the verdict on each"),
     ("label", "`mirrorkeep label ID KEY=VALUE` labels a build, and `mirrorkeep list` lists the builds"),
-    ("withdraw", "`mirrorkeep withdraw ID --why TEXT` takes a build out, and `mirrorkeep list` lists the builds"),
+    (
+        "withdraw",
+        "`mirrorkeep withdraw ID --why TEXT` takes a build out, and `mirrorkeep list` lists the builds",
+    ),
     ("policy set", "`mirrorkeep policy list` lists the shipped policies"),
     ("pipeline set", "`mirrorkeep pipeline list` lists the shipped pipelines"),
 ];
@@ -220,7 +245,8 @@ mod tests {
     fn the_tables_speak_of_verbs_and_options_that_exist() {
         let command = guide::command();
         let found = |at: &str| {
-            let words: Vec<OsString> = ["mirrorkeep"].into_iter().chain(at.split(' ')).map(Into::into).collect();
+            let words: Vec<OsString> =
+                ["mirrorkeep"].into_iter().chain(at.split(' ')).map(Into::into).collect();
             verb(&command, &words).0 == at
         };
         for at in LACKING.iter().map(|(at, _)| at).chain(BELOW.iter().map(|(at, ..)| at)) {
@@ -228,7 +254,8 @@ mod tests {
         }
         for (at, options, _) in OPTIONS.iter().filter(|(at, ..)| *at != "*") {
             assert!(found(at), "{at}");
-            let words: Vec<OsString> = ["mirrorkeep"].into_iter().chain(at.split(' ')).map(Into::into).collect();
+            let words: Vec<OsString> =
+                ["mirrorkeep"].into_iter().chain(at.split(' ')).map(Into::into).collect();
             let (_, command) = verb(&command, &words);
             let none = options.iter().all(|option| !has_option(command, option.trim_start_matches('-')));
             assert!(none, "{at} has one of {options:?}");

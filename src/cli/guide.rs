@@ -6,7 +6,13 @@ use clap::{Command, CommandFactory};
 /// The groups of verbs, in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Publish", &["publish", "copy", "adopt", "label", "alias"]),
-    ("Look", &["status", "list", "show", "log", "resolve", "plan", "explain", "check", "verify", "census"]),
+    (
+        "Look",
+        &[
+            "status", "list", "show", "images", "log", "resolve", "plan", "explain", "check", "verify",
+            "census",
+        ],
+    ),
     (
         "Promote",
         &[

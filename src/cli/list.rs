@@ -144,13 +144,7 @@ pub(super) fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) 
     say::out(&table(columns, rows, header()));
 }
 
-fn row(
-    census: &Census,
-    mirror: &Mirror,
-    id: &BuildId,
-    build: &BuildCensus,
-    kept: String,
-) -> Vec<String> {
+fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus, kept: String) -> Vec<String> {
     let age = build.created.map_or("?".to_owned(), |created| render::age(census.at.since(created)));
     let labels = build.labels.iter().map(|(key, label)| format!("{key}={}", label.value));
     let names = names(mirror, census, id).into_iter().map(|alias| alias.path.name().to_owned());

@@ -13,6 +13,7 @@ mod export;
 mod gate;
 mod guess;
 mod guide;
+mod images;
 mod journal;
 mod judged;
 mod list;

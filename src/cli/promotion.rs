@@ -20,7 +20,7 @@ use crate::ops::promotion::{
     VoteResult, WaiveReport,
 };
 use crate::ops::publish::PublishOutcome;
-use crate::record::{NameMove, Waived};
+use crate::record::{NameMove, TagMove, Waived};
 use crate::render::{Align, person};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -198,7 +198,7 @@ fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run:
         ("reject", true, _) => "would reject",
         (_, false, true) => "no longer rejected:",
         (_, true, true) => "would no longer reject",
-        (_, _, false) => "was not rejected:",
+        (_, _, false) => "not rejected:",
     };
     let stage = report.stage.as_ref().map(|stage| format!(" for {stage}")).unwrap_or_default();
     let why = report.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
@@ -280,6 +280,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
             let before = incumbent.as_ref().map(|id| format!(" (it was at {})", id.name)).unwrap_or_default();
             say::out(&format!("{stream}: {done} {} to {stage}{before}\n", name(one.build.as_ref())));
             ran(&one.commands, dry_run);
+            one.tags.iter().for_each(|tag| tag_move(tag, dry_run));
             for step in &one.carried {
                 say::out(&format!("  {}\n", name_move(step, dry_run)));
             }
@@ -314,11 +315,14 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                     ),
                 ),
                 None => (
-                    "removed, or resolves to no build".to_owned(),
-                    format!("`mirrorkeep promote {stage} --build ID` hands it to a build"),
+                    "moved to no build".to_owned(),
+                    format!(
+                        "`mirrorkeep promote {stage} --build ID` hands it to a build, `mirrorkeep promote {stage} --stream {stream} \
+                         --take-over --why TEXT` accepts that it is gone"
+                    ),
                 ),
             };
-            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep\nhint: {help}"));
+            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep; {help}"));
         }
         PromotedAs::Failed => {}
     }
@@ -345,6 +349,13 @@ fn ran(commands: &[String], dry_run: bool) {
         let done = if dry_run { "would run" } else { "ran" };
         say::out(&format!("  {done} {}\n", shown(command)));
     }
+}
+
+/// Prints a tag of an image that moved.
+fn tag_move(tag: &TagMove, dry_run: bool) {
+    let would = if dry_run { "would move " } else { "" };
+    let to = tag.to.map_or_else(|| "stays, since it was new".to_owned(), |to| format!("-> sha256:{to}"));
+    say::out(&format!("  {would}{} {to}\n", tag.image));
 }
 
 /// Returns the name of a build, or that there is none.
@@ -432,6 +443,7 @@ fn demoted(report: &DemoteReport, dry_run: bool) {
     };
     say::out(&format!("{}: {done} {} {back}\n", report.stream, report.stage));
     ran(&report.commands, dry_run);
+    report.tags.iter().for_each(|tag| tag_move(tag, dry_run));
     for step in &report.carried {
         say::out(&format!("  {}\n", name_move(step, dry_run)));
     }
@@ -511,7 +523,7 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
     let concerns: Vec<(String, String)> =
         list.iter().filter_map(|one| Some((one.concern()?, one.hint()))).collect();
     for (why, hint) in &concerns {
-        say::note(&format!("warning: {why}\nhint: {hint}"));
+        say::note(&format!("warning: {why}; {hint}"));
     }
     Ok(if args.check && !concerns.is_empty() { Exit::Findings } else { Exit::Done })
 }

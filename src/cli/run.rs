@@ -9,8 +9,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, gate, guess, guide, journal, list, log, look, make, man, pipeline, plan,
-    policy, promotion, prune, publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, export, gate, guess, guide, images, journal, list, log, look, make, man,
+    pipeline, plan, policy, promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Warnings, chain};
@@ -267,6 +267,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
         Verb::Alias(verb) => make::alias(setting, verb)?,
+        Verb::Images(verb) => return images::images(setting, &verb),
         Verb::Resolve { alias } => look::resolve(setting, &alias)?,
         Verb::Plan(args) => return plan::plan(setting, &args),
         Verb::Explain(args) => return plan::explain(setting, &args),

@@ -1,8 +1,8 @@
 //! The JSON schema of each answer, from the types that are written.
 
 use super::{
-    adopt, check, complete, copy, export, gate, journal, judged, list, look, make, man, pipeline, plan,
-    policy, promotion, prune, publish, say, verify, withdraw,
+    adopt, check, complete, copy, export, gate, images, journal, judged, list, look, make, man, pipeline,
+    plan, policy, promotion, prune, publish, say, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -44,6 +44,8 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<list::ListAnswer<'_>>("list"),
         plain::<list::TrashAnswer<'_>>("trash list"),
         plain::<look::ShowAnswer<'_>>("show"),
+        plain::<images::ImageListsAnswer<'_>>("images list"),
+        plain::<images::ImagePlaceAnswer<'_>>("images place"),
         plain::<Census>("census"),
         moving::<make::LabelAnswer<'_>>("label"),
         plain::<make::AliasesAnswer<'_>>("alias list"),

@@ -35,6 +35,9 @@ pub enum PromotionError {
     /// The store failed.
     #[error("cannot move the stage")]
     Store(#[from] StoreError),
+    /// Something else moved a name meanwhile.
+    #[error("`{0}` was moved by something else while the stage was promoted")]
+    Changed(RelPath),
     /// After the move the name does not lead to the build.
     #[error("`{alias}` was moved, and does not lead to `{to}`")]
     NotThere {
@@ -53,7 +56,7 @@ impl Classify for PromotionError {
             Self::Journal(error) => error.class(),
             Self::Carry(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::NotThere { .. } => ErrorKind::Failed.into(),
+            Self::Changed(_) | Self::NotThere { .. } => ErrorKind::Failed.into(),
         }
     }
 }
@@ -75,25 +78,34 @@ pub(crate) fn promote(
     let (begun, moved) = match carrying.apply() {
         Ok(begun) => {
             let tagged = Tagging::of(lock, promotion, stop).and_then(|tagging| tagging.promote());
-            let names = || promotion.steps().into_iter().try_for_each(|step| go(lock, step, now));
+            let names = || promotion.steps().into_iter().try_for_each(|step| go_now(lock, step, now));
             let moved = tagged.map_err(PromotionError::from).and_then(|()| names());
             (begun, moved.and_then(|()| read_back(lock, promotion)))
         }
         Err((begun, error)) => (begun, Err(error.into())),
     };
+    let warn = |what: &str, error: &dyn std::error::Error| {
+        let (name, why) = (&promotion.name, chain(error));
+        lock.mirror().warnings().add(format!("{what} `{name}`, and the next command tries again: {why}"));
+    };
     let done = match moved {
-        Ok(()) => pending.done(now).map_err(PromotionError::from),
+        Ok(()) => {
+            // It happened, whatever the journal can take now.
+            if let Err(error) = pending.done(now) {
+                warn("the journal does not state yet that a build was promoted to", &error);
+            }
+            Ok(())
+        }
         Err(error) => {
             match settle(lock, promotion, (&mut carrying, begun), now) {
-                Ok(false) => drop(pending.undone(now)?),
-                Ok(true) => {}
-                // The next command settles it.
-                Err(undo) => {
-                    let (name, why) = (&promotion.name, chain(&undo));
-                    lock.mirror().warnings().add(format!(
-                        "the promotion to `{name}` could not be undone, and the next command tries again: {why}"
-                    ));
+                Ok(true) => {
+                    warn("not all is done of the promotion to", &error);
+                    carrying.keep();
+                    return Ok(());
                 }
+                // The next command records it, too.
+                Ok(false) => drop(pending.undone(now)),
+                Err(undo) => warn("nothing could be undone of the promotion to", &undo),
             }
             Err(error)
         }
@@ -146,13 +158,16 @@ fn settle(
 ) -> Result<bool, PromotionError> {
     let steps = promotion.steps();
     let Some((stage, others)) = steps.split_last() else { return Ok(false) };
-    if pointed_at(lock.mirror(), &stage.alias)? == stage.to {
+    let is_there =
+        |to: &RelPath| Ok::<_, PromotionError>(matches!(lock.mirror().resolve(to)?, Resolved::To(_)));
+    if pointed_at(lock.mirror(), &stage.alias)? == stage.to && stage.to.as_ref().map_or(Ok(true), is_there)? {
         for step in others {
             go(lock, step, now)?;
         }
         return Ok(true);
     }
-    for step in others.iter().rev() {
+    // The stage, too, if its build is gone by now.
+    for step in steps.iter().rev() {
         back(lock, step, now)?;
     }
     let own = still_its_own(lock, promotion)?;
@@ -239,6 +254,15 @@ fn finish_demotion(
     }
     promotion.steps().into_iter().try_for_each(|step| go(lock, step, now))?;
     Ok(failures)
+}
+
+/// Moves one name that is where it was; fails for one that something else moved since that was read.
+fn go_now(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
+    let at = pointed_at(lock.mirror(), &step.alias)?;
+    if at != step.from && at != step.to {
+        return Err(PromotionError::Changed(step.alias.clone()));
+    }
+    go(lock, step, now)
 }
 
 /// Moves one name that is where it was; any other is there already, or somebody else's.

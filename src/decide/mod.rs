@@ -3,6 +3,7 @@
 mod alias;
 pub mod bundle;
 pub mod check;
+pub mod images;
 mod lint;
 pub mod pipeline;
 pub mod policy;

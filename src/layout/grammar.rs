@@ -4,7 +4,7 @@ use super::NoPlace;
 use super::declared::Declared;
 use super::field::{Field, FieldKind};
 use super::markers::Markers;
-use super::rules::{AliasPattern, BranchRule, BundleRule};
+use super::rules::{AliasPattern, BranchRule, BundleRule, ImagesRule};
 use super::template::{Template, Values};
 use super::tree::Tree;
 use crate::model::{BuildId, BuildName, RelPath, Stamp, Stream, Version};
@@ -35,6 +35,7 @@ pub(super) struct Grammar {
     pub(super) declared: Vec<(Template, String)>,
     pub(super) branches: Vec<BranchRule>,
     pub(super) bundles: Vec<BundleRule>,
+    pub(super) images: Option<ImagesRule>,
 }
 
 /// One line of the grammar: streams of one shape and their builds.
@@ -221,7 +222,7 @@ impl Layout {
     }
 
     /// Returns the class of a build's stream that also fits its name.
-    fn class_of(&self, id: &BuildId) -> Result<(&Class, Values), NoPlace> {
+    pub(super) fn class_of(&self, id: &BuildId) -> Result<(&Class, Values), NoPlace> {
         let mut wanted: Option<String> = None;
         for class in &self.0.classes {
             let Some(mut values) = class.stream.matches_all(id.stream.as_str()) else { continue };

@@ -7,7 +7,7 @@ use super::loading::Loading;
 use super::overlap::overlaps;
 use super::rules::BranchRule;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
-use super::template::Template;
+use super::template::{Template, expand};
 use super::tree::Tree;
 use crate::model::{Document, Stamp, check_line};
 use regex::Regex;
@@ -82,6 +82,7 @@ impl Loading<'_> {
             branches.push(BranchRule { shown: rule.branch.clone(), branch, streams, build });
         }
         let bundles = self.bundles(&raw.bundles, &classes, (&tree, &beside));
+        let images = raw.images.as_ref().map(|images| self.images(images, &tree));
         let LayoutFile { name, title, policy, .. } = raw;
         for (at, text) in [("name", &name), ("title", &title)] {
             if let Err(error) = check_line(text) {
@@ -103,6 +104,7 @@ impl Loading<'_> {
             declared,
             branches,
             bundles,
+            images,
         }
     }
 
@@ -225,16 +227,6 @@ impl Loading<'_> {
         }
         tree
     }
-}
-
-/// Returns every text that a template with optional parts in `[…]` stands for, the shortest first.
-fn expand(text: &str) -> Vec<String> {
-    let Some((before, rest)) = text.split_once('[') else { return vec![text.to_owned()] };
-    let Some((inner, after)) = rest.split_once(']') else { return vec![text.to_owned()] };
-    let tails = expand(after);
-    let without = tails.iter().map(|tail| format!("{before}{tail}"));
-    let with = tails.iter().map(|tail| format!("{before}{inner}{tail}"));
-    without.chain(with).collect()
 }
 
 /// Returns each of the first with each of the second.

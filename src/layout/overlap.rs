@@ -3,8 +3,8 @@
 //! Two regular expressions cannot be told apart in general, so their examples are tried on each other: what is found
 //! is certain, and a field without examples is believed.
 
-use super::field::{FieldKind, model_time};
 use super::grammar::Class;
+use super::sample::samples;
 use super::template::{Part, Template, Values};
 
 /// Returns the later of two classes with what is wrong: a path of it would be, or lie in, a build of the other.
@@ -31,23 +31,4 @@ fn collide(a: &Template, b: &Template) -> bool {
         };
         fits(a, samples(b)) || fits(b, samples(a))
     })
-}
-
-/// Returns names that certainly fit a part.
-fn samples(part: &Part) -> Vec<String> {
-    if let Part::Whole(field) = part {
-        let given = match &field.kind {
-            FieldKind::OneOf(words) => words.clone(),
-            FieldKind::Matches(..) | FieldKind::Version(..) => field.examples.clone(),
-            FieldKind::Time(form, _) => vec![model_time(form)],
-        };
-        return given.into_iter().filter(|sample| field.fits(sample)).collect();
-    }
-    let mut values = Values::new();
-    for field in part.fields() {
-        if let Some(sample) = samples(&Part::Whole(field.clone())).into_iter().next() {
-            values.insert(field.name.clone(), sample);
-        }
-    }
-    part.write(&values).into_iter().collect()
 }

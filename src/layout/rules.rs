@@ -2,6 +2,7 @@
 
 use super::bundled::Bundled;
 use super::field::Field;
+use super::reference::Reference;
 use super::template::Template;
 use crate::model::{OneOrMany, Outcome};
 
@@ -37,6 +38,15 @@ pub(super) struct BundleRule {
     pub(super) link: String,
     pub(super) files: Vec<Bundled>,
     pub(super) except: Vec<glob::Pattern>,
+}
+
+/// What the layout file says of container images.
+#[derive(Debug)]
+pub(super) struct ImagesRule {
+    /// The paths of lists in a build, with every way in which their optional parts can be there.
+    pub(super) lists: Vec<Template>,
+    /// The templates of references, in their order.
+    pub(super) references: Vec<Reference>,
 }
 
 /// Which values of a label will do.

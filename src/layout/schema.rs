@@ -50,6 +50,9 @@ pub(super) struct LayoutFile {
     /// Builds that are made of those to which an alias points in several streams.
     #[serde(default)]
     pub(super) bundles: Vec<BundleFile>,
+    /// Container images that come with the builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) images: Option<ImagesFile>,
 }
 
 /// What may stand for a name in braces: one of `one_of`, `matches`, `version` and `time`.
@@ -256,4 +259,17 @@ pub(super) struct BundledFile {
     /// The file of which this is the MD5, which is the name of the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) md5_of: Option<String>,
+}
+
+/// Container images that come with the builds.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "the keys of images")]
+pub(super) struct ImagesFile {
+    /// The files of a build with one reference a line, as paths below it; a part in `[…]` may be missing.
+    #[serde(default)]
+    pub(super) lists: Vec<String>,
+    /// The forms of references, `REPOSITORY:TAG` without the registry; a part in `[…]` may be missing. The first that fits
+    /// counts; later ones are older names of the same images.
+    #[schemars(length(min = 1))]
+    pub(super) references: Vec<String>,
 }

@@ -37,7 +37,8 @@ pub(super) struct Mixed {
 
 /// A piece of a name.
 #[derive(Debug, Clone)]
-enum Piece {
+pub(super) enum Piece {
+    /// Exactly this, but for `*` and `?`.
     Text(String),
     /// A field, or a range of its characters.
     Field(Field, Option<(usize, usize)>),
@@ -97,23 +98,7 @@ impl Part {
             }
             return Ok(Self::Literal(name.to_owned()));
         }
-        let mut pieces = Vec::new();
-        let mut rest = name;
-        while let Some((text, after)) = rest.split_once('{') {
-            if !text.is_empty() {
-                pieces.push(Piece::Text(text.to_owned()));
-            }
-            let (inner, tail) =
-                after.split_once('}').ok_or_else(|| format!("`{name}`: `{{` without `}}`"))?;
-            pieces.push(Piece::parse(inner, fields)?);
-            rest = tail;
-        }
-        if rest.contains('}') {
-            return Err(format!("`{name}`: `}}` without `{{`"));
-        }
-        if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.to_owned()));
-        }
+        let pieces = Piece::all(name, fields)?;
         if let [Piece::Field(field, None)] = pieces.as_slice() {
             return Ok(Self::Whole(field.clone()));
         }
@@ -207,16 +192,35 @@ impl Mixed {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Field(field, range) => piece.write(known).unwrap_or_else(|_| match range {
-                    None => format!("<{}>", field.name),
-                    Some((from, to)) => format!("<{}:{from}-{to}>", field.name),
-                }),
+                Piece::Field(..) => piece.write(known).unwrap_or_else(|_| piece.stand_in()),
             })
             .collect()
     }
 }
 
 impl Piece {
+    /// Reads text with fields in braces.
+    pub(super) fn all(name: &str, fields: &BTreeMap<String, Field>) -> Result<Vec<Self>, String> {
+        let mut pieces = Vec::new();
+        let mut rest = name;
+        while let Some((text, after)) = rest.split_once('{') {
+            if !text.is_empty() {
+                pieces.push(Self::Text(text.to_owned()));
+            }
+            let (inner, tail) =
+                after.split_once('}').ok_or_else(|| format!("`{name}`: `{{` without `}}`"))?;
+            pieces.push(Self::parse(inner, fields)?);
+            rest = tail;
+        }
+        if rest.contains('}') {
+            return Err(format!("`{name}`: `}}` without `{{`"));
+        }
+        if !rest.is_empty() {
+            pieces.push(Self::Text(rest.to_owned()));
+        }
+        Ok(pieces)
+    }
+
     fn parse(inner: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
         let (name, range) = inner.split_once(':').map_or((inner, None), |(name, range)| (name, Some(range)));
         let field = fields.get(name).ok_or_else(|| {
@@ -230,7 +234,8 @@ impl Piece {
         Ok(Self::Field(field.clone(), range.transpose()?))
     }
 
-    fn source(&self) -> String {
+    /// Returns its regular expression as part of a longer one.
+    pub(super) fn source(&self) -> String {
         match self {
             // As elsewhere, `*` and `?` stand for characters of one name.
             Self::Text(text) => regex::escape(text).replace("\\*", "[^/]*").replace("\\?", "[^/]"),
@@ -244,7 +249,17 @@ impl Piece {
         Regex::new(&self.source()).map_or(0, |regex| regex.captures_len() - 1)
     }
 
-    fn write(&self, values: &Values) -> Result<String, String> {
+    /// Returns the text, or the name of the field in angle brackets.
+    pub(super) fn stand_in(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Field(field, None) => format!("<{}>", field.name),
+            Self::Field(field, Some((from, to))) => format!("<{}:{from}-{to}>", field.name),
+        }
+    }
+
+    /// Writes it with these values.
+    pub(super) fn write(&self, values: &Values) -> Result<String, String> {
         match self {
             Self::Text(text) if text.contains(['*', '?']) => Err(format!("`{text}` stands for many names")),
             Self::Text(text) => Ok(text.clone()),
@@ -260,6 +275,16 @@ impl Piece {
     }
 }
 
+/// Returns every text that a template with optional parts in `[…]` stands for, the shortest first.
+pub(super) fn expand(text: &str) -> Vec<String> {
+    let Some((before, rest)) = text.split_once('[') else { return vec![text.to_owned()] };
+    let Some((inner, after)) = rest.split_once(']') else { return vec![text.to_owned()] };
+    let tails = expand(after);
+    let without = tails.iter().map(|tail| format!("{before}{tail}"));
+    let with = tails.iter().map(|tail| format!("{before}{inner}{tail}"));
+    without.chain(with).collect()
+}
+
 fn value(values: &Values, field: &Field) -> Result<String, String> {
     let value = values
         .get(&field.name)
@@ -271,7 +296,7 @@ fn value(values: &Values, field: &Field) -> Result<String, String> {
 }
 
 /// Returns whether the ranges of a field are what the field itself says, once that is known.
-fn agrees(field: &Field, values: &Values) -> bool {
+pub(super) fn agrees(field: &Field, values: &Values) -> bool {
     let Some(whole) = values.get(&field.name) else { return true };
     let prefix = format!("{} (", field.name);
     let ranges = values.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
@@ -283,7 +308,7 @@ fn agrees(field: &Field, values: &Values) -> bool {
 }
 
 /// Notes the value of a field, or returns whether it is the one that it has already.
-fn bind(values: &mut Values, name: &str, value: &str) -> bool {
+pub(super) fn bind(values: &mut Values, name: &str, value: &str) -> bool {
     if let Some(known) = values.get(name) {
         return known == value;
     }

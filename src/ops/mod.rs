@@ -11,6 +11,7 @@ pub mod copy;
 pub(crate) mod error;
 pub mod gate;
 pub mod history;
+pub mod images;
 pub mod matching;
 mod mode;
 mod observe;

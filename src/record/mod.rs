@@ -7,6 +7,7 @@ mod build;
 mod context;
 mod event;
 mod foreign;
+mod images;
 mod inodes;
 mod labels;
 mod manifest;
@@ -19,6 +20,7 @@ pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase};
 pub use foreign::{ForeignError, ForeignList, ForeignRead, ListedFile};
+pub use images::{IMAGE_LIST_LIMIT, ImageLine, ImageList, ImageListError};
 pub use inodes::Inodes;
 pub use labels::{Hold, LabelValue, Labels, as_object};
 pub use manifest::{

@@ -18,7 +18,7 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
     for (key, below) in answer.as_object().into_iter().flatten() {
         found.insert(key.clone());
         match (&**key, below) {
-            ("labels" | "logs" | "parts" | "votes", Value::Object(below)) => {
+            ("labels" | "logs" | "parts" | "votes" | "fields", Value::Object(below)) => {
                 below.values().for_each(|below| fields(below, found));
             }
             _ => fields(below, found),
@@ -75,7 +75,7 @@ fn every_field_of_an_answer_is_told() {
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
     rig.ok(&["pipeline", "set", "generic"]);
-    let calls: [&[&str]; 29] = [
+    let calls: [&[&str]; 31] = [
         &["pipeline", "list"],
         &["pipeline", "show"],
         &["pipeline", "test"],
@@ -86,6 +86,8 @@ fn every_field_of_an_answer_is_told() {
         &["list"],
         &["census"],
         &["show", &trimmed],
+        &["images", "list", &trimmed],
+        &["images", "place", "starlingx/stx-nova:master-centos-pike"],
         &["prune"],
         &["trash", "list"],
         &["restore", &oldest],
@@ -178,6 +180,8 @@ fn every_answer_carries_the_version_of_its_form() {
         ("hold", &["hold", "list"]),
         ("list", &["list"]),
         ("show", &["show", &newer]),
+        ("images", &["images", "list", &newer]),
+        ("images", &["images", "place", "starlingx/stx-nova:master-centos-pike"]),
         ("census", &["census"]),
         ("label", &["label", &newer, "sanity=green"]),
         ("alias", &["alias", "set", "r1", &newest]),

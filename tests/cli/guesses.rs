@@ -159,7 +159,10 @@ fn a_shortfall_names_what_stands_in_the_way() {
     rig.ok(&["hold", A_ID, "--why", "bug 7"]);
     for args in [&["plan"][..], &["prune"]] {
         let said = rig.ends(8, args);
-        assert!(said.contains("cannot be freed: ") && said.contains("`hold` keeps 1 build"), "{args:?}: {said}");
+        assert!(
+            said.contains("cannot be freed: ") && said.contains("`hold` keeps 1 build"),
+            "{args:?}: {said}"
+        );
     }
     let attention = rig.json(&["status"])["attention"].to_string();
     assert!(attention.contains("`hold` keeps 1 build"), "{attention}");

@@ -34,6 +34,8 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "hold list",
         "list",
         &format!("show {BUILD}"),
+        &format!("images list {BUILD}"),
+        "images place starlingx/stx-nova:master-centos-pike",
         "census",
         &format!("label {BUILD} sanity=green"),
         "alias list",

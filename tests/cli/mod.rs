@@ -10,6 +10,7 @@ pub(crate) mod exits;
 pub(crate) mod guesses;
 pub(crate) mod help;
 pub(crate) mod history;
+mod images;
 pub(crate) mod init;
 pub(crate) mod installed;
 pub(crate) mod invalid;

@@ -64,13 +64,16 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 46] = [
+    let calls: [&[&str]; 49] = [
         &["status"],
         &["log"],
         &["hold", "list"],
         &["trash", "list"],
         &["list"],
         &["show", ID],
+        &["images", "list", ID],
+        &["images", "place", HOSTILE],
+        &["images", "place", "starlingx/stx-nova:master-centos-pike"],
         &["alias", "list"],
         &["resolve", &link],
         &["alias", "set", &link, "20260102T060000Z", "--dry-run"],

@@ -22,6 +22,8 @@ const READERS: &[&str] = &[
     "hold list",
     "list",
     "show",
+    "images list",
+    "images place",
     "census",
     "alias list",
     "resolve",

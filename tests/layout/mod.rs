@@ -2,6 +2,7 @@
 
 pub(crate) mod bundles;
 mod grammar;
+mod images;
 pub(crate) mod laws;
 pub(crate) mod publishing;
 pub(crate) mod real_paths;

@@ -1,6 +1,7 @@
 //! The client of registries over real registries and over stand-ins that answer as no registry should.
 
 mod broken;
+mod carried;
 mod contract;
 mod helpers;
 mod real;

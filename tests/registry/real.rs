@@ -27,6 +27,11 @@ enum Deletes {
     No,
 }
 
+/// Starts a registry that everyone may use.
+pub(super) fn open() -> Server {
+    start(Users::All, Deletes::Yes)
+}
+
 fn start(users: Users, deletes: Deletes) -> Server {
     let dir = data();
     let port = free_ports(1)[0];

@@ -15,12 +15,21 @@ pub(super) enum Deed {
     Answer(Message),
     /// It is done after a while.
     Late(Duration),
+    /// It is done, and the connection is cut before the answer.
+    Lost,
     /// This is sent and the connection is cut; an answer of bytes without end goes on with the second until nobody reads it.
     Raw(Vec<u8>, Option<Vec<u8>>),
 }
 
 /// Chooses what becomes of a request by its number, counted from one.
 type Rule = Box<dyn FnMut(usize, &Message) -> Option<Deed> + Send>;
+
+/// Blobs and manifests by repository and digest, tags by repository and name.
+pub(super) type State = (
+    BTreeMap<(String, String), Vec<u8>>,
+    BTreeMap<(String, String), (String, Vec<u8>)>,
+    BTreeMap<(String, String), String>,
+);
 
 /// What it keeps.
 #[derive(Default)]
@@ -77,6 +86,18 @@ impl StandIn {
         kept.seen.iter().map(|message| format!("{} {}", message.method(), message.target())).collect()
     }
 
+    /// Returns what it keeps.
+    pub(super) fn state(&self) -> State {
+        let kept = self.kept.lock().unwrap();
+        (kept.blobs.clone(), kept.manifests.clone(), kept.tags.clone())
+    }
+
+    /// Has it keep this and nothing else.
+    pub(super) fn set_state(&self, (blobs, manifests, tags): State) {
+        let mut kept = self.kept.lock().unwrap();
+        (kept.blobs, kept.manifests, kept.tags) = (blobs, manifests, tags);
+    }
+
     /// Fails if a blob is kept under a digest that is not its own.
     #[track_caller]
     pub(super) fn is_sound(&self) {
@@ -104,6 +125,10 @@ fn serve(stream: TcpStream, kept: &Mutex<Kept>) {
                 while let (Ok(()), Some(then)) = (&sent, &then) {
                     sent = out.write_all(then);
                 }
+                return;
+            }
+            Some(Deed::Lost) => {
+                drop(kept.lock().unwrap().answer(&message));
                 return;
             }
             Some(Deed::Late(time)) => {

@@ -263,3 +263,21 @@ pub(in crate::cli) enum HoldVerb {
     #[command(after_help = "Example:\n  mirrorkeep hold list 'release/*'")]
     List(StreamFilter),
 }
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ImagesVerb {
+    /// List the references in the lists of a build, their fields, and what is wrong with them
+    #[command(after_help = "Example:\n  mirrorkeep images list master/debian/monolithic/latest_build")]
+    List {
+        /// A build, or a name that resolves to one
+        id: String,
+    },
+    /// Show the fields of a reference, and the builds to which they tie it
+    #[command(
+        after_help = "Example:\n  mirrorkeep images place docker.io/starlingx/stx-nova:master-debian-stable-20230504T060000Z.0"
+    )]
+    Place {
+        /// The reference, `[REGISTRY/]REPOSITORY:TAG`
+        reference: String,
+    },
+}

@@ -3,7 +3,7 @@
 use crate::census::BuildCensus;
 use crate::decide::check::context;
 use crate::decide::check::{
-    Code, Drift, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, lists, marker, plain,
+    Code, Drift, Finding, Leads, SeenBuild, SeenDir, SeenItem, SeenKind, drift, images, lists, marker, plain,
 };
 use crate::layout::{Layout, Place, Stray};
 use crate::model::{Outcome, RelPath, Stamp, is_sums};
@@ -33,6 +33,7 @@ pub(super) fn judge(
     }
     marker::judge(seen, census, layout, now, findings);
     context::judge(seen, census, layout, findings);
+    images::judge(seen, layout, findings);
     let told = lists::judge(seen, census, layout, findings);
     let drift = drift::judge(seen, layout, &told, findings);
     if census.result == Outcome::Success && !seen.items().any(|(dir, item)| is_artifact(dir, item, layout)) {

@@ -105,7 +105,8 @@ pub(super) fn judge(
         if !extra.is_empty() {
             found.push(format!("{} not listed: {}", extra.len(), names(&extra, extra.len())));
         }
-        findings.push(Finding::new(Code::SumsDiffer, at, found.join("; "), "every file but itself").of(&seen.id));
+        findings
+            .push(Finding::new(Code::SumsDiffer, at, found.join("; "), "every file but itself").of(&seen.id));
     }
     missing.into_iter().chain(extra).collect()
 }

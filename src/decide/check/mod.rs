@@ -12,6 +12,7 @@ mod drift;
 mod finding;
 mod fix;
 mod group;
+mod images;
 mod lists;
 mod marker;
 mod outside;
@@ -27,7 +28,7 @@ pub use finding::Finding;
 pub use fix::{Fix, MendKind, mends};
 pub use group::{Grouped, grouped};
 pub use rules::{IgnoreText, Ignored, Rules};
-pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
+pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenImages, SeenItem, SeenKind};
 
 use super::policy::Policy;
 use crate::census::BuildCensus;

@@ -143,8 +143,19 @@ pub struct SeenBuild {
     pub listed: bool,
     /// Whether it was published here, so that its SHA256SUMS names every file, in the one form that mirrorkeep writes.
     pub published: bool,
+    /// The lists of images in it.
+    pub images: Vec<SeenImages>,
     /// What could not be looked at in it.
     pub unread: Vec<(RelPath, String)>,
+}
+
+/// A list of images in a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenImages {
+    /// Where it lies below the build's directory.
+    pub path: RelPath,
+    /// Its bytes, or why they could not be read.
+    pub bytes: Result<Vec<u8>, String>,
 }
 
 /// One directory in a build.

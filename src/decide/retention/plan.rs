@@ -257,7 +257,11 @@ impl Plan {
         let one = |(rule, builds): &(&str, usize)| {
             format!("`{rule}` keeps {builds} build{}", if *builds == 1 { "" } else { "s" })
         };
-        if kept.is_empty() { "no build is left".to_owned() } else { kept.iter().map(one).collect::<Vec<_>>().join(", ") }
+        if kept.is_empty() {
+            "no build is left".to_owned()
+        } else {
+            kept.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
     }
 
     /// Returns the builds that go.

@@ -19,8 +19,8 @@ use crate::decide::check::{
     Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
 };
 use crate::mirror::{
-    AnchorError, ExpectedState, Kept, Mirror, StateError, Unreadable, build_info_from_record,
-    build_info_from_snapshot, chain, named, survey_by, Tree,
+    AnchorError, ExpectedState, Kept, Mirror, StateError, Tree, Unreadable, build_info_from_record,
+    build_info_from_snapshot, chain, named, survey_by,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;

@@ -1,11 +1,12 @@
 //! Looking at what only a disk shows: kinds, modes, links and texts, as plain data for a judgement.
 
 use crate::census::Census;
-use crate::decide::check::{Leads, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind};
+use crate::decide::check::{Leads, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenImages, SeenItem, SeenKind};
 use crate::layout::Place;
 use crate::mirror::{Mirror, Resolved, chain, resolve};
 use crate::model::{BuildId, RelPath, SUMS_NAME};
 use crate::ops::observe::disk::Disk;
+use crate::ops::observe::image_list::image_list;
 use crate::record::ForeignList;
 use crate::store::{Entry, Kind, Scan, Scanned, StoreError, TreeSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,7 @@ impl Observer<'_> {
             manifest: None,
             listed: false,
             published: false,
+            images: Vec::new(),
             unread: unread.collect(),
         };
         for (dir, scan) in walked.dirs {
@@ -120,11 +122,31 @@ impl Observer<'_> {
             found.context = self.text(&mut found, at, CONTEXT_LIMIT);
         }
         found.sums = self.text(&mut found, &SUMS_NAME.parse().unwrap_or_default(), LIST_LIMIT);
+        found.images = self.images(&found);
         match self.mirror.manifest_text(id) {
             Ok(text) => found.manifest = text,
             Err(error) => found.unread.push((RelPath::root(), chain(&error))),
         }
         found
+    }
+
+    /// Reads the lists of images in a build; no file of a build without lists is read.
+    fn images(&self, found: &SeenBuild) -> Vec<SeenImages> {
+        let Some(images) = self.mirror.layout().images() else { return Vec::new() };
+        let dirs = found.dirs.iter().filter(|dir| images.can_hold(&dir.path));
+        let items = dirs.flat_map(|dir| dir.items.iter().map(move |item| (dir.at(item), item)));
+        let lists = items.filter(|(at, _)| images.list(&found.id, at).is_some());
+        let read = |(path, item): (RelPath, &SeenItem)| {
+            let kind = match &item.kind {
+                SeenKind::File => Kind::File,
+                SeenKind::Dir => Kind::Dir,
+                SeenKind::Link(..) => Kind::Link,
+                SeenKind::Other => Kind::Other,
+            };
+            let bytes = image_list(self.mirror, &found.path.join(&path), kind, item.size);
+            SeenImages { path, bytes }
+        };
+        lists.map(read).collect()
     }
 
     /// Reads a small file of a build, if it is there.

@@ -12,6 +12,7 @@ use crate::mirror::Mirror;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, ImageRef, Stream};
 use crate::ops::Mode;
+use crate::ops::images::image_lists;
 use crate::progress::CancelToken;
 use crate::record::{EventKind, Phase, TagMove};
 use crate::registry::{Registries, RegistryError};
@@ -185,8 +186,26 @@ fn last_tags(mirror: &Mirror, stage: &Stage, stream: &Stream) -> Result<BTreeMap
 }
 
 /// Returns the references in the lists of a build.
-fn references(_: &Mirror, id: &BuildId) -> Result<Vec<ImageRef>, StageError> {
-    Err(StageError::Images(format!("no list of `{id}` has an image")))
+fn references(mirror: &Mirror, id: &BuildId) -> Result<Vec<ImageRef>, StageError> {
+    let lists = image_lists(mirror, id).map_err(|error| StageError::Images(crate::mirror::chain(&error)))?;
+    let mut all = Vec::new();
+    for list in lists {
+        if let Some(why) = list.problem {
+            return Err(StageError::Images(format!("`{}` of `{id}` cannot be read: {why}", list.path)));
+        }
+        for line in list.images {
+            let number = line.line;
+            let Some(reference) = line.reference else {
+                let why = line.problem.map(|problem| problem.why).unwrap_or_default();
+                return Err(StageError::Images(format!("line {number} of `{}` of `{id}`: {why}", list.path)));
+            };
+            all.push(reference);
+        }
+    }
+    if all.is_empty() {
+        return Err(StageError::Images(format!("no list of `{id}` has an image")));
+    }
+    Ok(all)
 }
 
 fn places(

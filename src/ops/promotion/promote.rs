@@ -135,7 +135,14 @@ impl Promoting<'_> {
             return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
-            if !self.request.take_over {
+            let alias =
+                self.mirror.layout().stream_path(self.stream)?.child(&self.stage.name).unwrap_or_default();
+            let dangles =
+                state.incumbent.is_none() && crate::commit::pointed_at(self.mirror, &alias)?.is_some();
+            // Where it resolves to no build, a reader loses nothing; that it dangles is accepted by nobody.
+            let is_named = state.incumbent.is_none() && self.request.build.is_some();
+            let accepted = is_named || self.request.take_over && !dangles;
+            if !accepted {
                 return done(Self::entry(state, PromotedAs::Interfered));
             }
             self.take_over(known, &state)?;

@@ -15,12 +15,12 @@ use crate::layout::Bundle;
 use crate::mirror::{WriteLock, chain};
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
-use crate::ops::bundle::{BundleError, Members, TRIES, bundled, current, is_there, publish};
+use crate::ops::bundle::{BundleError, Members, TRIES, bundle, bundled, current, is_there, publish};
 use crate::record::Promotion;
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A bundle that was made of the builds that have a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -155,7 +155,7 @@ impl<'a> Promoter<'a> {
         for _ in 0..TRIES {
             let mut planned = self.plan(set, &mut failed)?;
             let (error, bundle) = match self.make(set, &mut planned)? {
-                Made::Nothing => (None, None),
+                Made::Nothing => (None, self.heal(set)?),
                 Made::Bundle(bundle) => (None, Some(bundle)),
                 Made::Failed(error) => (Some(error), None),
                 Made::Again => continue,
@@ -165,6 +165,32 @@ impl<'a> Promoter<'a> {
         let error = StageError::from(BundleError::Moving(set.bundle.stream.clone()));
         let planned = self.plan(set, &mut failed)?;
         Ok((self.outcomes(set, planned, &failed, Some(&error)), None))
+    }
+
+    /// Makes the bundle of what the members have where its link is at another one, as after a withdrawal.
+    fn heal(&mut self, set: &Set) -> Result<Option<BundleMove>, StageError> {
+        let mirror = self.session.mirror();
+        let seen = (&self.known.census, &*self.known.unreadable);
+        // A member without the stage, or one that cannot be read, is for `bundle` to report.
+        let Ok(members) = Members::read(mirror, seen, &set.bundle, &BTreeMap::new()) else { return Ok(None) };
+        let Some(before) = current(mirror, &set.bundle)? else { return Ok(None) };
+        let requires: BTreeSet<BuildId> =
+            mirror.record(&before)?.map(|record| record.requires.into_iter().collect()).unwrap_or_default();
+        if members.builds.iter().cloned().collect::<BTreeSet<_>>() == requires {
+            return Ok(None);
+        }
+        let held = self.lock.take();
+        let mode = if held.is_some() { Mode::Real } else { Mode::Trial };
+        drop(held);
+        let made = bundle(self.session, &set.bundle.stream, mode);
+        if mode == Mode::Real {
+            self.lock = Some(self.session.begin()?);
+            self.known = Known::read(mirror, self.session.now())?;
+        }
+        let made = made?;
+        made.warnings.into_iter().for_each(|why| mirror.warnings().add(why));
+        let (stage, stream) = (set.stage.name.clone(), made.stream);
+        Ok(Some(BundleMove { stage, stream, build: made.id, before: Some(before), members: made.members }))
     }
 
     /// Decides what is to be done in each stream.

@@ -469,6 +469,18 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
         },
         |s| ignore(s.outside("release", DIR)),
     ),
+    (Code::ImagesForm, |s| s.images(Err("it is a symlink")), |s| s.images(Ok("# none\n\n"))),
+    (
+        Code::ImageUnfit,
+        |s| s.images(Ok("starlingx/stx-nova:master-centos-stable-latest\n")),
+        |s| s.images(Ok("starlingx/stx-nova:master-centos-stable-20260603T060000Z.0\n")),
+    ),
+    (Code::ImageUnfit, |s| s.images(Ok("stx nova\n")), |s| s.images(Err("it is a symlink"))),
+    (
+        Code::ImageOtherBuild,
+        |s| s.images(Ok("starlingx/stx-nova:master-debian-stable-20260603T060000Z.0\n")),
+        |s| s.images(Ok("starlingx/stx-vault:master-distroless-stable-20260603T060000Z.0\n")),
+    ),
     (Code::IgnoreExpired, |s| until(s, "2026-06-02"), |s| until(s, "2026-06-03")),
     (
         Code::CannotRead,

@@ -2,8 +2,8 @@
 
 use mirrorkeep::census::{BuildCensus, Census, StreamCensus};
 use mirrorkeep::decide::check::{
-    Finding, Leads, Rules, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenItem, SeenKind, Terms, comply,
-    comply_build, comply_drift,
+    Finding, Leads, Rules, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenImages, SeenItem, SeenKind,
+    Terms, comply, comply_build, comply_drift,
 };
 use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::{Condition, Layout};
@@ -131,6 +131,7 @@ impl Sight {
             manifest: Some(manifest(&FILES)),
             listed: false,
             published: true,
+            images: Vec::new(),
             unread: Vec::new(),
         });
         let build = self.builds.last_mut().unwrap();
@@ -161,6 +162,14 @@ impl Sight {
     pub(super) fn on(&mut self, layout: &str, at: &str) {
         self.layout = Layout::load(Layout::shipped(layout).unwrap(), layout).unwrap();
         self.outside(at, SeenKind::Dir);
+    }
+
+    /// Puts a list of images into the newest build, on a mirror whose layout has such lists.
+    pub(super) fn images(&mut self, bytes: Result<&str, &str>) {
+        self.layout = Layout::load(Layout::shipped("starlingx-debian").unwrap(), "starlingx-debian").unwrap();
+        let at = path("outputs/docker-images/images-centos-stable-versioned.lst");
+        let bytes = bytes.map(|text| text.as_bytes().to_vec()).map_err(str::to_owned);
+        self.newest().images.push(SeenImages { path: at, bytes });
     }
 
     /// Lets `latest_build` lead elsewhere.

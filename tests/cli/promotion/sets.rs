@@ -314,6 +314,28 @@ fn a_member_that_is_withdrawn_leaves_a_bundle_that_the_hint_makes_again() {
 }
 
 #[test]
+fn a_bundle_that_is_not_what_its_members_have_is_made_again_by_promote() {
+    let trunk = promoted(2);
+    let stays = trunk.json(&["promote", "tested"]);
+    assert_eq!(stays["bundles"], json!([]));
+    trunk.ok(&["withdraw", &id("network", 2), "--why", "leaked key", "--force"]);
+    assert_eq!(days(&trunk), [2, 2, 1, 2].map(Some));
+    let before = tree(&trunk.mirror(""));
+    let dry = trunk.json(&["promote", "tested", "--dry-run"]);
+    assert_eq!(tree(&trunk.mirror("")), before);
+    let made = trunk.json(&["promote", "tested"])["bundles"].clone();
+    assert_eq!((&made, made.as_array().map(Vec::len)), (&dry["bundles"], Some(1)));
+    assert_eq!(seen(&trunk, "tested")[0], repo([2, 2, 1, 2]));
+    // So is one whose link somebody moved.
+    let bundle = trunk.mirror(&format!("{TESTED}/bundle"));
+    let first = md5(&repo([1; 4]));
+    fs::remove_file(&bundle).unwrap();
+    symlink(format!("{}/{}/{first}", &first[..2], &first[2..4]), &bundle).unwrap();
+    trunk.ok(&["promote", "tested"]);
+    assert_eq!(seen(&trunk, "tested")[0], repo([2, 2, 1, 2]));
+}
+
+#[test]
 fn the_link_of_a_bundle_moves_with_its_stage_alone() {
     let trunk = promoted(2);
     let first = format!("{TESTED}/{}", md5(&repo([1; 4])));

@@ -79,7 +79,8 @@ fn damaged_holds_are_written_again_from_the_journal() {
     fs::write(file(&rig), "{").unwrap();
     rig.fails(REFUSED, "cannot be used", &["prune"]);
     // Each of these is where a person looks first, and each names the way out.
-    for (code, args) in [(REFUSED, &["prune"][..]), (REFUSED, &["plan"]), (5, &["check"]), (5, &["status", "--check"])]
+    for (code, args) in
+        [(REFUSED, &["prune"][..]), (REFUSED, &["plan"]), (5, &["check"]), (5, &["status", "--check"])]
     {
         let said = rig.ends(code, args);
         assert!(said.contains("`mirrorkeep recover` writes it again"), "{args:?}: {said}");

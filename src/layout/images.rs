@@ -1,0 +1,251 @@
+//! Container images that come with builds: which files of a build list them, and what a reference says of its build.
+//!
+//! The registry is not part of the grammar, so that a copy in another registry has the same fields. A field that both
+//! the reference and the path of the build have ties one to the other; a layout without such a field ties nothing.
+
+use super::Layout;
+use super::loading::Loading;
+use super::reference::{Misfit, Reference};
+use super::rules::ImagesRule;
+use super::sample::sample_values;
+use super::schema::ImagesFile;
+use super::template::{Part, Template, Values, expand};
+use super::tree::{Found, Tree};
+use crate::model::{BuildId, ImageRef, RelPath};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The grammar of the images of a layout.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    layout: &'a Layout,
+    rule: &'a ImagesRule,
+}
+
+/// What a reference says, by the first template that it fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PlacedImage {
+    /// The template, as the layout writes it.
+    pub template: String,
+    /// The values of the fields of the template.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Why a reference fits no template, by the template that is nearest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ImageMisfit {
+    /// The nearest template, as the layout writes it.
+    pub template: String,
+    /// The field whose value does not fit; `null` if other text of the reference does not.
+    pub field: Option<String>,
+    /// The text that does not fit.
+    pub found: String,
+    /// What is accepted there.
+    pub expected: String,
+}
+
+/// What a reference and a build say of each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageTie {
+    /// Fields of the build's name are in the reference, and all fields that both have are equal.
+    Tied,
+    /// No field of the build's name is in the reference, and nothing differs.
+    Free,
+    /// A field has another value in the path of the build.
+    Other(ForeignField),
+}
+
+/// A field that has another value in the path of the build than in the reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ForeignField {
+    /// The name of the field.
+    pub field: String,
+    /// Its value in the reference.
+    pub found: String,
+    /// Its value in the path of the build.
+    pub expected: String,
+}
+
+impl fmt::Display for ImageMisfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "`{field}` is `{}`", self.found)?,
+            None => write!(f, "`{}` does not fit", self.found)?,
+        }
+        write!(f, "; expected {}", self.expected)
+    }
+}
+
+impl fmt::Display for ForeignField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, found, expected } = self;
+        write!(f, "`{field}` is `{found}`; `{expected}` in the path of the build")
+    }
+}
+
+impl Layout {
+    /// Returns the grammar of the images that come with the builds; nothing where the layout has none.
+    pub fn images(&self) -> Option<Images<'_>> {
+        Some(Images { layout: self, rule: self.0.images.as_ref()? })
+    }
+}
+
+impl Images<'_> {
+    /// Returns whether builds have lists of images.
+    pub fn has_lists(&self) -> bool {
+        !self.rule.lists.is_empty()
+    }
+
+    /// Returns whether lists can be directly in a directory of a build.
+    pub fn can_hold(&self, dir: &RelPath) -> bool {
+        let depth = dir.names().count();
+        let leads = |list: &Template| {
+            list.parts.len() == depth + 1 && list.matches(dir.names(), &mut Values::new()) == depth
+        };
+        self.rule.lists.iter().any(leads)
+    }
+
+    /// Returns the values of the fields of a path in a build if a list of images is there.
+    pub fn list(&self, build: &BuildId, rest: &RelPath) -> Option<BTreeMap<String, String>> {
+        let names: Vec<&str> = rest.names().collect();
+        let shaped = |list: &&Template| {
+            list.parts.len() == names.len()
+                && list.matches(names.iter().copied(), &mut Values::new()) == names.len()
+        };
+        // Most files of a build are no lists, whatever the build.
+        self.rule.lists.iter().find(shaped)?;
+        let (_, known) = self.layout.class_of(build).ok()?;
+        self.rule.lists.iter().filter(shaped).find_map(|list| {
+            let mut values = known.clone();
+            let fits = list.matches(names.iter().copied(), &mut values) == names.len();
+            values.retain(|name, _| list.field_names().any(|field| field.name() == name));
+            fits.then_some(values)
+        })
+    }
+
+    /// Returns what a reference says by the first template that it fits, or why it fits none.
+    pub fn place(&self, image: &ImageRef) -> Result<PlacedImage, ImageMisfit> {
+        let text = image.without_registry();
+        let placed = self.rule.references.iter().find_map(|reference| {
+            let mut fields = reference.values(&text)?;
+            // The characters of a range have a name that no field can have.
+            fields.retain(|name, _| !name.contains(' '));
+            Some(PlacedImage { template: reference.shown.clone(), fields })
+        });
+        placed.ok_or_else(|| self.misfit(image, &text))
+    }
+
+    fn misfit(&self, image: &ImageRef, text: &str) -> ImageMisfit {
+        let all = || self.rule.references.iter();
+        let one = all().filter_map(|reference| Some((reference, reference.one_wrong(text)?)));
+        let one = one.min_by_key(|(_, misfit)| misfit.distance);
+        let left = || {
+            let left = all().map(|reference| (reference, reference.from_left(text)));
+            left.min_by_key(|(_, misfit)| misfit.distance)
+        };
+        let nearest = one.or_else(left).map(|(reference, misfit)| (reference.shown.clone(), misfit));
+        let (template, misfit) = nearest.unwrap_or_default();
+        let Misfit { field, found, expected, .. } = misfit;
+        let expected =
+            if image.tag.is_none() { format!("{expected}, since it has no tag") } else { expected };
+        ImageMisfit { template, field, found, expected }
+    }
+
+    /// Returns what a reference and a build say of each other: every field that both have must be equal.
+    pub fn tie(&self, placed: &PlacedImage, build: &BuildId) -> ImageTie {
+        let Ok((class, values)) = self.layout.class_of(build) else { return ImageTie::Free };
+        let is_own = |name: &String| class.build.field_names().any(|field| field.name() == name);
+        let common = |own: bool| {
+            let fields = placed.fields.iter().filter(move |(name, _)| is_own(name) == own);
+            fields.filter_map(|(name, value)| Some((name, value, values.get(name)?)))
+        };
+        // What the name of the build says tells most.
+        let mut all = common(true).chain(common(false));
+        if let Some((field, found, expected)) = all.find(|(_, found, expected)| found != expected) {
+            let (field, found, expected) = (field.clone(), found.clone(), expected.clone());
+            return ImageTie::Other(ForeignField { field, found, expected });
+        }
+        if common(true).next().is_some() { ImageTie::Tied } else { ImageTie::Free }
+    }
+}
+
+impl Loading<'_> {
+    /// Reads what the layout says of images; each list must have a place in the tree.
+    pub(super) fn images(&mut self, raw: &ImagesFile, tree: &Tree) -> ImagesRule {
+        let (mut lists, mut references) = (Vec::new(), Vec::new());
+        for (index, list) in raw.lists.iter().enumerate() {
+            let at = format!("images.lists[{index}]");
+            for text in expand(list) {
+                let template = self.template(&at, &text);
+                if template.open {
+                    self.problem(&at, format!("`{text}` ends with `**`; the path of one file is accepted"));
+                } else if let Some(why) = sample_path(&template).and_then(|sample| outside(&sample, tree)) {
+                    self.problem(&at, why);
+                }
+                lists.push(template);
+            }
+        }
+        if raw.references.is_empty() {
+            self.problem("images.references", "no reference; at least one is wanted");
+        }
+        for (index, shown) in raw.references.iter().enumerate() {
+            let at = format!("images.references[{index}]");
+            // The most that can be said is meant.
+            for text in expand(shown).iter().rev() {
+                let read = Reference::parse(shown, text, &self.fields);
+                match read.and_then(|reference| sound(&reference).map(|()| reference)) {
+                    Ok(reference) => references.push(reference),
+                    Err(why) => self.problem(&at, why),
+                }
+            }
+        }
+        ImagesRule { lists, references }
+    }
+}
+
+/// Returns a path that certainly fits, with its values; nothing where a field has no example.
+fn sample_path(template: &Template) -> Option<(String, Values)> {
+    let values = sample_values(template.field_names());
+    let sample = |part: &Part| match part {
+        Part::Glob(pattern) => Ok(pattern.as_str().replace(['*', '?'], "x")),
+        part => part.write(&values),
+    };
+    let names: Result<Vec<String>, String> = template.parts.iter().map(sample).collect();
+    Some((names.ok()?.join("/"), values)).filter(|(path, _)| !path.is_empty())
+}
+
+/// Returns why a path of a list has no place in the tree.
+fn outside((path, values): &(String, Values), tree: &Tree) -> Option<String> {
+    let names: Vec<&str> = path.split('/').collect();
+    let is_in = matches!(tree.find(&names, values), Found::Rule(..));
+    (!is_in).then(|| format!("`{path}` is not in `tree`; add it there"))
+}
+
+/// Returns why a template of references can fit none.
+fn sound(reference: &Reference) -> Result<(), String> {
+    let outline = reference.outline();
+    let shown = &reference.shown;
+    if let Some(sign) = ["*", "?", "@"].iter().find(|sign| outline.contains(**sign)) {
+        return Err(format!("`{shown}`: `{sign}` is not accepted; a field stands for text that varies"));
+    }
+    let (repository, tag) = outline.rsplit_once(':').unwrap_or((&outline, ""));
+    if tag.is_empty() || tag.contains('/') {
+        return Err(format!(
+            "`{shown}` has no tag; `REPOSITORY:TAG` is accepted, such as `{{org}}/{{image}}:{{tag}}`"
+        ));
+    }
+    match repository.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => {
+            return Err(format!(
+                "`{shown}`: `{first}` is a registry, which is not part of a template; remove it"
+            ));
+        }
+        None if repository.contains(':') => return Err(format!("`{shown}` has two `:`; one is accepted")),
+        _ => {}
+    }
+    let Some(sample) = reference.sample() else { return Ok(()) };
+    let read: Result<ImageRef, _> = format!("localhost/{sample}").parse();
+    read.map(drop).map_err(|error| format!("`{shown}`: {error}"))
+}
