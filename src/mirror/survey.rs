@@ -450,7 +450,7 @@ impl History {
         let read = journal::history_with(mirror.store(), &[&wanted[..], &STATING].concat(), detailed)?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };
-        // The names that moved since a promotion began; the lock keeps others out until it is settled.
+        // The names that moved since a promotion began. One that cannot be settled stays open, and other commands go on.
         let mut promoting: Option<Vec<RelPath>> = None;
         for event in read.events {
             if event.what == EventKind::Promoted {
@@ -516,14 +516,25 @@ impl History {
         Ok(history)
     }
 
-    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them.
+    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them. What other commands moved
+    /// while it could not be settled stays.
     fn forget(&mut self, moved: &[RelPath]) {
-        for path in moved {
-            if let Some(moves) = self.moves.get_mut(path) {
-                moves.pop();
-                if moves.is_empty() {
-                    self.moves.remove(path);
+        let paths: std::collections::BTreeSet<&RelPath> = moved.iter().collect();
+        for path in paths {
+            let Some(moves) = self.moves.get_mut(path) else { continue };
+            let count = moved.iter().filter(|other| *other == path).count();
+            let since = moves.split_off(moves.len().saturating_sub(count));
+            let first = moves.len();
+            for step in since {
+                let back = moves.get(first..).and_then(<[AliasMove]>::last);
+                if back.is_some_and(|back| back.from == step.to && back.to == step.from) {
+                    moves.pop();
+                } else {
+                    moves.push(step);
                 }
+            }
+            if moves.is_empty() {
+                self.moves.remove(path);
             }
         }
     }

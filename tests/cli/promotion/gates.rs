@@ -365,7 +365,7 @@ gates:
     for wanted in [
         "stages[0].require.gates[0]: `smoke` is required twice",
         "stages[0].require.gates[1]: the file has no gate `smoky`; its `gates` are: `keys`, `no name`, `none`, `rpms`, `smoke`, `two`",
-        "stages[1].carry[0]: exactly one of `alias` and `run` is accepted",
+        "stages[1].carry[0]: exactly one of `alias`, `run` and `images` is accepted",
         "stages[1].carry[1].run.apply: a program and its arguments are expected",
         "gates.smoke.run: a program and its arguments are expected",
         "gates.two: exactly one of `run`, `verify`, `signature` and `closure` is accepted",
