@@ -35,7 +35,7 @@ impl Scene {
     }
 
     /// Copies between ports to a repository, with so many seconds of patience.
-    fn copy(&self, from: u16, to: u16, name: &str, patience: u16) -> Result<Copied, RegistryError> {
+    fn copy(from: u16, to: u16, name: &str, patience: u16) -> Result<Copied, RegistryError> {
         let (from, to) = (repository(from, "a/b").tagged("v1"), repository(to, name).tagged("v1"));
         client(patience).copy(&from.unwrap(), &to.unwrap(), &NoProgress)
     }
@@ -44,8 +44,8 @@ impl Scene {
     fn comes_right(&self, side: Side, port: u16, name: &str, patience: u16) -> Result<Copied, RegistryError> {
         let (from, to) = (self.source.port, self.target.port);
         let first = match side {
-            Side::Source => self.copy(port, to, name, patience),
-            Side::Target => self.copy(from, port, name, patience),
+            Side::Source => Self::copy(port, to, name, patience),
+            Side::Target => Self::copy(from, port, name, patience),
         };
         self.target.is_sound();
         if first.is_ok() {
@@ -54,7 +54,7 @@ impl Scene {
             // A tag, whose answer was lost, leads to a whole image.
             is_whole(&self.target.server(), name, "v1", self.digest);
         }
-        assert_eq!(self.copy(from, to, name, 20).unwrap().digest, self.digest);
+        assert_eq!(Self::copy(from, to, name, 20).unwrap().digest, self.digest);
         is_whole(&self.target.server(), name, "v1", self.digest);
         first
     }
