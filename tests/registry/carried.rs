@@ -98,7 +98,8 @@ fn tagged(from: &Server, to: &Server) -> Option<&'static str> {
         for image in IMAGES {
             let repository = format!("{namespace}{image}");
             let now = tag(server, &repository, "tested");
-            let of = [A, B, C].into_iter().find(|build| now.is_some() && tag(server, &repository, build) == now);
+            let of =
+                [A, B, C].into_iter().find(|build| now.is_some() && tag(server, &repository, build) == now);
             assert_eq!(of.is_some(), now.is_some(), "{repository}");
             all.push(of);
         }
@@ -154,7 +155,10 @@ fn what_is_missing_taken_or_moved_by_something_else_stops_the_stage_before_anyth
         from.kept.lock().unwrap().tags.remove(&(format!("ci/{image}"), B.to_owned()));
     }
     let said = why(1);
-    assert!(said.contains(&format!("/ci/nova:{B}`")) && said.contains(&format!("/ci/neutron:{B}`")), "{said}");
+    assert!(
+        said.contains(&format!("/ci/nova:{B}`")) && said.contains(&format!("/ci/neutron:{B}`")),
+        "{said}"
+    );
     assert_eq!(tag(&from.server(), "pub/glance", B), None);
     for image in &IMAGES[..2] {
         from.server().put_image(&format!("ci/{image}"), Some(B), &format!("{image} of {B}"));
