@@ -182,9 +182,7 @@ Examples:
   mirrorkeep log master/centos/20181205T060000Z")]
     Log(LogArgs),
     /// List the builds, with result, age, size, labels and names
-    #[command(after_help = "A header is shown on a terminal only, so that in a pipe every line is a build.
-
-Examples:
+    #[command(after_help = "Examples:
   mirrorkeep list 'release/*' --result success --since 30d
   mirrorkeep list --sort size --limit 10")]
     List(ListArgs),
@@ -228,7 +226,7 @@ Examples:
     #[command(after_help = "Examples:
   mirrorkeep prune --dry-run
   mirrorkeep prune
-  mirrorkeep prune --accept sha256:…   carries out exactly the plan that `plan` showed, brakes notwithstanding")]
+  mirrorkeep prune --accept sha256:…   carries out exactly the plan that `plan` showed, despite the brakes")]
     Prune(PruneArgs),
     /// Take one build out of the mirror, for a reason such as a leaked secret; its names move on
     #[command(

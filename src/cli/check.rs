@@ -212,12 +212,8 @@ fn show(
             Some(why) => say::note(&format!("failed: {}: {why}", one.mend)),
         }
     }
-    let looked = format!(
-        "{} with {} in them",
-        say::count(report.builds, "build"),
-        say::count(report.entries, "thing")
-    );
-    let looked = looked.replace("entrys", "entries");
+    let looked =
+        format!("{} ({} files, links and directories)", say::count(report.builds, "build"), report.entries);
     let ignored = match report.ignored.len() {
         0 => String::new(),
         count if args.all => format!("; {count} ignored"),

@@ -119,7 +119,7 @@ fn row(copied: &Copied, mode: Mode) -> String {
     }
     if copied.resumed_files > 0 {
         let files = say::count(copied.resumed_files, "file");
-        text.push_str(&format!("  taken up from an interrupted try: {files}\n"));
+        text.push_str(&format!("  resumed from an interrupted copy: {files}\n"));
     }
     text
 }

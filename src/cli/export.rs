@@ -157,7 +157,7 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
                 ));
             }
             Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),
-            _ => say::note(&format!("warning: `{from}` leads to no build or directory and is left out")),
+            _ => say::note(&format!("warning: `{from}` resolves to no build or directory and is left out")),
         }
     }
     names.sort();

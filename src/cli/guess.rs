@@ -183,8 +183,8 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             let found = VALUES.iter().find(|(of, values, _)| *of == option && values.contains(&value));
             found.map(|(.., hint)| Advice::Arguments((*hint).to_owned()))
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if verb == "trash" => {
-            Some(Advice::Verb("`mirrorkeep trash list` lists what is in the trash"))
+        ErrorKind::MissingSubcommand if verb == "trash" => {
+            Some(Advice::Arguments("`mirrorkeep trash list` lists what is in the trash".to_owned()))
         }
         _ => None,
     }

@@ -61,11 +61,11 @@ pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     let about = args.about.as_deref().map(|text| About::read(&mirror, text)).transpose();
     let about = about.map_err(|error| Usage(format!("the pattern cannot be used: {error}")))?;
     let choice = Choice { about, since, limit: args.limit };
-    let events = crate::ops::history::history(&mirror, &choice)?;
+    let (events, damage) = crate::ops::history::history(&mirror, &choice)?;
     if setting.json {
         let events = events.iter().map(EventRow::of).collect();
         say::data(&Sorted(LogAnswer { log: Version, events }));
-        return Ok(());
+        return damage.map_or(Ok(()), |damage| Err(damage.into()));
     }
     for event in &events {
         say::out(&format!("{}  {}  {}\n", event.at.iso(), shown(person(&event.by)), sentence(event)));
@@ -73,5 +73,6 @@ pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     if events.is_empty() {
         say::note("no events");
     }
-    Ok(())
+    // What can be read was shown, and is not all.
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
 }

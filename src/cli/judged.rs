@@ -40,7 +40,7 @@ pub(super) fn findings(json: bool, what: &str, name: &str, findings: &[Finding])
             say::out(&format!("{}\n", line(name, found)));
         }
         if findings.is_empty() {
-            say::out(&format!("{name}: nothing is odd\n"));
+            say::out(&format!("{name}: OK\n"));
         }
     }
     if findings.iter().any(is_grave) { Exit::Findings } else { Exit::Done }

@@ -15,17 +15,11 @@ use crate::ops::matching::Matching;
 use crate::ops::retention::Concern;
 use crate::ops::status::{HeldBuild, TrashedBuild};
 use crate::ops::status::{held, trashed};
-use crate::render::{self, Align, Paint, table};
+use crate::render::{self, Align, table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::io::IsTerminal;
-
-/// Returns how a header is shown: on a terminal only, so that every line in a pipe is an entry.
-fn header() -> Option<Paint> {
-    std::io::stdout().is_terminal().then(say::paint)
-}
 
 /// Streams that were chosen; all without any.
 struct Chosen(Vec<Matching>);
@@ -141,7 +135,7 @@ pub(super) fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) 
     if rows.is_empty() {
         return say::note(none);
     }
-    say::out(&table(columns, rows, header()));
+    say::out(&table(columns, rows, Some(say::paint())));
 }
 
 fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus, kept: String) -> Vec<String> {

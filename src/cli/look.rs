@@ -4,7 +4,7 @@ use super::answer::{Sorted, Version};
 use super::args::LayoutVerb;
 use super::chosen::choose;
 use super::context::Context;
-use super::exit::{Failed, Outcome, Usage};
+use super::exit::{Failed, Failure, Outcome, Usage};
 use super::publish::{build_id, fields};
 use super::surveyed::{looked_at, looked_to_show};
 use super::{naming, say};
@@ -12,7 +12,7 @@ use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, PreviousRuns, Verdict, retain};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved, RunLog};
-use crate::model::{BuildId, RelPath, shown};
+use crate::model::{BuildId, ErrorKind, RelPath, shown};
 use crate::model::{BuildName, Stamp, Stream};
 use crate::ops::Mode;
 use crate::ops::settings::SettingReport;
@@ -123,8 +123,7 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
             let (at, by, why) = (at.iso(), shown(person(&by)), shown(&why));
             say::note(&format!("`{id}` was withdrawn at {at} by {by}: {why}"));
         }
-        crate::ops::retention::not_trashed(&mirror, &id)?;
-        return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
+        return Err(naming::absent(&mirror, &id));
     };
     let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
     let verdict = judged.get(&id);
@@ -202,12 +201,14 @@ pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
             }
             return Ok(());
         }
-        Resolved::To(_) => "it is no name but the thing itself".to_owned(),
+        Resolved::To(_) => "it is a build or directory itself, not a name".to_owned(),
         Resolved::Dangles(at) => format!("nothing is at `{at}`"),
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
-    Err(Failed(format!("`{path}` leads to no build: {why}")).into())
+    let class =
+        ErrorKind::Failed.hint("`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds");
+    Err(Failure { error: Box::new(Failed(format!("`{path}` resolves to no build: {why}"))), class })
 }
 
 /// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.

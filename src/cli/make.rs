@@ -17,7 +17,7 @@ use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
-use crate::ops::alias::{Cost, LabelReport};
+use crate::ops::alias::{Cost, LabelActError, LabelReport};
 use crate::recover::{LeftStage, Settled, SettledAs, Stages};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -133,7 +133,11 @@ pub(super) fn label(setting: &Context, args: &LabelArgs) -> Outcome {
             return Err(Usage(format!("--remove {key}: {error}")).into());
         }
     }
-    let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode)?;
+    let report = crate::ops::alias::label(&setting.session(&mirror), &id, &labels, &args.remove, mode);
+    let report = report.map_err(|error| match error {
+        LabelActError::NoBuild(id) => naming::absent(&mirror, &id),
+        error => error.into(),
+    })?;
     if setting.json {
         say::json(&Sorted(LabelAnswer { label: Version, dry_run: args.dry_run, report: &report }));
         return Ok(());
@@ -216,6 +220,7 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
             let alias = path(&alias)?;
             let target = target_of(&mirror, &alias, path(&target)?)?;
+            mirror.unknown_name(&alias).into_iter().for_each(|why| mirror.warnings().add(why));
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
             if dry_run {
                 crate::commit::may_point(&mirror, &alias, &target, permit)?;

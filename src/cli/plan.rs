@@ -12,7 +12,7 @@ use crate::decide::policy::Policy;
 use crate::decide::{Plan, PreviousRuns, retain};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
-use crate::render;
+use crate::render::{self, Rows};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Read;
@@ -32,16 +32,21 @@ pub(super) fn plan(setting: &Context, args: &PlanArgs) -> Outcome<Exit> {
         let done = if args.dry_run { "would write" } else { "wrote" };
         say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
-    show(setting, &plan);
+    show(setting, &plan, rows(args.expiring));
     Ok(plan.outcome.into())
 }
 
+/// Returns which builds a table has.
+pub(super) fn rows(expiring: bool) -> Rows {
+    if expiring { Rows::Expiring } else { Rows::All }
+}
+
 /// Shows a plan as JSON or as a table.
-pub(super) fn show(setting: &Context, plan: &Plan) {
+pub(super) fn show(setting: &Context, plan: &Plan, rows: Rows) {
     if setting.json {
         say::json(plan);
     } else {
-        say::out(&render::plan(plan, say::paint()));
+        say::out(&render::plan(plan, rows, say::paint()));
     }
 }
 
@@ -67,7 +72,7 @@ pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
     let Made { plan, policy } = make(setting, &args.from)?;
     let Some(verdict) = plan.verdict(&id) else {
         if args.from.census.is_none() {
-            crate::ops::retention::not_trashed(&setting.open()?, &id)?;
+            return Err(naming::absent(&setting.open()?, &id));
         }
         return Err(crate::ops::alias::LabelActError::NoBuild(id).into());
     };
@@ -116,8 +121,8 @@ pub(super) fn read_census(file: &Path) -> Outcome<Census> {
     } else {
         bytes = super::read::bytes("census", file)?;
     }
-    let census: Census =
-        serde_json::from_slice(&bytes).map_err(|error| Usage(format!("`{shown}` is no census: {error}")))?;
+    let census: Census = serde_json::from_slice(&bytes)
+        .map_err(|error| Usage(format!("`{shown}` is not a census: {error}")))?;
     if census.census != CENSUS_VERSION {
         let found = census.census;
         return Err(

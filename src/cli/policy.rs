@@ -137,7 +137,7 @@ pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::Diff { old, new, census, at } => {
             let census_file = census.as_deref();
             let (old, new) = (choose(old)?.1, choose(new)?.1);
-            let (answer, text) = difference(setting, (&old, &new), census_file, at.as_deref())?;
+            let (answer, text) = difference(setting, (&old, &new), census_file, at.as_deref(), Said::Would)?;
             if setting.json {
                 say::json(&Sorted(answer));
             } else {
@@ -187,7 +187,11 @@ fn test(setting: &Context, name: Option<&str>) -> Outcome<Exit> {
 
 fn seconds(text: &str) -> Outcome<i64> {
     let span: Span = text.parse().map_err(|error| Usage(format!("{error}")))?;
-    if span.is_zero() { Err(Usage(format!("`{text}` is no time at all")).into()) } else { Ok(span.seconds()) }
+    if span.is_zero() {
+        Err(Usage(format!("`{text}` is zero; expected a length of time such as `24h`")).into())
+    } else {
+        Ok(span.seconds())
+    }
 }
 
 fn forward(
@@ -271,7 +275,8 @@ impl<'a> Row<'a> {
     }
 
     /// Returns the lines of a table.
-    fn lines(&self) -> String {
+    fn lines(&self, said: Said) -> String {
+        let (expire, keep) = said.words();
         let id = &self.after.id;
         let size = self.bytes.map_or(String::new(), say::bytes);
         let by = |verdict: &Verdict| {
@@ -279,14 +284,14 @@ impl<'a> Row<'a> {
             model::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
         };
         match self.change {
-            "would-go" => format!("would go     {id}  {size:>11}  kept before by {}\n", by(self.before)),
-            "would-stay" => format!("would stay   {id}  {size:>11}  kept by {}\n", by(self.after)),
+            "would-go" => format!("{expire}  {id}  {size:>11}  kept before by {}\n", by(self.before)),
+            "would-stay" => format!("{keep}  {id}  {size:>11}  kept by {}\n", by(self.after)),
             _ => {
                 let line = |name: &&str| {
-                    let change = if goes(self.after, name) { "would go  " } else { "would stay" };
+                    let change = if goes(self.after, name) { expire } else { keep };
                     // Which part has how much of it is not known.
                     let size = if self.parts.len() == 1 { size.as_str() } else { "" };
-                    format!("{change}   {id}  {size:>11}  part {name}\n")
+                    format!("{change}  {id}  {size:>11}  part {name}\n")
                 };
                 self.parts.iter().map(line).collect()
             }
@@ -297,6 +302,23 @@ impl<'a> Row<'a> {
 /// Returns whether a part of a build is deleted, or would be but for a brake.
 fn goes(verdict: &Verdict, part: &str) -> bool {
     matches!(verdict.parts.get(part), Some(PartFate::Expire | PartFate::Withheld))
+}
+
+/// How a change is worded: as one that would be made, or as one that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Would,
+    Does,
+}
+
+impl Said {
+    /// Returns the words for a build that expires and for one that is kept, equally wide.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Would => ("would expire", "would keep  "),
+            Self::Does => ("expired", "kept   "),
+        }
+    }
 }
 
 /// What an edit changes for many builds.
@@ -320,7 +342,7 @@ impl DiffTotals {
         Self { would_go, would_stay, other_parts, bytes }
     }
 
-    fn line(&self) -> String {
+    fn line(&self, said: Said) -> String {
         let parts = match self.other_parts {
             0 => String::new(),
             some => format!(", {} with other parts", say::count(some, "build")),
@@ -328,11 +350,15 @@ impl DiffTotals {
         let freed = say::bytes(self.bytes.unsigned_abs());
         let freed = match self.bytes {
             0 => String::new(),
-            1.. => format!(", {freed} more to be freed"),
-            _ => format!(", {freed} less to be freed"),
+            1.. => format!(", {freed} more freed"),
+            _ => format!(", {freed} less freed"),
         };
         let going = say::count(self.would_go, "build");
-        format!("{going} more would go, {} more would stay{parts}{freed}\n", self.would_stay)
+        let (expire, keep) = match said {
+            Said::Would => ("would expire", "would be kept"),
+            Said::Does => ("expired", "kept"),
+        };
+        format!("{going} more {expire}, {} more {keep}{parts}{freed}\n", self.would_stay)
     }
 }
 
@@ -360,8 +386,9 @@ fn freed(
 fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let (chosen, new) = choose::<Policy>(name)?;
     let mirror = setting.open()?;
+    let said = if dry_run { Said::Would } else { Said::Does };
     let changes = match crate::ops::retention::policy_of(&mirror) {
-        Ok(old) => Some(difference(setting, (&old, &new), None, None)?),
+        Ok(old) => Some(difference(setting, (&old, &new), None, None, said)?),
         Err(PlanError::NoPolicy) => None,
         // This is the way to replace it.
         Err(error) => {
@@ -396,6 +423,7 @@ fn difference(
     (old, new): (&Policy, &Policy),
     file: Option<&Path>,
     at: Option<&str>,
+    said: Said,
 ) -> Outcome<(DiffAnswer, String)> {
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
@@ -425,12 +453,12 @@ fn difference(
     let mut text = String::new();
     let groups: Vec<&[&Row<'_>]> = all.chunk_by(|a, b| a.after.id.stream == b.after.id.stream).collect();
     for group in &groups {
-        group.iter().for_each(|row| text.push_str(&row.lines()));
+        group.iter().for_each(|row| text.push_str(&row.lines(said)));
         let stream = group.first().map(|row| &row.after.id.stream);
         if let Some(stream) = stream.filter(|_| groups.len() > 1) {
-            text.push_str(&format!("  {stream}: {}", totals(group, Some(stream)).line()));
+            text.push_str(&format!("  {stream}: {}", totals(group, Some(stream)).line(said)));
         }
     }
-    text.push_str(&totals(&all, None).line());
+    text.push_str(&totals(&all, None).line(said));
     Ok((answer, text))
 }

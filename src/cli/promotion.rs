@@ -198,7 +198,7 @@ fn tell_rejection(setting: &Context, verb: &str, report: &RejectReport, dry_run:
         ("reject", true, _) => "would reject",
         (_, false, true) => "no longer rejected:",
         (_, true, true) => "would no longer reject",
-        (_, _, false) => "was not rejected:",
+        (_, _, false) => "not rejected:",
     };
     let stage = report.stage.as_ref().map(|stage| format!(" for {stage}")).unwrap_or_default();
     let why = report.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
@@ -315,11 +315,14 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                     ),
                 ),
                 None => (
-                    "removed, or resolves to no build".to_owned(),
-                    format!("`mirrorkeep promote {stage} --build ID` hands it to a build"),
+                    "moved to no build".to_owned(),
+                    format!(
+                        "`mirrorkeep promote {stage} --build ID` hands it to a build, `mirrorkeep promote {stage} --stream {stream} \
+                         --take-over --why TEXT` accepts that it is gone"
+                    ),
                 ),
             };
-            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep\nhint: {help}"));
+            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep; {help}"));
         }
         PromotedAs::Failed => {}
     }
@@ -520,7 +523,7 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
     let concerns: Vec<(String, String)> =
         list.iter().filter_map(|one| Some((one.concern()?, one.hint()))).collect();
     for (why, hint) in &concerns {
-        say::note(&format!("warning: {why}\nhint: {hint}"));
+        say::note(&format!("warning: {why}; {hint}"));
     }
     Ok(if args.check && !concerns.is_empty() { Exit::Findings } else { Exit::Done })
 }

@@ -48,7 +48,7 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
             let PruneReport { plan, stages, findings, failures, .. } = &report;
             say::json(&Trial { plan, stages, findings, failures });
         } else {
-            super::plan::show(setting, &report.plan);
+            super::plan::show(setting, &report.plan, super::plan::rows(args.expiring));
             say::note("dry run: this is what prune would do; nothing was changed");
             stages(&report.stages, "would clear");
         }
@@ -112,7 +112,7 @@ fn stages(stages: &[LeftStage], done: &str) {
 
 fn digest(text: &str) -> Outcome<Digest> {
     let plain = text.strip_prefix("sha256:").unwrap_or(text);
-    Ok(plain.parse().map_err(|error| Usage(format!("{error}; the digest that `plan` showed is wanted")))?)
+    Ok(plain.parse().map_err(|error| Usage(format!("{error}; expected the digest that `plan` showed")))?)
 }
 
 fn tell(report: &PruneReport) {
@@ -201,7 +201,7 @@ fn swept(report: &SweepReport, mode: Mode) {
         report.swept.iter().for_each(|id| say::out(&format!("would sweep  {id}\n")));
         return report.failures.iter().for_each(failure);
     }
-    report.restored.iter().for_each(|id| say::out(&format!("restored  {id}  somebody needs it\n")));
+    report.restored.iter().for_each(|id| say::out(&format!("restored  {id}  it is needed again\n")));
     report.swept.iter().for_each(|id| say::out(&format!("swept     {id}\n")));
     report.failures.iter().for_each(failure);
 }
@@ -326,14 +326,14 @@ fn report_hold(setting: &Context, report: &HoldReport, (done, would): (&str, &st
     match (report.changed, dry_run) {
         (true, false) => say::out(&format!("{done} {}\n", report.id)),
         (true, true) => say::out(&format!("would {would} {}\n", report.id)),
-        (false, false) => say::out(&format!("{} is as it was\n", report.id)),
+        (false, false) => say::out(&format!("{} is unchanged\n", report.id)),
         (false, true) => say::out(&format!("would change nothing of {}\n", report.id)),
     }
     if report.restored {
         let back = if dry_run { "it would come back" } else { "it came back" };
         say::out(&format!("{back} from the trash\n"));
     }
-    let hold_line = if dry_run { "would then hold" } else { "hold" };
+    let hold_line = if dry_run { "hold after that:" } else { "hold" };
     for hold in &report.holds {
         let until = hold.until.map(|until| format!(" until {}", until.iso())).unwrap_or_default();
         say::out(&format!("  {hold_line}  {} ({}){until}\n", shown(&hold.why), shown(&hold.who)));

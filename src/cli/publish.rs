@@ -277,6 +277,7 @@ pub(super) fn build_id(
 fn render(report: &PublishReport) -> String {
     let done = match report.outcome {
         PublishOutcome::Published => "published",
+        PublishOutcome::Unchanged if !report.labelled.is_empty() => "already published, labelled now:",
         PublishOutcome::Unchanged => "already published, unchanged:",
         PublishOutcome::Trial => "would publish",
     };
@@ -297,7 +298,9 @@ fn render(report: &PublishReport) -> String {
     }
     if report.later_files > 0 {
         let files = say::count(report.later_files, "file");
-        text.push_str(&format!("  later time, since only the bytes changed: {files}\n"));
+        text.push_str(&format!(
+            "  given a later time, since the bytes changed and the size did not: {files}\n"
+        ));
     }
     if report.excluded > 0 {
         let count = report.excluded;
@@ -308,9 +311,12 @@ fn render(report: &PublishReport) -> String {
     }
     if report.resumed_files > 0 {
         text.push_str(&format!(
-            "  taken up from an interrupted try: {}\n",
+            "  resumed from an interrupted publish: {}\n",
             say::count(report.resumed_files, "file")
         ));
+    }
+    if !report.labelled.is_empty() {
+        text.push_str(&format!("  labels set: {}\n", shown(&report.labelled.join(" "))));
     }
     for one in &report.signatures {
         text.push_str(&format!("  signed in {} by {}\n", one.file, shown(&one.keys.join(" and "))));

@@ -219,7 +219,7 @@ fn follow(setting: &Context, site: Option<&MirrorUrl>, exit: Exit) -> Outcome<Ex
     let followed = followed?;
     for alias in followed.stay {
         say::note(&format!(
-            "warning: `{alias}` leads to no build; the copy of the last one that it led to stays below it"
+            "warning: `{alias}` resolves to no build; the copy of its last build stays below it"
         ));
     }
     for Switched { alias, generation, of, removed } in followed.switched {

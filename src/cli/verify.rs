@@ -83,7 +83,7 @@ fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
 /// Reads a percentage such as `5`, `5%` or `0.5%` as hundredths of a percent.
 fn hundredths(text: &str) -> Outcome<u32> {
     let wrong =
-        || Usage(format!("`{text}` is no share; a percentage from 0.01 to 100 is wanted, such as `5%`"));
+        || Usage(format!("`{text}` is not a share; expected a percentage from 0.01 to 100, such as `5%`"));
     let number = text.strip_suffix('%').unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,18 +105,18 @@ fn render(report: &VerifyReport, paint: Paint) -> String {
         ));
     }
     for id in &report.unlisted {
-        text.push_str(&format!("{id}: {}: nobody wrote its checksums down\n", paint.yellow("unlisted")));
+        text.push_str(&format!("{id}: {}: it has no list of checksums\n", paint.yellow("unlisted")));
     }
     if let Some(from) = &report.resumed {
-        text.push_str(&format!("went on after `{}` of {}\n", from.file, from.build));
+        text.push_str(&format!("resumed after `{}` of {}\n", from.file, from.build));
     }
     let (builds, files) = (say::count(report.builds, "build"), say::count(report.files, "file"));
     let bytes = say::bytes(report.bytes);
     let wrong = match report.faults.len() {
-        0 => "all as they were".to_owned(),
+        0 => "OK".to_owned(),
         faults => say::count(faults as u64, "problem"),
     };
-    text + &format!("read {files} of {builds}, {bytes}: {wrong}\n")
+    text + &format!("verified {files} in {builds} ({bytes}): {wrong}\n")
 }
 
 #[cfg(test)]

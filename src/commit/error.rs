@@ -63,8 +63,9 @@ impl Classify for CommitError {
     fn class(&self) -> Class {
         match self {
             Self::NoPlace(error) => error.class(),
-            Self::NoBuild(_)
-            | Self::Going(_)
+            Self::NoBuild(_) => ErrorKind::Failed
+                .hint("`mirrorkeep list` lists the builds, and `mirrorkeep trash list` the trash"),
+            Self::Going(_)
             | Self::InTrash { .. }
             | Self::Occupied { .. }
             | Self::Lost { .. }

@@ -69,7 +69,7 @@ pub struct Tally {
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     /// Somebody else is publishing the same build.
-    #[error("somebody else is publishing `{0}` right now")]
+    #[error("another process is publishing `{0}` right now")]
     Busy(BuildId),
     /// A source file cannot be used.
     #[error("cannot take the source in")]
@@ -83,7 +83,7 @@ pub enum StageError {
         source: std::io::Error,
     },
     /// The store failed.
-    #[error("cannot lay the build out")]
+    #[error("cannot stage the build")]
     Store(#[from] StoreError),
     /// A source file cannot come in without a copy.
     #[error(

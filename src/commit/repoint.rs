@@ -366,7 +366,7 @@ pub fn may_point(
         return Err(RepointError::NoAlias { alias: alias.clone(), why });
     }
     if mirror.named(alias)?.is_some_and(|entry| entry.kind != Kind::Link) {
-        let why = "something that is no link is there".to_owned();
+        let why = "something that is not a link is there".to_owned();
         return Err(RepointError::NoAlias { alias: alias.clone(), why });
     }
     if target.is_own() || target.is_root() {

@@ -182,7 +182,9 @@ fn follow(
         match repoint(lock, &alias, &target, now) {
             Ok(moved) => revealed.aliases.push(moved),
             Err(RepointError::Store(error)) if error.kind() == StoreErrorKind::AlreadyExists => {
-                revealed.warnings.push(format!("`{alias}` is not moved: something that is no link is there"));
+                revealed
+                    .warnings
+                    .push(format!("`{alias}` is not moved: something that is not a link is there"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -113,7 +113,7 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
     let counts = |rule: &Rule| matches!(rule.keep, Keep::Last(_) | Keep::Latest(..) | Keep::Forever);
     if !family.keep.is_empty() && !family.keep.iter().any(counts) {
         let message = format!(
-            "no rule of `{}` counts builds: a stream that stands still falls to its floor of {}",
+            "no rule of `{}` counts builds: a stream without new builds shrinks to its floor of {}",
             family.name, family.floor
         );
         findings.push(finding("time-only", format!("families[{index}].keep"), message));
@@ -181,7 +181,7 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
     let own = |stream: &Stream| policy.family(stream).is_some_and(|found| std::ptr::eq(found, family));
     let mut streams = census.streams.iter().filter(|stream| own(&stream.stream)).peekable();
     if streams.peek().is_none() {
-        let message = format!("`{}` fits no stream that is there", family.pattern);
+        let message = format!("`{}` matches no stream of the mirror", family.pattern);
         findings.push(finding("unused-family", format!("families[{index}].match"), message));
         return;
     }

@@ -1,6 +1,6 @@
 //! The names that are kept beside the builds of a stream, and what a build must be for one to point at it.
 
-use super::field::Field;
+use super::field::{Field, likeness};
 use super::grammar::Class;
 use super::loading::Loading;
 use super::rules::{AliasPattern, Wanted};
@@ -71,13 +71,33 @@ impl Layout {
         };
         let known = self.0.aliases.iter().filter(fits);
         let known = known.map(|pattern| if pattern.by_hand { MovedBy::Hand } else { MovedBy::Rule });
-        Ok(known.min().or(self.is_bundle_link(class, name).then_some(MovedBy::Hand)))
+        let by_hand = self.is_bundle_link(class, name)
+            || self.3.iter().any(|known| known.is_for(stream.as_str(), name));
+        Ok(known.min().or(by_hand.then_some(MovedBy::Hand)))
+    }
+
+    /// Returns the name beside the builds of a stream that is most like one that the layout does not know there; `own` are
+    /// names of the mirror itself.
+    pub fn nearest_alias(&self, stream: &Stream, name: &str, own: Vec<String>) -> Option<String> {
+        let (class, values) = self.stream_class(stream).ok()?;
+        let fits = |pattern: &&AliasPattern| pattern.is_for(class, Some(stream));
+        let ruled = self.0.aliases.iter().filter(fits).filter_map(|pattern| pattern.name.write(&values).ok());
+        let by_hand = self.3.iter().filter(|known| known.is_for(stream.as_str(), &known.name));
+        let all = ruled.chain(by_hand.map(|known| known.name.clone())).chain(own);
+        let like = |known: &String| (likeness(known, name), std::cmp::Reverse(known.clone()));
+        all.filter(|known| likeness(known, name) > 0).max_by_key(like)
     }
 
     /// Returns whether a name may stand beside the builds of a class' streams.
     pub(super) fn is_alias(&self, class: &Class, name: &str, values: &Values) -> Option<Values> {
         if self.is_bundle_link(class, name) {
             return Some(values.clone());
+        }
+        if self.3.iter().any(|known| known.name == name) {
+            let stream = class.stream.write(values).unwrap_or_else(|_| class.shown.clone());
+            if self.3.iter().any(|known| known.is_for(&stream, name)) {
+                return Some(values.clone());
+            }
         }
         self.0.aliases.iter().find_map(|pattern| {
             let mut values = values.clone();

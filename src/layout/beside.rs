@@ -1,6 +1,6 @@
 //! What lies beside the builds: aliases and what lies below them, files of the stream, trees that are left alone.
 
-use super::declared::Declared;
+use super::declared::{Declared, NameByHand};
 use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
@@ -95,13 +95,24 @@ impl Layout {
     /// Returns the layout of a mirror that keeps this, too, beside its streams.
     #[must_use]
     pub fn leaving_alone(self, declared: Vec<Declared>) -> Self {
-        Self(self.0, Arc::from(declared), self.2)
+        Self(self.0, Arc::from(declared), self.2, self.3)
     }
 
     /// Returns the layout of a mirror in which a directory is for public files: no stream can be there.
     #[must_use]
     pub fn reserving(self, dir: RelPath) -> Self {
-        Self(self.0, self.1, Some(dir))
+        Self(self.0, self.1, Some(dir), self.3)
+    }
+
+    /// Returns the layout of a mirror that knows these names beside its builds, too, which a person or promotion sets.
+    #[must_use]
+    pub fn knowing(self, names: Vec<NameByHand>) -> Self {
+        Self(self.0, self.1, self.2, Arc::from(names))
+    }
+
+    /// Returns the patterns that the mirror's settings declare.
+    pub fn declared(&self) -> Vec<String> {
+        self.1.iter().map(|declared| declared.shown().to_owned()).collect()
     }
 
     /// Returns whether a path is in the directory for public files.

@@ -1,4 +1,4 @@
-//! What one mirror keeps beside its streams, although its layout has no place for it.
+//! What one mirror keeps beside its streams and builds, although its layout has no place for it.
 
 use crate::model::RelPath;
 
@@ -47,6 +47,22 @@ impl Declared {
     /// Returns how many names of the pattern fit, from the first.
     fn fitted(&self, names: &[&str]) -> usize {
         self.names.iter().zip(names).take_while(|(pattern, name)| pattern.matches(name)).count()
+    }
+}
+
+/// A name that one mirror knows beside the builds of streams, and that no rule moves.
+#[derive(Debug, Clone)]
+pub struct NameByHand {
+    /// The name.
+    pub name: String,
+    /// In which streams; all without it.
+    pub streams: Option<glob::Pattern>,
+}
+
+impl NameByHand {
+    /// Returns whether the name is known in a stream.
+    pub(super) fn is_for(&self, stream: &str, name: &str) -> bool {
+        self.name == name && self.streams.as_ref().is_none_or(|streams| streams.matches(stream))
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> 
 }
 
 /// Returns how like each other two words are, in hundredths; 0 for words that have little in common.
-pub(super) fn likeness(a: &str, b: &str) -> u32 {
+pub fn likeness(a: &str, b: &str) -> u32 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     let longest = a.chars().count().max(b.chars().count()).max(1);
     let hundredths = 100 - (100 * strsim::damerau_levenshtein(&a, &b) / longest).min(100);

@@ -1,7 +1,7 @@
 //! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
 
 use super::NoPlace;
-use super::declared::Declared;
+use super::declared::{Declared, NameByHand};
 use super::field::{Field, FieldKind};
 use super::markers::Markers;
 use super::rules::{AliasPattern, BranchRule, BundleRule, ImagesRule};
@@ -17,6 +17,8 @@ pub struct Layout(
     pub(super) Arc<[Declared]>,
     /// The directory that no stream can have.
     pub(super) Option<RelPath>,
+    /// Names beside builds that the mirror's settings know.
+    pub(super) Arc<[NameByHand]>,
 );
 
 /// What a layout file says, with every pattern ready to use.
@@ -167,7 +169,7 @@ impl Layout {
         let respin = class.respin.as_ref().and_then(|field| values.get(field));
         let seq = match respin.map(|text| text.parse()).transpose() {
             Ok(seq) => seq.unwrap_or_default(),
-            Err(error) => return Created::Impossible(format!("its respin is no number: {error}")),
+            Err(error) => return Created::Impossible(format!("its respin is not a number: {error}")),
         };
         let times = class.build.field_names().filter_map(|field| field.time(values.get(&field.name)?));
         match times.into_iter().next() {
@@ -234,7 +236,7 @@ impl Layout {
         }
         match wanted {
             Some(expected) => {
-                let why = format!("`{}` is no name of a build there; {expected} is wanted", id.name);
+                let why = format!("`{}` is not a valid build name there; expected {expected}", id.name);
                 Err(self.no_build_name(id, &why))
             }
             None => self.stream_class(&id.stream).and_then(|_| Err(self.no_build_name(id, "no class fits"))),
@@ -253,8 +255,8 @@ impl Layout {
             return "the layout has no streams".to_owned();
         };
         match (names.get(count), class.stream.parts.get(count)) {
-            (Some(name), Some(part)) => format!("`{name}` does not fit; {} is wanted", part.expected()),
-            (None, Some(part)) => format!("it is too short; {} is wanted next", part.expected()),
+            (Some(name), Some(part)) => format!("`{name}` does not fit; expected {}", part.expected()),
+            (None, Some(part)) => format!("it is too short; expected next: {}", part.expected()),
             (Some(name), None) => format!("`{name}` is one name too many"),
             (None, None) => "no class fits".to_owned(),
         }

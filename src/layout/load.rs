@@ -22,7 +22,7 @@ impl Layout {
         let mut loading = Loading { document: &document, problems: Vec::new(), fields: BTreeMap::new() };
         let grammar = loading.grammar(raw, text);
         if loading.problems.is_empty() {
-            Ok(Self(Arc::new(grammar), Arc::default(), None))
+            Ok(Self(Arc::new(grammar), Arc::default(), None, Arc::default()))
         } else {
             Err(LayoutError(loading.problems))
         }
@@ -43,7 +43,7 @@ impl Loading<'_> {
             self.field(name, field);
         }
         if raw.streams.is_empty() {
-            self.problem("streams", "no stream; at least one is wanted");
+            self.problem("streams", "no stream; expected at least one");
         }
         let mut classes = Vec::new();
         let mut entries = Vec::new();
@@ -124,7 +124,7 @@ impl Loading<'_> {
         let pattern = |source: &str| Regex::new(&format!("^(?:{source})$"));
         let kind = match (&raw.one_of, &raw.matches, &raw.version, &raw.time) {
             (Some(words), None, None, None) if words.is_empty() => {
-                return self.problem(&at, "`one_of` is empty; at least one word is wanted");
+                return self.problem(&at, "`one_of` is empty; expected at least one word");
             }
             (Some(words), None, None, None) => FieldKind::OneOf(words.clone()),
             (None, Some(source), None, None) => match pattern(source) {
@@ -132,7 +132,7 @@ impl Loading<'_> {
                 Err(error) => return self.problem(&format!("{at}.matches"), error.to_string()),
             },
             (None, None, None, Some(form)) if !Stamp::can_read(form) => {
-                let wanted = "a form that tells the day, such as `%Y%m%dT%H%M%SZ`, is wanted";
+                let wanted = "expected a form that has the day, such as `%Y%m%dT%H%M%SZ`";
                 return self
                     .problem(&format!("{at}.time"), format!("`{form}` cannot be read back; {wanted}"));
             }
@@ -146,7 +146,7 @@ impl Loading<'_> {
             },
             _ => {
                 return self
-                    .problem(&at, "exactly one of `one_of`, `matches`, `version` and `time` is wanted");
+                    .problem(&at, "expected exactly one of `one_of`, `matches`, `version` and `time`");
             }
         };
         let (except, examples) = (raw.except.clone(), raw.examples.clone());
@@ -187,7 +187,10 @@ impl Loading<'_> {
             }
         }
         if let Some(respin) = raw.respin.as_ref().filter(|_| !named) {
-            self.problem(&format!("{at}.respin"), format!("`{{{respin}}}` is no part of the build's name"));
+            self.problem(
+                &format!("{at}.respin"),
+                format!("`{{{respin}}}` is not a part of the build's name"),
+            );
         }
         classes
     }

@@ -25,7 +25,7 @@ impl Loading<'_> {
     pub(super) fn known(&mut self, at: &str, name: &str) -> Option<Field> {
         let field = self.fields.get(name).cloned();
         if field.is_none() {
-            self.problem(at, format!("`{{{name}}}` is no field of this layout"));
+            self.problem(at, format!("`{{{name}}}` is not a field of this layout"));
         }
         field
     }

@@ -60,7 +60,7 @@ impl Layout {
                         }
                         Some(Ok(word)) if marker.words.contains(&word) => true,
                         Some(Ok(word)) => {
-                            let why = format!("`{at}` says `{}`, which is no result", word.escape_debug());
+                            let why = format!("`{at}` says `{}`, which is not a result", word.escape_debug());
                             strange.get_or_insert((at.clone(), why));
                             false
                         }
@@ -79,11 +79,12 @@ impl Layout {
             ([], None) => result(self.markers().without, None, None),
             (_, Some((at, why))) => result(Outcome::Unknown, Some(at), Some(why)),
             ([(outcome, at)], None) => result(*outcome, Some(at.clone()), None),
-            ([(_, at), ..], None) => result(
-                Outcome::Unknown,
-                Some(at.clone()),
-                Some("it has more than one result marker".to_owned()),
-            ),
+            ([(_, at), ..], None) => {
+                let all: Vec<String> =
+                    said.iter().map(|(outcome, at)| format!("`{at}` ({outcome})")).collect();
+                let why = format!("it has more than one result marker: {}", all.join(", "));
+                result(Outcome::Unknown, Some(at.clone()), Some(why))
+            }
         })
     }
 
@@ -98,7 +99,9 @@ impl Layout {
             let word = word_of(&text, key.as_deref(), file)?;
             let stamp = match form.as_deref() {
                 None => word.parse().map_err(|error| format!("{error}")),
-                Some("unix") => seconds(&word).ok_or_else(|| format!("`{}` is no time", word.escape_debug())),
+                Some("unix") => {
+                    seconds(&word).ok_or_else(|| format!("`{}` is not a time", word.escape_debug()))
+                }
                 Some(form) => Stamp::read(&word, form).map_err(|error| error.to_string()),
             };
             stamp.map_err(|why| format!("the time in `{file}`: {why}"))
@@ -127,7 +130,7 @@ fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, Stri
     match value {
         serde_yaml::Value::String(word) => Ok(word),
         serde_yaml::Value::Number(number) => Ok(number.to_string()),
-        _ => Err(format!("`{key}` of `{file}` is no single word")),
+        _ => Err(format!("`{key}` of `{file}` is not a single word")),
     }
 }
 
@@ -199,7 +202,7 @@ impl Loading<'_> {
             .filter_map(|(i, path)| self.marker(&format!("{at}.paths[{i}]"), path, tree))
             .collect();
         if raw.paths.is_empty() {
-            self.problem(at, "`paths` is empty; at least one is wanted");
+            self.problem(at, "`paths` is empty; expected at least one");
         }
         if raw.key.is_some() && raw.words.is_empty() {
             self.problem(at, "`key` says where a word stands; `words` says which mean this result");

@@ -26,7 +26,7 @@ impl Stray {
     /// Says that the name at `at` does not fit.
     pub(super) fn new(rule: String, names: &[&str], at: usize, expected: String) -> Self {
         let found = names.get(at).copied().unwrap_or_default().to_owned();
-        let why = format!("`{found}` does not fit; wanted there: {expected}");
+        let why = format!("`{found}` does not fit; expected there: {expected}");
         Self { rule, found, expected, nearest: None, why }
     }
 

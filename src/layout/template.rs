@@ -225,11 +225,11 @@ impl Piece {
         let (name, range) = inner.split_once(':').map_or((inner, None), |(name, range)| (name, Some(range)));
         let field = fields.get(name).ok_or_else(|| {
             let known: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
-            format!("`{{{name}}}` is no field of this layout; {} are", known.join(", "))
+            format!("`{{{name}}}` is not a field of this layout; {} are", known.join(", "))
         })?;
         let range = range.map(|range| {
             let ends = range.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-            ends.filter(|(a, b)| a < b).ok_or_else(|| format!("`{range}` is no range such as `0-2`"))
+            ends.filter(|(a, b)| a < b).ok_or_else(|| format!("`{range}` is not a range such as `0-2`"))
         });
         Ok(Self::Field(field.clone(), range.transpose()?))
     }
@@ -288,11 +288,11 @@ pub(super) fn expand(text: &str) -> Vec<String> {
 fn value(values: &Values, field: &Field) -> Result<String, String> {
     let value = values
         .get(&field.name)
-        .ok_or_else(|| format!("{} is not given; {} is wanted", field.name, field.expected()))?;
+        .ok_or_else(|| format!("{} is not given; expected {}", field.name, field.expected()))?;
     if field.fits(value) {
         return Ok(value.clone());
     }
-    Err(format!("`{value}` is no {} here; {} is wanted", field.name, field.expected()))
+    Err(format!("`{value}` is not a valid {} here; expected {}", field.name, field.expected()))
 }
 
 /// Returns whether the ranges of a field are what the field itself says, once that is known.

@@ -98,4 +98,7 @@ pub struct AliasConfig {
     /// Whether nothing of the stream may go while it is missing or dangles.
     #[serde(default)]
     pub required: bool,
+    /// Whether it follows no build: a person or promotion sets it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }

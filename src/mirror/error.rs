@@ -9,7 +9,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
     /// There is none.
-    #[error("`{0}` is no mirror: it has no .mirrorkeep/mirror.yaml")]
+    #[error("`{0}` is not a mirror: it has no .mirrorkeep/mirror.yaml")]
     NotAMirror(String),
     /// What a mirror keeps is there, but not the file that says which mirror it is.
     #[error("`{place}` lost its .mirrorkeep/mirror.yaml: {} of a mirror is there", what.join(", "))]

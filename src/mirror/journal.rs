@@ -316,7 +316,7 @@ fn begin(store: &dyn Store, segment: &RelPath, bytes: &[u8]) -> Result<(), Store
 
 /// Says that somebody else has the lock by now.
 fn overtaken(segment: &RelPath) -> StoreError {
-    let why = "somebody else writes to it: the lock ran out meanwhile";
+    let why = "another process writes to it: the lock ran out meanwhile";
     StoreError::because(StoreErrorKind::Busy, "add to", segment, why)
 }
 
@@ -467,6 +467,18 @@ pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec
     };
     let segments: Vec<&Segment> = needed.into_iter().filter_map(|nth| segments.get(nth)).collect();
     Ok(segments.par_iter().map(|segment| read(segment)).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// Returns every event that can be read of a journal that is damaged, oldest first; a line that cannot be read states nothing.
+pub(super) fn readable(store: &dyn Store) -> Result<Vec<Event>, StoreError> {
+    let mut segments: Vec<Segment> = files(store)?.into_iter().filter_map(Segment::named).collect();
+    segments.sort_by_key(|segment| segment.first);
+    let read = |segment: &Segment| -> Result<Vec<Event>, StoreError> {
+        let bytes = store.read(&segment.at, LIMIT)?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        Ok(lines.filter_map(|line| Event::parse_when(line, |_| true).ok()).collect())
+    };
+    Ok(segments.par_iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// Returns the events with higher numbers than `seq`, oldest first; nothing where the journal does not have all of them.
@@ -635,7 +647,7 @@ mod tests {
             next.intend(&store, at, fact("next")).unwrap();
             for _ in 0..2 {
                 let refused = slept.intend(&store, at, fact("slept")).unwrap_err();
-                assert!(crate::mirror::chain(&refused).contains("somebody else"), "{refused:?}");
+                assert!(crate::mirror::chain(&refused).contains("another process"), "{refused:?}");
             }
             let told = history(&store, &[EventKind::Labelled]).unwrap().events;
             assert!(told.iter().all(|event| event.to == "next") && told.len() == round + 1);

@@ -33,7 +33,7 @@ pub enum StateError {
         why: String,
     },
     /// A file among the holds that is not ours.
-    #[error("`{0}` among the holds is no list of holds")]
+    #[error("`{0}` among the holds is not a list of holds")]
     StrangeHold(RelPath),
     /// A file among the seals that is not ours.
     #[error("`{0}` among the records is that of no build")]

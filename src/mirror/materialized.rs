@@ -117,7 +117,7 @@ impl Mirror {
                 if ours && state.generations.iter().all(|one| self.is_for_copies(&state.at(one))) {
                     return Ok(Some(state));
                 }
-                let why = "it is no state of this alias, or of another version";
+                let why = "it is not a state of this alias, or of another version";
                 Err(StoreError::because(StoreErrorKind::Io, "use the state", at, why))
             }
         }
@@ -135,7 +135,7 @@ impl Mirror {
         let Some(before) = before else { return self.store().put(&at, &text, Put::Create) };
         let old = self.store().read(&at, LIMIT)?;
         if serde_json::from_slice(&old).ok().as_ref() != Some(before) {
-            let why = "somebody else changed it at the same moment";
+            let why = "another process changed it at the same moment";
             return Err(StoreError::because(StoreErrorKind::Busy, "renew the state", &at, why));
         }
         self.store().renew(&at, &old, &text)

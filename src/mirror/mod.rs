@@ -65,7 +65,7 @@ pub use statements::GOING;
 pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;
 pub use survey::{
-    Survey, Unreadable, builds_of, hidden_streams, survey, survey_by, survey_stream, survey_to_show,
+    Survey, Unreadable, builds_of, hidden_streams, survey, survey_despite, survey_stream, survey_to_show,
 };
 pub(crate) use trash::TICKET_LIMIT;
 pub use trash::{Ticket, TicketKind, Trash, Trashed};

@@ -8,7 +8,7 @@ use super::settings::{Chosen, InForce, is_file, read_text, text_of};
 use super::statements::Statements;
 use super::{AliasConfig, CheckConfig, Commands, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
-use crate::layout::{AliasRule, Condition, Declared, Layout};
+use crate::layout::{AliasRule, Condition, Declared, Layout, NameByHand, Place};
 use crate::model::{Document, Label, Outcome, RelPath, Stream};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
 use std::sync::Arc;
@@ -42,6 +42,11 @@ impl Mirror {
             config.declared.iter().map(|pattern| Declared::parse(pattern)).collect::<Result<_, _>>();
         // Every pattern was checked when the settings were read.
         let layout = layout.leaving_alone(declared.unwrap_or_default());
+        let by_hand = config.aliases.iter().filter(|alias| alias.by_hand).map(|alias| NameByHand {
+            name: alias.name.clone(),
+            streams: alias.streams.as_deref().and_then(|text| glob::Pattern::new(text).ok()),
+        });
+        let layout = layout.knowing(by_hand.collect());
         let layout = match &config.readers {
             Some(readers) => layout.reserving(readers.path.clone()),
             None => layout,
@@ -197,13 +202,33 @@ impl Mirror {
         ruled.into_iter().chain(self.own_alias_rules(stream)).collect()
     }
 
+    /// Returns why a name beside the builds of a stream is no name that the layout or the settings know, with the nearest.
+    pub fn unknown_name(&self, alias: &RelPath) -> Option<String> {
+        let Place::Stream { stream } = self.layout.place(&alias.parent()?) else { return None };
+        let name = alias.name();
+        let own: Vec<String> = self.own_alias_rules(&stream).map(|rule| rule.name).collect();
+        let known = !matches!(self.layout.place(alias), Place::Stray(_))
+            || own.iter().any(|known| known == name)
+            || self.config.legacy.contains_key(alias);
+        if known {
+            return None;
+        }
+        let nearest = self.layout.nearest_alias(&stream, name, own);
+        let nearest = nearest.map(|known| format!(" (nearest: `{known}`)")).unwrap_or_default();
+        Some(format!(
+            "the layout has no name `{name}` in `{stream}`{nearest}; `mirrorkeep alias remove {alias}` removes it, and \
+             `{{name: {name}, by_hand: true}}` in `aliases` of .mirrorkeep/mirror.yaml makes it known"
+        ))
+    }
+
     /// Returns the rules of the mirror's own aliases in a stream.
     pub fn own_alias_rules(&self, stream: &Stream) -> impl Iterator<Item = AliasRule> {
         let fits = |alias: &&AliasConfig| match &alias.streams {
             Some(pattern) => glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str())),
             None => true,
         };
-        self.config.aliases.iter().filter(fits).map(|alias| AliasRule {
+        let ruled = self.config.aliases.iter().filter(|alias| !alias.by_hand);
+        ruled.filter(fits).map(|alias| AliasRule {
             name: alias.name.clone(),
             when: Condition { results: vec![Outcome::Success], labels: alias.labels.clone() },
             required: alias.required,

@@ -100,6 +100,19 @@ impl Mirror {
         Ok(super::journal::history(self.store(), wanted)?.events)
     }
 
+    /// Returns every event that can be read, with the reason why others cannot: for a command that only shows them.
+    pub fn readable_history(
+        &self,
+    ) -> Result<(Vec<crate::record::Event>, Option<super::JournalError>), super::JournalError> {
+        match self.history(&crate::record::EventKind::ALL) {
+            Ok(events) => Ok((events, None)),
+            Err(error @ super::JournalError::Damaged { .. }) => {
+                Ok((super::journal::readable(self.store())?, Some(error)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns the holds of every build that has any.
     pub fn holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, StateError> {
         let mut holds = BTreeMap::new();

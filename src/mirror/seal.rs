@@ -96,7 +96,7 @@ impl WriteLock<'_> {
         let at = Tree::Builds.at(&before.id);
         let bytes = store.read(&at, LIMIT)?;
         if BuildRecord::parse(&bytes, &before.id).ok().as_ref() != Some(before) {
-            let why = "somebody else changed it at the same moment";
+            let why = "another process changed it at the same moment";
             return Err(StoreError::because(StoreErrorKind::Busy, "renew the record", &at, why));
         }
         store.renew(&at, &bytes, after.write().as_bytes())

@@ -92,7 +92,7 @@ struct Found {
 
 /// Returns what the mirror holds, as seen at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
-    survey_by(mirror, at, &by_record(mirror))
+    surveyed(mirror, at, None, &by_record(mirror), &Err)
 }
 
 /// Returns what one stream holds: its builds and the aliases in it; nothing of holds, and nothing of other streams.
@@ -111,19 +111,25 @@ fn by_record(mirror: &Mirror) -> impl Fn(&BuildId, Kept) -> Result<BuildCensus, 
 /// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
 /// where the journal cannot be used.
 pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<JournalError>), JournalError> {
+    let (survey, unread) = survey_despite(mirror, at, &by_record(mirror))?;
+    let lost = survey.lost.first().map(|lost| lost.clone().into());
+    Ok((survey, unread.or(lost)))
+}
+
+/// Does the same where whoever asks looks at the builds, each once, on many threads; returns also why the journal cannot be
+/// read.
+pub fn survey_despite(
+    mirror: &Mirror,
+    at: Stamp,
+    look: &Look<'_>,
+) -> Result<(Survey, Option<JournalError>), JournalError> {
     let unread = Cell::new(None);
     let without = |error| {
         unread.set(Some(error));
         Ok(History { unread: true, ..History::default() })
     };
-    let survey = surveyed(mirror, at, None, &by_record(mirror), &without)?;
-    let lost = survey.lost.first().map(|lost| lost.clone().into());
-    Ok((survey, unread.into_inner().or(lost)))
-}
-
-/// Does the same where whoever asks looks at the builds, each once, on many threads.
-pub fn survey_by(mirror: &Mirror, at: Stamp, look: &Look<'_>) -> Result<Survey, JournalError> {
-    surveyed(mirror, at, None, look, &Err)
+    let survey = surveyed(mirror, at, None, look, &without)?;
+    Ok((survey, unread.into_inner()))
 }
 
 /// What takes the place of a journal that cannot be used.
@@ -328,7 +334,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
             if symlinks { found.and(other(wanted, &path, kind)) } else { found }
         }
         _ if wanted.mirror.layout().is_declared(&path) => Found::default(),
-        _ => stray_at(&path, "a directory is wanted there".to_owned()),
+        _ => stray_at(&path, "expected a directory there".to_owned()),
     }
 }
 
@@ -444,7 +450,7 @@ impl History {
         let read = journal::history_with(mirror.store(), &[&wanted[..], &STATING].concat(), detailed)?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };
-        // The names that moved since a promotion began; the lock keeps others out until it is settled.
+        // The names that moved since a promotion began. One that cannot be settled stays open, and other commands go on.
         let mut promoting: Option<Vec<RelPath>> = None;
         for event in read.events {
             if event.what == EventKind::Promoted {
@@ -510,14 +516,25 @@ impl History {
         Ok(history)
     }
 
-    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them.
+    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them. What other commands moved
+    /// while it could not be settled stays.
     fn forget(&mut self, moved: &[RelPath]) {
-        for path in moved {
-            if let Some(moves) = self.moves.get_mut(path) {
-                moves.pop();
-                if moves.is_empty() {
-                    self.moves.remove(path);
+        let paths: std::collections::BTreeSet<&RelPath> = moved.iter().collect();
+        for path in paths {
+            let Some(moves) = self.moves.get_mut(path) else { continue };
+            let count = moved.iter().filter(|other| *other == path).count();
+            let since = moves.split_off(moves.len().saturating_sub(count));
+            let first = moves.len();
+            for step in since {
+                let back = moves.get(first..).and_then(<[AliasMove]>::last);
+                if back.is_some_and(|back| back.from == step.to && back.to == step.from) {
+                    moves.pop();
+                } else {
+                    moves.push(step);
                 }
+            }
+            if moves.is_empty() {
+                self.moves.remove(path);
             }
         }
     }

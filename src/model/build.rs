@@ -37,11 +37,11 @@ pub enum NameError {
     #[error("a stream has at least one name, such as `master/centos`")]
     NoStream,
     /// A build's name with a slash or without a letter.
-    #[error("`{0}` is not the name of a build; one name without `/` is wanted, such as `20181205T060000Z`")]
+    #[error("`{0}` is not the name of a build; expected one name without `/`, such as `20181205T060000Z`")]
     NotOneName(String),
     /// A build without its stream.
     #[error(
-        "`{0}` does not name a build; stream and build are wanted, such as `master/centos/20181205T060000Z`"
+        "`{0}` does not name a build; expected stream and build, such as `master/centos/20181205T060000Z`"
     )]
     NoBuild(String),
 }

@@ -13,7 +13,7 @@ pub struct Digest([u8; 32]);
 
 /// Says why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256 digest; 64 hexadecimal digits are wanted")]
+#[error("`{0}` is not a SHA-256 digest; expected 64 hexadecimal digits")]
 pub struct DigestError(String);
 
 /// Computes a digest over bytes that come in pieces.

@@ -15,21 +15,21 @@ pub struct Label {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// There is no `=`.
-    #[error("`{0}` is no label; `key=value` is wanted, such as `sanity=green`")]
+    #[error("`{0}` is not a label; expected `key=value`, such as `sanity=green`")]
     NoEquals(String),
     /// The key has other characters, or none.
     #[error(
-        "`{0}` is no key of a label; 1 to 63 of `a-z A-Z 0-9 . _ -` are accepted, a letter or digit first"
+        "`{0}` is not a key of a label; 1 to 63 of `a-z A-Z 0-9 . _ -` are accepted, a letter or digit first"
     )]
     Key(String),
     /// The key belongs to other commands.
     #[error("the label `{0}` is set by `mirrorkeep {1}` alone")]
     Reserved(String, &'static str),
     /// The value is empty, too long or unprintable.
-    #[error("`{0}` is no value of a label; 1 to 255 printable characters are accepted")]
+    #[error("`{0}` is not a value of a label; 1 to 255 printable characters are accepted")]
     Value(String),
     /// The value has a character that is not printed as itself.
-    #[error("`{0}` is no value of a label: it contains {character}; 1 to 255 printable characters are accepted", character = named(*.1))]
+    #[error("`{0}` is not a value of a label: it contains {character}; 1 to 255 printable characters are accepted", character = named(*.1))]
     Unprintable(String, char),
 }
 
@@ -50,7 +50,7 @@ pub fn job_name(job: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{}` is no name of a job; 1 to {JOB} of `a-z A-Z 0-9 . _ - + : /` are accepted, a letter or digit first",
+        "`{}` is not a name of a job; 1 to {JOB} of `a-z A-Z 0-9 . _ - + : /` are accepted, a letter or digit first",
         job.escape_debug()
     ))
 }
@@ -151,7 +151,7 @@ mod tests {
     fn labels_read_and_print() {
         case("sanity=green", "sanity=green");
         case("url=http://x/?a=b", "url=http://x/?a=b");
-        case("sanity", "`key=value` is wanted");
+        case("sanity", "expected `key=value`");
         case("=green", "no key");
         case("a b=c", "no key");
         case("sanity=", "no value");

@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for OneOrMore {
             words.push(word);
         }
         if words.is_empty() {
-            return Err(serde::de::Error::custom("the list is empty; at least one word is wanted"));
+            return Err(serde::de::Error::custom("the list is empty; expected at least one word"));
         }
         Ok(OneOrMany(words))
     }

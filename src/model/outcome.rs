@@ -26,7 +26,7 @@ pub enum Outcome {
 
 /// Says why a text is no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no result; `success`, `fail`, `empty`, `partial` and `unknown` are accepted")]
+#[error("`{0}` is not a result; `success`, `fail`, `empty`, `partial` and `unknown` are accepted")]
 pub struct OutcomeError(String);
 
 impl Outcome {

@@ -33,10 +33,10 @@ pub struct RelPath(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The text starts with `/`.
-    #[error("`{0}` is absolute; a path below the root is wanted, such as `master/centos`")]
+    #[error("`{0}` is absolute; expected a path below the root, such as `master/centos`")]
     Absolute(String),
     /// A segment is `.` or `..`.
-    #[error("`{0}` holds `.` or `..`; a path in normal form is wanted")]
+    #[error("`{0}` holds `.` or `..`; expected a path in normal form")]
     Dots(String),
     /// Two slashes in a row, or one at the end.
     #[error("`{0}` holds an empty name; write one `/` between names and none at the end")]

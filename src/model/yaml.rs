@@ -303,7 +303,11 @@ impl Reading<'_> {
         open.key = Some(text.to_owned());
         self.keys.entry(open.path.clone()).or_default().push(text.to_owned());
         if let Some(first) = self.nodes.get(&path).map(|node| node.mark.line) {
-            self.problem(Some(mark), path.clone(), format!("the key stands twice; first on line {first}"));
+            self.problem(
+                Some(mark),
+                path.clone(),
+                format!("the key is given twice, first on line {first}; give it once, with both values"),
+            );
         }
         if text == "<<" {
             self.problem(Some(mark), path.clone(), "merge keys are not accepted".to_owned());
@@ -361,8 +365,8 @@ mod tests {
 
     #[test]
     fn what_serde_yaml_takes_silently_is_refused_with_its_place() {
-        refused("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: a: the key stands twice; first on line 1");
-        refused("x:\n  - {k: 1, k: 2}\n", "f.yaml:2:12: x[0].k: the key stands twice");
+        refused("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: a: the key is given twice, first on line 1");
+        refused("x:\n  - {k: 1, k: 2}\n", "f.yaml:2:12: x[0].k: the key is given twice");
         refused("a: &x 1\nb: *x\n", "f.yaml:1:4: an anchor");
         refused("a: 1\n<<: {b: 1}\n", "merge keys");
         refused("a: 1\n---\nb: 1\n", "second document");

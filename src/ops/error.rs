@@ -59,7 +59,11 @@ impl Classify for ActError {
     fn class(&self) -> Class {
         match self {
             Self::Step(error) => error.class(),
-            Self::NotInTrash(_) | Self::TrashUnread { .. } => ErrorKind::Failed.into(),
+            Self::NotInTrash(_) => {
+                ErrorKind::Failed.hint("`mirrorkeep trash list` lists the builds that can be restored")
+            }
+            Self::TrashUnread { .. } => ErrorKind::Failed
+                .hint("`mirrorkeep recover` writes its ticket again, if the journal states it"),
             Self::Plan(error) => error.class(),
             Self::Recover(error) => error.class(),
         }

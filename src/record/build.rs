@@ -65,7 +65,7 @@ pub enum Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// No JSON of the form.
-    #[error("it is no build record")]
+    #[error("it is not a build record")]
     Form(#[source] serde_json::Error),
     /// Written by a later version.
     #[error("it has version {0}; this program reads version {BUILD_RECORD_VERSION}")]

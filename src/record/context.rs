@@ -62,7 +62,7 @@ impl Context {
         if lines.peek().is_none() {
             problems.push(ContextProblem {
                 line: 1,
-                why: "the file is empty; one line a checkout is wanted".into(),
+                why: "the file is empty; expected one line a checkout".into(),
             });
         }
         for (index, line) in lines.enumerate() {
@@ -123,13 +123,13 @@ fn is_plain(dir: &str) -> bool {
 
 /// Reads one line, its end included.
 fn checkout(line: &[u8]) -> Result<(String, String), String> {
-    const FORM: &str = "`(cd ./DIRECTORY && git checkout -f COMMIT)` is wanted";
+    const FORM: &str = "expected `(cd ./DIRECTORY && git checkout -f COMMIT)`";
     let text = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let Some(text) = text.strip_suffix('\n') else {
         return Err("the newline at the end of the file is missing".to_owned());
     };
     if text.ends_with('\r') {
-        return Err("it ends with a carriage return (CRLF); a newline alone is wanted".to_owned());
+        return Err("it ends with a carriage return (CRLF); expected a newline alone".to_owned());
     }
     let shown: String = text.chars().take(120).flat_map(char::escape_debug).collect();
     let inner = text.strip_prefix("(cd ").and_then(|rest| rest.strip_suffix(')'));
@@ -137,13 +137,13 @@ fn checkout(line: &[u8]) -> Result<(String, String), String> {
         return Err(format!("`{shown}` has another form; {FORM}"));
     };
     if !is_plain(dir) {
-        let wanted = "a path starting with `./`, without `..`, blanks or shell characters, is wanted";
+        let wanted = "expected a path starting with `./`, without `..`, blanks or shell characters";
         return Err(format!("the directory `{}` is not plain; {wanted}", dir.escape_debug()));
     }
     let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     if !matches!(commit.len(), 40 | 64) || !commit.chars().all(hex) {
         return Err(format!(
-            "`{}` is no commit; 40 lower-case hexadecimal digits are wanted",
+            "`{}` is not a commit; expected 40 lower-case hexadecimal digits",
             commit.escape_debug()
         ));
     }

@@ -125,7 +125,7 @@ pub enum EventError {
     #[error("its checksum does not fit")]
     Checksum,
     /// No event of a version that is known.
-    #[error("it is no event: {0}")]
+    #[error("it is not an event: {0}")]
     Form(String),
 }
 

@@ -142,7 +142,7 @@ impl Armour {
 }
 
 fn stx(line: &str) -> Result<Option<ListedFile>, &'static str> {
-    const WANTED: &str = "`DIGEST NAME SIZE TIME DEVICE INODE SOURCE` is wanted";
+    const WANTED: &str = "expected `DIGEST NAME SIZE TIME DEVICE INODE SOURCE`";
     if line.is_empty() {
         return Ok(None);
     }

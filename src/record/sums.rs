@@ -13,7 +13,7 @@ pub struct Sums(Vec<(RelPath, Digest)>);
 
 /// Says which line of a checksum file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {why}; `DIGEST  PATH` is wanted, as `sha256sum` writes it")]
+#[error("line {line}: {why}; expected `DIGEST  PATH`, as `sha256sum` writes it")]
 pub struct SumsError {
     line: usize,
     why: String,

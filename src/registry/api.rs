@@ -75,13 +75,13 @@ impl Api {
     }
 
     /// Returns the URL of something in a repository.
-    pub(super) fn url(&self, repository: &Repository, below: &str, act: &Act) -> Result<Url, RegistryError> {
+    pub(super) fn url(repository: &Repository, below: &str, act: &Act) -> Result<Url, RegistryError> {
         let text = format!("{}{}/{below}", repository.host().base(), repository.name());
         Url::parse(&text).map_err(|error| act.unsound(format!("`{text}` is not a URL: {error}")))
     }
 
     /// Returns what a request on a repository needs to be allowed.
-    pub(super) fn claim(&self, repository: &Repository, right: Right) -> Claim {
+    pub(super) fn claim(repository: &Repository, right: Right) -> Claim {
         let actions = match right {
             Right::Pull => "pull",
             Right::Push => "pull,push",
@@ -227,23 +227,23 @@ impl Api {
     }
 
     async fn ask_manifest(&self, image: &Image, method: Method, act: &Act) -> Result<Answer, RegistryError> {
-        let url = self.url(&image.repository, &format!("manifests/{}", image.reference), act)?;
+        let url = Self::url(&image.repository, &format!("manifests/{}", image.reference), act)?;
         let accept = HeaderValue::from_str(&ACCEPTED.join(", "));
         let accept = accept.map_err(|error| act.unsound(error.to_string()))?;
         let ask = Ask::new(act.clone(), method, url).with(ACCEPT, accept);
-        self.send(&self.claim(&image.repository, Right::Pull), Ask { limit: LARGEST, ..ask }).await
+        self.send(&Self::claim(&image.repository, Right::Pull), Ask { limit: LARGEST, ..ask }).await
     }
 
     /// Writes a manifest under a tag or its digest.
     pub(super) async fn put_manifest(&self, image: &Image, manifest: &Manifest) -> Result<(), RegistryError> {
         let act = Act::new("write", image, image.repository.host().name());
-        let url = self.url(&image.repository, &format!("manifests/{}", image.reference), &act)?;
+        let url = Self::url(&image.repository, &format!("manifests/{}", image.reference), &act)?;
         is_asked_for(image, manifest.digest, &act)?;
         let media_type = HeaderValue::from_str(&manifest.media_type);
         let media_type = media_type.map_err(|error| act.unsound(error.to_string()))?;
         let ask = Ask::new(act.clone(), Method::PUT, url).with(CONTENT_TYPE, media_type);
         let ask = Ask { body: manifest.bytes.clone().into(), ..ask };
-        let answer = self.send(&self.claim(&image.repository, Right::Push), ask).await?;
+        let answer = self.send(&Self::claim(&image.repository, Right::Push), ask).await?;
         if !answer.status.is_success() {
             return Err(answer.refused(&act));
         }
@@ -264,9 +264,9 @@ impl Api {
     ) -> Result<Deleted, RegistryError> {
         let image = repository.at(digest);
         let act = Act::new("delete", &image, repository.host().name());
-        let url = self.url(repository, &format!("manifests/{}", image.reference), &act)?;
+        let url = Self::url(repository, &format!("manifests/{}", image.reference), &act)?;
         let ask = Ask::new(act.clone(), Method::DELETE, url);
-        let answer = self.send(&self.claim(repository, Right::Delete), ask).await?;
+        let answer = self.send(&Self::claim(repository, Right::Delete), ask).await?;
         match answer.status.as_u16() {
             200..=299 => Ok(Deleted::Yes),
             404 => {
@@ -287,8 +287,8 @@ impl Api {
         act: &Act,
     ) -> Result<Response, Miss> {
         const MOST: usize = 5;
-        let first = self.url(repository, &format!("blobs/sha256:{digest}"), act)?;
-        let claim = self.claim(repository, Right::Pull);
+        let first = Self::url(repository, &format!("blobs/sha256:{digest}"), act)?;
+        let claim = Self::claim(repository, Right::Pull);
         let ask = Ask::new(act.clone(), Method::GET, first.clone());
         let get = async |key: Option<HeaderValue>| self.wire.once(&ask.clone().keyed(key.as_ref())).await;
         let mut answer = self.keyed(&claim, act, get).await?;

@@ -261,8 +261,8 @@ mod tests {
         CredentialsFile::parse(text.as_bytes()).unwrap()
     }
 
-    fn login(user: &str, password: &str) -> Option<Credential> {
-        Some(Credential::Login(user.to_owned(), Secret(password.to_owned())))
+    fn login(user: &str, password: &str) -> Credential {
+        Credential::Login(user.to_owned(), Secret(password.to_owned()))
     }
 
     #[test]
@@ -271,9 +271,9 @@ mod tests {
             r#"{"auths": {"https://q.io/v2/": {"auth": "dTpwOnE="}, "q.io/a": {"username": "v", "password": "w"}, "r.io": {},
                 "https://index.docker.io/v1/": {"identitytoken": "t"}, "n.io": null}, "other": 1}"#,
         );
-        assert_eq!(found.entry("q.io", "b/c").unwrap(), login("u", "p:q"));
-        assert_eq!(found.entry("q.io", "a/c").unwrap(), login("v", "w"));
-        assert_eq!(found.entry("q.io", "ab").unwrap(), login("u", "p:q"));
+        assert_eq!(found.entry("q.io", "b/c").unwrap(), Some(login("u", "p:q")));
+        assert_eq!(found.entry("q.io", "a/c").unwrap(), Some(login("v", "w")));
+        assert_eq!(found.entry("q.io", "ab").unwrap(), Some(login("u", "p:q")));
         assert_eq!(
             found.entry("docker.io", "a").unwrap(),
             Some(Credential::Identity(Secret("t".to_owned())))
@@ -309,7 +309,7 @@ mod tests {
             let credentials = Credentials::in_files([first.to_owned(), second.clone()]);
             credentials.of(host.host(), "a", &CancelToken::new())
         };
-        assert_eq!(of(Path::new("/no/such/file")).unwrap(), login("v", "w"));
+        assert_eq!(of(Path::new("/no/such/file")).unwrap(), Some(login("v", "w")));
         for text in ["{", "[]", &"x".repeat(2 << 20)] {
             let first = dir.path().join("first");
             std::fs::write(&first, text).unwrap();

@@ -33,7 +33,7 @@ impl Api {
     /// Returns every tag of a repository, sorted; none if there is no such repository.
     pub(super) async fn tags(&self, repository: &Repository) -> Result<BTreeSet<String>, RegistryError> {
         let act = Act::new("list the tags of", repository, repository.host().name());
-        let first = self.url(repository, "tags/list", &act)?;
+        let first = Self::url(repository, "tags/list", &act)?;
         let after = |last: Option<&str>| {
             let mut url = first.clone();
             url.query_pairs_mut().append_pair("n", PAGE).extend_pairs(last.map(|last| ("last", last)));
@@ -43,7 +43,7 @@ impl Api {
         // The same page twice would go on for ever.
         while asked.insert(url.clone()) {
             let ask = Ask { limit: LARGEST, ..Ask::new(act.clone(), Method::GET, url.clone()) };
-            let answer = self.send(&self.claim(repository, Right::Pull), ask).await?;
+            let answer = self.send(&Self::claim(repository, Right::Pull), ask).await?;
             if answer.status == 404 {
                 self.is_registry(repository.host(), &act, &answer).await?;
                 break;

@@ -91,8 +91,8 @@ impl Api {
         renewed: &mut Renewed,
         watch: &dyn Watch,
     ) -> Result<Brought, Miss> {
-        let at = self.url(way.to, &format!("blobs/sha256:{}", way.blob.digest), act)?;
-        let claim = self.claim(way.to, Right::Push);
+        let at = Self::url(way.to, &format!("blobs/sha256:{}", way.blob.digest), act)?;
+        let claim = Self::claim(way.to, Right::Push);
         let looked = self.send(&claim, Ask::new(act.clone(), Method::HEAD, at)).await?;
         match looked.status.as_u16() {
             200..=299 => return Ok(Brought::There),
@@ -102,17 +102,17 @@ impl Api {
         let begun = match self.mount(way, act).await? {
             Some(answer) if answer.status == 201 => return Ok(Brought::Mounted),
             Some(answer) if answer.status == 202 => answer,
-            _ => self.send(&claim, Ask::new(act.clone(), Method::POST, self.uploads(way.to, act)?)).await?,
+            _ => self.send(&claim, Ask::new(act.clone(), Method::POST, Self::uploads(way.to, act)?)).await?,
         };
         if begun.status != 202 {
             return Err(begun.refused(act).into());
         }
-        let url = upload_url(self.uploads(way.to, act)?, &begun, way.blob.digest, act)?;
+        let url = upload_url(Self::uploads(way.to, act)?, &begun, way.blob.digest, act)?;
         self.stream(way, url, &claim, act, renewed, watch).await
     }
 
-    fn uploads(&self, to: &Repository, act: &Act) -> Result<Url, RegistryError> {
-        self.url(to, "blobs/uploads/", act)
+    fn uploads(to: &Repository, act: &Act) -> Result<Url, RegistryError> {
+        Self::url(to, "blobs/uploads/", act)
     }
 
     /// Asks a registry to take a blob from another repository of its own; nothing if there is no such way.
@@ -120,11 +120,11 @@ impl Api {
         if way.from.host() != way.to.host() || way.from == way.to {
             return Ok(None);
         }
-        let mut url = self.uploads(way.to, act)?;
+        let mut url = Self::uploads(way.to, act)?;
         let digest = format!("sha256:{}", way.blob.digest);
         url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", way.from.name());
-        let mut claim = self.claim(way.to, Right::Push);
-        claim.scopes.extend(self.claim(way.from, Right::Pull).scopes);
+        let mut claim = Self::claim(way.to, Right::Push);
+        claim.scopes.extend(Self::claim(way.from, Right::Pull).scopes);
         self.send(&claim, Ask::new(act.clone(), Method::POST, url)).await.map(Some)
     }
 
@@ -154,7 +154,7 @@ impl Api {
                 .into());
         }
         let flow = Arc::new(Flow::default());
-        let key = if url.origin() == self.uploads(way.to, act)?.origin() {
+        let key = if url.origin() == Self::uploads(way.to, act)?.origin() {
             // Of the request that began the upload.
             self.key(claim, act).await?
         } else {

@@ -21,8 +21,8 @@ pub fn sentence(event: &Event) -> String {
                     format!("took over that {to} is at {target}: {}", taken.unwrap_or_default())
                 }
                 (Some(target), false) => format!("pointed {to} at {target}{from}"),
-                (Some(target), true) => format!("found that somebody moved {to} to {target}{from}"),
-                (None, _) => format!("found that somebody removed {to}"),
+                (Some(target), true) => format!("found that another program moved {to} to {target}{from}"),
+                (None, _) => format!("found that another program removed {to}"),
             }
         }
         EventKind::Unaliased => match text_of(event, "from") {
@@ -192,7 +192,7 @@ mod tests {
                 EventKind::Aliased,
                 name,
                 json!({"from": "a", "to": "b", "by_hand": true}),
-                "found that somebody moved master/centos/latest_build to b (it was at a)",
+                "found that another program moved master/centos/latest_build to b (it was at a)",
             ),
             (
                 EventKind::Unaliased,

@@ -20,7 +20,7 @@ pub use history::{person, sentence};
 pub use images::{image_lists, image_place};
 pub use junit::junit;
 pub use paint::{Paint, age, bytes, count, screened};
-pub use plan::{plan, verdict_word};
+pub use plan::{Rows, plan, verdict_word};
 pub use redirects::{Redirect, RedirectError, Server, redirects};
 pub use sarif::sarif;
 pub use status::status;

@@ -24,11 +24,20 @@ pub(super) fn group(result: Outcome) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// Which builds have a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// Every build.
+    All,
+    /// Those that expire, lose parts, are withheld or cannot be judged.
+    Expiring,
+}
+
 /// Returns the plan as a table.
-pub fn plan(plan: &Plan, paint: Paint) -> String {
+pub fn plan(plan: &Plan, rows: Rows, paint: Paint) -> String {
     let mut text = String::new();
     for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
-        text += &stream(group, paint);
+        text += &stream(group, rows, paint);
     }
     for ignored in &plan.ignored {
         text += &format!("ignored  {}\n", shown(ignored));
@@ -55,7 +64,7 @@ pub fn plan(plan: &Plan, paint: Paint) -> String {
     };
     let (parts, held) = (some(totals.trimmed, "without parts:"), some(totals.trims_withheld, "and parts of"));
     text += &format!(
-        "{}: {} kept{parts}, {} to go ({} to be freed), {} withheld{held}, {} blocked\ndigest sha256:{}\n",
+        "{}: {} kept{parts}, {} expired (deletion frees {}), {} withheld{held}, {} blocked\ndigest sha256:{}\n",
         plan.at.iso(),
         count(whole(totals.keep), "build"),
         totals.expire,
@@ -67,7 +76,7 @@ pub fn plan(plan: &Plan, paint: Paint) -> String {
     text
 }
 
-fn stream(builds: &[Verdict], paint: Paint) -> String {
+fn stream(builds: &[Verdict], rows: Rows, paint: Paint) -> String {
     let Some(first) = builds.first() else { return String::new() };
     let rank = |fate| match fate {
         Fate::Expire => 0,
@@ -75,7 +84,13 @@ fn stream(builds: &[Verdict], paint: Paint) -> String {
         Fate::Blocked => 2,
         Fate::Keep => 3,
     };
-    let mut order: Vec<&Verdict> = builds.iter().collect();
+    let is_shown = |verdict: &&Verdict| {
+        rows == Rows::All || verdict.fate != Fate::Keep || verdict.is_trimmed() || verdict.is_held_back()
+    };
+    let mut order: Vec<&Verdict> = builds.iter().filter(is_shown).collect();
+    if order.is_empty() {
+        return String::new();
+    }
     order.sort_by_key(|verdict| rank(verdict.fate));
     let width = builds.iter().map(|verdict| verdict.id.name.as_str().chars().count()).max().unwrap_or(0);
     let mut text = format!("{}\n", paint.bold(first.id.stream.as_str()));

@@ -1,6 +1,6 @@
 //! The state of a mirror on one screen.
 
-use crate::model::{Stamp, shown};
+use crate::model::{RelPath, Stamp, shown};
 use crate::ops::status::{Status, StreamStatus};
 use crate::render::paint::{Paint, age, bytes, count};
 use crate::render::table::{Align, table};
@@ -119,6 +119,10 @@ fn trash(status: &Status) -> String {
 }
 
 fn holds(status: &Status) -> String {
+    let holds = RelPath::state("holds");
+    if status.attention.iter().any(|one| one.path.is_within(&holds)) {
+        return "not known: they cannot be read".to_owned();
+    }
     let active = status.holds.iter().filter(|hold| hold.active).count() as u64;
     if active == 0 {
         return "none".to_owned();

@@ -159,7 +159,7 @@ pub trait Store: Debug + Send + Sync {
             Ok(bytes) if bytes == new => Ok(()),
             Ok(bytes) if bytes == old => self.put(at, new, Put::Replace),
             Err(error) if !error.is_not_found() && error.kind() != StoreErrorKind::TooLarge => Err(error),
-            _ => Err(StoreError::because(StoreErrorKind::Busy, DOING, at, "somebody else changed it")),
+            _ => Err(StoreError::because(StoreErrorKind::Busy, DOING, at, "another process changed it")),
         }
     }
 

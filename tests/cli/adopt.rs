@@ -125,7 +125,7 @@ fn what_makes_no_sense_is_left_alone_and_told() {
         ("master/centos/20260230T060000Z", "impossible"),
         ("master/centos/20260105T060000Z", "may still be filled"),
         ("master/centos/20260103T060000Z", "FIFO"),
-        ("masters", "wanted"),
+        ("masters", "expected there"),
     ] {
         let told =
             left.iter().find(|left| left["path"] == path).unwrap_or_else(|| panic!("{path}: {left:?}"));

@@ -65,7 +65,6 @@ fn a_damaged_journal_gives_3_for_every_verb_that_needs_it() {
     let (here, there) = (rig.mirror(""), other.mirror(""));
     let copy = format!("copy {} {} master/centos", there.display(), here.display());
     let verbs = [
-        "check",
         "adopt --dry-run",
         "adopt",
         "prune --dry-run",
@@ -224,7 +223,7 @@ fn prune_ends_with_5_while_a_required_alias_is_no_link_or_points_at_a_failed_bui
     fs::remove_file(&latest).unwrap();
     fs::create_dir(&latest).unwrap();
     let said = rig.ends(5, &["prune"]);
-    assert!(said.contains("something that is no symlink is in its place; move it away"), "{said}");
+    assert!(said.contains("something that is not a symlink is in its place; move it away"), "{said}");
     assert!(
         !said.contains("finding: master/centos/latest_build: the required alias is broken: it is missing"),
         "{said}"
@@ -278,6 +277,12 @@ fn verbs_that_only_show_builds_go_on_without_the_journal() {
             assert!(told.contains("`mirrorkeep recover --accept-journal`"), "{told}");
         }
         assert_eq!(rig.ok(&["resolve", "master/centos/latest_build"]), format!("{ID}\n"));
+        // What is wrong is shown with the rest.
+        let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+        assert!(findings.contains("journal-lost") && findings.contains("--accept-journal"), "{findings}");
+        let status = rig.ok(&["status"]);
+        assert!(status.contains("master/centos") && status.contains("--accept-journal"), "{status}");
+        rig.fails(5, "", &["status", "--check"]);
         // What a policy says needs the journal.
         assert!(rig.json(&["list"])["builds"][0]["verdict"].is_null());
         assert!(rig.json(&["show", ID])["verdict"].is_null());
@@ -304,4 +309,19 @@ fn an_alias_that_a_person_set_to_a_failed_build_is_no_fault() {
     fs::remove_file(rig.mirror(alias)).unwrap();
     std::os::unix::fs::symlink(THREE, rig.mirror(alias)).unwrap();
     assert!(rig.ends(5, &["prune"]).contains("does not meet its condition"));
+}
+
+#[test]
+fn a_log_of_a_damaged_journal_has_what_can_be_read_and_ends_as_one_that_is_damaged() {
+    let rig = mirror();
+    rig.ok(&["label", ID, "sanity=green"]);
+    let segment = rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let text = fs::read_to_string(&segment).unwrap();
+    fs::write(&segment, text.replacen("\"seq\"", "\"sEq\"", 1)).unwrap();
+    let output = rig.run(&["log"]);
+    let (told, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(told.contains("sanity=green") && told.contains(ID), "{told}");
+    assert!(said.contains("the journal is damaged at line 1") && said.contains("--accept-journal"), "{said}");
+    assert!(!rig.json_ends(3, &["log"])["events"].as_array().unwrap().is_empty());
 }

@@ -150,7 +150,6 @@ fn a_shortfall_names_what_stands_in_the_way() {
     let rig = Rig::new();
     fs::create_dir_all(rig.mirror("")).unwrap();
     let _disk = Mounted::tmpfs(&rig.mirror(""), "size=12m");
-    rig.ok(&["init"]);
     rig.policy_file(
         "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\npressure: {free_below: 90%, until_free: 95%}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 1}]}\n",
     );
@@ -193,4 +192,157 @@ fn a_bucket_without_credentials_says_so_at_once_whatever_answers_for_the_cloud()
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("there are no credentials") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
     assert!(!said.contains("/latest/api/token") && !said.contains("Generic"), "{said}");
+}
+
+#[test]
+fn a_build_that_is_not_there_says_where_it_is_or_went() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    rig.ok(&["prune"]);
+    for args in [&["label", A_ID, "a=b"][..], &["show", A_ID], &["explain", A_ID]] {
+        rig.fails(1, &format!("`mirrorkeep restore {A_ID}` brings it back"), args);
+    }
+    rig.ok(&["sweep"]);
+    for args in [&["label", A_ID, "a=b"][..], &["show", A_ID], &["explain", A_ID]] {
+        rig.fails(1, "it was deleted from the trash at ", args);
+        rig.fails(1, &format!("`mirrorkeep log {A_ID}`"), args);
+    }
+    assert!(rig.ok(&["log", A_ID]).contains(A));
+    let never = "master/centos/20250101T000000Z";
+    for args in [&["label", never, "a=b"][..], &["show", never]] {
+        rig.fails(1, "`mirrorkeep list` lists the builds", args);
+    }
+    rig.fails(1, "`mirrorkeep trash list`", &["restore", never]);
+    rig.fails(1, "`mirrorkeep alias list`", &["resolve", "master/centos/never"]);
+}
+
+#[test]
+fn a_name_that_the_layout_does_not_know_is_set_with_a_warning_and_can_be_made_known() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let set = ["alias", "set", "master/centos/latest_buld", A];
+    let said = rig.ends(0, &set);
+    assert!(said.contains("warning: the layout has no name `latest_buld`"), "{said}");
+    assert!(said.contains("(nearest: `latest_build`)"), "{said}");
+    assert!(said.contains("`mirrorkeep alias remove master/centos/latest_buld`"), "{said}");
+    let known = rig.ends(0, &["alias", "set", "master/centos/latest_build", A, "--dry-run"]);
+    assert!(!known.contains("warning"), "{known}");
+    // What check advises works when it is pasted.
+    let findings = rig.json_ends(5, &["check"])["findings"].clone();
+    let unknown =
+        findings.as_array().unwrap().iter().find(|found| found["code"] == "alias-unknown").unwrap().clone();
+    let hint = unknown["hint"].as_str().unwrap();
+    let entry = hint.split('`').nth(1).unwrap();
+    assert_eq!(entry, "{name: latest_buld, by_hand: true}");
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}aliases: [{entry}]\n")).unwrap();
+    let found = rig.json_ends(5, &["check"])["findings"].to_string();
+    assert!(!found.contains("alias-unknown"), "{found}");
+    assert!(!rig.ends(0, &set).contains("warning"));
+    // No build moves it.
+    rig.publish(B, &[]);
+    assert_eq!(rig.ok(&["resolve", "master/centos/latest_buld"]), format!("{A_ID}\n"));
+    fs::write(&settings, text).unwrap();
+    rig.ok(&["alias", "remove", "master/centos/latest_buld"]);
+}
+
+#[test]
+fn what_check_advises_for_files_beside_the_streams_works_for_all_of_them_at_once() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let paste = |found: &str| {
+        let hint = found.split('`').find(|part| part.starts_with("declared: ")).unwrap().to_owned();
+        let text = fs::read_to_string(&settings).unwrap();
+        let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("declared")).collect();
+        fs::write(&settings, format!("{}\n{hint}\n", kept.join("\n"))).unwrap();
+    };
+    fs::write(rig.mirror("README.txt"), "x").unwrap();
+    fs::write(rig.mirror("master/NOTES"), "x").unwrap();
+    fs::create_dir(rig.mirror("icons")).unwrap();
+    fs::write(rig.mirror("icons/a.png"), "x").unwrap();
+    let said = rig.run(&["check"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(said.matches("declared: [README.txt, icons, master/NOTES]").count(), 3, "{said}");
+    assert!(!said.contains("nearest   milestone"), "{said}");
+    paste(&said);
+    assert!(
+        rig.json_ends(5, &["check"])["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| one["code"] != "unknown-class")
+    );
+    // Another one comes later: the key stays one.
+    fs::write(rig.mirror("MORE.txt"), "x").unwrap();
+    let said = String::from_utf8(rig.run(&["check"]).stdout).unwrap();
+    assert!(said.contains("declared: [README.txt, icons, master/NOTES, MORE.txt]"), "{said}");
+    paste(&said);
+    let findings = rig.json_ends(5, &["check"])["findings"].to_string();
+    assert!(!findings.contains("unknown-"), "{findings}");
+}
+
+#[test]
+fn a_label_that_a_second_publish_sets_is_reported() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let again = rig.publish(A, &["--label", "job=17"]);
+    assert!(
+        again.contains("already published, labelled now: ") && again.contains("labels set: job=17"),
+        "{again}"
+    );
+    let again = rig.publish(A, &["--label", "job=17"]);
+    assert!(again.contains("already published, unchanged: ") && !again.contains("job=17"), "{again}");
+}
+
+#[test]
+fn a_policy_that_was_set_is_not_reported_as_one_that_would_be() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]").builds([A, B]);
+    let file = rig.work("new.yaml");
+    fs::write(
+        &file,
+        "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 1}]}\n",
+    )
+    .unwrap();
+    let set = ["policy", "set", file.to_str().unwrap()];
+    let would = rig.ok(&[&set[..], &["--dry-run"]].concat());
+    assert!(would.contains("1 build more would expire, 0 more would be kept"), "{would}");
+    let done = rig.ok(&set);
+    assert!(done.contains("1 build more expired, 0 more kept") && !done.contains("would"), "{done}");
+}
+
+#[test]
+fn a_plan_can_leave_out_what_stays() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]").builds([A, B]);
+    for args in [&["plan"][..], &["prune", "--dry-run"]] {
+        let all = rig.ok(args);
+        assert!(all.contains(A) && all.contains(B), "{all}");
+        let short = rig.ok(&[args, &["--expiring"]].concat());
+        assert!(short.contains(A) && !short.contains(B), "{short}");
+        assert!(short.contains("1 build kept, 1 expired (deletion frees "), "{short}");
+        let both = rig.json(&[args, &["--expiring"]].concat());
+        assert_eq!(both["builds"].as_array().unwrap().len(), 2);
+    }
+    rig.fails(2, "--dry-run", &["prune", "--expiring"]);
+}
+
+#[test]
+fn answers_use_the_words_of_the_field() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let verified = rig.ok(&["verify", A_ID]);
+    assert!(verified.starts_with("verified ") && verified.ends_with("): OK\n"), "{verified}");
+    let checked = rig.ends(5, &["check"]);
+    assert!(checked.contains("in 1 build (8 files, links and directories)"), "{checked}");
+    assert_eq!(rig.ok(&["unhold", A_ID]), format!("{A_ID} is unchanged\n"));
+    rig.fails(1, "it is a build or directory itself, not a name", &["resolve", "master/centos"]);
+    rig.fails(3, "is not a mirror", &["--mirror", rig.work("").to_str().unwrap(), "list"]);
+    rig.fails(
+        2,
+        "is not a valid build name",
+        &["publish", rig.work("").to_str().unwrap(), "--stream", "master/centos", "--build", "latest"],
+    );
 }

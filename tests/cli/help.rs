@@ -98,7 +98,8 @@ fn an_error_is_one_json_object_on_the_last_line_where_json_was_wanted() {
     assert!(none["hint"].as_str().unwrap().contains("init"), "{none}");
     rig.publish(BUILD, &[]);
     let none = error(&rig, &["show", "master/centos/20190101T000000Z"]);
-    assert_eq!((none["kind"].as_str(), &none["hint"]), (Some("failed"), &Value::Null));
+    let hint = none["hint"].as_str().unwrap();
+    assert!(none["kind"] == "failed" && hint.contains("`mirrorkeep list`"), "{none}");
     assert!(none["error"].as_str().unwrap().starts_with("there is no build"), "{none}");
     let usage = error(&rig, &["show", "nonsense\u{202e}"]);
     assert_eq!((usage["kind"].as_str(), usage["exit"].as_i64()), (Some("usage"), Some(2)));

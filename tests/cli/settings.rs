@@ -289,7 +289,7 @@ fn a_new_mirror_has_the_pipeline_that_was_asked_for() {
     assert!(said.contains("the layout `generic`, the policy `generic` and the pipeline `"), "{said}");
     assert!(settings(&rig).contains("policy: generic\npipeline: pipeline.yaml\n"));
     assert_eq!(rig.ok(&["pipeline", "show"]), STAGED);
-    assert_eq!(rig.ok(&["pipeline", "lint"]), "pipeline: nothing is odd\n");
+    assert_eq!(rig.ok(&["pipeline", "lint"]), "pipeline: OK\n");
     assert!(rig.ok(&["pipeline", "test", "rdo-trunk"]).contains("rdo-trunk: 4 examples, 0 failed"));
     let failing = STAGED.to_owned()
         + "tests:\n  - {name: x, now: 2026-06-10T00:00:00Z, stream: a, builds: {b: {}}, led: {latest_build: [b]}, expect: {stable: b}}\n";

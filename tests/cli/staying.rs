@@ -116,7 +116,10 @@ fn a_build_from_the_future_of_the_file_system_is_refused() {
     let ahead = move || days;
     let publishing = |name: &str| view::publishing(build(name), &rig.work(""));
     let error = view::publish(&open(&rig), &publishing(&days.to_string()), &ahead).unwrap_err();
-    assert!(error.contains("from the future") && error.contains("clock of the mirror's store"), "{error}");
+    assert!(
+        error.contains("dated in the future") && error.contains("clock of the mirror's store"),
+        "{error}"
+    );
     assert_eq!(rig.there(), [ONE]);
     // A stamp that was given and is not of the future is right, whatever the clock says.
     let report = view::publish(&open(&rig), &publishing(TWO), &ahead).unwrap();

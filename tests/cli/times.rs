@@ -135,7 +135,10 @@ fn the_answer_says_how_many_files_got_a_later_time() {
     build(&rig, IMAGE, "image a");
     assert!(!rig.publish(ONE, &[]).contains("later time"));
     build(&rig, IMAGE, "image b");
-    assert!(rig.publish(TWO, &[]).contains("\n  later time, since only the bytes changed: 1 file\n"));
+    assert!(
+        rig.publish(TWO, &[])
+            .contains("\n  given a later time, since the bytes changed and the size did not: 1 file\n")
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::process::Command;
 fn a_place_that_climbs_or_starts_over_is_refused() {
     let attempt = Attempt::new();
     let at = |to: &str| format!("{to}={}", attempt.rig.work("outputs/iso/bootimage.iso").display());
-    attempt.refused(2, &["--add ../x", "`.` or `..`", "normal form is wanted"], &["--add", &at("../x")]);
+    attempt.refused(2, &["--add ../x", "`.` or `..`", "in normal form"], &["--add", &at("../x")]);
     attempt.refused(2, &["`outputs/../../x` holds `.` or `..`"], &["--add", &at("outputs/../../x")]);
     attempt.refused(2, &["`/etc/x` is absolute", "such as"], &["--add", &at("/etc/x")]);
     attempt.refused(2, &["empty name"], &["--add", &at("outputs//x")]);

@@ -142,7 +142,11 @@ fn everything_wrong_with_a_bundle_is_told_with_line_and_column() {
     case(
         "alias: '{label}'",
         "alias: '{label}-{nope}'",
-        &["18:5: bundles[0].alias: `{nope}` is no field", "is not one name", "`{label}` is part of neither"],
+        &[
+            "18:5: bundles[0].alias: `{nope}` is not a field",
+            "is not one name",
+            "`{label}` is part of neither",
+        ],
     );
     case("'*/parts/old-*'", "'***'", &["19:5: bundles[0].except: `***`"]);
     case("link: now", "link: a/b", &["20:5: bundles[0].link: `a/b` is not one name"]);

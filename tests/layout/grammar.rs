@@ -58,7 +58,7 @@ fn a_date_that_cannot_be_is_seen_as_one() {
 fn everything_wrong_with_a_layout_is_told_at_once_with_its_place() {
     let text = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { one_of: [] }\n  b: { matches: \"[\" }\nstreams:\n  - { stream: \"{nope}\", build: \"x\" }\n";
     let error = Layout::load(text, "x.yaml").unwrap_err().to_string();
-    for part in ["x.yaml:5:3: fields.a", "x.yaml:6:8: fields.b", "`{nope}` is no field"] {
+    for part in ["x.yaml:5:3: fields.a", "x.yaml:6:8: fields.b", "`{nope}` is not a field"] {
         assert!(error.contains(part), "{error}");
     }
     let error = Layout::load("layout: 1\nname: x\ntitle: t\nstreams: []\nstream: 1\n", "x.yaml").unwrap_err();
@@ -151,8 +151,11 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
         "streams:\n  - { stream: '{a}', build: '{n}', home: '{a}/{n}' }",
         "`{n}` is part of the home, but not of the stream",
     );
-    case("streams:\n  - { stream: s, build: '{a:2-2}' }", "`2-2` is no range such as `0-2`");
-    case("streams:\n  - { stream: '{a}', build: '{n}', respin: a }", "`{a}` is no part of the build's name");
+    case("streams:\n  - { stream: s, build: '{a:2-2}' }", "`2-2` is not a range such as `0-2`");
+    case(
+        "streams:\n  - { stream: '{a}', build: '{n}', respin: a }",
+        "`{a}` is not a part of the build's name",
+    );
     let twice = "  - { stream: 's/{a}', build: '{e}' }";
     case(
         &format!("  e: {{ matches: 'x[0-9]+', examples: [x1] }}\nstreams:\n{twice}\n{twice}"),
@@ -178,10 +181,10 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
     );
     case("markers: { results: [{ result: fail, paths: [m], given: true, content: G }] }", "never written");
     case("aliases: [{ name: x/y }]", "`x/y` is not one name");
-    case("aliases: [{ name: '{a}', labels: { l: '{z}' } }]", "`{z}` is no field of this layout");
-    case("aliases: [{ name: x, labels: { l: [] } }]", "at least one word is wanted");
+    case("aliases: [{ name: '{a}', labels: { l: '{z}' } }]", "`{z}` is not a field of this layout");
+    case("aliases: [{ name: x, labels: { l: [] } }]", "expected at least one word");
     case("aliases: [{ name: x, streams: '[' }]", "aliases[0].streams");
-    case("aliases: [{ name: x, results: [grand] }]", "`grand` is no result");
+    case("aliases: [{ name: x, results: [grand] }]", "`grand` is not a result");
     case("aliases: [{ name: '{n}' }]", "nothing says `{n}`");
 }
 
@@ -271,7 +274,7 @@ fn a_word_in_a_file_tells_the_result_and_a_strange_one_tells_that_it_is_strange(
         ("FINISHED_INCOMPLETE", "success", ""),
         ("DOOMED", "fail", ""),
         ("STARTED", "partial", ""),
-        ("LOST", "unknown", "`STATUS` says `LOST`, which is no result"),
+        ("LOST", "unknown", "`STATUS` says `LOST`, which is not a result"),
     ] {
         let told = compose.result_of(&One("STATUS", word)).unwrap();
         assert_eq!((told.outcome.as_str(), told.problem.as_deref().unwrap_or_default()), (outcome, problem));
@@ -294,7 +297,7 @@ fn a_key_of_a_file_tells_the_time_and_the_result() {
         let text = format!("commits: [{{dt_build: {none}}}]");
         assert!(time(text.leak()).contains("the time in `commit.yaml`"), "{none}");
     }
-    assert!(time("commits: [{dt_build: [1]}]").contains("is no single word"));
+    assert!(time("commits: [{dt_build: [1]}]").contains("is not a single word"));
     assert_eq!(trunk.told_time(&One("other", "")).unwrap(), None);
     let result = |text| trunk.result_of(&One("commit.yaml", text)).unwrap().outcome.as_str();
     assert_eq!(result("commits: [{status: SUCCESS}]"), "success");
@@ -333,8 +336,8 @@ fn a_mistake_beside_optional_parts_is_reported_once() {
     let text = "layout: 1\nname: x\ntitle: t\nfields:\n  a: { matches: '[a-z]+' }\n  n: { matches: '[0-9]+' }\n\
         streams:\n  - { stream: 's[/{a}][/x]', build: '{n}{nope}[-r]', respin: more }\n";
     let error = Layout::load(text, "x.yaml").unwrap_err().to_string();
-    assert_eq!(error.matches("`{nope}` is no field").count(), 1, "{error}");
-    assert_eq!(error.matches("`{more}` is no part of the build's name").count(), 1, "{error}");
+    assert_eq!(error.matches("`{nope}` is not a field").count(), 1, "{error}");
+    assert_eq!(error.matches("`{more}` is not a part of the build's name").count(), 1, "{error}");
 }
 
 #[test]

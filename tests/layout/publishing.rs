@@ -160,7 +160,7 @@ fn an_rdo_build_says_itself_how_it_went() {
     let said = |text: &'static str| [("root.log", "log"), ("commit.yaml", text)];
     site.refuses("but what the build says itself in `commit.yaml`", stream, build, &[("a.rpm", "a")]);
     site.refuses(
-        "which is no result",
+        "which is not a result",
         stream,
         build,
         &said("commits: [{status: HALF, dt_build: 1541500000}]\n"),
@@ -208,7 +208,12 @@ fn fedora_respins_of_a_day_follow_each_other() {
         .collect();
     assert_eq!(seen, [(0, "success"), (1, "success"), (2, "fail")]);
     site.refuses("not finished", stream, "Fedora-Rawhide-20250603.n.0", &files("STARTED\n"));
-    site.refuses("says `DONE`, which is no result", stream, "Fedora-Rawhide-20250603.n.0", &files("DONE\n"));
+    site.refuses(
+        "says `DONE`, which is not a result",
+        stream,
+        "Fedora-Rawhide-20250603.n.0",
+        &files("DONE\n"),
+    );
 }
 
 #[test]

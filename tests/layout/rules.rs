@@ -47,7 +47,7 @@ fn what_a_layout_cannot_mean_is_refused() {
     case("markers: { labels: [{ path: x, label: a=b }] }", "markers.labels[0].path: `x` has no place");
     case("markers: { context: x }", "markers.context: `x` has no place");
     case("markers: { context_optional: true }", "markers.context_optional: there is no `context`");
-    case("legacy: [{ alias: 'r{z}', target: s }]", "`{z}` is no field");
+    case("legacy: [{ alias: 'r{z}', target: s }]", "`{z}` is not a field");
     case("declared: [{ path: 'a/**/b', why: x }]", "`**` stands last");
     case("declared: [{ path: 'a//b', why: x }]", "an empty name");
     case("declared: [{ path: 'a{n', why: x }]", "`{` without `}`");
@@ -219,10 +219,10 @@ fn the_file_that_says_when_a_build_was_made_is_read_in_the_form_that_the_layout_
 fn what_a_stream_lacks_has_too_much_or_has_wrong_is_told() {
     let layout = layout("streams:\n  - { stream: 's/{w}/end', build: '{n}' }").unwrap();
     for (name, expected) in [
-        ("s", "it is too short; `one`, `two` is wanted next"),
-        ("s/one", "it is too short; `end` is wanted next"),
-        ("s/three/end", "`three` does not fit; `one`, `two` is wanted"),
-        ("x/one/end", "`x` does not fit; `s` is wanted"),
+        ("s", "it is too short; expected next: `one`, `two`"),
+        ("s/one", "it is too short; expected next: `end`"),
+        ("s/three/end", "`three` does not fit; expected `one`, `two`"),
+        ("x/one/end", "`x` does not fit; expected `s`"),
         ("s/one/end/more", "`more` is one name too many"),
     ] {
         let error = layout.stream_path(&stream(name)).unwrap_err().to_string();
@@ -231,7 +231,10 @@ fn what_a_stream_lacks_has_too_much_or_has_wrong_is_told() {
     assert_eq!(layout.stream_path(&stream("s/two/end")).unwrap().as_str(), "s/two/end");
     let id: BuildId = "s/one/end/x".parse().unwrap();
     let error = layout.build_path(&id).unwrap_err().to_string();
-    assert!(error.contains("`x` is no name of a build there; a n of the form `[0-9]+` is wanted"), "{error}");
+    assert!(
+        error.contains("`x` is not a valid build name there; expected a n of the form `[0-9]+`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn the_name_of_a_build_tells_its_time_and_its_respin() {
     assert_eq!(created("elsewhere/7"), Created::Unnamed);
     assert!(matches!(created("s/20180230.1"), Created::Impossible(why) if why.contains("20180230")));
     let many = "s/20181205.99999999999999999999";
-    assert!(matches!(created(many), Created::Impossible(why) if why.contains("its respin is no number")));
+    assert!(matches!(created(many), Created::Impossible(why) if why.contains("its respin is not a number")));
 }
 
 #[test]
@@ -282,7 +285,7 @@ fn a_branch_is_built_into_the_stream_that_takes_what_it_says_and_what_is_given()
     assert_eq!(place("f/main", &[("a", "other")]), Ok(("s/main".to_owned(), None)));
     assert_eq!(place("t12", &[]), Ok(("s/tags".to_owned(), Some("12".to_owned()))));
     for (branch, given, expected) in [
-        ("f/main", &[("w", "three")][..], "`three` is no w here"),
+        ("f/main", &[("w", "three")][..], "`three` is not a valid w here"),
         ("f/main", &[("z", "1")], "its stream takes fewer fields than are given"),
         ("x/main", &[], "branches and tags of the forms `f/{a}`, `t{n}` are mapped"),
         ("f/MAIN", &[], "are mapped"),

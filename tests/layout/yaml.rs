@@ -36,7 +36,7 @@ fn each_thing_that_is_not_accepted_is_told_once() {
         ("{?a: 1, b: 2}\n", "a key that begins with `?`; one in quotes is accepted"),
         ("a: &x { b: 1 }\n", "an anchor"),
         ("? { a: 1 }\n: 1\n", "a key that is a list or mapping"),
-        ("a: 1\nb: { c: 1, c: 2 }\n", "b.c: the key stands twice; first on line 2"),
+        ("a: 1\nb: { c: 1, c: 2 }\n", "b.c: the key is given twice, first on line 2"),
     ] {
         let told = refused(text);
         assert_eq!(told.iter().filter(|problem| problem.contains(expected)).count(), 1, "{told:?}");

@@ -150,7 +150,7 @@ fn an_example_that_cannot_be_tried_is_refused() {
         (
             format!("{NOW}, {}, expect: {{{FIRST}: {{keep: any}}}}", THREE.replace("24h", "0h")),
             "tests[0].given.every",
-            "no time at all",
+            "the interval is zero",
         ),
         (
             format!("{NOW}, {}, expect: {{{FIRST}: {{keep: any}}}}", THREE.replace("06-01T", "02-30T")),
@@ -243,16 +243,16 @@ fn every_mistake_in_the_form_is_told_at_once_and_once() {
     );
     let each = [
         "extra: unknown key `extra`",
-        "defaults.failed[0]: last: `x` is no count",
+        "defaults.failed[0]: last: `x` is not a count",
         "defaults.failed[1]: within: `y`",
         "brakes: run.count: string \"z\" is not accepted here; expected a whole number",
         "pressure: missing field `until_free`",
-        "families[0].keep[0]: last: `one` is no count",
-        "families[0].failed[1]: last: `two` is no count",
-        "families[0].partial[0]: last: `three` is no count",
-        "families[0].empty[0]: last: `four` is no count",
+        "families[0].keep[0]: last: `one` is not a count",
+        "families[0].failed[1]: last: `two` is not a count",
+        "families[0].partial[0]: last: `three` is not a count",
+        "families[0].empty[0]: last: `four` is not a count",
         "families[0].empty[1].last.more: unknown key `more`",
-        "families[0].parts.p.keep[0]: last: `five` is no count",
+        "families[0].parts.p.keep[0]: last: `five` is not a count",
         "families[1]: floor: string \"six\" is not accepted here; expected a whole number",
         "tests[0]: given.every: `seven`",
     ];

@@ -73,7 +73,7 @@ fn a_basis_that_is_none_is_refused() {
     ] {
         let why = wrong(&with_rule(&format!("within: 5d, basis: \"{basis}\"")));
         assert!(why.contains("families[0].keep[0].basis"), "{why}");
-        assert!(why.contains(&format!("`{basis}` is no basis")), "{why}");
+        assert!(why.contains(&format!("`{basis}` is not a basis")), "{why}");
     }
 }
 
@@ -186,8 +186,8 @@ fn a_rule_says_exactly_one_thing() {
         ("forever: true, basis: created", ".basis", "goes with `within` or `periods`"),
         ("last: 3, label: {a: x}", ".label", "`where` goes with every rule"),
         ("daily: {count: 1}, label: {a: x}", ".label", "`where` goes with every rule"),
-        ("label: {}", ".label", "at least one is wanted"),
-        ("last: 3, where: {}", ".where", "at least one is wanted"),
+        ("label: {}", ".label", "expected at least one"),
+        ("last: 3, where: {}", ".where", "expected at least one"),
         ("last: 3, where: {\"a b\": x}", ".where.a b", "a b"),
         ("daily: {}", ".daily", "exactly one of `count` and `within`"),
         ("daily: {count: 1, within: 1d}", ".daily", "exactly one of `count` and `within`"),
@@ -196,8 +196,8 @@ fn a_rule_says_exactly_one_thing() {
         ("daily: {count: {max: 2, min: 3}}", ".daily.count", "upside down"),
         ("daily: {within: {max: 2d, min: 3d}}", ".daily.within", "upside down"),
         ("last: -3", "keep[0]: last", "`-3` is negative"),
-        ("last: 18446744073709551616", "keep[0]: last", "is no count"),
-        ("last: {max: 3, min: x}", "keep[0]: last.min", "`x` is no count"),
+        ("last: 18446744073709551616", "keep[0]: last", "is not a count"),
+        ("last: {max: 3, min: x}", "keep[0]: last.min", "`x` is not a count"),
         ("last: {max: 3}", "keep[0]", "min"),
         (
             "last: true",
@@ -278,11 +278,11 @@ fn a_limit_that_means_nothing_is_refused() {
         ("brakes: {run: {percent: -1}}", "brakes.run.percent", "from 0 to 100"),
         ("brakes: {stream: {percent: 100.5}}", "brakes.stream.percent", "from 0 to 100"),
         ("brakes: {run: {bytes: 8%}}", "brakes.run.bytes", "`8%` is a share"),
-        ("brakes: {run: {bytes: 8 apples}}", "brakes.run.bytes", "`8 apples` is no size"),
+        ("brakes: {run: {bytes: 8 apples}}", "brakes.run.bytes", "`8 apples` is not a size"),
         ("brakes: {policy_change: never}", "brakes: policy_change", "`defer` or `apply`"),
-        ("pressure: {free_below: 8%, until_free: 101%}", "pressure.until_free", "`101%` is no size"),
-        ("pressure: {free_below: GiB, until_free: 9%}", "pressure.free_below", "`GiB` is no size"),
-        ("pressure: {free_below: 1.2.3, until_free: 9%}", "pressure.free_below", "`1.2.3` is no size"),
+        ("pressure: {free_below: 8%, until_free: 101%}", "pressure.until_free", "`101%` is not a size"),
+        ("pressure: {free_below: GiB, until_free: 9%}", "pressure.free_below", "`GiB` is not a size"),
+        ("pressure: {free_below: 1.2.3, until_free: 9%}", "pressure.free_below", "`1.2.3` is not a size"),
         ("defaults: {floor: 0}", "defaults.floor", "at least 1"),
         ("defaults: {floor: 0, min_age: 3}", "defaults", "3"),
     ] {
@@ -316,7 +316,7 @@ fn a_family_without_a_name_a_rule_or_a_path_is_refused() {
         ),
         ("name: a, match: x", "families[0]", "`keep` is missing"),
         ("name: a, match: \"\", keep: []", "families[0].match", "can match nothing"),
-        ("name: a, match: \"a/***\", keep: []", "families[0].match", "is no pattern"),
+        ("name: a, match: \"a/***\", keep: []", "families[0].match", "is not a pattern"),
         ("name: a, match: x, floor: 0, keep: []", "families[0].floor", "at least 1"),
         (
             "name: a, match: x, keep: [], parts: {p: {paths: [], keep: []}}",
@@ -338,7 +338,7 @@ fn a_family_without_a_name_a_rule_or_a_path_is_refused() {
         let told = wrong(&format!("families: [{{{family}}}]\n"));
         assert!(told.contains(place) && told.contains(why), "{family}: {told}");
     }
-    assert!(wrong("families: []\n").contains("at least one is wanted"));
+    assert!(wrong("families: []\n").contains("expected at least one"));
     assert!(
         Policy::load(&format!("version: 2\n{ALL}"), "p.yaml")
             .unwrap_err()
@@ -354,6 +354,9 @@ fn events_are_days_in_the_zone_or_instants_in_their_order() {
     assert_eq!(events, ["2026-01-04T23:00:00Z", "2026-07-01T12:00:00Z", "2026-07-01T22:00:00Z"]);
     for odd in ["2026-1-5", "2026-02-30", "soon"] {
         let told = wrong(&format!("events: {{ga: [{odd}]}}\n{ALL}"));
-        assert!(told.contains("events.ga[0]") && told.contains(&format!("`{odd}` is no event")), "{told}");
+        assert!(
+            told.contains("events.ga[0]") && told.contains(&format!("`{odd}` is not an event")),
+            "{told}"
+        );
     }
 }

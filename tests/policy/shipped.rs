@@ -307,7 +307,11 @@ fn what_a_policy_cannot_mean_is_told_with_its_place() {
         |name: &str, of: &str| format!("  - {{name: {name}, match: \"{of}\", keep: [{{last: 1}}]}}\n");
     for (top, families, why) in [
         ("timezone: Europe/Berlni", ALL.to_owned(), "an IANA name such as `Europe/Berlin`"),
-        ("events: {ga: [2026-01-01, 2026-01-01]}", ALL.to_owned(), "events.ga[1]: `2026-01-01` stands twice"),
+        (
+            "events: {ga: [2026-01-01, 2026-01-01]}",
+            ALL.to_owned(),
+            "events.ga[1]: `2026-01-01` is given twice",
+        ),
         ("", family("a", "/master"), "`/master` can match nothing"),
         ("", family("a", "x/../y"), "`x/../y` can match nothing"),
         ("", family("a", "master/**") + &family("a", "rc/**"), "a second family `a`"),

@@ -56,7 +56,10 @@ fn programs_that_keep_credentials_are_asked() {
             &[
                 ("docker-credential-good", good),
                 ("docker-credential-none", "echo 'credentials not found in native keychain'; exit 1"),
-                ("docker-credential-bad", "echo SECRET; echo SECRET >&2; exit 3"),
+                (
+                    "docker-credential-bad",
+                    "echo '{\"Username\": \"user\", \"Secret\": \"SECRET\"}'; echo SECRET >&2; exit 3",
+                ),
                 ("docker-credential-odd", "echo '{\"Secret\": \"SECRET\"'"),
             ],
         );
@@ -72,7 +75,7 @@ fn programs_that_keep_credentials_are_asked() {
     assert_eq!(look(dir, both).0, "");
     for (helper, why) in [
         ("none", "401 Unauthorized"),
-        ("bad", "`docker-credential-bad`, which keeps the credentials for `127.0.0.1:"),
+        ("bad", "fails: it ended with exit code 3"),
         ("odd", "answers something else than credentials"),
         ("absent", "NoProgram"),
         ("../good", "is not the name of a program"),

@@ -117,17 +117,33 @@ fn errors_of_a_server_are_tried_again_and_then_told_in_its_words() {
 
 #[test]
 fn bytes_of_another_digest_are_never_completed() {
-    let wrong = |length: usize| vec![b'w'; length];
     let two = Two::new();
     let size = super::scene::layer("x").len();
-    for (bytes, why) in [
-        (wrong(size), "another digest"),
-        (wrong(size - 1), "its manifest states"),
-        (wrong(size + 1), "its manifest states"),
-    ] {
-        two.one.rule(always("/blobs/", move || Deed::Answer(status(200).body(bytes.clone()))));
+    let kept: Vec<(String, Vec<u8>)> = two
+        .one
+        .kept
+        .lock()
+        .unwrap()
+        .blobs
+        .iter()
+        .map(|((_, digest), bytes)| (digest.clone(), bytes.clone()))
+        .collect();
+    let changes: [(fn(&mut Vec<u8>), &str); 3] = [
+        (|bytes| bytes[0] ^= 1, "bytes have another digest"),
+        (|bytes| bytes.truncate(9), "its manifest states"),
+        (|bytes| bytes.push(0), "its manifest states"),
+    ];
+    for (change, why) in changes {
+        let kept = kept.clone();
+        two.one.rule(move |_, message| {
+            let (_, bytes) = kept.iter().find(|(digest, _)| message.target().ends_with(&**digest))?;
+            let mut bytes = bytes.clone();
+            change(&mut bytes);
+            Some(Deed::Answer(status(200).body(bytes)))
+        });
         let error = two.fails(&client(8));
-        assert!(error.contains(why) || error.contains("its manifest states"), "{error}");
+        assert!(error.contains(why), "{error}");
+        assert!(two.two.kept.lock().unwrap().blobs.is_empty(), "{error}");
     }
     // Without a length, one that ends early has broken off, and one that goes on is cut.
     let raw =
@@ -146,6 +162,23 @@ fn bytes_of_another_digest_are_never_completed() {
     two.one.rule(always("/manifests/", move || Deed::Answer(answer())));
     let error = client(8).manifest(&two.from).unwrap_err().to_string();
     assert!(error.contains("do not have the digest that it states"), "{error}");
+}
+
+#[test]
+fn a_blob_that_breaks_off_once_is_sent_from_its_beginning() {
+    let two = Two::new();
+    let blobs: Vec<Vec<u8>> = two.one.kept.lock().unwrap().blobs.values().cloned().collect();
+    let mut broken = std::collections::BTreeSet::new();
+    two.one.rule(move |_, message| {
+        let target = message.target().to_owned();
+        let found = blobs.iter().find(|bytes| target.ends_with(&Digest::of(bytes).to_string()))?;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", found.len()).into_bytes();
+        let half = found[..found.len() / 2].to_vec();
+        broken.insert(target).then(|| Deed::Raw([head, half].concat(), None))
+    });
+    two.copy(&client(20)).unwrap();
+    two.two.is_sound();
+    assert_eq!(two.one.seen().len(), 1 + 3 * 2);
 }
 
 #[test]
@@ -324,6 +357,7 @@ fn a_redirect_that_leads_nowhere_is_an_error() {
         to.contains("/blobs/").then(|| Deed::Answer(status(302).with("Location", to)))
     });
     assert!(two.fails(&client(8)).contains("redirects more than 5 times"));
+    assert!(two.one.seen().len() < 30);
     two.one.rule(always("/blobs/", || Deed::Answer(status(302).with("Location", "file:///etc/passwd"))));
     assert!(two.fails(&client(8)).contains("is not encrypted"));
     two.one.rule(always("/blobs/", || Deed::Answer(status(302))));

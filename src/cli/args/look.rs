@@ -27,6 +27,9 @@ pub(in crate::cli) struct PlanArgs {
     /// With --publish, only report which files would be written
     #[arg(long, requires = "publish")]
     pub(in crate::cli) dry_run: bool,
+    /// Omit the builds that are kept whole; JSON has all
+    #[arg(long)]
+    pub(in crate::cli) expiring: bool,
 }
 
 #[derive(Debug, Args)]
@@ -125,7 +128,7 @@ pub(in crate::cli) enum PolicyVerb {
         #[arg(long, value_name = "FILE")]
         census: Option<PathBuf>,
     },
-    /// Try the examples inside a policy
+    /// Run the examples of a policy
     Test {
         /// Shipped policy or policy file [default: the mirror's own]
         policy: Option<String>,
@@ -153,7 +156,7 @@ pub(in crate::cli) enum PolicyVerb {
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
     },
-    /// Say which builds one policy lets go and the other keeps
+    /// Show which builds one policy keeps and the other deletes
     Diff {
         /// The policy as it is
         old: String,
@@ -166,7 +169,7 @@ pub(in crate::cli) enum PolicyVerb {
         #[arg(long, value_name = "STAMP")]
         at: Option<String>,
     },
-    /// Put a policy in force in the mirror, and show what that changes
+    /// Set the policy of the mirror, and show what that changes
     #[command(after_help = "Example:\n  mirrorkeep policy set policy.yaml --dry-run")]
     Set {
         /// A shipped policy or a policy file

@@ -21,6 +21,9 @@ pub(in crate::cli) struct PruneArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    /// With --dry-run, omit the builds that are kept whole; JSON has all
+    #[arg(long, requires = "dry_run")]
+    pub(in crate::cli) expiring: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -148,7 +148,7 @@ pub(in crate::cli) enum DedupeArg {
 pub(in crate::cli) struct LabelArgs {
     /// The build
     pub(in crate::cli) id: String,
-    /// What is said of it
+    /// Labels to set, such as sanity=green
     #[arg(value_name = "KEY=VALUE", required_unless_present = "remove")]
     pub(in crate::cli) labels: Vec<String>,
     /// Remove the label with this key

@@ -1,10 +1,11 @@
 //! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
 
+use super::outside::quoted;
 use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Severity, Terms};
 use crate::decide::{Age, meets};
 use crate::layout::{Layout, Place};
-use crate::model::{BuildId, RelPath, Stamp};
+use crate::model::{BuildId, RelPath, Stamp, shell_word};
 use std::collections::BTreeSet;
 
 /// Judges every alias.
@@ -30,7 +31,17 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
         let known = known || alias.declared || alias.follows.is_some();
         if !known {
             let found = format!("a link to `{}`", text.escape_debug());
-            findings.push(Finding::new(Code::AliasUnknown, &alias.path, found, "no link"));
+            let mut finding = Finding::new(Code::AliasUnknown, &alias.path, found, "no link");
+            if let Place::Stream { .. } = layout.place(&alias.path.parent().unwrap_or_default()) {
+                let (name, path) = (alias.path.name(), &alias.path);
+                finding.hint = format!(
+                    "add `{{name: {}, by_hand: true}}` to `aliases` in .mirrorkeep/mirror.yaml, or remove it with `mirrorkeep alias remove {}`",
+                    quoted(name),
+                    shell_word(path.as_str().as_ref())
+                )
+                .into();
+            }
+            findings.push(finding);
         }
         let mut tell = |code, expected: &str, near: Option<RelPath>| {
             let found = format!("`{}`", text.escape_debug());

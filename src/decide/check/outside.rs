@@ -1,13 +1,17 @@
 //! What lies outside the builds: directories on the way to them, files beside them, and what has no place at all.
 
 use crate::decide::check::{Code, Finding, Seen, SeenEntry, SeenKind, plain};
-use crate::layout::{Layout, Place, Stray};
+use crate::layout::{Layout, Place, Stray, likeness};
 use crate::model::{RelPath, Stream};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// From this likeness on, in hundredths, a directory of the root is taken for a misspelt one.
+const LIKE: u32 = 50;
 
 /// Judges everything outside the builds but the aliases.
 pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     let mut strays: BTreeSet<RelPath> = BTreeSet::new();
+    let declaring = declaring(seen, layout);
     for entry in &seen.outside {
         if entry.path.parent().is_some_and(|above| strays.contains(&above)) {
             // What lies in a stray is as stray as that, and told once.
@@ -21,7 +25,7 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
                 strays.insert(entry.path.clone());
                 let branches = raw_branches(entry, layout);
                 if branches.is_empty() {
-                    findings.push(stray_at(entry, stray, layout));
+                    findings.push(stray_at(entry, stray, layout, &declaring));
                 }
                 findings.extend(branches);
                 continue;
@@ -71,7 +75,7 @@ fn raw_branches(entry: &SeenEntry, layout: &Layout) -> Vec<Finding> {
 }
 
 /// Says why something has no place.
-fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> Finding {
+fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout, declaring: &str) -> Finding {
     let path = &entry.path;
     let above = path.parent().unwrap_or_default();
     let found = format!("`{}`", stray.found);
@@ -92,23 +96,51 @@ fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> Finding {
         code => code,
     };
     let finding = Finding::new(code, path, found, &stray.expected);
-    if entry.kind != SeenKind::Dir && matches!(layout.place(&above), Place::Root | Place::Above) {
-        // A file is no stream with a misspelt name.
-        let hint = format!("add {} to .mirrorkeep/mirror.yaml, or move the file away", declaring(path));
+    if may_be_declared(entry, stray, layout) {
+        let hint = format!("{declaring}, or move it away");
         return Finding { hint: hint.into(), ..finding };
     }
     finding.near(stray.nearest.as_ref())
 }
 
-/// Returns the line of mirror.yaml that declares a path.
-fn declaring(path: &RelPath) -> String {
-    let pattern = glob::Pattern::escape(path.as_str());
+/// Returns whether something is rather what an operator keeps than a stream with a misspelt name: a file above the streams, or
+/// a directory of the root whose name is like none that is known.
+fn may_be_declared(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> bool {
+    if entry.kind != SeenKind::Dir {
+        let above = entry.path.parent().unwrap_or_default();
+        return matches!(layout.place(&above), Place::Root | Place::Above);
+    }
+    let known = stray.nearest.as_deref().unwrap_or_default();
+    entry.path.depth() == 1 && !known.contains('/') && likeness(known, entry.path.name()) < LIKE
+}
+
+/// Returns what to write into mirror.yaml so that everything is declared that is not yet: one line, since a key is given once.
+fn declaring(seen: &Seen, layout: &Layout) -> String {
+    let is_new = |entry: &&SeenEntry| match layout.place(&entry.path) {
+        Place::Stray(stray) => may_be_declared(entry, &stray, layout),
+        _ => false,
+    };
+    let new = seen.outside.iter().filter(is_new).map(|entry| glob::Pattern::escape(entry.path.as_str()));
+    let declared = layout.declared();
+    let all: Vec<String> = declared.iter().cloned().chain(new).map(|pattern| quoted(&pattern)).collect();
+    let done = if declared.is_empty() { "add" } else { "give the key `declared` all of its values with" };
+    format!(
+        "{done} `declared: [{}]` {} .mirrorkeep/mirror.yaml",
+        all.join(", "),
+        if declared.is_empty() { "to" } else { "in" }
+    )
+}
+
+/// Returns a text as one value of YAML.
+pub(super) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    let starts = pattern.starts_with(|c: char| c.is_ascii_alphabetic());
-    if starts && pattern.chars().all(plain) && pattern.contains('.') {
-        format!("`declared: [{pattern}]`")
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"]
+        .contains(&text.to_ascii_lowercase().as_str());
+    if starts && !is_word && text.chars().all(plain) {
+        text.to_owned()
     } else {
-        format!("`declared: ['{}']`", pattern.replace('\'', "''"))
+        format!("'{}'", text.replace('\'', "''"))
     }
 }
 

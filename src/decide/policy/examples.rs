@@ -70,7 +70,7 @@ fn series(loading: &mut Loading<'_>, at: &str, raw: &GivenFile) -> Vec<TestBuild
     let to = stamp(loading, &format!("{at}.to"), &raw.to);
     let result = result(loading, at, raw.result.as_ref());
     if raw.every.is_zero() {
-        loading.problem(&format!("{at}.every"), "no time at all; an interval such as `24h` is wanted");
+        loading.problem(&format!("{at}.every"), "the interval is zero; expected one such as `24h`");
         return Vec::new();
     }
     let (Some(from), Some(to)) = (from, to) else { return Vec::new() };
@@ -121,7 +121,7 @@ fn expected(loading: &mut Loading<'_>, at: &str, raw: &ExpectFile) -> Option<Exp
         _ => {
             loading.problem(
                 at,
-                "exactly one of `keep`, `expire` and `blocked` is wanted, such as `{keep: within}`",
+                "expected exactly one of `keep`, `expire` and `blocked`, such as `{keep: within}`",
             );
             return None;
         }

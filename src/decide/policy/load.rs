@@ -83,7 +83,7 @@ impl Loading<'_> {
             empty: rules(self, "empty", d.empty.as_ref(), Keep::Last(Range::fixed(1))),
         };
         if raw.families.is_empty() {
-            self.problem("families", "no family; at least one is wanted");
+            self.problem("families", "no family; expected at least one");
         }
         let families: Vec<Family> = (raw.families.iter().enumerate())
             .map(|(index, family)| self.family(&format!("families[{index}]"), family, &common))
@@ -133,7 +133,7 @@ impl Loading<'_> {
                 let near = near.map_or("UTC", |zone| zone.name());
                 self.problem(
                     "timezone",
-                    format!("`{name}` is no time zone; an IANA name such as `{near}` is accepted"),
+                    format!("`{name}` is not a time zone; an IANA name such as `{near}` is accepted"),
                 );
             }
         }
@@ -147,10 +147,10 @@ impl Loading<'_> {
             let at = day.and_then(|day| super::span::start_of(day, self.zone)).or_else(|| text.parse().ok());
             match at {
                 Some(at) if !events.contains(&at) => events.push(at),
-                Some(_) => self.problem(&format!("events.{name}[{index}]"), format!("`{text}` stands twice")),
+                Some(_) => self.problem(&format!("events.{name}[{index}]"), format!("`{text}` is given twice")),
                 None => self.problem(
                     &format!("events.{name}[{index}]"),
-                    format!("`{text}` is no event; a day such as `2025-02-15` or an instant such as `2025-02-15T12:00:00Z` is accepted"),
+                    format!("`{text}` is not an event; a day such as `2025-02-15` or an instant such as `2025-02-15T12:00:00Z` is accepted"),
                 ),
             }
         }
@@ -179,14 +179,14 @@ impl Loading<'_> {
         if raw.keep.is_none() {
             self.problem(
                 at,
-                "`keep` is missing; a list of rules is wanted, such as `keep: [{forever: true}]`",
+                "`keep` is missing; expected a list of rules, such as `keep: [{forever: true}]`",
             );
         }
         let parts = raw.parts.iter().map(|(name, part)| {
             let here = format!("{at}.parts.{name}");
             self.line(&here, name);
             if part.paths.is_empty() {
-                self.problem(&here, "`paths` is empty; at least one pattern is wanted, such as `inputs/**`");
+                self.problem(&here, "`paths` is empty; expected at least one pattern, such as `inputs/**`");
             }
             let paths = part.paths.iter().enumerate();
             let paths = paths.map(|(i, text)| self.pattern(&format!("{here}.paths[{i}]"), text)).collect();

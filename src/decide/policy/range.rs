@@ -57,7 +57,7 @@ impl End for u32 {
     fn read(text: &str) -> Result<Self, String> {
         let accepted = || {
             format!(
-                "`{}` is no count; a whole number from 0 to {} is accepted",
+                "`{}` is not a count; a whole number from 0 to {} is accepted",
                 text.escape_debug(),
                 Self::MAX
             )

@@ -264,7 +264,7 @@ pub(in crate::decide) fn pattern(text: &str) -> (glob::Pattern, Vec<String>) {
         ));
     }
     let pattern = glob::Pattern::new(text).unwrap_or_else(|error| {
-        wrong.push(format!("`{text}` is no pattern: {error}"));
+        wrong.push(format!("`{text}` is not a pattern: {error}"));
         glob::Pattern::default()
     });
     (pattern, wrong)

@@ -41,7 +41,7 @@ const UNITS: [(&str, Unit, i64); 6] = [
 /// Says why a text is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no length of time; a whole number and one of `m`, `h`, `d`, `w`, `mo`, `y` is accepted, such as `14d`"
+    "`{0}` is not a length of time; a whole number and one of `m`, `h`, `d`, `w`, `mo`, `y` is accepted, such as `14d`"
 )]
 pub struct SpanError(String);
 

@@ -100,9 +100,9 @@ fn would(changing: &[usize], total: Option<usize>, drafts: &Drafts<'_>) -> Strin
     let trimmed = changing.iter().filter(|index| drafts.fate(**index) == Fate::Keep).count();
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     match (changing.len() - trimmed, trimmed) {
-        (going, 0) => format!("{going}{of} builds would go"),
+        (going, 0) => format!("{going}{of} builds would expire"),
         (0, trimmed) => format!("{trimmed}{of} builds would lose parts"),
-        (going, trimmed) => format!("{going}{of} builds would go, {trimmed} would lose parts"),
+        (going, trimmed) => format!("{going}{of} builds would expire, {trimmed} would lose parts"),
     }
 }
 

@@ -153,7 +153,7 @@ impl Taking<'_> {
             return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
         }
         if self.session.mirror().record(&id)? != self.before {
-            return Err(Stopped::Build("somebody else wrote its record meanwhile".to_owned()));
+            return Err(Stopped::Build("another process wrote its record meanwhile".to_owned()));
         }
         let now = self.session.now();
         let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {

@@ -64,7 +64,8 @@ impl Classify for LabelActError {
         match self {
             Self::NoPlace(error) => error.class(),
             Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
-            Self::NoBuild(_) | Self::Going(_) => ErrorKind::Failed.into(),
+            Self::NoBuild(_) => ErrorKind::Failed.hint("`mirrorkeep list` lists the builds"),
+            Self::Going(_) => ErrorKind::Failed.into(),
             Self::Op(error) => error.class(),
             Self::Repoint(error) => error.class(),
             Self::Store(error) => error.class(),

@@ -69,7 +69,7 @@ pub enum MaterializeError {
     #[error("there is no alias `{0}`")]
     NoAlias(RelPath),
     /// It leads to no build.
-    #[error("`{0}` leads to no build; only an alias of a build can have a copy")]
+    #[error("`{0}` resolves to no build; only an alias of a build can have a copy")]
     NoBuild(RelPath),
     /// Its copies would lie where the layout has builds.
     #[error("the layout has builds below `{0}`, so that no copy can lie there")]
@@ -78,7 +78,7 @@ pub enum MaterializeError {
     #[error("`{0}` has no copy")]
     NotMaterialized(RelPath),
     /// Somebody else is changing its copy.
-    #[error("somebody else is changing the copy of `{0}` right now")]
+    #[error("another process is changing the copy of `{0}` right now")]
     Busy(RelPath),
     /// What is kept of the build cannot be used.
     #[error("the build `{0}` has no record and manifest, so that nothing tells what to copy")]
@@ -102,9 +102,10 @@ shares!(MaterializeError: RecoverError, StateError, JournalError, Interrupted);
 impl Classify for MaterializeError {
     fn class(&self) -> Class {
         match self {
-            Self::Symlinks(_) | Self::NoAlias(_) | Self::NoBuild(_) | Self::Taken(_) => {
-                ErrorKind::Usage.into()
+            Self::NoAlias(_) | Self::NoBuild(_) => {
+                ErrorKind::Usage.hint("`mirrorkeep alias list` lists the names and what they resolve to")
             }
+            Self::Symlinks(_) | Self::Taken(_) => ErrorKind::Usage.into(),
             Self::NotMaterialized(_) | Self::NoRecord(_) | Self::Restless(_) | Self::Missing(_) => {
                 ErrorKind::Failed.into()
             }

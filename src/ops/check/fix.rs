@@ -56,7 +56,7 @@ impl Mending<'_> {
         match mend.what {
             MendKind::Record => match mirror.layout().place(&path) {
                 Place::Build { build } => rebuild(session, &build, self.remembered()?),
-                _ => Err("it is no build".to_owned()),
+                _ => Err("it is not a build".to_owned()),
             },
             MendKind::Readers => {
                 let done =
@@ -64,7 +64,7 @@ impl Mending<'_> {
                 done.and_then(|report| report.failure).map_or(Ok(()), Err)
             }
             MendKind::Open => {
-                let disk = self.disk.as_ref().ok_or("the mirror is no directory of this machine")?;
+                let disk = self.disk.as_ref().ok_or("the mirror is not a directory of this machine")?;
                 let entry = mirror.store().look(&path).map_err(|error| chain(&error))?;
                 let is_dir = entry.is_some_and(|entry| entry.kind == Kind::Dir);
                 disk.permit(&path, if is_dir { 0o555 } else { 0o444 }).map_err(|error| error.to_string())

@@ -19,8 +19,8 @@ use crate::decide::check::{
     Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
 };
 use crate::mirror::{
-    AnchorError, ExpectedState, Kept, Mirror, StateError, Tree, Unreadable, build_info_from_record,
-    build_info_from_snapshot, chain, named, survey_by,
+    AnchorError, ExpectedState, JournalError, Kept, Mirror, StateError, Tree, Unreadable,
+    build_info_from_record, build_info_from_snapshot, chain, named, survey_despite,
 };
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
@@ -77,19 +77,23 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         }
         looked
     };
-    let surveyed = survey_by(mirror, now, &look)?;
+    let (surveyed, damage) = survey_despite(mirror, now, &look)?;
+    if let Some(error @ JournalError::Store(_)) = damage {
+        return Err(error.into());
+    }
     session.check_cancelled()?;
     let Unread { damaged, unheld, unread } = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
     // What another mirror's journal states is not about this one.
     let foreign = surveyed.lost.iter().any(AnchorError::is_foreign);
-    let told = if foreign { ExpectedState::default() } else { mirror.expected_state()? };
+    let mute = foreign || damage.is_some();
+    let told = if mute { ExpectedState::default() } else { mirror.expected_state()? };
     let aliases = looking.aliases(&surveyed.census, links, &told.aliases);
     let LeftStages { left, failures: unseen, unknown } = left_stages(mirror, now)?;
-    let Wrong { unread: unusable, unknown: unknown_trash } = trash::wrong(mirror, now, foreign)?;
+    let Wrong { unread: unusable, unknown: unknown_trash } = trash::wrong(mirror, now, mute)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
-    let (records, known, lost) = missed(mirror, &surveyed.census, told.builds)?;
+    let (records, known, lost) = missed(mirror, &surveyed.census, told.builds, mute)?;
     // A name that could not be read is reported as that.
     let partial = surveyed.troubles.iter().any(|trouble| hides_names(mirror, trouble));
     let (readers, unread_lists) = if partial { (None, None) } else { readers(mirror, &surveyed.census, now) };
@@ -114,7 +118,9 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .map(|lost| (lost.path(), lost.error().to_string(), lost.id))
             .chain(unheld)
             .collect(),
-        lost: surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())).collect(),
+        lost: (surveyed.lost.iter().map(|lost| (lost.path().clone(), lost.to_string())))
+            .chain(damage.map(|damage| (RelPath::state("journal"), chain(&damage))))
+            .collect(),
         unread: hidden
             .into_iter()
             .chain(unread)
@@ -189,7 +195,7 @@ type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
 
 /// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
 /// taken is looked at again.
-fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<Missed, ActError> {
+fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>, mute: bool) -> Result<Missed, ActError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut records = mirror.recorded()?;
     let gone: BTreeSet<BuildId> =
@@ -198,7 +204,8 @@ fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>) -> Result<M
     if gone.is_empty() {
         return Ok((records, known, BTreeMap::new()));
     }
-    let (mut came, still) = (BTreeSet::new(), mirror.expected_state()?.builds);
+    let still = if mute { BTreeSet::new() } else { mirror.expected_state()?.builds };
+    let mut came = BTreeSet::new();
     let mut lost = BTreeMap::new();
     for id in &gone {
         match mirror.has_build(id) {

@@ -1,10 +1,10 @@
 //! What happened to a mirror, from its journal: the events about a build, a name, a stream or everything.
 
-use crate::mirror::Mirror;
+use crate::mirror::{JournalError, Mirror};
 use crate::model::{BuildId, RelPath, Stamp, Stream};
 use crate::ops::ActError;
 use crate::ops::matching::Matching;
-use crate::record::{Event, EventKind, Phase};
+use crate::record::{Event, Phase};
 
 /// Which events are returned.
 #[derive(Debug, Clone, Default)]
@@ -54,9 +54,10 @@ impl About {
     }
 }
 
-/// Returns what happened, newest first; what was begun and did not happen is left out.
-pub fn history(mirror: &Mirror, choice: &Choice) -> Result<Vec<Event>, ActError> {
-    let mut events = mirror.history(&EventKind::ALL)?;
+/// Returns what happened, newest first; what was begun and did not happen is left out. Of a damaged journal it is what can be
+/// read, with the reason why that is not all.
+pub fn history(mirror: &Mirror, choice: &Choice) -> Result<(Vec<Event>, Option<JournalError>), ActError> {
+    let (mut events, damage) = mirror.readable_history()?;
     events.retain(|event| {
         event.phase == Phase::Done
             && choice.since.is_none_or(|since| event.at >= since)
@@ -64,5 +65,5 @@ pub fn history(mirror: &Mirror, choice: &Choice) -> Result<Vec<Event>, ActError>
     });
     events.reverse();
     events.truncate(choice.limit.unwrap_or(usize::MAX));
-    Ok(events)
+    Ok((events, damage))
 }

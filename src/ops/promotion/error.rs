@@ -80,7 +80,7 @@ pub enum StageError {
         stream: Stream,
     },
     /// Somebody moved the name.
-    #[error("somebody moved `{stage}` of `{stream}` without mirrorkeep")]
+    #[error("`{stage}` of `{stream}` was moved without mirrorkeep")]
     Interfered {
         /// The stage.
         stage: String,

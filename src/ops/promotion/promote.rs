@@ -139,8 +139,9 @@ impl Promoting<'_> {
                 self.mirror.layout().stream_path(self.stream)?.child(&self.stage.name).unwrap_or_default();
             let dangles =
                 state.incumbent.is_none() && crate::commit::pointed_at(self.mirror, &alias)?.is_some();
-            // Nothing that a reader could get is lost where it resolves to no build, and nothing could be taken over either.
-            let accepted = if dangles { self.request.build.is_some() } else { self.request.take_over };
+            // Where it resolves to no build, a reader loses nothing; that it dangles is accepted by nobody.
+            let is_named = state.incumbent.is_none() && self.request.build.is_some();
+            let accepted = is_named || self.request.take_over && !dangles;
             if !accepted {
                 return done(Self::entry(state, PromotedAs::Interfered));
             }

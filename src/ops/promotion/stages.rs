@@ -154,8 +154,9 @@ pub(super) fn chosen(
     let lines = known.census.streams.iter().filter(|line| known.is_looked_at(line)).map(|line| &line.stream);
     let asked = |stream: &&Stream| streams.is_none_or(|pattern| pattern.has(stream.as_str()));
     let lines: Vec<&Stream> = lines.filter(asked).collect();
-    if let Some(pattern) = streams.filter(|_| lines.is_empty()) {
-        return Err(StageError::NoStream(pattern.to_string()));
+    let named = streams.map(Matching::to_string).filter(|text| !Matching::is_pattern(text));
+    if let Some(name) = named.filter(|_| lines.is_empty()) {
+        return Err(StageError::NoStream(name));
     }
     let mut chosen = Vec::new();
     for one in known.pipeline.stages.iter().filter(|one| stage.is_none_or(|name| one.name == name)) {

@@ -42,7 +42,7 @@ pub enum PublishError {
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
     /// The stamp lies in the future.
-    #[error("the build `{0}` would come from the future: {1}")]
+    #[error("the build `{0}` is dated in the future: {1}")]
     Future(BuildId, String),
     /// Files that have no place in the build.
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), listed(.0))]
@@ -75,7 +75,7 @@ pub enum PublishError {
     #[error("`{0}` is larger than the {CONTEXT_LIMIT} bytes that a CONTEXT file may have")]
     LargeContext(String),
     /// The CONTEXT file is not of the strict form.
-    #[error("`{0}` is no CONTEXT that is safe to source: {1}")]
+    #[error("`{0}` is not a CONTEXT that is safe to source: {1}")]
     Context(String, ContextError),
     /// The checkouts cannot be asked.
     #[error("cannot make a CONTEXT")]
@@ -179,7 +179,7 @@ impl Classify for PublishError {
             Self::Shrunk(_) => {
                 ErrorKind::Refused.hint("if that is as it should be, publish it with `--allow-shrink`")
             }
-            Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` says what may lie where"),
+            Self::Strays(_) => ErrorKind::Failed.hint("`mirrorkeep layout show` shows which files may be where"),
             Self::Differs { named: Named::Given, .. } => ErrorKind::Failed
                 .hint("a published build never changes; publish under another name with `--build`"),
             Self::Differs { named: Named::ByClock, .. } => ErrorKind::Failed.hint(
@@ -191,18 +191,22 @@ impl Classify for PublishError {
                 "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
             )),
             Self::Foreign(_) => ErrorKind::Failed.hint("move it away, or publish under another stamp"),
+            Self::Git(_) => ErrorKind::Failed.hint(
+                "without `--context-from` no CONTEXT is made, and `--context FILE` publishes one that is made elsewhere",
+            ),
+            Self::NoMarker { .. } => ErrorKind::Failed.hint(
+                "add the marker to `markers.results` of the layout (docs/layout-grammar.md), and `mirrorkeep layout set FILE` puts it in force",
+            ),
+            Self::NoRequired(_) => ErrorKind::Failed.hint("`mirrorkeep list` lists the builds"),
             Self::Source(_)
             | Self::Nothing(_)
             | Self::NoContext(_)
             | Self::ReadContext { .. }
             | Self::LargeContext(_)
             | Self::Context(..)
-            | Self::Git(_)
             | Self::TwoResults { .. }
-            | Self::NoMarker { .. }
             | Self::Unfit(_)
             | Self::Said(_)
-            | Self::NoRequired(_)
             | Self::OwnSource(_)
             | Self::InTrash(_) => ErrorKind::Failed.into(),
             Self::Sign(error) => error.class(),

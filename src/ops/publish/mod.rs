@@ -71,7 +71,10 @@ fn label_again(session: &Session<'_>, publishing: &PublishRequest, report: &mut 
         return;
     }
     match label(session, id, &new, &[], Mode::Real) {
-        Ok(labelled) => report.aliases.extend(labelled.aliases),
+        Ok(labelled) => {
+            report.aliases.extend(labelled.aliases);
+            report.labelled = new.iter().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        }
         Err(error) => report.warnings.push(format!("the labels could not be set: {}", chain(&error))),
     }
 }

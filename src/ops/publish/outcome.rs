@@ -46,6 +46,9 @@ pub struct PublishReport {
     pub unserved_links: u64,
     /// The new signatures of its checksums.
     pub signatures: Vec<Signature>,
+    /// Labels, `key=value`, that were set on a build that was there already.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labelled: Vec<String>,
     /// Names that moved.
     pub aliases: Vec<Moved>,
     /// Warnings for a person.
@@ -111,6 +114,7 @@ impl PublishRun<'_> {
                 prepared.source.links.len() as u64
             },
             signatures: prepared.sums.signatures.clone(),
+            labelled: Vec::new(),
             aliases: Vec::new(),
             warnings: prepared
                 .warnings

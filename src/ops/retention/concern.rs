@@ -97,7 +97,7 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broke
             if other {
                 let concern = Concern {
                     path: path.clone(),
-                    why: "the required alias is broken: something that is no symlink is in its place"
+                    why: "the required alias is broken: something that is not a symlink is in its place"
                         .to_owned(),
                     hint: Some("move it away; the next publish creates the alias".to_owned()),
                 };

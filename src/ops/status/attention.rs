@@ -43,8 +43,12 @@ pub(super) fn of_pipeline(mirror: &Mirror, census: &Census) -> Vec<Concern> {
 
 /// Returns why no plan could be made.
 pub(super) fn of_plan_error(error: &PlanError) -> Concern {
+    let path = match error {
+        PlanError::Journal(_) => "journal",
+        _ => "mirror.yaml",
+    };
     concern(
-        RelPath::state("mirror.yaml"),
+        RelPath::state(path),
         format!("no plan can be made: {}", chain(error)),
         error.class().hint.as_deref(),
     )

@@ -16,7 +16,7 @@ pub use trashed::{TrashStatus, TrashedBuild, trashed};
 
 use crate::census::Census;
 use crate::decide::{Plan, PlanOutcome, PreviousRuns, Space};
-use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, survey};
+use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, survey_to_show};
 use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::retention::concern::{Concern, concerns};
@@ -189,13 +189,10 @@ fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
             space: planned.space,
             unplanned: None,
         }),
-        // A journal that cannot be read tells nothing of what is there.
-        Err(PlanError::Journal(error @ (JournalError::Damaged { .. } | JournalError::Store(_)))) => {
-            Err(error.into())
-        }
+        Err(PlanError::Journal(error @ JournalError::Store(_))) => Err(error.into()),
         Err(error) => {
             let unplanned = Some(error).filter(|error| !matches!(error, PlanError::NoPolicy));
-            let survey = survey(mirror, at)?;
+            let (survey, _) = survey_to_show(mirror, at)?;
             let space = mirror.store().space()?;
             let space = space.map(|space| Space { total: space.total, free: space.free, trash: 0 });
             Ok(Looked { census: survey.census, troubles: survey.troubles, plan: None, space, unplanned })

@@ -188,7 +188,7 @@ impl ObjectStore {
 
     /// Returns why nothing of the wanted kind was at a path.
     async fn why_not(&self, at: &RelPath, doing: &'static str, wanted: Kind) -> Result<StoreError> {
-        let wrong = if wanted == Kind::Dir { "it is no directory" } else { "it is not a regular file" };
+        let wrong = if wanted == Kind::Dir { "it is not a directory" } else { "it is not a regular file" };
         let (kind, why) = match self.find(at).await?.map(|entry| entry.kind) {
             None => (StoreErrorKind::NotFound, "nothing is there"),
             // Somebody put it there since: when it was asked for nothing was.

@@ -96,7 +96,7 @@ impl Claim {
             self.client.list(Some(&self.all)).try_collect().await.map_err(failed(DOING, &self.at))?;
         if !listed.iter().any(|meta| meta.location == self.key) {
             // Somebody took us for dead meanwhile.
-            return Ok(Some("somebody who was faster".to_owned()));
+            return Ok(Some("another process that was faster".to_owned()));
         }
         for meta in listed.into_iter().filter(|meta| meta.location != self.key) {
             let found = match self.client.get(&meta.location).await {

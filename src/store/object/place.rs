@@ -78,7 +78,7 @@ impl ObjectStore {
     pub(super) async fn renew_object(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
         const DOING: &str = "renew";
         let key = file_key(at, DOING)?;
-        let late = || StoreError::because(StoreErrorKind::Busy, DOING, at, "somebody else changed it");
+        let late = || StoreError::because(StoreErrorKind::Busy, DOING, at, "another process changed it");
         let held = async || match self.client.get(&key).await {
             Err(Error::NotFound { .. }) => Ok(None),
             found => {
@@ -175,7 +175,7 @@ impl ObjectStore {
         const DOING: &str = "point the alias";
         not_the_root(at, DOING)?;
         if self.find(at).await?.is_some_and(|entry| entry.kind != Kind::Link) {
-            let why = "something that is no link is there, and it is left alone";
+            let why = "something that is not a link is there, and it is left alone";
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let key = link_key(at, DOING)?;

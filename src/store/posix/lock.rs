@@ -57,7 +57,7 @@ impl Posix {
                     (&file).take(200).read_to_string(&mut holder).ok();
                     let holder = holder.trim();
                     let why = if holder.is_empty() {
-                        "somebody else holds it".to_owned()
+                        "another process holds it".to_owned()
                     } else {
                         format!("{holder} holds it")
                     };

@@ -104,7 +104,7 @@ impl Posix {
         if let Ok(stat) = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
             && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink
         {
-            let why = "something that is no link is there, and it is left alone";
+            let why = "something that is not a link is there, and it is left alone";
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let (scratch, temporary) = self.scratch()?;
@@ -119,7 +119,7 @@ impl Posix {
         if seen.as_deref() == Some(&*text) {
             return Ok(());
         }
-        let why = "it reads back as something else; somebody moved it at the same moment";
+        let why = "it reads back as something else; another process moved it at the same moment";
         Err(StoreError::because(StoreErrorKind::Busy, DOING, at, why))
     }
 

@@ -439,7 +439,7 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
     ),
     (
         Code::TrashUnknown,
-        |s| s.seen.unknown_trash.push((path(".mirrorkeep/trash/x"), "its name is no number".to_owned())),
+        |s| s.seen.unknown_trash.push((path(".mirrorkeep/trash/x"), "its name is not a number".to_owned())),
         |s| ignore(s.outside("release", DIR)),
     ),
     (

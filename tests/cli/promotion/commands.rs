@@ -223,7 +223,7 @@ fn an_undo_that_fails_keeps_the_stage_where_it_is_until_a_person_skips_it() {
         "{told}"
     );
     let one = carried.rig.json_ends(1, &["promote"])["stages"][0].clone();
-    assert!(one["why"].as_str().unwrap().contains("could not be settled"), "{one}");
+    assert!(one["why"].as_str().unwrap().contains("cannot be settled"), "{one}");
     assert_eq!(carried.state()[3], A);
     let told = String::from_utf8(carried.rig.run(&["recover", "--skip-commands"]).stderr).unwrap();
     assert!(told.contains(&format!("`{} one` (undo of tested) was not run", carried.tag)), "{told}");

@@ -44,7 +44,7 @@ fn a_stage_a_stream_or_a_job_that_is_not_known_is_an_error_of_usage() {
         (stream, &["demote", "tested", "--stream", "centos9-master/component/cinder", "--why", "x"]),
         (job, &["waive", "tested", "smok", "--build", &id, "--why", "x"]),
         (job, &["waive", "tested", "smok", "--until", "1d", "--why", "x"]),
-        ("`smoke test` is no name of a job", &["vote", &id, "smoke test", "success"]),
+        ("`smoke test` is not a name of a job", &["vote", &id, "smoke test", "success"]),
     ];
     for (said, args) in cases {
         assert!(trunk.fails(2, said, args).is_empty());

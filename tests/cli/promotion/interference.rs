@@ -25,7 +25,7 @@ fn by_hand(trunk: &Trunk<'_>, day: Option<u8>) {
 #[track_caller]
 fn refused(trunk: &Trunk<'_>, to: &str) -> String {
     let told = trunk.ends(3, &["promote"]);
-    let said = format!("{STREAM}: somebody moved `tested` to {to} without mirrorkeep; ");
+    let said = format!("{STREAM}: `tested` was moved to {to} without mirrorkeep; ");
     assert!(told.contains(&said), "{told}");
     told.split('`').find(|part| part.contains("--take-over")).unwrap().to_owned()
 }

@@ -229,7 +229,7 @@ fn a_stage_past_its_alarm_ends_a_check_with_5_and_a_quiet_upstream_never() {
     for (day, code) in [(4, 0), (5, 5)] {
         trunk.publish(ONE, day);
         let told = trunk.ends(code, &["stages", "--check"]);
-        let warning = format!("warning: `tested` of {STREAM} is 4 days behind its newest candidate");
+        let warning = format!("warning: `tested` of `{STREAM}` is 4 days behind its newest candidate");
         assert_eq!(told.contains(&warning), code == 5, "{told}");
     }
     trunk.ends(0, &["stages"]);

@@ -118,10 +118,10 @@ fn silent_loss_of_a_component_keeps_the_whole_set_where_it_is() {
     let common = trunk.publish("common", 1);
     let told = trunk.ends(1, &["promote", "tested"]);
     let said = format!("`{}`: it has no `tested`", stream("common"));
-    for component in &COMPONENTS[1..] {
-        let line = format!("error: {}: tested was not moved: the bundle cannot be made", stream(component));
-        assert!(told.contains(&line) && told.contains(&said), "{told}");
-    }
+    // One reason, for all of them.
+    let streams: Vec<String> = COMPONENTS[1..].iter().map(|component| stream(component)).collect();
+    let line = format!("error: {}: tested was not moved: the bundle cannot be made", streams.join(", "));
+    assert!(told.contains(&line) && told.matches(&said).count() == 1, "{told}");
     assert_eq!(days(&trunk), [None; 4]);
     let one = of(&trunk.json_ends(1, &["promote", "tested", "--dry-run"]), "compute");
     assert!(one["outcome"] == "failed" && one["why"].as_str().unwrap().contains(&said), "{one}");
@@ -277,7 +277,7 @@ fn a_demotion_of_the_bundle_takes_the_whole_set_back() {
     let told = trunk.ends(1, &["demote", "tested", "--stream", TESTED, "--why", "nothing does"]);
     assert!(told.contains("it would have no `tested`"), "{told}");
     let told =
-        trunk.ends(2, &["demote", "tested", "--stream", TESTED, "--to", &id("network", 1), "--why", "x"]);
+        trunk.ends(1, &["demote", "tested", "--stream", TESTED, "--to", &id("network", 1), "--why", "x"]);
     assert!(told.contains(&id("network", 1)), "{told}");
 }
 

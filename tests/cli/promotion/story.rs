@@ -178,7 +178,8 @@ fn second_day(trunk: &Trunk<'_>) {
     );
     // The next run does not promote it again.
     let told = trunk.ok(&["promote", CURRENT, "--stream", &stream("tripleo")]);
-    assert_eq!(told, format!("{}: {CURRENT} stays at {to_name}\n", stream("tripleo")));
+    let why = format!("{from} is rejected: does not boot");
+    assert_eq!(told, format!("{}: {CURRENT} stays at {to_name}: {why}\n", stream("tripleo")));
     let told = trunk.ends(1, &["promote", CURRENT, "--build", &id("tripleo", 2)]);
     assert!(told.contains("it is rejected: does not boot"), "{told}");
 }

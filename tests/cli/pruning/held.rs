@@ -87,6 +87,7 @@ fn damaged_holds_are_written_again_from_the_journal() {
         assert!(!said.contains("make it readable"), "{args:?}: {said}");
     }
     no_verdicts(&rig);
+    assert!(rig.ok(&["status"]).contains("holds   not known"));
     rig.fails(REFUSED, "`mirrorkeep recover` writes it again", &["hold", "list"]);
     rig.fails(REFUSED, "cannot be used", &["--json", "hold", "list"]);
     set_right(&rig);

@@ -395,7 +395,7 @@ fn damaged_holds_and_wrong_policies_stop_everything() {
     let strange = rig.mirror(".mirrorkeep/holds/master/notes.txt");
     fs::write(&strange, "keep all of it").unwrap();
     let said = rig.ends(3, &["prune"]);
-    assert!(said.contains("`.mirrorkeep/holds/master/notes.txt` among the holds is no list"), "{said}");
+    assert!(said.contains("`.mirrorkeep/holds/master/notes.txt` among the holds is not a list"), "{said}");
     fs::remove_file(strange).unwrap();
     rig.policy_file("version: 1\nfamilies: [{name: a, match: \"**\", kept: []}]\n");
     rig.fails(2, "policy.yaml:2:35: families[0].kept", &["--wait", "0", "prune"]);
@@ -509,7 +509,7 @@ fn what_a_brake_withholds_is_explained_with_amounts_and_the_way_out() {
     let digest = said.lines().find_map(|line| line.strip_prefix("digest ")).unwrap().to_owned();
     let said = rig.ok(&["explain", &id(A)]);
     assert!(said.contains("brake run bytes 1 B"), "{said}");
-    assert!(said.contains("2 builds would go, ") && said.contains(" B in all"), "{said}");
+    assert!(said.contains("2 builds would expire, ") && said.contains(" B in all"), "{said}");
     assert!(said.contains(&format!("mirrorkeep prune --accept {digest}")), "{said}");
     assert_eq!(rig.json(&["explain", &id(A)])["digest"], digest);
     rig.ok(&["prune", "--accept", &digest]);
@@ -634,7 +634,7 @@ fn a_simulation_and_a_diff_count_shared_files_once() {
     assert_eq!(answer["totals"]["bytes"].as_u64(), Some(disk - bytes(&pruned, 0)), "{answer}");
     let said = rig.ok(&diff);
     assert!(
-        said.contains("3 builds more would go, 0 more would stay, ") && said.contains(" more to be freed"),
+        said.contains("3 builds more would expire, 0 more would be kept, ") && said.contains(" more freed"),
         "{said}"
     );
     assert!(said.lines().all(|line| line.chars().count() < 120), "{said}");
@@ -654,8 +654,8 @@ fn a_diff_names_the_parts_that_an_edit_deletes_with_their_bytes() {
     fs::write(&old, text("")).unwrap();
     fs::write(&new, text(", parts: {bulky: {paths: [\"outputs/iso/**\"], keep: [{last: 1}]}}")).unwrap();
     let said = rig.ok(&["policy", "diff", old.to_str().unwrap(), new.to_str().unwrap()]);
-    assert!(said.contains(&format!("would go     {}         16 B  part bulky", id(A))), "{said}");
-    let total = "0 builds more would go, 0 more would stay, 1 build with other parts, 16 B more to be freed";
+    assert!(said.contains(&format!("would expire  {}         16 B  part bulky", id(A))), "{said}");
+    let total = "0 builds more would expire, 0 more would be kept, 1 build with other parts, 16 B more freed";
     assert!(said.contains(total), "{said}");
     let back = rig.json(&["policy", "diff", new.to_str().unwrap(), old.to_str().unwrap()]);
     assert_eq!(back["builds"][0]["parts"], serde_json::json!(["bulky"]), "{back}");

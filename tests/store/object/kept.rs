@@ -219,5 +219,5 @@ fn a_name_that_stays_at_a_later_build_is_reported() {
     let days = mirrorkeep::model::Stamp::from_unix(now().unix() + 20 * 86400).unwrap();
     let publishing = crate::support::view::publishing(build(&days.to_string()), scene.work());
     let error = crate::support::view::publish(&open(scene.store()), &publishing, &|| days).unwrap_err();
-    assert!(error.contains("from the future") && error.contains("clock of the mirror's"), "{error}");
+    assert!(error.contains("dated in the future") && error.contains("clock of the mirror's"), "{error}");
 }

@@ -96,7 +96,7 @@ impl Loading<'_> {
                 self.problem(
                     at,
                     format!(
-                        "`{text}` is no size; bytes such as `500GiB` or a share such as `8%` are accepted"
+                        "`{text}` is not a size; bytes such as `500GiB` or a share such as `8%` are accepted"
                     ),
                 );
                 None

@@ -82,7 +82,7 @@ impl Loading<'_> {
     fn labels(&mut self, at: &str, labels: Option<&BTreeMap<String, String>>) {
         let Some(labels) = labels else { return };
         if labels.is_empty() {
-            self.problem(at, "no label; at least one is wanted, such as `{sanity: green}`");
+            self.problem(at, "no label; expected at least one, such as `{sanity: green}`");
         }
         for (key, value) in labels {
             if let Err(error) = Label::read(key, value) {
@@ -113,7 +113,7 @@ impl Loading<'_> {
         if basis.is_none() {
             self.problem(
                 at,
-                format!("`{text}` is no basis; `created`, `published`, `superseded`, `introduced(LABEL)` and `left(ALIAS)` are accepted"),
+                format!("`{text}` is not a basis; `created`, `published`, `superseded`, `introduced(LABEL)` and `left(ALIAS)` are accepted"),
             );
         }
         basis
@@ -144,7 +144,7 @@ impl Loading<'_> {
                 pick,
             )),
             _ => {
-                self.problem(at, "exactly one of `count` and `within` is wanted");
+                self.problem(at, "expected exactly one of `count` and `within`");
                 None
             }
         }
