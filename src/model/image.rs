@@ -330,7 +330,9 @@ mod tests {
         ) {
             let Ok(image) = format!("{registry}{repository}{tag}{digest}").parse::<ImageRef>() else {
                 let open = tag.is_empty() && digest.is_empty();
-                prop_assert!(open || registry.contains(':'));
+                // A first name with a dot is a registry, though it has the form of a repository.
+                let apart = registry.is_empty() && repository.contains('.') && repository.contains('/');
+                prop_assert!(open || apart || registry.contains(':'));
                 return Ok(());
             };
             same_again(&image);

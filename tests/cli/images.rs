@@ -123,7 +123,8 @@ fn replaced(rig: &Rig, by: impl Fn(&Path)) {
 fn a_list_that_is_none_is_an_error_and_holds_up_nothing() {
     let rig = listing(&format!("{NOVA}\n"));
     let bytes = |bytes: Vec<u8>| move |at: &Path| fs::write(at, &bytes).unwrap();
-    let cases: Vec<(&str, Box<dyn Fn(&Path)>)> = vec![
+    type Putting = Box<dyn Fn(&Path)>;
+    let cases: Vec<(&str, Putting)> = vec![
         ("line 1 has 1048576 bytes; at most 1024 are accepted", Box::new(bytes(vec![b'a'; 1 << 20]))),
         ("it has more than 4194304 bytes", Box::new(bytes(vec![b'\n'; (4 << 20) + 1]))),
         ("it has more than 10000 references", Box::new(bytes(b"a:1\n".repeat(10_001)))),
@@ -183,6 +184,8 @@ fn a_reference_says_its_fields_and_its_build() {
     let answer = rig.json(&["images", "place", &NOVA.replace("docker.io", "localhost:5000")]);
     assert_eq!(answer["builds"][0], json!({"id": ID, "lists": [LIST], "unread": []}));
     assert_eq!((&answer["placed"]["fields"]["update"], &answer["misfit"]), (&json!("0"), &Value::Null));
+    let updated = rig.json(&["images", "place", &NOVA.replace("Z.0", "Z.1")]);
+    assert_eq!(updated["builds"][0], json!({"id": ID, "lists": [], "unread": []}));
     let none = rig.ends(0, &["images", "place", OLD]);
     assert!(none.contains("its fields tie it to no build of the mirror"), "{none}");
     // What does not fit has an answer, too, and another exit code.

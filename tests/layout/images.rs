@@ -291,3 +291,13 @@ fn a_field_that_is_there_twice_has_one_value() {
     assert_eq!(told("el9/nova:el9-0-00"), "`v` is `0`; expected a v of the form `[0-9a-f]+`");
     assert_eq!(told("el9/nova:el9-abc-xy"), "`xy` does not fit; expected `<v:0-2>`");
 }
+
+#[test]
+fn as_much_is_told_as_the_optional_parts_can_say_and_the_first_template_counts() {
+    let text = "layout: 1\nname: t\ntitle: t\nfields:\n  v: { matches: '[0-9]+' }\n  any: { matches: '[a-z0-9-]+' }\nstreams: [{ stream: main, build: '{v}' }]\nimages: { references: ['a/x:[{v}-]{any}', 'a/{any}:{any}', '{any}/x:{v}'] }\n";
+    let layout = Layout::load(text, "t.yaml").unwrap();
+    let told = |reference: &str| images(&layout).place(&reference.parse().unwrap()).unwrap();
+    assert_eq!(format!("{:?}", told("a/x:1-b").fields), r#"{"any": "b", "v": "1"}"#);
+    assert_eq!(told("a/x:b-1").template, "a/x:[{v}-]{any}");
+    assert_eq!(told("b/x:1").template, "{any}/x:{v}");
+}
