@@ -56,7 +56,7 @@ pub enum CarryError {
     #[error("the tag `{image}` was moved by something else{}", is.map(|is| format!(", to sha256:{is}")).unwrap_or_default())]
     TagMoved {
         /// The image with its tag.
-        image: Image,
+        image: Box<Image>,
         /// The digest that it has.
         is: Option<Digest>,
     },
@@ -64,7 +64,7 @@ pub enum CarryError {
     #[error("the tag `{image}` has sha256:{is} already, which is another image than sha256:{digest}")]
     Taken {
         /// The image with its tag.
-        image: Image,
+        image: Box<Image>,
         /// The digest that it has.
         is: Digest,
         /// The digest of the image of the build.
@@ -74,7 +74,7 @@ pub enum CarryError {
     #[error("the tag `{image}` does not have sha256:{to}, which it was given")]
     TagNotThere {
         /// The image with its tag.
-        image: Image,
+        image: Box<Image>,
         /// The digest that it was given.
         to: Digest,
     },

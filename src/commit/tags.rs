@@ -119,14 +119,14 @@ fn put(
     }
     if now != from {
         return match moved {
-            Moved::Fails => Err(CarryError::TagMoved { image: image.clone(), is: now }),
+            Moved::Fails => Err(CarryError::TagMoved { image: Box::new(image.clone()), is: now }),
             Moved::Stays => Ok(false),
         };
     }
     let manifest = registries.manifest(&image.repository.at(to))?;
     registries.put_manifest(image, &manifest)?;
     if is()? != Some(to) {
-        return Err(CarryError::TagNotThere { image: image.clone(), to });
+        return Err(CarryError::TagNotThere { image: Box::new(image.clone()), to });
     }
     Ok(true)
 }

@@ -185,7 +185,7 @@ fn still_its_own(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<Vec<bool
         let Some(stage) = part.moves.last() else { continue };
         let at = pointed_at(lock.mirror(), &stage.alias)?;
         let is_own = at == stage.from || at == stage.to;
-        if !is_own && !(part.commands.is_empty() && part.tags.is_empty()) {
+        if !is_own && (!part.commands.is_empty() || !part.tags.is_empty()) {
             let alias = &stage.alias;
             lock.mirror().warnings().add(format!(
                 "`{alias}` was moved after an interrupted command, so that the commands and tags of that are left"

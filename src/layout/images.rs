@@ -142,7 +142,7 @@ impl Images<'_> {
         let one = all().filter_map(|reference| Some((reference, reference.one_wrong(text)?)));
         let one = one.min_by_key(|(_, misfit)| misfit.distance);
         let left = || {
-            let left = all().map(|reference| (reference, reference.from_left(text)));
+            let left = all().map(|reference| (reference, reference.misfit_from_left(text)));
             left.min_by_key(|(_, misfit)| misfit.distance)
         };
         let nearest = one.or_else(left).map(|(reference, misfit)| (reference.shown.clone(), misfit));

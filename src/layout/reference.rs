@@ -120,12 +120,12 @@ impl Reference {
     }
 
     /// Returns what is wrong where the reference and the template part ways, read from the left.
-    pub(super) fn from_left(&self, text: &str) -> Misfit {
+    pub(super) fn misfit_from_left(&self, text: &str) -> Misfit {
         let found = made(&self.start, || self.start()).and_then(|start| start.captures(text));
         // A field takes what it can get; what is certain ends with the last text of the template.
         let texts = self.pieces.iter().enumerate().filter(|(_, piece)| matches!(piece, Piece::Text(_)));
         let end = |at: usize| found.as_ref()?.name(&name(at)).map(|group| group.end());
-        let last = texts.filter_map(|(at, _)| Some((at + 1, end(at)?))).last();
+        let last = texts.filter_map(|(at, _)| Some((at + 1, end(at)?))).next_back();
         let (next, certain) = last.unwrap_or_default();
         let rest: Vec<&Piece> = self.pieces.iter().skip(next).collect();
         let field = match rest.first() {

@@ -176,7 +176,7 @@ fn a_bucket_without_credentials_says_so_at_once_whatever_answers_for_the_cloud()
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            stream.read(&mut [0; 4096]).unwrap();
+            let _asked = stream.read(&mut [0; 4096]).unwrap();
             stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\ndenied").unwrap();
         }
     });

@@ -121,9 +121,9 @@ fn replaced(rig: &Rig, by: impl Fn(&Path)) {
 
 #[test]
 fn a_list_that_is_none_is_an_error_and_holds_up_nothing() {
+    type Putting = Box<dyn Fn(&Path)>;
     let rig = listing(&format!("{NOVA}\n"));
     let bytes = |bytes: Vec<u8>| move |at: &Path| fs::write(at, &bytes).unwrap();
-    type Putting = Box<dyn Fn(&Path)>;
     let cases: Vec<(&str, Putting)> = vec![
         ("line 1 has 1048576 bytes; at most 1024 are accepted", Box::new(bytes(vec![b'a'; 1 << 20]))),
         ("it has more than 4194304 bytes", Box::new(bytes(vec![b'\n'; (4 << 20) + 1]))),

@@ -625,7 +625,7 @@ impl Scene {
         for (stream, noted) in settled.noted() {
             let alias = format!("{stream}/tested").parse().unwrap();
             let at = mirrorkeep::commit::pointed_at(&mirror, &alias).map_err(chain)?;
-            if at.as_ref().map(|at| at.as_str()) != Some(&*noted) {
+            if at.as_ref().map(RelPath::as_str) != Some(&*noted) {
                 return Err(format!("the commands noted `{noted}`, and `{alias}` is at {at:?}"));
             }
         }

@@ -136,8 +136,7 @@ fn bytes_of_another_digest_are_never_completed() {
         .iter()
         .map(|((_, digest), bytes)| (digest.clone(), bytes.clone()))
         .collect();
-    type Change = fn(&mut Vec<u8>);
-    let changes: [(Change, &str); 3] = [
+    let changes: [(fn(&mut Vec<u8>), &str); 3] = [
         (|bytes| bytes[0] ^= 1, "bytes have another digest"),
         (|bytes| bytes.truncate(9), "its manifest states"),
         (|bytes| bytes.push(0), "its manifest states"),

@@ -82,7 +82,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
         return Err(error.into());
     }
     session.check_cancelled()?;
-    let Unread { damaged, unheld, unread } = unread(mirror, &surveyed.troubles);
+    let Unread { damaged, unheld, paths: unread } = unread(mirror, &surveyed.troubles);
     let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
     // What another mirror's journal states is not about this one.
@@ -267,7 +267,7 @@ struct Unread {
     /// Files of holds that are damaged, and their builds.
     unheld: Vec<(RelPath, String, BuildId)>,
     /// Paths that could not be read.
-    unread: Vec<(RelPath, String)>,
+    paths: Vec<(RelPath, String)>,
 }
 
 /// Tells what the survey could not read.
@@ -281,7 +281,7 @@ fn unread(mirror: &Mirror, troubles: &[Unreadable]) -> Unread {
             (_, StateError::Holds(id, _)) => {
                 told.unheld.push((Tree::Holds.at(id), chain(error), id.clone()));
             }
-            _ => told.unread.push((path.clone(), chain(error))),
+            _ => told.paths.push((path.clone(), chain(error))),
         }
     }
     told

@@ -100,7 +100,7 @@ pub enum StageError {
         /// The stream.
         stream: Stream,
         /// The image with its tag.
-        image: Image,
+        image: Box<Image>,
     },
     /// An interrupted command of the stage could not be settled.
     #[error(

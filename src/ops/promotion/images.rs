@@ -77,7 +77,9 @@ pub(super) fn copy(session: &Session<'_>, tags: &Tags) -> Result<(), StageError>
     let copied = at_once(&fixed, |(to, (digest, from))| {
         match registries.look(to)?.map(|is| is.digest) {
             Some(is) if is == *digest => return Ok(()),
-            Some(is) => return Err(CarryError::Taken { image: (*to).clone(), is, digest: *digest }),
+            Some(is) => {
+                return Err(CarryError::Taken { image: Box::new((*to).clone()), is, digest: *digest });
+            }
             None => {}
         }
         // By its digest, since the tag of the source may move meanwhile.
@@ -108,8 +110,8 @@ pub(super) fn tag_moves(
         tags.fixed.iter().map(|(image, (digest, _))| (image, *digest)).collect();
     let looked = at_once(&fixed, |(image, digest)| match registries.look(image)?.map(|is| is.digest) {
         Some(is) if is == *digest => Ok(()),
-        Some(is) => Err(CarryError::Taken { image: (*image).clone(), is, digest: *digest }),
-        None => Err(CarryError::TagNotThere { image: (*image).clone(), to: *digest }),
+        Some(is) => Err(CarryError::Taken { image: Box::new((*image).clone()), is, digest: *digest }),
+        None => Err(CarryError::TagNotThere { image: Box::new((*image).clone()), to: *digest }),
     });
     looked.into_iter().collect::<Result<Vec<()>, CarryError>>().map_err(PromotionError::from)?;
     moves_to(session.mirror(), &registries, (stage, stream), &tags.moving, take_over)
@@ -134,7 +136,7 @@ fn moves_to(
             return Err(StageError::Tag {
                 stage: stage.name.clone(),
                 stream: stream.clone(),
-                image: image.clone(),
+                image: Box::new(image.clone()),
             });
         }
         if from != Some(*to) {

@@ -79,7 +79,7 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
         }),
         Mode::Trial => Vec::new(),
     };
-    if let Some(why) = is_required_by_none(session, vote)? {
+    if let Some(why) = is_required_by_none(session, vote) {
         session.mirror().warnings().add(why);
     }
     let (id, job) = (vote.id.clone(), vote.job.clone());
@@ -87,18 +87,18 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
 }
 
 /// Returns that no stage of the stream requires a job, which is misspelt perhaps, with those that are required.
-fn is_required_by_none(session: &Session<'_>, vote: &Vote) -> Result<Option<String>, StageError> {
-    let Ok(Some(pipeline)) = pipeline_of(session.mirror()) else { return Ok(None) };
+fn is_required_by_none(session: &Session<'_>, vote: &Vote) -> Option<String> {
+    let pipeline = pipeline_of(session.mirror()).ok()??;
     let (stream, job) = (&vote.id.stream, &vote.job);
     let mut jobs: Vec<&String> =
         pipeline.stages_of(stream).flat_map(|stage| &stage.votes).flat_map(|any| &any.0).collect();
     jobs.sort();
     jobs.dedup();
     if jobs.is_empty() || jobs.contains(&job) {
-        return Ok(None);
+        return None;
     }
     let listed = jobs.iter().map(|job| format!("`{job}`")).collect::<Vec<_>>().join(", ");
-    Ok(Some(format!("no stage of `{stream}` requires the job `{job}`; required are {listed}")))
+    Some(format!("no stage of `{stream}` requires the job `{job}`; required are {listed}"))
 }
 
 /// Returns the stages that a promotion moves to a build now.
