@@ -18,6 +18,7 @@ use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
 use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::alias::{Cost, LabelActError, LabelReport};
+use crate::record::{Event, EventKind};
 use crate::recover::{LeftStage, Settled, SettledAs, Stages};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -346,8 +347,11 @@ pub(super) fn recover(
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
     let mut settled = if accept_journal { crate::recover::accept_loss(&mirror, &now)? } else { Vec::new() };
     settled.extend(crate::recover::recover(&mirror, stages, &now)?);
-    let is_left = settled.iter().any(|one| one.what == SettledAs::Left);
-    let exit = if is_left { Exit::Failed } else { Exit::Done };
+    // Names and what goes along with them may differ as long as one of these is open.
+    let of_stage = |open: &Event| matches!(open.what, EventKind::Promoted | EventKind::Demoted);
+    let is_open =
+        settled.iter().any(|one| one.what == SettledAs::Left) && mirror.unsettled()?.iter().any(of_stage);
+    let exit = if is_open { Exit::Failed } else { Exit::Done };
     if setting.json {
         say::json(&Sorted(RecoverAnswer { recover: Version, settled: &settled }));
         return Ok(exit);

@@ -152,9 +152,9 @@ mod tests {
         case("sanity=green", "sanity=green");
         case("url=http://x/?a=b", "url=http://x/?a=b");
         case("sanity", "expected `key=value`");
-        case("=green", "no key");
-        case("a b=c", "no key");
-        case("sanity=", "no value");
+        case("=green", "is not a key");
+        case("a b=c", "is not a key");
+        case("sanity=", "is not a value");
         case("sanity=a\nb", "it contains the control character U+000A");
         case("sanity=a\u{202e}b", "it contains U+202E");
         case("vote/smoke=success", "is set by `mirrorkeep vote` alone");

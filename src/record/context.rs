@@ -195,8 +195,8 @@ mod tests {
         refused(&format!("(cd ./a && git checkout -f {SHA})\r\n"), "CRLF");
         refused(&format!("(cd ./a && git checkout -f {SHA})"), "newline at the end");
         refused(&format!("{good}\n"), "line 2");
-        refused("(cd ./a && git checkout -f 22a6)\n", "no commit");
-        refused(&format!("(cd ./a && git checkout -f {})\n", SHA.to_uppercase()), "no commit");
+        refused("(cd ./a && git checkout -f 22a6)\n", "not a commit");
+        refused(&format!("(cd ./a && git checkout -f {})\n", SHA.to_uppercase()), "not a commit");
         refused("", "empty");
         refused("# made by hand\n", "another form");
     }

@@ -272,7 +272,10 @@ fn every_request(fault: Fault, stride: usize) {
         to.is_sound();
     }
     // Both happen, or the faults are not where they should be.
-    assert!(old > 0 && (new > 0 || matches!(fault, Fault::Denied | Fault::Gone)), "{fault:?}: {old} old, {new} new");
+    assert!(
+        old > 0 && (new > 0 || matches!(fault, Fault::Denied | Fault::Gone)),
+        "{fault:?}: {old} old, {new} new"
+    );
 }
 
 #[test]

@@ -329,7 +329,7 @@ stages:
             "p.yaml:3:6: stages[0].name: `a/b` is no alias",
             "p.yaml:3:17: stages[0].streams: `/x` can match nothing",
             "p.yaml:3:39: stages[0].keep: 0 is not accepted",
-            "p.yaml:4:61: stages[1].require.votes[2]: `no job` is no name of a job",
+            "p.yaml:4:61: stages[1].require.votes[2]: `no job` is not a name of a job",
             "stages[1].require.votes[3]: `any` is empty",
             "stages[1].require.votes[1]: `smoke` is required twice",
             "stages[2].require: a stage with `pin: true` takes any candidate",
@@ -355,6 +355,6 @@ stages:
             problems("pipeline: 1\nstages:\n  - {name: a, stream: '**', streams: '**', alarm: soon}\n");
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("unknown key `stream` (`streams`?)"), "{found:?}");
-        assert!(found[1].contains("`soon` is no length of time"), "{found:?}");
+        assert!(found[1].contains("`soon` is not a length of time"), "{found:?}");
     }
 }
