@@ -97,7 +97,7 @@ fn the_page_on_promotion_does_what_it_says() {
         "main/debian: no build has stable yet\n  20260601T020000Z: lacks smoke\n",
         "main/debian: promoted 20260602T020000Z to stable (it was at 20260601T020000Z)\n  main/debian/previous -> ",
         "main/debian: moved stable back from 20260602T020000Z to 20260601T020000Z\n",
-        "main/debian: stable stays at 20260601T020000Z\n",
+        "main/debian: stable stays at 20260601T020000Z: 20260602T020000Z is rejected: does not boot\n",
         "    smoke waived\n",
     ] {
         assert!(said.contains(part), "{part}: {said}");

@@ -259,13 +259,13 @@ fn every_problem_with_images_is_told_with_its_place() {
     for (place, why) in [
         ("t.yaml:13:7: images.lists[0]", "`lists/a.txt` is not in `tree`; add it there"),
         ("t.yaml:14:7: images.lists[1]", "`lists/**` ends with `**`; the path of one file is accepted"),
-        ("t.yaml:15:7: images.lists[2]", "`{nope}` is no field"),
+        ("t.yaml:15:7: images.lists[2]", "`{nope}` is not a field"),
         ("t.yaml:17:7: images.references[0]", "`{org}/x` has no tag"),
         ("t.yaml:18:7: images.references[1]", "`quay.io` is a registry, which is not part of a template"),
         ("t.yaml:19:7: images.references[2]", "`*` is not accepted"),
         ("t.yaml:20:7: images.references[3]", "`@` is not accepted"),
         ("t.yaml:21:7: images.references[4]", "`A` is not a name of a repository"),
-        ("t.yaml:22:7: images.references[5]", "`{nope}` is no field"),
+        ("t.yaml:22:7: images.references[5]", "`{nope}` is not a field"),
         ("t.yaml:23:7: images.references[6]", "has two `:`"),
     ] {
         let is_it = |problem: &&String| problem.starts_with(place) && problem.contains(why);
