@@ -54,6 +54,9 @@ fn status(status: u16) -> Message {
     Message::answer(status)
 }
 
+/// What happens to bytes on their way.
+type Change = fn(&mut Vec<u8>);
+
 #[test]
 fn the_contract_holds_over_stand_ins_whatever_pages_they_have() {
     for page in [None, Some((4, true)), Some((4, false)), Some((1, true))] {
@@ -136,7 +139,7 @@ fn bytes_of_another_digest_are_never_completed() {
         .iter()
         .map(|((_, digest), bytes)| (digest.clone(), bytes.clone()))
         .collect();
-    let changes: [(fn(&mut Vec<u8>), &str); 3] = [
+    let changes: [(Change, &str); 3] = [
         (|bytes| bytes[0] ^= 1, "bytes have another digest"),
         (|bytes| bytes.truncate(9), "its manifest states"),
         (|bytes| bytes.push(0), "its manifest states"),
