@@ -58,7 +58,7 @@ fn a_stage_that_has_no_build_any_more_gets_no_build_from_before() {
 fn a_stage_whose_name_was_removed_is_an_interference() {
     let rig = passed();
     fs::remove_file(rig.mirror("master/centos/stable")).unwrap();
-    rig.fails(3, "somebody moved `stable` to no build", &["promote"]);
+    rig.fails(3, "`stable` was moved to no build", &["promote"]);
     assert_eq!(at(&rig, "stable"), None);
     rig.ok(&["promote", "stable", "--take-over", "--why", "an accident"]);
     rig.ok(&["promote"]);
@@ -82,7 +82,7 @@ fn a_stage_that_leads_nowhere_or_through_another_name_can_be_taken_over() {
     symlink("latest_build", &stable).unwrap();
     let next = "20261004T000000Z";
     rig.builds([next]);
-    rig.fails(3, "somebody moved `stable`", &["promote"]);
+    rig.fails(3, "`stable` was moved to ", &["promote"]);
     rig.ok(&["promote", "stable", "--take-over", "--why", "it was urgent"]);
     assert_eq!(at(&rig, "stable").as_deref(), Some(next));
     rig.builds(["20261005T000000Z"]);
@@ -148,7 +148,7 @@ fn a_build_that_takes_the_name_of_the_one_that_had_the_stage_does_not_have_it() 
     rig.ok(&["promote"]);
     rig.ends(0, &["withdraw", &id(A), "--why", "a secret", "--purge", "--yes"]);
     rig.builds([A]);
-    rig.fails(3, "somebody moved `stable`", &["promote"]);
+    rig.fails(3, "`stable` was moved to ", &["promote"]);
     rig.ok(&["promote", "stable", "--take-over", "--why", "it is the same without the secret"]);
     rig.ok(&["promote"]);
 }

@@ -135,13 +135,9 @@ impl Promoting<'_> {
             return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
-            let alias =
-                self.mirror.layout().stream_path(self.stream)?.child(&self.stage.name).unwrap_or_default();
-            let dangles =
-                state.incumbent.is_none() && crate::commit::pointed_at(self.mirror, &alias)?.is_some();
-            // Where it resolves to no build, a reader loses nothing; that it dangles is accepted by nobody.
+            // Where it resolves to no build, a reader loses nothing by another one.
             let is_named = state.incumbent.is_none() && self.request.build.is_some();
-            let accepted = is_named || self.request.take_over && !dangles;
+            let accepted = is_named || self.request.take_over;
             if !accepted {
                 return done(Self::entry(state, PromotedAs::Interfered));
             }
