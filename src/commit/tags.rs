@@ -4,14 +4,14 @@
 //! neither digest was moved by something else since, and stays. The order is in `docs/decisions/0018-images.md`.
 
 use crate::commit::carried::CarryError;
-use crate::mirror::{Commands, WriteLock};
+use crate::mirror::{Commands, Mirror, StateError, WriteLock};
 use crate::model::Digest;
 use crate::model::registry::Image;
 use crate::progress::CancelToken;
 use crate::record::{Promotion, TagMove};
 use crate::registry::Registries;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use crate::store::io_pool;
+use rayon::prelude::*;
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 8;
@@ -45,7 +45,7 @@ impl<'a> Tagging<'a> {
 
     /// Moves every tag to its new digest; one that something else moved meanwhile is a failure.
     pub(crate) fn promote(&self) -> Result<(), CarryError> {
-        let all: Vec<bool> = self.promotion.parts().iter().map(|_| true).collect();
+        let all = vec![true; self.promotion.parts().len()];
         self.all(&all, |registries, one| {
             let Some(to) = one.to else { return Ok(()) };
             put(registries, &one.image, (one.from, to), Moved::Fails).map(drop)
@@ -82,7 +82,7 @@ impl<'a> Tagging<'a> {
         Ok(())
     }
 
-    /// Does something with every tag of these parts, several at once; of several failures the first is returned.
+    /// Does something with every tag of these parts, several at once.
     fn all(
         &self,
         own: &[bool],
@@ -100,7 +100,7 @@ impl<'a> Tagging<'a> {
         }
         let parts = self.promotion.parts().iter().zip(own).filter(|(_, own)| **own);
         let tags: Vec<&TagMove> = parts.flat_map(|(part, _)| &part.tags).collect();
-        at_once(&tags, |one| act(registries, one)).into_iter().collect()
+        at_once(mirror, &tags, |one| act(registries, one)).map(drop)
     }
 }
 
@@ -112,8 +112,7 @@ fn put(
     (from, to): (Option<Digest>, Digest),
     moved: Moved,
 ) -> Result<bool, CarryError> {
-    let is = || Ok::<_, CarryError>(registries.look(image)?.map(|now| now.digest));
-    let now = is()?;
+    let now = digest_of(registries, image)?;
     if now == Some(to) {
         return Ok(true);
     }
@@ -125,33 +124,23 @@ fn put(
     }
     let manifest = registries.manifest(&image.repository.at(to))?;
     registries.put_manifest(image, &manifest)?;
-    if is()? != Some(to) {
+    if digest_of(registries, image)? != Some(to) {
         return Err(CarryError::TagNotThere { image: Box::new(image.clone()), to });
     }
     Ok(true)
 }
 
+/// Returns the digest that an image has; nothing if it is not there.
+pub(crate) fn digest_of(registries: &Registries, image: &Image) -> Result<Option<Digest>, CarryError> {
+    Ok(registries.look(image)?.map(|is| is.digest))
+}
+
 /// Does something with each, several at once, and returns the results in their order. After a failure nothing more is begun.
-pub(crate) fn at_once<T: Sync, R: Send, E: Send>(
+pub(crate) fn at_once<T: Sync, R: Send>(
+    mirror: &Mirror,
     items: &[T],
-    act: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Vec<Result<R, E>> {
-    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let done: Mutex<Vec<(usize, Result<R, E>)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(items.len()) {
-            scope.spawn(|| {
-                while failed.load(Ordering::Relaxed) == 0 {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { return };
-                    let result = act(item);
-                    failed.fetch_add(usize::from(result.is_err()), Ordering::Relaxed);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
+    act: impl Fn(&T) -> Result<R, CarryError> + Sync,
+) -> Result<Vec<R>, CarryError> {
+    let pool = io_pool(mirror.store(), AT_ONCE).map_err(StateError::from)?;
+    pool.install(|| items.par_iter().with_max_len(1).map(&act).collect())
 }

@@ -6,7 +6,7 @@
 use super::StageError;
 use crate::commit::PromotionError;
 use crate::commit::carried::CarryError;
-use crate::commit::tags::at_once;
+use crate::commit::tags::{at_once, digest_of};
 use crate::decide::pipeline::{CarriedImages, ImagePlaces, Stage};
 use crate::mirror::Mirror;
 use crate::model::registry::Image;
@@ -15,7 +15,7 @@ use crate::ops::Mode;
 use crate::ops::images::image_lists;
 use crate::progress::CancelToken;
 use crate::record::{EventKind, Phase, TagMove};
-use crate::registry::{Registries, RegistryError};
+use crate::registry::Registries;
 use crate::session::Session;
 use std::collections::BTreeMap;
 
@@ -37,15 +37,18 @@ pub(super) struct Tags {
 /// # Errors
 ///
 /// Every missing image is named. A build without a list, or with one that cannot be read, is an error.
-pub(super) fn look_up(session: &Session<'_>, stage: &Stage, id: &BuildId) -> Result<Tags, StageError> {
+pub(super) fn look_up(
+    session: &Session<'_>,
+    registries: &Registries,
+    stage: &Stage,
+    id: &BuildId,
+) -> Result<Tags, StageError> {
     let listed = references(session.mirror(), id)?;
-    let registries = registries(session.stop())?;
     let mut tags = Tags::default();
     for carried in &stage.images {
         let all = places(carried, stage, id, &listed)?;
-        let found =
-            at_once(&all, |one| Ok::<_, RegistryError>(registries.look(&one.source)?.map(|is| is.digest)));
-        let found: Vec<Option<Digest>> = found.into_iter().collect::<Result<_, _>>().map_err(registry)?;
+        let found = at_once(session.mirror(), &all, |one| digest_of(registries, &one.source));
+        let found = found.map_err(PromotionError::from)?;
         let missing: Vec<&ImagePlaces> =
             all.iter().zip(&found).filter(|(_, digest)| digest.is_none()).map(|(one, _)| one).collect();
         if !missing.is_empty() {
@@ -71,23 +74,25 @@ pub(super) fn look_up(session: &Session<'_>, stage: &Stage, id: &BuildId) -> Res
 }
 
 /// Copies every image of a build to every target, under its fixed tags; what is there already is not sent.
-pub(super) fn copy(session: &Session<'_>, tags: &Tags) -> Result<(), StageError> {
-    let registries = registries(session.stop())?;
+pub(super) fn copy(session: &Session<'_>, registries: &Registries, tags: &Tags) -> Result<(), StageError> {
     let fixed: Vec<(&Image, &(Digest, Image))> = tags.fixed.iter().collect();
-    let copied = at_once(&fixed, |(to, (digest, from))| {
-        match registries.look(to)?.map(|is| is.digest) {
-            Some(is) if is == *digest => return Ok(()),
-            Some(is) => {
-                return Err(CarryError::Taken { image: Box::new((*to).clone()), is, digest: *digest });
-            }
-            None => {}
+    let copied = at_once(session.mirror(), &fixed, |(to, (digest, from))| {
+        if !is_fixed(registries, to, *digest)? {
+            // By its digest, since the tag of the source may move meanwhile.
+            registries.copy(&from.repository.at(*digest), to, session.progress())?;
         }
-        // By its digest, since the tag of the source may move meanwhile.
-        registries.copy(&from.repository.at(*digest), to, session.progress())?;
         Ok(())
     });
-    copied.into_iter().collect::<Result<Vec<()>, CarryError>>().map_err(PromotionError::from)?;
+    copied.map_err(PromotionError::from)?;
     Ok(())
+}
+
+/// Returns whether a fixed tag is there; fails if it has another digest.
+fn is_fixed(registries: &Registries, image: &Image, digest: Digest) -> Result<bool, CarryError> {
+    match digest_of(registries, image)? {
+        Some(is) if is != digest => Err(CarryError::Taken { image: Box::new(image.clone()), is, digest }),
+        found => Ok(found.is_some()),
+    }
 }
 
 /// Returns which tags move, from where to where, after a look at every fixed tag.
@@ -108,12 +113,13 @@ pub(super) fn tag_moves(
     }
     let fixed: Vec<(&Image, Digest)> =
         tags.fixed.iter().map(|(image, (digest, _))| (image, *digest)).collect();
-    let looked = at_once(&fixed, |(image, digest)| match registries.look(image)?.map(|is| is.digest) {
-        Some(is) if is == *digest => Ok(()),
-        Some(is) => Err(CarryError::Taken { image: Box::new((*image).clone()), is, digest: *digest }),
-        None => Err(CarryError::TagNotThere { image: Box::new((*image).clone()), to: *digest }),
+    let looked = at_once(session.mirror(), &fixed, |(image, digest)| {
+        if is_fixed(&registries, image, *digest)? {
+            return Ok(());
+        }
+        Err(CarryError::TagNotThere { image: Box::new((*image).clone()), to: *digest })
     });
-    looked.into_iter().collect::<Result<Vec<()>, CarryError>>().map_err(PromotionError::from)?;
+    looked.map_err(PromotionError::from)?;
     moves_to(session.mirror(), &registries, (stage, stream), &tags.moving, take_over)
 }
 
@@ -126,9 +132,8 @@ fn moves_to(
 ) -> Result<Vec<TagMove>, StageError> {
     let left = last_tags(mirror, stage, stream)?;
     let moving: Vec<(&Image, &Digest)> = moving.iter().collect();
-    let now =
-        at_once(&moving, |(image, _)| Ok::<_, RegistryError>(registries.look(image)?.map(|is| is.digest)));
-    let now: Vec<Option<Digest>> = now.into_iter().collect::<Result<_, _>>().map_err(registry)?;
+    let now = at_once(mirror, &moving, |(image, _)| digest_of(registries, image));
+    let now = now.map_err(PromotionError::from)?;
     let mut moves = Vec::new();
     for ((image, to), from) in moving.into_iter().zip(now) {
         let expected = left.get(image);
@@ -161,10 +166,10 @@ pub(super) fn tags_back(
                 let fixed = one.fixed.iter().find(|fixed| fixed.repository == target.repository)?;
                 Some((target, fixed))
             }) {
-                let is = registries.look(fixed).map_err(registry)?;
+                let is = digest_of(&registries, fixed).map_err(PromotionError::from)?;
                 let is =
                     is.ok_or_else(|| StageError::Images(format!("`{fixed}` is missing in the registry")))?;
-                moving.insert(target.clone(), is.digest);
+                moving.insert(target.clone(), is);
             }
         }
     }
@@ -219,12 +224,9 @@ fn places(
     carried.places(&stage.name, id, listed).map_err(StageError::Images)
 }
 
-fn registries(stop: &CancelToken) -> Result<Registries, StageError> {
-    Registries::new(stop.clone()).map_err(registry)
-}
-
-fn registry(error: RegistryError) -> StageError {
-    PromotionError::from(CarryError::from(error)).into()
+/// Returns a client of registries, which ends with the session.
+pub(super) fn registries(stop: &CancelToken) -> Result<Registries, StageError> {
+    Ok(Registries::new(stop.clone()).map_err(CarryError::from).map_err(PromotionError::from)?)
 }
 
 /// Returns a sentence that names images of a build.

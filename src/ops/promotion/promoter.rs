@@ -5,7 +5,7 @@
 //! and `0018-images.md`.
 
 use super::StageError;
-use super::images::{Tags, copy, look_up, tag_moves};
+use super::images::{Tags, copy, look_up, registries, tag_moves};
 use super::known::Known;
 use super::moves::around;
 use super::promote::{Planned, PromoteRequest, Promoting, StageMove};
@@ -118,9 +118,10 @@ impl<'a> Promoter<'a> {
         }
         let is_real = self.lock.take().is_some();
         for key in keys {
-            let tags = look_up(self.session, stage, &key.1).and_then(|tags| {
+            let tags = registries(self.session.stop()).and_then(|registries| {
+                let tags = look_up(self.session, &registries, stage, &key.1)?;
                 if is_real {
-                    copy(self.session, &tags)?;
+                    copy(self.session, &registries, &tags)?;
                 }
                 Ok(tags)
             });
