@@ -23,7 +23,7 @@ pub(super) const ALL: [fn(&World, &mut Dice); 9] = [
 const SEEN: Duration = Duration::from_millis(2500);
 
 /// What is said when a build went before something could be said of it.
-const WENT: [&str; 2] = ["there is no build", "nothing is at"];
+const WENT: [&str; 3] = ["there is no build", "nothing is at", "is in the trash until"];
 
 /// Publishes the next build of a stream, or one that somebody else publishes, too; some are killed at first.
 pub(super) fn publish(world: &World, dice: &mut Dice, stream: usize) {
