@@ -5,6 +5,8 @@
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
 use mirrorkeep::census::Census;
+use mirrorkeep::decide::deliver::{Deliver, subscriber_name};
+use mirrorkeep::decide::events::CloudEvent;
 use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, diff};
 use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
@@ -35,10 +37,11 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 22] = [
+pub(crate) const LAWS: [Law; 23] = [
     ("branch", branch),
     ("census", census),
     ("context", context),
+    ("deliver", deliver),
     ("event", event),
     ("image", image),
     ("images", images),
@@ -246,6 +249,18 @@ fn small_census() -> Census {
 }
 
 /// A pipeline keeps its text, and its examples and oddities can be tried whatever they say.
+fn deliver(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(deliver) = Deliver::load(text, "f.yaml") else { return };
+    assert_eq!(deliver.text(), text);
+    drop(mirrorkeep::decide::deliver::lint(&deliver));
+    for (nth, one) in deliver.to.iter().enumerate() {
+        // Its directory is of this name, and no other subscriber has it.
+        assert!(subscriber_name(&one.name).is_ok() && !one.name.contains(['/', '.']));
+        assert!(deliver.to.iter().take(nth).all(|other| other.name != one.name));
+    }
+}
+
 fn pipeline(bytes: &[u8]) {
     static GENERIC: LazyLock<Option<Layout>> =
         LazyLock::new(|| Layout::load(Layout::shipped("generic")?, "generic").ok());
@@ -338,10 +353,19 @@ fn summed(body: &[u8]) -> Option<String> {
 }
 
 fn event(bytes: &[u8]) {
+    static GENERIC: LazyLock<Option<Layout>> =
+        LazyLock::new(|| Layout::load(Layout::shipped("generic")?, "generic").ok());
     for line in [str::from_utf8(bytes).ok().map(str::to_owned), summed(bytes)].into_iter().flatten() {
         if let Ok(event) = Event::parse(line.as_bytes()) {
             let written = event.write();
             assert_eq!(written.matches('\n').count(), 1);
+            assert_eq!(event.sum().len(), 16);
+            if let Some(cloud) = GENERIC.as_ref().and_then(|layout| CloudEvent::of(&event, "x", layout)) {
+                // One printable line that other programs can read.
+                let sent = cloud.line();
+                assert!(!sent.chars().any(char::is_control), "{sent}");
+                assert!(serde_json::from_str::<serde_json::Value>(&sent).is_ok_and(|sent| sent.is_object()));
+            }
             assert_eq!(Event::parse(written.trim_end_matches('\n').as_bytes()), Ok(event));
         }
     }

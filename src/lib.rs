@@ -14,6 +14,7 @@ pub mod record;
 pub mod recover;
 pub mod registry;
 pub mod render;
+pub mod send;
 pub mod session;
 pub mod sign;
 pub mod source;

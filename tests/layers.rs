@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, path::Path};
 
 /// Each folder with what it may use of the crate.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("progress", &["model"]),
     ("exec", &["model", "progress"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("registry", &["model", "progress", "exec"]),
     ("census", &["model", "layout", "record"]),
     ("decide", &["model", "layout", "record", "census"]),
+    ("send", &["model", "progress", "exec", "registry", "decide"]),
     ("mirror", &["model", "layout", "record", "census", "store"]),
     ("source", &["model", "progress", "layout", "record", "store", "mirror"]),
     ("sign", &["model", "record", "store", "source"]),
@@ -33,14 +34,14 @@ const BELOW_COMMIT: [&str; 12] = [
     "source", "sign",
 ];
 
-const BELOW_OPS: [&str; 15] = [
+const BELOW_OPS: [&str; 16] = [
     "model", "progress", "exec", "layout", "record", "store", "registry", "census", "decide", "mirror",
-    "source", "sign", "commit", "recover", "session",
+    "source", "send", "sign", "commit", "recover", "session",
 ];
 
-const BELOW_CLI: [&str; 17] = [
+const BELOW_CLI: [&str; 18] = [
     "model", "progress", "exec", "layout", "record", "store", "registry", "census", "decide", "mirror",
-    "source", "sign", "commit", "recover", "session", "ops", "render",
+    "source", "send", "sign", "commit", "recover", "session", "ops", "render",
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod deliver;
 mod engines;
 mod faults;
 mod layers;

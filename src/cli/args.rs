@@ -1,6 +1,8 @@
 //! Exactly what can be typed.
 
 pub(super) mod color;
+mod deliver;
+mod events;
 mod look;
 mod pipeline;
 mod promotion;
@@ -11,6 +13,8 @@ mod transfer;
 mod withdraw;
 
 pub(super) use color::ColorArg;
+pub(super) use deliver::{DeliverArgs, DeliverVerb};
+pub(super) use events::EventsArgs;
 pub(super) use look::{
     CheckArgs, ExplainArgs, FormatArg, HoldVerb, ImagesVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb,
     ResultFilter, SortArg, StreamFilter, TrashVerb, VerifyArgs,
@@ -39,7 +43,7 @@ const EXITS: &str = "Exit codes:
   2    the arguments, the layout, the policy or the pipeline are wrong; nothing was touched
   3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
   4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, prune, gate, status --check, lint and test of a policy or pipeline)
+  5    findings (check, verify, prune, gate, status --check, deliver status, lint and test of a policy or pipeline)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: another process holds the lock, or a gate asks to try again later
   8    could not free what was asked for
@@ -58,7 +62,11 @@ The person who runs the command, where \fB\-\-by\fR is not given.
 For how many seconds a request to an object store or a registry is tried again, from 1 to 600 [default: 60].
 .TP
 \fBMIRRORKEEP_RUN_COMMANDS\fR
-If it is 1, the commands that the pipeline of a bucket names are run; everyone who can write to the bucket can name them.
+If it is 1, the commands that the pipeline of a bucket names are run, and events are delivered as its deliver.yaml says;
+everyone who can write to the bucket can change these.
+.TP
+\fBNOTIFY_SOCKET\fR
+The socket of the service manager, to which \fBdeliver \-\-follow\fR reports that it is ready and alive.
 .TP
 \fBMIRRORKEEP_MINISIGN_PASSWORD\fR
 The password of a minisign key.
@@ -79,6 +87,9 @@ The settings of the mirror: layout, policy, pipeline, names and declared paths.
 .TP
 \fI.mirrorkeep/policy.yaml\fR, \fI.mirrorkeep/layout.yaml\fR, \fI.mirrorkeep/pipeline.yaml\fR
 The policy, the layout and the pipeline of the mirror, where they are not ones that ship.
+.TP
+\fI.mirrorkeep/deliver.yaml\fR
+Which programs get which events.
 .TP
 \fI.mirrorkeep/journal/\fR
 What happened; \fBmirrorkeep log\fR shows it.
@@ -181,6 +192,17 @@ Examples:
   mirrorkeep log master/centos/latest_build --limit 10
   mirrorkeep log master/centos/20181205T060000Z")]
     Log(LogArgs),
+    /// Print what happened as CloudEvents for other programs, one JSON object a line, oldest first
+    #[command(after_help = "Examples:
+  mirrorkeep events --type build.published --stream 'master/**'
+  mirrorkeep events --since 1042 --follow")]
+    Events(EventsArgs),
+    /// Deliver events to other programs, at least once and in order, as deliver.yaml says
+    #[command(after_help = "Examples:
+  mirrorkeep deliver                 delivers what happened since the last run; for a timer
+  mirrorkeep deliver --follow ci     delivers until it is stopped; for a service
+  mirrorkeep deliver status          exits with 5 if an event waits too long or is parked")]
+    Deliver(DeliverArgs),
     /// List the builds, with result, age, size, labels and names
     #[command(after_help = "Examples:
   mirrorkeep list 'release/*' --result success --since 30d
@@ -448,6 +470,7 @@ impl Verb {
         match self {
             Self::Check(args) => args.mend.fix,
             Self::Plan(args) => args.publish,
+            Self::Deliver(args) => args.writes(),
             Self::Export(ExportVerb::Readers(args)) => args.server.is_none() && !args.dry_run,
             verb => verb.changes(),
         }
@@ -460,6 +483,8 @@ impl Verb {
             Self::Init(_)
                 | Self::Status(_)
                 | Self::Log(_)
+                | Self::Events(_)
+                | Self::Deliver(_)
                 | Self::List(_)
                 | Self::Trash(_)
                 | Self::Hold(HoldArgs { verb: Some(_), .. })

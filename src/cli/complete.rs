@@ -55,6 +55,8 @@ enum Words {
     Stages,
     /// A shipped pipeline, or a file.
     Pipelines,
+    /// A subscriber of deliver.yaml.
+    Subscribers,
 }
 
 /// Which argument of which verb is what.
@@ -63,6 +65,12 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["copy"], "what", Words::Paths),
     (&["adopt"], "what", Words::Paths),
     (&["log"], "about", Words::Paths),
+    (&["events"], "stream", Words::Streams),
+    (&["deliver"], "names", Words::Subscribers),
+    (&["deliver", "status"], "names", Words::Subscribers),
+    (&["deliver", "replay"], "name", Words::Subscribers),
+    (&["deliver", "park"], "name", Words::Subscribers),
+    (&["deliver", "unpark"], "name", Words::Subscribers),
     (&["list"], "only", Words::Streams),
     (&["list"], "stream", Words::Streams),
     (&["trash", "list"], "only", Words::Streams),
@@ -253,6 +261,10 @@ impl Words {
             Self::Stages => {
                 let pipeline = pipeline_of(&mirror).ok()??;
                 pipeline.stages.into_iter().map(|stage| stage.name).collect()
+            }
+            Self::Subscribers => {
+                let deliver = crate::ops::deliver::deliver_file(&mirror).ok()??;
+                deliver.to.into_iter().map(|one| one.name).collect()
             }
             Self::Layouts | Self::Policies | Self::Pipelines => BTreeSet::new(),
         })

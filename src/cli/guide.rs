@@ -5,12 +5,12 @@ use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Publish", &["publish", "copy", "adopt", "label", "alias"]),
+    ("Publish", &["publish", "copy", "adopt", "label", "alias", "deliver"]),
     (
         "Look",
         &[
-            "status", "list", "show", "images", "log", "resolve", "plan", "explain", "check", "verify",
-            "census",
+            "status", "list", "show", "images", "log", "events", "resolve", "plan", "explain", "check",
+            "verify", "census",
         ],
     ),
     (
@@ -28,7 +28,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 pub(super) type Words = &'static [&'static str];
 
 /// Words that people know from other tools, and what does that here.
-pub(super) const ELSEWHERE: [(Words, &str); 24] = [
+pub(super) const ELSEWHERE: [(Words, &str); 25] = [
     (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
         &["rm", "delete", "del", "remove", "forget", "unpublish", "retract"],
@@ -38,7 +38,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 24] = [
         &["gc", "clean", "cleanup", "expire", "purge"],
         "`mirrorkeep prune` deletes what the policy no longer keeps, and `mirrorkeep sweep` empties the trash",
     ),
-    (&["events", "journal", "audit"], "`mirrorkeep log` shows what happened"),
+    (&["journal", "audit"], "`mirrorkeep log` shows what happened"),
     (
         &["info", "stat", "stats", "df", "du", "size"],
         "`mirrorkeep status` shows the state of the mirror, and `mirrorkeep show ID` a build",
@@ -98,6 +98,10 @@ pub(super) const ELSEWHERE: [(Words, &str); 24] = [
         "a build keeps its path; `mirrorkeep alias set NAME ID` sets a name, and `mirrorkeep copy FROM TO` copies builds to another mirror",
     ),
     (&["version"], "`mirrorkeep --version` prints the version"),
+    (
+        &["notify", "webhook", "webhooks", "hook", "hooks", "subscribe", "watch"],
+        "`mirrorkeep deliver` delivers events as deliver.yaml says, and `mirrorkeep events --follow` prints them",
+    ),
 ];
 
 /// Returns the command line with its help in groups.

@@ -28,11 +28,22 @@ pub(super) struct PipelineLint<'a> {
     findings: &'a [Finding],
 }
 
+/// The answer of `deliver lint`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DeliverLint<'a> {
+    lint: Version,
+    /// The name of the file.
+    deliver: &'a str,
+    /// The findings.
+    findings: &'a [Finding],
+}
+
 /// Shows findings; `what` is the kind of file and `name` what it is called in messages.
 pub(super) fn findings(json: bool, what: &str, name: &str, findings: &[Finding]) -> Exit {
     if json {
         match what {
             "policy" => say::json(&Sorted(PolicyLint { lint: Version, policy: name, findings })),
+            "deliver" => say::json(&Sorted(DeliverLint { lint: Version, deliver: name, findings })),
             _ => say::json(&Sorted(PipelineLint { lint: Version, pipeline: name, findings })),
         }
     } else {

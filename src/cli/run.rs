@@ -9,8 +9,8 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, export, gate, guess, guide, images, journal, list, log, look, make, man,
-    pipeline, plan, policy, promotion, prune, publish, say, status, verify, withdraw,
+    adopt, check, complete, copy, deliver, events, export, gate, guess, guide, images, journal, list, log,
+    look, make, man, pipeline, plan, policy, promotion, prune, publish, say, status, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Warnings, chain};
@@ -261,6 +261,8 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Copy(args) => return copy::copy(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
         Verb::Log(args) => journal::log(setting, &args)?,
+        Verb::Events(args) => events::events(setting, &args)?,
+        Verb::Deliver(args) => return deliver::verb(setting, args),
         Verb::List(args) => list::list(setting, &args)?,
         Verb::Trash(TrashVerb::List(filter)) => list::trash(setting, &filter)?,
         Verb::Show { id } => look::show(setting, &id)?,

@@ -1,24 +1,31 @@
 //! The JSON schema of each answer, from the types that are written.
 
 use super::{
-    adopt, check, complete, copy, export, gate, images, journal, judged, list, look, make, man, pipeline,
-    plan, policy, promotion, prune, publish, say, verify, withdraw,
+    adopt, check, complete, copy, deliver, export, gate, images, journal, judged, list, look, make, man,
+    pipeline, plan, policy, promotion, prune, publish, say, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
+use crate::decide::events::{
+    AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildHeld, BuildLabelled, BuildPlain,
+    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, JournalRecovered, MirrorData,
+    StageMoved, StageWaiver, type_of,
+};
 use crate::decide::{pipeline as stages, policy as rules};
+use crate::ops::deliver::DeliverStatus;
 use crate::ops::readers::ReadersReport;
 use crate::ops::status::Status;
+use crate::record::EventKind;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-/// The JSON schema of an answer.
-#[derive(Debug)]
+/// The JSON schema of an answer, or of a type of event.
+#[derive(Debug, Clone)]
 pub struct AnswerSchema {
     /// The command without its arguments, such as `alias set` or `check --list`; `error` for the last line of standard error
-    /// of a command that failed.
+    /// of a command that failed; `event` and the type for events.
     pub command: &'static str,
     /// The schema.
     pub schema: Value,
@@ -41,6 +48,14 @@ pub fn schemas() -> Vec<AnswerSchema> {
         moving::<copy::CopyAnswer<'_>>("copy"),
         plain::<Status>("status"),
         plain::<journal::LogAnswer<'_>>("log"),
+        plain::<Envelope<Value>>("events"),
+        plain::<deliver::DeliverAnswer<'_>>("deliver"),
+        plain::<deliver::DeliverTrial<'_>>("deliver --dry-run"),
+        plain::<DeliverStatus>("deliver status"),
+        plain::<deliver::AskAnswer<'_>>("deliver replay"),
+        plain::<deliver::AskAnswer<'_>>("deliver park"),
+        plain::<deliver::AskAnswer<'_>>("deliver unpark"),
+        plain::<judged::DeliverLint<'_>>("deliver lint"),
         plain::<list::ListAnswer<'_>>("list"),
         plain::<list::TrashAnswer<'_>>("trash list"),
         plain::<look::ShowAnswer<'_>>("show"),
@@ -106,6 +121,40 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<complete::CompletionsAnswer>("completions"),
         plain::<say::ErrorAnswer>("error"),
     ]
+}
+
+/// Returns the schema of each type of event, by its short name.
+pub fn event_schemas() -> Vec<AnswerSchema> {
+    vec![
+        event::<MirrorData>(EventKind::Initialised, "event mirror.initialised.v1"),
+        event::<BuildPublished>(EventKind::Published, "event build.published.v1"),
+        event::<BuildAdopted>(EventKind::Adopted, "event build.adopted.v1"),
+        event::<BuildLabelled>(EventKind::Labelled, "event build.labelled.v1"),
+        event::<BuildHeld>(EventKind::Held, "event build.held.v1"),
+        event::<BuildHeld>(EventKind::Unheld, "event build.unheld.v1"),
+        event::<BuildPruned>(EventKind::Pruned, "event build.pruned.v1"),
+        event::<BuildTrimmed>(EventKind::Trimmed, "event build.trimmed.v1"),
+        event::<BuildPlain>(EventKind::Restored, "event build.restored.v1"),
+        event::<BuildSwept>(EventKind::Swept, "event build.swept.v1"),
+        event::<BuildPlain>(EventKind::Lost, "event build.lost.v1"),
+        event::<AliasMoved>(EventKind::Aliased, "event alias.moved.v1"),
+        event::<AliasRemoved>(EventKind::Unaliased, "event alias.removed.v1"),
+        event::<AliasGeneration>(EventKind::Materialized, "event alias.materialized.v1"),
+        event::<StageMoved>(EventKind::Promoted, "event stage.promoted.v1"),
+        event::<StageMoved>(EventKind::Demoted, "event stage.demoted.v1"),
+        event::<StageWaiver>(EventKind::Waived, "event stage.waived.v1"),
+        event::<StageWaiver>(EventKind::Unwaived, "event stage.unwaived.v1"),
+        event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
+    ]
+}
+
+/// Returns the schema of events of one type.
+fn event<T: JsonSchema>(kind: EventKind, command: &'static str) -> AnswerSchema {
+    let mut made = schema::<Envelope<T>>(command, &mut generator());
+    if let Some(of_type) = made.schema.pointer_mut("/properties/type").and_then(Value::as_object_mut) {
+        of_type.insert("const".to_owned(), json!(type_of(kind)));
+    }
+    made
 }
 
 /// Returns the schema of an answer that is written as it is.

@@ -3,6 +3,8 @@
 mod alias;
 pub mod bundle;
 pub mod check;
+pub mod deliver;
+pub mod events;
 pub mod images;
 mod lint;
 pub mod pipeline;

@@ -37,7 +37,7 @@ pub struct Job<'a> {
     /// What is added to the environment.
     pub env: &'a [(&'static str, String)],
     /// What is taken out of the environment.
-    pub without: &'a [&'static str],
+    pub without: &'a [&'a str],
     /// What the command reads from its standard input.
     pub input: &'a [u8],
     /// For how long it may run.

@@ -57,6 +57,14 @@ pub enum JournalError {
         /// What does not fit.
         why: String,
     },
+    /// An event is not the one that was read before.
+    #[error("the journal has {has} event {seq}; expected the one that was read before")]
+    Replaced {
+        /// Its number.
+        seq: u64,
+        /// `another`, or `no`.
+        has: &'static str,
+    },
     /// Events are missing, or what refers to them contradicts the journal.
     #[error(transparent)]
     Anchor(#[from] AnchorError),
@@ -68,7 +76,7 @@ pub enum JournalError {
 impl Classify for JournalError {
     fn class(&self) -> Class {
         match self {
-            Self::Damaged { .. } | Self::Anchor(_) => ErrorKind::Refused.hint(
+            Self::Damaged { .. } | Self::Replaced { .. } | Self::Anchor(_) => ErrorKind::Refused.hint(
                 "restore `.mirrorkeep/journal` from a copy, or accept the loss with `mirrorkeep recover --accept-journal`",
             ),
             Self::Store(error) => error.class(),
@@ -535,6 +543,16 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// Returns the number of its first event, by its name.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns its place.
+    pub(super) fn at(&self) -> &RelPath {
+        &self.at
+    }
+
     /// Returns the segment that a file is by its name.
     pub(super) fn named(at: RelPath) -> Option<Self> {
         let first = at.name().strip_suffix(ENDING)?.parse().ok()?;
@@ -549,7 +567,7 @@ fn segments(store: &dyn Store) -> Result<Vec<Segment>, JournalError> {
 }
 
 /// Returns the segments, oldest first, and the files that have the ending of one and not the name.
-fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>), JournalError> {
+pub(super) fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>), JournalError> {
     let (mut segments, mut strange) = (Vec::new(), Vec::new());
     for at in files(store)? {
         match Segment::named(at.clone()) {

@@ -33,7 +33,7 @@ pub use label::{Label, LabelError, REJECTED, VOTE, job_name};
 pub use one_or_many::OneOrMany;
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
-pub use patience::{Patience, PatienceError, RETRIES};
+pub use patience::{Patience, PatienceError, RETRIES, retry_after};
 pub use shell::shell_word;
 pub use shipped::Shipped;
 pub use shown::{LineError, check_line, is_unprintable, named, show, shown, unprintable};

@@ -1,5 +1,6 @@
 //! For how long requests to a server are tried again, as the environment sets it.
 
+use chrono::{DateTime, Utc};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -53,9 +54,31 @@ impl FromStr for Patience {
     }
 }
 
+/// Returns for how long a server asks to wait, by the value of `Retry-After`: so many seconds, or until an instant.
+pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let until = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+    Some(until.signed_duration_since(now).to_std().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_in_seconds_or_until_an_instant() {
+        let now = DateTime::from_timestamp(784_111_777, 0).unwrap();
+        let case = |text: &str, seconds: Option<u64>| {
+            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+        };
+        case("7", Some(7));
+        case("Sun, 06 Nov 1994 08:50:07 GMT", Some(30));
+        case("Sun, 06 Nov 1994 08:00:00 GMT", Some(0));
+        case("soon", None);
+        case("-1", None);
+    }
 
     #[test]
     fn patience_is_a_number_of_seconds() {

@@ -141,6 +141,18 @@ impl Event {
         format!("{body}{SUM}{}\"}}\n", sum(body))
     }
 
+    /// Returns the checksum of its line.
+    pub fn sum(&self) -> String {
+        // The last thing on the line, before a quote, a brace and the line's end.
+        let line = self.write();
+        line.rsplit_once(SUM).map(|(_, sum)| sum.chars().take(16).collect()).unwrap_or_default()
+    }
+
+    /// Returns the person who did it: user and host, without the number of the process.
+    pub fn person(&self) -> &str {
+        person(&self.by)
+    }
+
     /// Reads an event from a line without its end.
     pub fn parse(line: &[u8]) -> Result<Self, EventError> {
         Self::parse_when(line, |_| true)
@@ -186,6 +198,11 @@ struct Line<'a> {
     details: Option<&'a RawValue>,
     #[serde(rename = "sum")]
     _sum: IgnoredAny,
+}
+
+/// Returns the person who did something: user and host, without the number of the process.
+pub fn person(by: &str) -> &str {
+    by.rsplit_once(" pid ").map_or(by, |(person, _)| person)
 }
 
 /// Returns the first 16 digits of a text's SHA-256: enough against accidents.

@@ -18,7 +18,7 @@ mod sums;
 pub use crate::model::version_order;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
-pub use event::{Event, EventError, EventKind, Phase};
+pub use event::{Event, EventError, EventKind, Phase, person};
 pub use foreign::{ForeignError, ForeignList, ForeignRead, ListedFile};
 pub use images::{IMAGE_LIST_LIMIT, ImageLine, ImageList, ImageListError};
 pub use inodes::Inodes;

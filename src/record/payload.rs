@@ -258,6 +258,8 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub trash: Option<RelPath>,
     #[serde(deserialize_with = "or_nothing")]
+    pub plan: Option<Digest>,
+    #[serde(deserialize_with = "or_nothing")]
     pub parts: Option<Vec<String>>,
     #[serde(deserialize_with = "or_nothing")]
     pub until: Option<Stamp>,

@@ -28,3 +28,4 @@ pub use credentials::{Credentials, CredentialsFile};
 pub use error::{Act, RegistryError};
 pub use manifest::{Descriptor, Manifest, Parts};
 pub use pages::next_page;
+pub(crate) use wire::innermost;

@@ -4,10 +4,10 @@
 //! never followed here; who reads a blob follows them. A server that has never answered this process is not waited for.
 
 use super::error::{Act, RegistryError};
-use crate::model::{Patience, RETRIES, shown};
+use crate::model::{Patience, RETRIES, retry_after, shown};
 use crate::progress::{CancelToken, Interrupted};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
@@ -368,7 +368,7 @@ pub(super) fn broken(act: &Act, why: &str) -> RegistryError {
 }
 
 /// Returns what the innermost cause of an error says: the outer ones name URLs.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;
@@ -385,31 +385,9 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Returns for how long a server asks to wait: so many seconds, or until an instant.
-fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let until = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-    Some(until.signed_duration_since(now).to_std().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wait_is_in_seconds_or_until_an_instant() {
-        let now = DateTime::from_timestamp(784_111_777, 0).unwrap();
-        let case = |text: &str, seconds: Option<u64>| {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
-        };
-        case("7", Some(7));
-        case("Sun, 06 Nov 1994 08:50:07 GMT", Some(30));
-        case("Sun, 06 Nov 1994 08:00:00 GMT", Some(0));
-        case("soon", None);
-        case("-1", None);
-    }
 
     #[test]
     fn what_a_registry_says_is_one_short_line() {

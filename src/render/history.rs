@@ -58,11 +58,6 @@ pub fn sentence(event: &Event) -> String {
     shown(&text).into_owned()
 }
 
-/// Returns the person who did something: user and host, without the number of the process.
-pub fn person(by: &str) -> &str {
-    by.rsplit_once(" pid ").map_or(by, |(person, _)| person)
-}
-
 fn text_of<'a>(event: &'a Event, key: &str) -> Option<&'a str> {
     event.details.get(key).and_then(Value::as_str)
 }
@@ -154,7 +149,7 @@ fn holds(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Phase;
+    use crate::record::{Phase, person};
     use serde_json::json;
 
     fn event(what: EventKind, to: &str, details: Value) -> Event {

@@ -13,10 +13,11 @@ mod sarif;
 mod status;
 mod table;
 
+pub use crate::record::person;
 pub use chart::{Series, chart, svg};
 pub use explain::explain;
 pub use findings::{findings, findings_page, findings_total, ignored};
-pub use history::{person, sentence};
+pub use history::sentence;
 pub use images::{image_lists, image_place};
 pub use junit::junit;
 pub use paint::{Paint, age, bytes, count, screened};

@@ -171,6 +171,8 @@ fn every_answer_carries_the_version_of_its_form() {
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     let (work, made) = (rig.work("").to_str().unwrap().to_owned(), rig.work("made"));
     let publish = ["publish", &work, "--stream", "master/debian", "--dry-run"];
+    let deliver = "deliver: 1\nto:\n  - {name: ci, since: 1, park_after: 0h, run: ['false']}\n";
+    fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
     let cases: &[(&str, &[&str])] = &[
         ("publish", &publish),
         ("status", &["status"]),
@@ -221,6 +223,13 @@ fn every_answer_carries_the_version_of_its_form() {
         ("adopt", &["adopt"]),
         ("recover", &["recover"]),
         ("copy", &["copy", &here, &there]),
+        ("deliver", &["deliver", "status"]),
+        ("deliver", &["deliver", "--dry-run"]),
+        ("deliver", &["deliver"]),
+        ("deliver", &["deliver", "replay", "ci", "--since", "1"]),
+        ("deliver", &["deliver", "unpark", "ci"]),
+        ("deliver", &["deliver"]),
+        ("lint", &["deliver", "lint"]),
         ("man", &["man"]),
         ("completions", &["completions", "bash"]),
     ];

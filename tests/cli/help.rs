@@ -39,7 +39,7 @@ fn a_word_of_another_tool_is_answered_with_the_verb() {
         ("ls", "`mirrorkeep list`"),
         ("rm", "`mirrorkeep withdraw ID --why TEXT`"),
         ("gc", "`mirrorkeep prune`"),
-        ("events", "`mirrorkeep log`"),
+        ("journal", "`mirrorkeep log`"),
         ("rollback", "`mirrorkeep demote STAGE --stream STREAM --why TEXT`"),
         ("info", "`mirrorkeep status`"),
         ("undo", "`mirrorkeep restore ID`"),

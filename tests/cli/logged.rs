@@ -1,6 +1,7 @@
 //! What `-v` and `RUST_LOG` log, and what they never log.
 
 use crate::support::rig::Rig;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -22,6 +23,9 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
     let other = rig.work("../other").to_str().unwrap().to_owned();
     let made = Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(["--mirror", &other, "init"]).output();
     assert!(made.unwrap().status.success());
+    let deliver = "deliver: 1\nto:\n  - {name: ci, since: 1, run: [cat]}\n";
+    fs::create_dir_all(rig.mirror(".mirrorkeep")).unwrap();
+    fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
     let (here, work) =
         (rig.mirror("").to_str().unwrap().to_owned(), rig.work("").to_str().unwrap().to_owned());
     let publish = format!("publish {work} --stream master/centos --build 20181205T060000Z");
@@ -30,6 +34,12 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         &publish,
         "status",
         "log",
+        "events --type build.published",
+        "deliver lint",
+        "deliver",
+        "deliver status",
+        "deliver replay ci --since 1",
+        "deliver --dry-run",
         "trash list",
         "hold list",
         "list",

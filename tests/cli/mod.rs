@@ -6,6 +6,7 @@ pub(crate) mod answers;
 pub(crate) mod colours;
 pub(crate) mod completing;
 pub(crate) mod dry;
+mod events;
 pub(crate) mod exits;
 pub(crate) mod guesses;
 pub(crate) mod help;

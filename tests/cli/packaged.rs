@@ -41,6 +41,7 @@ fn packed(place: &Path, kind: &str) -> PathBuf {
 fn expected(zsh: &str) -> BTreeSet<String> {
     let mut files: BTreeSet<String> = [
         "/usr/bin/mirrorkeep",
+        "/usr/lib/systemd/system/mirrorkeep-deliver.service",
         "/usr/lib/systemd/system/mirrorkeep-failed@.service",
         "/usr/lib/systemd/system/mirrorkeep-prune.service",
         "/usr/lib/systemd/system/mirrorkeep-prune.timer",
@@ -101,7 +102,12 @@ fn the_deb_installs_a_user_who_publishes_and_units_that_systemd_accepts() {
         ["/usr/lib/systemd/system", "/lib/systemd/system"].into_iter().find(|at| Path::new(at).is_dir());
     ok(Command::new("cp").args(["-rn", units.unwrap()]).arg(root.join("usr/lib/systemd")));
     fs::copy("/bin/sh", root.join("bin/sh")).unwrap();
-    for unit in ["mirrorkeep-prune.timer", "mirrorkeep-prune.service", "mirrorkeep-failed@x.service"] {
+    for unit in [
+        "mirrorkeep-deliver.service",
+        "mirrorkeep-prune.timer",
+        "mirrorkeep-prune.service",
+        "mirrorkeep-failed@x.service",
+    ] {
         let mut verify = Command::new("systemd-analyze");
         verify.arg(format!("--root={}", root.display())).args(["--man=no", "verify", unit]);
         assert_eq!(ok(&mut verify), "", "{unit}");

@@ -1,7 +1,9 @@
 //! The shipped JSON schemas of answers: from the types that are written, one for each answer, and open to more fields.
 
 use crate::support::shapes::{directory, fits};
-use mirrorkeep::cli::schemas;
+use mirrorkeep::cli::{AnswerSchema, event_schemas, schemas};
+use mirrorkeep::decide::events::{type_name, type_of};
+use mirrorkeep::record::EventKind;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,9 +15,10 @@ fn text(schema: &Value) -> String {
 
 #[test]
 fn the_committed_schemas_are_the_programs() {
+    let all = [schemas(), event_schemas()].concat();
     let made: BTreeMap<String, String> =
-        schemas().iter().map(|answer| (answer.file(), text(&answer.schema))).collect();
-    assert_eq!(made.len(), schemas().len(), "two answers have one file");
+        all.iter().map(|answer| (answer.file(), text(&answer.schema))).collect();
+    assert_eq!(made.len(), all.len(), "two answers have one file");
     if std::env::var_os("MIRRORKEEP_WRITE_SCHEMAS").is_some() {
         fs::remove_dir_all(directory()).ok();
         fs::create_dir_all(directory()).unwrap();
@@ -52,14 +55,14 @@ fn every_row_of_the_documents_has_its_schema_and_every_schema_its_row() {
 
 #[test]
 fn a_later_version_may_add_fields_and_must_keep_those_that_are_there() {
-    for answer in schemas() {
+    for answer in [schemas(), event_schemas()].concat() {
         let text = text(&answer.schema);
         for closed in ["\"additionalProperties\": false", "\"unevaluatedProperties\": false"] {
             assert!(!text.contains(closed), "{}: {closed}", answer.command);
         }
         let required = answer.schema["required"].as_array().map_or(0, Vec::len);
         assert!(required > 1, "{}: requires {required} fields", answer.command);
-        let version = |field: &Value| field["const"] == json!(1);
+        let version = |field: &Value| field["const"] == json!(1) || field["const"] == json!("1.0");
         let properties = answer.schema["properties"].as_object().unwrap();
         assert!(
             answer.command == "error" || properties.values().any(version),
@@ -86,4 +89,17 @@ fn an_answer_that_lacks_a_field_or_has_another_one_does_not_fit() {
     let mut more = whole;
     more["more"] = json!(true);
     assert!(fits(resolve, &more).unwrap_err().contains("more"));
+}
+
+#[test]
+fn every_type_of_event_has_its_schema() {
+    let made: BTreeSet<&str> = event_schemas().iter().map(|of| of.command).collect();
+    let expected: Vec<String> =
+        EventKind::ALL.iter().map(|kind| format!("event {}.v1", type_name(*kind))).collect();
+    assert_eq!(made, expected.iter().map(String::as_str).collect());
+    for kind in EventKind::ALL {
+        let named = |of: &&AnswerSchema| of.schema["properties"]["type"]["const"] == type_of(kind);
+        let of: Vec<String> = event_schemas().iter().filter(named).map(AnswerSchema::file).collect();
+        assert_eq!(of, [format!("event-{}.v1.json", type_name(kind))]);
+    }
 }

@@ -48,6 +48,11 @@ fn hostile() -> Rig {
         record["labels"]["sanity"]["value"] = json!(HOSTILE);
         record["labels"]["sanity"]["who"] = json!(HOSTILE);
     });
+    let script = serde_json::to_string(HOSTILE).unwrap();
+    let deliver = format!(
+        "deliver: 1\nto:\n  - {{name: ci, since: 1, park_after: 0h, run: [sh, -c, 'printf %s \"$0\"; exit 1', {script}]}}\n"
+    );
+    fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
     lay(&rig, "masters", &[(NAME, "")]);
     lay(&rig, ID, &[(&format!("outputs/{NAME}"), "")]);
     lay(
@@ -64,9 +69,17 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 49] = [
+    let calls: [&[&str]; 57] = [
         &["status"],
         &["log"],
+        &["events"],
+        &["events", "--type", HOSTILE],
+        &["deliver", "lint"],
+        &["deliver"],
+        &["deliver", "status"],
+        &["deliver", HOSTILE],
+        &["deliver", "replay", HOSTILE, "--since", "1"],
+        &["deliver", "unpark", "ci"],
         &["hold", "list"],
         &["trash", "list"],
         &["list"],

@@ -18,6 +18,10 @@ const READERS: &[&str] = &[
     "history",
     "status",
     "log",
+    "events",
+    "deliver status",
+    "deliver lint",
+    "deliver schema",
     "trash list",
     "hold list",
     "list",
@@ -147,6 +151,10 @@ fn scene() -> Rig {
     rig.ok(&["vote", D, "smoke", "success"]);
     rig.ok(&["waive", "later", "smoke", "--until", "3d", "--why", "no hardware"]);
     rig.ok(&["reject", D, "--stage", "later", "--why", "does not boot"]);
+    // A subscriber that refuses an event, and one of which events are parked.
+    let deliver = "deliver: 1\nto:\n  - {name: refusing, since: 1, run: ['false']}\n  - {name: parking, since: 1, park_after: 0h, run: ['false']}\n";
+    fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
+    assert_eq!(rig.run(&["deliver"]).status.code(), Some(1));
     // What was published before has no lists yet.
     let settings = rig.mirror(".mirrorkeep/mirror.yaml");
     let text = fs::read_to_string(&settings).unwrap();
@@ -161,19 +169,17 @@ fn every_dry_run_changes_nothing_and_says_would() {
         (rig.work(""), rig.work("../redirects.conf"), rig.work("../other"), rig.work("../new"));
     let (work, out, other, new) =
         (work.to_str().unwrap(), out.to_str().unwrap(), other.to_str().unwrap(), new.to_str().unwrap());
-    let mirror = rig.mirror("");
-    let mirror = mirror.to_str().unwrap();
+    let mirror = rig.mirror("").display().to_string();
     rig.ok(&["--mirror", other, "init"]);
     let trunk = Trunk::new();
     trunk.publish("compute", 1);
-    let trunk = trunk.mirror("");
-    let trunk = trunk.to_str().unwrap();
+    let trunk = trunk.mirror("").display().to_string();
     let latest = "master/centos/latest_build";
     let trials: &[(&str, i32, &[&str])] = &[
         ("init", 0, &["--mirror", new, "init", "--dry-run"]),
         ("init of a mirror", 1, &["init", "--dry-run"]),
         ("publish", 0, &["publish", work, "--stream", "master/centos", "--dry-run"]),
-        ("copy", 0, &["copy", mirror, other, "master/centos", "--dry-run"]),
+        ("copy", 0, &["copy", &mirror, other, "master/centos", "--dry-run"]),
         ("label", 0, &["label", C, "sanity=green", "--dry-run"]),
         ("alias set", 0, &["alias", "set", latest, C, "--allow-backwards", "--dry-run"]),
         ("alias remove", 0, &["alias", "remove", latest, "--dry-run"]),
@@ -186,7 +192,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),
         ("promote", 0, &["promote", "--dry-run"]),
         ("demote", 0, &["demote", "tested", "--stream", "master/centos", "--why", "bad", "--dry-run"]),
-        ("bundle", 0, &["--mirror", trunk, "bundle", "centos9-master/consistent", "--dry-run"]),
+        ("bundle", 0, &["--mirror", &trunk, "bundle", "centos9-master/consistent", "--dry-run"]),
         ("vote", 0, &["vote", D, "boot", "failure", "--dry-run"]),
         ("gate", 0, &["gate", D, "smoke", "--dry-run"]),
         ("waive", 0, &["waive", "later", "boot", "--build", D, "--why", "bug 7", "--dry-run"]),
@@ -195,6 +201,10 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("unreject", 0, &["unreject", D, "--stage", "later", "--dry-run"]),
         ("restore", 0, &["restore", A, "--dry-run"]),
         ("sweep", 0, &["sweep", "--dry-run"]),
+        ("deliver", 0, &["deliver", "--dry-run"]),
+        ("deliver replay", 0, &["deliver", "replay", "refusing", "--since", "1", "--dry-run"]),
+        ("deliver park", 0, &["deliver", "park", "refusing", "--dry-run"]),
+        ("deliver unpark", 0, &["deliver", "unpark", "parking", "--dry-run"]),
         ("hold", 0, &["hold", C, "--why", "bug 8", "--dry-run"]),
         ("unhold", 0, &["unhold", D, "--dry-run"]),
         ("check", 5, &["check", "--fix", "--dry-run"]),

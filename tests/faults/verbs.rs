@@ -6,6 +6,7 @@
 //! and adopt have their own longer stories beside this.
 
 use crate::support::broken::Broken;
+use crate::support::shapes::event_fits;
 use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
@@ -13,19 +14,22 @@ use mirrorkeep::decide::pipeline::Pipeline;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::ops::deliver::{Outcome, Until, deliver, required_deliver};
+use mirrorkeep::ops::events::{EventsRequest, Follow, events};
 use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
-use mirrorkeep::record::{Hold, Waived};
+use mirrorkeep::record::{EventKind, Hold, Phase, Waived};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
 use object_store::memory::InMemory;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +104,11 @@ macro_rules! verbs {
         }
 
         #[test]
+        fn its_events_have_the_form_of_their_types() {
+            events_fit(&Scene::in_directory($begin), super::$verb);
+        }
+
+        #[test]
         fn a_read_that_fails_after_a_stop_loses_no_build_of_a_directory() {
             let ready = Scene::in_directory($begin);
             every_read($of_two, || ready.fork(), |_, store| done(store, super::$verb));
@@ -134,6 +143,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     set_pipeline from pruned
     set_layout from pruned
     export_readers from for_readers
+    deliver_events from subscribed
 }
 
 verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
@@ -483,6 +493,25 @@ fn for_readers(session: &Session<'_>) -> Result<(), String> {
         .map_err(chain)
 }
 
+/// Delivers every event to a command that writes its number down.
+fn deliver_events(session: &Session<'_>) -> Result<(), String> {
+    let file = required_deliver(session.mirror()).map_err(chain)?;
+    let report = deliver(session, &file, &[], Until::End, &|| ()).map_err(chain)?;
+    let wrong = report.subscribers.iter().find(|one| one.outcome != Outcome::UpToDate);
+    wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
+}
+
+/// Prunes, and has a subscriber of some of the events.
+fn subscribed(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    let yaml = "deliver: 1
+to:
+  - {name: ci, since: 1, types: [build.published, build.pruned], run: [sh, -c, 'echo $MIRRORKEEP_EVENT_SEQ >> \"$MIRRORKEEP_MIRROR/../delivered\"']}
+";
+    let at = RelPath::state("deliver.yaml");
+    session.mirror().store().put(&at, yaml.as_bytes(), Put::Replace).map_err(chain)
+}
+
 /// Prunes once, so that the oldest build is in the trash.
 fn pruned(session: &Session<'_>) -> Result<(), String> {
     mirrorkeep::ops::retention::prune(session, &PruneOptions::default(), Mode::Real).map(drop).map_err(chain)
@@ -606,6 +635,20 @@ impl Scene {
         open(self.store()).unwrap()
     }
 
+    /// Returns the numbers of the events that were delivered, each once; fails where one came after a higher one for the
+    /// first time.
+    fn delivered(&self) -> Vec<u64> {
+        let text = fs::read_to_string(self.dir().join("delivered")).unwrap_or_default();
+        let mut came: Vec<u64> = Vec::new();
+        for number in text.lines().map(|line| line.parse().unwrap()) {
+            if !came.contains(&number) {
+                assert!(came.last().is_none_or(|last| *last < number), "{number} came late in {text}");
+                came.push(number);
+            }
+        }
+        came
+    }
+
     /// Looks whether the names of the stage are those before or those after, once an interrupted command is settled, and the
     /// journal says so.
     fn moves_as_one(&self) -> Result<(), String> {
@@ -677,6 +720,7 @@ impl Scene {
         }
         end.push(format!("noted {:?}", self.noted()));
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
+        end.push(format!("delivered {:?}", self.delivered()));
         end.sort();
         end
     }
@@ -790,4 +834,25 @@ fn every_call(ready: &Scene, act: Act, stride: usize) {
         end: &Scene::end,
     };
     broken.every_call(8);
+}
+
+/// Does a verb, and fails unless each event of the mirror has the form of its type.
+#[track_caller]
+fn events_fit(ready: &Scene, act: Act) {
+    let scene = ready.fork();
+    done(scene.store(), act).unwrap();
+    let mirror = scene.mirror();
+    let mut count = 0;
+    let request = EventsRequest::default();
+    let done = events(&Session::new(&mirror, &now), &request, Follow::End, &mut |events| {
+        for event in events {
+            event_fits(&serde_json::from_str(&event.line()).unwrap()).unwrap();
+            count += 1;
+        }
+        ControlFlow::Continue(())
+    });
+    done.unwrap();
+    let all = mirror.history(&EventKind::ALL).unwrap();
+    assert_eq!(count, all.iter().filter(|event| event.phase == Phase::Done).count());
+    assert!(count > BUILDS.len());
 }

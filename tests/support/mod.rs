@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod broken;
 pub(crate) mod dice;
 pub(crate) mod http;
+pub(crate) mod receiver;
 pub(crate) mod rig;
 pub(crate) mod servers;
 pub(crate) mod shapes;

@@ -1,7 +1,7 @@
 //! Answers in JSON against the schemas that are shipped for them.
 
 use jsonschema::Validator;
-use mirrorkeep::cli::{AnswerSchema, schemas};
+use mirrorkeep::cli::{AnswerSchema, event_schemas, schemas};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use std::{cell::RefCell, fs};
 
 /// Every answer, as the program describes it.
 static ANSWERS: LazyLock<Vec<AnswerSchema>> = LazyLock::new(schemas);
+
+/// Every type of event, as the program describes it.
+static EVENTS: LazyLock<Vec<AnswerSchema>> = LazyLock::new(event_schemas);
 
 thread_local! {
     static SHIPPED: RefCell<HashMap<String, Rc<Shipped>>> = RefCell::default();
@@ -67,6 +70,23 @@ pub(crate) fn assert_error_shape(stderr: &[u8]) {
     let error = serde_json::from_str(last).unwrap_or_else(|why| panic!("{why}: {text}"));
     let of = ANSWERS.iter().find(|answer| answer.command == "error").unwrap();
     fits(of, &error).unwrap_or_else(|why| panic!("{why}\n{error:#}"));
+}
+
+/// Returns why an event does not fit the shipped schema of its type.
+pub(crate) fn event_fits(event: &Value) -> Result<(), String> {
+    let kind = event["type"].as_str().unwrap_or_default();
+    let short = kind.strip_prefix("mirrorkeep.").ok_or_else(|| format!("{kind}: not a type"))?;
+    let of = EVENTS.iter().find(|of| of.command.strip_prefix("event ") == Some(short));
+    let all = ANSWERS.iter().find(|answer| answer.command == "events");
+    fits(all.ok_or("no schema of events")?, &without_data(event))?;
+    fits(of.ok_or_else(|| format!("{kind}: no schema"))?, event)
+}
+
+/// Returns an event whose data is of no type.
+fn without_data(event: &Value) -> Value {
+    let mut event = event.clone();
+    event["data"] = Value::Null;
+    event
 }
 
 /// Returns why an answer does not fit its shipped schema.

@@ -31,6 +31,7 @@ pub use images::{CarriedImages, ImagePlaces};
 pub use lint::{LintTerms, lint};
 pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
+pub(in crate::decide) use time_limit::TimeLimit;
 pub use tries::Surprise;
 
 use crate::model::{Class, Classify, ErrorKind, Problem};

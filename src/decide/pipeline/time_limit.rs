@@ -13,7 +13,7 @@ const LONGEST: u64 = 86_400;
 
 /// For how long a command may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TimeLimit(pub(super) Duration);
+pub(in crate::decide) struct TimeLimit(pub(in crate::decide) Duration);
 
 impl TimeLimit {
     fn read(text: &str) -> Option<Self> {

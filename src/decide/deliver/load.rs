@@ -1,0 +1,373 @@
+//! From the YAML of a deliver.yaml to its meaning, every problem reported at once with its place.
+
+use super::DeliverFileError;
+use super::schema::{DeliverFile, SubscriberFile, WebhookFile};
+use super::subscriber::{Address, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
+use crate::decide::events::{Choice, Filter};
+use crate::decide::policy::{Span, pattern, unknown};
+use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+use url::Url;
+
+/// The most subscribers: each has a thread.
+const MOST: usize = 32;
+
+/// For how long an event may be refused where the file does not say.
+const PARK_AFTER: Span = Span::days(3);
+
+/// How old an event that waits may be where the file does not say.
+const ALARM: Span = Span::hours(1);
+
+/// For how long one request and one command may take where the file does not say.
+const LIMITS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
+
+/// What is filled in in the arguments of a command.
+const FIELDS: [&str; 6] = ["{stream}", "{build}", "{path}", "{subject}", "{type}", "{seq}"];
+
+impl Deliver {
+    /// Reads a deliver.yaml; `file` is its name in messages.
+    pub fn load(text: &str, file: &str) -> Result<Self, DeliverFileError> {
+        static SCHEMA: LazyLock<Value> = LazyLock::new(Deliver::schema);
+        let document = Document::parse(text, file).map_err(DeliverFileError)?;
+        let unknown = unknown::keys_of(&document, &SCHEMA);
+        let raw: DeliverFile = match document.read() {
+            Ok(raw) if unknown.is_empty() => raw,
+            Ok(_) => return Err(DeliverFileError(unknown)),
+            Err(first) => return Err(DeliverFileError(pieces(&document, first, unknown))),
+        };
+        let mut loading = Loading { document: &document, problems: Vec::new() };
+        let deliver = loading.deliver(&raw, text);
+        if loading.problems.is_empty() { Ok(deliver) } else { Err(DeliverFileError(loading.problems)) }
+    }
+
+    /// Returns the JSON schema of a deliver.yaml, by which editors complete and check it.
+    pub fn schema() -> Value {
+        schemars::schema_for!(DeliverFile).to_value()
+    }
+}
+
+/// Returns every problem that reading the subscribers one by one finds, beside the unknown keys.
+fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
+    let mut found = unknown;
+    let mut take = |result: Result<(), Vec<Problem>>| {
+        let problems = result.err().into_iter().flatten();
+        let before = found.len();
+        found.extend(problems.filter(|problem| !problem.message.contains("unknown field")));
+        found.len() > before
+    };
+    for index in 0..document.items("to").unwrap_or(0) {
+        let at = format!("to[{index}]");
+        // Entry by entry: an unknown key of a subscriber would hide them.
+        let mut entry = |key: &str, read: fn(&Document, &str) -> Result<(), Vec<Problem>>| {
+            let at = format!("{at}.{key}");
+            document.has(&at) && take(read(document, &at))
+        };
+        let words = |document: &Document, at: &str| document.read_at::<OneOrMany>(at).map(drop);
+        let span = |document: &Document, at: &str| document.read_at::<Span>(at).map(drop);
+        let found = [
+            entry("types", words),
+            entry("streams", words),
+            entry("results", words),
+            entry("since", |document, at| document.read_at::<u64>(at).map(drop)),
+            entry("park_after", span),
+            entry("alarm", span),
+            entry("timeout", |document, at| {
+                document.read_at::<crate::decide::pipeline::TimeLimit>(at).map(drop)
+            }),
+            entry("run", |document, at| document.read_at::<Vec<String>>(at).map(drop)),
+            entry("webhook", |document, at| document.read_at::<WebhookFile>(at).map(drop)),
+        ];
+        if found == [false; 9] {
+            take(document.read_at::<SubscriberFile>(&at).map(drop));
+        }
+    }
+    let mut all = if found.is_empty() { first } else { found };
+    for problem in &mut all {
+        problem.message = unknown::plain(&problem.message);
+    }
+    all
+}
+
+/// A file while it is read.
+struct Loading<'a> {
+    document: &'a Document,
+    problems: Vec<Problem>,
+}
+
+impl Loading<'_> {
+    fn problem(&mut self, path: &str, message: impl Into<String>) {
+        self.problems.push(self.document.problem(path, message));
+    }
+
+    fn deliver(&mut self, raw: &DeliverFile, text: &str) -> Deliver {
+        if raw.deliver != 1 {
+            self.problem("deliver", format!("version {} is not known; 1 is accepted", raw.deliver));
+        }
+        if raw.to.len() > MOST {
+            self.problem("to", format!("{} subscribers; at most {MOST} are accepted", raw.to.len()));
+        }
+        let mut names = HashSet::new();
+        let mut to = Vec::new();
+        for (index, one) in raw.to.iter().enumerate() {
+            let at = format!("to[{index}]");
+            if let Err(why) = subscriber_name(&one.name) {
+                self.problem(&format!("{at}.name"), why);
+            } else if !names.insert(&one.name) {
+                self.problem(&format!("{at}.name"), format!("a second subscriber `{}`", one.name));
+            }
+            to.extend(self.subscriber(&at, one));
+        }
+        Deliver { text: text.into(), digest: Digest::of(text.as_bytes()), to }
+    }
+
+    fn subscriber(&mut self, at: &str, raw: &SubscriberFile) -> Option<Subscriber> {
+        let filter = self.filter(at, raw);
+        if raw.since == Some(0) {
+            self.problem(&format!("{at}.since"), "0 is not accepted; the first event has the number 1");
+        }
+        let via = match (&raw.run, &raw.webhook) {
+            (Some(words), None) => Some(Via::Run(self.command(&format!("{at}.run"), words))),
+            (None, Some(webhook)) => self.webhook(&format!("{at}.webhook"), webhook).map(Via::Webhook),
+            _ => {
+                self.problem(at, "exactly one of `run` and `webhook` is accepted");
+                None
+            }
+        }?;
+        let limit = if matches!(via, Via::Run(_)) { LIMITS.1 } else { LIMITS.0 };
+        Some(Subscriber {
+            name: raw.name.clone(),
+            filter,
+            since: raw.since,
+            park_after: raw.park_after.unwrap_or(PARK_AFTER),
+            alarm: raw.alarm.unwrap_or(ALARM),
+            limit: raw.timeout.map_or(limit, |limit| limit.0),
+            via,
+        })
+    }
+
+    fn filter(&mut self, at: &str, raw: &SubscriberFile) -> Filter {
+        let mut filter = Filter::default();
+        for text in words(raw.types.as_ref()) {
+            match text.parse::<Choice>() {
+                Ok(choice) => filter.types.push(choice),
+                Err(error) => self.problem(&format!("{at}.types"), error.to_string()),
+            }
+        }
+        for text in words(raw.streams.as_ref()) {
+            let (pattern, wrong) = pattern(text);
+            for why in wrong {
+                self.problem(&format!("{at}.streams"), why);
+            }
+            filter.streams.push(pattern);
+        }
+        for text in words(raw.results.as_ref()) {
+            match text.parse::<Outcome>() {
+                Ok(result) => filter.results.push(result),
+                Err(error) => self.problem(&format!("{at}.results"), error.to_string()),
+            }
+        }
+        for (key, values) in &raw.labels {
+            for value in values.as_slice() {
+                if let Err(error) = Label::read(key, value) {
+                    self.problem(&format!("{at}.labels.{key}"), error.to_string());
+                }
+            }
+            filter.labels.insert(key.clone(), values.as_slice().to_vec());
+        }
+        filter
+    }
+
+    fn command(&mut self, at: &str, words: &[String]) -> Command {
+        match words.first().map(String::as_str) {
+            None | Some("") => self.problem(
+                at,
+                "a program and its arguments are expected, such as `[/usr/local/bin/rebuild, \"{stream}\"]`",
+            ),
+            Some(program) if program.contains(['{', '}']) => {
+                self.problem(&format!("{at}[0]"), "nothing is filled in in the name of the program");
+            }
+            Some(_) => {}
+        }
+        for (index, word) in words.iter().enumerate().skip(1) {
+            let rest = FIELDS.iter().fold(word.clone(), |rest, field| rest.replace(field, ""));
+            if rest.contains(['{', '}']) {
+                let why = format!(
+                    "`{}` has a brace that is of no field; {} are filled in",
+                    word.escape_debug(),
+                    FIELDS.join(", ")
+                );
+                self.problem(&format!("{at}[{index}]"), why);
+            }
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            self.problem(at, "a zero byte is not accepted in a command");
+        }
+        Command(words.to_vec())
+    }
+
+    fn webhook(&mut self, at: &str, raw: &WebhookFile) -> Option<Webhook> {
+        let url = match (&raw.url, &raw.url_env) {
+            (Some(url), None) => self.url(&format!("{at}.url"), url).map(|url| Address::Given(Box::new(url))),
+            (None, Some(name)) => self.variable(&format!("{at}.url_env"), name).map(Address::Env),
+            _ => {
+                self.problem(at, "exactly one of `url` and `url_env` is accepted");
+                None
+            }
+        };
+        let secret = match (&raw.secret_env, &raw.secret_file) {
+            (None, None) => None,
+            (Some(name), None) => self.variable(&format!("{at}.secret_env"), name).map(Secret::Env),
+            (None, Some(file)) if file.starts_with('/') => Some(Secret::File(PathBuf::from(file))),
+            (None, Some(file)) => {
+                let why = format!(
+                    "`{}` is not an absolute path, such as `/etc/mirrorkeep/hook`",
+                    file.escape_debug()
+                );
+                self.problem(&format!("{at}.secret_file"), why);
+                None
+            }
+            (Some(_), Some(_)) => {
+                self.problem(at, "at most one of `secret_env` and `secret_file` is accepted");
+                None
+            }
+        };
+        Some(Webhook { url: url?, secret })
+    }
+
+    fn url(&mut self, at: &str, text: &str) -> Option<Url> {
+        match web_address(text) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.problem(at, why);
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, at: &str, name: &str) -> Option<String> {
+        let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty()
+            || name.len() > 128
+            || !name.chars().all(plain)
+            || name.starts_with(|c: char| c.is_ascii_digit())
+        {
+            // It may be the secret itself.
+            self.problem(at, "this is not the name of an environment variable, such as `HOOK_SECRET`");
+            return None;
+        }
+        Some(name.to_owned())
+    }
+}
+
+/// Returns the words of a list, none where it is not given.
+fn words(list: Option<&OneOrMany>) -> impl Iterator<Item = &String> {
+    list.into_iter().flat_map(OneOrMany::as_slice)
+}
+
+/// Reads an address that events can be posted to; says what is wrong without repeating it, since it may be a secret.
+pub fn web_address(text: &str) -> Result<Url, String> {
+    let accepted = "an address such as `https://ci.example.org/hook` is accepted";
+    let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("only `http` and `https` are accepted; {accepted}"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user or password is not accepted in an address; `url_env` names a variable that has a secret one, and `secret_env` signs events".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err(format!("a fragment (`#…`) is not sent; {accepted}"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        Deliver::load(text, "d.yaml")
+            .err()
+            .map_or(Vec::new(), |error| error.0.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn every_problem_of_a_file_is_reported_at_once_with_its_place() {
+        let text = "deliver: 2
+to:
+  - {name: CI, types: [build.publish], run: []}
+  - {name: ci, streams: /x, results: good, since: 0, webhook: {url: 'ftp://x/'}}
+  - {name: ci, labels: {'a b': c}, webhook: {url: 'https://u:p@x/', url_env: X}}
+  - {name: status, webhook: {url_env: 'x y', secret_env: A, secret_file: b}}
+  - {name: both, run: ['{stream}', '{strem}'], webhook: {url: 'https://x/'}}
+  - {name: ci, webhook: {url: 'https://u:hidden@x/', secret_file: rel}}
+  - {name: cmd, run: ['{stream}', '{strem}', '{stream}-{seq}']}
+";
+        let found = problems(text);
+        let wanted = [
+            "d.yaml:1:1: deliver: version 2 is not known",
+            "d.yaml:3:6: to[0].name: `CI` is not a name of a subscriber",
+            "to[0].types: `build.publish` is not a type of events",
+            "to[0].run: a program and its arguments are expected",
+            "to[1].streams: `/x` can match nothing",
+            "to[1].results: `good` is not a result",
+            "to[1].since: 0 is not accepted",
+            "to[1].webhook.url: only `http` and `https` are accepted",
+            "to[2].name: a second subscriber `ci`",
+            "to[2].labels.a b:",
+            "to[2].webhook: exactly one of `url` and `url_env`",
+            "to[3].name: `status` is a verb of `deliver`",
+            "to[3].webhook.url_env: this is not the name of an environment variable",
+            "to[3].webhook: at most one of `secret_env` and `secret_file`",
+            "to[4]: exactly one of `run` and `webhook`",
+            "to[5].name: a second subscriber `ci`",
+            "to[5].webhook.url: a user or password is not accepted",
+            "to[5].webhook.secret_file: `rel` is not an absolute path",
+            "to[6].run[0]: nothing is filled in",
+            "to[6].run[1]: `{strem}` has a brace that is of no field",
+        ];
+        for wanted in wanted {
+            assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}\n{}", found.join("\n"));
+        }
+        assert_eq!(found.len(), wanted.len(), "{}", found.join("\n"));
+        assert!(found.iter().all(|line| !line.contains("hidden") && !line.contains("u:p")), "{found:?}");
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_forms_are_named_with_what_is_accepted() {
+        let found = problems(
+            "deliver: 1\nto:\n  - {name: a, typ: x, alarm: soon, webhook: {url: 'https://x/', secret: s}}\n",
+        );
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.iter().any(|line| line.contains("unknown key `typ` (`types`?)")), "{found:?}");
+        assert!(found.iter().any(|line| line.contains("unknown key `secret`")), "{found:?}");
+        assert!(found.iter().any(|line| line.contains("`soon` is not a length of time")), "{found:?}");
+    }
+
+    #[test]
+    fn a_file_means_what_it_says() {
+        let text = "deliver: 1
+to:
+  - name: ci
+    types: [build.published, 'stage.*']
+    streams: 'master/**'
+    webhook: {url: 'https://ci.example.org/hook?x=1', secret_env: HOOK_SECRET}
+  - {name: rebuild, park_after: 1h, timeout: 5m, run: [/usr/local/bin/rebuild, '{stream}']}
+";
+        let deliver = Deliver::load(text, "d.yaml").unwrap();
+        assert_eq!(deliver.secrets(), ["HOOK_SECRET"]);
+        let [ci, rebuild] = &deliver.to[..] else { panic!() };
+        assert_eq!(
+            (ci.limit, ci.park_after, ci.via.key()),
+            (Duration::from_secs(30), Span::days(3), "webhook")
+        );
+        assert_eq!((rebuild.limit, rebuild.park_after), (Duration::from_mins(5), Span::hours(1)));
+        assert_eq!(ci.filter.types.len(), 2);
+        assert_eq!(text, deliver.text());
+        let none = Deliver::load("deliver: 1\nto: []\n", "d.yaml").unwrap();
+        assert!(none.to.is_empty());
+    }
+}

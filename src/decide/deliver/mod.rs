@@ -1,0 +1,28 @@
+//! Who gets which events, and how: `deliver.yaml` and its meaning.
+//!
+//! The file names subscribers, each with a choice of events and one way to reach it. It has no secrets: it names variables
+//! and files that have them (`docs/decisions/0019-events.md`).
+
+mod lint;
+mod load;
+mod pause;
+mod schema;
+mod subscriber;
+
+pub use lint::lint;
+pub use load::web_address;
+pub use pause::{LONGEST_ASKED, pause};
+pub use subscriber::{Address, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
+
+use crate::model::{Class, Classify, ErrorKind, Problem};
+
+/// Says what is wrong with a deliver.yaml: every problem with its place.
+#[derive(Debug, thiserror::Error)]
+#[error("deliver.yaml cannot be used:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+pub struct DeliverFileError(pub Vec<Problem>);
+
+impl Classify for DeliverFileError {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
+}

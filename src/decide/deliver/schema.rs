@@ -1,0 +1,81 @@
+//! The YAML of deliver.yaml, exactly; what it means is made of it in `load`.
+
+use crate::decide::pipeline::TimeLimit;
+use crate::decide::policy::Span;
+use crate::model::OneOrMany;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Which programs get which events.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "the keys `deliver: 1` and `to`, a list of subscribers")]
+pub(super) struct DeliverFile {
+    /// The version of this form: 1.
+    pub(super) deliver: u32,
+    /// The subscribers.
+    pub(super) to: Vec<SubscriberFile>,
+}
+
+/// A subscriber: a choice of events, and exactly one of `run` and `webhook`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a subscriber such as `{name: ci, types: [build.published], webhook: {url: \"https://ci.example.org/hook\"}}`"
+)]
+pub(super) struct SubscriberFile {
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub(super) name: String,
+    /// The types of its events, such as `build.published`, or groups such as `stage.*`; all without it.
+    #[serde(default)]
+    pub(super) types: Option<OneOrMany>,
+    /// The streams, as patterns: `*` within a name, `**` for any names. Events that are about no stream are delivered.
+    #[serde(default)]
+    pub(super) streams: Option<OneOrMany>,
+    /// The results of builds, such as `success`. Events that state none are delivered.
+    #[serde(default)]
+    pub(super) results: Option<OneOrMany>,
+    /// Of the events `build.labelled` only those that set these labels, each to one of these values.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, OneOrMany>,
+    /// The number of the first event for a subscriber of which nothing is known yet; without it, the next that happens.
+    #[serde(default)]
+    pub(super) since: Option<u64>,
+    /// For how long an event may be refused before it is parked; 3d without it.
+    #[serde(default)]
+    pub(super) park_after: Option<Span>,
+    /// `deliver status` reports when the oldest event that waits is older; 1h without it.
+    #[serde(default)]
+    pub(super) alarm: Option<Span>,
+    /// For how long one delivery may take; 30s without it, 10m for a command.
+    #[serde(default)]
+    pub(super) timeout: Option<TimeLimit>,
+    /// A program and its arguments. It gets the event on standard input; `{stream}`, `{build}`, `{path}`, `{subject}`, `{type}`
+    /// and `{seq}` in an argument are filled in. Exit code 0 is accepted, 75 is later.
+    #[serde(default)]
+    pub(super) run: Option<Vec<String>>,
+    /// An address that the event is posted to.
+    #[serde(default)]
+    pub(super) webhook: Option<WebhookFile>,
+}
+
+/// An address that events are posted to: exactly one of `url` and `url_env`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`url` or `url_env`, and `secret_env` or `secret_file`, such as `{url: \"https://ci.example.org/hook\", secret_env: HOOK_SECRET}`"
+)]
+pub(super) struct WebhookFile {
+    /// The address, with `http` or `https`.
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    /// The environment variable that has the address, where it is a secret.
+    #[serde(default)]
+    pub(super) url_env: Option<String>,
+    /// The environment variable that has the secret by which events are signed (Standard Webhooks).
+    #[serde(default)]
+    pub(super) secret_env: Option<String>,
+    /// The file that has the secret, as an absolute path.
+    #[serde(default)]
+    pub(super) secret_file: Option<String>,
+}

@@ -1,0 +1,443 @@
+//! One subscriber: its events, one after the other, until there are no more or the command is to stop.
+
+use super::DeliverError;
+use super::asked::do_asked;
+use super::news::News;
+use super::progress::{Began, Progress};
+use super::report::{Delivered, Outcome, Until};
+use crate::decide::deliver::{Subscriber, pause};
+use crate::decide::events::{CloudEvent, type_name, type_of};
+use crate::mirror::{Failing, Feed, JournalError, Mirror, Parked, chain};
+use crate::model::Classify;
+use crate::ops::events::{period, rest};
+use crate::record::{Event, EventKind};
+use crate::send::{Answer, Message, Sender};
+use crate::session::Session;
+use crate::store::{Guard, StoreError, StoreErrorKind};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// The most parked events of a subscriber; with so many it stops, since the receiver refuses more than an event.
+pub(super) const MOST_PARKED: usize = 1000;
+
+/// How long a subscriber rests at most after something failed here.
+const LONGEST_REST: Duration = Duration::from_mins(1);
+
+/// How often it is looked what is asked while a subscriber waits.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A subscriber at work.
+pub(super) struct Line<'a> {
+    session: &'a Session<'a>,
+    subscriber: &'a Subscriber,
+    sender: Box<dyn Sender>,
+    until: Until,
+    news: &'a News,
+    report: Delivered,
+    /// Whether it was said that no more events are parked.
+    said_full: bool,
+    /// When it was last looked what is asked.
+    looked: Instant,
+}
+
+/// What comes after an event.
+enum Next {
+    /// The next event.
+    On,
+    /// The place in the journal is another one now.
+    Elsewhere,
+    /// It is enough for this run.
+    Enough(Outcome),
+}
+
+impl<'a> Line<'a> {
+    /// Returns a subscriber that is about to work.
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        (subscriber, sender): (&'a Subscriber, Box<dyn Sender>),
+        until: Until,
+        news: &'a News,
+    ) -> Self {
+        let report = Delivered::nothing(&subscriber.name);
+        Self { session, subscriber, sender, until, news, report, said_full: false, looked: Instant::now() }
+    }
+
+    /// Delivers until the end of the run, and returns what was done. A run without end goes on after a failure.
+    pub(super) fn run(mut self) -> Delivered {
+        let mut failures: u32 = 0;
+        loop {
+            let error = match self.deliver() {
+                Ok(outcome) => {
+                    self.report.outcome = outcome;
+                    return self.report;
+                }
+                Err(DeliverError::Interrupted(_)) => {
+                    self.report.outcome = Outcome::Stopped;
+                    return self.report;
+                }
+                Err(error) => error,
+            };
+            self.report.outcome = if error.is_busy() { Outcome::Busy } else { Outcome::Failed };
+            self.report.failure = Some(error.line());
+            self.report.class = Some(error.class());
+            if self.until == Until::End {
+                return self.report;
+            }
+            failures = failures.saturating_add(1);
+            self.say(&format!("warning: it is tried again: {}", error.line()));
+            rest(pause(failures, 0, None).min(LONGEST_REST), self.session.stop());
+        }
+    }
+
+    fn mirror(&self) -> &'a Mirror {
+        self.session.mirror()
+    }
+
+    fn say(&self, text: &str) {
+        self.session.progress().say(&format!("{}: {text}", self.subscriber.name));
+    }
+
+    fn deliver(&mut self) -> Result<Outcome, DeliverError> {
+        let Some(_alone) = self.alone()? else { return Ok(Outcome::Stopped) };
+        let (mut progress, began) = Progress::open(self.mirror(), self.subscriber, self.session.now())?;
+        match began {
+            Began::Again => {}
+            Began::Over(seq) => self.say(&format!(
+                "warning: its cursor is lost; it begins again after event {seq}, and what was sent before counts as repeated"
+            )),
+            Began::New(seq) => self.say(&format!("it is new, and begins after event {seq}")),
+        }
+        let mut again = self.to_send_again()?;
+        let mut feed = self.mirror().feed(progress.seq(), progress.sum());
+        let mut said = None;
+        loop {
+            self.session
+                .check_cancelled()
+                .or_else(|stop| progress.flush().map_err(DeliverError::from).and(Err(stop.into())))?;
+            let count = self.news.count();
+            if self.asked(&mut progress, &mut again)? {
+                feed = self.mirror().feed(progress.seq(), progress.sum());
+            }
+            if let Some(outcome) = self.parked_again(&mut progress, &mut again)? {
+                progress.flush()?;
+                return Ok(outcome);
+            }
+            let lines = match self.next_lines(&mut feed) {
+                Ok(lines) => lines,
+                Err(error) if self.until == Until::Stopped => {
+                    progress.flush()?;
+                    // Once, as long as it goes on.
+                    let line = error.line();
+                    if said.as_ref() != Some(&line) {
+                        self.say(&format!("warning: waits, since events cannot be read: {line}"));
+                        said = Some(line);
+                    }
+                    rest(LOOK.max(period(self.mirror())), self.session.stop());
+                    feed = self.mirror().feed(progress.seq(), progress.sum());
+                    continue;
+                }
+                Err(error) => {
+                    progress.flush()?;
+                    return Err(error);
+                }
+            };
+            said = None;
+            if lines.is_empty() {
+                progress.flush()?;
+                match self.until {
+                    Until::End => return Ok(Outcome::UpToDate),
+                    // A line that may be taken back changes nothing at the end of the journal when it stays.
+                    Until::Stopped if feed.is_withheld() => rest(period(self.mirror()), self.session.stop()),
+                    Until::Stopped => {
+                        self.news.wait(count, LOOK.max(period(self.mirror())), self.session.stop());
+                    }
+                }
+                continue;
+            }
+            match self.all(lines, &mut progress, &mut again)? {
+                Next::On => {}
+                Next::Elsewhere => feed = self.mirror().feed(progress.seq(), progress.sum()),
+                Next::Enough(outcome) => {
+                    progress.flush()?;
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    /// Takes the right to deliver; nothing when the command is to stop before.
+    fn alone(&self) -> Result<Option<Guard>, DeliverError> {
+        let (mirror, name) = (self.mirror(), &self.subscriber.name);
+        if self.until == Until::End {
+            return Ok(Some(mirror.lock_deliverer(name, mirror.wait())?));
+        }
+        let mut waits = false;
+        while self.session.check_cancelled().is_ok() {
+            match mirror.lock_deliverer(name, Duration::ZERO) {
+                Err(error) if error.kind() == StoreErrorKind::Busy => {
+                    if !waits {
+                        self.say(&format!("waits: {}", chain(&error)));
+                        waits = true;
+                    }
+                    rest(LOOK, self.session.stop());
+                }
+                taken => return Ok(Some(taken?)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_lines(&self, feed: &mut Feed<'_>) -> Result<Vec<Event>, DeliverError> {
+        feed.next_lines().map_err(|error| match error {
+            JournalError::Replaced { .. } => {
+                DeliverError::Replaced { name: self.subscriber.name.clone(), source: error }
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Delivers the events among these lines.
+    fn all(
+        &mut self,
+        lines: Vec<Event>,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<Next, DeliverError> {
+        for line in lines {
+            if self.session.check_cancelled().is_err() {
+                return Ok(Next::Elsewhere);
+            }
+            let look = LOOK.max(period(self.mirror()));
+            if self.looked.elapsed() >= look && (self.asked(progress, again)? || !again.is_empty()) {
+                return Ok(Next::Elsewhere);
+            }
+            let config = self.mirror().config();
+            let event = CloudEvent::of(&line, &config.id, self.mirror().layout());
+            let filter = &self.subscriber.filter;
+            if let Some(event) = event.filter(|event| filter.has(event.kind, &event.about)) {
+                match self.one(&message(&event), progress, again)? {
+                    Next::On => {}
+                    other => return Ok(other),
+                }
+            }
+            progress.settle(line)?;
+        }
+        Ok(Next::On)
+    }
+
+    /// Delivers one event, however often that takes, or parks it.
+    fn one(
+        &mut self,
+        message: &Message,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<Next, DeliverError> {
+        loop {
+            progress.cover(message.seq)?;
+            let answer = self.sender.send(message, self.session.stop());
+            let now = self.session.now();
+            let (text, asked, refused, final_one) = match answer {
+                Answer::Stopped => return Ok(Next::Elsewhere),
+                Answer::Accepted(text) => {
+                    if progress.failing().is_some() {
+                        self.say(&format!("event {} was accepted: {text}", message.seq));
+                    }
+                    self.report.delivered += 1;
+                    self.report.repeats += u64::from(progress.accepted(message.seq, text, now));
+                    return Ok(Next::On);
+                }
+                Answer::Later(text, asked) => (text, asked, false, false),
+                Answer::Refused(text, asked) => (text, asked, true, false),
+                Answer::Final(text) => (text, None, true, true),
+            };
+            let failing = progress.not_accepted(message.seq, &text, refused, now);
+            if failing.tries == 1 {
+                self.say(&format!("event {} was not accepted: {text}", message.seq));
+            }
+            let is_due = now.since(failing.since) >= self.subscriber.park_after.seconds();
+            if final_one || refused && is_due {
+                if self.is_full()? {
+                    progress.flush()?;
+                    if self.until == Until::End {
+                        return Ok(Next::Enough(Outcome::Full));
+                    }
+                } else {
+                    self.park(failing, message, progress)?;
+                    return Ok(Next::On);
+                }
+            } else if self.until == Until::End {
+                self.report.failure = Some(format!("event {}: {text}", message.seq));
+                return Ok(Next::Enough(Outcome::Waits));
+            }
+            progress.flush()?;
+            match self.wait(pause(failing.tries, chance(), asked), progress, again)? {
+                None => {}
+                Some(next) => return Ok(next),
+            }
+        }
+    }
+
+    fn park(
+        &mut self,
+        failing: Failing,
+        message: &Message,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), DeliverError> {
+        let (seq, answer) = (failing.seq, failing.answer.clone());
+        progress.park(failing, message.body.clone(), self.session.now())?;
+        self.report.parked += 1;
+        let name = &self.subscriber.name;
+        self.say(&format!(
+            "warning: event {seq} is parked: {answer}; `mirrorkeep deliver unpark {name} {seq}` sends it again"
+        ));
+        Ok(())
+    }
+
+    /// Returns whether no more events may be parked.
+    fn is_full(&mut self) -> Result<bool, StoreError> {
+        let full = self.mirror().parked(&self.subscriber.name)?.len() >= MOST_PARKED;
+        if full && !std::mem::replace(&mut self.said_full, true) {
+            let name = &self.subscriber.name;
+            self.say(&format!(
+                "warning: it has {MOST_PARKED} parked events, and stops; `mirrorkeep deliver unpark {name}` sends them again"
+            ));
+        }
+        Ok(full)
+    }
+
+    /// Waits before the next try; returns what comes instead, where the user stops it or asks for something else.
+    fn wait(
+        &mut self,
+        pause: Duration,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<Option<Next>, DeliverError> {
+        let began = Instant::now();
+        let look = LOOK.max(period(self.mirror()));
+        loop {
+            if self.session.check_cancelled().is_err() {
+                return Ok(Some(Next::Elsewhere));
+            }
+            if self.asked(progress, again)? {
+                return Ok(Some(Next::Elsewhere));
+            }
+            let left = pause.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            rest(left.min(look), self.session.stop());
+        }
+    }
+
+    /// Does what is asked; returns whether the place in the journal is another one now.
+    fn asked(
+        &mut self,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<bool, DeliverError> {
+        self.looked = Instant::now();
+        let done = do_asked(self.mirror(), &self.subscriber.name, progress, self.session.now())?;
+        self.report.parked += done.parked;
+        again.extend(done.again);
+        Ok(done.moved)
+    }
+
+    /// Returns the parked events that are to be sent again.
+    fn to_send_again(&self) -> Result<BTreeSet<u64>, DeliverError> {
+        let (mirror, name) = (self.mirror(), &self.subscriber.name);
+        let mut again = BTreeSet::new();
+        for seq in mirror.parked(name)? {
+            if mirror.parked_event(name, seq)?.is_some_and(|one| one.again) {
+                again.insert(seq);
+            }
+        }
+        Ok(again)
+    }
+
+    /// Sends the parked events that are to be sent again, in their order; what is refused again stays parked.
+    fn parked_again(
+        &mut self,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<Option<Outcome>, DeliverError> {
+        let (mirror, name) = (self.mirror(), &self.subscriber.name);
+        let mut tries: u32 = 0;
+        while let Some(seq) = again.first().copied() {
+            if self.session.check_cancelled().is_err() {
+                return Ok(None);
+            }
+            let Some(parked) = mirror.parked_event(name, seq)? else {
+                again.remove(&seq);
+                continue;
+            };
+            let now = self.session.now();
+            match self.sender.send(&stored(&parked), self.session.stop()) {
+                Answer::Stopped => return Ok(None),
+                Answer::Accepted(text) => {
+                    // Whatever the receiver did with it before: it was sent.
+                    progress.accepted_again(seq, text, now);
+                    self.report.delivered += 1;
+                    self.report.repeats += 1;
+                    mirror.unpark(name, seq)?;
+                    again.remove(&seq);
+                    tries = 0;
+                }
+                Answer::Refused(answer, _) | Answer::Final(answer) => {
+                    self.say(&format!("warning: event {seq} stays parked: {answer}"));
+                    mirror.park(name, &Parked { again: false, answer, tries: parked.tries + 1, ..parked })?;
+                    self.report.parked += 1;
+                    again.remove(&seq);
+                }
+                Answer::Later(answer, asked) => {
+                    if self.until == Until::End {
+                        self.report.failure = Some(format!("event {seq}: {answer}"));
+                        return Ok(Some(Outcome::Waits));
+                    }
+                    tries = tries.saturating_add(1);
+                    rest(pause(tries, chance(), asked), self.session.stop());
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Returns an event as it is sent.
+fn message(event: &CloudEvent) -> Message {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    Message {
+        id: event.envelope.id.clone(),
+        seq: event.seq,
+        kind: type_name(event.kind).to_owned(),
+        subject: event.envelope.subject.clone(),
+        stream: text(event.about.stream.as_ref().map(ToString::to_string)),
+        build: text(event.about.build.as_ref().map(ToString::to_string)),
+        path: text(event.about.path.as_ref().map(ToString::to_string)),
+        body: event.line(),
+    }
+}
+
+/// Returns a parked event as it is sent.
+fn stored(parked: &Parked) -> Message {
+    let event: serde_json::Value = serde_json::from_str(&parked.event).unwrap_or_default();
+    let at = |pointer: &str| {
+        event.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+    };
+    let kind = at("/type");
+    let known = EventKind::ALL.into_iter().find(|known| type_of(*known) == kind);
+    Message {
+        id: at("/id"),
+        seq: parked.seq,
+        kind: known.map_or(kind, |known| type_name(known).to_owned()),
+        subject: at("/subject"),
+        stream: at("/data/stream"),
+        build: at("/data/build"),
+        path: at("/data/path"),
+        body: parked.event.clone(),
+    }
+}
+
+/// Returns a number at random, for pauses of different length.
+fn chance() -> u8 {
+    uuid::Uuid::new_v4().as_bytes().first().copied().unwrap_or_default()
+}

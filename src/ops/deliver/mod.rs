@@ -1,0 +1,23 @@
+//! Events to other programs, at least once and in order for each of them.
+//!
+//! One thread for each subscriber reads the journal from its cursor, sends what its filter chooses, and writes down how far
+//! it is. A subscriber that is slow, away or refuses delays no other. Killed at any instant, nothing is left out, and what may
+//! be sent twice is counted. `docs/decisions/0019-events.md` has the order of writes.
+
+mod ask;
+mod asked;
+mod error;
+mod line;
+mod news;
+mod progress;
+mod report;
+mod run;
+mod settings;
+mod status;
+
+pub use ask::{AskReport, ask};
+pub use error::DeliverError;
+pub use report::{DeliverReport, Delivered, Outcome, Until};
+pub use run::deliver;
+pub use settings::{deliver_file, required_deliver};
+pub use status::{DeliverStatus, SubscriberStatus, status};

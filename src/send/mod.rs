@@ -1,0 +1,17 @@
+//! One event to one receiver: by a command or a request to an address.
+//!
+//! A sender sends an event once, within its time limit, and says how the receiver answered; it tries nothing again and
+//! writes nothing down. Nothing that a receiver answers takes more than that time and a few kilobytes, and no answer, error
+//! or `Debug` has a secret.
+
+mod answer;
+mod command;
+mod message;
+mod post;
+mod secret;
+mod webhook;
+
+pub use answer::Answer;
+pub use message::{Message, Sender};
+pub use post::Post;
+pub use secret::SendError;

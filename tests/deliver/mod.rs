@@ -1,0 +1,9 @@
+//! Events to other programs: each at least once and in order, whatever receivers answer and whenever the deliverer is killed.
+
+mod asked;
+mod fast;
+mod killed;
+mod refused;
+mod scene;
+mod settings;
+mod webhook;
