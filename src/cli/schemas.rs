@@ -46,6 +46,8 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<look::ShowAnswer<'_>>("show"),
         plain::<images::ImageListsAnswer<'_>>("images list"),
         plain::<images::ImagePlaceAnswer<'_>>("images place"),
+        plain::<images::ImagePinsAnswer<'_>>("images pins"),
+        plain::<images::ImagePruneAnswer<'_>>("images prune"),
         plain::<Census>("census"),
         moving::<make::LabelAnswer<'_>>("label"),
         plain::<make::AliasesAnswer<'_>>("alias list"),

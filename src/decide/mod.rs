@@ -3,6 +3,7 @@
 mod alias;
 pub mod bundle;
 pub mod check;
+pub mod image_prune;
 pub mod images;
 mod lint;
 pub mod pipeline;

@@ -64,7 +64,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 49] = [
+    let calls: [&[&str]; 53] = [
         &["status"],
         &["log"],
         &["hold", "list"],
@@ -73,6 +73,10 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["show", ID],
         &["images", "list", ID],
         &["images", "place", HOSTILE],
+        &["images", "pins", HOSTILE],
+        &["images", "pins", "--remove", HOSTILE],
+        &["images", "pins"],
+        &["images", "prune"],
         &["images", "place", "starlingx/stx-nova:master-centos-pike"],
         &["alias", "list"],
         &["resolve", &link],

@@ -4,6 +4,7 @@ mod broken;
 mod carried;
 mod contract;
 mod helpers;
+mod pruned;
 mod real;
 mod scene;
 mod standin;
