@@ -111,7 +111,8 @@ pub fn image_prune(report: &ImagePruneReport, dry_run: bool) -> String {
         }
     }
     for (why, tags) in stays {
-        lines.push(format!("{} stay: {why}", count(tags as u64, "tag")));
+        let stay = if tags == 1 { "stays" } else { "stay" };
+        lines.push(format!("{} {stay}: {why}", count(tags as u64, "tag")));
     }
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
@@ -129,12 +130,12 @@ fn going(repository: &str, tag: &TagReport, fate: TagFate, dry_run: bool) -> Str
 /// Returns why a tag stays.
 fn kept(why: TagKept) -> &'static str {
     match why {
-        TagKept::Build => "their build is here",
-        TagKept::Listed => "a list of a build has them",
-        TagKept::Pinned => "they are pinned",
-        TagKept::Unknown => "they are of no build that is known",
+        TagKept::Build => "the build is here",
+        TagKept::Listed => "a list of a build has it",
+        TagKept::Pinned => "it is pinned",
+        TagKept::Unknown => "of no build that is known",
         TagKept::OtherTag => "a tag that stays has the same digest",
-        TagKept::Index => "an index that stays has them",
-        TagKept::Stated => "a promotion or a list states their digest",
+        TagKept::Index => "an index that stays has the digest",
+        TagKept::Stated => "a promotion or a list states the digest",
     }
 }

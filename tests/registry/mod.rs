@@ -2,6 +2,7 @@
 
 mod broken;
 mod carried;
+mod checked;
 mod contract;
 mod helpers;
 mod pruned;

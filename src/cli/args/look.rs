@@ -67,10 +67,13 @@ pub(in crate::cli) struct CheckArgs {
     /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
+    /// Also ask registries for the images that lists of builds name, and for the image tags of stages
+    #[arg(long)]
+    pub(in crate::cli) registry: bool,
     #[command(flatten)]
     pub(in crate::cli) mend: MendArgs,
     /// Print the table of all findings, docs/findings.md
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline"])]
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline", "registry"])]
     pub(in crate::cli) list: bool,
 }
 

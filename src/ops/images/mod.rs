@@ -1,6 +1,7 @@
 //! Container images: what the lists of a build say, to which builds a reference belongs, which builds pins protect, and which
 //! images go after their build.
 
+mod compare;
 mod error;
 mod list;
 mod listed;
@@ -11,6 +12,7 @@ mod prune;
 mod repository;
 mod world;
 
+pub use compare::compare_registries;
 pub use error::ImagesError;
 pub use list::{ImageListReport, image_lists};
 pub use pins::{PinsReport, image_pins, pin_images, unpin_images};

@@ -8,7 +8,7 @@ use crate::commit::PromotionError;
 use crate::commit::carried::CarryError;
 use crate::commit::tags::{at_once, digest_of};
 use crate::decide::pipeline::{CarriedImages, ImagePlaces, Stage};
-use crate::mirror::Mirror;
+use crate::mirror::{JournalError, Mirror};
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, ImageRef, Stream};
 use crate::ops::Mode;
@@ -187,7 +187,11 @@ pub(super) fn tags_back(
 }
 
 /// Returns the digest at which the last promotion or demotion of a stage left each of its tags.
-fn last_tags(mirror: &Mirror, stage: &Stage, stream: &Stream) -> Result<BTreeMap<Image, Digest>, StageError> {
+pub(crate) fn last_tags(
+    mirror: &Mirror,
+    stage: &Stage,
+    stream: &Stream,
+) -> Result<BTreeMap<Image, Digest>, JournalError> {
     let events = mirror.history(&[EventKind::Promoted, EventKind::Demoted])?;
     let mut left = BTreeMap::new();
     for event in events.into_iter().filter(|event| event.phase == Phase::Done) {

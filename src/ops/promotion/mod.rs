@@ -26,6 +26,7 @@ pub use demotion::{DemoteReport, DemoteRequest};
 pub use error::StageError;
 pub use promote::{PromoteRequest, PromotedAs, StageMove};
 pub use promoter::BundleMove;
+pub(crate) use images::last_tags;
 pub(crate) use protect::protect;
 pub use reject::{RejectReport, Rejection, reject, unreject};
 pub(crate) use stages::stage_concerns;
