@@ -6,7 +6,7 @@ use crate::commit::pipeline_of;
 use crate::decide::check::{Code, Finding};
 use crate::mirror::{chain, survey};
 use crate::model::registry::Image;
-use crate::model::{BuildId, Digest, RelPath};
+use crate::model::{BuildId, Digest, ImageRef, RelPath};
 use crate::ops::promotion::last_tags;
 use crate::registry::{Compared, Expected, Registries};
 use crate::session::Session;
@@ -35,13 +35,14 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
         };
         for list in found {
             let references = list.images.iter().filter_map(|line| line.reference.as_ref());
-            let wanted = references.map(|one| (Image::from(one), one.digest)).collect();
+            let wanted = references.map(|one| (by_tag(one), one.digest)).collect();
             lists.insert(path.join(&list.path), (id.clone(), wanted));
         }
     }
     let mut tags: BTreeMap<RelPath, Vec<Wanted>> = BTreeMap::new();
     for stage in pipeline_of(mirror)?.iter().flat_map(|pipeline| &pipeline.stages) {
-        for line in census.streams.iter().filter(|line| !stage.images.is_empty() && stage.is_in(&line.stream)) {
+        for line in census.streams.iter().filter(|line| !stage.images.is_empty() && stage.is_in(&line.stream))
+        {
             let Ok(dir) = mirror.layout().stream_path(&line.stream) else { continue };
             let Ok(alias) = dir.child(&stage.name) else { continue };
             let left = last_tags(mirror, stage, &line.stream)?;
@@ -86,6 +87,12 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
         findings.extend(told(Code::RegistryUnread, alias, &unknown.collect::<Vec<_>>(), "an answer"));
     }
     Ok(findings)
+}
+
+/// Returns the image that a reference names, by its tag if it has one.
+fn by_tag(reference: &ImageRef) -> Image {
+    let digest = reference.digest.filter(|_| reference.tag.is_none());
+    Image::from(&ImageRef { digest, ..reference.clone() })
 }
 
 /// Says which digest an image has that should have another.
