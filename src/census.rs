@@ -105,6 +105,9 @@ pub struct BuildCensus {
     /// Which stages of the pipeline protect it, each with the reason, such as `current-tripleo, 2 of 3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
+    /// Which image pins protect it, each with an image, such as `image-tags.yaml: org/nova:v1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<String>,
     /// Why no verdict is possible, such as an impossible date; `null` otherwise.
     #[serde(default)]
     pub problem: Option<String>,
@@ -234,6 +237,7 @@ impl BuildCensus {
             bytes: None,
             bytes_alone: None,
             stages: Vec::new(),
+            pins: Vec::new(),
             problem: None,
         }
     }

@@ -16,8 +16,8 @@ pub(super) use color::ColorArg;
 pub(super) use deliver::{DeliverArgs, DeliverVerb};
 pub(super) use events::EventsArgs;
 pub(super) use look::{
-    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ImagesVerb, ListArgs, PlanArgs, PlanFrom, PolicyVerb,
-    ResultFilter, SortArg, StreamFilter, TrashVerb, VerifyArgs,
+    CheckArgs, ExplainArgs, FormatArg, HoldVerb, ImagesPruneArgs, ImagesVerb, ListArgs, PinsArgs, PlanArgs,
+    PlanFrom, PolicyVerb, ResultFilter, SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
 pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
@@ -221,7 +221,7 @@ Examples:
     /// List, set or remove names that point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
-    /// Show the container images that come with a build, or what a reference of an image says
+    /// Show the container images that come with builds, pin them, or delete those of deleted builds
     #[command(subcommand)]
     Images(ImagesVerb),
     /// Print the build or directory that a name resolves to
@@ -478,6 +478,9 @@ impl Verb {
 
     /// Returns whether the verb changes a mirror.
     pub(super) fn changes(&self) -> bool {
+        if let Self::Images(verb) = self {
+            return verb.changes();
+        }
         !matches!(
             self,
             Self::Init(_)
@@ -493,7 +496,6 @@ impl Verb {
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)
                 | Self::Resolve { .. }
-                | Self::Images(_)
                 | Self::Export(_)
                 | Self::Plan(_)
                 | Self::Explain(_)

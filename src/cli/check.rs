@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::mirror::Mirror;
 use crate::model::RelPath;
 use crate::ops::check::{CheckReport, FixOutcome};
+use crate::ops::images::compare_registries;
 use crate::ops::retention::PlanError;
 use crate::render;
 use schemars::JsonSchema;
@@ -97,7 +98,8 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     let rules = crate::ops::check::rules(&mirror)?;
     let terms = Terms { policy: policy.as_ref(), stalled, rules: Some(&rules) };
     let session = setting.session(&mirror);
-    let look = || crate::ops::check::check(&session, &scope, terms);
+    let asked = if args.registry { compare_registries(&session, &scope)? } else { Vec::new() };
+    let look = || crate::ops::check::check(&session, &scope, terms, asked.clone());
     let mut report = look()?;
     let wanted = if args.mend.fix { mends(&report.findings) } else { Vec::new() };
     let mut mended = Vec::new();

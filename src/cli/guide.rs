@@ -28,7 +28,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 pub(super) type Words = &'static [&'static str];
 
 /// Words that people know from other tools, and what does that here.
-pub(super) const ELSEWHERE: [(Words, &str); 25] = [
+pub(super) const ELSEWHERE: [(Words, &str); 26] = [
     (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
         &["rm", "delete", "del", "remove", "forget", "unpublish", "retract"],
@@ -49,7 +49,8 @@ pub(super) const ELSEWHERE: [(Words, &str); 25] = [
     ),
     (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` brings a build back from the trash"),
     (&["tag", "mark", "annotate"], "`mirrorkeep label ID KEY=VALUE` labels a build"),
-    (&["holds", "pins"], "`mirrorkeep hold list` lists the holds"),
+    (&["holds"], "`mirrorkeep hold list` lists the holds"),
+    (&["pins"], "`mirrorkeep hold list` lists the holds, and `mirrorkeep images pins` the pins of images"),
     (&["pin", "lock", "protect", "keep"], "`mirrorkeep hold ID --why TEXT` protects a build from pruning"),
     (
         &["latest", "link", "ln"],

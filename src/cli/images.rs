@@ -1,13 +1,19 @@
-//! The verb `images`: the lists of images of a build, and what a reference says.
+//! The verb `images`: the lists of images of a build, what a reference says, pins, and the deletion of images of deleted builds.
 
 use super::answer::{Sorted, Version};
-use super::args::ImagesVerb;
+use super::args::{ImagesPruneArgs, ImagesVerb, PinsArgs};
 use super::context::Context;
 use super::exit::{Exit, Outcome, Usage};
+use super::prune::digest;
 use super::surveyed::looked_to_show;
-use super::{naming, say};
-use crate::model::{BuildId, ImageRef};
-use crate::ops::images::{ImageListReport, ImagePlace, image_lists, place_image};
+use super::{naming, read, say};
+use crate::model::{BuildId, Class, Classify, ErrorKind, ImageRef};
+use crate::ops::Mode;
+use crate::ops::images::{
+    ImageListReport, ImagePlace, ImagePruneReport, PinsReport, image_lists, image_pins, pin_images,
+    place_image, prune_images, unpin_images,
+};
+use crate::record::Pins;
 use crate::render;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +42,8 @@ pub(super) fn images(setting: &Context, verb: &ImagesVerb) -> Outcome<Exit> {
     match verb {
         ImagesVerb::List { id } => list(setting, id),
         ImagesVerb::Place { reference } => place(setting, reference),
+        ImagesVerb::Pins(args) => pins(setting, args),
+        ImagesVerb::Prune(args) => prune(setting, args),
     }
 }
 
@@ -73,4 +81,95 @@ fn place(setting: &Context, reference: &str) -> Outcome<Exit> {
         }
     }
     Ok(if place.misfit.is_some() { Exit::Failed } else { Exit::Done })
+}
+
+/// The answer of `images pins`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ImagePinsAnswer<'a> {
+    images: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// The pins that were changed; without a file and `--remove`, those that are in force, sorted by name.
+    pins: &'a [PinsReport],
+}
+
+/// The answer of `images prune`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ImagePruneAnswer<'a> {
+    images: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a ImagePruneReport,
+}
+
+fn pins(setting: &Context, args: &PinsArgs) -> Outcome<Exit> {
+    let mirror = setting.open()?;
+    let session = setting.session(&mirror);
+    let mode = Mode::of(args.dry_run);
+    let report = match (&args.file, &args.remove) {
+        (None, None) => return list_pins(setting, &image_pins(&session)?),
+        (Some(file), _) => {
+            let name = args.name.clone().or_else(|| Some(file.file_name()?.to_str()?.to_owned()));
+            let name =
+                name.ok_or_else(|| Usage("the file has no name; `--name NAME` gives one".to_owned()))?;
+            let text = read::text("file of pins", file)?;
+            let pins = Pins::parse(&text, &name)
+                .map_err(|problems| UnfitPins(problems.iter().map(ToString::to_string).collect()))?;
+            pin_images(&session, &name, &pins, mode)?
+        }
+        (None, Some(name)) => unpin_images(&session, name, mode)?,
+    };
+    if setting.json {
+        let pins = std::slice::from_ref(&report);
+        say::json(&Sorted(ImagePinsAnswer { images: Version, dry_run: args.dry_run, pins }));
+    } else {
+        say::out(&render::image_pins(&report, args.dry_run));
+    }
+    Ok(if report.misfits.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn list_pins(setting: &Context, pins: &[PinsReport]) -> Outcome<Exit> {
+    if setting.json {
+        say::json(&Sorted(ImagePinsAnswer { images: Version, dry_run: false, pins }));
+        return Ok(Exit::Done);
+    }
+    if pins.is_empty() {
+        say::note("no image pins are in force");
+    }
+    say::out(&render::image_pins_list(pins));
+    Ok(Exit::Done)
+}
+
+fn prune(setting: &Context, args: &ImagesPruneArgs) -> Outcome<Exit> {
+    let accepted = args.accept.as_deref().map(digest).transpose()?;
+    let mirror = setting.open()?;
+    let report = prune_images(&setting.session(&mirror), accepted, Mode::of(args.dry_run))?;
+    if setting.json {
+        say::json(&Sorted(ImagePruneAnswer { images: Version, dry_run: args.dry_run, report: &report }));
+    } else {
+        say::out(&render::image_prune(&report, args.dry_run));
+    }
+    report.failures.iter().for_each(|failure| say::note(&format!("failed: {failure}")));
+    if let (Some(why), Some(plan)) = (&report.withheld, report.plan) {
+        say::note(&format!(
+            "withheld: {why}; `mirrorkeep images prune --accept sha256:{plan}` deletes what is shown"
+        ));
+    }
+    Ok(match (&report.failures[..], &report.withheld) {
+        ([], None) => Exit::Done,
+        ([], Some(_)) => Exit::Withheld,
+        _ => Exit::Failed,
+    })
+}
+
+/// Says what is wrong with a file of pins.
+#[derive(Debug, thiserror::Error)]
+#[error("the file of pins cannot be used:\n  {}", .0.join("\n  "))]
+struct UnfitPins(Vec<String>);
+
+impl Classify for UnfitPins {
+    fn class(&self) -> Class {
+        ErrorKind::Usage.into()
+    }
 }

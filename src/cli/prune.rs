@@ -110,7 +110,7 @@ fn stages(stages: &[LeftStage], done: &str) {
     }
 }
 
-fn digest(text: &str) -> Outcome<Digest> {
+pub(super) fn digest(text: &str) -> Outcome<Digest> {
     let plain = text.strip_prefix("sha256:").unwrap_or(text);
     Ok(plain.parse().map_err(|error| Usage(format!("{error}; expected the digest that `plan` showed")))?)
 }

@@ -8,8 +8,8 @@ use crate::census::Census;
 use crate::decide::Plan;
 use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildHeld, BuildLabelled, BuildPlain,
-    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, JournalRecovered, MirrorData,
-    StageMoved, StageWaiver, type_of,
+    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned, ImagesUntagged,
+    JournalRecovered, MirrorData, StageMoved, StageWaiver, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
@@ -61,6 +61,8 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<look::ShowAnswer<'_>>("show"),
         plain::<images::ImageListsAnswer<'_>>("images list"),
         plain::<images::ImagePlaceAnswer<'_>>("images place"),
+        plain::<images::ImagePinsAnswer<'_>>("images pins"),
+        plain::<images::ImagePruneAnswer<'_>>("images prune"),
         plain::<Census>("census"),
         moving::<make::LabelAnswer<'_>>("label"),
         plain::<make::AliasesAnswer<'_>>("alias list"),
@@ -144,6 +146,8 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<StageMoved>(EventKind::Demoted, "event stage.demoted.v1"),
         event::<StageWaiver>(EventKind::Waived, "event stage.waived.v1"),
         event::<StageWaiver>(EventKind::Unwaived, "event stage.unwaived.v1"),
+        event::<ImagesPinned>(EventKind::Pinned, "event images.pinned.v1"),
+        event::<ImagesUntagged>(EventKind::Untagged, "event images.untagged.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
 }

@@ -78,6 +78,14 @@ pub enum CarryError {
         /// The digest that it was given.
         to: Digest,
     },
+    /// A repository cannot be read to its end.
+    #[error("`{repository}`: {why}")]
+    Repository {
+        /// The repository, or an image in it.
+        repository: String,
+        /// Why not.
+        why: String,
+    },
     /// What is kept of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
@@ -91,6 +99,7 @@ impl Classify for CarryError {
             | Self::Failed { .. }
             | Self::TagMoved { .. }
             | Self::Taken { .. }
+            | Self::Repository { .. }
             | Self::TagNotThere { .. } => ErrorKind::Failed.into(),
             Self::Registry(error) => error.class(),
             Self::Kept(error) => error.class(),

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod check;
 pub mod deliver;
 pub mod events;
+pub mod image_prune;
 pub mod images;
 mod lint;
 pub mod pipeline;

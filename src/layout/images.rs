@@ -4,6 +4,7 @@
 //! the reference and the path of the build have ties one to the other; a layout without such a field ties nothing.
 
 use super::Layout;
+use super::field::Field;
 use super::loading::Loading;
 use super::reference::{Misfit, Reference};
 use super::rules::ImagesRule;
@@ -14,7 +15,7 @@ use super::tree::{Found, Tree};
 use crate::model::{BuildId, ImageRef, RelPath};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// The grammar of the images of a layout.
@@ -98,11 +99,29 @@ impl Images<'_> {
         !self.rule.lists.is_empty()
     }
 
+    /// Returns whether a reference can be tied to a build: whether a template has a field of the name of one.
+    pub fn ties(&self) -> bool {
+        let own = |field: &Field| {
+            let mut names = self.layout.0.classes.iter().flat_map(|class| class.build.field_names());
+            names.any(|own| own.name() == field.name())
+        };
+        self.rule.references.iter().any(|reference| reference.field_names().any(own))
+    }
+
     /// Returns whether lists can be directly in a directory of a build.
     pub fn can_hold(&self, dir: &RelPath) -> bool {
         let depth = dir.names().count();
         let leads = |list: &Template| {
             list.parts.len() == depth + 1 && list.matches(dir.names(), &mut Values::new()) == depth
+        };
+        self.rule.lists.iter().any(leads)
+    }
+
+    /// Returns whether lists can be anywhere below a directory of a build.
+    pub fn leads(&self, dir: &RelPath) -> bool {
+        let depth = dir.names().count();
+        let leads = |list: &Template| {
+            list.parts.len() > depth && list.matches(dir.names(), &mut Values::new()) == depth
         };
         self.rule.lists.iter().any(leads)
     }
@@ -168,6 +187,36 @@ impl Images<'_> {
             return ImageTie::Other(ForeignField { field, found, expected });
         }
         if common(true).next().is_some() { ImageTie::Tied } else { ImageTie::Free }
+    }
+}
+
+/// Many builds, by the values of the fields of their names, so that those to which a reference is tied are found at once.
+#[derive(Debug)]
+pub struct Ties<'a> {
+    images: Images<'a>,
+    builds: HashMap<(String, String), Vec<BuildId>>,
+}
+
+impl<'a> Ties<'a> {
+    /// Notes what the names of builds say.
+    pub fn of(images: Images<'a>, builds: impl IntoIterator<Item = BuildId>) -> Self {
+        let mut ties = Self { images, builds: HashMap::new() };
+        for id in builds {
+            let Ok((class, values)) = images.layout.class_of(&id) else { continue };
+            for field in class.build.field_names() {
+                let Some(value) = values.get(field.name()) else { continue };
+                let key = (field.name().to_owned(), value.clone());
+                ties.builds.entry(key).or_default().push(id.clone());
+            }
+        }
+        ties
+    }
+
+    /// Returns the builds to which a reference is tied.
+    pub fn tied(&self, placed: &PlacedImage) -> BTreeSet<&BuildId> {
+        let keys = placed.fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let near = keys.filter_map(|key| self.builds.get(&key)).flatten();
+        near.filter(|id| self.images.tie(placed, id) == ImageTie::Tied).collect()
     }
 }
 

@@ -38,7 +38,7 @@ pub use declared::{Declared, NameByHand};
 pub use error::{LayoutError, NoPlace};
 pub use field::likeness;
 pub use grammar::{Created, Layout, LegacyAlias};
-pub use images::{ForeignField, ImageMisfit, ImageTie, Images, PlacedImage};
+pub use images::{ForeignField, ImageMisfit, ImageTie, Images, PlacedImage, Ties};
 pub use marker::{Files, MarkerResult};
 pub use markers::{Markers, ResultMarker, TimeFile};
 pub use place::{Artifact, Place};

@@ -42,13 +42,17 @@ impl Reference {
         Ok(Self { shown: shown.to_owned(), pieces, whole, start, holes })
     }
 
-    /// Returns a reference that certainly fits; nothing where a field has no example.
-    pub(super) fn sample(&self) -> Option<String> {
-        let fields = self.pieces.iter().filter_map(|piece| match piece {
+    /// Returns the fields of the template.
+    pub(super) fn field_names(&self) -> impl Iterator<Item = &Field> {
+        self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(_) => None,
             Piece::Field(field, _) => Some(field),
-        });
-        let values = sample_values(fields);
+        })
+    }
+
+    /// Returns a reference that certainly fits; nothing where a field has no example.
+    pub(super) fn sample(&self) -> Option<String> {
+        let values = sample_values(self.field_names());
         self.pieces.iter().map(|piece| piece.write(&values)).collect::<Result<_, _>>().ok()
     }
 

@@ -9,8 +9,10 @@ use super::build_info::{build_info_from_record, named};
 use super::catalogue::Sealed;
 use super::held::{STATING, lost_holds};
 use super::leading::{Leading, below_odd, below_other, leads};
+use super::pins::in_force;
 use super::{
-    AnchorError, ExpectedError, JournalError, Kept, LostHolds, Mirror, Resolved, StateError, chain, journal,
+    AnchorError, ExpectedError, JournalError, Kept, LostHolds, Mirror, PinsInForce, Resolved, StateError,
+    chain, journal,
 };
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
@@ -35,6 +37,8 @@ pub struct Survey {
     pub held: Vec<(BuildId, Vec<Hold>)>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
+    /// The image pins that are in force.
+    pub pins: PinsInForce,
     /// Holds that the journal states and that are not there.
     pub lost_holds: Vec<LostHolds>,
     /// How the journal and what refers to it contradict each other: events were lost.
@@ -238,8 +242,8 @@ fn surveyed(
     let (streams, aliases) = (census.streams.len(), census.aliases.len());
     info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
     let scripted = census.builds().any(|(id, _)| !history.published.contains(&id));
-    let (troubles, pruned) = (found.troubles, history.pruned);
-    Ok(Survey { census, scripted, troubles, held, pruned, lost_holds: unheld, lost })
+    let (troubles, pruned, pins) = (found.troubles, history.pruned, in_force(history.pinned));
+    Ok(Survey { census, scripted, troubles, held, pruned, pins, lost_holds: unheld, lost })
 }
 
 impl Found {
@@ -425,6 +429,8 @@ struct History {
     pruned: Vec<(BuildId, Stamp)>,
     /// The events that state holds.
     holds: Vec<Event>,
+    /// The events that state image pins.
+    pinned: Vec<Event>,
     /// The number of the last event.
     last: u64,
     /// Where events are missing.
@@ -440,6 +446,7 @@ impl History {
             EventKind::Unaliased,
             EventKind::Published,
             EventKind::Pruned,
+            EventKind::Pinned,
             EventKind::Promoted,
         ];
         // Of what was about to happen only the holds are looked at in detail, and of a promotion nothing.
@@ -464,6 +471,10 @@ impl History {
             }
             if STATING.contains(&event.what) {
                 history.holds.push(event);
+                continue;
+            }
+            if event.what == EventKind::Pinned {
+                history.pinned.push(event);
                 continue;
             }
             if event.what == EventKind::Published && event.phase == Phase::Intent {

@@ -89,13 +89,17 @@ pub enum EventKind {
     Waived,
     /// Waivers were taken back.
     Unwaived,
+    /// A file of pins was put in force, or taken out of it.
+    Pinned,
+    /// Tags of images were deleted in a registry.
+    Untagged,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Initialised,
         Self::Published,
         Self::Aliased,
@@ -114,6 +118,8 @@ impl EventKind {
         Self::Demoted,
         Self::Waived,
         Self::Unwaived,
+        Self::Pinned,
+        Self::Untagged,
         Self::Recovered,
     ];
 }

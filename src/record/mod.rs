@@ -12,6 +12,7 @@ mod inodes;
 mod labels;
 mod manifest;
 mod payload;
+mod pins;
 mod promotion;
 mod sums;
 
@@ -27,5 +28,6 @@ pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
 pub use payload::{Details, Payload};
+pub use pins::{PINS_LIMIT, Pins};
 pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

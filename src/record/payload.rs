@@ -5,10 +5,11 @@
 //! another form is nothing.
 
 use super::{Event, EventKind, Hold, Promotion, Waived};
-use crate::model::{Digest, Outcome, RelPath, Stamp};
+use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What an event of one kind states.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -179,6 +180,16 @@ pub enum Payload {
         /// For what.
         waiver: Waived,
     },
+    /// The images that a file of pins names; none takes it out of force.
+    Pinned {
+        /// The images, under the tags that their builds gave them.
+        pins: Vec<ImageRef>,
+    },
+    /// Tags of images are deleted, with their digests.
+    Untagged {
+        /// The tags by the digest to which they lead.
+        digests: BTreeMap<Digest, Vec<String>>,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// Each run of lost events by its first and last number.
@@ -212,6 +223,8 @@ impl Payload {
             Self::Demoted { .. } => EventKind::Demoted,
             Self::Waived { .. } => EventKind::Waived,
             Self::Unwaived { .. } => EventKind::Unwaived,
+            Self::Pinned { .. } => EventKind::Pinned,
+            Self::Untagged { .. } => EventKind::Untagged,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -277,6 +290,10 @@ pub struct Details {
     pub promotion: Option<Promotion>,
     #[serde(deserialize_with = "or_nothing")]
     pub waiver: Option<Waived>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub pins: Option<Vec<ImageRef>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub digests: Option<BTreeMap<Digest, Vec<String>>>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

@@ -64,6 +64,9 @@ pub struct Promotion {
     /// Tags of images that go along, after the commands and before the names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagMove>,
+    /// The repositories of the images that have tags of the build, without their registry, as its lists name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
     /// What required jobs had voted on the build.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, String>,

@@ -166,6 +166,8 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         | EventKind::Demoted
         | EventKind::Waived
         | EventKind::Unwaived
+        | EventKind::Pinned
+        | EventKind::Untagged
         | EventKind::Recovered => true,
     })
 }
@@ -251,6 +253,7 @@ mod tests {
             moves: names.iter().map(step).collect(),
             commands: Vec::new(),
             tags: Vec::new(),
+            images: Vec::new(),
             votes: std::collections::BTreeMap::new(),
             waived: Vec::new(),
             lacked: Vec::new(),

@@ -273,7 +273,7 @@ impl Api {
                 self.is_registry(repository.host(), &act, &answer).await?;
                 Ok(Deleted::WasGone)
             }
-            400 | 405 | 501 => Err(RegistryError::NoDelete { said: answer.said(), act }),
+            405 | 501 => Err(RegistryError::NoDelete { said: answer.said(), act }),
             _ => Err(answer.refused(&act)),
         }
     }

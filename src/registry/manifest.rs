@@ -121,8 +121,13 @@ impl Manifest {
 }
 
 impl Descriptor {
+    /// Returns whether it is that of a manifest whose kind is known.
+    pub fn is_known(&self) -> bool {
+        kind(&self.media_type).is_some()
+    }
+
     /// Returns whether it is that of a manifest that has others.
-    pub(super) fn is_index(&self) -> bool {
+    pub fn is_index(&self) -> bool {
         kind(&self.media_type) == Some(Kind::Index)
     }
 }

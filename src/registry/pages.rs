@@ -40,10 +40,16 @@ impl Api {
             url
         };
         let (mut found, mut url, mut asked) = (BTreeSet::new(), after(None), BTreeSet::new());
-        // The same page twice would go on for ever.
-        while asked.insert(url.clone()) {
+        loop {
+            // The same page twice would go on for ever, and what else there is would not be seen.
+            if !asked.insert(url.clone()) {
+                return Err(act.unsound("the registry names a page of tags again as the next one"));
+            }
             let ask = Ask { limit: LARGEST, ..Ask::new(act.clone(), Method::GET, url.clone()) };
             let answer = self.send(&Self::claim(repository, Right::Pull), ask).await?;
+            if answer.status == 404 && asked.len() > 1 {
+                return Err(act.unsound("a page of its tags is missing"));
+            }
             if answer.status == 404 {
                 self.is_registry(repository.host(), &act, &answer).await?;
                 break;

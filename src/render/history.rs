@@ -53,6 +53,14 @@ pub fn sentence(event: &Event) -> String {
         EventKind::Lost => format!("recorded that {to} is gone"),
         EventKind::Promoted | EventKind::Demoted => stage(event),
         EventKind::Waived | EventKind::Unwaived => waiver(event),
+        EventKind::Pinned => match event.stated().pins.map_or(0, |pins| pins.len()) as u64 {
+            0 => format!("removed the image pins {to}"),
+            pins => format!("set the image pins {to}: {}", count(pins, "image")),
+        },
+        EventKind::Untagged => {
+            let tags = event.stated().digests.unwrap_or_default().into_values().map(|tags| tags.len() as u64);
+            format!("deleted {} of {to}", count(tags.sum(), "tag"))
+        }
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()

@@ -1,7 +1,10 @@
 //! Lists of images and references as people read them.
 
+use crate::decide::image_prune::TagKept;
 use crate::model::shown;
-use crate::ops::images::{ImageListReport, ImagePlace, TiedBuild};
+use crate::ops::images::{
+    ImageListReport, ImagePlace, ImagePruneReport, PinsReport, TagFate, TagReport, TiedBuild,
+};
 use crate::render::{Paint, count};
 use std::collections::BTreeMap;
 
@@ -63,4 +66,76 @@ fn tied(build: &TiedBuild) -> String {
 
 fn fields(fields: &BTreeMap<String, String>) -> String {
     fields.iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Shows what putting pins in force did, or would do.
+pub fn image_pins(report: &PinsReport, dry_run: bool) -> String {
+    let name = &report.name;
+    let did = match (report.changed, report.images, dry_run) {
+        (false, ..) => format!("the pins {name} are unchanged"),
+        (true, 0, false) => format!("removed the pins {name}"),
+        (true, 0, true) => format!("would remove the pins {name}"),
+        (true, images, false) => format!("set the pins {name}: {}", count(images as u64, "image")),
+        (true, images, true) => format!("would set the pins {name}: {}", count(images as u64, "image")),
+    };
+    let mut lines = vec![did];
+    lines.extend(report.builds.iter().map(|id| format!("  protects {id}")));
+    let trashed = report.trashed.iter();
+    lines.extend(trashed.map(|id| format!("  in the trash  {id}; `mirrorkeep restore {id}` brings it back")));
+    lines.extend(report.released.iter().map(|id| format!("  pinned no more  {id}")));
+    lines.extend(report.elsewhere.iter().map(|image| format!("  of no build here  {image}")));
+    lines.extend(report.misfits.iter().map(|why| format!("  unknown form  {why}")));
+    lines.iter().map(|line| format!("{}\n", shown(line))).collect()
+}
+
+/// Shows the pins that are in force.
+pub fn image_pins_list(pins: &[PinsReport]) -> String {
+    let line = |one: &PinsReport| {
+        let images = count(one.images as u64, "image");
+        let builds = count(one.builds.len() as u64, "build");
+        format!("{}  {images}, {builds} protected\n", shown(&one.name))
+    };
+    pins.iter().map(line).collect()
+}
+
+/// Shows the tags of repositories and what becomes of them.
+pub fn image_prune(report: &ImagePruneReport, dry_run: bool) -> String {
+    let mut lines = Vec::new();
+    let mut stays: BTreeMap<&str, usize> = BTreeMap::new();
+    for repository in &report.repositories {
+        for tag in &repository.tags {
+            match tag.fate {
+                TagFate::Stays => *stays.entry(tag.why.map_or("", kept)).or_default() += 1,
+                fate => lines.push(going(&repository.repository, tag, fate, dry_run)),
+            }
+        }
+    }
+    for (why, tags) in stays {
+        let stay = if tags == 1 { "stays" } else { "stay" };
+        lines.push(format!("{} {stay}: {why}", count(tags as u64, "tag")));
+    }
+    lines.iter().map(|line| format!("{}\n", shown(line))).collect()
+}
+
+fn going(repository: &str, tag: &TagReport, fate: TagFate, dry_run: bool) -> String {
+    let did = match (fate, dry_run) {
+        (TagFate::Deleted, _) => "deleted",
+        (_, true) => "would delete",
+        _ => "not deleted",
+    };
+    let builds: Vec<String> = tag.builds.iter().map(ToString::to_string).collect();
+    format!("{did} {repository}:{} (sha256:{}), of {}", tag.tag, tag.digest, builds.join(", "))
+}
+
+/// Returns why a tag stays.
+fn kept(why: TagKept) -> &'static str {
+    match why {
+        TagKept::Build => "the build is here",
+        TagKept::Listed => "a list of a build has it",
+        TagKept::Pinned => "it is pinned",
+        TagKept::Unknown => "of no build that is known",
+        TagKept::OtherTag => "a tag that stays has the same digest",
+        TagKept::Index => "an index that stays has the digest",
+        TagKept::Stated => "a promotion or a list states the digest",
+    }
 }

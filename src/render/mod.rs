@@ -18,7 +18,7 @@ pub use chart::{Series, chart, svg};
 pub use explain::explain;
 pub use findings::{findings, findings_page, findings_total, ignored};
 pub use history::sentence;
-pub use images::{image_lists, image_place};
+pub use images::{image_lists, image_pins, image_pins_list, image_place, image_prune};
 pub use junit::junit;
 pub use paint::{Paint, age, bytes, count, screened};
 pub use plan::{Rows, plan, verdict_word};

@@ -74,8 +74,10 @@ fn every_field_of_an_answer_is_told() {
     let [oldest, trimmed, _] = BUILDS.map(|name| format!("master/centos/{name}"));
     rig.ok(&["label", &trimmed, "sanity=green"]);
     let mut found = BTreeSet::new();
+    let pins = rig.work("..").join("pins.yaml").display().to_string();
+    std::fs::write(&pins, "- {name: starlingx/stx-nova, src_build_tag: master-centos-pike}\n").unwrap();
     rig.ok(&["pipeline", "set", "generic"]);
-    let calls: [&[&str]; 31] = [
+    let calls: [&[&str]; 35] = [
         &["pipeline", "list"],
         &["pipeline", "show"],
         &["pipeline", "test"],
@@ -88,6 +90,10 @@ fn every_field_of_an_answer_is_told() {
         &["show", &trimmed],
         &["images", "list", &trimmed],
         &["images", "place", "starlingx/stx-nova:master-centos-pike"],
+        &["images", "pins", &pins, "--dry-run"],
+        &["images", "pins", &pins],
+        &["images", "pins"],
+        &["images", "pins", "--remove", "pins.yaml"],
         &["prune"],
         &["trash", "list"],
         &["restore", &oldest],
@@ -184,6 +190,7 @@ fn every_answer_carries_the_version_of_its_form() {
         ("show", &["show", &newer]),
         ("images", &["images", "list", &newer]),
         ("images", &["images", "place", "starlingx/stx-nova:master-centos-pike"]),
+        ("images", &["images", "pins"]),
         ("census", &["census"]),
         ("label", &["label", &newer, "sanity=green"]),
         ("alias", &["alias", "set", "r1", &newest]),

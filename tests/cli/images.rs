@@ -220,3 +220,110 @@ fn a_build_without_lists_and_a_layout_without_images_have_none() {
         &["images", "list", "main/debian/20200811T002300Z"],
     );
 }
+
+const PINS: &str = "images:
+- name: docker.io/starlingx/stx-nova-client
+  src_build_tag: master-centos-stable-20200811T002300Z.0
+  src_ref: https://opendev.org/starlingx/openstack-armada-app
+  tag: stx.4.0-v0.11.0
+- {name: docker.io/starlingx/stx-aodh, src_build_tag: master-centos-stabel-20191203T153530Z.0}
+- {name: docker.io/starlingx/stx-heat, src_build_tag: master-centos-stable-20191203T153530Z.0}
+";
+
+/// Returns a mirror that keeps one build of three, and a file of pins that has an image of the oldest.
+fn pinning() -> (Rig, String) {
+    let rig = listing(NOVA);
+    let file = rig.work("..").join("pins.yaml").display().to_string();
+    fs::write(&file, PINS).unwrap();
+    let policy = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1, trash: 7d}
+families:
+  - {name: all, match: '**', keep: [{last: 1}]}
+";
+    fs::write(rig.work("..").join("policy.yaml"), policy).unwrap();
+    rig.ok(&["policy", "set", rig.work("..").join("policy.yaml").to_str().unwrap()]);
+    rig.builds(["20200812T002300Z", "20200813T002300Z"]);
+    (rig, file)
+}
+
+#[test]
+fn a_pinned_image_protects_its_build_until_the_pin_goes() {
+    let (rig, file) = pinning();
+    let expires = |rig: &Rig| rig.json(&["explain", ID])["build"]["verdict"] == "expire";
+    assert!(expires(&rig));
+    let before = tree(&rig.mirror(""));
+    // An image of an unknown form is reported; the others count.
+    let dry = rig.json_ends(5, &["images", "pins", &file, "--dry-run"])["pins"][0].clone();
+    assert_eq!(tree(&rig.mirror("")), before);
+    let report = rig.json_ends(5, &["images", "pins", &file])["pins"][0].clone();
+    assert_eq!(report, dry);
+    assert_eq!(
+        (&report["builds"], &report["images"], &report["changed"]),
+        (&json!([ID]), &json!(3), &json!(true))
+    );
+    assert_eq!(
+        report["elsewhere"],
+        json!(["docker.io/starlingx/stx-heat:master-centos-stable-20191203T153530Z.0"])
+    );
+    assert!(report["misfits"][0].as_str().unwrap().contains("`images` is `stabel`"), "{report}");
+    assert!(
+        rig.ok(&["explain", ID]).contains(&format!("pin  pins.yaml: {NOVA}")),
+        "{}",
+        rig.ok(&["explain", ID])
+    );
+    rig.run(&["prune"]);
+    assert!(rig.mirror(ID).exists());
+    let held = rig.ends(3, &["withdraw", ID, "--why", "old"]);
+    assert!(held.contains(&format!("pin: pins.yaml: {NOVA}")), "{held}");
+    assert_eq!(rig.json_ends(5, &["images", "pins", &file])["pins"][0]["changed"], false);
+    assert_eq!(rig.ok(&["images", "pins"]), "pins.yaml  3 images, 1 build protected\n");
+    let log = rig.ok(&["log"]);
+    assert!(log.contains("set the image pins pins.yaml: 3 images"), "{log}");
+    // What is pinned no more is told before it goes.
+    fs::write(
+        &file,
+        "- {name: docker.io/starlingx/stx-heat, src_build_tag: master-centos-stable-20191203T153530Z.0}\n",
+    )
+    .unwrap();
+    assert_eq!(rig.json(&["images", "pins", &file, "--dry-run"])["pins"][0]["released"], json!([ID]));
+    rig.ok(&["images", "pins", "--remove", "pins.yaml"]);
+    assert!(expires(&rig));
+    let said = rig.ends(2, &["images", "pins", "--remove", "pins.yaml"]);
+    assert!(said.contains("there are no image pins `pins.yaml`; none are in force"), "{said}");
+}
+
+#[test]
+fn a_pinned_build_in_the_trash_comes_back_before_it_is_swept() {
+    let (rig, file) = pinning();
+    rig.ok(&["prune"]);
+    assert!(!rig.mirror(ID).exists());
+    let told = rig.ends(5, &["images", "pins", &file]);
+    assert!(
+        told.contains(&format!("in the trash  {ID}; `mirrorkeep restore {ID}` brings it back")),
+        "{told}"
+    );
+    rig.ok(&["sweep"]);
+    assert!(rig.mirror(ID).exists());
+}
+
+#[test]
+fn a_file_of_pins_that_cannot_be_read_leaves_those_in_force() {
+    let (rig, file) = pinning();
+    rig.ends(5, &["images", "pins", &file]);
+    for (text, said) in [
+        ("images: []\n", "no list of images"),
+        (
+            "- {name: docker.io/starlingx/stx-heat}\n",
+            "pins.yaml:1:3: [0].src_build_tag: this entry is missing",
+        ),
+        ("- {name: 'docker.io/starlingx/stx-heat', src_build_tag: 'a b'}\n", "`a b` is not a tag"),
+        ("a: [", "pins.yaml:"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let output = rig.ends(2, &["images", "pins", &file]);
+        assert!(output.contains(said), "{said}: {output}");
+        assert_eq!(rig.json(&["images", "pins"])["pins"][0]["images"], 3);
+    }
+    rig.ends(2, &["images", "pins", "/nowhere/pins.yaml"]);
+    rig.ends(2, &["images", "pins", &file, "--name", "a/b"]);
+}

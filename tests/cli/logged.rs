@@ -46,6 +46,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         &format!("show {BUILD}"),
         &format!("images list {BUILD}"),
         "images place starlingx/stx-nova:master-centos-pike",
+        "images pins",
         "census",
         &format!("label {BUILD} sanity=green"),
         "alias list",

@@ -120,9 +120,13 @@ impl Scene {
     /// Returns the findings of stages, at an instant.
     fn findings(&self, at: Stamp) -> Vec<String> {
         let mirror = open(self.store()).unwrap();
-        let report =
-            mirrorkeep::ops::check::check(&Session::new(&mirror, &|| at), &RelPath::root(), Terms::default())
-                .unwrap();
+        let report = mirrorkeep::ops::check::check(
+            &Session::new(&mirror, &|| at),
+            &RelPath::root(),
+            Terms::default(),
+            Vec::new(),
+        )
+        .unwrap();
         let found = report.findings.iter().filter(|found| found.code.as_str().starts_with("stage-"));
         found.map(|found| format!("{} {}: {}", found.code, found.path, found.found)).collect()
     }

@@ -69,7 +69,7 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 57] = [
+    let calls: [&[&str]; 61] = [
         &["status"],
         &["log"],
         &["events"],
@@ -86,6 +86,10 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["show", ID],
         &["images", "list", ID],
         &["images", "place", HOSTILE],
+        &["images", "pins", HOSTILE],
+        &["images", "pins", "--remove", HOSTILE],
+        &["images", "pins"],
+        &["images", "prune"],
         &["images", "place", "starlingx/stx-nova:master-centos-pike"],
         &["alias", "list"],
         &["resolve", &link],

@@ -175,12 +175,17 @@ fn every_dry_run_changes_nothing_and_says_would() {
     trunk.publish("compute", 1);
     let trunk = trunk.mirror("").display().to_string();
     let latest = "master/centos/latest_build";
+    let pins = rig.work("../pins.yaml").display().to_string();
+    fs::write(&pins, "- {name: starlingx/stx-nova, src_build_tag: master-centos-pike}\n").unwrap();
     let trials: &[(&str, i32, &[&str])] = &[
         ("init", 0, &["--mirror", new, "init", "--dry-run"]),
         ("init of a mirror", 1, &["init", "--dry-run"]),
         ("publish", 0, &["publish", work, "--stream", "master/centos", "--dry-run"]),
         ("copy", 0, &["copy", &mirror, other, "master/centos", "--dry-run"]),
         ("label", 0, &["label", C, "sanity=green", "--dry-run"]),
+        ("images pins", 0, &["images", "pins", &pins, "--dry-run"]),
+        // Without a stage that carries images; with one it is tried beside registries.
+        ("images prune", 2, &["images", "prune", "--dry-run"]),
         ("alias set", 0, &["alias", "set", latest, C, "--allow-backwards", "--dry-run"]),
         ("alias remove", 0, &["alias", "remove", latest, "--dry-run"]),
         ("alias materialize", 2, &["alias", "materialize", latest, "--dry-run"]),
@@ -233,7 +238,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
             break;
         }
         // What is refused.
-        if verb.ends_with("materialize") || *verb == "init of a mirror" {
+        if verb.ends_with("materialize") || ["init of a mirror", "images prune"].contains(verb) {
             continue;
         }
         // Findings and plans say what is there.

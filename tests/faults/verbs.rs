@@ -17,12 +17,13 @@ use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::ops::deliver::{Outcome, Until, deliver, required_deliver};
 use mirrorkeep::ops::events::{EventsRequest, Follow, events};
 use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
+use mirrorkeep::ops::images;
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
-use mirrorkeep::record::{EventKind, Hold, Phase, Waived};
+use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Waived};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
@@ -139,6 +140,8 @@ verbs! { STRIDE STRIDE_OF_TWO:
     promote_with_commands from carrying
     demote from promoted
     demote_with_commands from carried
+    pin_images from pruned
+    unpin_images from pinned
     set_policy from pruned
     set_pipeline from pruned
     set_layout from pruned
@@ -152,6 +155,25 @@ verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
     promote_set_with_commands from carrying_sets
     demote_set from promoted_sets
     demote_set_with_commands from carried_sets
+}
+
+fn pin_images(session: &Session<'_>) -> Result<(), String> {
+    let image = "starlingx/stx-nova:master-centos-pike".parse().unwrap();
+    let pins = Pins { images: vec![image] };
+    images::pin_images(session, "pins.yaml", &pins, Mode::Real).map(drop).map_err(chain)
+}
+
+fn unpin_images(session: &Session<'_>) -> Result<(), String> {
+    match images::unpin_images(session, "pins.yaml", Mode::Real) {
+        // A try that was cut off may have come far enough.
+        Ok(_) | Err(images::ImagesError::NoPins { .. }) => Ok(()),
+        Err(error) => Err(chain(error)),
+    }
+}
+
+fn pinned(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    pin_images(session)
 }
 
 fn label(session: &Session<'_>) -> Result<(), String> {
@@ -718,6 +740,7 @@ impl Scene {
                 end.push(format!("{} {:?} {:?} {:?}", one.stage, one.build, one.missing, one.waived));
             }
         }
+        end.push(format!("pins {:?}", mirror.pins().unwrap()));
         end.push(format!("noted {:?}", self.noted()));
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.push(format!("delivered {:?}", self.delivered()));

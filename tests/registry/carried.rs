@@ -12,12 +12,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const A: &str = "20181205T060000Z";
-const B: &str = "20181206T060000Z";
-const C: &str = "20181207T060000Z";
+pub(super) const A: &str = "20181205T060000Z";
+pub(super) const B: &str = "20181206T060000Z";
+pub(super) const C: &str = "20181207T060000Z";
 
 /// The images of each build.
-const IMAGES: [&str; 3] = ["nova", "neutron", "glance"];
+pub(super) const IMAGES: [&str; 3] = ["nova", "neutron", "glance"];
 
 /// What becomes of a promotion at one request.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +33,22 @@ enum Fault {
 }
 
 /// A mirror with a stage that carries images from a registry to another namespace of it and to a second registry.
-struct Carried {
-    rig: Rig,
+pub(super) struct Carried {
+    pub(super) rig: Rig,
     from: u16,
 }
 
 impl Carried {
-    fn new(from: u16, to: u16) -> Self {
+    pub(super) fn new(from: u16, to: u16) -> Self {
+        Self::carrying(
+            from,
+            &[&format!("127.0.0.1:{from}/pub"), &format!("127.0.0.1:{to}")],
+            &["{build}", "{stage}"],
+        )
+    }
+
+    /// Returns the same for other targets and tags.
+    pub(super) fn carrying(from: u16, to: &[&str], tags: &[&str]) -> Self {
         let rig = Rig::new();
         let layout = Layout::shipped("starlingx").unwrap();
         let begin = layout.find("\nimages:\n").unwrap();
@@ -54,8 +63,10 @@ stages:
     streams: master/centos
     require: {{votes: [smoke]}}
     previous: before
-    carry: [{{images: {{from: '127.0.0.1:{from}/ci', to: ['127.0.0.1:{from}/pub', '127.0.0.1:{to}'], tag: ['{{build}}', '{{stage}}']}}}}]
-"
+    carry: [{{images: {{from: '127.0.0.1:{from}/ci', to: {}, tag: {}}}}}]
+",
+            json!(to),
+            json!(tags),
         );
         for (name, text) in [("layout.yaml", text), ("pipeline.yaml", pipeline)] {
             fs::write(rig.work("..").join(name), text).unwrap();
@@ -66,13 +77,18 @@ stages:
     }
 
     /// Publishes a build whose images are in the registry, with its vote.
-    fn build(&self, name: &str) {
+    pub(super) fn build(&self, name: &str) {
+        self.build_of(name, name, "");
+    }
+
+    /// Publishes a build with the images of another one under its own tags, and with more lines in its list.
+    pub(super) fn build_of(&self, name: &str, of: &str, more: &str) {
         let server = Server { port: self.from, key: None, _running: Box::new(()) };
         for image in IMAGES {
-            server.put_image(&format!("ci/{image}"), Some(name), &format!("{image} of {name}"));
+            server.put_image(&format!("ci/{image}"), Some(name), &format!("{image} of {of}"));
         }
         let list: Vec<String> = IMAGES.iter().map(|image| format!("docker.io/ci/{image}:{name}\n")).collect();
-        self.rig.write("outputs/images.lst", &list.concat());
+        self.rig.write("outputs/images.lst", &(list.concat() + more));
         self.rig.publish(name, &[]);
         self.rig.ok(&["vote", &format!("master/centos/{name}"), "smoke", "success"]);
     }
@@ -84,7 +100,7 @@ stages:
 }
 
 /// Returns the digest of an image by its tag, as the registry states it.
-fn tag(server: &Server, repository: &str, tag: &str) -> Option<String> {
+pub(super) fn tag(server: &Server, repository: &str, tag: &str) -> Option<String> {
     let head = Message::request("HEAD", &format!("/v2/{repository}/manifests/{tag}"));
     let answer = server.ask(head.with("Accept", super::scene::IMAGE));
     answer.header("docker-content-digest").map(str::to_owned)
@@ -92,7 +108,7 @@ fn tag(server: &Server, repository: &str, tag: &str) -> Option<String> {
 
 /// Returns to which build the moving tags of all images in both targets lead.
 #[track_caller]
-fn tagged(from: &Server, to: &Server) -> Option<&'static str> {
+pub(super) fn tagged(from: &Server, to: &Server) -> Option<&'static str> {
     let mut all = Vec::new();
     for (server, namespace) in [(from, "pub/"), (to, "")] {
         for image in IMAGES {

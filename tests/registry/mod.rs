@@ -2,8 +2,10 @@
 
 mod broken;
 mod carried;
+mod checked;
 mod contract;
 mod helpers;
+mod pruned;
 mod real;
 mod scene;
 mod standin;

@@ -32,6 +32,11 @@ pub(super) fn open() -> Server {
     start(Users::All, Deletes::Yes)
 }
 
+/// Starts a registry that deletes nothing.
+pub(super) fn keeping() -> Server {
+    start(Users::All, Deletes::No)
+}
+
 fn start(users: Users, deletes: Deletes) -> Server {
     let dir = data();
     let port = free_ports(1)[0];

@@ -67,10 +67,13 @@ pub(in crate::cli) struct CheckArgs {
     /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
+    /// Also ask registries for the images that lists of builds name, and for the image tags of stages
+    #[arg(long)]
+    pub(in crate::cli) registry: bool,
     #[command(flatten)]
     pub(in crate::cli) mend: MendArgs,
     /// Print the table of all findings, docs/findings.md
-    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline"])]
+    #[arg(long, conflicts_with_all = ["path", "fix", "stalled", "all", "baseline", "registry"])]
     pub(in crate::cli) list: bool,
 }
 
@@ -283,4 +286,63 @@ pub(in crate::cli) enum ImagesVerb {
         /// The reference, `[REGISTRY/]REPOSITORY:TAG`
         reference: String,
     },
+    /// List image pins, or keep the builds and tags of the images that a file names
+    #[command(
+        after_help = "The file is a YAML list of entries with `name` and `src_build_tag`; `images` may stand above it. It takes the place
+of what was pinned under its name.
+
+Examples:
+  mirrorkeep images pins
+  mirrorkeep images pins image-tags-bullseye.yaml --dry-run
+  mirrorkeep images pins image-tags-bullseye.yaml
+  mirrorkeep images pins --remove image-tags-bullseye.yaml"
+    )]
+    Pins(PinsArgs),
+    /// Delete the image tags of builds that were deleted for good, from the registries to which stages carry images
+    #[command(
+        after_help = "Only whole digests are deleted, and only if every tag of one goes. Exits with 4 if a brake holds it back.
+
+Examples:
+  mirrorkeep images prune --dry-run
+  mirrorkeep images prune
+  mirrorkeep images prune --accept sha256:…   deletes exactly what was shown, despite the brakes"
+    )]
+    Prune(ImagesPruneArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PinsArgs {
+    /// The file of pins; without it, those that are in force are listed
+    #[arg(conflicts_with = "remove")]
+    pub(in crate::cli) file: Option<std::path::PathBuf>,
+    /// The name of the pins [default: the name of the file]
+    #[arg(long, requires = "file")]
+    pub(in crate::cli) name: Option<String>,
+    /// Remove the pins of this name
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) remove: Option<String>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ImagesPruneArgs {
+    /// Delete what the plan with this digest shows, despite the brakes
+    #[arg(long, value_name = "DIGEST")]
+    pub(in crate::cli) accept: Option<String>,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+impl ImagesVerb {
+    /// Returns whether the verb writes into the mirror.
+    pub(in crate::cli) fn changes(&self) -> bool {
+        match self {
+            Self::List { .. } | Self::Place { .. } => false,
+            Self::Pins(args) => args.file.is_some() || args.remove.is_some(),
+            Self::Prune(_) => true,
+        }
+    }
 }

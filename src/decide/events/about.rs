@@ -67,7 +67,9 @@ impl About {
                 let build = stated.waiver.as_ref().and_then(|waiver| waiver.build.clone());
                 build.map_or_else(Self::default, |id| at(id, layout))
             }
-            EventKind::Initialised | EventKind::Recovered => Self::default(),
+            EventKind::Initialised | EventKind::Pinned | EventKind::Untagged | EventKind::Recovered => {
+                Self::default()
+            }
         }
     }
 }

@@ -221,6 +221,22 @@ data! {
         why: Option<String>,
     }
 
+    /// Images were pinned, or their pins removed.
+    ImagesPinned {
+        /// The name of the file of pins.
+        name: String,
+        /// The images; none if the pins were removed.
+        pins: Vec<String>,
+    }
+
+    /// Images of builds that are gone were deleted from a registry.
+    ImagesUntagged {
+        /// The repository.
+        repository: String,
+        /// The tags that were deleted, by the digest of their image.
+        digests: BTreeMap<String, Vec<String>>,
+    }
+
     /// Events of the journal are lost, and a person accepted that.
     JournalRecovered {
         /// Each run of lost events by its first and last number.
@@ -297,6 +313,8 @@ pub enum EventData {
     Generation(AliasGeneration),
     Stage(Box<StageMoved>),
     Waiver(StageWaiver),
+    Pinned(ImagesPinned),
+    Untagged(ImagesUntagged),
     Recovered(JournalRecovered),
 }
 
@@ -357,6 +375,15 @@ impl EventData {
                         (Some(stage), Some(job), build, until, why)
                     });
                 Self::Waiver(StageWaiver { common, stage, job, build, until, why })
+            }
+            EventKind::Pinned => {
+                let pins = stated.pins.unwrap_or_default().iter().map(ToString::to_string).collect();
+                Self::Pinned(ImagesPinned { common, name: event.to.clone(), pins })
+            }
+            EventKind::Untagged => {
+                let digests = stated.digests.unwrap_or_default().into_iter();
+                let digests = digests.map(|(digest, tags)| (digest.to_string(), tags)).collect();
+                Self::Untagged(ImagesUntagged { common, repository: event.to.clone(), digests })
             }
             EventKind::Recovered => {
                 Self::Recovered(JournalRecovered { common, missing: stated.missing.unwrap_or_default() })

@@ -31,6 +31,8 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Demoted => "stage.demoted",
         EventKind::Waived => "stage.waived",
         EventKind::Unwaived => "stage.unwaived",
+        EventKind::Pinned => "images.pinned",
+        EventKind::Untagged => "images.untagged",
         EventKind::Recovered => "journal.recovered",
     }
 }

@@ -14,8 +14,8 @@ pub use about::About;
 pub use cloud::{CloudEvent, Envelope};
 pub use data::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildHeld, BuildLabelled, BuildPlain,
-    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, EventData, JournalRecovered, MirrorData,
-    StageMoved, StageWaiver,
+    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, EventData, ImagesPinned, ImagesUntagged,
+    JournalRecovered, MirrorData, StageMoved, StageWaiver,
 };
 pub use filter::Filter;
 pub use kind::{Choice, ChoiceError, type_name, type_of};

@@ -77,7 +77,10 @@ impl CarriedImages {
         for to in &self.to {
             let repository = to.repository(name).map_err(|error| error.to_string())?;
             for template in &self.tags {
-                let tag = fill(template, stage, id, image)?;
+                if image.tag.is_none() && template.contains("{tag}") {
+                    return Err(format!("it has no tag for `{template}`"));
+                }
+                let tag = fill(template, stage, id, image.tag.as_deref());
                 let target = repository.tagged(&tag).map_err(|error| error.to_string())?;
                 let of_kind = if Self::is_fixed(template) { &mut places.fixed } else { &mut places.moving };
                 of_kind.push(target);
@@ -88,17 +91,12 @@ impl CarriedImages {
 }
 
 /// Returns a tag with its fields filled in.
-fn fill(template: &str, stage: &str, id: &BuildId, image: &ImageRef) -> Result<String, String> {
-    let listed = match &image.tag {
-        Some(tag) => tag,
-        None if template.contains("{tag}") => return Err(format!("it has no tag for `{template}`")),
-        None => "",
-    };
-    Ok(template
+pub(super) fn fill(template: &str, stage: &str, id: &BuildId, listed: Option<&str>) -> String {
+    template
         .replace("{build}", id.name.as_str())
         .replace("{stage}", stage)
         .replace("{stream}", &id.stream.as_str().replace('/', "-"))
-        .replace("{tag}", listed))
+        .replace("{tag}", listed.unwrap_or_default())
 }
 
 #[cfg(test)]

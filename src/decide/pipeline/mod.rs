@@ -20,6 +20,7 @@ mod schema;
 mod shipped;
 mod stage;
 mod state;
+mod tagged;
 mod time_limit;
 mod tries;
 
@@ -31,6 +32,7 @@ pub use images::{CarriedImages, ImagePlaces};
 pub use lint::{LintTerms, lint};
 pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
+pub use tagged::{TagIndex, TagOf, TargetNames};
 pub(in crate::decide) use time_limit::TimeLimit;
 pub use tries::Surprise;
 

@@ -1,7 +1,7 @@
 //! Protections: what keeps a build whatever the policy says.
 //!
 //! Aliases and every other link outside the builds (S1, S2), holds (S3), locks (S4), the first hours after
-//! publishing (S5) and after an alias left (S6), leases (S7), and the stages of the pipeline. What kept builds need (S8) comes last, elsewhere.
+//! publishing (S5) and after an alias left (S6), leases (S7), the stages of the pipeline, and image pins. What kept builds need (S8) comes last, elsewhere.
 //! No family can switch one of them off, and what is not known protects.
 
 use crate::census::{AliasCensus, Census};
@@ -170,6 +170,7 @@ impl<'a> Shields<'a> {
         let mut reasons = self.named(item.index);
         let build = item.build;
         reasons.extend(build.stages.iter().map(|why| Reason::lasting("stage", why.clone())));
+        reasons.extend(build.pins.iter().map(|why| Reason::lasting("pin", why.clone())));
         for hold in build.holds.iter().filter(|hold| hold.is_active(now)) {
             let detail = format!("{} ({})", hold.why, hold.who);
             reasons.push(Reason { until: hold.until, ..Reason::lasting("hold", detail) });

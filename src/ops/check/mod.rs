@@ -50,7 +50,14 @@ pub struct CheckReport {
 }
 
 /// Holds what is there, or what is there below `scope`, against the layout.
-pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result<CheckReport, ActError> {
+///
+/// `more` are findings that were made elsewhere, for which the rules of the mirror count as well.
+pub fn check(
+    session: &Session<'_>,
+    scope: &RelPath,
+    terms: Terms<'_>,
+    more: Vec<Finding>,
+) -> Result<CheckReport, ActError> {
     let (mirror, now) = (session.mirror(), session.now());
     let disk = Disk::of(mirror);
     let looking = Observer { mirror, disk: disk.as_ref() };
@@ -130,6 +137,7 @@ pub fn check(session: &Session<'_>, scope: &RelPath, terms: Terms<'_>) -> Result
             .chain(unread_lists)
             .collect(),
     };
+    report.findings.extend(more);
     report.findings.extend(comply_drift(drifts));
     report.findings.extend(comply(&seen, mirror.layout(), terms));
     report.findings.sort();

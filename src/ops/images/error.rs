@@ -1,8 +1,12 @@
 //! Why nothing can be said of images.
 
-use crate::mirror::StateError;
-use crate::model::{BuildId, Class, Classify, ErrorKind};
+use crate::commit::PipelineInForceError;
+use crate::commit::carried::CarryError;
+use crate::mirror::{JournalError, StateError};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::ops::ActError;
+use crate::ops::retention::PlanError;
+use crate::recover::RecoverError;
 use crate::store::StoreError;
 
 /// Says why nothing can be said of images.
@@ -14,9 +18,41 @@ pub enum ImagesError {
     /// The build is not there.
     #[error("there is no build `{0}`")]
     NoBuild(BuildId),
-    /// The build is in the trash, or that cannot be known.
+    /// A text is not a name of pins.
+    #[error("`{0}` is not a name of pins; one line without `/` is accepted, such as the name of the file")]
+    PinsName(String),
+    /// No pins have that name.
+    #[error("there are no image pins `{name}`{}", listed(known))]
+    NoPins {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// No stage carries images.
+    #[error("no stage of the pipeline carries images, so there is no repository to look at")]
+    CarriesNone,
+    /// Something that may need images cannot be read.
+    #[error("`{0}` may need any image, and cannot be read: {1}")]
+    Unread(RelPath, String),
+    /// The registry failed.
     #[error(transparent)]
-    Trash(#[from] ActError),
+    Carry(#[from] CarryError),
+    /// The pipeline cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Plan(#[from] Box<PlanError>),
+    /// What an interrupted command left cannot be recovered.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The builds cannot be seen.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A part of it failed, or the build is in the trash.
+    #[error(transparent)]
+    Act(#[from] ActError),
     /// What is kept of the build cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
@@ -32,9 +68,27 @@ impl Classify for ImagesError {
                 "add the key `images` to the layout (docs/layout-grammar.md), and put it in force with `mirrorkeep layout set`",
             ),
             Self::NoBuild(_) => ErrorKind::Failed.into(),
-            Self::Trash(error) => error.class(),
+            Self::PinsName(_) | Self::NoPins { .. } => ErrorKind::Usage.into(),
+            Self::CarriesNone => ErrorKind::Usage.hint(
+                "`carry: [{images: {from: …, to: […], tag: […]}}]` in a stage of the pipeline carries them (docs/images.md)",
+            ),
+            Self::Unread(..) => ErrorKind::Refused.hint("`mirrorkeep check` lists what cannot be read"),
+            Self::Carry(error) => error.class(),
+            Self::Pipeline(error) => error.class(),
+            Self::Plan(error) => error.class(),
+            Self::Recover(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Act(error) => error.class(),
             Self::State(error) => error.class(),
             Self::Store(error) => error.class(),
         }
+    }
+}
+
+/// Returns the names that there are, for the end of a sentence.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "; none are in force".to_owned(),
+        names => format!("; in force are `{}`", names.join("`, `")),
     }
 }

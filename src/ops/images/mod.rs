@@ -1,14 +1,24 @@
-//! Container images: what the lists of a build say, and to which builds a reference belongs.
-//!
-//! Nothing is changed, and no registry is asked.
+//! Container images: what the lists of a build say, to which builds a reference belongs, which builds pins protect, and which
+//! images go after their build.
 
+mod compare;
 mod error;
 mod list;
+mod listed;
+mod pins;
 mod place;
+mod protect;
+mod prune;
+mod repository;
+mod world;
 
+pub use compare::compare_registries;
 pub use error::ImagesError;
 pub use list::{ImageListReport, image_lists};
+pub use pins::{PinsReport, image_pins, pin_images, unpin_images};
 pub use place::{ImagePlace, TiedBuild, place_image};
+pub(crate) use protect::{TaggedError, pinned, protect_pinned, protect_tagged};
+pub use prune::{ImagePruneReport, RepositoryReport, TagFate, TagReport, prune_images};
 
 use crate::layout::Images;
 use crate::mirror::Mirror;

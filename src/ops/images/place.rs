@@ -51,7 +51,7 @@ pub fn place_image(mirror: &Mirror, census: &Census, image: &ImageRef) -> Result
 fn tied_build(mirror: &Mirror, id: BuildId, image: &ImageRef) -> Result<TiedBuild, ImagesError> {
     let lists = match image_lists(mirror, &id) {
         // It was pruned since the census was taken.
-        Err(ImagesError::NoBuild(_) | ImagesError::Trash(_)) => Vec::new(),
+        Err(ImagesError::NoBuild(_) | ImagesError::Act(_)) => Vec::new(),
         lists => lists?,
     };
     let is_it = |listed: &ImageRef| {

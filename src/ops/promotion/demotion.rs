@@ -157,6 +157,7 @@ pub(super) fn planned(
         moves,
         commands,
         tags,
+        images: Vec::new(),
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),

@@ -8,7 +8,7 @@ use crate::commit::PromotionError;
 use crate::commit::carried::CarryError;
 use crate::commit::tags::{at_once, digest_of};
 use crate::decide::pipeline::{CarriedImages, ImagePlaces, Stage};
-use crate::mirror::Mirror;
+use crate::mirror::{JournalError, Mirror};
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, ImageRef, Stream};
 use crate::ops::Mode;
@@ -17,7 +17,7 @@ use crate::progress::CancelToken;
 use crate::record::{EventKind, Phase, TagMove};
 use crate::registry::Registries;
 use crate::session::Session;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most tags of one build, and the most images that an error names.
 const MOST: usize = 10_000;
@@ -30,6 +30,8 @@ pub(super) struct Tags {
     fixed: BTreeMap<Image, (Digest, Image)>,
     /// Those that the stage moves.
     moving: BTreeMap<Image, Digest>,
+    /// The repositories, as the lists name them.
+    repositories: BTreeSet<String>,
 }
 
 /// Looks up every image of a build in the source.
@@ -44,7 +46,8 @@ pub(super) fn look_up(
     id: &BuildId,
 ) -> Result<Tags, StageError> {
     let listed = references(session.mirror(), id)?;
-    let mut tags = Tags::default();
+    let repositories = listed.iter().map(|image| image.repository.clone()).collect();
+    let mut tags = Tags { repositories, ..Tags::default() };
     for carried in &stage.images {
         let all = places(carried, stage, id, &listed)?;
         let found = at_once(session.mirror(), &all, |one| digest_of(registries, &one.source));
@@ -74,10 +77,17 @@ pub(super) fn look_up(
 }
 
 /// Copies every image of a build to every target, under its fixed tags; what is there already is not sent.
-pub(super) fn copy(session: &Session<'_>, registries: &Registries, tags: &Tags) -> Result<(), StageError> {
+///
+/// With `again`, what an image consists of is looked for, too, where its tag is there.
+pub(super) fn copy(
+    session: &Session<'_>,
+    registries: &Registries,
+    tags: &Tags,
+    again: bool,
+) -> Result<(), StageError> {
     let fixed: Vec<(&Image, &(Digest, Image))> = tags.fixed.iter().collect();
     let copied = at_once(session.mirror(), &fixed, |(to, (digest, from))| {
-        if !is_fixed(registries, to, *digest)? {
+        if !is_fixed(registries, to, *digest)? || again {
             // By its digest, since the tag of the source may move meanwhile.
             registries.copy(&from.repository.at(*digest), to, session.progress())?;
         }
@@ -177,7 +187,11 @@ pub(super) fn tags_back(
 }
 
 /// Returns the digest at which the last promotion or demotion of a stage left each of its tags.
-fn last_tags(mirror: &Mirror, stage: &Stage, stream: &Stream) -> Result<BTreeMap<Image, Digest>, StageError> {
+pub(crate) fn last_tags(
+    mirror: &Mirror,
+    stage: &Stage,
+    stream: &Stream,
+) -> Result<BTreeMap<Image, Digest>, JournalError> {
     let events = mirror.history(&[EventKind::Promoted, EventKind::Demoted])?;
     let mut left = BTreeMap::new();
     for event in events.into_iter().filter(|event| event.phase == Phase::Done) {
@@ -238,6 +252,11 @@ fn named(id: &BuildId, what: &str, images: &[&ImagePlaces]) -> String {
 }
 
 impl Tags {
+    /// Returns the repositories of the images, as the lists name them.
+    pub(super) fn repositories(&self) -> Vec<String> {
+        self.repositories.iter().cloned().collect()
+    }
+
     /// Adds an image; two images that would get one tag must be the same.
     fn add(&mut self, one: ImagePlaces, digest: Digest) -> Result<(), StageError> {
         let twice = |image: &Image| {

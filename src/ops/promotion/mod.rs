@@ -24,6 +24,7 @@ pub use all::{PromoteReport, promote};
 pub use demote::demote;
 pub use demotion::{DemoteReport, DemoteRequest};
 pub use error::StageError;
+pub(crate) use images::last_tags;
 pub use promote::{PromoteRequest, PromotedAs, StageMove};
 pub use promoter::BundleMove;
 pub(crate) use protect::protect;

@@ -108,6 +108,7 @@ pub(super) fn around(
         moves,
         commands: Vec::new(),
         tags: Vec::new(),
+        images: Vec::new(),
         votes: BTreeMap::new(),
         waived: Vec::new(),
         lacked: Vec::new(),

@@ -289,6 +289,7 @@ impl Promoting<'_> {
             moves: moves(self.mirror, self.stage, self.stream, Some(&one.id), before)?,
             commands: commands(self.stage),
             tags: Vec::new(),
+            images: Vec::new(),
             votes,
             waived: one.waived.clone(),
             lacked: one.missing.clone(),

@@ -16,7 +16,7 @@ use crate::mirror::{WriteLock, chain};
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundle, bundled, current, is_there, publish};
-use crate::record::Promotion;
+use crate::record::{EventKind, Promotion};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,6 +52,8 @@ pub(super) struct Promoter<'a> {
     pub(super) known: Known,
     /// The tags of the images of each build that a stage may move to, whose images were copied; or why they cannot be.
     tags: BTreeMap<(String, BuildId), Result<Tags, String>>,
+    /// Whether images were deleted while others were copied.
+    again: bool,
 }
 
 /// How far a set came.
@@ -75,7 +77,7 @@ impl<'a> Promoter<'a> {
     ) -> Result<Self, StageError> {
         let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
         let known = Known::read(session.mirror(), session.now())?;
-        Ok(Self { session, request, lock, known, tags: BTreeMap::new() })
+        Ok(Self { session, request, lock, known, tags: BTreeMap::new(), again: false })
     }
 
     /// Promotes a stage in one stream.
@@ -116,12 +118,13 @@ impl<'a> Promoter<'a> {
         if stage.images.is_empty() || keys.is_empty() {
             return Ok(false);
         }
-        let is_real = self.lock.take().is_some();
+        let since = self.lock.take().map(|lock| lock.next_seq());
+        let is_real = since.is_some();
         for key in keys {
             let tags = registries(self.session.stop()).and_then(|registries| {
                 let tags = look_up(self.session, &registries, stage, &key.1)?;
                 if is_real {
-                    copy(self.session, &registries, &tags)?;
+                    copy(self.session, &registries, &tags, self.again)?;
                 }
                 Ok(tags)
             });
@@ -130,6 +133,12 @@ impl<'a> Promoter<'a> {
         }
         if is_real {
             self.lock = Some(self.session.begin()?);
+            let events = self.session.mirror().history(&[EventKind::Untagged])?;
+            if events.iter().any(|event| since.is_some_and(|since| event.seq >= since)) {
+                // What a copy found in the target may have been deleted since.
+                self.tags.retain(|(name, _), _| *name != stage.name);
+                self.again = true;
+            }
             self.known = Known::read(self.session.mirror(), self.session.now())?;
         }
         Ok(is_real)
@@ -143,6 +152,7 @@ impl<'a> Promoter<'a> {
         let mode = if self.lock.is_some() { Mode::Real } else { Mode::Trial };
         let of = (stage, &promotion.stream);
         promotion.tags = tag_moves(self.session, of, tags, (self.request.take_over, mode))?;
+        promotion.images = tags.repositories();
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::mirror::{
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
+use crate::ops::images::{TaggedError, protect_pinned, protect_tagged};
 use crate::ops::promotion::protect;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::unreadable;
@@ -161,6 +162,11 @@ pub(crate) fn evaluate(
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let mut survey = survey(mirror, now)?;
     protect(mirror, &mut survey.census)?;
+    protect_tagged(mirror, &mut survey.census).map_err(|error| match error {
+        TaggedError::Pipeline(error) => PlanError::Pipeline(error),
+        TaggedError::Journal(error) => PlanError::Journal(error),
+    })?;
+    protect_pinned(mirror, &mut survey.census, &survey.pins);
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }

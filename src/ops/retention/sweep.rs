@@ -1,6 +1,6 @@
 //! Sweeping the trash: what has waited long enough loses its bytes, in parallel and outside the lock.
 //!
-//! What gained a hold, or a name that leads to where it lay, comes back first. Each build that goes is told and
+//! What gained a hold, a pin, or a name that leads to where it lay, comes back first. Each build that goes is told and
 //! marked under the lock, so that a sweep that was cut off goes on where it was.
 
 use crate::commit::choose::protocol;
@@ -9,6 +9,7 @@ use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
 use crate::mirror::{TicketKind, Trashed, WriteLock, chain, pointing};
 use crate::model::{BuildId, RelPath};
+use crate::ops::images::pinned;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::{Failure, SweepReport, unreadable};
 use crate::ops::{ActError, Mode};
@@ -74,12 +75,14 @@ pub(crate) fn salvage(
     }
     let now = lock.now();
     mirror.refuse_lost_holds(None, now)?;
+    let ids = waiting.iter().map(|trashed| trashed.ticket.id.clone()).collect();
+    let pins = pinned(mirror, ids, &mirror.pins()?);
     let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
     for trashed in waiting {
         let ticket = &trashed.ticket;
         let named = targets.iter().any(|target| target.is_within(&ticket.path));
         let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.is_active(now));
-        if !named && !held && !needed.contains(&ticket.id) {
+        if !named && !held && !needed.contains(&ticket.id) && !pins.contains_key(&ticket.id) {
             continue;
         }
         match bring_back(lock, &trashed) {

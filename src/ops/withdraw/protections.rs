@@ -4,6 +4,7 @@ use crate::layout::Place;
 use crate::mirror::{Mirror, Survey, Unreadable, chain, mounted_at};
 use crate::model::{BuildId, RelPath, shown};
 use crate::ops::ActError;
+use crate::ops::images::pinned;
 use crate::record::Hold;
 
 /// What protects a build.
@@ -34,6 +35,8 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
     }
     let needs = census.builds().filter(|(other, build)| other != id && build.requires.contains(id));
     others.extend(needs.map(|(other, _)| format!("requires: {other} needs it")));
+    let pins = pinned(mirror, vec![id.clone()], &survey.pins).into_values().flatten();
+    others.extend(pins.map(|pin| format!("pin: {pin}")));
     let unread = survey.troubles.iter().filter(|one| is_of_another_stream(mirror, id, one));
     others.extend(unread.map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
     // Only its own holds protect it, whatever is wrong with those of others.

@@ -11,6 +11,10 @@ use proptest::prelude::*;
 use sight::Sight;
 use std::collections::BTreeSet;
 
+/// What only registries show; `registry::checked` has their cases.
+const OF_REGISTRIES: [Code; 4] =
+    [Code::ImageMissing, Code::ImageChanged, Code::ImageTagMoved, Code::RegistryUnread];
+
 #[test]
 fn nothing_compliant_is_reported() {
     assert_eq!(Sight::good().findings(), []);
@@ -37,7 +41,7 @@ fn each_code_is_shown_by_its_case_and_not_by_the_near_miss() {
 
 #[test]
 fn every_code_has_a_case_and_one_word_of_its_own() {
-    let with_case: BTreeSet<Code> = CASES.iter().map(|(code, ..)| *code).collect();
+    let with_case: BTreeSet<Code> = CASES.iter().map(|(code, ..)| *code).chain(OF_REGISTRIES).collect();
     let without: Vec<_> = Code::ALL.iter().filter(|code| !with_case.contains(code)).collect();
     assert!(without.is_empty(), "{without:?}");
     let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();

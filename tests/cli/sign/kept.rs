@@ -57,6 +57,7 @@ fn checked(home: &Home) -> Vec<String> {
         &Session::new(home.mirror(), &|| now()),
         &RelPath::root(),
         Terms::default(),
+        Vec::new(),
     )
     .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()

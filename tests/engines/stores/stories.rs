@@ -235,6 +235,7 @@ fn what_other_tools_sent_in_parts_is_told_where_the_server_tells_of_it(bucket: &
             &Session::new(&mirror, &|| then),
             &RelPath::root(),
             Terms::default(),
+            Vec::new(),
         )
         .unwrap();
         let told: Vec<Fix> =

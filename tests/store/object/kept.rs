@@ -27,6 +27,7 @@ pub(super) fn checked(scene: &Scene) -> Vec<String> {
         &Session::new(&open(scene.store()), &|| now()),
         &RelPath::root(),
         Terms::default(),
+        Vec::new(),
     )
     .unwrap();
     report.findings.iter().map(|found| format!("{} {}", found.code, found.path)).collect()
@@ -59,8 +60,13 @@ fn a_check_asks_once_a_build_and_not_for_each_file() {
     let scene = Scene::new();
     let spy = Arc::new(Spy::new(scene.store()));
     let mirror = open(Arc::<Spy>::clone(&spy));
-    mirrorkeep::ops::check::check(&Session::new(&mirror, &|| now()), &RelPath::root(), Terms::default())
-        .unwrap();
+    mirrorkeep::ops::check::check(
+        &Session::new(&mirror, &|| now()),
+        &RelPath::root(),
+        Terms::default(),
+        Vec::new(),
+    )
+    .unwrap();
     let asked: Vec<String> = spy.calls().iter().map(ToString::to_string).collect();
     let of_files = asked.iter().filter(|call| call.contains(".rpm"));
     assert_eq!(of_files.count(), 0, "{asked:?}");

@@ -37,6 +37,7 @@ fn to_mend(scene: &Scene, minutes: i64) -> Vec<Fix> {
         &Session::new(&mirror, &|| later(minutes)),
         &RelPath::root(),
         Terms::default(),
+        Vec::new(),
     );
     mends(&report.unwrap().findings)
 }

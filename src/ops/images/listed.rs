@@ -1,0 +1,52 @@
+//! The references in the lists of a build, wherever its tree is: what images the build needs.
+
+use super::ImagesError;
+use crate::layout::Images;
+use crate::mirror::{Mirror, Trashed, chain};
+use crate::model::{BuildId, ImageRef, RelPath};
+use crate::ops::observe::image_list::image_list;
+use crate::record::ImageList;
+use crate::store::{Kind, StoreError};
+
+/// Returns every reference in the lists of a build whose tree is at `root`; a line that is not a reference needs no image.
+///
+/// # Errors
+///
+/// A list that cannot be read may need any image, so that it is an error.
+pub(super) fn listed(
+    mirror: &Mirror,
+    images: Images<'_>,
+    id: &BuildId,
+    root: &RelPath,
+) -> Result<Vec<ImageRef>, ImagesError> {
+    let unread = |at: &RelPath, why: String| ImagesError::Unread(root.join(at), why);
+    let (mut all, mut open) = (Vec::new(), vec![RelPath::root()]);
+    while let Some(dir) = open.pop().filter(|_| images.has_lists()) {
+        let found = match mirror.store().scan(&root.join(&dir)) {
+            Err(error) if error.is_not_found() => continue,
+            found => found.map_err(|error: StoreError| unread(&dir, chain(&error)))?,
+        };
+        if let Some((name, error)) = found.unread.into_iter().next() {
+            return Err(unread(&dir.child(&name).unwrap_or_default(), chain(&error)));
+        }
+        for one in found.entries {
+            let Ok(at) = dir.child(&one.name) else { continue };
+            if images.list(id, &at).is_some() {
+                let bytes = image_list(mirror, &root.join(&at), one.entry.kind, one.entry.size);
+                let bytes = bytes.map_err(|why| unread(&at, why))?;
+                let list = ImageList::parse(&bytes).map_err(|error| unread(&at, error.to_string()))?;
+                all.extend(list.lines.into_iter().filter_map(|line| line.image.ok()));
+            } else if one.entry.kind == Kind::Dir && images.leads(&at) {
+                open.push(at);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Returns where the tree of a build in the trash is.
+pub(super) fn trashed_tree(mirror: &Mirror, trashed: &Trashed) -> Result<RelPath, StoreError> {
+    let tree = trashed.at.child(mirror.trash_sign()).unwrap_or_default();
+    let is_tree = mirror.store().look(&tree)?.is_some_and(|entry| entry.kind == Kind::Dir);
+    Ok(if is_tree { tree } else { trashed.ticket.path.clone() })
+}

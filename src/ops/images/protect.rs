@@ -1,0 +1,102 @@
+//! The builds that images protect, for whoever decides what may go: those of pinned images, and those that moving tags name.
+
+use crate::census::Census;
+use crate::commit::{PipelineInForceError, pipeline_of};
+use crate::layout::Ties;
+use crate::mirror::{JournalError, Mirror, PinsInForce};
+use crate::model::{BuildId, RelPath};
+use crate::record::{EventKind, Phase, Promotion};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Notes at each build of a census which image pins protect it.
+pub(crate) fn protect_pinned(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) {
+    let of = pinned(mirror, census.builds().map(|(id, _)| id).collect(), pins);
+    for line in &mut census.streams {
+        for build in &mut line.builds {
+            let id = BuildId::new(line.stream.clone(), build.build.clone());
+            build.pins = of.get(&id).cloned().unwrap_or_default();
+        }
+    }
+}
+
+/// Returns the builds among these that images pins tie, each with its pins, such as `NAME: IMAGE`; the first image of each name.
+pub(crate) fn pinned(
+    mirror: &Mirror,
+    builds: Vec<BuildId>,
+    pins: &PinsInForce,
+) -> BTreeMap<BuildId, Vec<String>> {
+    let mut of: BTreeMap<BuildId, BTreeMap<&str, String>> = BTreeMap::new();
+    // Pins from before the layout lost its grammar are tied to nothing.
+    let Some(images) = mirror.layout().images().filter(|_| !pins.is_empty()) else { return BTreeMap::new() };
+    let ties = Ties::of(images, builds);
+    for (name, image) in pins.iter().flat_map(|(name, images)| images.iter().map(move |image| (name, image)))
+    {
+        let Ok(placed) = images.place(image) else { continue };
+        for id in ties.tied(&placed) {
+            of.entry(id.clone()).or_default().entry(name).or_insert_with(|| format!("{name}: {image}"));
+        }
+    }
+    of.into_iter().map(|(id, pins)| (id, pins.into_values().collect())).collect()
+}
+
+/// Notes at each build of a census which moving tags name it, by what promotions and demotions did last.
+///
+/// A demotion that failed to move tags is told as one that moved them, so that both of its builds count.
+pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(), TaggedError> {
+    let Some(pipeline) = pipeline_of(mirror)? else { return Ok(()) };
+    let carry = |part: &&Promotion| {
+        let stage = pipeline.stages.iter().find(|stage| stage.name == part.name);
+        stage.is_some_and(|stage| !stage.images.is_empty() && stage.is_in(&part.stream))
+    };
+    if pipeline.stages.iter().all(|stage| stage.images.is_empty()) {
+        return Ok(());
+    }
+    let mut named: BTreeMap<String, (String, BTreeSet<BuildId>)> = BTreeMap::new();
+    let events = mirror.history(&[EventKind::Promoted, EventKind::Demoted])?;
+    for event in events.into_iter().filter(|event| event.phase == Phase::Done) {
+        let Some(promotion) = event.stated().promotion else { continue };
+        for part in promotion.parts().iter().filter(carry) {
+            let back = part.before.clone().filter(|_| event.what == EventKind::Demoted);
+            let builds: BTreeSet<BuildId> = part.build.clone().into_iter().chain(back).collect();
+            for one in &part.tags {
+                named.insert(one.image.to_string(), (part.name.clone(), builds.clone()));
+            }
+        }
+    }
+    let mut of: BTreeMap<BuildId, BTreeSet<String>> = BTreeMap::new();
+    for (stage, builds) in named.into_values() {
+        for id in builds {
+            of.entry(id).or_default().insert(format!("{stage}, whose image tags name it"));
+        }
+    }
+    for line in &mut census.streams {
+        for build in &mut line.builds {
+            let id = BuildId::new(line.stream.clone(), build.build.clone());
+            // One that the stage protects for another reason needs no second one.
+            let told = |why: &String| {
+                let stage = why.split(',').next().unwrap_or_default();
+                build.stages.iter().any(|known| known.split(',').next() == Some(stage))
+            };
+            let more: Vec<String> = of.remove(&id).into_iter().flatten().filter(|why| !told(why)).collect();
+            build.stages.extend(more);
+        }
+    }
+    Ok(())
+}
+
+/// Says why it is not known which builds image tags name.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TaggedError {
+    /// The pipeline cannot be used.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineInForceError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Returns the name of a file of pins, which is a line without `/`.
+pub(super) fn pins_name(text: &str) -> Option<&str> {
+    let name = RelPath::root().child(text).ok()?;
+    (name.as_str() == text).then_some(text)
+}
