@@ -11,12 +11,13 @@ use crate::decide::check::{Baseline, Code, Fix, Grouped, Severity, Terms, groupe
 use crate::decide::check::{Finding, Ignored};
 use crate::decide::policy::Span;
 use crate::layout::Layout;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, Resolved};
 use crate::model::RelPath;
 use crate::ops::check::{CheckReport, FixOutcome};
 use crate::ops::images::compare_registries;
 use crate::ops::retention::PlanError;
 use crate::render;
+use crate::store::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
@@ -86,8 +87,13 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     let stalled = stalled.map_err(|error| Usage(error.to_string()))?.map(Span::seconds);
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let mirror = setting.open()?;
-    if mirror.store().look(&scope)?.is_none() {
+    let Some(entry) = mirror.store().look(&scope)? else {
         return Err(Usage(format!("nothing is at `{scope}`")).into());
+    };
+    if entry.kind == Kind::Link
+        && let Resolved::To(target) = mirror.resolve(&scope)?
+    {
+        say::note(&format!("`{scope}` is a symlink; `mirrorkeep check {target}` checks what it resolves to"));
     }
     let policy = match crate::ops::retention::policy_of(&mirror) {
         Ok(policy) => Some(policy),

@@ -43,7 +43,7 @@ const BELOW: [(&str, &[&str], &str); 14] = [
     (
         "layout",
         &["check", "validate", "lint"],
-        "`mirrorkeep layout show FILE` checks a layout and shows its paths",
+        "`mirrorkeep layout show --layout FILE` checks a layout and shows its paths",
     ),
 ];
 

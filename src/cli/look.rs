@@ -9,7 +9,7 @@ use super::publish::{build_id, fields};
 use super::surveyed::{looked_at, looked_to_show};
 use super::{naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
-use crate::decide::{Fate, PreviousRuns, Verdict, retain};
+use crate::decide::{Fate, Verdict};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Mirror, Resolved, RunLog};
 use crate::model::{BuildId, ErrorKind, RelPath, shown};
@@ -29,9 +29,8 @@ pub(super) fn census(setting: &Context) -> Outcome {
 
 /// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
 pub(super) fn verdicts(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
-    let Ok(policy) = crate::ops::retention::policy_of(mirror) else { return HashMap::new() };
-    let plan = retain(census, &policy, census.at, &PreviousRuns::default());
-    plan.builds.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
+    let verdicts = crate::ops::retention::verdicts(mirror, census).unwrap_or_default();
+    verdicts.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
 }
 
 /// Returns until when a build is kept, in a word.

@@ -311,7 +311,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                     format!("moved to {}", id.name),
                     format!(
                         "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` accepts that, \
-                         `mirrorkeep promote {stage} --build ID` hands it to another build"
+                         with `--build ID` it goes on to that build"
                     ),
                 ),
                 None => (
@@ -322,7 +322,13 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                     ),
                 ),
             };
-            say::note(&format!("{stream}: `{stage}` was {now} without mirrorkeep; {help}"));
+            say::note(&match &one.why {
+                Some(why) => format!(
+                    "{stream}: `{stage}` stays: {}; `mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` moves it all the same",
+                    shown(why)
+                ),
+                None => format!("{stream}: `{stage}` was {now} without mirrorkeep; {help}"),
+            });
         }
         PromotedAs::Failed => {}
     }
@@ -406,7 +412,8 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let stream: Stream = args.stream.parse().map_err(|error| Usage(format!("--stream: {error}")))?;
     let to = args.to.as_deref().map(|id| naming::build(&mirror, id)).transpose()?;
-    let request = DemoteRequest { stage: args.stage.clone(), stream, to, why: args.why.clone() };
+    let (stage, why, allow_empty) = (args.stage.clone(), args.why.clone(), args.allow_empty);
+    let request = DemoteRequest { stage, stream, to, why, allow_empty };
     let report = crate::ops::promotion::demote(&setting.session(&mirror), &request, Mode::of(args.dry_run))?;
     let exit = if report.failures.is_empty() { Exit::Done } else { Exit::Failed };
     if setting.json {

@@ -112,7 +112,7 @@ fn stages(stages: &[LeftStage], done: &str) {
 
 pub(super) fn digest(text: &str) -> Outcome<Digest> {
     let plain = text.strip_prefix("sha256:").unwrap_or(text);
-    Ok(plain.parse().map_err(|error| Usage(format!("{error}; expected the digest that `plan` showed")))?)
+    Ok(plain.parse().map_err(|error| Usage(format!("{error}; expected the digest that the plan showed")))?)
 }
 
 fn tell(report: &PruneReport) {

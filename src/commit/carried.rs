@@ -91,6 +91,20 @@ pub enum CarryError {
     Kept(#[from] StateError),
 }
 
+impl CarryError {
+    /// Returns whether a registry failed, or has something else than expected.
+    pub fn is_of_registry(&self) -> bool {
+        matches!(
+            self,
+            Self::Registry(_)
+                | Self::TagMoved { .. }
+                | Self::Taken { .. }
+                | Self::TagNotThere { .. }
+                | Self::Repository { .. }
+        )
+    }
+}
+
 impl Classify for CarryError {
     fn class(&self) -> Class {
         match self {

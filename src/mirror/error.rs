@@ -41,6 +41,14 @@ pub enum MirrorError {
         /// The name.
         name: String,
     },
+    /// It names a file that is not there.
+    #[error("mirror.yaml selects `{name}` as its {key}, and `.mirrorkeep/{name}` is missing")]
+    FileGone {
+        /// Which of them, by its key.
+        key: &'static str,
+        /// The name of the file.
+        name: String,
+    },
     /// Another mirror lies there than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
@@ -72,8 +80,7 @@ impl Classify for MirrorError {
     fn class(&self) -> Class {
         match self {
             Self::NotAMirror(path) => ErrorKind::Refused.hint(format!(
-                "look first whether its disk is mounted; where no mirror was yet, \
-                 `mirrorkeep --mirror {} init` makes one; another place is given with --mirror",
+                "is its disk mounted? `mirrorkeep --mirror {} init` makes a new mirror there; --mirror gives another place",
                 shell_word(path.as_ref())
             )),
             Self::Lost { id, .. } => {
@@ -99,6 +106,9 @@ impl Classify for MirrorError {
                  .mirrorkeep/mirror.yaml; `mirrorkeep layout list` names those that ship",
             ),
             Self::NotShipped { .. } => ErrorKind::Usage.into(),
+            Self::FileGone { key, .. } => ErrorKind::Usage.hint(format!(
+                "put the file back from a copy, or `mirrorkeep {key} set NAME|FILE` selects another {key}"
+            )),
             Self::Already(_) => ErrorKind::Failed.into(),
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Store(error) => error.class(),

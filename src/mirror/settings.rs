@@ -153,7 +153,12 @@ pub(super) fn text_of(
 ) -> Result<String, MirrorError> {
     match shipped(name) {
         Some(text) => Ok(text.to_owned()),
-        None if is_file(name) => Ok(read_text(store, name)?),
+        None if is_file(name) => match read_text(store, name) {
+            Err(error) if error.is_not_found() => {
+                Err(MirrorError::FileGone { key: which.key(), name: name.to_owned() })
+            }
+            text => Ok(text?),
+        },
         None => Err(MirrorError::NotShipped { key: which.key(), name: name.to_owned() }),
     }
 }

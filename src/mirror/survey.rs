@@ -37,6 +37,8 @@ pub struct Survey {
     pub held: Vec<(BuildId, Vec<Hold>)>,
     /// Every build that was ever pruned, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
+    /// Whether a plan was ever carried out that deleted a build or parts of one, by the journal.
+    pub planned: bool,
     /// The image pins that are in force.
     pub pins: PinsInForce,
     /// Holds that the journal states and that are not there.
@@ -243,7 +245,8 @@ fn surveyed(
     info!("surveyed {builds} builds in {streams} streams and {aliases} aliases");
     let scripted = census.builds().any(|(id, _)| !history.published.contains(&id));
     let (troubles, pruned, pins) = (found.troubles, history.pruned, in_force(history.pinned));
-    Ok(Survey { census, scripted, troubles, held, pruned, pins, lost_holds: unheld, lost })
+    let planned = history.planned;
+    Ok(Survey { census, scripted, troubles, held, pruned, planned, pins, lost_holds: unheld, lost })
 }
 
 impl Found {
@@ -427,6 +430,8 @@ struct History {
     published: HashSet<BuildId>,
     /// Builds that went, and when.
     pruned: Vec<(BuildId, Stamp)>,
+    /// Whether a plan deleted anything.
+    planned: bool,
     /// The events that state holds.
     holds: Vec<Event>,
     /// The events that state image pins.
@@ -446,6 +451,7 @@ impl History {
             EventKind::Unaliased,
             EventKind::Published,
             EventKind::Pruned,
+            EventKind::Trimmed,
             EventKind::Pinned,
             EventKind::Promoted,
         ];
@@ -493,7 +499,11 @@ impl History {
                 continue;
             }
             if event.what == EventKind::Pruned {
+                // What a person withdrew has a reason and no plan.
+                history.planned |= event.stated().why.is_none();
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
+            } else if event.what == EventKind::Trimmed {
+                history.planned = true;
             } else if event.what == EventKind::Published {
                 let Ok(id) = event.to.parse::<BuildId>() else { continue };
                 let said = event.stated();

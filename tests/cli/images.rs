@@ -271,6 +271,9 @@ fn a_pinned_image_protects_its_build_until_the_pin_goes() {
         "{}",
         rig.ok(&["explain", ID])
     );
+    let listed = rig.json(&["list"])["builds"].clone();
+    let row = listed.as_array().unwrap().iter().find(|row| row["id"] == ID).unwrap().clone();
+    assert_eq!(row["verdict"], "keep", "{row}");
     rig.run(&["prune"]);
     assert!(rig.mirror(ID).exists());
     let held = rig.ends(3, &["withdraw", ID, "--why", "old"]);
@@ -302,6 +305,8 @@ fn a_pinned_build_in_the_trash_comes_back_before_it_is_swept() {
         told.contains(&format!("in the trash  {ID}; `mirrorkeep restore {ID}` brings it back")),
         "{told}"
     );
+    let dry = rig.json(&["sweep", "--dry-run"]);
+    assert_eq!((&dry["report"]["restored"], &dry["report"]["swept"]), (&json!([ID]), &json!([])), "{dry}");
     rig.ok(&["sweep"]);
     assert!(rig.mirror(ID).exists());
 }

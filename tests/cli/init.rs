@@ -158,7 +158,7 @@ fn where_no_mirror_is_the_hint_asks_for_the_mount_first() {
         let output = command.arg("--mirror").arg(&place).args(args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{said}");
-        assert!(said.contains("hint: look first whether its disk is mounted"), "{said}");
+        assert!(said.contains("hint: is its disk mounted"), "{said}");
         assert!(said.contains(&format!("`mirrorkeep --mirror '{}' init`", place.display())), "{said}");
     }
 }

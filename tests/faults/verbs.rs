@@ -317,6 +317,7 @@ fn demote(session: &Session<'_>) -> Result<(), String> {
         stream: "master/centos".parse().unwrap(),
         to: None,
         why: "bad".to_owned(),
+        allow_empty: false,
     };
     promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain)
 }
@@ -372,7 +373,7 @@ fn promote_set(session: &Session<'_>) -> Result<(), String> {
 
 fn demote_set(session: &Session<'_>) -> Result<(), String> {
     let (stage, stream) = ("tested".to_owned(), MEMBERS[1].parse().unwrap());
-    let request = DemoteRequest { stage, stream, to: None, why: "bad".to_owned() };
+    let request = DemoteRequest { stage, stream, to: None, why: "bad".to_owned(), allow_empty: false };
     one_by_one(|| promotion::demote(session, &request, Mode::Real).map(drop).map_err(chain))
 }
 

@@ -196,6 +196,31 @@ fn what_is_missing_taken_or_moved_by_something_else_stops_the_stage_before_anyth
 }
 
 #[test]
+fn a_demotion_goes_to_the_images_of_the_build_whatever_a_tag_had_before() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    for name in [A, B] {
+        carried.build(name);
+        carried.rig.ok(&["promote"]);
+    }
+    // Somebody moves one tag, and the stage goes on over that.
+    to.server().put_image("nova", Some("tested"), &format!("nova of {A}"));
+    carried.build(C);
+    carried.rig.ok(&["promote", "tested", "--stream", "master/centos", "--take-over", "--why", "ours"]);
+    assert_eq!(tagged(&from.server(), &to.server()), Some(C));
+    carried.rig.ok(&["demote", "tested", "--stream", "master/centos", "--why", "does not boot"]);
+    assert_eq!((tagged(&from.server(), &to.server()), carried.has().as_deref()), (Some(B), Some(B)));
+    // A build that is withdrawn takes its tags with it only by the next move.
+    let told =
+        carried.rig.ends(0, &["withdraw", &format!("master/centos/{B}"), "--why", "a secret", "--force"]);
+    assert!(told.contains("image tags of `tested`"), "{told}");
+    carried.build("20181208T060000Z");
+    carried.rig.ok(&["promote", "tested", "--stream", "master/centos", "--take-over", "--why", "ours"]);
+    carried.rig.ok(&["demote", "tested", "--stream", "master/centos", "--why", "nor that"]);
+    assert_eq!((tagged(&from.server(), &to.server()), carried.has().as_deref()), (Some(A), Some(A)));
+}
+
+#[test]
 fn a_build_without_a_list_or_with_a_bad_one_carries_nothing() {
     let (from, to) = (StandIn::start(), StandIn::start());
     let carried = Carried::new(from.port, to.port);

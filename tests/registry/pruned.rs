@@ -128,6 +128,34 @@ fn a_digest_stays_with_another_tag_a_list_a_pin_an_index_or_a_stage() {
 }
 
 #[test]
+fn a_tag_that_a_list_names_literally_stays() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    carried.promote(&[A, B]);
+    // The list of another build names what the first one got, as it is.
+    carried.build_of(
+        C,
+        C,
+        &format!("127.0.0.1:{}/nova:{A}\n127.0.0.1:{}/pub/glance:{A}\n", to.port, from.port),
+    );
+    carried.rig.ok(&[
+        "publish",
+        carried.rig.work("").to_str().unwrap(),
+        "--stream",
+        "master/debian",
+        "--build",
+        "20190101T060000Z",
+    ]);
+    carried.rig.ok(&["withdraw", &id(C), "--why", "a test", "--purge", "--yes", "--force"]);
+    carried.promote(&["20181208T060000Z", "20181209T060000Z"]);
+    carried.purge(A);
+    let answer = carried.rig.json(&["images", "prune"]);
+    assert_eq!(fates(&answer, &format!("{}/nova", to.port))[A], "listed");
+    assert_eq!(fates(&answer, "pub/glance")[A], "listed");
+    assert_eq!(answer["deleted"], 4, "{answer}");
+}
+
+#[test]
 fn what_cannot_be_read_deletes_nothing() {
     let (from, to) = (StandIn::start(), StandIn::start());
     let carried = Carried::new(from.port, to.port);

@@ -147,6 +147,9 @@ pub(in crate::cli) struct DemoteArgs {
     /// The build that gets the stage [default: the one that had it before]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) to: Option<String>,
+    /// Leave a stage without a build that was taken back already and that no build had before
+    #[arg(long, conflicts_with = "to")]
+    pub(in crate::cli) allow_empty: bool,
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

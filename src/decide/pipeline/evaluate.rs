@@ -143,6 +143,8 @@ fn arrivals<'a>(stage: &Stage, builds: &Builds<'a, '_>, view: &View<'a>) -> Vec<
     let had: HashSet<&BuildName> =
         view.moves.of(builds.stream, &stage.name).iter().filter_map(|led| led.build.as_ref()).collect();
     let from = match &stage.from {
+        // Where a person moved a stage without mirrorkeep, its build has not earned it.
+        Some(from) if stage.before.contains(from) => latest_first(view.moves.accepted(builds.stream, from)),
         Some(from) => latest_first(view.moves.of(builds.stream, from)),
         None => builds.newest_first.iter().map(|build| &build.build).collect(),
     };

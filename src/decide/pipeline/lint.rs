@@ -1,6 +1,7 @@
 //! What is odd about a pipeline that can be used: names that the layout does not know or moves itself, stages that
 //! require nothing or come too late, jobs that look misspelt, candidates that the policy may delete.
 
+use super::images::CarriedImages;
 use super::stage::{Pipeline, Stage};
 use crate::decide::lint::{Finding, finding, located};
 use crate::decide::policy::{Keep, Policy};
@@ -40,6 +41,16 @@ pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
                 stage.name
             );
             findings.push(finding("requires-nothing", &at, message));
+        }
+        for (number, carried) in stage.images.iter().enumerate().filter(|_| own.len() > 1) {
+            let shared = |tag: &&String| !CarriedImages::is_fixed(tag) && !tag.contains("{stream}");
+            if let Some(tag) = carried.tags.iter().find(shared) {
+                let message = format!(
+                    "`{tag}` is one tag for {} streams, which take it from each other; add `{{stream}}` to it",
+                    own.len()
+                );
+                findings.push(finding("shared-tag", format!("{at}.carry.images[{number}].tag"), message));
+            }
         }
         let later = pipeline.stages.iter().skip(index).any(|later| Some(&later.name) == stage.from.as_ref());
         if later {

@@ -27,6 +27,8 @@ struct History {
     led: Vec<Led>,
     /// Whether somebody moved it since mirrorkeep moved it last.
     by_hand: bool,
+    /// How much of it mirrorkeep did, or a person accepted.
+    accepted: usize,
 }
 
 /// What stands in for the vote of a job.
@@ -150,6 +152,8 @@ impl Moves {
                     history.led.push(Led { at: Some(step.at), build });
                 }
                 let now = led(alias.target.as_ref());
+                let last = alias.moves.iter().rposition(|step| !step.by_hand);
+                history.accepted = last.map_or(0, |last| last + 1);
                 let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
                 // A build that took the name of one that had the stage was never given it.
                 let takes_its_place = |step: &AliasMove| step.replaced && now.is_some();
@@ -172,11 +176,19 @@ impl Moves {
         let history = aliases.entry(alias.to_owned()).or_default();
         history.led.push(Led { at: Some(at), build });
         history.by_hand = false;
+        history.accepted = history.led.len();
     }
 
     /// Returns what an alias of a stream has led to, oldest first.
     pub fn of(&self, stream: &Stream, alias: &str) -> &[Led] {
         self.history(stream, alias).map_or(&[], |history| &history.led)
+    }
+
+    /// Returns the same without what somebody did since mirrorkeep moved it last, as long as nobody accepted that.
+    pub fn accepted(&self, stream: &Stream, alias: &str) -> &[Led] {
+        let of = |history: &History| if history.by_hand { history.accepted } else { history.led.len() };
+        let led = self.of(stream, alias);
+        self.history(stream, alias).and_then(|history| led.get(..of(history))).unwrap_or(led)
     }
 
     /// Returns whether somebody moved an alias since mirrorkeep moved it last.

@@ -17,7 +17,7 @@ pub use error::ImagesError;
 pub use list::{ImageListReport, image_lists};
 pub use pins::{PinsReport, image_pins, pin_images, unpin_images};
 pub use place::{ImagePlace, TiedBuild, place_image};
-pub(crate) use protect::{TaggedError, pinned, protect_pinned, protect_tagged};
+pub(crate) use protect::{TaggedError, pinned, protect_pinned, protect_tagged, tagged};
 pub use prune::{ImagePruneReport, RepositoryReport, TagFate, TagReport, prune_images};
 
 use crate::layout::Images;

@@ -39,17 +39,17 @@ pub(crate) fn pinned(
     of.into_iter().map(|(id, pins)| (id, pins.into_values().collect())).collect()
 }
 
-/// Notes at each build of a census which moving tags name it, by what promotions and demotions did last.
+/// Returns the stages whose moving tags name each build, by what promotions and demotions did last.
 ///
 /// A demotion that failed to move tags is told as one that moved them, so that both of its builds count.
-pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(), TaggedError> {
-    let Some(pipeline) = pipeline_of(mirror)? else { return Ok(()) };
+pub(crate) fn tagged(mirror: &Mirror) -> Result<BTreeMap<BuildId, BTreeSet<String>>, TaggedError> {
+    let Some(pipeline) = pipeline_of(mirror)? else { return Ok(BTreeMap::new()) };
     let carry = |part: &&Promotion| {
         let stage = pipeline.stages.iter().find(|stage| stage.name == part.name);
         stage.is_some_and(|stage| !stage.images.is_empty() && stage.is_in(&part.stream))
     };
     if pipeline.stages.iter().all(|stage| stage.images.is_empty()) {
-        return Ok(());
+        return Ok(BTreeMap::new());
     }
     let mut named: BTreeMap<String, (String, BTreeSet<BuildId>)> = BTreeMap::new();
     let events = mirror.history(&[EventKind::Promoted, EventKind::Demoted])?;
@@ -66,18 +66,23 @@ pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(),
     let mut of: BTreeMap<BuildId, BTreeSet<String>> = BTreeMap::new();
     for (stage, builds) in named.into_values() {
         for id in builds {
-            of.entry(id).or_default().insert(format!("{stage}, whose image tags name it"));
+            of.entry(id).or_default().insert(stage.clone());
         }
     }
+    Ok(of)
+}
+
+/// Notes at each build of a census which moving tags name it.
+pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(), TaggedError> {
+    let mut of = tagged(mirror)?;
     for line in &mut census.streams {
         for build in &mut line.builds {
             let id = BuildId::new(line.stream.clone(), build.build.clone());
+            let stages = of.remove(&id).into_iter().flatten();
             // One that the stage protects for another reason needs no second one.
-            let told = |why: &String| {
-                let stage = why.split(',').next().unwrap_or_default();
-                build.stages.iter().any(|known| known.split(',').next() == Some(stage))
-            };
-            let more: Vec<String> = of.remove(&id).into_iter().flatten().filter(|why| !told(why)).collect();
+            let told = |stage: &String| build.stages.iter().any(|why| why.split(',').next() == Some(stage));
+            let more = stages.filter(|stage| !told(stage));
+            let more: Vec<String> = more.map(|stage| format!("{stage}, whose image tags name it")).collect();
             build.stages.extend(more);
         }
     }

@@ -91,7 +91,7 @@ impl World {
 
     /// Notes the images that a build needs: those that its lists name, and each tag that a stage would give to one.
     fn list(&mut self, id: &BuildId, images: &[ImageRef]) {
-        let mut found = Vec::new();
+        let mut found: Vec<Image> = images.iter().flat_map(literal).collect();
         for (stage, carried) in self.carried() {
             for image in images {
                 // What cannot be looked up cannot have been carried.
@@ -159,6 +159,14 @@ impl World {
     pub(super) fn stated(&self, repository: &Repository) -> BTreeSet<Digest> {
         self.stated.get(repository).cloned().unwrap_or_default()
     }
+}
+
+/// Returns an image as a list names it: by its tag, and by its digest.
+fn literal(reference: &ImageRef) -> impl Iterator<Item = Image> + use<> {
+    let by_tag =
+        reference.tag.is_some().then(|| Image::from(&ImageRef { digest: None, ..reference.clone() }));
+    let by_digest = reference.digest.map(|_| Image::from(reference));
+    by_tag.into_iter().chain(by_digest)
 }
 
 /// Returns the intents that are not settled.

@@ -2,7 +2,7 @@
 
 use super::StageError;
 use super::demote_set::whole;
-use super::demotion::{DemoteReport, DemoteRequest, planned};
+use super::demotion::{DemoteReport, DemoteRequest, last_move, planned};
 use super::known::Known;
 use super::moves::around;
 use crate::commit::together;
@@ -11,7 +11,7 @@ use crate::mirror::Mirror;
 use crate::model::Label;
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish};
-use crate::record::{Event, EventKind, Phase};
+use crate::record::EventKind;
 use crate::session::Session;
 
 /// Takes a stage from the build that has it. Where a bundle is made of the builds that have the stage, its link moves, too.
@@ -82,13 +82,10 @@ fn already(
 ) -> Result<Option<DemoteReport>, StageError> {
     let name = set.map_or(&request.stage, |bundle| &bundle.link);
     let alias = mirror.layout().stream_path(&request.stream)?.child(name).unwrap_or_default();
-    let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
-    let events = mirror.history(&kinds)?;
-    let part = |event: &Event| event.stated().promotion.and_then(|promotion| promotion.of(&alias).cloned());
-    let of_it =
-        |event: &&Event| event.phase == Phase::Done && (event.to == alias.as_str() || part(event).is_some());
-    let last = events.iter().rev().find(of_it).filter(|last| last.what == EventKind::Demoted);
-    let Some(done) = last.and_then(part) else { return Ok(None) };
+    let last = last_move(mirror, &alias)?.filter(|last| last.what == EventKind::Demoted);
+    let done =
+        last.and_then(|event| event.stated().promotion.and_then(|promotion| promotion.of(&alias).cloned()));
+    let Some(done) = done else { return Ok(None) };
     let same = done.why.as_ref() == Some(&request.why)
         && request.to.as_ref().is_none_or(|to| done.build.as_ref() == Some(to));
     Ok(same.then(|| DemoteReport {

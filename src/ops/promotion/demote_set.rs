@@ -48,6 +48,7 @@ fn members(
         stream: id.stream.clone(),
         to,
         why: request.why.clone(),
+        allow_empty: request.allow_empty,
     };
     if let Some(to) = &request.to {
         if to.stream != request.stream {

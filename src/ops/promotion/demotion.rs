@@ -1,7 +1,7 @@
 //! What a demotion moves, and what is reported of it.
 
 use super::StageError;
-use super::images::tags_back;
+use super::images::{moving_tags, tags_back};
 use super::known::Known;
 use super::moves::{commands, moves, step, unsettled};
 use crate::commit::PromotionError;
@@ -9,12 +9,13 @@ use crate::commit::carried::{CarryError, may_carry};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
+use crate::model::registry::Image;
 use crate::model::{BuildId, RelPath, Stream};
-use crate::record::{EventKind, NameMove, Phase, Promotion, TagMove};
+use crate::record::{Event, EventKind, NameMove, Phase, Promotion, TagMove};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is demoted.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct DemoteRequest {
     pub to: Option<BuildId>,
     /// Why.
     pub why: String,
+    /// Whether a stage that was taken back already may be left without a build.
+    pub allow_empty: bool,
 }
 
 /// What demoting did.
@@ -82,6 +85,10 @@ impl DemoteReport {
     }
 
     pub(super) fn carried_out(&mut self, failures: &[CarryError]) {
+        if failures.iter().any(CarryError::is_of_registry) {
+            // Which of them moved is not known; the next command goes on.
+            self.tags.clear();
+        }
         self.failures.extend(failures.iter().map(|error| chain(error)));
     }
 
@@ -118,16 +125,40 @@ pub(super) fn planned(
     may_carry(mirror, stage).map_err(PromotionError::from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
     let to = target(known, request, stage, &from, last.as_ref())?;
+    let named = request.to.as_ref().filter(|id| !had(stage, stream, name, &known.view()).contains(&&id.name));
+    let lacked = named.map(|id| assess(stage, id, &known.view()).missing).unwrap_or_default();
+    if let (Some(id), false) = (named, lacked.is_empty()) {
+        mirror.warnings().add(format!("`{id}` never had `{name}`, and lacks {}", lacked.join(", ")));
+    }
+    let alias = mirror.layout().stream_path(stream)?.child(name).unwrap_or_default();
+    // A bundle would lack a member, which is an error of its own.
+    if to.is_none()
+        && !stage.bundle
+        && !request.allow_empty
+        && last_move(mirror, &alias)?.is_some_and(|event| event.what == EventKind::Demoted)
+    {
+        return Err(StageError::Empty { stage: name.clone(), stream: stream.clone(), id: from });
+    }
     let (tags, failure) = match tags(session, (stage, stream), to.as_ref(), last.as_ref()) {
         Ok(tags) => (tags, None),
         // A bad build loses the stage although a registry is down.
         Err(error) => (Vec::new(), Some(format!("the tags of its images stay: {}", chain(&error)))),
     };
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
-    if let (Some(previous), Some(last)) = (&stage.previous, last.filter(|last| last.before == to)) {
-        let back = step_back(mirror, stream, previous, &last)?;
+    if let (Some(previous), Some(last)) = (&stage.previous, last.as_ref().filter(|last| last.before == to)) {
+        let back = step_back(mirror, stream, previous, last)?;
         let at = moves.len().saturating_sub(1);
         moves.splice(at..at, back);
+    } else if let (Some(previous), Some(to)) = (&stage.previous, &to) {
+        // A build is skipped: what had the stage before the build that gets it, if anything did.
+        let view = known.view();
+        let mut older =
+            had(stage, stream, name, &view).into_iter().skip_while(|one| **one != to.name).skip(1);
+        let before = older.next().map(|name| BuildId::new(stream.clone(), name.clone()));
+        let place = before.map(|id| mirror.layout().build_path(&id)).transpose()?;
+        let step = step(mirror, stream, previous, place)?;
+        let at = moves.len().saturating_sub(1);
+        moves.splice(at..at, Some(step).filter(|step| step.from != step.to));
     }
     let of = |one: &&Stage| one.before.contains(name) && one.is_in(stream);
     let has = |one: &&Stage| {
@@ -160,7 +191,7 @@ pub(super) fn planned(
         images: Vec::new(),
         votes: BTreeMap::new(),
         waived: Vec::new(),
-        lacked: Vec::new(),
+        lacked,
         why: Some(request.why.clone()),
         pipeline: known.pipeline.digest,
         members: Vec::new(),
@@ -168,7 +199,8 @@ pub(super) fn planned(
     Ok((promotion, report))
 }
 
-/// Returns how the tags of images go back: to where the last promotion took them from, or to the images of the build.
+/// Returns how the tags of images go back: to the images of the build, and those that it lacks to where the last promotion took
+/// them from. What a tag had before the promotion need not have been an image of that build.
 fn tags(
     session: &Session<'_>,
     of: (&Stage, &Stream),
@@ -178,11 +210,36 @@ fn tags(
     if of.0.images.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(last) = last.filter(|last| last.before.as_ref() == to) {
-        let back = |one: &TagMove| TagMove { image: one.image.clone(), from: one.to, to: one.from };
-        return Ok(last.tags.iter().map(back).collect());
-    }
-    to.map_or_else(|| Ok(Vec::new()), |id| tags_back(session, of, id))
+    let own = to.map(|id| tags_back(session, of, id));
+    let Some(last) = last.filter(|last| last.before.as_ref() == to) else {
+        return own.unwrap_or(Ok(Vec::new()));
+    };
+    let back = |one: &TagMove| TagMove { image: one.image.clone(), from: one.to, to: one.from };
+    let back = last.tags.iter().map(back);
+    // Without its list, what it had is what the promotion found.
+    let Some(Ok(own)) = own else { return Ok(back.collect()) };
+    let known = tags_of(session, of, to)?;
+    let lacked = back.filter(|one| !known.contains(&one.image));
+    Ok(own.into_iter().chain(lacked).collect())
+}
+
+/// Returns the moving tags of the images of a build.
+fn tags_of(
+    session: &Session<'_>,
+    of: (&Stage, &Stream),
+    id: Option<&BuildId>,
+) -> Result<BTreeSet<Image>, StageError> {
+    id.map_or_else(|| Ok(BTreeSet::new()), |id| moving_tags(session.mirror(), of.0, id))
+}
+
+/// Returns the event by which an alias moved last.
+pub(super) fn last_move(mirror: &Mirror, alias: &RelPath) -> Result<Option<Event>, StageError> {
+    let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
+    let of_it = |event: &Event| {
+        let moves = || event.stated().promotion.is_some_and(|promotion| promotion.of(alias).is_some());
+        event.phase == Phase::Done && (event.to == alias.as_str() || moves())
+    };
+    Ok(mirror.history(&kinds)?.into_iter().rfind(of_it))
 }
 
 /// Returns the promotion by which a build got the stage that it has.

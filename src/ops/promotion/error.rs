@@ -58,6 +58,8 @@ pub enum StageError {
         stage: String,
         /// The build.
         id: BuildId,
+        /// Whether it is rejected, among other things.
+        rejected: bool,
         /// Why not.
         why: Vec<String>,
     },
@@ -108,6 +110,18 @@ pub enum StageError {
          `mirrorkeep recover --skip-commands` settles it without its commands"
     )]
     Unsettled(RelPath),
+    /// The stage was taken back already, and taking it back again would leave it without a build.
+    #[error(
+        "`{stage}` in `{stream}` was taken back to `{id}` already; no build had it before, so that it would be left without one"
+    )]
+    Empty {
+        /// The stage.
+        stage: String,
+        /// The stream.
+        stream: Stream,
+        /// The build that has it.
+        id: BuildId,
+    },
     /// No build had the stage that could have it again.
     #[error("no earlier build that had the stage `{stage}` in `{stream}` can have it again")]
     NoWayBack {
@@ -178,7 +192,10 @@ impl StageError {
     /// Says why a build cannot have a stage.
     pub(super) fn unfit(stage: String, one: Candidate) -> Self {
         let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
-        Self::Unfit { stage, id: one.id, why: one.missing.into_iter().chain(rejected).collect() }
+        let is_rejected = rejected.is_some();
+        // Votes and labels alone would not stop it.
+        let why = one.missing.into_iter().take(usize::from(one.unfit)).chain(rejected);
+        Self::Unfit { stage, id: one.id, rejected: is_rejected, why: why.collect() }
     }
 }
 
@@ -203,8 +220,16 @@ impl Classify for StageError {
                 "`mirrorkeep promote {stage} --build {} --force --why TEXT` promotes it all the same",
                 shell_word(id.to_string().as_ref())
             )),
+            Self::Empty { stage, stream, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` hands it to another build, and \
+                 `--allow-empty` removes it"
+            )),
             Self::NoWayBack { stage, stream } => ErrorKind::Failed.hint(format!(
                 "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` hands it to another build"
+            )),
+            Self::Unfit { stage, id, rejected: true, .. } => ErrorKind::Failed.hint(format!(
+                "`mirrorkeep unreject {} --stage {stage}` takes the rejection back",
+                shell_word(id.to_string().as_ref())
             )),
             Self::NoBuild(_)
             | Self::Unfit { .. }

@@ -186,6 +186,20 @@ pub(super) fn tags_back(
     moves_to(session.mirror(), &registries, (stage, stream), &moving, true)
 }
 
+/// Returns the tags that a stage moves for the images of a build.
+pub(super) fn moving_tags(
+    mirror: &Mirror,
+    stage: &Stage,
+    id: &BuildId,
+) -> Result<BTreeSet<Image>, StageError> {
+    let listed = references(mirror, id)?;
+    let mut tags = BTreeSet::new();
+    for carried in &stage.images {
+        tags.extend(places(carried, stage, id, &listed)?.into_iter().flat_map(|one| one.moving));
+    }
+    Ok(tags)
+}
+
 /// Returns the digest at which the last promotion or demotion of a stage left each of its tags.
 pub(crate) fn last_tags(
     mirror: &Mirror,

@@ -148,7 +148,9 @@ impl Promoting<'_> {
             return done(Self::failed(state, &error));
         }
         let Some(one) = self.pick(known, &state)? else {
-            let outcome = state.outcome.into();
+            // Who names the build that has the stage already gets no other one.
+            let has = self.request.build.is_some() && self.request.build == state.incumbent;
+            let outcome = if has { PromotedAs::Current } else { state.outcome.into() };
             return done(Self::entry(state, outcome));
         };
         let promotion = match self.promotion(known, &one, state.incumbent.as_ref()) {
@@ -227,6 +229,15 @@ impl Promoting<'_> {
             if let Some(target) = target.filter(|target| from.as_ref() != Some(target)) {
                 repoint(lock, &alias, &target, lock.now())?;
             }
+        }
+        if let Some(id) = &state.incumbent
+            && let Some(why) = assess(self.stage, id, &known.view()).rejected
+        {
+            let stage = &self.stage.name;
+            self.mirror.warnings().add(format!(
+                "`{stage}` stays at `{id}`, which is rejected ({why}); `mirrorkeep demote {stage} --stream {} --why TEXT` takes it back",
+                self.stream
+            ));
         }
         let build: Option<BuildName> = state.incumbent.as_ref().map(|id| id.name.clone());
         known.moves.add(self.stream, &self.stage.name, known.now, build);

@@ -79,11 +79,19 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
         }),
         Mode::Trial => Vec::new(),
     };
-    if let Some(why) = is_required_by_none(session, vote) {
-        session.mirror().warnings().add(why);
-    }
+    let known = is_gate(session, vote).or_else(|| is_required_by_none(session, vote));
+    known.into_iter().for_each(|why| session.mirror().warnings().add(why));
     let (id, job) = (vote.id.clone(), vote.job.clone());
     Ok(VoteReport { id, job, result: vote.result, before, promotable })
+}
+
+/// Returns that a job is a gate, whose result is for mirrorkeep to find.
+fn is_gate(session: &Session<'_>, vote: &Vote) -> Option<String> {
+    let (id, job) = (&vote.id, &vote.job);
+    pipeline_of(session.mirror()).ok()??.gate(job)?;
+    Some(format!(
+        "`{job}` is a gate of the pipeline; `mirrorkeep gate {id} {job}` runs it, and its result takes the place of this vote"
+    ))
 }
 
 /// Returns that no stage of the stream requires a job, which is misspelt perhaps, with those that are required.

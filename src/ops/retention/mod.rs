@@ -17,7 +17,9 @@ pub(crate) mod trim;
 
 pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
-pub use plan::{PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, would_free};
+pub use plan::{
+    PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, verdicts, would_free,
+};
 pub use prune::prune;
 pub use report::{Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport};
 pub use restore::{Restored, not_trashed, restore};

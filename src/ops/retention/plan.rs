@@ -9,8 +9,8 @@ use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{
-    Chosen, InForce, JournalError, LastRun, LastRunError, Mirror, MirrorError, StateError, Survey,
-    Unreadable, survey,
+    Chosen, InForce, JournalError, LastRun, LastRunError, Mirror, MirrorError, PinsInForce, StateError,
+    Survey, Unreadable, survey,
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
@@ -161,12 +161,7 @@ pub(crate) fn evaluate(
 ) -> Result<Planned, PlanError> {
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let mut survey = survey(mirror, now)?;
-    protect(mirror, &mut survey.census)?;
-    protect_tagged(mirror, &mut survey.census).map_err(|error| match error {
-        TaggedError::Pipeline(error) => PlanError::Pipeline(error),
-        TaggedError::Journal(error) => PlanError::Journal(error),
-    })?;
-    protect_pinned(mirror, &mut survey.census, &survey.pins);
+    note_protections(mirror, &mut survey.census, &survey.pins)?;
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }
@@ -191,6 +186,24 @@ pub(crate) fn evaluate(
     })
 }
 
+/// Notes at each build of a census what protects it beyond the mirror's own names and holds: stages, image tags and pins.
+fn note_protections(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) -> Result<(), PlanError> {
+    protect(mirror, census)?;
+    protect_tagged(mirror, census).map_err(|error| match error {
+        TaggedError::Pipeline(error) => PlanError::Pipeline(error),
+        TaggedError::Journal(error) => PlanError::Journal(error),
+    })?;
+    protect_pinned(mirror, census, pins);
+    Ok(())
+}
+
+/// Returns what the mirror's policy says of each build of a census, for whoever shows it and decides nothing.
+pub fn verdicts(mirror: &Mirror, census: &Census) -> Result<Vec<Verdict>, PlanError> {
+    let (policy, pins, mut census) = (policy_of(mirror)?, mirror.pins()?, census.clone());
+    note_protections(mirror, &mut census, &pins)?;
+    Ok(retain(&census, &policy, census.at, &PreviousRuns::default()).builds)
+}
+
 /// Returns what the plan must know beyond the census.
 fn past(
     mirror: &Mirror,
@@ -213,7 +226,8 @@ fn past(
             past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
         }
     }
-    past.first_run = last.is_none() && survey.scripted;
+    // A run that had nothing to delete showed nobody what the policy deletes.
+    past.first_run = survey.scripted && (last.is_none() || !survey.planned);
     if let Some(last) = last {
         // The policy of the last run was good then; one that this version cannot read any more says nothing.
         past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);

@@ -7,6 +7,7 @@
 
 use crate::commit::move_to_trash::{Leaving, Trashing};
 use crate::commit::reserve;
+use crate::decide::policy::PolicyChange;
 use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -293,14 +294,12 @@ fn remember(
         let before = planned.before.get(&stream.stream).copied().filter(|_| dropped.contains(&stream.stream));
         streams.insert(stream.stream.clone(), before.map_or(count, |before| before.max(count)));
     }
-    let deferred = |verdict: &crate::decide::Verdict| {
-        let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
-        reasons.any(|reason| reason.rule.starts_with("policy_change"))
-    };
-    let held_back = planned.plan.builds.iter().any(deferred);
-    // A policy whose consequences wait for somebody is not the policy of the last run yet.
+    let is_accepted = planned.accepted.is_some() && planned.accepted == Some(planned.plan.digest);
+    // A policy whose consequences may still wait for somebody is not the policy of the last run yet, whatever was due today.
     let policy = match &planned.previous {
-        Some(previous) if held_back => previous.clone(),
+        Some(previous) if !is_accepted && planned.policy.brakes.policy_change == PolicyChange::Defer => {
+            previous.clone()
+        }
         _ => planned.policy.text().to_owned(),
     };
     let id = Some(mirror.config().id.clone());

@@ -7,8 +7,8 @@ use crate::commit::choose::protocol;
 use crate::commit::reserve;
 use crate::commit::sweep::{clear, mark_one};
 use crate::commit::untrash::bring_back;
-use crate::mirror::{TicketKind, Trashed, WriteLock, chain, pointing};
-use crate::model::{BuildId, RelPath};
+use crate::mirror::{Mirror, TicketKind, Trashed, WriteLock, chain, pointing};
+use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::images::pinned;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::{Failure, SweepReport, unreadable};
@@ -29,12 +29,14 @@ pub(crate) enum Which {
 pub fn sweep(session: &Session<'_>, mode: Mode) -> Result<SweepReport, ActError> {
     if mode == Mode::Trial {
         let trash = session.mirror().trash()?;
-        let swept = trash.waiting.into_iter().map(|trashed| trashed.ticket.id).collect();
+        let needed = needed(session.mirror(), &HashSet::new(), session.now())?;
+        let ids = trash.waiting.into_iter().map(|trashed| trashed.ticket.id);
+        let (restored, swept) = ids.partition(|id| needed.iter().any(|one| one.ticket.id == *id));
         for found in alien(trash.alien) {
             session.mirror().warnings().add(found.to_string());
         }
         let failures = unreadable(trash.strange);
-        return Ok(SweepReport { swept, failures, ..SweepReport::default() });
+        return Ok(SweepReport { swept, restored, failures, ..SweepReport::default() });
     }
     reserve::with_help(session.mirror(), || run(session, Which::All, &HashSet::new()))
 }
@@ -58,10 +60,27 @@ pub(crate) fn run(
 /// Brings back what somebody needs.
 pub(crate) fn salvage(
     lock: &WriteLock<'_>,
-    needed: &HashSet<BuildId>,
+    needed_by_builds: &HashSet<BuildId>,
     report: &mut SweepReport,
 ) -> Result<(), ActError> {
-    let mirror = lock.mirror();
+    for trashed in needed(lock.mirror(), needed_by_builds, lock.now())? {
+        let ticket = &trashed.ticket;
+        match bring_back(lock, &trashed) {
+            Ok(()) => report.restored.push(ticket.id.clone()),
+            Err(error) => {
+                report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns what waits in the trash and is needed: it is held or pinned, a name leads to where it lay, or a build needs it.
+fn needed(
+    mirror: &Mirror,
+    needed_by_builds: &HashSet<BuildId>,
+    now: Stamp,
+) -> Result<Vec<Trashed>, ActError> {
     let waiting: Vec<Trashed> = mirror
         .trash()?
         .waiting
@@ -71,28 +90,22 @@ pub(crate) fn salvage(
         .filter(|trashed| mirror.withdrawn(trashed).is_none())
         .collect();
     if waiting.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let now = lock.now();
     mirror.refuse_lost_holds(None, now)?;
     let ids = waiting.iter().map(|trashed| trashed.ticket.id.clone()).collect();
     let pins = pinned(mirror, ids, &mirror.pins()?);
     let targets: Vec<RelPath> = pointing(mirror)?.targets.into_iter().map(|(_, to)| to).collect();
+    let mut needed = Vec::new();
     for trashed in waiting {
         let ticket = &trashed.ticket;
         let named = targets.iter().any(|target| target.is_within(&ticket.path));
         let held = mirror.holds_of(&ticket.id)?.iter().any(|hold| hold.is_active(now));
-        if !named && !held && !needed.contains(&ticket.id) && !pins.contains_key(&ticket.id) {
-            continue;
-        }
-        match bring_back(lock, &trashed) {
-            Ok(()) => report.restored.push(ticket.id.clone()),
-            Err(error) => {
-                report.failures.push(Failure { path: ticket.path.to_string(), error: chain(&error) });
-            }
+        if named || held || needed_by_builds.contains(&ticket.id) || pins.contains_key(&ticket.id) {
+            needed.push(trashed);
         }
     }
-    Ok(())
+    Ok(needed)
 }
 
 /// Tells and marks what goes, so that it cannot come back.

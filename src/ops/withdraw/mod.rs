@@ -101,6 +101,14 @@ fn leave(
              names point then"
         ));
     }
+    // Whatever hides what promotions did, a secret has to go.
+    let tags = crate::ops::images::tagged(mirror).unwrap_or_default().remove(&what.id);
+    for stage in tags.into_iter().flatten() {
+        mirror.warnings().add(format!(
+            "the image tags of `{stage}` stay at the images of `{}`, and registries keep these; the next promotion or demotion of `{stage}` moves the tags",
+            what.id
+        ));
+    }
     report.share(mirror)?;
     let until = term(mirror, now)?;
     report.until = Some(until);

@@ -262,7 +262,9 @@ fn a_demotion_moves_them_back_and_the_stage_moves_although_one_fails() {
     carried.rig.ok(&["promote"]);
     carried.ran();
     let demote = |why: &str| -> Vec<String> {
-        ["demote", "tested", "--stream", "master/centos", "--why", why].map(str::to_owned).to_vec()
+        ["demote", "tested", "--stream", "master/centos", "--allow-empty", "--why", why]
+            .map(str::to_owned)
+            .to_vec()
     };
     let call = |code: i32, why: &str| -> Value {
         let words = demote(why);

@@ -126,9 +126,13 @@ fn wrong_hash_read_what_moves_is_the_build_that_was_voted_on() {
 #[test]
 fn previous_stays_where_no_build_had_the_stage() {
     let trunk = tested(2);
-    for why in ["first", "second"] {
-        trunk.ok(&["demote", "tested", "--stream", STREAM, "--why", why]);
-    }
+    trunk.ok(&["demote", "tested", "--stream", STREAM, "--why", "first"]);
+    // Who corrects a reason does not mean to take the stage from every build.
+    let hints =
+        trunk.fails(1, "was taken back to", &["demote", "tested", "--stream", STREAM, "--why", "second"]);
+    assert!(hints.iter().any(|hint| hint.contains("--to ID")), "{hints:?}");
+    assert_eq!(trunk.has(ONE, "tested"), Some(id(ONE, 1)));
+    trunk.ok(&["demote", "tested", "--stream", STREAM, "--why", "second", "--allow-empty"]);
     assert_eq!((trunk.has(ONE, "tested"), trunk.has(ONE, "previous-tested")), (None, None));
     let three = with_votes(&trunk, 3, &["smoke", "boot"]);
     let moved = of_tested(&trunk.json(&["promote", "tested", "--require-move"]));
@@ -156,4 +160,38 @@ fn silent_loss_of_a_component_one_that_cannot_be_read_is_an_error() {
     assert_eq!(of(ONE)["outcome"], "failed");
     assert!(of(ONE)["why"].as_str().unwrap().contains(&format!("`{STREAM}` cannot be read: ")), "{answer}");
     assert_eq!(trunk.has(ONE, "tested"), None);
+}
+
+#[test]
+fn a_demotion_that_skips_a_build_leaves_no_newer_one_as_previous() {
+    let trunk = tested(3);
+    trunk.ok(&["reject", &id(ONE, 2), "--stage", "tested", "--why", "bug 7"]);
+    trunk.ok(&["demote", "tested", "--stream", STREAM, "--why", "bug 8"]);
+    assert_eq!((trunk.has(ONE, "tested"), trunk.has(ONE, "previous-tested")), (Some(id(ONE, 1)), None));
+    let trunk = tested(4);
+    trunk.ok(&["demote", "tested", "--stream", STREAM, "--why", "bug 9", "--to", &id(ONE, 2)]);
+    let names = (trunk.has(ONE, "tested"), trunk.has(ONE, "previous-tested"));
+    assert_eq!(names, (Some(id(ONE, 2)), Some(id(ONE, 1))));
+}
+
+#[test]
+fn the_build_that_has_the_stage_gets_no_other_one_by_its_name() {
+    let trunk = tested(1);
+    with_votes(&trunk, 2, &["smoke", "boot"]);
+    let named = ["promote", "tested", "--stream", STREAM, "--build", &id(ONE, 1)];
+    let one = of_tested(&trunk.json(&named));
+    assert_eq!((&one["outcome"], &one["build"]), (&json!("current"), &Value::Null));
+    trunk.ends(4, &[&named[..], &["--require-move"]].concat());
+    assert_eq!(trunk.has(ONE, "tested"), Some(id(ONE, 1)));
+}
+
+#[test]
+fn a_demotion_to_a_build_that_lacks_votes_says_what_it_lacks() {
+    let trunk = tested(2);
+    with_votes(&trunk, 3, &["smoke"]);
+    let to = id(ONE, 3);
+    let told = trunk.ends(0, &["demote", "tested", "--stream", STREAM, "--why", "bug 7", "--to", &to]);
+    assert!(told.contains(&format!("`{to}` never had `tested`, and lacks boot")), "{told}");
+    let moves = trunk.json(&["history", &format!("{STREAM}/tested")])["moves"].clone();
+    assert_eq!(moves.as_array().unwrap().last().unwrap()["lacked"], json!(["boot"]));
 }

@@ -97,3 +97,32 @@ fn a_link_that_is_put_back_is_none() {
     by_hand(&trunk, Some(2));
     trunk.ends(0, &["promote"]);
 }
+
+#[test]
+fn a_stage_that_somebody_moved_feeds_no_later_stage_before_that_is_accepted() {
+    let pipeline = "pipeline: 1
+stages:
+  - {name: tested, streams: 'centos9-*/component/*', from: consistent, require: {votes: [smoke]}}
+  - {name: released, streams: 'centos9-*/component/*', from: tested, require: {votes: [sign]}}
+";
+    let trunk = Trunk::with(pipeline);
+    with_votes(&trunk, 1, &["smoke"]);
+    trunk.ok(&["promote"]);
+    with_votes(&trunk, 2, &["sign"]);
+    by_hand(&trunk, Some(2));
+    trunk.ends(3, &["promote"]);
+    assert_eq!(trunk.has(ONE, "released"), None);
+    trunk.ok(&["promote", "tested", "--stream", STREAM, "--take-over", "--why", "bug 7"]);
+    trunk.ok(&["promote"]);
+    assert_eq!(trunk.has(ONE, "released"), Some(id(ONE, 2)));
+}
+
+#[test]
+fn a_rejected_build_that_is_taken_over_is_told() {
+    let trunk = tested(2);
+    by_hand(&trunk, Some(1));
+    trunk.ok(&["reject", &id(ONE, 1), "--stage", "tested", "--why", "bug 8"]);
+    let told = trunk.ends(0, &["promote", "tested", "--stream", STREAM, "--take-over", "--why", "for now"]);
+    let said = format!("`tested` stays at `{}`, which is rejected (bug 8)", id(ONE, 1));
+    assert!(told.contains(&said), "{told}");
+}

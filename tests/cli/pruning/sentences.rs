@@ -559,16 +559,52 @@ fn the_first_run_on_builds_of_scripts_deletes_only_what_was_accepted() {
 }
 
 #[test]
-fn the_first_run_where_nothing_is_deleted_is_no_brake_for_the_next() {
+fn a_run_that_had_nothing_to_delete_is_not_the_first_one() {
     let rig = Rig::new();
-    crate::support::rig::lay(&rig, &id(A), &[("outputs/iso/a.iso", A), ("outputs/success", "")]);
-    symlink(A, rig.mirror("master/centos/latest_build")).unwrap();
-    rig.policy("keep: [{last: 1}]");
+    for name in [A, B] {
+        crate::support::rig::lay(&rig, &id(name), &[("outputs/iso/a.iso", name), ("outputs/success", "")]);
+    }
+    symlink(B, rig.mirror("master/centos/latest_build")).unwrap();
+    rig.policy("keep: [{last: 2}]");
     rig.ok(&["adopt"]);
+    // Nothing was due, so that nobody has seen yet what the policy deletes.
     rig.ok(&["prune"]);
-    rig.publish(B, &[]);
+    rig.publish(C, &[]);
+    let said = rig.ends(4, &["prune"]);
+    assert!(said.contains("withheld: 1 build") && said.contains("--accept sha256:"), "{said}");
+    // What a person withdraws is no plan.
+    rig.ok(&["hold", &id(A), "--why", "a test"]);
+    rig.ok(&["withdraw", &id(B), "--why", "a secret", "--force"]);
+    rig.publish(D, &[]);
+    rig.ok(&["unhold", &id(A)]);
+    rig.ends(4, &["prune"]);
+    let plan = rig.ends(4, &["plan"]);
+    let digest = plan.lines().find_map(|line| line.strip_prefix("digest ")).unwrap();
+    rig.ok(&["prune", "--accept", digest]);
+    assert_eq!(rig.there(), [C, D]);
+    rig.publish("20261005T000000Z", &[]);
     rig.ok(&["prune"]);
-    assert_eq!(rig.there(), [B]);
+    assert_eq!(rig.there(), [D, "20261005T000000Z"]);
+}
+
+#[test]
+fn what_only_an_edit_deletes_waits_though_it_was_not_due_in_the_first_run() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 3}]").builds([A, B]);
+    rig.ok(&["prune"]);
+    rig.policy("keep: [{last: 2}]");
+    rig.ok(&["prune"]);
+    rig.publish(C, &[]);
+    // The policy of the last accepted plan keeps three.
+    let plan = rig.json_ends(4, &["plan"]);
+    assert_eq!(plan["builds"][0]["reasons"][0]["rule"], "policy_change defer", "{plan}");
+    rig.ends(4, &["prune"]);
+    assert_eq!(rig.there(), [A, B, C]);
+    rig.ok(&["prune", "--accept", plan["digest"].as_str().unwrap()]);
+    assert_eq!(rig.there(), [B, C]);
+    rig.publish(D, &[]);
+    rig.ok(&["prune"]);
+    assert_eq!(rig.there(), [C, D]);
 }
 
 /// Returns how many bytes the files of the builds have on the disk, each inode once.
