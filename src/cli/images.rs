@@ -142,7 +142,7 @@ fn list_pins(setting: &Context, pins: &[PinsReport]) -> Outcome<Exit> {
 }
 
 fn prune(setting: &Context, args: &ImagesPruneArgs) -> Outcome<Exit> {
-    let accepted = args.accept.as_deref().map(digest).transpose()?;
+    let accepted = args.accept.as_deref().map(|text| digest("images prune --dry-run", text)).transpose()?;
     let mirror = setting.open()?;
     let report = prune_images(&setting.session(&mirror), accepted, Mode::of(args.dry_run))?;
     if setting.json {

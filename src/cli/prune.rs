@@ -39,7 +39,7 @@ fn gently(setting: &Context, rate: Option<u32>, priority: IoPriority) -> Outcome
 }
 
 pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
-    let accepted = args.accept.as_deref().map(digest).transpose()?;
+    let accepted = args.accept.as_deref().map(|text| digest("plan", text)).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = PruneOptions { accepted, any_clock: args.accept_clock };
     let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
@@ -110,9 +110,11 @@ fn stages(stages: &[LeftStage], done: &str) {
     }
 }
 
-pub(super) fn digest(text: &str) -> Outcome<Digest> {
+pub(super) fn digest(shown_by: &str, text: &str) -> Outcome<Digest> {
     let plain = text.strip_prefix("sha256:").unwrap_or(text);
-    Ok(plain.parse().map_err(|error| Usage(format!("{error}; expected the digest that the plan showed")))?)
+    Ok(plain
+        .parse()
+        .map_err(|error| Usage(format!("{error}; expected the digest that `{shown_by}` showed")))?)
 }
 
 fn tell(report: &PruneReport) {
@@ -198,6 +200,8 @@ fn frozen(plan: &Plan) -> Vec<String> {
 
 fn swept(report: &SweepReport, mode: Mode) {
     if mode == Mode::Trial {
+        let back = report.restored.iter();
+        back.for_each(|id| say::out(&format!("would restore  {id}  it is needed again\n")));
         report.swept.iter().for_each(|id| say::out(&format!("would sweep  {id}\n")));
         return report.failures.iter().for_each(failure);
     }

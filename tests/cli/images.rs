@@ -305,8 +305,13 @@ fn a_pinned_build_in_the_trash_comes_back_before_it_is_swept() {
         told.contains(&format!("in the trash  {ID}; `mirrorkeep restore {ID}` brings it back")),
         "{told}"
     );
+    let other = "master/centos/20200812T002300Z";
     let dry = rig.json(&["sweep", "--dry-run"]);
-    assert_eq!((&dry["report"]["restored"], &dry["report"]["swept"]), (&json!([ID]), &json!([])), "{dry}");
+    assert_eq!(
+        (&dry["report"]["restored"], &dry["report"]["swept"]),
+        (&json!([ID]), &json!([other])),
+        "{dry}"
+    );
     rig.ok(&["sweep"]);
     assert!(rig.mirror(ID).exists());
 }

@@ -152,9 +152,10 @@ pub(super) fn planned(
     } else if let (Some(previous), Some(to)) = (&stage.previous, &to) {
         // A build is skipped: what had the stage before the build that gets it, if anything did.
         let view = known.view();
-        let mut older =
-            had(stage, stream, name, &view).into_iter().skip_while(|one| **one != to.name).skip(1);
-        let before = older.next().map(|name| BuildId::new(stream.clone(), name.clone()));
+        let had = had(stage, stream, name, &view);
+        let at = had.iter().position(|one| **one == to.name);
+        let older = had.into_iter().skip(at.map_or(0, |at| at + 1)).find(|one| **one != from.name);
+        let before = older.map(|name| BuildId::new(stream.clone(), name.clone()));
         let place = before.map(|id| mirror.layout().build_path(&id)).transpose()?;
         let step = step(mirror, stream, previous, place)?;
         let at = moves.len().saturating_sub(1);

@@ -178,7 +178,7 @@ fn a_demotion_that_skips_a_build_leaves_no_newer_one_as_previous() {
 fn the_build_that_has_the_stage_gets_no_other_one_by_its_name() {
     let trunk = tested(1);
     with_votes(&trunk, 2, &["smoke", "boot"]);
-    let named = ["promote", "tested", "--stream", STREAM, "--build", &id(ONE, 1)];
+    let named = ["promote", "tested", "--build", &id(ONE, 1)];
     let one = of_tested(&trunk.json(&named));
     assert_eq!((&one["outcome"], &one["build"]), (&json!("current"), &Value::Null));
     trunk.ends(4, &[&named[..], &["--require-move"]].concat());
@@ -191,7 +191,11 @@ fn a_demotion_to_a_build_that_lacks_votes_says_what_it_lacks() {
     with_votes(&trunk, 3, &["smoke"]);
     let to = id(ONE, 3);
     let told = trunk.ends(0, &["demote", "tested", "--stream", STREAM, "--why", "bug 7", "--to", &to]);
-    assert!(told.contains(&format!("`{to}` never had `tested`, and lacks boot")), "{told}");
+    assert!(
+        told.contains(&format!("`{to}` never had `tested`, and lacks any of boot, boot-rerun")),
+        "{told}"
+    );
+    assert_eq!(trunk.has(ONE, "previous-tested"), Some(id(ONE, 1)));
     let moves = trunk.json(&["history", &format!("{STREAM}/tested")])["moves"].clone();
-    assert_eq!(moves.as_array().unwrap().last().unwrap()["lacked"], json!(["boot"]));
+    assert_eq!(moves.as_array().unwrap().last().unwrap()["lacked"], json!(["any of boot, boot-rerun"]));
 }
