@@ -1,9 +1,10 @@
-//! One event to one receiver: by a command or a request to an address.
+//! One event to one receiver: by a command, a request to an address, or a message on a bus.
 //!
 //! A sender sends an event once, within its time limit, and says how the receiver answered; it tries nothing again and
 //! writes nothing down. Nothing that a receiver answers takes more than that time and a few kilobytes, and no answer, error
 //! or `Debug` has a secret.
 
+pub mod amqp;
 mod answer;
 mod command;
 mod message;

@@ -1,6 +1,7 @@
 //! Events to other programs: each at least once and in order, whatever receivers answer and whenever the deliverer is killed.
 
 mod asked;
+mod bus;
 mod fast;
 mod killed;
 mod refused;

@@ -1,8 +1,8 @@
 //! From the YAML of a deliver.yaml to its meaning, every problem reported at once with its place.
 
 use super::DeliverFileError;
-use super::schema::{DeliverFile, SubscriberFile, WebhookFile};
-use super::subscriber::{Address, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
+use super::schema::{BusFile, DeliverFile, SubscriberFile, WebhookFile};
+use super::subscriber::{Address, Bus, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
 use crate::decide::events::{Choice, Filter};
 use crate::decide::policy::{Span, pattern, unknown};
 use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem};
@@ -24,6 +24,12 @@ const ALARM: Span = Span::hours(1);
 
 /// For how long one request and one command may take where the file does not say.
 const LIMITS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
+
+/// The exchange where the file does not say.
+const EXCHANGE: &str = "amq.topic";
+
+/// The most bytes of an exchange and of what comes before the type in a topic.
+const LONGEST_TOPIC: usize = 128;
 
 /// What is filled in in the arguments of a command.
 const FIELDS: [&str; 6] = ["{stream}", "{build}", "{path}", "{subject}", "{type}", "{seq}"];
@@ -80,8 +86,9 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             }),
             entry("run", |document, at| document.read_at::<Vec<String>>(at).map(drop)),
             entry("webhook", |document, at| document.read_at::<WebhookFile>(at).map(drop)),
+            entry("amqp", |document, at| document.read_at::<BusFile>(at).map(drop)),
         ];
-        if found == [false; 9] {
+        if found == [false; 10] {
             take(document.read_at::<SubscriberFile>(&at).map(drop));
         }
     }
@@ -129,11 +136,12 @@ impl Loading<'_> {
         if raw.since == Some(0) {
             self.problem(&format!("{at}.since"), "0 is not accepted; the first event has the number 1");
         }
-        let via = match (&raw.run, &raw.webhook) {
-            (Some(words), None) => Some(Via::Run(self.command(&format!("{at}.run"), words))),
-            (None, Some(webhook)) => self.webhook(&format!("{at}.webhook"), webhook).map(Via::Webhook),
+        let via = match (&raw.run, &raw.webhook, &raw.amqp) {
+            (Some(words), None, None) => Some(Via::Run(self.command(&format!("{at}.run"), words))),
+            (None, Some(webhook), None) => self.webhook(&format!("{at}.webhook"), webhook).map(Via::Webhook),
+            (None, None, Some(bus)) => self.bus(&format!("{at}.amqp"), bus).map(Via::Amqp),
             _ => {
-                self.problem(at, "exactly one of `run` and `webhook` is accepted");
+                self.problem(at, "exactly one of `run`, `webhook` and `amqp` is accepted");
                 None
             }
         }?;
@@ -210,14 +218,7 @@ impl Loading<'_> {
     }
 
     fn webhook(&mut self, at: &str, raw: &WebhookFile) -> Option<Webhook> {
-        let url = match (&raw.url, &raw.url_env) {
-            (Some(url), None) => self.url(&format!("{at}.url"), url).map(|url| Address::Given(Box::new(url))),
-            (None, Some(name)) => self.variable(&format!("{at}.url_env"), name).map(Address::Env),
-            _ => {
-                self.problem(at, "exactly one of `url` and `url_env` is accepted");
-                None
-            }
-        };
+        let url = self.address(at, (raw.url.as_ref(), raw.url_env.as_ref()), web_address);
         let secret = match (&raw.secret_env, &raw.secret_file) {
             (None, None) => None,
             (Some(name), None) => self.variable(&format!("{at}.secret_env"), name).map(Secret::Env),
@@ -238,11 +239,53 @@ impl Loading<'_> {
         Some(Webhook { url: url?, secret })
     }
 
-    fn url(&mut self, at: &str, text: &str) -> Option<Url> {
-        match web_address(text) {
-            Ok(url) => Some(url),
-            Err(why) => {
-                self.problem(at, why);
+    fn bus(&mut self, at: &str, raw: &BusFile) -> Option<Bus> {
+        let url = self.address(at, (raw.url.as_ref(), raw.url_env.as_ref()), |text| {
+            let url = bus_address(text)?;
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(
+                    "a user or password is not accepted here; `url_env` names a variable that has them"
+                        .to_owned(),
+                );
+            }
+            Ok(url)
+        });
+        let exchange = raw.exchange.clone().unwrap_or_else(|| EXCHANGE.to_owned());
+        let topic_prefix = raw.topic_prefix.clone().unwrap_or_default();
+        for (key, text) in [("exchange", &exchange), ("topic_prefix", &topic_prefix)] {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if text.len() > LONGEST_TOPIC
+                || !text.chars().all(plain)
+                || text.starts_with('.')
+                || text.ends_with('.')
+            {
+                let why = format!(
+                    "at most {LONGEST_TOPIC} letters, digits, `.`, `_` and `-` are accepted, such as `org.example.mirror`"
+                );
+                self.problem(&format!("{at}.{key}"), why);
+            }
+        }
+        Some(Bus { url: url?, exchange, topic_prefix })
+    }
+
+    /// Reads an address, or the name of the variable that has it.
+    fn address(
+        &mut self,
+        at: &str,
+        given: (Option<&String>, Option<&String>),
+        read: impl FnOnce(&str) -> Result<Url, String>,
+    ) -> Option<Address> {
+        match given {
+            (Some(text), None) => match read(text) {
+                Ok(url) => Some(Address::Given(Box::new(url))),
+                Err(why) => {
+                    self.problem(&format!("{at}.url"), why);
+                    None
+                }
+            },
+            (None, Some(name)) => self.variable(&format!("{at}.url_env"), name).map(Address::Env),
+            _ => {
+                self.problem(at, "exactly one of `url` and `url_env` is accepted");
                 None
             }
         }
@@ -284,6 +327,19 @@ pub fn web_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Reads the address of a broker; says what is wrong without repeating it, since it may be a secret.
+pub fn bus_address(text: &str) -> Result<Url, String> {
+    let accepted = "an address such as `amqps://bus.example.org/vhost` is accepted";
+    let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
+    if !matches!(url.scheme(), "amqp" | "amqps") || url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("only `amqp` and `amqps` are accepted; {accepted}"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`?` and `#` are not accepted; {accepted}"));
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +361,8 @@ to:
   - {name: both, run: ['{stream}', '{strem}'], webhook: {url: 'https://x/'}}
   - {name: ci, webhook: {url: 'https://u:hidden@x/', secret_file: rel}}
   - {name: cmd, run: ['{stream}', '{strem}', '{stream}-{seq}']}
+  - {name: bus, amqp: {url: 'amqp://u:hidden@x', exchange: 'a b', topic_prefix: x.}}
+  - {name: bus2, amqp: {url: 'https://x'}}
 ";
         let found = problems(text);
         let wanted = [
@@ -322,10 +380,14 @@ to:
             "to[3].name: `status` is a verb of `deliver`",
             "to[3].webhook.url_env: this is not the name of an environment variable",
             "to[3].webhook: at most one of `secret_env` and `secret_file`",
-            "to[4]: exactly one of `run` and `webhook`",
+            "to[4]: exactly one of `run`, `webhook` and `amqp`",
             "to[5].name: a second subscriber `ci`",
             "to[5].webhook.url: a user or password is not accepted",
             "to[5].webhook.secret_file: `rel` is not an absolute path",
+            "to[7].amqp.url: a user or password is not accepted",
+            "to[7].amqp.exchange: at most 128 letters",
+            "to[7].amqp.topic_prefix: at most 128 letters",
+            "to[8].amqp.url: only `amqp` and `amqps` are accepted",
             "to[6].run[0]: nothing is filled in",
             "to[6].run[1]: `{strem}` has a brace that is of no field",
         ];

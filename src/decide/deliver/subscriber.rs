@@ -44,6 +44,8 @@ pub enum Via {
     Run(Command),
     /// By a request to an address.
     Webhook(Webhook),
+    /// By a message on a bus.
+    Amqp(Bus),
 }
 
 /// A command, without a shell.
@@ -57,6 +59,17 @@ pub struct Webhook {
     pub url: Address,
     /// What events are signed with.
     pub secret: Option<Secret>,
+}
+
+/// A message bus, by AMQP 0-9-1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bus {
+    /// The address of the broker.
+    pub url: Address,
+    /// The exchange, which routes by topic.
+    pub exchange: String,
+    /// What comes before the type in a topic; may be empty.
+    pub topic_prefix: String,
 }
 
 /// Where an address is.
@@ -95,11 +108,16 @@ impl Via {
         match self {
             Self::Run(_) => "run",
             Self::Webhook(_) => "webhook",
+            Self::Amqp(_) => "amqp",
         }
     }
 
     fn secrets(&self) -> Vec<&str> {
-        let Self::Webhook(Webhook { url, secret }) = self else { return Vec::new() };
+        let (url, secret) = match self {
+            Self::Run(_) => return Vec::new(),
+            Self::Webhook(Webhook { url, secret }) => (url, secret.as_ref()),
+            Self::Amqp(Bus { url, .. }) => (url, None),
+        };
         let url = match url {
             Address::Env(name) => Some(name.as_str()),
             Address::Given(_) => None,
