@@ -4,6 +4,7 @@ mod asked;
 mod bus;
 mod fast;
 mod killed;
+mod mail;
 mod refused;
 mod scene;
 mod settings;

@@ -46,6 +46,8 @@ pub enum Via {
     Webhook(Webhook),
     /// By a message on a bus.
     Amqp(Bus),
+    /// By a letter.
+    Mail(Mail),
 }
 
 /// A command, without a shell.
@@ -70,6 +72,19 @@ pub struct Bus {
     pub exchange: String,
     /// What comes before the type in a topic; may be empty.
     pub topic_prefix: String,
+}
+
+/// People who get a letter for each event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address of the mail server.
+    pub url: Address,
+    /// Who writes.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// The subject, in which fields are filled in.
+    pub subject: String,
 }
 
 /// Where an address is.
@@ -109,6 +124,7 @@ impl Via {
             Self::Run(_) => "run",
             Self::Webhook(_) => "webhook",
             Self::Amqp(_) => "amqp",
+            Self::Mail(_) => "mail",
         }
     }
 
@@ -116,7 +132,7 @@ impl Via {
         let (url, secret) = match self {
             Self::Run(_) => return Vec::new(),
             Self::Webhook(Webhook { url, secret }) => (url, secret.as_ref()),
-            Self::Amqp(Bus { url, .. }) => (url, None),
+            Self::Amqp(Bus { url, .. }) | Self::Mail(Mail { url, .. }) => (url, None),
         };
         let url = match url {
             Address::Env(name) => Some(name.as_str()),

@@ -1,14 +1,10 @@
 //! A connection to a broker: opened, published to, and given up at the first thing that does not fit.
 
 use super::wire::{self, HEAD, Heard, LARGEST, Published, WireError};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use rustls_platform_verifier::BuilderVerifierExt;
+use crate::send::tls::encrypted;
 use std::io;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 /// The most frames that are read for one message.
 const MOST_FRAMES: usize = 1000;
@@ -75,14 +71,8 @@ impl Link {
     pub(super) async fn open(broker: &Broker) -> Result<Self, LinkError> {
         let tcp = TcpStream::connect((broker.host.as_str(), broker.port)).await?;
         tcp.set_nodelay(true)?;
-        let stream: Box<dyn Stream> = if broker.tls {
-            let config = ClientConfig::builder().with_platform_verifier().map_err(io::Error::other)?;
-            let config = config.with_no_client_auth();
-            let name = ServerName::try_from(broker.host.clone()).map_err(io::Error::other)?;
-            Box::new(TlsConnector::from(Arc::new(config)).connect(name, tcp).await?)
-        } else {
-            Box::new(tcp)
-        };
+        let stream: Box<dyn Stream> =
+            if broker.tls { Box::new(encrypted(&broker.host, tcp).await?) } else { Box::new(tcp) };
         let mut link = Self { stream, most: 4096, tag: 0 };
         link.send(wire::PROTOCOL).await?;
         let Heard::Start { mechanisms } = link.hear().await? else { return Err(LinkError::Unexpected) };
