@@ -37,7 +37,8 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 23] = [
+pub(crate) const LAWS: [Law; 24] = [
+    ("amqp", amqp),
     ("branch", branch),
     ("census", census),
     ("context", context),
@@ -249,6 +250,15 @@ fn small_census() -> Census {
 }
 
 /// A pipeline keeps its text, and its examples and oddities can be tried whatever they say.
+/// What is read of a broker is no more than came, and a piece of it is waited for.
+fn amqp(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Ok(Some((_, length))) = mirrorkeep::send::amqp::frame(rest) {
+        assert!(length > 7 && length <= rest.len());
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
 fn deliver(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(deliver) = Deliver::load(text, "f.yaml") else { return };

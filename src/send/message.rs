@@ -12,6 +12,8 @@ pub struct Message {
     pub seq: u64,
     /// The short name of its type.
     pub kind: String,
+    /// When it happened, such as `2018-12-05T06:00:00Z`.
+    pub time: String,
     /// What it is about.
     pub subject: String,
     /// The stream that it is about; empty where it states none.

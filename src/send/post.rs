@@ -1,6 +1,8 @@
 //! The senders of a process: one for each subscriber, with one runtime for all that speak to a network.
 
+use super::amqp::BusSender;
 use super::command::CommandSender;
+use super::mail::MailSender;
 use super::message::Sender;
 use super::secret::SendError;
 use super::webhook::WebhookSender;
@@ -32,6 +34,8 @@ impl Post {
                 let secrets = deliver.secrets().into_iter().map(str::to_owned).collect();
                 Box::new(CommandSender::new(command, of.limit, secrets, self.mirror.clone()))
             }
+            Via::Mail(mail) => Box::new(MailSender::new(mail, of.limit, Arc::clone(&self.runtime))?),
+            Via::Amqp(bus) => Box::new(BusSender::new(bus, of.limit, Arc::clone(&self.runtime))?),
             Via::Webhook(webhook) => {
                 Box::new(WebhookSender::new(webhook, of.limit, Arc::clone(&self.runtime))?)
             }

@@ -32,6 +32,8 @@ dnf dnf engines::readers engines::closure
 createrepo_c createrepo-c engines::readers engines::closure
 objdump binutils cli::packaged
 docker-registry docker-registry registry::real
+rabbitmq-server rabbitmq-server deliver::bus::real
+/usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd deliver::mail::every
 htpasswd apache2-utils registry::real
 END
 }
@@ -73,7 +75,8 @@ missing() {
 }
 
 venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
-servers() { [ -e target/servers/azurite/done ] && [ -e target/servers/weed/done ] && [ -e target/servers/rclone/done ]; }
+servers() { [ -e target/servers/azurite/done ] && [ -e target/servers/weed/done ] && [ -e target/servers/rclone/done ] &&
+    [ -e target/servers/fedora-messaging/done ]; }
 
 case $1 in
 install)
@@ -101,7 +104,7 @@ install)
 skip)
     is_root || printf '%s\n' $ROOT
     missing 3 | sort -u
-    servers || printf '%s\n' engines:: faults::network
+    servers || printf '%s\n' engines:: faults::network deliver::bus::real
     [ -e target/tools/bin/nfpm ] || echo cli::packaged
     ;;
 scratch)

@@ -1,17 +1,23 @@
 //! What is odd about a deliver.yaml that can be used.
 
-use super::subscriber::{Address, Deliver, Via, Webhook};
+use super::subscriber::{Address, Bus, Deliver, Via, Webhook};
 use crate::decide::Finding;
 use crate::decide::lint::{finding, located};
-use url::Host;
+use crate::model::registry::is_loopback;
+use url::Url;
 
 /// Returns everything odd about a deliver.yaml.
 pub fn lint(deliver: &Deliver) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, one) in deliver.to.iter().enumerate() {
-        let Via::Webhook(Webhook { url, secret }) = &one.via else { continue };
-        let place = format!("to[{index}].webhook");
-        if secret.is_none() {
+        let (url, plain, secure, is_signed) = match &one.via {
+            // A mail server offers to encrypt what follows.
+            Via::Run(_) | Via::Mail(_) => continue,
+            Via::Webhook(Webhook { url, secret }) => (url, "http", "https", secret.is_some()),
+            Via::Amqp(Bus { url, .. }) => (url, "amqp", "amqps", true),
+        };
+        let place = format!("to[{index}].{}", one.via.key());
+        if !is_signed {
             let message = format!(
                 "`{}` cannot tell that an event comes from this mirror; `secret_env` or `secret_file` signs it",
                 one.name
@@ -19,10 +25,10 @@ pub fn lint(deliver: &Deliver) -> Vec<Finding> {
             findings.push(finding("unsigned", &place, message));
         }
         if let Address::Given(url) = url
-            && url.scheme() == "http"
-            && !is_here(url.host())
+            && url.scheme() == plain
+            && !is_here(url)
         {
-            let message = format!("`{url}` is not encrypted; `https` is");
+            let message = format!("`{url}` is not encrypted; `{secure}` is");
             findings.push(finding("not-encrypted", format!("{place}.url"), message));
         }
     }
@@ -31,11 +37,6 @@ pub fn lint(deliver: &Deliver) -> Vec<Finding> {
 }
 
 /// Returns whether a host is this machine.
-fn is_here(host: Option<Host<&str>>) -> bool {
-    match host {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(at)) => at.is_loopback(),
-        Some(Host::Ipv6(at)) => at.is_loopback(),
-        None => false,
-    }
+fn is_here(url: &Url) -> bool {
+    is_loopback(url.host_str().unwrap_or_default())
 }

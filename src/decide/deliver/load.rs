@@ -1,11 +1,13 @@
 //! From the YAML of a deliver.yaml to its meaning, every problem reported at once with its place.
 
 use super::DeliverFileError;
-use super::schema::{DeliverFile, SubscriberFile, WebhookFile};
-use super::subscriber::{Address, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
+use super::schema::{BusFile, DeliverFile, MailFile, SubscriberFile, WebhookFile};
+use super::subscriber::{
+    Address, Bus, Command, Deliver, Mail, Secret, Subscriber, Via, Webhook, subscriber_name,
+};
 use crate::decide::events::{Choice, Filter};
 use crate::decide::policy::{Span, pattern, unknown};
-use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem};
+use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem, unprintable};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -24,6 +26,21 @@ const ALARM: Span = Span::hours(1);
 
 /// For how long one request and one command may take where the file does not say.
 const LIMITS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
+
+/// The exchange where the file does not say.
+const EXCHANGE: &str = "amq.topic";
+
+/// The most bytes of an exchange and of what comes before the type in a topic.
+const LONGEST_TOPIC: usize = 128;
+
+/// The subject of a letter where the file does not say.
+const SUBJECT: &str = "[mirrorkeep] {type} {subject}";
+
+/// What is filled in in the subject of a letter.
+const SUBJECT_FIELDS: [&str; 4] = ["{type}", "{subject}", "{stream}", "{build}"];
+
+/// The most people who get a letter.
+const MOST_RECEIVERS: usize = 50;
 
 /// What is filled in in the arguments of a command.
 const FIELDS: [&str; 6] = ["{stream}", "{build}", "{path}", "{subject}", "{type}", "{seq}"];
@@ -80,8 +97,10 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
             }),
             entry("run", |document, at| document.read_at::<Vec<String>>(at).map(drop)),
             entry("webhook", |document, at| document.read_at::<WebhookFile>(at).map(drop)),
+            entry("amqp", |document, at| document.read_at::<BusFile>(at).map(drop)),
+            entry("mail", |document, at| document.read_at::<MailFile>(at).map(drop)),
         ];
-        if found == [false; 9] {
+        if found == [false; 11] {
             take(document.read_at::<SubscriberFile>(&at).map(drop));
         }
     }
@@ -129,13 +148,21 @@ impl Loading<'_> {
         if raw.since == Some(0) {
             self.problem(&format!("{at}.since"), "0 is not accepted; the first event has the number 1");
         }
-        let via = match (&raw.run, &raw.webhook) {
-            (Some(words), None) => Some(Via::Run(self.command(&format!("{at}.run"), words))),
-            (None, Some(webhook)) => self.webhook(&format!("{at}.webhook"), webhook).map(Via::Webhook),
-            _ => {
-                self.problem(at, "exactly one of `run` and `webhook` is accepted");
-                None
+        let ways = [raw.run.is_some(), raw.webhook.is_some(), raw.amqp.is_some(), raw.mail.is_some()];
+        if ways.iter().filter(|given| **given).count() != 1 {
+            self.problem(at, "exactly one of `run`, `webhook`, `amqp` and `mail` is accepted");
+            return None;
+        }
+        let via = match raw {
+            SubscriberFile { run: Some(words), .. } => {
+                Some(Via::Run(self.command(&format!("{at}.run"), words)))
             }
+            SubscriberFile { webhook: Some(webhook), .. } => {
+                self.webhook(&format!("{at}.webhook"), webhook).map(Via::Webhook)
+            }
+            SubscriberFile { amqp: Some(bus), .. } => self.bus(&format!("{at}.amqp"), bus).map(Via::Amqp),
+            SubscriberFile { mail: Some(mail), .. } => self.mail(&format!("{at}.mail"), mail).map(Via::Mail),
+            _ => None,
         }?;
         let limit = if matches!(via, Via::Run(_)) { LIMITS.1 } else { LIMITS.0 };
         Some(Subscriber {
@@ -210,14 +237,7 @@ impl Loading<'_> {
     }
 
     fn webhook(&mut self, at: &str, raw: &WebhookFile) -> Option<Webhook> {
-        let url = match (&raw.url, &raw.url_env) {
-            (Some(url), None) => self.url(&format!("{at}.url"), url).map(|url| Address::Given(Box::new(url))),
-            (None, Some(name)) => self.variable(&format!("{at}.url_env"), name).map(Address::Env),
-            _ => {
-                self.problem(at, "exactly one of `url` and `url_env` is accepted");
-                None
-            }
-        };
+        let url = self.address(at, (raw.url.as_ref(), raw.url_env.as_ref()), web_address);
         let secret = match (&raw.secret_env, &raw.secret_file) {
             (None, None) => None,
             (Some(name), None) => self.variable(&format!("{at}.secret_env"), name).map(Secret::Env),
@@ -238,11 +258,75 @@ impl Loading<'_> {
         Some(Webhook { url: url?, secret })
     }
 
-    fn url(&mut self, at: &str, text: &str) -> Option<Url> {
-        match web_address(text) {
-            Ok(url) => Some(url),
-            Err(why) => {
-                self.problem(at, why);
+    fn bus(&mut self, at: &str, raw: &BusFile) -> Option<Bus> {
+        let url =
+            self.address(at, (raw.url.as_ref(), raw.url_env.as_ref()), |text| public(bus_address(text)?));
+        let exchange = raw.exchange.clone().unwrap_or_else(|| EXCHANGE.to_owned());
+        let topic_prefix = raw.topic_prefix.clone().unwrap_or_default();
+        for (key, text) in [("exchange", &exchange), ("topic_prefix", &topic_prefix)] {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if text.len() > LONGEST_TOPIC
+                || !text.chars().all(plain)
+                || text.starts_with('.')
+                || text.ends_with('.')
+            {
+                let why = format!(
+                    "at most {LONGEST_TOPIC} letters, digits, `.`, `_` and `-` are accepted, such as `org.example.mirror`"
+                );
+                self.problem(&format!("{at}.{key}"), why);
+            }
+        }
+        Some(Bus { url: url?, exchange, topic_prefix })
+    }
+
+    fn mail(&mut self, at: &str, raw: &MailFile) -> Option<Mail> {
+        let url =
+            self.address(at, (raw.url.as_ref(), raw.url_env.as_ref()), |text| public(mail_address(text)?));
+        let to = raw.to.as_slice().to_vec();
+        let all = to.iter().map(|one| ("to", one)).chain([("from", &raw.from)]);
+        for (key, one) in all {
+            if !is_mailbox(one) {
+                let why =
+                    format!("`{}` is not a mail address, such as `team@example.org`", one.escape_debug());
+                self.problem(&format!("{at}.{key}"), why);
+            }
+        }
+        if to.len() > MOST_RECEIVERS {
+            self.problem(
+                &format!("{at}.to"),
+                format!("{} addresses; at most {MOST_RECEIVERS} are accepted", to.len()),
+            );
+        }
+        let subject = raw.subject.clone().unwrap_or_else(|| SUBJECT.to_owned());
+        let rest = SUBJECT_FIELDS.iter().fold(subject.clone(), |rest, field| rest.replace(field, ""));
+        if rest.contains(['{', '}']) || subject.len() > 200 || unprintable(&subject).is_some() {
+            let why = format!(
+                "at most 200 printable characters are accepted, with the fields {}",
+                SUBJECT_FIELDS.join(", ")
+            );
+            self.problem(&format!("{at}.subject"), why);
+        }
+        Some(Mail { url: url?, from: raw.from.clone(), to, subject })
+    }
+
+    /// Reads an address, or the name of the variable that has it.
+    fn address(
+        &mut self,
+        at: &str,
+        given: (Option<&String>, Option<&String>),
+        read: impl FnOnce(&str) -> Result<Url, String>,
+    ) -> Option<Address> {
+        match given {
+            (Some(text), None) => match read(text) {
+                Ok(url) => Some(Address::Given(Box::new(url))),
+                Err(why) => {
+                    self.problem(&format!("{at}.url"), why);
+                    None
+                }
+            },
+            (None, Some(name)) => self.variable(&format!("{at}.url_env"), name).map(Address::Env),
+            _ => {
+                self.problem(at, "exactly one of `url` and `url_env` is accepted");
                 None
             }
         }
@@ -284,6 +368,50 @@ pub fn web_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Fails for an address with a user or password, which is no secret in the file.
+fn public(url: Url) -> Result<Url, String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(url);
+    }
+    Err("a user or password is not accepted here; `url_env` names a variable that has them".to_owned())
+}
+
+/// Returns whether a text is a mail address in plain letters, which needs no quotes in any header or command.
+fn is_mailbox(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(name, at)| {
+            !name.is_empty() && name.chars().all(plain) && !at.is_empty() && at.chars().all(host)
+        })
+}
+
+/// Reads the address of a mail server; says what is wrong without repeating it, since it may be a secret.
+pub fn mail_address(text: &str) -> Result<Url, String> {
+    let accepted = "an address such as `smtp://localhost` is accepted";
+    let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
+    if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("only `smtp` and `smtps` are accepted; {accepted}"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("nothing is accepted behind the host; {accepted}"));
+    }
+    Ok(url)
+}
+
+/// Reads the address of a broker; says what is wrong without repeating it, since it may be a secret.
+pub fn bus_address(text: &str) -> Result<Url, String> {
+    let accepted = "an address such as `amqps://bus.example.org/vhost` is accepted";
+    let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
+    if !matches!(url.scheme(), "amqp" | "amqps") || url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("only `amqp` and `amqps` are accepted; {accepted}"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`?` and `#` are not accepted; {accepted}"));
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +433,9 @@ to:
   - {name: both, run: ['{stream}', '{strem}'], webhook: {url: 'https://x/'}}
   - {name: ci, webhook: {url: 'https://u:hidden@x/', secret_file: rel}}
   - {name: cmd, run: ['{stream}', '{strem}', '{stream}-{seq}']}
+  - {name: bus, amqp: {url: 'amqp://u:hidden@x', exchange: 'a b', topic_prefix: x.}}
+  - {name: bus2, amqp: {url: 'https://x'}}
+  - {name: post, mail: {url: 'smtp://u:hidden@x', from: a, to: ['b@c', \"d@e>\\r\\nRCPT TO:<f@g\"], subject: '{x}'}}
 ";
         let found = problems(text);
         let wanted = [
@@ -322,10 +453,18 @@ to:
             "to[3].name: `status` is a verb of `deliver`",
             "to[3].webhook.url_env: this is not the name of an environment variable",
             "to[3].webhook: at most one of `secret_env` and `secret_file`",
-            "to[4]: exactly one of `run` and `webhook`",
+            "to[4]: exactly one of `run`, `webhook`, `amqp` and `mail`",
             "to[5].name: a second subscriber `ci`",
             "to[5].webhook.url: a user or password is not accepted",
             "to[5].webhook.secret_file: `rel` is not an absolute path",
+            "to[7].amqp.url: a user or password is not accepted",
+            "to[7].amqp.exchange: at most 128 letters",
+            "to[7].amqp.topic_prefix: at most 128 letters",
+            "to[9].mail.url: a user or password is not accepted",
+            "to[9].mail.from: `a` is not a mail address",
+            "to[9].mail.to: `d@e>",
+            "to[9].mail.subject: at most 200",
+            "to[8].amqp.url: only `amqp` and `amqps` are accepted",
             "to[6].run[0]: nothing is filled in",
             "to[6].run[1]: `{strem}` has a brace that is of no field",
         ];

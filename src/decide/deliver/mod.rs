@@ -10,9 +10,11 @@ mod schema;
 mod subscriber;
 
 pub use lint::lint;
-pub use load::web_address;
+pub use load::{bus_address, mail_address, web_address};
 pub use pause::{LONGEST_ASKED, pause};
-pub use subscriber::{Address, Command, Deliver, Secret, Subscriber, Via, Webhook, subscriber_name};
+pub use subscriber::{
+    Address, Bus, Command, Deliver, Mail, Secret, Subscriber, Via, Webhook, subscriber_name,
+};
 
 use crate::model::{Class, Classify, ErrorKind, Problem};
 

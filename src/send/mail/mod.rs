@@ -1,0 +1,143 @@
+//! An event to people: a letter to a mail server, encrypted where the server can, or where the address says so.
+//!
+//! The client knows as much of SMTP as one letter needs, since `lettre` reads answers of any length. Letters are not sent
+//! over a connection without encryption if they need a password.
+
+mod letter;
+mod smtp;
+
+use super::answer::{Answer, said};
+use super::message::{Message, Sender};
+use super::secret::{SendError, variable};
+use super::tls::encrypted;
+use crate::decide::deliver::{Address, Mail, mail_address};
+use crate::model::Stamp;
+use crate::model::registry::is_loopback;
+use crate::progress::CancelToken;
+use futures_util::future::{Either, select};
+use percent_encoding::percent_decode_str;
+use smtp::{Smtp, SmtpError};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+/// How often the wish to stop is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Sends letters by a mail server.
+pub(in crate::send) struct MailSender {
+    mail: Mail,
+    server: Server,
+    limit: Duration,
+    runtime: Arc<Runtime>,
+}
+
+/// Where a mail server is, and how to log in.
+#[derive(Clone, PartialEq, Eq)]
+struct Server {
+    host: String,
+    port: u16,
+    /// Whether the connection is encrypted from its beginning.
+    tls: bool,
+    login: Option<(String, String)>,
+}
+
+impl MailSender {
+    pub(in crate::send) fn new(
+        mail: &Mail,
+        limit: Duration,
+        runtime: Arc<Runtime>,
+    ) -> Result<Self, SendError> {
+        let url = match &mail.url {
+            Address::Given(url) => url.as_ref().clone(),
+            Address::Env(name) => {
+                mail_address(variable(name)?.trim()).map_err(|why| SendError::Address(name.clone(), why))?
+            }
+        };
+        Ok(Self { mail: mail.clone(), server: server(&url), limit, runtime })
+    }
+}
+
+impl Sender for MailSender {
+    fn send(&mut self, message: &Message, stop: &CancelToken) -> Answer {
+        let now = Stamp::from_instant(chrono::Utc::now()).unwrap_or_default();
+        let letter = letter::letter(&self.mail, message, now);
+        let stopped = async {
+            while stop.check().is_ok() {
+                sleep(TICK).await;
+            }
+        };
+        self.runtime.block_on(async {
+            let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter)));
+            match select(sending, pin!(stopped)).await {
+                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(said(&text)),
+                Either::Left((Ok(Err(error)), _)) => refused(&error),
+                Either::Left((Err(_), _)) => {
+                    Answer::Later(format!("no answer within {} s", self.limit.as_secs()), None)
+                }
+                Either::Right(_) => Answer::Stopped,
+            }
+        })
+    }
+}
+
+/// Sends a letter, and returns what the server says of it.
+async fn sent(server: &Server, mail: &Mail, letter: &str) -> Result<String, SmtpError> {
+    let tcp = TcpStream::connect((server.host.as_str(), server.port)).await?;
+    let mut smtp = if server.tls {
+        Smtp::new(Box::new(encrypted(&server.host, tcp).await?))
+    } else {
+        Smtp::new(Box::new(tcp))
+    };
+    smtp.greeted().await?;
+    let mut offers = smtp.hello().await?;
+    let mut is_secret = server.tls || is_loopback(&server.host);
+    if !server.tls && offers.iter().any(|offer| offer == "STARTTLS") {
+        smtp.start_tls().await?;
+        smtp = Smtp::new(Box::new(encrypted(&server.host, smtp.into_stream()).await?));
+        offers = smtp.hello().await?;
+        is_secret = true;
+    }
+    if let Some((user, password)) = &server.login {
+        if !is_secret {
+            return Err(SmtpError::Lacks("encryption, which a password needs"));
+        }
+        if !offers
+            .iter()
+            .any(|offer| offer.starts_with("AUTH ") && offer.split(' ').any(|one| one == "PLAIN"))
+        {
+            return Err(SmtpError::Lacks("a login with a password"));
+        }
+        smtp.login(user, password).await?;
+    }
+    let text = smtp.send(&mail.from, &mail.to, letter).await?;
+    smtp.quit().await;
+    Ok(text)
+}
+
+/// Returns what an error means to an event: what the server will never take is final for the letter, but for a login.
+fn refused(error: &SmtpError) -> Answer {
+    let text = said(&error.to_string());
+    match error {
+        SmtpError::Answered { code: 530 | 534 | 535 | 538, .. } => Answer::Later(text, None),
+        SmtpError::Answered { code: 500..=599, .. } => Answer::Refused(text, None),
+        _ => Answer::Later(text, None),
+    }
+}
+
+fn server(url: &Url) -> Server {
+    let tls = url.scheme() == "smtps";
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let login = url.password().map(|password| (decoded(url.username()), decoded(password)));
+    let default = match (tls, &login) {
+        (true, _) => 465,
+        (false, Some(_)) => 587,
+        (false, None) => 25,
+    };
+    Server { host, port: url.port().unwrap_or(default), tls, login }
+}

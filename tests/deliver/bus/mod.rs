@@ -1,0 +1,4 @@
+//! Events on a message bus.
+
+mod hostile;
+mod real;
