@@ -392,7 +392,7 @@ Examples:
   mirrorkeep recover
   mirrorkeep recover --accept-journal   continues a journal of which events were lost")]
     Recover {
-        /// Continue a journal of which events were lost, above every number that the trash and the last run state
+        /// Accept that events of the journal are lost, and continue it above every number that the trash and the last run state
         #[arg(long, conflicts_with = "dry_run")]
         accept_journal: bool,
         /// Also remove unfinished publishes that could still be resumed

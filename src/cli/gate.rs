@@ -71,7 +71,9 @@ fn tell(report: &GateReport, dry_run: bool) {
                 say::note(&format!("{gate} has no result for {id} yet, and no vote is recorded: {why}"));
             }
             GateOutcome::Error => {
-                say::note(&format!("error: {gate} found no result for {id}, and no vote is recorded: {why}"));
+                say::note(&format!(
+                    "error: the gate `{gate}` came to no result on {id}, and no vote is recorded: {why}"
+                ));
             }
         }
         if *outcome != GateOutcome::Success {

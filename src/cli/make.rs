@@ -5,13 +5,14 @@ use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
+use super::judged;
 use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
 use super::surveyed::looked_to_show;
 use super::{naming, say};
 use crate::census::AliasCensus;
 use crate::commit::{Moved, Permit};
-use crate::decide::pipeline::Pipeline;
+use crate::decide::pipeline::{LintTerms, Pipeline, lint};
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
@@ -43,7 +44,15 @@ pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     let (chosen, layout) = choose::<Layout>(&args.layout)?;
     let policy = policy_for(&layout, args.policy.as_deref())?;
     let pipeline = args.pipeline.as_deref().filter(|name| *name != "none").map(choose::<Pipeline>);
-    let pipeline = pipeline.transpose()?.map(|(chosen, _)| chosen);
+    let pipeline = pipeline.transpose()?.map(|(chosen, pipeline)| {
+        let terms =
+            LintTerms { layout: Some(&layout), policy: None, streams: &std::collections::BTreeMap::new() };
+        let name = args.pipeline.as_deref().unwrap_or("pipeline");
+        for found in lint(&pipeline, &terms).iter().filter(|found| judged::is_grave(found)) {
+            say::note(&judged::line(name, found));
+        }
+        chosen
+    });
     let named = |chosen: &Option<Chosen>, asked: &Option<String>| match chosen {
         Some(Chosen::Shipped(name)) => Some(name.clone()),
         Some(Chosen::File(_)) => asked.clone(),

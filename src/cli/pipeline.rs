@@ -80,6 +80,10 @@ pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> 
                     let own = required_pipeline(&mirror)?;
                     in_mirror(&mirror, &own, layout.as_deref(), policy.as_deref())?
                 }
+                // In a mirror, a file is checked as if it were set there.
+                Some(name) if let Ok(mirror) = setting.open() => {
+                    in_mirror(&mirror, &choose::<Pipeline>(name)?.1, layout.as_deref(), policy.as_deref())?
+                }
                 Some(name) => {
                     let layout = layout.as_deref().map(choose::<Layout>).transpose()?;
                     let policy = policy.as_deref().map(choose::<Policy>).transpose()?;

@@ -260,7 +260,7 @@ pub(super) fn promote(setting: &Context, args: &PromoteArgs) -> Outcome<Exit> {
             say::out(&format!("{}: {done} {members} as {}{before}\n", one.stream, one.build.name));
         }
         if report.stages.is_empty() {
-            say::note("no stream of the mirror has a stage that is asked for");
+            say::note("no stream of the mirror has one of these stages");
         }
     }
     let any = |outcome| report.stages.iter().any(|one| one.outcome == outcome);
@@ -525,7 +525,7 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
             ("LACKS", Align::Left),
         ];
         let rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
-        super::list::show(&columns, &rows, "no stream of the mirror has a stage that is asked for");
+        super::list::show(&columns, &rows, "no stream of the mirror has one of these stages");
     }
     let concerns: Vec<(String, String)> =
         list.iter().filter_map(|one| Some((one.concern()?, one.hint()))).collect();

@@ -39,7 +39,7 @@ pub enum PathError {
     #[error("`{0}` holds `.` or `..`; expected a path in normal form")]
     Dots(String),
     /// Two slashes in a row, or one at the end.
-    #[error("`{0}` holds an empty name; write one `/` between names and none at the end")]
+    #[error("`{0}` has an empty name; write one `/` between names and none at the end")]
     EmptyName(String),
     /// A control character, which could forge output or checksum lines.
     #[error("`{0}` holds a control character; printable names are accepted")]

@@ -79,7 +79,7 @@ impl Document {
                 Ok((event, span)) => reading.take(&event, span),
                 Err(error) => {
                     let mark = Mark { line: error.marker().line(), column: error.marker().col() + 1 };
-                    reading.problem(Some(mark), String::new(), format!("no YAML: {}", error.info()));
+                    reading.problem(Some(mark), String::new(), format!("invalid YAML: {}", error.info()));
                     break;
                 }
             }
@@ -375,7 +375,7 @@ mod tests {
         refused("? |\n  a\n: 1\n", "a key that is a block of text");
         refused("", "empty");
         refused("\u{feff}a: 1\n", "f.yaml:1:1: a byte order mark");
-        refused("a: [1\n", "no YAML");
+        refused("a: [1\n", "invalid YAML");
     }
 
     #[derive(Debug, PartialEq, Deserialize)]

@@ -1,6 +1,7 @@
 //! `policy set` and `layout set`: what is in force changes in one step, and no build loses its place.
 
 use crate::support::rig::Rig;
+use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -296,4 +297,56 @@ fn a_new_mirror_has_the_pipeline_that_was_asked_for() {
     let failing = file(&rig, "failing.yaml", &failing);
     let told = rig.ends(5, &["pipeline", "test", &failing]);
     assert!(told.contains("FAILED  x\n        stable: expected b, came out waiting (b: smoke)"), "{told}");
+}
+
+#[test]
+fn a_pipeline_is_checked_against_the_mirror_where_it_is_to_be_used() {
+    let rig = Rig::new();
+    let file = rig.work("..").join("chain.yaml").display().to_string();
+    let stages = |from: &str| {
+        format!(
+            "pipeline: 1\nstages:\n  - {{name: stable, streams: '**', from: {from}, require: {{votes: [smoke]}}}}\n  - {{name: testing, streams: '**', from: latest_build, pin: true}}\n"
+        )
+    };
+    fs::write(&file, stages("testing")).unwrap();
+    let said = rig.ends(0, &["init", "--layout", "generic", "--pipeline", &file]);
+    assert!(said.contains("`testing` comes after `stable` in the file"), "{said}");
+    let work = rig.write("success", "").work("").display().to_string();
+    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", "20260601T020000Z"]);
+    fs::write(&file, stages("tsting")).unwrap();
+    let said = rig.ends(5, &["pipeline", "lint", &file]);
+    assert!(said.contains("tsting") && said.contains("[unknown-from]"), "{said}");
+}
+
+#[test]
+fn a_stage_with_a_name_that_the_layout_takes_for_a_stream_is_known() {
+    let rig = Rig::new();
+    let file = rig.work("..").join("chain.yaml").display().to_string();
+    fs::write(
+        &file,
+        "pipeline: 1\nstages:\n  - {name: candidate, streams: '**', from: latest_build, pin: true}\n",
+    )
+    .unwrap();
+    rig.ok(&["init", "--layout", "generic", "--pipeline", &file]);
+    rig.write("a.txt", "a").write("success", "");
+    let work = rig.work("").display().to_string();
+    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", "20260601T020000Z"]);
+    rig.ok(&["promote"]);
+    assert!(rig.mirror("main/debian/candidate").exists());
+    let unknown = |rig: &Rig| {
+        let answer: Value = serde_json::from_slice(&rig.run(&["--json", "check"]).stdout).unwrap();
+        answer["findings"].as_array().unwrap().iter().filter(|found| found["code"] == "alias-unknown").count()
+    };
+    assert_eq!(unknown(&rig), 0);
+    let status = rig.json(&["status"]);
+    let names: Vec<&str> =
+        status["streams"].as_array().unwrap().iter().map(|one| one["stream"].as_str().unwrap()).collect();
+    assert_eq!(names, ["main/debian"]);
+    // Without the pipeline and a word in mirror.yaml nobody knows it.
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap().replace("pipeline: pipeline.yaml\n", "");
+    fs::write(&settings, &text).unwrap();
+    assert_eq!(unknown(&rig), 1);
+    fs::write(&settings, text + "aliases: [{name: candidate, by_hand: true}]\n").unwrap();
+    assert_eq!(unknown(&rig), 0);
 }

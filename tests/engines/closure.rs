@@ -88,6 +88,13 @@ fn the_closure_of_a_sound_repository_passes_and_the_missing_package_of_a_broken_
     set(&format!("other: 'file://{}'", fs::canonicalize(&other).unwrap().display()));
     assert_eq!(closed(&rig, 0, &broken)["outcome"], "success");
     assert_eq!(rig.json(&["promote"])["stages"][0]["build"], broken);
+    // dnf finds nothing wrong with nothing.
+    for name in ["alpha", "beta"] {
+        fs::remove_file(os.join(format!("{name}-1-1.noarch.rpm"))).unwrap();
+    }
+    repository(&os);
+    let told = closed(&rig, 5, &publish(&rig, 3));
+    assert!(told["log"].as_str().unwrap().contains("no repository of the build has a package"), "{told}");
     assert!(
         !fs::read_dir(std::env::temp_dir()).unwrap().any(|entry| entry
             .unwrap()
@@ -100,7 +107,9 @@ fn the_closure_of_a_sound_repository_passes_and_the_missing_package_of_a_broken_
 #[test]
 fn without_dnf_the_gate_says_which_package_has_it() {
     let rig = Rig::new();
-    rig.write("outputs/RPMS/std/repodata/repomd.xml", "<repomd/>").publish("20181205T060000Z", &[]);
+    rig.write("outputs/RPMS/std/repodata/repomd.xml", "<repomd/>")
+        .write("outputs/RPMS/std/a.rpm", "")
+        .publish("20181205T060000Z", &[]);
     let file = rig.work("../pipeline.yaml");
     let text = "pipeline: 1\nstages: [{name: stable, streams: '**'}]\ngates: {closed: {closure: {repos: [outputs/RPMS/std]}}}\n";
     fs::write(&file, text).unwrap();

@@ -14,7 +14,7 @@ fn read(text: &str) -> Document {
 #[test]
 fn what_is_no_yaml_is_told_with_its_line_and_column() {
     let told = refused("a: 1\nbc: @x\n");
-    assert!(told.len() == 1 && told[0].starts_with("f.yaml:2:5: no YAML: "), "{told:?}");
+    assert!(told.len() == 1 && told[0].starts_with("f.yaml:2:5: invalid YAML: "), "{told:?}");
     assert_eq!(refused(""), ["f.yaml: the file is empty"]);
     assert_eq!(refused("# only this\n"), ["f.yaml: the file is empty"]);
 }

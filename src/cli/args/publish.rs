@@ -161,7 +161,7 @@ pub(in crate::cli) struct LabelArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum AliasVerb {
-    /// List all names and where they lead
+    /// List all aliases and their targets
     List,
     /// Point a name at a build or a directory
     #[command(
@@ -206,7 +206,7 @@ step: it holds the name of the generation. Every verb that moves names keeps thi
         #[arg(long)]
         dry_run: bool,
     },
-    /// Take a name away; what it pointed at stays
+    /// Remove an alias; what it pointed at stays
     Remove {
         /// The path of the name
         alias: String,
@@ -235,7 +235,7 @@ pub(in crate::cli) enum LayoutVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say the path of a build
+    /// Print the path of a build
     Path {
         /// Build; otherwise give --stream or --git-branch, and --build
         id: Option<String>,
@@ -258,7 +258,7 @@ pub(in crate::cli) enum LayoutVerb {
         #[arg(long, value_name = "NAME|FILE")]
         layout: Option<String>,
     },
-    /// Say what a path is
+    /// Show what a path is in the layout
     Place {
         /// The path below the root
         path: String,

@@ -193,7 +193,7 @@ impl<'a> Shields<'a> {
         let left = self.leaving.get(&item.index).into_iter().flatten().max_by_key(|(_, at)| *at);
         if let Some((alias, at)) = left {
             let rule = format!("superseded_grace {}", family.superseded_grace);
-            grace(rule, "left", *at, family.superseded_grace, Some(format!("{alias} led to it")));
+            grace(rule, "left", *at, family.superseded_grace, Some(format!("{alias} pointed to it")));
         }
         for lease in build.leases.iter().filter(|lease| lease.until.is_none_or(|until| now <= until)) {
             reasons.push(Reason { until: lease.until, ..Reason::lasting("lease", lease.who.clone()) });

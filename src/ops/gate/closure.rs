@@ -8,9 +8,11 @@ use super::verdict::Verdict;
 use crate::commit::commands::WITHOUT;
 use crate::decide::pipeline::Closure;
 use crate::exec::{self, End, ExecError, Job};
-use crate::mirror::{Mirror, ReadersConfig, chain};
+use crate::mirror::{Mirror, ReadersConfig, StateError, chain};
+use crate::model::RelPath;
 use crate::record::BuildRecord;
 use crate::session::Session;
+use crate::store::Kind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +37,12 @@ pub(super) fn check(
         Ok(repos) => repos,
         Err(why) => return unknown(why),
     };
+    match has_package(session.mirror(), closure, record) {
+        Ok(true) => {}
+        // dnf finds nothing wrong with nothing.
+        Ok(false) => return Ok((Verdict::Failure, "no repository of the build has a package\n".to_owned())),
+        Err(error) => return unknown(chain(&error)),
+    }
     let own = match room() {
         Ok(own) => own,
         Err(error) => return unknown(format!("cannot make a temporary directory: {error}")),
@@ -75,6 +83,15 @@ fn room() -> std::io::Result<tempfile::TempDir> {
     }
     std::fs::write(own.path().join("dnf.conf"), "[main]\n")?;
     Ok(own)
+}
+
+/// Returns whether any repository of a build has a package.
+fn has_package(mirror: &Mirror, closure: &Closure, record: &BuildRecord) -> Result<bool, StateError> {
+    let root = mirror.layout().build_path(&record.id).unwrap_or_default();
+    let walked = mirror.apart().walk(&record.id, &root)?;
+    let mut files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File);
+    let below = |dir: &RelPath| closure.repos.iter().any(|repo| dir.is_within(repo));
+    Ok(files.any(|(dir, name, _)| name.ends_with(".rpm") && below(dir)))
 }
 
 /// Returns the names and addresses of the repositories of a build.

@@ -1,6 +1,7 @@
 //! Looking at what only a disk shows: kinds, modes, links and texts, as plain data for a judgement.
 
 use crate::census::Census;
+use crate::commit::{mover, pipeline_of};
 use crate::decide::check::{Leads, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenImages, SeenItem, SeenKind};
 use crate::layout::Place;
 use crate::mirror::{Mirror, Resolved, chain, resolve};
@@ -215,10 +216,18 @@ impl Observer<'_> {
             .collect();
         let there = links.into_iter().map(|(path, text, leads)| (path, Some((text, leads))));
         let all = there.chain(missing.into_iter().map(|path| (path, None)));
+        let config = self.mirror.config();
+        let pipeline = pipeline_of(self.mirror).ok().flatten();
+        // A layout may take the name of an alias for one of its own fields; who declares it or has it moved knows better.
+        let is_declared = |path: &RelPath| {
+            config.legacy.contains_key(path)
+                || config.aliases.iter().any(|alias| alias.name == path.name())
+                || pipeline.as_ref().is_some_and(|pipeline| mover(self.mirror, pipeline, path).is_some())
+        };
         all.map(|(path, link)| SeenAlias {
             follows: follows.get(&path).cloned(),
             required: required.contains(&path),
-            declared: self.mirror.config().legacy.contains_key(&path),
+            declared: is_declared(&path),
             told: told.get(&path).cloned(),
             path,
             link,

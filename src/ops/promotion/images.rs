@@ -262,7 +262,12 @@ fn named(id: &BuildId, what: &str, images: &[&ImagePlaces]) -> String {
     let shown: Vec<String> = images.iter().take(NAMED).map(|one| format!("`{}`", one.source)).collect();
     let more = images.len().checked_sub(NAMED).filter(|more| *more > 0);
     let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
-    format!("{} of `{id}` are {what}: {}{more}", images.len(), shown.join(", "))
+    let count = match images.len() {
+        1 => "1 image".to_owned(),
+        many => format!("{many} images"),
+    };
+    let are = if images.len() == 1 { "is" } else { "are" };
+    format!("{count} of `{id}` {are} {what}: {}{more}", shown.join(", "))
 }
 
 impl Tags {

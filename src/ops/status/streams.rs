@@ -67,7 +67,14 @@ pub struct Expiry {
 
 /// Returns each stream of a census.
 pub(super) fn of(census: &Census, plan: Option<&Plan>, at: Stamp) -> Vec<StreamStatus> {
-    census.streams.iter().map(|stream| one(stream, plan, at)).collect()
+    // A directory of streams can have the form of a stream itself, and is none as long as it has no build.
+    let above = |stream: &&StreamCensus| {
+        let path = stream.stream.as_path();
+        let below =
+            |other: &StreamCensus| other.stream != stream.stream && other.stream.as_path().is_within(path);
+        stream.builds.is_empty() && census.streams.iter().any(below)
+    };
+    census.streams.iter().filter(|stream| !above(stream)).map(|stream| one(stream, plan, at)).collect()
 }
 
 fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
