@@ -1,7 +1,7 @@
 //! The deliverer killed, the cursor lost, torn or of another journal: nothing is left out, and repeats are counted.
 
 use super::scene::{Scene, in_order, webhook, without_repeats};
-use crate::support::receiver::{How, Receiver};
+use crate::support::receiver::{How, Receiver, number};
 use serde_json::json;
 use std::fs;
 use std::time::Duration;
@@ -26,6 +26,30 @@ fn killed_at_any_instant_nothing_is_left_out_and_repeats_are_counted() {
     in_order(&came);
     let (once, repeats) = without_repeats(&came);
     assert_eq!(once, all, "{} came before the last run", before.len());
+    let counted = scene.status("ci")["repeats"].as_u64().unwrap();
+    assert!(counted >= repeats, "{repeats} events came again, and {counted} are counted");
+}
+
+#[test]
+fn an_event_that_is_underway_when_the_deliverer_is_killed_comes_again_and_is_counted() {
+    let receiver = Receiver::start();
+    let scene = Scene::new(&webhook("ci", &receiver.url(), "since: 1,"));
+    for _ in 0..3 {
+        scene.label("x");
+        let before = receiver.all().len();
+        // The third one of this run has no answer.
+        receiver.answers([How::Status(200, ""), How::Status(200, ""), How::Hang(Duration::from_mins(1))]);
+        let running = scene.follow(&[]);
+        receiver.wait_for_requests(before + 3);
+        running.kill();
+        scene.label("y");
+    }
+    scene.once(0);
+    let sent: Vec<u64> = receiver.all().iter().map(number).collect();
+    in_order(&sent);
+    let (once, repeats) = without_repeats(&sent);
+    // At least the three without an answer; also what was accepted just before.
+    assert!(once == scene.numbers() && repeats >= 3, "{sent:?}");
     let counted = scene.status("ci")["repeats"].as_u64().unwrap();
     assert!(counted >= repeats, "{repeats} events came again, and {counted} are counted");
 }

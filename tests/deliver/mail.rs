@@ -102,6 +102,68 @@ fn every_event_is_a_letter_and_what_the_server_refuses_is_tried_again_or_parked(
     assert_eq!(without_repeats(&came).0, scene.numbers());
 }
 
+#[test]
+fn a_digest_is_one_letter_for_the_events_of_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let [out, says, script] = ["out", "says", "server.py"].map(|name| dir.path().join(name));
+    fs::write(&script, SERVER).unwrap();
+    let port = free_ports(1)[0];
+    let mail = |digest: &str, types: &str| {
+        format!(
+            "  - {{name: people, since: 1, park_after: 0h, {types} mail: {{url: 'smtp://127.0.0.1:{port}', from: a@b.c, to: d@e.f, digest: {digest}}}}}\n"
+        )
+    };
+    let scene = Scene::new(&mail("24h", ""));
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(&script).arg(port.to_string()).args([&out, &says]);
+    let mut server = Process::start("smtp", dir.path(), &mut command);
+    server.until_listening(port);
+    // They wait for more.
+    scene.once(0);
+    let (all, status) = (scene.numbers(), scene.status("people"));
+    assert_eq!(
+        (&status["behind"], &status["attention"], letters(&out).len()),
+        (&json!(all.len()), &json!(false), 0)
+    );
+    scene.subscribers(&mail("1s", ""));
+    thread::sleep(Duration::from_secs(2));
+    scene.once(0);
+    let gathered = |letter: &Value| -> Vec<u64> {
+        event(letter).as_array().unwrap().iter().map(|one| one["data"]["seq"].as_u64().unwrap()).collect()
+    };
+    let kept = letters(&out);
+    assert_eq!((kept.len(), gathered(&kept[0])), (1, all.clone()));
+    assert_eq!(kept[0]["subject"], format!("[mirrorkeep] digest {} events", all.len()));
+    let status = scene.status("people");
+    assert_eq!((&status["delivered"], &status["repeats"]), (&json!(all.len()), &json!(0)));
+    // What is refused is parked as one, and sent again as one.
+    fs::write(&says, "554 never").unwrap();
+    scene.labels(2);
+    thread::sleep(Duration::from_secs(2));
+    let said = scene.once(0);
+    let last = *scene.numbers().last().unwrap();
+    assert!(said.contains(&format!("event {last} is parked: 554 never")), "{said}");
+    fs::remove_file(&says).unwrap();
+    scene.rig.ok(&["deliver", "unpark", "people"]);
+    scene.once(0);
+    let kept = letters(&out);
+    assert_eq!((kept.len(), gathered(&kept[1])), (2, scene.numbers()[all.len()..].to_vec()));
+    assert_eq!(kept[1]["subject"], "[mirrorkeep] digest 2 events");
+    // A service sends one when its time has come; events that are not chosen send none.
+    let running = scene.follow(&[]);
+    scene.labels(3);
+    scene.wait("people", |status| status["behind"] == 0);
+    assert_eq!(running.stop(), Some(0));
+    let came: Vec<u64> = letters(&out).iter().flat_map(gathered).collect();
+    assert_eq!(came, scene.numbers());
+    scene.subscribers(&mail("1s", "types: [build.published],"));
+    let count = letters(&out).len();
+    scene.label("other");
+    thread::sleep(Duration::from_secs(2));
+    scene.once(0);
+    assert_eq!((letters(&out).len(), &scene.status("people")["behind"]), (count, &json!(0)));
+}
+
 /// What stands in for a mail server, and what is said of it.
 const CASES: &[(&[u8], &str)] = &[
     (b"", "cannot be reached"),

@@ -1,8 +1,11 @@
 //! deliver.yaml: what is wrong with it, and what it may do.
 
-use super::scene::Scene;
+use super::scene::{Running, Scene};
 use crate::support::rig::Rig;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+use std::time::Duration;
 
 #[test]
 fn every_problem_is_reported_at_once() {
@@ -53,4 +56,26 @@ fn a_variable_that_is_not_set_is_reported_before_anything_is_sent() {
     assert!(!out.exists());
     rig.ok(&["deliver", "a"]);
     assert!(out.exists());
+}
+
+#[test]
+fn a_service_manager_hears_that_it_is_ready_and_that_it_stops() {
+    let scene = Scene::new("  - {name: a, run: [cat]}\n");
+    let at = scene.rig.work("../notify");
+    let socket = UnixDatagram::bind(&at).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let heard = || {
+        let mut text = [0; 100];
+        let count = socket.recv(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..count]).into_owned()
+    };
+    let mut command = scene.rig.command(&["deliver", "--follow"]);
+    let child =
+        command.env("NOTIFY_SOCKET", &at).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let running = Running(child);
+    assert_eq!(heard(), "READY=1\nWATCHDOG=1");
+    // It goes on until it is stopped.
+    assert_eq!(heard(), "WATCHDOG=1");
+    assert_eq!(running.stop(), Some(0));
+    assert_eq!(heard(), "STOPPING=1");
 }

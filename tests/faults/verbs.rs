@@ -275,6 +275,11 @@ fn a_bucket_runs_no_command_by_itself() {
     assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 1);
     done(scene.store(), gate).unwrap();
     assert_eq!(scene.mirror().record(&build(BUILDS[3])).unwrap().unwrap().labels.len(), 3);
+    // Nor is anything sent from here as its deliver.yaml says.
+    let scene = Scene::in_bucket(subscribed);
+    let mirror = Mirror::open(scene.store(), "a test", Duration::ZERO).unwrap();
+    let refused = deliver_events(&Session::new(&mirror, &now)).unwrap_err();
+    assert!(refused.contains("deliver.yaml is in a bucket") && scene.delivered().is_empty(), "{refused}");
     // In a directory whoever may change the pipeline is the mirror's own user.
     let scene = Scene::in_directory(gated);
     let mirror = Mirror::open(scene.store(), "a test", Duration::ZERO).unwrap();

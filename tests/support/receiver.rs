@@ -99,6 +99,16 @@ impl Receiver {
         self.accepted().iter().map(number).collect()
     }
 
+    /// Waits until so many requests came, whatever was answered.
+    #[track_caller]
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        let began = Instant::now();
+        while self.state.all.lock().unwrap().len() < count {
+            assert!(began.elapsed() < Duration::from_mins(1), "only {} came", self.all().len());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until so many events were accepted.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize) {

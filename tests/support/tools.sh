@@ -33,7 +33,7 @@ createrepo_c createrepo-c engines::readers engines::closure
 objdump binutils cli::packaged
 docker-registry docker-registry registry::real
 rabbitmq-server rabbitmq-server deliver::bus::real
-/usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd deliver::mail::every
+/usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd deliver::mail
 htpasswd apache2-utils registry::real
 END
 }

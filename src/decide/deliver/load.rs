@@ -172,6 +172,7 @@ impl Loading<'_> {
             park_after: raw.park_after.unwrap_or(PARK_AFTER),
             alarm: raw.alarm.unwrap_or(ALARM),
             limit: raw.timeout.map_or(limit, |limit| limit.0),
+            digest: raw.mail.as_ref().and_then(|mail| mail.digest).map(|every| every.0),
             via,
         })
     }

@@ -127,4 +127,7 @@ pub(super) struct MailFile {
     /// The subject; `{type}`, `{subject}`, `{stream}` and `{build}` are filled in.
     #[serde(default)]
     pub(super) subject: Option<String>,
+    /// One letter for all events of such a time, instead of one for each.
+    #[serde(default)]
+    pub(super) digest: Option<TimeLimit>,
 }

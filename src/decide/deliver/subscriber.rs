@@ -33,6 +33,8 @@ pub struct Subscriber {
     pub alarm: Span,
     /// For how long one delivery may take.
     pub limit: Duration,
+    /// How long events are gathered that are sent as one; each is sent alone without it.
+    pub digest: Option<Duration>,
     /// How it is reached.
     pub via: Via,
 }

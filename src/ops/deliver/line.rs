@@ -20,6 +20,15 @@ use std::time::{Duration, Instant};
 /// The most parked events of a subscriber; with so many it stops, since the receiver refuses more than an event.
 pub(super) const MOST_PARKED: usize = 1000;
 
+/// What is said of events that are sent as one, instead of a type.
+const DIGEST: &str = "digest";
+
+/// The most events that are sent as one.
+const MOST_GATHERED: usize = 500;
+
+/// How long events that are gathered are waited for at most before it is looked again.
+const LONGEST_GATHERING: Duration = Duration::from_secs(10);
+
 /// How long a subscriber rests at most after something failed here.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
@@ -203,6 +212,9 @@ impl<'a> Line<'a> {
         progress: &mut Progress<'_>,
         again: &mut BTreeSet<u64>,
     ) -> Result<Next, DeliverError> {
+        if let Some(every) = self.subscriber.digest {
+            return self.gathered(lines, every, progress, again);
+        }
         for line in lines {
             if self.session.check_cancelled().is_err() {
                 return Ok(Next::Elsewhere);
@@ -223,6 +235,54 @@ impl<'a> Line<'a> {
             progress.settle(line)?;
         }
         Ok(Next::On)
+    }
+
+    /// Delivers the events among these lines as one, once the oldest has waited as long as events are gathered.
+    fn gathered(
+        &mut self,
+        mut lines: Vec<Event>,
+        every: Duration,
+        progress: &mut Progress<'_>,
+        again: &mut BTreeSet<u64>,
+    ) -> Result<Next, DeliverError> {
+        let (config, filter) = (self.mirror().config(), &self.subscriber.filter);
+        let mut events: Vec<CloudEvent> = Vec::new();
+        for (nth, line) in lines.iter().enumerate() {
+            let event = CloudEvent::of(line, &config.id, self.mirror().layout());
+            events.extend(event.filter(|event| filter.has(event.kind, &event.about)));
+            if events.len() == MOST_GATHERED {
+                lines.truncate(nth + 1);
+                break;
+            }
+        }
+        let Some(line) = lines.pop() else { return Ok(Next::On) };
+        if let Some(first) = events.first() {
+            let waited = self.session.now().since(first.envelope.time);
+            let waited = Duration::from_secs(waited.try_into().unwrap_or_default());
+            if waited < every && events.len() < MOST_GATHERED {
+                progress.flush()?;
+                if self.until == Until::End {
+                    return Ok(Next::Enough(Outcome::UpToDate));
+                }
+                let next = self.wait(every.saturating_sub(waited).min(LONGEST_GATHERING), progress, again)?;
+                return Ok(next.unwrap_or(Next::Elsewhere));
+            }
+            let message = digest(&events);
+            let parked = self.report.parked;
+            match self.one(&message, progress, again)? {
+                Next::On => {}
+                other => return Ok(other),
+            }
+            if self.report.parked == parked {
+                let others: Vec<u64> =
+                    events.iter().map(|event| event.seq).filter(|seq| *seq != message.seq).collect();
+                self.report.delivered += others.len() as u64;
+                self.report.repeats += progress.accepted_with(&others);
+            }
+        }
+        progress.settle(line)?;
+        // Lines that were left out come again.
+        Ok(Next::Elsewhere)
     }
 
     /// Delivers one event, however often that takes, or parks it.
@@ -418,9 +478,41 @@ fn message(event: &CloudEvent) -> Message {
     }
 }
 
+/// Returns events as one, which has the number of the last.
+fn digest(events: &[CloudEvent]) -> Message {
+    let (first, last) = (events.first().map(message), events.last().map(message));
+    let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+    let lines: Vec<String> = events.iter().map(CloudEvent::line).collect();
+    Message {
+        id: format!("{}-{}", first.id, last.seq),
+        seq: last.seq,
+        time: last.time,
+        kind: DIGEST.to_owned(),
+        subject: counted(events.len()),
+        body: format!("[{}]", lines.join(",")),
+        ..Message::default()
+    }
+}
+
+/// Returns how many events there are, as a subject.
+fn counted(count: usize) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
+}
+
 /// Returns a parked event as it is sent.
 fn stored(parked: &Parked) -> Message {
     let event: serde_json::Value = serde_json::from_str(&parked.event).unwrap_or_default();
+    if let Some(events) = event.as_array() {
+        let first = events.first().and_then(|first| first.pointer("/id")?.as_str()).unwrap_or_default();
+        return Message {
+            id: format!("{first}-{}", parked.seq),
+            seq: parked.seq,
+            kind: DIGEST.to_owned(),
+            subject: counted(events.len()),
+            body: parked.event.clone(),
+            ..Message::default()
+        };
+    }
     let at = |pointer: &str| {
         event.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
     };

@@ -136,6 +136,15 @@ impl<'m> Progress<'m> {
         repeat
     }
 
+    /// Notes that so many events before it were accepted with an event that is a digest; returns how many of them may
+    /// have been sent before.
+    pub(super) fn accepted_with(&mut self, others: &[u64]) -> u64 {
+        let repeats = others.iter().filter(|seq| **seq <= self.sent_before).count() as u64;
+        self.cursor.delivered += others.len() as u64;
+        self.cursor.repeats += repeats;
+        repeats
+    }
+
     /// Notes that a parked event was accepted, which was sent before.
     pub(super) fn accepted_again(&mut self, seq: u64, answer: String, now: Stamp) {
         self.cursor.delivered += 1;

@@ -70,7 +70,7 @@ fn of(mirror: &Mirror, subscriber: &Subscriber, now: Stamp) -> Result<Subscriber
         seq: None,
         behind: 0,
         seconds: 0,
-        alarm: subscriber.alarm.seconds().try_into().unwrap_or_default(),
+        alarm: alarm(subscriber),
         delivered: 0,
         repeats: 0,
         parked: mirror.parked(name)?,
@@ -118,6 +118,12 @@ fn of(mirror: &Mirror, subscriber: &Subscriber, now: Stamp) -> Result<Subscriber
     }
     status.seconds = oldest.map_or(0, |oldest| now.since(oldest).try_into().unwrap_or_default());
     Ok(judged(status))
+}
+
+/// Returns after how many seconds a person should look: events that are gathered wait for each other first.
+fn alarm(subscriber: &Subscriber) -> u64 {
+    let gathered = subscriber.digest.map_or(0, |every| every.as_secs());
+    u64::try_from(subscriber.alarm.seconds()).unwrap_or_default().saturating_add(gathered)
 }
 
 fn judged(status: SubscriberStatus) -> SubscriberStatus {
