@@ -108,7 +108,10 @@ fn pins(setting: &Context, args: &PinsArgs) -> Outcome<Exit> {
     let session = setting.session(&mirror);
     let mode = Mode::of(args.dry_run);
     let report = match (&args.file, &args.remove) {
-        (None, None) => return list_pins(setting, &image_pins(&session)?),
+        (None, None) => {
+            list_pins(setting, &image_pins(&session)?);
+            return Ok(Exit::Done);
+        }
         (Some(file), _) => {
             let name = args.name.clone().or_else(|| Some(file.file_name()?.to_str()?.to_owned()));
             let name =
@@ -129,16 +132,15 @@ fn pins(setting: &Context, args: &PinsArgs) -> Outcome<Exit> {
     Ok(if report.misfits.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-fn list_pins(setting: &Context, pins: &[PinsReport]) -> Outcome<Exit> {
+fn list_pins(setting: &Context, pins: &[PinsReport]) {
     if setting.json {
         say::json(&Sorted(ImagePinsAnswer { images: Version, dry_run: false, pins }));
-        return Ok(Exit::Done);
+        return;
     }
     if pins.is_empty() {
         say::note("no image pins are in force");
     }
     say::out(&render::image_pins_list(pins));
-    Ok(Exit::Done)
 }
 
 fn prune(setting: &Context, args: &ImagesPruneArgs) -> Outcome<Exit> {

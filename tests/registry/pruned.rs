@@ -99,7 +99,7 @@ fn a_digest_stays_with_another_tag_a_list_a_pin_an_index_or_a_stage() {
     carried.build_of(B, B, &format!("docker.io/ci/neutron:{A}\n"));
     server.put_image("ci/nova", Some("again"), &format!("nova of {A}"));
     let glance = server.put_image("ci/glance", Some(A), &format!("glance of {A}"));
-    let index = format!("{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[{glance}]}}", INDEX);
+    let index = format!("{{\"schemaVersion\":2,\"mediaType\":\"{INDEX}\",\"manifests\":[{glance}]}}");
     server.put_manifest("ci/glance", "all", INDEX, &index);
     carried.promote(&[C]);
     carried.purge(A);

@@ -107,7 +107,9 @@ impl World {
                 }
             }
         }
-        found.into_iter().for_each(|image| self.keep(image, TagKept::Listed));
+        for image in found {
+            self.keep(image, TagKept::Listed);
+        }
     }
 
     /// Notes the images that are pinned, in every target.
@@ -120,7 +122,9 @@ impl World {
                 found.extend(image.digest.map(|digest| repository.at(digest)));
             }
         }
-        found.into_iter().for_each(|image| self.keep(image, TagKept::Pinned));
+        for image in found {
+            self.keep(image, TagKept::Pinned);
+        }
     }
 
     fn keep(&mut self, image: Image, why: TagKept) {

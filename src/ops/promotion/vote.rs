@@ -80,7 +80,9 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
         Mode::Trial => Vec::new(),
     };
     let known = is_gate(session, vote).or_else(|| is_required_by_none(session, vote));
-    known.into_iter().for_each(|why| session.mirror().warnings().add(why));
+    if let Some(why) = known {
+        session.mirror().warnings().add(why);
+    }
     let (id, job) = (vote.id.clone(), vote.job.clone());
     Ok(VoteReport { id, job, result: vote.result, before, promotable })
 }
