@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, expecting = "the keys of a layout, `layout: 1` first")]
 pub(super) struct LayoutFile {
     /// The version of this form: 1.
+    #[schemars(extend("const" = 1))]
     pub(super) layout: u32,
     /// The layout's name.
     pub(super) name: String,
@@ -22,6 +23,7 @@ pub(super) struct LayoutFile {
     #[serde(default)]
     pub(super) fields: BTreeMap<String, FieldFile>,
     /// The lines of builds; the first that fits a path wins.
+    #[schemars(length(min = 1))]
     pub(super) streams: Vec<StreamFile>,
     /// What may lie inside a build, as paths below it: `{field}`, `*` within a name, `**` for anything below.
     #[serde(default)]

@@ -1,12 +1,14 @@
 //! Findings as SARIF 2.1.0, which code hosts and editors show beside the files.
 
 use crate::decide::check::{Code, Finding, Severity};
+use crate::model::Digest;
 use crate::render::findings::meaning;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, Message, MultiformatMessageString, PhysicalLocation, PropertyBag,
+    ArtifactLocation, Location, Message, MultiformatMessageString, PhysicalLocation, PropertyBag, Region,
     ReportingDescriptor, Result as Found, ResultLevel, Run, Sarif, Tool, ToolComponent,
 };
+use std::collections::BTreeMap;
 
 /// Where the form is described.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -21,7 +23,13 @@ pub fn sarif(found: &[Finding]) -> Sarif {
         .rules(rules)
         .build();
     let results: Vec<Found> = found.iter().map(result).collect();
-    let run = Run::builder().tool(Tool::builder().driver(driver).build()).results(results).build();
+    let root = Message::builder().text("the root of the mirror").build();
+    let root = ArtifactLocation::builder().description(root).build();
+    let run = Run::builder()
+        .tool(Tool::builder().driver(driver).build())
+        .original_uri_base_ids(BTreeMap::from([("%MIRROR%".to_owned(), root)]))
+        .results(results)
+        .build();
     Sarif::builder().version(serde_json::json!("2.1.0")).schema(SCHEMA).runs(vec![run]).build()
 }
 
@@ -38,7 +46,11 @@ fn result(found: &Finding) -> Found {
     let index = Code::ALL.iter().position(|code| *code == found.code);
     let text = format!("{}; found {}, expected {}", meaning(found), found.found, found.expected);
     let place = ArtifactLocation::builder().uri(uri(&found.path)).uri_base_id("%MIRROR%").build();
-    let place = PhysicalLocation::builder().artifact_location(place).build();
+    // Code hosts want a line; most findings are about a whole file or directory.
+    let region = Region::builder().start_line(1_i64).build();
+    let place = PhysicalLocation::builder().artifact_location(place).region(region).build();
+    // The same finding of another run is the same to a code host, whatever was found in its place.
+    let print = Digest::of(format!("{} {}", found.code, found.path).as_bytes()).to_string();
     let more = [
         ("nearest".to_owned(), serde_json::json!(found.nearest)),
         ("hint".to_owned(), serde_json::json!(found.hint)),
@@ -53,9 +65,10 @@ fn result(found: &Finding) -> Found {
         })
         .message(Message::builder().text(text).build())
         .locations(vec![Location::builder().physical_location(place).build()])
+        .partial_fingerprints(BTreeMap::from([("codeAndPath/v1".to_owned(), print)]))
         .properties(
             PropertyBag::builder()
-                .additional_properties(more.into_iter().collect::<std::collections::BTreeMap<_, _>>())
+                .additional_properties(more.into_iter().collect::<BTreeMap<_, _>>())
                 .build(),
         )
         .build()

@@ -136,7 +136,11 @@ fn a_tag_that_a_list_names_literally_stays() {
     carried.build_of(
         C,
         C,
-        &format!("127.0.0.1:{}/nova:{A}\n127.0.0.1:{}/pub/glance:{A}\n", to.port, from.port),
+        // Lines that scripts write by mistake count, too.
+        &format!(
+            " 127.0.0.1:{}/nova:{A}\t\r\n127.0.0.1:{}/pub/glance:{A}\nhttps://127.0.0.1:{}/neutron:{A}  # keep\n",
+            to.port, from.port, to.port
+        ),
     );
     carried.rig.ok(&[
         "publish",
@@ -152,7 +156,13 @@ fn a_tag_that_a_list_names_literally_stays() {
     let answer = carried.rig.json(&["images", "prune"]);
     assert_eq!(fates(&answer, &format!("{}/nova", to.port))[A], "listed");
     assert_eq!(fates(&answer, "pub/glance")[A], "listed");
-    assert_eq!(answer["deleted"], 4, "{answer}");
+    assert_eq!(fates(&answer, &format!("{}/neutron", to.port))[A], "listed");
+    // A line that is not a reference keeps what it names in every registry.
+    assert_eq!(
+        (&answer["deleted"], &fates(&answer, "pub/neutron")[A]),
+        (&json!(2), &"listed".to_owned()),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, expecting = "the keys `deliver: 1` and `to`, a list of subscribers")]
 pub(super) struct DeliverFile {
     /// The version of this form: 1.
+    #[schemars(extend("const" = 1))]
     pub(super) deliver: u32,
     /// The subscribers.
+    #[schemars(length(min = 1))]
     pub(super) to: Vec<SubscriberFile>,
 }
 

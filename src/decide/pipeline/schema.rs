@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, expecting = "the keys of a pipeline, `pipeline: 1` first, then `stages`")]
 pub(super) struct PipelineFile {
     /// The version of this form: 1.
+    #[schemars(extend("const" = 1))]
     pub(super) pipeline: u32,
     /// The stages; `promote` goes through them in this order.
+    #[schemars(length(min = 1))]
     pub(super) stages: Vec<StageFile>,
     /// Checks that `gate` runs on a build, by name; each votes as the job of its name.
     #[serde(default)]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, expecting = "the keys of a policy, `version: 1` first, then `families`")]
 pub(super) struct PolicyFile {
     /// The version of this form: 1.
+    #[schemars(extend("const" = 1))]
     pub(super) version: u32,
     /// The zone of calendar days, weeks and months, such as `Europe/Berlin`; UTC without it.
     #[serde(default)]

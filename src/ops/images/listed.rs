@@ -8,7 +8,15 @@ use crate::ops::observe::image_list::image_list;
 use crate::record::ImageList;
 use crate::store::{Kind, StoreError};
 
-/// Returns every reference in the lists of a build whose tree is at `root`; a line that is not a reference needs no image.
+/// What the lists of a build need.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) images: Vec<ImageRef>,
+    /// The lines that are not references, which may need any image that they name.
+    pub(super) odd: Vec<String>,
+}
+
+/// Returns what the lists of a build whose tree is at `root` need.
 ///
 /// # Errors
 ///
@@ -18,9 +26,9 @@ pub(super) fn listed(
     images: Images<'_>,
     id: &BuildId,
     root: &RelPath,
-) -> Result<Vec<ImageRef>, ImagesError> {
+) -> Result<Listed, ImagesError> {
     let unread = |at: &RelPath, why: String| ImagesError::Unread(root.join(at), why);
-    let (mut all, mut open) = (Vec::new(), vec![RelPath::root()]);
+    let (mut all, mut open) = (Listed::default(), vec![RelPath::root()]);
     while let Some(dir) = open.pop().filter(|_| images.has_lists()) {
         let found = match mirror.store().scan(&root.join(&dir)) {
             Err(error) if error.is_not_found() => continue,
@@ -35,7 +43,12 @@ pub(super) fn listed(
                 let bytes = image_list(mirror, &root.join(&at), one.entry.kind, one.entry.size);
                 let bytes = bytes.map_err(|why| unread(&at, why))?;
                 let list = ImageList::parse(&bytes).map_err(|error| unread(&at, error.to_string()))?;
-                all.extend(list.lines.into_iter().filter_map(|line| line.image.ok()));
+                for line in list.lines {
+                    match line.image {
+                        Ok(image) => all.images.push(image),
+                        Err(_) => all.odd.push(line.text),
+                    }
+                }
             } else if one.entry.kind == Kind::Dir && images.leads(&at) {
                 open.push(at);
             }

@@ -152,13 +152,13 @@ fn read_one(
     let index = world.index(mirror)?;
     let targets = world.targets();
     let names = targets.0.get(repository).cloned().unwrap_or_default();
-    let about = |tag: &str| {
+    let about = |tag: &str, digest| {
         let (builds, swept) = match index.builds(repository, &names, tag) {
             TagOf::Here(builds) => (builds, Err(TagKept::Build)),
             TagOf::Swept(builds) => (builds, Ok(())),
             TagOf::Unknown => (BTreeSet::new(), Err(TagKept::Unknown)),
         };
-        let named = repository.tagged(tag).ok().and_then(|image| world.names(&image));
+        let named = repository.tagged(tag).ok().and_then(|image| world.names(&image, digest));
         (builds.into_iter().cloned().collect(), swept.and_then(|()| named.map_or(Ok(()), Err)))
     };
     Ok(read(mirror, registries, repository, about, &world.stated(repository))?)

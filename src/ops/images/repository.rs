@@ -33,7 +33,7 @@ pub(super) fn read(
     mirror: &Mirror,
     registries: &Registries,
     repository: &Repository,
-    about: impl Fn(&str) -> (BTreeSet<BuildId>, Result<(), TagKept>),
+    about: impl Fn(&str, Digest) -> (BTreeSet<BuildId>, Result<(), TagKept>),
     stated: &BTreeSet<Digest>,
 ) -> Result<Vec<ReadTag>, CarryError> {
     let tags = registries.tags(repository)?;
@@ -43,8 +43,8 @@ pub(super) fn read(
     let (mut seen, mut read, mut staying) = (Vec::new(), Vec::new(), Vec::new());
     // A tag that is not there any more was deleted meanwhile.
     for (tag, is) in tags.into_iter().zip(found).filter_map(|(tag, found)| Some((tag, found?))) {
-        let (builds, swept) = about(&tag);
         let (digest, is_index) = (is.digest, is.is_index());
+        let (builds, swept) = about(&tag, digest);
         if swept.is_err() {
             staying.push(is);
         }

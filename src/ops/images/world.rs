@@ -1,7 +1,7 @@
 //! What decides whether a tag of an image is needed: the builds that are here with their lists, those that were deleted, pins,
 //! and the digests that promotions state.
 
-use super::listed::{listed, trashed_tree};
+use super::listed::{Listed, listed, trashed_tree};
 use super::{ImagesError, grammar};
 use crate::commit::required_pipeline;
 use crate::decide::image_prune::TagKept;
@@ -36,6 +36,8 @@ pub(super) struct World {
     promoted: BTreeSet<String>,
     /// The tags that lists and pins name.
     named: BTreeMap<Image, TagKept>,
+    /// The lines of lists that are not references.
+    odd: Vec<String>,
     /// The digests that promotions and lists state.
     stated: BTreeMap<Repository, BTreeSet<Digest>>,
 }
@@ -73,7 +75,7 @@ impl World {
         let mut here: BTreeSet<BuildId> = trees.iter().map(|(id, _)| id.clone()).collect();
         let begun = events.iter().filter(|event| event.what == EventKind::Published);
         here.extend(open(begun).filter_map(|event| event.to.parse::<BuildId>().ok()));
-        let lists: Vec<Vec<ImageRef>> =
+        let lists: Vec<Listed> =
             trees.par_iter().map(|(id, root)| listed(mirror, images, id, root)).collect::<Result<_, _>>()?;
         let mut swept = swept(&events);
         swept.retain(|id| !here.contains(id));
@@ -81,9 +83,11 @@ impl World {
         let parts = promotions.flat_map(|one| one.parts().to_vec());
         let promoted = parts.flat_map(|part| part.images).collect();
         let stated = stated(&events, &here);
-        let mut world = Self { pipeline, here, swept, promoted, named: BTreeMap::new(), stated };
-        for ((id, _), images) in trees.iter().zip(&lists) {
-            world.list(id, images);
+        let named = BTreeMap::new();
+        let mut world = Self { pipeline, here, swept, promoted, named, odd: Vec::new(), stated };
+        for ((id, _), listed) in trees.iter().zip(lists) {
+            world.list(id, &listed.images);
+            world.odd.extend(listed.odd);
         }
         world.pin(&looked.pins);
         Ok(world)
@@ -155,8 +159,13 @@ impl World {
     }
 
     /// Returns why a tag stays whatever its builds are.
-    pub(super) fn names(&self, image: &Image) -> Option<TagKept> {
-        self.named.get(image).copied()
+    ///
+    /// A line of a list that is not a reference keeps every image that it names, `NAME:TAG` or a digest, whatever is around it.
+    pub(super) fn names(&self, image: &Image, digest: Digest) -> Option<TagKept> {
+        let name = image.repository.name().rsplit('/').next().unwrap_or_default();
+        let (tag, digest) = (format!("{name}:{}", image.reference), digest.to_string());
+        let odd = || self.odd.iter().any(|line| line.contains(&tag) || line.contains(&digest));
+        self.named.get(image).copied().or_else(|| odd().then_some(TagKept::Listed))
     }
 
     /// Returns the digests in a repository that promotions and lists state.

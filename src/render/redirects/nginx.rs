@@ -20,10 +20,12 @@ fn one(name: &Redirect) -> String {
     format!(
         "
 location = {exact} {{
+    absolute_redirect off;
     add_header Cache-Control \"{CACHE}\";
     return 302 \"{to}/$is_args$args\";
 }}
 location ^~ {below} {{
+    absolute_redirect off;
     add_header Cache-Control \"{CACHE}\";
     if ($request_uri ~ \"^(?:/+[^/?]+){{{depth}}}/+([^?]*)\") {{
         return 302 \"{to}/$1$is_args$args\";
