@@ -232,14 +232,25 @@ fn what_is_too_large_or_never_ends_is_not_read_to_its_end() {
         assert!(client(1).look(&scene.from).is_err());
         assert!(started.elapsed() < Duration::from_secs(5));
     }
-    // A page that leads to itself, and one that has the same tags for ever.
+    // Pages that lead to themselves: what other tags there are is not known, and who deletes must not take these for all.
     for last in ["v1", "v2"] {
         let link = format!("</v2/a/b/tags/list?last={last}>; rel=\"next\"");
         let page = move || status(200).with("Link", &link).body(r#"{"tags": ["v1"]}"#);
         scene.one.rule(always("/tags/", move || Deed::Answer(page())));
-        assert_eq!(client(8).tags(&scene.from.repository).unwrap(), ["v1"]);
+        let error = client(8).tags(&scene.from.repository).unwrap_err().to_string();
+        assert!(error.contains("names a page of tags again as the next one"), "{error}");
         assert!(scene.one.seen().len() < 4);
     }
+    // So is a page that is missing.
+    scene.one.rule(|nth, request| {
+        let link = "</v2/a/b/tags/list?last=v1>; rel=\"next\"";
+        let first = nth == 1 && request.target().contains("/tags/");
+        let page = || status(200).with("Link", link).body(r#"{"tags": ["v1"]}"#);
+        let missing = || status(404).body(r#"{"errors": [{"code": "NAME_UNKNOWN"}]}"#);
+        Some(Deed::Answer(if first { page() } else { missing() }))
+    });
+    let error = client(8).tags(&scene.from.repository).unwrap_err().to_string();
+    assert!(error.contains("a page of its tags is missing"), "{error}");
     // An empty page, which names a next one at another host, is not the last.
     scene.one.rule(|nth, _| {
         let link = "<https://inner.invalid/v2/a/b/tags/list?last=v0>; rel=\"next\"";
