@@ -83,6 +83,9 @@ pub struct Begin {
     pub mirror: String,
     /// The number after which it began.
     pub seq: u64,
+    /// The checksum of the line with that number; nothing before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
     /// When.
     pub at: Stamp,
 }
@@ -299,7 +302,7 @@ mod tests {
             Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
             let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
             let Found::New(mut one) = mirror.cursor("ci").unwrap() else { panic!() };
-            let begin = Begin { begin: 1, mirror: "x".to_owned(), seq: 3, at: Stamp::default() };
+            let begin = Begin { begin: 1, mirror: "x".to_owned(), seq: 3, sum: None, at: Stamp::default() };
             mirror.begin_cursor("ci", &begin).unwrap();
             assert_eq!(mirror.cursor("ci").unwrap(), Found::Lost(begin.clone(), KeptCursor(None)));
             mirror.keep_cursor("ci", &cursor(4), &mut one).unwrap();

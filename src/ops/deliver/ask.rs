@@ -35,11 +35,11 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     let wrong = |text: String| Err(DeliverError::Asked(text));
     let events = match asked {
         Asked::Replay(since) => {
-            if let Some(cursor) = cursor.filter(|cursor| *since > cursor.seq + 1) {
-                let next = cursor.seq + 1;
-                return wrong(format!(
-                    "`{name}` comes to event {next} next; only a number below it is accepted"
-                ));
+            // Not by the cursor: a journal from a backup may end before it.
+            let newest = mirror.newest_event()?;
+            if since.saturating_sub(1) > newest {
+                let next = newest + 1;
+                return wrong(format!("the journal ends with event {newest}; at most {next} is accepted"));
             }
             vec![*since]
         }
