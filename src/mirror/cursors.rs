@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The directory of the own area.
 const DIR: &str = "deliver";
 
+/// The file that says why a subscriber cannot be delivered to at all.
+const UNABLE: &str = "unable.json";
+
 /// More than a file here ever has, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -110,6 +113,18 @@ pub struct Parked {
     /// Whether it is to be sent again.
     #[serde(default)]
     pub again: bool,
+}
+
+/// Why a subscriber could not be delivered to at all, such as a secret that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unable {
+    /// The version of this form: 1.
+    pub unable: u32,
+    /// When it was tried.
+    pub at: Stamp,
+    /// Why not.
+    pub why: String,
 }
 
 /// What a person asks of a deliverer.
@@ -214,6 +229,21 @@ impl Mirror {
     /// Removes an event from those that are parked.
     pub fn unpark(&self, name: &str, seq: u64) -> Result<(), StoreError> {
         self.store().remove(&parked_at(name, seq))
+    }
+
+    /// Returns why a subscriber could not be delivered to at all, where that was so the last time.
+    pub fn unable(&self, name: &str) -> Result<Option<Unable>, StoreError> {
+        self.read_json(&file(name, UNABLE))
+    }
+
+    /// Writes down why a subscriber cannot be delivered to at all; nothing where it can.
+    pub fn note_unable(&self, name: &str, unable: Option<&Unable>) -> Result<(), StoreError> {
+        let at = file(name, UNABLE);
+        match unable {
+            Some(unable) => self.store().put(&at, &json(unable), Put::Replace),
+            None if self.kept(&at)?.is_some() => self.store().remove(&at),
+            None => Ok(()),
+        }
     }
 
     /// Asks something of the deliverer of a subscriber.

@@ -108,6 +108,7 @@ impl<'a> Line<'a> {
 
     fn deliver(&mut self) -> Result<Outcome, DeliverError> {
         let Some(_alone) = self.alone()? else { return Ok(Outcome::Stopped) };
+        self.mirror().note_unable(&self.subscriber.name, None)?;
         let (mut progress, began) = Progress::open(self.mirror(), self.subscriber, self.session.now())?;
         match began {
             Began::Again => {}

@@ -79,6 +79,10 @@ fn of(mirror: &Mirror, subscriber: &Subscriber, now: Stamp) -> Result<Subscriber
         problem: None,
         attention: false,
     };
+    // Another process may have what the last one lacked.
+    if !status.running {
+        status.problem = mirror.unable(name)?.map(|unable| unable.why);
+    }
     let mut feed = match mirror.cursor(name)? {
         Found::Known(cursor, _) => {
             status.seq = Some(cursor.seq);
