@@ -6,10 +6,11 @@
 mod letter;
 mod smtp;
 
-use super::answer::{Answer, said};
+use super::answer::Answer;
 use super::message::{Message, Sender};
 use super::secret::{SendError, variable};
 use super::tls::encrypted;
+use super::veil::Veil;
 use crate::decide::deliver::{Address, Mail, mail_address};
 use crate::model::Stamp;
 use crate::model::registry::is_loopback;
@@ -32,6 +33,7 @@ const TICK: Duration = Duration::from_millis(50);
 pub(in crate::send) struct MailSender {
     mail: Mail,
     server: Server,
+    veil: Veil,
     limit: Duration,
     runtime: Arc<Runtime>,
 }
@@ -52,13 +54,20 @@ impl MailSender {
         limit: Duration,
         runtime: Arc<Runtime>,
     ) -> Result<Self, SendError> {
-        let url = match &mail.url {
-            Address::Given(url) => url.as_ref().clone(),
+        let (url, mut veil) = match &mail.url {
+            Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
-                mail_address(variable(name)?.trim()).map_err(|why| SendError::Address(name.clone(), why))?
+                let url = mail_address(variable(name)?.trim());
+                let url = url.map_err(|why| SendError::Address(name.clone(), why))?;
+                let veil = Veil::of_address(&url);
+                (url, veil)
             }
         };
-        Ok(Self { mail: mail.clone(), server: server(&url), limit, runtime })
+        let server = server(&url);
+        if let Some((user, password)) = &server.login {
+            veil.hide(&smtp::login(user, password));
+        }
+        Ok(Self { mail: mail.clone(), server, veil, limit, runtime })
     }
 }
 
@@ -74,8 +83,8 @@ impl Sender for MailSender {
         self.runtime.block_on(async {
             let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter)));
             match select(sending, pin!(stopped)).await {
-                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(said(&text)),
-                Either::Left((Ok(Err(error)), _)) => refused(&error),
+                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(self.veil.said(&text)),
+                Either::Left((Ok(Err(error)), _)) => refused(&error, &self.veil),
                 Either::Left((Err(_), _)) => {
                     Answer::Later(format!("no answer within {} s", self.limit.as_secs()), None)
                 }
@@ -120,8 +129,8 @@ async fn sent(server: &Server, mail: &Mail, letter: &str) -> Result<String, Smtp
 }
 
 /// Returns what an error means to an event: what the server will never take is final for the letter, but for a login.
-fn refused(error: &SmtpError) -> Answer {
-    let text = said(&error.to_string());
+fn refused(error: &SmtpError, veil: &Veil) -> Answer {
+    let text = veil.said(&error.to_string());
     match error {
         SmtpError::Answered { code: 530 | 534 | 535 | 538, .. } => Answer::Later(text, None),
         SmtpError::Answered { code: 500..=599, .. } => Answer::Refused(text, None),

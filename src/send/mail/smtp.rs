@@ -34,6 +34,11 @@ pub(super) enum SmtpError {
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// Returns a user and password as they are sent.
+pub(super) fn login(user: &str, password: &str) -> String {
+    STANDARD.encode(format!("\0{user}\0{password}"))
+}
+
 /// A conversation.
 pub(super) struct Smtp {
     stream: Box<dyn Stream>,
@@ -74,8 +79,7 @@ impl Smtp {
 
     /// Logs in.
     pub(super) async fn login(&mut self, user: &str, password: &str) -> Result<(), SmtpError> {
-        let login = STANDARD.encode(format!("\0{user}\0{password}"));
-        self.ask(&format!("AUTH PLAIN {login}"), 235).await.map(drop)
+        self.ask(&format!("AUTH PLAIN {}", login(user, password)), 235).await.map(drop)
     }
 
     /// Hands a letter over, whose lines end as they must and none of which is a dot; returns what the server says.
