@@ -71,7 +71,7 @@ pub(super) fn verb(setting: &Context, args: DeliverArgs) -> Outcome<Exit> {
             Ok(Exit::Done)
         }
         Some(DeliverVerb::Park { name, dry_run }) => {
-            let asked = asked(setting, &name, &Asked::Park, dry_run)?;
+            let asked = asked(setting, &name, &Asked::Park(None), dry_run)?;
             tell(setting, &asked, dry_run, |report| {
                 format!("{} {}", at(report, "park", "parks"), events(report))
             });

@@ -133,8 +133,8 @@ pub struct Unable {
 pub enum Asked {
     /// To send every event from that number on again.
     Replay(u64),
-    /// To park the event that is not accepted.
-    Park,
+    /// To park the event with that number, if it is not accepted by then; without one, the event that is not accepted.
+    Park(Option<u64>),
     /// To send these parked events again; all without numbers.
     Unpark(Vec<u64>),
 }

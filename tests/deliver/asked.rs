@@ -115,3 +115,33 @@ fn a_parked_event_that_is_answered_later_stops_nothing_that_is_asked() {
     assert_eq!(running.stop(), Some(0));
     assert_eq!(scene.status("ci")["failing"], json!(null));
 }
+
+#[test]
+fn an_event_that_is_accepted_before_it_is_parked_parks_no_other() {
+    let scene = Scene::new("");
+    let [tried, busy, go] = ["tried", "busy", "go"].map(|name| scene.rig.work(&format!("../{name}")));
+    let first = scene.numbers()[0];
+    // It refuses the first event once, and then takes its time to accept it; it refuses all others.
+    let script = format!(
+        "[ $MIRRORKEEP_EVENT_SEQ = {first} ] || exit 1; if [ ! -e {tried} ]; then touch {tried}; exit 1; fi; touch {busy}; \
+         until [ -e {go} ]; do sleep 0.05; done",
+        tried = tried.display(),
+        busy = busy.display(),
+        go = go.display()
+    );
+    scene.subscribers(&format!("  - {{name: ci, since: 1, run: [sh, -c, '{script}']}}\n"));
+    let running = scene.follow(&[]);
+    scene.wait("ci", |_| busy.exists());
+    let said = scene.rig.ok(&["deliver", "park", "ci"]);
+    assert!(said.contains(&format!("parks event {first}")), "{said}");
+    fs::write(&go, "").unwrap();
+    let asked = || fs::read_dir(scene.rig.mirror(".mirrorkeep/deliver/ci/asked")).unwrap().count();
+    let second = scene.numbers()[1];
+    let status = scene.wait("ci", |status| {
+        asked() == 0 && (status["failing"]["seq"] == json!(second) || status["parked"] != json!([]))
+    });
+    assert_eq!(status["parked"], json!([]));
+    assert_eq!(running.stop(), Some(0));
+    scene.rig.ok(&["deliver", "park", "ci"]);
+    assert_eq!(scene.status("ci")["parked"], json!([second]));
+}

@@ -43,7 +43,7 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
             }
             vec![*since]
         }
-        Asked::Park => match cursor.and_then(|cursor| cursor.failing) {
+        Asked::Park(_) => match cursor.and_then(|cursor| cursor.failing) {
             Some(failing) => vec![failing.seq],
             None => return wrong(format!("`{name}` has no event that is not accepted")),
         },
@@ -62,7 +62,12 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     if mode == Mode::Trial {
         return Ok(report);
     }
-    mirror.ask_deliverer(name, asked)?;
+    let asked = match asked {
+        // Another event may fail by the time that it is done.
+        Asked::Park(_) => Asked::Park(report.events.first().copied()),
+        other => other.clone(),
+    };
+    mirror.ask_deliverer(name, &asked)?;
     match mirror.lock_deliverer(name, Duration::ZERO) {
         Ok(_alone) => {
             let (mut progress, _) = Progress::open(mirror, subscriber, session.now())?;

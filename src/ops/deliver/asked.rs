@@ -36,7 +36,7 @@ pub(super) fn do_asked(
                     done.moved = true;
                 }
             }
-            Some(Asked::Park) => park(mirror, name, progress, now, &mut done)?,
+            Some(Asked::Park(seq)) => park(mirror, name, seq, progress, now, &mut done)?,
             Some(Asked::Unpark(numbers)) => {
                 let parked = mirror.parked(name)?;
                 let wanted = |seq: &u64| numbers.is_empty() || numbers.contains(seq);
@@ -57,15 +57,19 @@ pub(super) fn do_asked(
     Ok(done)
 }
 
-/// Parks the event that is not accepted, where there is one.
+/// Parks the event that is not accepted, where there is one and it is the one that was meant.
 fn park(
     mirror: &Mirror,
     name: &str,
+    meant: Option<u64>,
     progress: &mut Progress<'_>,
     now: Stamp,
     done: &mut Done,
 ) -> Result<(), DeliverError> {
     let Some(failing) = progress.failing().cloned() else { return Ok(()) };
+    if meant.is_some_and(|seq| seq != failing.seq) {
+        return Ok(());
+    }
     // One that was parked and is sent again stays parked, and the place in the journal is what it was.
     if let Some(one) = mirror.parked_event(name, failing.seq)?.filter(|one| one.again) {
         let (seq, tries) = (one.seq, one.tries.saturating_add(failing.tries));
