@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::cell::Cell;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -83,17 +84,20 @@ impl Smtp {
     }
 
     /// Hands a letter over, whose lines end as they must and none of which is a dot; returns what the server says.
+    /// It is noted when the server wants the letter: what fails then may be the fault of the letter.
     pub(super) async fn send(
         &mut self,
         from: &str,
         to: &[String],
         letter: &str,
+        handed: &Cell<bool>,
     ) -> Result<String, SmtpError> {
         self.ask(&format!("MAIL FROM:<{from}>"), 250).await?;
         for one in to {
             self.ask(&format!("RCPT TO:<{one}>"), 250).await?;
         }
         self.ask("DATA", 354).await?;
+        handed.set(true);
         self.ask(&format!("{letter}."), 250).await
     }
 
