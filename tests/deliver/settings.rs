@@ -1,7 +1,6 @@
 //! deliver.yaml: what is wrong with it, and what it may do.
 
 use super::scene::{Running, Scene};
-use crate::support::rig::Rig;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
