@@ -29,12 +29,9 @@ pub(super) fn do_asked(
     let mut done = Done::default();
     for (at, asked) in mirror.asked_of_deliverer(name)? {
         match asked {
-            Some(Asked::Replay(since)) => {
-                // A journal that was restored since it was asked may end before that.
-                if since.saturating_sub(1) <= mirror.newest_event()? {
-                    progress.replay(since)?;
-                    done.moved = true;
-                }
+            Some(Asked::Replay(since)) if since.saturating_sub(1) <= mirror.newest_event()? => {
+                progress.replay(since)?;
+                done.moved = true;
             }
             Some(Asked::Park(seq)) => park(mirror, name, seq, progress, now, &mut done)?,
             Some(Asked::Unpark(numbers)) => {
@@ -48,8 +45,8 @@ pub(super) fn do_asked(
                     }
                 }
             }
-            // It cannot be read, and asks nothing.
-            None => {}
+            // A journal that was restored since then ends before that; or it cannot be read, and asks nothing.
+            Some(Asked::Replay(_)) | None => {}
         }
         mirror.answered(&at)?;
     }
