@@ -71,7 +71,7 @@ pub(super) fn verb(setting: &Context, args: DeliverArgs) -> Outcome<Exit> {
             Ok(Exit::Done)
         }
         Some(DeliverVerb::Park { name, dry_run }) => {
-            let asked = asked(setting, &name, &Asked::Park, dry_run)?;
+            let asked = asked(setting, &name, &Asked::Park(None), dry_run)?;
             tell(setting, &asked, dry_run, |report| {
                 format!("{} {}", at(report, "park", "parks"), events(report))
             });
@@ -127,19 +127,19 @@ fn run(setting: &Context, args: &DeliverArgs) -> Outcome<Exit> {
     ended(report, args.follow, &setting.stop)
 }
 
-/// Returns the exit code, or the failure that comes first.
+/// Returns the exit code, or all failures, with the exit code of the first.
 fn ended(report: DeliverReport, follow: bool, stop: &CancelToken) -> Outcome<Exit> {
+    let is_failed = |one: &&Delivered| matches!(one.outcome, Ended::Failed | Ended::Busy);
+    let failed: Vec<&Delivered> = report.subscribers.iter().filter(is_failed).collect();
+    if let Some(first) = failed.first() {
+        let class = first.class.clone().unwrap_or_else(|| ErrorKind::Failed.into());
+        let why = |one: &&Delivered| format!("{}: {}", one.name, one.failure.as_deref().unwrap_or_default());
+        let error = Box::new(Failed(failed.iter().map(why).collect::<Vec<_>>().join("; ")));
+        return Err(Failure { error, class });
+    }
     // A service ends by a signal and no other way.
     if follow && stop.check().is_err() {
         return Ok(Exit::Done);
-    }
-    if let Some(failed) =
-        report.subscribers.iter().find(|one| matches!(one.outcome, Ended::Failed | Ended::Busy))
-    {
-        let why = failed.failure.clone().unwrap_or_default();
-        let class = failed.class.clone().unwrap_or_else(|| ErrorKind::Failed.into());
-        let error = Box::new(Failed(format!("{}: {why}", failed.name)));
-        return Err(Failure { error, class });
     }
     stop.check()?;
     let behind = report.subscribers.iter().any(|one| matches!(one.outcome, Ended::Waits | Ended::Full));

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The directory of the own area.
 const DIR: &str = "deliver";
 
+/// The file that says why a subscriber cannot be delivered to at all.
+const UNABLE: &str = "unable.json";
+
 /// More than a file here ever has, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -83,6 +86,9 @@ pub struct Begin {
     pub mirror: String,
     /// The number after which it began.
     pub seq: u64,
+    /// The checksum of the line with that number; nothing before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
     /// When.
     pub at: Stamp,
 }
@@ -109,14 +115,26 @@ pub struct Parked {
     pub again: bool,
 }
 
+/// Why a subscriber could not be delivered to at all, such as a secret that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unable {
+    /// The version of this form: 1.
+    pub unable: u32,
+    /// When it was tried.
+    pub at: Stamp,
+    /// Why not.
+    pub why: String,
+}
+
 /// What a person asks of a deliverer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum Asked {
     /// To send every event from that number on again.
     Replay(u64),
-    /// To park the event that is not accepted.
-    Park,
+    /// To park the event with that number, if it is not accepted by then; without one, the event that is not accepted.
+    Park(Option<u64>),
     /// To send these parked events again; all without numbers.
     Unpark(Vec<u64>),
 }
@@ -213,6 +231,21 @@ impl Mirror {
         self.store().remove(&parked_at(name, seq))
     }
 
+    /// Returns why a subscriber could not be delivered to at all, where that was so the last time.
+    pub fn unable(&self, name: &str) -> Result<Option<Unable>, StoreError> {
+        self.read_json(&file(name, UNABLE))
+    }
+
+    /// Writes down why a subscriber cannot be delivered to at all; nothing where it can.
+    pub fn note_unable(&self, name: &str, unable: Option<&Unable>) -> Result<(), StoreError> {
+        let at = file(name, UNABLE);
+        match unable {
+            Some(unable) => self.store().put(&at, &json(unable), Put::Replace),
+            None if self.kept(&at)?.is_some() => self.store().remove(&at),
+            None => Ok(()),
+        }
+    }
+
     /// Asks something of the deliverer of a subscriber.
     pub fn ask_deliverer(&self, name: &str, asked: &Asked) -> Result<(), StoreError> {
         let id = uuid::Uuid::new_v4();
@@ -299,7 +332,7 @@ mod tests {
             Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
             let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
             let Found::New(mut one) = mirror.cursor("ci").unwrap() else { panic!() };
-            let begin = Begin { begin: 1, mirror: "x".to_owned(), seq: 3, at: Stamp::default() };
+            let begin = Begin { begin: 1, mirror: "x".to_owned(), seq: 3, sum: None, at: Stamp::default() };
             mirror.begin_cursor("ci", &begin).unwrap();
             assert_eq!(mirror.cursor("ci").unwrap(), Found::Lost(begin.clone(), KeptCursor(None)));
             mirror.keep_cursor("ci", &cursor(4), &mut one).unwrap();

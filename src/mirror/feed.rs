@@ -18,6 +18,10 @@ pub struct Feed<'m> {
     after: u64,
     /// The checksum of the line with that number, where it is known.
     sum: Option<String>,
+    /// Whether that line was there once.
+    was_there: bool,
+    /// The highest number that was seen in this look, also of lines that are known or left out.
+    seen: u64,
     /// Why the journal cannot be read on; it is returned once what comes before it was.
     broken: Option<JournalError>,
     /// Whether a line was left out that may be taken back.
@@ -31,7 +35,21 @@ pub struct JournalMark(Option<(RelPath, u64, i128)>);
 impl Mirror {
     /// Returns a place in the journal after the event with that number, whose line has that checksum where it is known.
     pub fn feed(&self, after: u64, sum: Option<String>) -> Feed<'_> {
-        Feed { mirror: self, after, sum, broken: None, withheld: false }
+        Feed { mirror: self, after, sum, was_there: false, seen: 0, broken: None, withheld: false }
+    }
+
+    /// Returns a place after an event that was there once: the feed fails where the journal ends before it.
+    pub fn feed_of_known(&self, after: u64, sum: Option<String>) -> Feed<'_> {
+        Feed { was_there: true, ..self.feed(after, sum) }
+    }
+
+    /// Returns the number of the last event that stays, with the checksum of its line; 0 before the first.
+    pub fn last_that_stays(&self) -> Result<(u64, Option<String>), JournalError> {
+        let before = journal::newest(self.store())?.saturating_sub(1);
+        if let Some(line) = self.feed(before, None).next_lines()?.pop() {
+            return Ok((line.seq, Some(line.sum())));
+        }
+        Ok((before, self.event(before)?.map(|line| line.sum())))
     }
 
     /// Returns a mark that is another one after something was written to the journal.
@@ -65,7 +83,7 @@ impl Feed<'_> {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        self.withheld = false;
+        (self.withheld, self.seen) = (false, 0);
         let store = self.mirror.store();
         let (segments, mut strange) = named(store)?;
         if let Some(strange) = strange.pop() {
@@ -81,9 +99,14 @@ impl Feed<'_> {
                 self.is_accepted(next, first.seq)?;
             }
             if let Some(last) = lines.last() {
-                (self.after, self.sum) = (last.seq, Some(last.sum()));
+                (self.after, self.sum, self.was_there) = (last.seq, Some(last.sum()), true);
             }
             return Ok(lines);
+        }
+        // Nothing follows: then the last line that is known has to be the last one.
+        let seq = self.after;
+        if self.was_there && seq > self.seen && !self.is_stated_missing(seq)? {
+            return Err(JournalError::Replaced { seq, has: "no" });
         }
         Ok(Vec::new())
     }
@@ -108,6 +131,9 @@ impl Feed<'_> {
             read => read?,
         };
         self.is_the_one(segment, &lines, false)?;
+        // A segment begins after the line before its first.
+        let last = lines.last().map_or_else(|| segment.first().saturating_sub(1), |line| line.seq);
+        self.seen = self.seen.max(last);
         lines.retain(|line| line.seq > self.after);
         if is_last && !lines.is_empty() && !self.stays(segment, bytes.get(..whole).unwrap_or_default())? {
             lines.pop();
@@ -127,17 +153,16 @@ impl Feed<'_> {
             Some(line) if line.sum() == *sum => Ok(()),
             Some(_) => Err(JournalError::Replaced { seq, has: "another" }),
             None if is_damaged => Ok(()),
-            None if self.stated_missing()?.iter().any(|(first, last)| (*first..=*last).contains(&seq)) => {
-                Ok(())
-            }
+            None if self.is_stated_missing(seq)? => Ok(()),
             None => Err(JournalError::Replaced { seq, has: "no" }),
         }
     }
 
-    /// Returns which events are lost, and a person accepted that.
-    fn stated_missing(&self) -> Result<Vec<(u64, u64)>, JournalError> {
+    /// Returns whether an event is lost, and a person accepted that.
+    fn is_stated_missing(&self, seq: u64) -> Result<bool, JournalError> {
         let history = journal::history(self.mirror.store(), &[EventKind::Recovered])?;
-        Ok(history.events.iter().flat_map(|event| event.stated().missing.unwrap_or_default()).collect())
+        let mut stated = history.events.iter().flat_map(|event| event.stated().missing.unwrap_or_default());
+        Ok(stated.any(|(first, last)| (first..=last).contains(&seq)))
     }
 
     /// Returns whether the last of these lines stays: no command is at work that could take it back.
@@ -211,7 +236,14 @@ mod tests {
             note("b");
             assert_eq!((names(&mut feed), feed.is_withheld()), (vec!["a".to_owned()], true));
             let before = mirror.journal_mark().unwrap();
+            let last = |mirror: &Mirror| {
+                let (seq, sum) = mirror.last_that_stays().unwrap();
+                assert_eq!(sum, mirror.event(seq).unwrap().map(|line| line.sum()));
+                seq
+            };
+            assert_eq!(last(&mirror), 1);
             drop(lock);
+            assert_eq!(last(&mirror), 2);
             assert_eq!((names(&mut feed), feed.is_withheld()), (vec!["b".to_owned()], false));
             assert_eq!(mirror.journal_mark().unwrap(), before);
             write(&mirror, &["c"]);
@@ -243,6 +275,14 @@ mod tests {
         assert_eq!(names(&mut feed), ["a", "b", "c"]);
         mirror.store().put(&at, &old, Put::Replace).unwrap();
         assert!(matches!(feed.next_lines(), Err(JournalError::Replaced { seq: 3, has: "no" })));
+        let known = |after| mirror.feed_of_known(after, None).next_lines();
+        assert!(matches!(known(2), Err(JournalError::Replaced { seq: 2, has: "no" })));
+        assert_eq!((known(1).unwrap(), names(&mut mirror.feed(2, None))), (vec![], vec![]));
+        mirror.store().remove(&at).unwrap();
+        assert!(matches!(feed.next_lines(), Err(JournalError::Replaced { seq: 3, has: "no" })));
+        assert!(matches!(known(1), Err(JournalError::Replaced { seq: 1, has: "no" })));
+        assert_eq!(known(0).unwrap(), []);
+        mirror.store().put(&at, &old, Put::Replace).unwrap();
         write(&mirror, &["x", "y", "z"]);
         assert!(matches!(feed.next_lines(), Err(JournalError::Replaced { seq: 3, has: "another" })));
         assert_eq!(names(&mut mirror.feed(1, None)), ["x", "y", "z"]);

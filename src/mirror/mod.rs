@@ -46,7 +46,7 @@ pub use build_info::{
 };
 pub use config::{AliasConfig, CheckConfig, FORMAT, IgnoreConfig, MirrorConfig};
 pub use contradiction::AnchorError;
-pub use cursors::{Asked, Begin, Cursor, Failing, Found, KeptCursor, LastAnswer, Parked};
+pub use cursors::{Asked, Begin, Cursor, Failing, Found, KeptCursor, LastAnswer, Parked, Unable};
 pub use error::MirrorError;
 pub use expected::{ExpectedError, ExpectedState};
 pub use feed::{Feed, JournalMark};

@@ -12,6 +12,7 @@ mod message;
 mod post;
 mod secret;
 mod tls;
+mod veil;
 mod webhook;
 
 pub use answer::Answer;

@@ -1,5 +1,6 @@
 //! Secrets of a subscriber: read once, from the environment or a file, and never printed.
 
+use super::veil::Veil;
 use crate::decide::deliver::Secret;
 use crate::model::{Class, Classify, ErrorKind};
 use base64::Engine;
@@ -55,9 +56,10 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     /// Reads the keys of a secret: words, each in base64 behind `whsec_`, or as it is.
-    pub(super) fn read(secret: &Secret) -> Result<Self, SendError> {
-        match secret {
-            Secret::Env(name) => Self::parse(&variable(name)?, &format!("the environment variable `{name}`")),
+    /// What is read is hidden in what is kept of answers.
+    pub(super) fn read(secret: &Secret, veil: &mut Veil) -> Result<Self, SendError> {
+        let (text, of) = match secret {
+            Secret::Env(name) => (variable(name)?, format!("the environment variable `{name}`")),
             Secret::File(path) => {
                 let failed = |error| SendError::File(path.clone(), error);
                 let mut text = String::new();
@@ -66,9 +68,16 @@ impl Keys {
                     .take(LIMIT)
                     .read_to_string(&mut text)
                     .map_err(failed)?;
-                Self::parse(&text, &format!("`{}`", path.display()))
+                (text, format!("`{}`", path.display()))
             }
+        };
+        let keys = Self::parse(&text, &of)?;
+        for word in text.split_whitespace() {
+            veil.hide(word);
+            veil.hide(word.strip_prefix(PREFIX).unwrap_or_default());
         }
+        keys.0.iter().for_each(|key| veil.hide(&String::from_utf8_lossy(key)));
+        Ok(keys)
     }
 
     fn parse(text: &str, of: &str) -> Result<Self, SendError> {

@@ -3,9 +3,10 @@
 //! The address is in no message: it may be a secret. A redirect is not followed, since the event and its signature are for
 //! one receiver. What is on this machine is not asked by way of a proxy.
 
-use super::answer::{Answer, said};
+use super::answer::Answer;
 use super::message::{Message, Sender};
 use super::secret::{Keys, SendError, variable};
+use super::veil::Veil;
 use crate::decide::deliver::{Address, LONGEST_ASKED, Webhook, web_address};
 use crate::model::registry::is_loopback;
 use crate::model::retry_after;
@@ -41,19 +42,23 @@ pub(super) struct WebhookSender {
     client: Client,
     url: Url,
     keys: Option<Keys>,
+    veil: Veil,
     limit: Duration,
     runtime: Arc<Runtime>,
 }
 
 impl WebhookSender {
     pub(super) fn new(webhook: &Webhook, limit: Duration, runtime: Arc<Runtime>) -> Result<Self, SendError> {
-        let url = match &webhook.url {
-            Address::Given(url) => url.as_ref().clone(),
+        let (url, mut veil) = match &webhook.url {
+            Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
-                web_address(variable(name)?.trim()).map_err(|why| SendError::Address(name.clone(), why))?
+                let url = web_address(variable(name)?.trim());
+                let url = url.map_err(|why| SendError::Address(name.clone(), why))?;
+                let veil = Veil::of_address(&url);
+                (url, veil)
             }
         };
-        let keys = webhook.secret.as_ref().map(Keys::read).transpose()?;
+        let keys = webhook.secret.as_ref().map(|secret| Keys::read(secret, &mut veil)).transpose()?;
         let builder = Client::builder()
             .redirect(Policy::none())
             .referer(false)
@@ -64,7 +69,7 @@ impl WebhookSender {
         let builder = if here { builder.no_proxy() } else { builder };
         let client =
             builder.build().map_err(|error| SendError::Start(io::Error::other(innermost(&error))))?;
-        Ok(Self { client, url, keys, limit, runtime })
+        Ok(Self { client, url, keys, veil, limit, runtime })
     }
 
     /// Sends an event and reads as much of the answer as counts.
@@ -80,9 +85,9 @@ impl WebhookSender {
             request = request.header("webhook-signature", keys.signatures(&message.id, now, &message.body));
         }
         match request.body(message.body.clone()).send().await {
-            Ok(response) => judged(response).await,
+            Ok(response) => judged(response, &self.veil).await,
             Err(error) => {
-                let why = said(&innermost(&error));
+                let why = self.veil.said(&innermost(&error));
                 if error.is_connect() {
                     Answer::Later(format!("the receiver cannot be reached: {why}"), None)
                 } else {
@@ -114,7 +119,7 @@ impl Sender for WebhookSender {
 }
 
 /// Returns what an answer means.
-async fn judged(mut response: Response) -> Answer {
+async fn judged(mut response: Response, veil: &Veil) -> Answer {
     let status = response.status();
     let asked = response.headers().get(RETRY_AFTER);
     let asked = asked.and_then(|value| retry_after(value.to_str().ok()?, Utc::now()));
@@ -124,7 +129,7 @@ async fn judged(mut response: Response) -> Answer {
         return Answer::Accepted(status.to_string());
     }
     let body = timeout(REST, beginning(&mut response)).await.unwrap_or_default();
-    let body = said(&String::from_utf8_lossy(&body));
+    let body = veil.said(&String::from_utf8_lossy(&body));
     let text = if body.is_empty() { status.to_string() } else { format!("{status}: {body}") };
     let text = match asked {
         Some(wait) => format!("{text} (it asks to wait for {} s)", wait.min(LONGEST_ASKED).as_secs()),

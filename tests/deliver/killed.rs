@@ -122,6 +122,69 @@ fn a_journal_from_a_backup_is_refused_until_a_person_chooses() {
 }
 
 #[test]
+fn a_journal_that_ends_before_the_place_of_a_subscriber_is_refused() {
+    for cursor_is_lost in [false, true] {
+        let receiver = Receiver::start();
+        let scene = Scene::new(&webhook("ci", &receiver.url(), ""));
+        let journal = scene.rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+        let old = fs::read(&journal).unwrap();
+        let before = scene.numbers();
+        scene.labels(3);
+        // It begins after the third one, and nothing was delivered yet.
+        scene.once(0);
+        if cursor_is_lost {
+            scene.label("x");
+            scene.once(0);
+            fs::remove_file(scene.rig.mirror(".mirrorkeep/deliver/ci/cursor.json")).unwrap();
+        }
+        let came = receiver.numbers();
+        fs::write(&journal, &old).unwrap();
+        let said = scene.once(3);
+        assert!(said.contains("deliver replay ci --since SEQ"), "{said}");
+        let problem = scene.status("ci")["problem"].clone();
+        assert!(problem.as_str().unwrap().contains("the journal has no event"), "{problem}");
+        // The numbers are given to other events, and go on beyond the place.
+        scene.labels(6);
+        scene.once(3);
+        assert_eq!(receiver.numbers(), came);
+        let next = before.last().unwrap() + 1;
+        scene.rig.ok(&["deliver", "replay", "ci", "--since", &next.to_string()]);
+        scene.once(0);
+        assert_eq!(receiver.numbers()[came.len()..], scene.numbers()[before.len()..]);
+    }
+}
+
+#[test]
+fn a_replay_beyond_the_journal_is_refused_wherever_the_cursor_is() {
+    let receiver = Receiver::start();
+    let scene = Scene::new(&webhook("ci", &receiver.url(), "since: 1,"));
+    let journal = scene.rig.mirror(".mirrorkeep/journal/000000000001.jsonl");
+    let old = fs::read(&journal).unwrap();
+    let newest = *scene.numbers().last().unwrap();
+    scene.labels(6);
+    scene.once(0);
+    let came = receiver.numbers();
+    fs::write(&journal, &old).unwrap();
+    // Below the cursor, and beyond the end of the journal.
+    let too_high = (newest + 2).to_string();
+    let said = format!("the journal ends with event {newest}; at most {} is accepted", newest + 1);
+    scene.rig.fails(2, &said, &["deliver", "replay", "ci", "--since", &too_high]);
+    scene.rig.fails(2, &said, &["deliver", "replay", "ci", "--since", &too_high, "--dry-run"]);
+    scene.once(3);
+    scene.rig.ok(&["deliver", "replay", "ci", "--since", &(newest + 1).to_string()]);
+    scene.once(0);
+    scene.labels(3);
+    scene.once(0);
+    let all = scene.numbers();
+    assert_eq!(receiver.numbers()[came.len()..], all[all.len() - 3..]);
+    // A new subscriber does not begin there, either.
+    scene.subscribers(&webhook("cd", &receiver.url(), "since: 1000,"));
+    let said = scene.once(2);
+    assert!(said.contains("cannot begin with event 1000"), "{said}");
+    assert!(!scene.rig.mirror(".mirrorkeep/deliver/cd/begin.json").exists());
+}
+
+#[test]
 fn a_damaged_journal_is_delivered_up_to_the_damage() {
     let receiver = Receiver::start();
     let scene = Scene::new(&webhook("ci", &receiver.url(), "since: 1,"));

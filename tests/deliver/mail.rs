@@ -4,7 +4,7 @@ use super::scene::{Scene, in_order, without_repeats};
 use crate::support::servers::process::{Process, free_ports};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -201,6 +201,47 @@ fn what_is_no_mail_server_takes_neither_long_nor_much() {
     }
     try_it(b"220-more\r\n".repeat(1 << 20), "sent nonsense");
     try_it(vec![b'2'; 10 << 20], "sent nonsense");
+}
+
+#[test]
+fn a_server_that_takes_a_letter_and_says_nothing_is_not_one_that_is_away() {
+    for (after, said) in [
+        (Duration::ZERO, "is parked: no answer to the letter"),
+        (Duration::from_mins(1), "is parked: no answer within 2 s"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                stream.write_all(b"220 hello\r\n").unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let mut is_letter = false;
+                for line in lines {
+                    match &*line {
+                        "." => break,
+                        _ if is_letter => {}
+                        "DATA" => {
+                            stream.write_all(b"354 go on\r\n").unwrap();
+                            is_letter = true;
+                        }
+                        _ => stream.write_all(b"250 yes\r\n").unwrap(),
+                    }
+                }
+                thread::spawn(move || {
+                    thread::sleep(after);
+                    drop(stream);
+                });
+            }
+        });
+        let to = format!(
+            "  - {{name: people, since: 1, types: [build.published], park_after: 0h, timeout: 2s, mail: {{url: 'smtp://127.0.0.1:{port}', from: a@b.c, to: d@e.f}}}}\n"
+        );
+        let scene = Scene::new(&to);
+        let text = scene.once(0);
+        assert!(text.contains(said), "{text}");
+        assert_eq!(scene.status("people")["parked"].as_array().unwrap().len(), 2);
+    }
 }
 
 #[test]

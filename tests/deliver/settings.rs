@@ -1,7 +1,6 @@
 //! deliver.yaml: what is wrong with it, and what it may do.
 
 use super::scene::{Running, Scene};
-use crate::support::rig::Rig;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
@@ -42,20 +41,56 @@ fn what_is_odd_is_found() {
     assert!(scene.rig.ok(&["deliver", "schema"]).contains("\"deliver\""));
 }
 
-#[test]
-fn a_variable_that_is_not_set_is_reported_before_anything_is_sent() {
-    let rig = Rig::new();
-    rig.builds(["20181203T060000Z"]);
-    let out = rig.work("../out");
-    let yaml = format!(
-        "deliver: 1\nto:\n  - {{name: a, since: 1, run: [touch, '{}']}}\n  - {{name: b, webhook: {{url: 'http://localhost:1/', secret_env: NOT_SET}}}}\n",
+/// A subscriber that touches a file, and three that lack what they need.
+fn one_of_four(out: &std::path::Path) -> String {
+    format!(
+        "  - {{name: good, since: 1, run: [touch, '{}']}}
+  - {{name: b, since: 1, webhook: {{url: 'http://localhost:1/', secret_env: NOT_SET}}}}
+  - {{name: c, since: 1, webhook: {{url_env: NOT_SET_2}}}}
+  - {{name: d, since: 1, webhook: {{url: 'http://localhost:1/', secret_file: /no/such}}}}
+",
         out.display()
-    );
-    fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), yaml).unwrap();
-    rig.fails(2, "the environment variable `NOT_SET` is not set", &["deliver"]);
-    assert!(!out.exists());
-    rig.ok(&["deliver", "a"]);
-    assert!(out.exists());
+    )
+}
+
+#[test]
+fn a_subscriber_without_its_secret_stops_no_other() {
+    let scene = Scene::new("");
+    let out = scene.rig.work("../out");
+    scene.subscribers(&one_of_four(&out));
+    let problems =
+        ["variable `NOT_SET` is not set", "variable `NOT_SET_2` is not set", "cannot read `/no/such`: "];
+    let said = scene.once(2);
+    assert!(problems.iter().all(|problem| said.contains(problem)) && out.exists(), "{said}");
+    // Also what is said at the end names all.
+    let last = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(problems.iter().all(|problem| last.contains(problem)), "{said}");
+    assert_eq!(scene.status("good")["behind"], 0);
+    for (name, problem) in ["b", "c", "d"].into_iter().zip(problems) {
+        let status = scene.status(name);
+        assert!(status["problem"].as_str().unwrap().contains(problem), "{status:#}");
+        assert_eq!(status["attention"], true);
+    }
+    // Once it has what it needs, nothing is said of it.
+    let output = scene.rig.command(&["deliver", "b"]).env("NOT_SET", "key").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(scene.status("b")["problem"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_service_goes_on_without_a_subscriber_that_lacks_its_secret_and_says_so_at_the_end() {
+    let scene = Scene::new("");
+    let out = scene.rig.work("../out");
+    scene.subscribers(&one_of_four(&out));
+    let running = scene.follow(&[]);
+    scene.wait("good", |status| status["running"] == true && status["behind"] == 0);
+    scene.wait("d", |status| status["attention"] == true && !status["problem"].is_null());
+    fs::remove_file(&out).unwrap();
+    scene.label("more");
+    scene.wait("good", |_| out.exists());
+    assert_eq!(running.stop(), Some(2));
+    // Without any that can work, it ends at once.
+    assert_eq!(scene.run(&["deliver", "--follow", "b", "c"]).status.code(), Some(2));
 }
 
 #[test]

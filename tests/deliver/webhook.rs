@@ -183,6 +183,38 @@ fn an_address_in_the_environment_is_never_shown() {
     assert!(!kept.contains("hidden") && kept.contains("\"seq\""), "{kept}");
 }
 
+#[test]
+fn secrets_that_a_receiver_repeats_are_neither_kept_nor_shown() {
+    const SAYS: [&str; 4] = [
+        "Cannot POST /hook/hidden-path?key=hidden%2Dvalue with hidden-secret or whsec_aGlkZGVuLWJhc2U2NA==",
+        "no token hidden-value, hidden-path; aGlkZGVuLWJhc2U2NA==, hidden-base64",
+        // The secret is where the text is cut.
+        "................................................................................................................................................................................................................................................................................................hidden-secret",
+        "",
+    ];
+    let receiver = Receiver::start();
+    let scene = Scene::new("  - {name: ci, since: 1, webhook: {url_env: HOOK, secret_env: KEYS}}\n");
+    let url = format!("{}/hidden-path?key=hidden%2Dvalue", receiver.url());
+    let run = |args: &[&str]| {
+        let mut command = scene.rig.command(args);
+        command.env("HOOK", &url).env("KEYS", "hidden-secret whsec_aGlkZGVuLWJhc2U2NA==");
+        let output = command.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let mut all = String::new();
+    for says in SAYS {
+        for how in [How::Status(500, says), How::Status(404, says)] {
+            receiver.answers([how.clone(), How::Status(429, says)]);
+            all += &run(&["-vvv", "deliver"]);
+        }
+        all += &run(&["deliver", "status"]);
+        all += &scene.status("ci").to_string();
+    }
+    all += &walk(&scene.rig.mirror(".mirrorkeep/deliver")).concat();
+    assert!(!all.contains("hidde") && !all.contains("aGlk"), "{all}");
+    assert!(all.contains("404 Not Found: Cannot POST … with … or …"), "{all}");
+}
+
 /// Returns the texts of all files below a directory.
 fn walk(dir: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());

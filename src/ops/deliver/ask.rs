@@ -35,15 +35,15 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     let wrong = |text: String| Err(DeliverError::Asked(text));
     let events = match asked {
         Asked::Replay(since) => {
-            if let Some(cursor) = cursor.filter(|cursor| *since > cursor.seq + 1) {
-                let next = cursor.seq + 1;
-                return wrong(format!(
-                    "`{name}` comes to event {next} next; only a number below it is accepted"
-                ));
+            // Not by the cursor: a journal from a backup may end before it.
+            let newest = mirror.newest_event()?;
+            if since.saturating_sub(1) > newest {
+                let next = newest + 1;
+                return wrong(format!("the journal ends with event {newest}; at most {next} is accepted"));
             }
             vec![*since]
         }
-        Asked::Park => match cursor.and_then(|cursor| cursor.failing) {
+        Asked::Park(_) => match cursor.and_then(|cursor| cursor.failing) {
             Some(failing) => vec![failing.seq],
             None => return wrong(format!("`{name}` has no event that is not accepted")),
         },
@@ -62,7 +62,12 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     if mode == Mode::Trial {
         return Ok(report);
     }
-    mirror.ask_deliverer(name, asked)?;
+    let asked = match asked {
+        // Another event may fail by the time that it is done.
+        Asked::Park(_) => Asked::Park(report.events.first().copied()),
+        other => other.clone(),
+    };
+    mirror.ask_deliverer(name, &asked)?;
     match mirror.lock_deliverer(name, Duration::ZERO) {
         Ok(_alone) => {
             let (mut progress, _) = Progress::open(mirror, subscriber, session.now())?;

@@ -108,6 +108,7 @@ impl<'a> Line<'a> {
 
     fn deliver(&mut self) -> Result<Outcome, DeliverError> {
         let Some(_alone) = self.alone()? else { return Ok(Outcome::Stopped) };
+        self.mirror().note_unable(&self.subscriber.name, None)?;
         let (mut progress, began) = Progress::open(self.mirror(), self.subscriber, self.session.now())?;
         match began {
             Began::Again => {}
@@ -117,7 +118,7 @@ impl<'a> Line<'a> {
             Began::New(seq) => self.say(&format!("it is new, and begins after event {seq}")),
         }
         let mut again = self.to_send_again()?;
-        let mut feed = self.mirror().feed(progress.seq(), progress.sum());
+        let mut feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
         let mut said = None;
         loop {
             self.session
@@ -125,11 +126,18 @@ impl<'a> Line<'a> {
                 .or_else(|stop| progress.flush().map_err(DeliverError::from).and(Err(stop.into())))?;
             let count = self.news.count();
             if self.asked(&mut progress, &mut again)? {
-                feed = self.mirror().feed(progress.seq(), progress.sum());
+                feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
             }
-            if let Some(outcome) = self.parked_again(&mut progress, &mut again)? {
-                progress.flush()?;
-                return Ok(outcome);
+            match self.parked_again(&mut progress, &mut again)? {
+                Next::On => {}
+                Next::Elsewhere => {
+                    feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
+                    continue;
+                }
+                Next::Enough(outcome) => {
+                    progress.flush()?;
+                    return Ok(outcome);
+                }
             }
             let lines = match self.next_lines(&mut feed) {
                 Ok(lines) => lines,
@@ -142,7 +150,7 @@ impl<'a> Line<'a> {
                         said = Some(line);
                     }
                     rest(LOOK.max(period(self.mirror())), self.session.stop());
-                    feed = self.mirror().feed(progress.seq(), progress.sum());
+                    feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
                     continue;
                 }
                 Err(error) => {
@@ -165,7 +173,7 @@ impl<'a> Line<'a> {
             }
             match self.all(lines, &mut progress, &mut again)? {
                 Next::On => {}
-                Next::Elsewhere => feed = self.mirror().feed(progress.seq(), progress.sum()),
+                Next::Elsewhere => feed = self.mirror().feed_of_known(progress.seq(), progress.sum()),
                 Next::Enough(outcome) => {
                     progress.flush()?;
                     return Ok(outcome);
@@ -398,6 +406,7 @@ impl<'a> Line<'a> {
         self.looked = Instant::now();
         let done = do_asked(self.mirror(), &self.subscriber.name, progress, self.session.now())?;
         self.report.parked += done.parked;
+        again.retain(|seq| !done.stay.contains(seq));
         again.extend(done.again);
         Ok(done.moved)
     }
@@ -419,12 +428,11 @@ impl<'a> Line<'a> {
         &mut self,
         progress: &mut Progress<'_>,
         again: &mut BTreeSet<u64>,
-    ) -> Result<Option<Outcome>, DeliverError> {
+    ) -> Result<Next, DeliverError> {
         let (mirror, name) = (self.mirror(), &self.subscriber.name);
-        let mut tries: u32 = 0;
         while let Some(seq) = again.first().copied() {
             if self.session.check_cancelled().is_err() {
-                return Ok(None);
+                return Ok(Next::Elsewhere);
             }
             let Some(parked) = mirror.parked_event(name, seq)? else {
                 again.remove(&seq);
@@ -432,7 +440,7 @@ impl<'a> Line<'a> {
             };
             let now = self.session.now();
             match self.sender.send(&stored(&parked), self.session.stop()) {
-                Answer::Stopped => return Ok(None),
+                Answer::Stopped => return Ok(Next::Elsewhere),
                 Answer::Accepted(text) => {
                     // Whatever the receiver did with it before: it was sent.
                     progress.accepted_again(seq, text, now);
@@ -440,25 +448,31 @@ impl<'a> Line<'a> {
                     self.report.repeats += 1;
                     mirror.unpark(name, seq)?;
                     again.remove(&seq);
-                    tries = 0;
                 }
                 Answer::Refused(answer, _) | Answer::Final(answer) => {
                     self.say(&format!("warning: event {seq} stays parked: {answer}"));
                     mirror.park(name, &Parked { again: false, answer, tries: parked.tries + 1, ..parked })?;
+                    progress.is_settled(seq);
                     self.report.parked += 1;
                     again.remove(&seq);
                 }
                 Answer::Later(answer, asked) => {
+                    let failing = progress.not_accepted(seq, &answer, false, now);
+                    if failing.tries == 1 {
+                        self.say(&format!("event {seq}, which was parked, was not accepted: {answer}"));
+                    }
                     if self.until == Until::End {
                         self.report.failure = Some(format!("event {seq}: {answer}"));
-                        return Ok(Some(Outcome::Waits));
+                        return Ok(Next::Enough(Outcome::Waits));
                     }
-                    tries = tries.saturating_add(1);
-                    rest(pause(tries, chance(), asked), self.session.stop());
+                    progress.flush()?;
+                    if let Some(next) = self.wait(pause(failing.tries, chance(), asked), progress, again)? {
+                        return Ok(next);
+                    }
                 }
             }
         }
-        Ok(None)
+        Ok(Next::On)
     }
 }
 

@@ -54,11 +54,11 @@ impl<'m> Progress<'m> {
     ) -> Result<(Self, Began), DeliverError> {
         let name = &subscriber.name;
         let id = &mirror.config().id;
-        let fresh = |seq: u64, ahead: u64| Cursor {
+        let fresh = |(seq, sum): (u64, Option<String>), ahead: u64| Cursor {
             cursor: 1,
             mirror: id.clone(),
             seq,
-            sum: None,
+            sum,
             ahead,
             delivered: 0,
             repeats: 0,
@@ -69,16 +69,17 @@ impl<'m> Progress<'m> {
             Found::Known(cursor, kept) => (cursor, kept, Began::Again),
             // Anything up to the newest event may have been sent.
             Found::Lost(begin, kept) => {
-                (fresh(begin.seq, mirror.newest_event()?), kept, Began::Over(begin.seq))
+                let ahead = mirror.newest_event()?.max(begin.seq);
+                (fresh((begin.seq, begin.sum), ahead), kept, Began::Over(begin.seq))
             }
             Found::New(kept) => {
-                let seq = match subscriber.since {
-                    Some(first) => first.saturating_sub(1),
-                    None => mirror.newest_event()?,
+                let (seq, sum) = match subscriber.since {
+                    Some(first) => begins_with(mirror, name, first)?,
+                    None => mirror.last_that_stays()?,
                 };
-                let begin = Begin { begin: 1, mirror: id.clone(), seq, at: now };
+                let begin = Begin { begin: 1, mirror: id.clone(), seq, sum: sum.clone(), at: now };
                 mirror.begin_cursor(name, &begin)?;
-                (fresh(seq, seq), kept, Began::New(seq))
+                (fresh((seq, sum), seq), kept, Began::New(seq))
             }
         };
         let sent_before = cursor.ahead;
@@ -150,7 +151,15 @@ impl<'m> Progress<'m> {
         self.cursor.delivered += 1;
         self.cursor.repeats += 1;
         self.cursor.last = Some(LastAnswer { at: now, seq, answer });
+        self.is_settled(seq);
         self.changed = true;
+    }
+
+    /// Notes that an event waits for no answer any more.
+    pub(super) fn is_settled(&mut self, seq: u64) {
+        if self.cursor.failing.take_if(|failing| failing.seq == seq).is_some() {
+            self.changed = true;
+        }
     }
 
     /// Notes that an event was not accepted, and returns since when and how often.
@@ -222,4 +231,16 @@ impl<'m> Progress<'m> {
         }
         Ok(())
     }
+}
+
+/// Returns the place before the event with that number, which has to be there or the next one.
+fn begins_with(mirror: &Mirror, name: &str, first: u64) -> Result<(u64, Option<String>), DeliverError> {
+    let (seq, newest) = (first.saturating_sub(1), mirror.newest_event()?);
+    if seq > newest {
+        let next = newest + 1;
+        return Err(DeliverError::Asked(format!(
+            "`{name}` cannot begin with event {first}: the journal ends with event {newest}; at most {next} is accepted"
+        )));
+    }
+    Ok((seq, mirror.event(seq)?.map(|line| line.sum())))
 }

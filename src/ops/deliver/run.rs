@@ -6,9 +6,10 @@ use super::news::News;
 use super::report::{DeliverReport, Delivered, Until};
 use super::settings::{chosen, may_act};
 use crate::decide::deliver::Deliver;
-use crate::mirror::chain;
+use crate::mirror::{Unable, chain};
+use crate::model::Classify;
 use crate::ops::events::{period, rest};
-use crate::send::{Post, Sender};
+use crate::send::{Post, SendError, Sender};
 use crate::session::Session;
 use std::thread::scope;
 
@@ -25,28 +26,25 @@ pub fn deliver(
     let subscribers = chosen(deliver, names)?;
     let directory = mirror.directory();
     let address = directory.map_or_else(|| mirror.store().shown(), |dir| dir.display().to_string());
-    let failed = |name: &str| {
-        let name = name.to_owned();
-        move |source| DeliverError::Send { name, source }
-    };
-    let post = Post::new(address).map_err(failed("all subscribers"))?;
-    let senders = subscribers
-        .iter()
-        .map(|one| post.sender(one, deliver).map_err(failed(&one.name)))
-        .collect::<Result<Vec<Box<dyn Sender>>, DeliverError>>()?;
-    let news = News::for_so_many(subscribers.len());
+    let failed = |source| DeliverError::Send { name: "all subscribers".to_owned(), source };
+    let post = Post::new(address).map_err(failed)?;
+    // One that lacks its secret stops no other.
+    let senders: Vec<Result<Box<dyn Sender>, SendError>> =
+        subscribers.iter().map(|one| post.sender(one, deliver)).collect();
+    let news = News::for_so_many(senders.iter().filter(|sender| sender.is_ok()).count());
     let mut reports = Vec::new();
     scope(|threads| {
         let running: Vec<_> = subscribers
             .iter()
             .zip(senders)
             .map(|(subscriber, sender)| {
+                let sender = sender.map_err(|error| unable(session, &subscriber.name, &error))?;
                 let line = Line::new(session, (subscriber, sender), until, &news);
                 let news = &news;
-                threads.spawn(move || {
+                Ok(threads.spawn(move || {
                     let _left = Left(news);
                     line.run()
-                })
+                }))
             })
             .collect();
         let mut said = None;
@@ -65,13 +63,27 @@ pub fn deliver(
             rest(period(mirror), session.stop());
         }
         for (thread, subscriber) in running.into_iter().zip(&subscribers) {
-            reports.push(thread.join().unwrap_or_else(|_| Delivered {
-                failure: Some("its thread ended by a fault of the program".to_owned()),
-                ..Delivered::nothing(&subscriber.name)
-            }));
+            reports.push(match thread {
+                Err(unable) => unable,
+                Ok(thread) => thread.join().unwrap_or_else(|_| Delivered {
+                    failure: Some("its thread ended by a fault of the program".to_owned()),
+                    ..Delivered::nothing(&subscriber.name)
+                }),
+            });
         }
     });
     Ok(DeliverReport { subscribers: reports })
+}
+
+/// Says and writes down that a subscriber lacks what is needed to deliver to it, and returns that as its report.
+fn unable(session: &Session<'_>, name: &str, error: &SendError) -> Delivered {
+    let why = chain(error);
+    session.progress().say(&format!("{name}: warning: nothing is delivered: {why}"));
+    let unable = Unable { unable: 1, at: session.now(), why: why.clone() };
+    if let Err(error) = session.mirror().note_unable(name, Some(&unable)) {
+        session.progress().say(&format!("{name}: warning: cannot note that: {}", chain(&error)));
+    }
+    Delivered { failure: Some(why), class: Some(error.class()), ..Delivered::nothing(name) }
 }
 
 /// Notes at its end that a subscriber is not at work any more, whatever ends it.

@@ -79,20 +79,24 @@ fn of(mirror: &Mirror, subscriber: &Subscriber, now: Stamp) -> Result<Subscriber
         problem: None,
         attention: false,
     };
+    // Another process may have what the last one lacked.
+    if !status.running {
+        status.problem = mirror.unable(name)?.map(|unable| unable.why);
+    }
     let mut feed = match mirror.cursor(name)? {
         Found::Known(cursor, _) => {
             status.seq = Some(cursor.seq);
             (status.delivered, status.repeats) = (cursor.delivered, cursor.repeats);
             (status.failing, status.last) = (cursor.failing, cursor.last);
-            mirror.feed(cursor.seq, cursor.sum)
+            mirror.feed_of_known(cursor.seq, cursor.sum)
         }
         Found::Lost(begin, _) => {
             status.seq = Some(begin.seq);
             status.problem = Some("its cursor is lost; events are sent again from where it began".to_owned());
-            mirror.feed(begin.seq, None)
+            mirror.feed_of_known(begin.seq, begin.sum)
         }
         Found::New(_) => match subscriber.since {
-            Some(first) => mirror.feed(first.saturating_sub(1), None),
+            Some(first) => mirror.feed_of_known(first.saturating_sub(1), None),
             // It begins with what comes next.
             None => return Ok(judged(status)),
         },

@@ -10,9 +10,10 @@ mod wire;
 
 pub use wire::{Heard, WireError, frame};
 
-use super::answer::{Answer, said};
+use super::answer::Answer;
 use super::message::{Message, Sender};
 use super::secret::{SendError, variable};
+use super::veil::Veil;
 use crate::decide::deliver::{Address, Bus, bus_address};
 use crate::model::Digest;
 use crate::progress::CancelToken;
@@ -36,6 +37,7 @@ const SEVERITY: i32 = 20;
 /// Publishes events on a bus.
 pub(in crate::send) struct BusSender {
     broker: Broker,
+    veil: Veil,
     exchange: String,
     prefix: String,
     limit: Duration,
@@ -45,14 +47,17 @@ pub(in crate::send) struct BusSender {
 
 impl BusSender {
     pub(in crate::send) fn new(bus: &Bus, limit: Duration, runtime: Arc<Runtime>) -> Result<Self, SendError> {
-        let url = match &bus.url {
-            Address::Given(url) => url.as_ref().clone(),
+        let (url, veil) = match &bus.url {
+            Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
-                bus_address(variable(name)?.trim()).map_err(|why| SendError::Address(name.clone(), why))?
+                let url = bus_address(variable(name)?.trim());
+                let url = url.map_err(|why| SendError::Address(name.clone(), why))?;
+                let veil = Veil::of_address(&url);
+                (url, veil)
             }
         };
         let (exchange, prefix) = (bus.exchange.clone(), bus.topic_prefix.clone());
-        Ok(Self { broker: broker(&url), exchange, prefix, limit, runtime, link: None })
+        Ok(Self { broker: broker(&url), veil, exchange, prefix, limit, runtime, link: None })
     }
 
     /// Publishes an event; a connection that broke since the last one is opened again once.
@@ -116,13 +121,14 @@ impl Sender for BusSender {
                 self.link = Some(link);
                 match fate {
                     Fate::Routed => Answer::Accepted("confirmed".to_owned()),
-                    Fate::Unrouted(why) => {
-                        Answer::Later(format!("no queue is bound for `{topic}`: {}", said(&why)), None)
-                    }
+                    Fate::Unrouted(why) => Answer::Later(
+                        format!("no queue is bound for `{topic}`: {}", self.veil.said(&why)),
+                        None,
+                    ),
                     Fate::Nacked => Answer::Later("the broker could not keep it".to_owned(), None),
                 }
             }
-            Some(Ok(Err(error))) => refused(&error),
+            Some(Ok(Err(error))) => refused(&error, &self.veil),
         }
     }
 }
@@ -137,8 +143,8 @@ impl Drop for BusSender {
 
 /// Returns what an error means to an event: only where the broker says that it is too large or not right is it that of the
 /// event.
-fn refused(error: &LinkError) -> Answer {
-    let text = said(&error.to_string());
+fn refused(error: &LinkError, veil: &Veil) -> Answer {
+    let text = veil.said(&error.to_string());
     match error {
         LinkError::Closed { code: 311 | 406 | 501..=505, .. } => Answer::Refused(text, None),
         _ => Answer::Later(text, None),

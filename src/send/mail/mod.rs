@@ -6,10 +6,11 @@
 mod letter;
 mod smtp;
 
-use super::answer::{Answer, said};
+use super::answer::Answer;
 use super::message::{Message, Sender};
 use super::secret::{SendError, variable};
 use super::tls::encrypted;
+use super::veil::Veil;
 use crate::decide::deliver::{Address, Mail, mail_address};
 use crate::model::Stamp;
 use crate::model::registry::is_loopback;
@@ -17,6 +18,7 @@ use crate::progress::CancelToken;
 use futures_util::future::{Either, select};
 use percent_encoding::percent_decode_str;
 use smtp::{Smtp, SmtpError};
+use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ const TICK: Duration = Duration::from_millis(50);
 pub(in crate::send) struct MailSender {
     mail: Mail,
     server: Server,
+    veil: Veil,
     limit: Duration,
     runtime: Arc<Runtime>,
 }
@@ -52,19 +55,27 @@ impl MailSender {
         limit: Duration,
         runtime: Arc<Runtime>,
     ) -> Result<Self, SendError> {
-        let url = match &mail.url {
-            Address::Given(url) => url.as_ref().clone(),
+        let (url, mut veil) = match &mail.url {
+            Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
-                mail_address(variable(name)?.trim()).map_err(|why| SendError::Address(name.clone(), why))?
+                let url = mail_address(variable(name)?.trim());
+                let url = url.map_err(|why| SendError::Address(name.clone(), why))?;
+                let veil = Veil::of_address(&url);
+                (url, veil)
             }
         };
-        Ok(Self { mail: mail.clone(), server: server(&url), limit, runtime })
+        let server = server(&url);
+        if let Some((user, password)) = &server.login {
+            veil.hide(&smtp::login(user, password));
+        }
+        Ok(Self { mail: mail.clone(), server, veil, limit, runtime })
     }
 }
 
 impl Sender for MailSender {
     fn send(&mut self, message: &Message, stop: &CancelToken) -> Answer {
         let now = Stamp::from_instant(chrono::Utc::now()).unwrap_or_default();
+        let handed = Cell::new(false);
         let letter = letter::letter(&self.mail, message, now);
         let stopped = async {
             while stop.check().is_ok() {
@@ -72,12 +83,13 @@ impl Sender for MailSender {
             }
         };
         self.runtime.block_on(async {
-            let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter)));
+            let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter, &handed)));
             match select(sending, pin!(stopped)).await {
-                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(said(&text)),
-                Either::Left((Ok(Err(error)), _)) => refused(&error),
+                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(self.veil.said(&text)),
+                Either::Left((Ok(Err(error)), _)) => refused(&error, handed.get(), &self.veil),
                 Either::Left((Err(_), _)) => {
-                    Answer::Later(format!("no answer within {} s", self.limit.as_secs()), None)
+                    let text = format!("no answer within {} s", self.limit.as_secs());
+                    if handed.get() { Answer::Refused(text, None) } else { Answer::Later(text, None) }
                 }
                 Either::Right(_) => Answer::Stopped,
             }
@@ -86,7 +98,7 @@ impl Sender for MailSender {
 }
 
 /// Sends a letter, and returns what the server says of it.
-async fn sent(server: &Server, mail: &Mail, letter: &str) -> Result<String, SmtpError> {
+async fn sent(server: &Server, mail: &Mail, letter: &str, handed: &Cell<bool>) -> Result<String, SmtpError> {
     let tcp = TcpStream::connect((server.host.as_str(), server.port)).await?;
     let mut smtp = if server.tls {
         Smtp::new(Box::new(encrypted(&server.host, tcp).await?))
@@ -114,17 +126,23 @@ async fn sent(server: &Server, mail: &Mail, letter: &str) -> Result<String, Smtp
         }
         smtp.login(user, password).await?;
     }
-    let text = smtp.send(&mail.from, &mail.to, letter).await?;
+    let text = smtp.send(&mail.from, &mail.to, letter, handed).await?;
     smtp.quit().await;
     Ok(text)
 }
 
-/// Returns what an error means to an event: what the server will never take is final for the letter, but for a login.
-fn refused(error: &SmtpError) -> Answer {
-    let text = said(&error.to_string());
+/// Returns what an error means to an event: what the server will never take is final for the letter, but for a login. A server
+/// that wanted the letter and then does not answer may fail by the letter.
+fn refused(error: &SmtpError, handed: bool, veil: &Veil) -> Answer {
+    let text = veil.said(&error.to_string());
     match error {
         SmtpError::Answered { code: 530 | 534 | 535 | 538, .. } => Answer::Later(text, None),
         SmtpError::Answered { code: 500..=599, .. } => Answer::Refused(text, None),
+        SmtpError::Answered { .. } => Answer::Later(text, None),
+        SmtpError::Io(error) if handed => {
+            Answer::Refused(veil.said(&format!("no answer to the letter: {error}")), None)
+        }
+        _ if handed => Answer::Refused(text, None),
         _ => Answer::Later(text, None),
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::cell::Cell;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -33,6 +34,11 @@ pub(super) enum SmtpError {
 /// Bytes in both directions.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Returns a user and password as they are sent.
+pub(super) fn login(user: &str, password: &str) -> String {
+    STANDARD.encode(format!("\0{user}\0{password}"))
+}
 
 /// A conversation.
 pub(super) struct Smtp {
@@ -74,22 +80,24 @@ impl Smtp {
 
     /// Logs in.
     pub(super) async fn login(&mut self, user: &str, password: &str) -> Result<(), SmtpError> {
-        let login = STANDARD.encode(format!("\0{user}\0{password}"));
-        self.ask(&format!("AUTH PLAIN {login}"), 235).await.map(drop)
+        self.ask(&format!("AUTH PLAIN {}", login(user, password)), 235).await.map(drop)
     }
 
     /// Hands a letter over, whose lines end as they must and none of which is a dot; returns what the server says.
+    /// It is noted when the server wants the letter: what fails then may be the fault of the letter.
     pub(super) async fn send(
         &mut self,
         from: &str,
         to: &[String],
         letter: &str,
+        handed: &Cell<bool>,
     ) -> Result<String, SmtpError> {
         self.ask(&format!("MAIL FROM:<{from}>"), 250).await?;
         for one in to {
             self.ask(&format!("RCPT TO:<{one}>"), 250).await?;
         }
         self.ask("DATA", 354).await?;
+        handed.set(true);
         self.ask(&format!("{letter}."), 250).await
     }
 

@@ -77,3 +77,24 @@ fn a_password_is_in_no_message() {
         assert!(code == Some(2) && text.contains("`AMQP_URL` has no usable address"), "{text}");
     }
 }
+
+#[test]
+fn a_virtual_host_that_a_broker_repeats_is_not_shown() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut protocol = [0; 8];
+        stream.read_exact(&mut protocol).unwrap();
+        let text = b"NOT_ALLOWED - no hidden/vhost for hidden-pass";
+        let size = u8::try_from(text.len() + 7).unwrap();
+        let head = [1, 0, 0, 0, 0, 0, size, 0, 10, 0, 50, 1, 0x93, size - 7];
+        stream.write_all(&[&head[..], text, b"\xce"].concat()).ok();
+    });
+    let scene = Scene::new("  - {name: bus, since: 1, amqp: {url_env: AMQP_URL}}\n");
+    let url = format!("amqp://u:hidden-pass@127.0.0.1:{port}/hidden%2Fvhost");
+    let output = scene.rig.command(&["-vvv", "deliver"]).env("AMQP_URL", url).output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(text.contains("NOT_ALLOWED - no … for … (403)") && !text.contains("hidden"), "{text}");
+    assert!(!scene.status("bus").to_string().contains("hidden"));
+}
