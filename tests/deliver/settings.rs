@@ -114,3 +114,11 @@ fn a_service_manager_hears_that_it_is_ready_and_that_it_stops() {
     assert_eq!(running.stop(), Some(0));
     assert_eq!(heard(), "STOPPING=1");
 }
+
+#[test]
+fn one_event_of_a_digest_is_not_parked_by_hand() {
+    let scene = Scene::new(
+        "  - {name: people, mail: {url: 'smtp://localhost', from: a@example.org, to: [b@example.org], digest: 24h}}\n",
+    );
+    scene.rig.fails(2, "`people` gets digests", &["deliver", "park", "people"]);
+}

@@ -43,6 +43,12 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
             }
             vec![*since]
         }
+        // One event of a digest would be put aside, and the others with it.
+        Asked::Park(_) if subscriber.digest.is_some() => {
+            return wrong(format!(
+                "`{name}` gets digests, which are parked as a whole after `park_after`, and none by hand"
+            ));
+        }
         Asked::Park(_) => match cursor.and_then(|cursor| cursor.failing) {
             Some(failing) => vec![failing.seq],
             None => return wrong(format!("`{name}` has no event that is not accepted")),
