@@ -4,11 +4,11 @@
 //! only with the journal. The plan protects the builds of pinned images, also of those that come later; `images prune` keeps
 //! their tags.
 
-use super::protect::{pinned, pins_name};
+use super::protect::pinned;
 use super::{ImagesError, grammar};
 use crate::layout::{Images, Ties};
 use crate::mirror::{PinsInForce, TicketKind, survey};
-use crate::model::{BuildId, ImageRef};
+use crate::model::{BuildId, ImageRef, RelPath};
 use crate::ops::Mode;
 use crate::record::{Payload, Pins};
 use crate::session::Session;
@@ -99,6 +99,12 @@ fn put(
         lock.note(lock.now(), name, &Payload::Pinned { pins: images.to_vec() })?;
     }
     Ok(report)
+}
+
+/// Returns the name of a file of pins, which is a line without `/`.
+fn pins_name(text: &str) -> Option<&str> {
+    let name = RelPath::root().child(text).ok()?;
+    (name.as_str() == text).then_some(text)
 }
 
 /// The builds that pins can be tied to.

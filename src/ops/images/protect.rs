@@ -4,7 +4,7 @@ use crate::census::Census;
 use crate::commit::{PipelineInForceError, pipeline_of};
 use crate::layout::Ties;
 use crate::mirror::{JournalError, Mirror, PinsInForce};
-use crate::model::{BuildId, RelPath};
+use crate::model::BuildId;
 use crate::record::{EventKind, Phase, Promotion};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,10 +98,4 @@ pub(crate) enum TaggedError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-}
-
-/// Returns the name of a file of pins, which is a line without `/`.
-pub(super) fn pins_name(text: &str) -> Option<&str> {
-    let name = RelPath::root().child(text).ok()?;
-    (name.as_str() == text).then_some(text)
 }

@@ -10,7 +10,7 @@ use super::world::World;
 use crate::commit::carried::CarryError;
 use crate::commit::tags::at_once;
 use crate::decide::image_prune::TagKept;
-use crate::decide::pipeline::TagOf;
+use crate::decide::pipeline::{TagIndex, TagOf};
 use crate::decide::policy::Brake;
 use crate::mirror::{Commands, Mirror, WriteLock, chain};
 use crate::model::registry::{Host, Repository};
@@ -100,8 +100,9 @@ pub fn prune_images(
     let registries = Registries::new(session.stop().clone()).map_err(CarryError::from)?;
     let mut report = ImagePruneReport::default();
     let mut going = Vec::new();
+    let index = world.index(mirror)?;
     for repository in world.targets().0.into_keys() {
-        match read_one(session, &registries, &world, &repository) {
+        match read_one(session, &registries, (&world, &index), &repository) {
             Ok(tags) => {
                 report.add(&repository, &tags);
                 going.push((repository, gone(&tags)));
@@ -120,11 +121,11 @@ pub fn prune_images(
         return Ok(report);
     }
     let mut refusing: BTreeSet<Host> = BTreeSet::new();
+    let mut pruner = Pruner { session, registries: &registries, world: &mut world, read_at: None };
     for (repository, planned) in going {
         if refusing.contains(repository.host()) {
             continue;
         }
-        let mut pruner = Pruner { session, registries: &registries, world: &mut world, read_at: None };
         match pruner.delete(&repository, &planned, &mut report) {
             Ok(()) => {}
             Err(ImagesError::Carry(CarryError::Registry(error @ RegistryError::NoDelete { .. }))) => {
@@ -145,11 +146,10 @@ pub fn prune_images(
 fn read_one(
     session: &Session<'_>,
     registries: &Registries,
-    world: &World,
+    (world, index): (&World, &TagIndex<'_>),
     repository: &Repository,
 ) -> Result<Vec<ReadTag>, ImagesError> {
     let mirror = session.mirror();
-    let index = world.index(mirror)?;
     let targets = world.targets();
     let names = targets.0.get(repository).cloned().unwrap_or_default();
     let about = |tag: &str, digest| {
@@ -271,7 +271,8 @@ impl Pruner<'_, '_> {
                 *self.world = World::read(mirror, self.session.now())?;
                 self.read_at = Some(seq);
             }
-            let now = gone(&read_one(self.session, self.registries, self.world, repository)?);
+            let index = self.world.index(mirror)?;
+            let now = gone(&read_one(self.session, self.registries, (self.world, &index), repository)?);
             let both: Going = now.into_iter().filter(|one| planned.contains(one)).collect();
             let mut seq = seq;
             for batch in both.chunks(TURN) {

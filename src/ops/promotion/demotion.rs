@@ -9,13 +9,12 @@ use crate::commit::carried::{CarryError, may_carry};
 use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
-use crate::model::registry::Image;
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion, TagMove};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is demoted.
 #[derive(Debug, Clone)]
@@ -211,26 +210,20 @@ fn tags(
     if of.0.images.is_empty() {
         return Ok(Vec::new());
     }
-    let own = to.map(|id| tags_back(session, of, id));
-    let Some(last) = last.filter(|last| last.before.as_ref() == to) else {
-        return own.unwrap_or(Ok(Vec::new()));
-    };
+    let last = last.filter(|last| last.before.as_ref() == to);
     let back = |one: &TagMove| TagMove { image: one.image.clone(), from: one.to, to: one.from };
-    let back = last.tags.iter().map(back);
-    // Without its list, what it had is what the promotion found.
-    let Some(Ok(own)) = own else { return Ok(back.collect()) };
-    let known = tags_of(session, of, to)?;
-    let lacked = back.filter(|one| !known.contains(&one.image));
-    Ok(own.into_iter().chain(lacked).collect())
-}
-
-/// Returns the moving tags of the images of a build.
-fn tags_of(
-    session: &Session<'_>,
-    of: (&Stage, &Stream),
-    id: Option<&BuildId>,
-) -> Result<BTreeSet<Image>, StageError> {
-    id.map_or_else(|| Ok(BTreeSet::new()), |id| moving_tags(session.mirror(), of.0, id))
+    let back = last.iter().flat_map(|last| &last.tags).map(back);
+    let Some(id) = to else { return Ok(back.collect()) };
+    let own = match tags_back(session, of, id) {
+        // Without its list, what it had is what the promotion found.
+        Err(_) if last.is_some() => return Ok(back.collect()),
+        own => own?,
+    };
+    if last.is_none() {
+        return Ok(own);
+    }
+    let known = moving_tags(session.mirror(), of.0, id)?;
+    Ok(own.into_iter().chain(back.filter(|one| !known.contains(&one.image))).collect())
 }
 
 /// Returns the event by which an alias moved last.
